@@ -1,0 +1,35 @@
+package delivery
+
+import "errors"
+
+// Class is what a failed delivery means for the message.
+type Class int
+
+const (
+	// Temporary: try again at a later retrieval. The class of every error that does not say otherwise.
+	Temporary Class = iota
+	// Permanent: this message will be refused again; the message stays on the server and is set aside after some tries.
+	Permanent
+	// Unusable: the destination itself can't work (no such command, no permission): no use in trying further messages
+	// of the account in this retrieval.
+	Unusable
+)
+
+// Error is a failed delivery with its class.
+type Error struct {
+	Class Class
+	Err   error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns the class of the first *Error in err's tree, else Temporary.
+func ClassOf(err error) Class {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return Temporary
+}

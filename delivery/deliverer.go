@@ -1,0 +1,28 @@
+// Package delivery hands one complete message on to a local recipient, durably: to a mail delivery agent's
+// standard input or into a Maildir.
+//
+// The contract every kind keeps is Deliverer; package deliverytest holds the suite that checks it. The package knows
+// nothing of POP3, IMAP or the journal: who calls it records the delivery and acknowledges it to the server.
+package delivery
+
+import "context"
+
+// Deliverer delivers messages. Implementations are safe for concurrent use.
+type Deliverer interface {
+	// Deliver returns nil only when every recipient durably has the message: it may then be deleted on the server.
+	// On any error no recipient is promised to have it, and the caller keeps it. ClassOf tells what kind of error it
+	// is; an error without a class is temporary. Deliver returns soon after ctx ends.
+	//
+	// Delivering the same message again after an error or a crash must be safe; where the kind allows it (Maildir) it
+	// leaves one copy.
+	Deliver(ctx context.Context, m *Message) error
+	// String names the destination for the log: `Maildir /home/ann/Maildir`, `mda "procmail -d %T"`.
+	String() string
+}
+
+// GroupDeliverer is a Deliverer that can share the cost of durability among several messages.
+type GroupDeliverer interface {
+	Deliverer
+	// DeliverGroup delivers all of ms and returns one result for each, in the same order, each with Deliver's meaning.
+	DeliverGroup(ctx context.Context, ms []*Message) []error
+}

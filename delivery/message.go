@@ -1,0 +1,30 @@
+package delivery
+
+// Message is one complete message with what is needed to hand it on. Who built it calls Release when its delivery has
+// ended; a Deliverer keeps no reference after it returned.
+type Message struct {
+	// Account names the login the message came from, as in the log ("ann@mail.example.org"); Mailbox the folder there
+	// ("" for POP3). Together with UIDValidity (0 for POP3) and UID they identify the message on its server.
+	Account     string
+	Mailbox     string
+	UIDValidity uint32
+	UID         string // IMAP UID in decimal, POP3 UIDL, or a key derived from the content where the server has neither
+
+	// Sender is the envelope sender without angle brackets, "" for the null sender. SenderOf finds it in a header.
+	Sender string
+	// Recipients are the local names, at least one.
+	Recipients []string
+
+	// Trace is the header lines that we put on top (our Received: line), each ending in LF; may be empty.
+	Trace []byte
+
+	// Repeat says that an earlier run may have delivered this message without recording it (it was killed): a kind
+	// that can find an earlier copy at a price should look for it.
+	Repeat bool
+
+	// Body is the message as the server sent it, line ends as the account wants them. It is complete.
+	Body *Spool
+}
+
+// Release frees the body. It may be called more than once.
+func (m *Message) Release() { m.Body.Release() }

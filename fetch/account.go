@@ -1,0 +1,123 @@
+// Package fetch retrieves the new messages of an account, hands them to a delivery.Deliverer, records them in the
+// journal and then acknowledges them to the server, in that order. Retrieve is the story of one retrieval; package
+// schedule says when the next one is due.
+package fetch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch/journal"
+	"fetchd/tlsverify"
+)
+
+// Protocol is how an account is spoken to.
+type Protocol int
+
+// The protocols. Auto tries IMAP and then POP3.
+const (
+	Auto Protocol = iota
+	IMAP
+	POP3
+)
+
+// String gives the name as in the log and the Received line.
+func (p Protocol) String() string { return [...]string{"auto", "IMAP", "POP3"}[p] }
+
+// TLSMode is when TLS starts.
+type TLSMode int
+
+// The modes. There is no opportunistic one.
+const (
+	StartTLS  TLSMode = iota // STARTTLS or STLS, mandatory
+	Wrapped                  // TLS from the first byte
+	ClearText                // never TLS: only where the rc file says so in so many words
+)
+
+// RetrieveError says what to do with a message that can't be retrieved (fetchmail 7's retrieve-error).
+type RetrieveError int
+
+// Continue leaves it on the server and goes on with the next; Abort ends the retrieval; MarkSeen never tries it again.
+const (
+	Continue RetrieveError = iota
+	Abort
+	MarkSeen
+)
+
+// Account is all that a retrieval needs, resolved: no defaults left to find and no file left to read.
+// It is not changed while a retrieval runs.
+type Account struct {
+	Name string // for the log: "ann@mail.example.org"
+	Poll string // the entry's name in the rc file
+	Key  string // the journal's name for this account: poll, via, port and user
+
+	Protocol Protocol
+	Host     string // what is dialled
+	Port     int    // 0 = the protocol's default for the TLS mode
+	Plugin   string // command spoken to instead of a TCP connection; %h and %p are replaced
+	TLS      TLSMode
+	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
+	Auth     string            // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …
+	User     string
+	Password func(context.Context) (string, error) // asked for once a connection needs it; the result is not kept
+	Timeout  time.Duration                         // no answer for so long ends the connection
+
+	Mailboxes []string // IMAP folders, literal names
+	Patterns  []string // IMAP LIST patterns
+
+	Keep          bool
+	FetchAll      bool // also what the journal or \Seen says is old
+	Flush         bool // first delete on the server what the journal says was delivered
+	MarkSeen      bool // kept messages get \Seen
+	MoveTo        string
+	Limit         int64 // bytes; larger messages stay; 0 = none
+	LimitFlush    bool  // larger messages are deleted unread
+	FetchLimit    int   // messages a retrieval; 0 = none
+	Expunge       int   // see fetchmailrc(5)
+	RetrieveError RetrieveError
+	Compress      bool
+	RateLimit     int64 // bytes a second; 0 = none
+
+	Idle        bool
+	IdleTimeout time.Duration
+	KeepAlive   bool          // keep the connection between retrievals
+	Every       time.Duration // 0 = the daemon's interval
+	Interval    int           // every N-th cycle; 0 = each
+
+	Deliverer  delivery.Deliverer
+	Jobs       int      // deliveries at once; 0 = 1
+	Recipients []string // local names
+	KeepCR     bool
+	SpoolDir   string
+	Received   bool   // put our Received: line on top
+	TracePolls bool   // name poll and account in it
+	Hostname   string // ours, for the Received line
+	Version    string // "fetchd/0.1"
+
+	Journal *journal.Journal
+	Log     *slog.Logger
+	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
+	Now     func() time.Time  // nil = time.Now
+}
+
+// Result is what one retrieval did.
+type Result struct {
+	Messages  int   // on the server, over all mailboxes
+	Seen      int   // of these, not new
+	New       int   // new ones found
+	Delivered int   // delivered and recorded
+	Bytes     int64 // of the delivered ones
+	Deleted   int   // acknowledged by deletion
+	Oversized int   // left because of Limit
+	Failed    int   // delivery failed: still on the server
+	LimitHit  bool  // FetchLimit ended the retrieval
+}
+
+func (a *Account) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}

@@ -1,0 +1,50 @@
+package fetch
+
+import "errors"
+
+// Kind is what failed, as the exit status and the back-off see it.
+type Kind int
+
+// The kinds. The zero Kind is for an error nobody classified; it is treated as KindNetwork.
+const (
+	KindUnknown  Kind = iota
+	KindNetwork       // dial, DNS, connection lost, time-out
+	KindTLS           // the server could not prove who it is, or TLS was not to be had
+	KindAuth          // login refused, or no password
+	KindProtocol      // the server said what no server may say
+	KindServer        // the server reported an error of its own
+	KindBusy          // the mailbox is locked by another session
+	KindDelivery      // the message could not be handed on
+	KindJournal       // our own records could not be read or written
+	KindConfig        // a setting that can't work
+)
+
+// Error is a failed retrieval: what failed (Kind), where (Account) and why.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindUnknown
+}
+
+func fail(k Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: k, Err: err}
+}

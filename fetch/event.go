@@ -1,0 +1,17 @@
+package fetch
+
+// Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's wording.
+// Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this retrieval, from 1),
+// total, size (octets as the server says them), seen, err.
+const (
+	EventConnected   = "connected"                 // debug: account, host, tls
+	EventTLS         = "server certificate"        // info: account, verdict (*tlsverify.Verdict)
+	EventMailbox     = "mailbox status"            // info: account mailbox total seen size
+	EventNoMail      = "no mail"                   // info: account mailbox
+	EventReading     = "message delivered"         // info: account mailbox n total size uid deleted(bool)
+	EventOversized   = "message too large"         // info: account mailbox n total size uid deleted(bool)
+	EventFailed      = "message not delivered"     // error: account mailbox n total size uid err
+	EventRefetch     = "message already delivered" // info: recorded before, now only acknowledged
+	EventDone        = "retrieval ended"           // debug: account and the Result
+	EventQueryFailed = "retrieval failed"          // error: account err kind
+)
