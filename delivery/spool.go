@@ -22,6 +22,7 @@ type Spool struct {
 	dir    string
 	keepCR bool
 	limit  int64
+	memory int
 
 	mem  *bytes.Buffer
 	file *os.File
@@ -36,6 +37,7 @@ type SpoolOptions struct {
 	Dir    string // for the temporary file; "" = os.TempDir()
 	KeepCR bool   // keep CRLF line ends; otherwise each CRLF becomes LF (lone CRs and LFs stay)
 	Limit  int64  // more than this many bytes is ErrTooLarge; 0 = no limit
+	Memory int    // bytes held in memory before the temporary file; 0 = SpoolMemory, negative = none
 }
 
 var (
@@ -45,7 +47,10 @@ var (
 
 // NewSpool returns an empty spool. It opens no file.
 func NewSpool(o SpoolOptions) *Spool {
-	s := &Spool{dir: o.Dir, keepCR: o.KeepCR, limit: o.Limit}
+	s := &Spool{dir: o.Dir, keepCR: o.KeepCR, limit: o.Limit, memory: o.Memory}
+	if s.memory == 0 {
+		s.memory = SpoolMemory
+	}
 	s.mem = spoolBuffers.Get().(*bytes.Buffer)
 	s.mem.Reset()
 	return s
@@ -98,7 +103,7 @@ func (s *Spool) add(p []byte) error {
 	}
 	s.size += int64(len(p))
 	if s.file == nil {
-		if s.mem.Len()+len(p) <= SpoolMemory {
+		if s.mem.Len()+len(p) <= s.memory {
 			s.mem.Write(p)
 			return nil
 		}

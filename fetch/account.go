@@ -54,9 +54,10 @@ type Account struct {
 	Key  string // the journal's name for this account: poll, via, port and user
 
 	Protocol Protocol
-	Host     string // what is dialled
-	Port     int    // 0 = the protocol's default for the TLS mode
-	Plugin   string // command spoken to instead of a TCP connection; %h and %p are replaced
+	Connect  Connector // imap.Connect, pop3.Connect or FirstOf both
+	Host     string    // what is dialled
+	Port     int       // 0 = the protocol's default for the TLS mode
+	Plugin   string    // command spoken to instead of a TCP connection; %h and %p are replaced
 	TLS      TLSMode
 	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
 	Auth     string            // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …

@@ -1,0 +1,136 @@
+package fetch
+
+import (
+	"context"
+	"sync"
+
+	"fetchd/delivery"
+)
+
+// Bounds of a Queue. A server that is asked for more than we can take at once stalls in its own write and hangs up
+// after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was requested is always read,
+// into memory first and beyond queueMemory into temporary files.
+const (
+	queueMemory   = 8 << 20 // bytes of messages held in memory
+	queueLowBytes = 4 << 20 // a new request waits until the backlog is below this …
+	queueLowCount = 512     // … and this
+)
+
+// Queue holds messages between the connection that retrieves them and the delivery that takes them.
+type Queue struct {
+	spool delivery.SpoolOptions
+
+	mu     sync.Mutex
+	items  []*Item
+	count  int   // put and not yet done, including those taken
+	bytes  int64 // of these
+	closed bool
+	ready  chan struct{} // capacity 1: something was put, or the queue was closed
+	low    chan struct{} // capacity 1: the backlog shrank
+}
+
+// NewQueue returns an empty queue whose spools follow o.
+func NewQueue(o delivery.SpoolOptions) *Queue {
+	return &Queue{spool: o, ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
+}
+
+// NewSpool returns a spool for the next message: in memory while the backlog is small.
+func (q *Queue) NewSpool() *delivery.Spool {
+	q.mu.Lock()
+	full := q.bytes > queueMemory
+	q.mu.Unlock()
+	o := q.spool
+	if full {
+		o.Memory = -1
+	}
+	return delivery.NewSpool(o)
+}
+
+// Put adds an item; it never blocks. The queue owns the item's body from now on.
+func (q *Queue) Put(it *Item) {
+	q.mu.Lock()
+	q.items = append(q.items, it)
+	q.count++
+	q.bytes += it.bodySize()
+	q.mu.Unlock()
+	notify(q.ready)
+}
+
+// Wait blocks until the backlog is low enough for another request, or ctx ends.
+func (q *Queue) Wait(ctx context.Context) error {
+	for {
+		q.mu.Lock()
+		low := q.bytes < queueLowBytes && q.count < queueLowCount
+		q.mu.Unlock()
+		if low {
+			return ctx.Err()
+		}
+		select {
+		case <-q.low:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// close says that nothing more will be put.
+func (q *Queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	notify(q.ready)
+}
+
+// take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the queue is
+// closed and empty.
+func (q *Queue) take(count int, bytes int64) []*Item {
+	for {
+		q.mu.Lock()
+		n := 0
+		for sum := int64(0); n < len(q.items) && n < count && (n == 0 || sum+q.items[n].bodySize() <= bytes); n++ {
+			sum += q.items[n].bodySize()
+		}
+		if n > 0 {
+			out := q.items[:n:n]
+			q.items = q.items[n:]
+			q.mu.Unlock()
+			return out
+		}
+		closed := q.closed
+		q.mu.Unlock()
+		if closed {
+			return nil
+		}
+		<-q.ready
+	}
+}
+
+// done says that items have left: their bodies are released.
+func (q *Queue) done(items []*Item) {
+	var bytes int64
+	for _, it := range items {
+		bytes += it.bodySize()
+		if it.Body != nil {
+			it.Body.Release()
+		}
+	}
+	q.mu.Lock()
+	q.count -= len(items)
+	q.bytes -= bytes
+	q.mu.Unlock()
+	notify(q.low)
+}
+
+func (it *Item) bodySize() int64 {
+	if it.Body == nil {
+		return 0
+	}
+	return it.Body.Size()
+}
+
+func notify(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

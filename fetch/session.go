@@ -1,0 +1,65 @@
+package fetch
+
+import (
+	"context"
+	"time"
+
+	"fetchd/delivery"
+)
+
+// Connector dials an account's server, verifies it and logs in. Packages imap and pop3 have one each; cmd puts the
+// right one into the Account.
+type Connector func(ctx context.Context, a *Account) (Session, error)
+
+// Session is a logged-in connection to an account's server. Its methods are called one at a time; ctx ends a call and
+// with it the connection. Errors carry a Kind.
+type Session interface {
+	// Mailboxes lists what to retrieve from, in order: the account's folders, its patterns resolved; one "" for POP3.
+	Mailboxes(ctx context.Context) ([]string, error)
+	// Open selects a mailbox and finds out, from the server and the journal, what is new in it.
+	Open(ctx context.Context, mailbox string) (Mailbox, error)
+	// Close says good-bye if the connection is still sound, and closes it. It waits for what it started.
+	Close() error
+}
+
+// Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record and Acknowledge;
+// Record and Acknowledge are called from one goroutine, in this order, for items that were delivered.
+type Mailbox interface {
+	Counts() Counts
+	// Retrieve asks the server for the new messages and puts each into q, complete or with its error, in the server's
+	// order. It calls q.Wait before every request, so that what was asked for can always be read without delay.
+	Retrieve(ctx context.Context, q *Queue) error
+	// Record writes into the journal that items were delivered. When the acknowledgement will make the server forget
+	// them it returns only once that record survives a power failure.
+	Record(ctx context.Context, items []*Item) error
+	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
+	Acknowledge(ctx context.Context, items []*Item) error
+	// Commit waits until the server has answered every acknowledgement and makes deletions final, including those that
+	// an earlier retrieval left pending; then it ends the journal's record. It is called when Retrieve has returned
+	// without error. What the server did not confirm stays pending and is acknowledged again next time.
+	Commit(ctx context.Context) (deleted int, err error)
+}
+
+// Counts is what Open found.
+type Counts struct {
+	Messages  int   // in the mailbox
+	Seen      int   // of these not new
+	New       int   // to be retrieved now
+	Octets    int64 // size of all messages, 0 where the server did not say
+	Pending   int   // delivered earlier, still to be acknowledged
+	Oversized []*Item
+	LimitHit  bool // more is new than FetchLimit allows
+}
+
+// Item is one message on its way.
+type Item struct {
+	N           int    // number in this mailbox's retrieval, from 1
+	Num         uint32 // IMAP UID, or POP3 message number
+	UID         string // IMAP UID in decimal, or UIDL
+	UIDValidity uint32 // 0 for POP3
+	Size        int64  // octets as the server counts them
+	Date        time.Time
+	Body        *delivery.Spool // complete; nil with Err
+	Repeat      bool            // see delivery.Message
+	Err         error           // why this message could not be retrieved; the others go on
+}
