@@ -1,0 +1,214 @@
+// Package wire is the one connection to a mail server that everything else goes through: it bounds and times every
+// read, remembers its first error for ever, obeys a context, keeps TLS honest and traces without secrets.
+//
+// Conn speaks lines; packages imap and pop3 have their dialogues on it until the user is logged in, and then hand it,
+// through an adapter of their own, to go-imap and go-pop3.
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"fetchd/tlsverify"
+)
+
+// MaxLine bounds one line of a server's answer outside of lists and message bodies. RFC 9051 names no limit and RFC
+// 2449 has 512 for POP3; capability lists of 4 KB exist, so this leaves room.
+const MaxLine = 64 << 10
+
+const bufferSize = 64 << 10
+
+// ErrInjected is returned by StartTLS when the server sent something behind its answer to STARTTLS: it would be read
+// as if it had come over TLS (CVE-2011-0411).
+var ErrInjected = errors.New("server sent data in clear text behind its answer to STARTTLS: someone may be tampering with the connection")
+
+// Options describe a connection.
+type Options struct {
+	Label   string            // "IMAP" or "POP3", for the trace
+	Timeout time.Duration     // longest wait for any one read or write; 0 = 5 minutes
+	Trace   func(line string) // nil = none
+	Rate    int64             // bytes a second read at most; 0 = no limit
+}
+
+// Conn is a connection to a server. Reads belong to one goroutine and writes to one goroutine at a time; Close may be
+// called from anywhere.
+type Conn struct {
+	opt     Options
+	conn    net.Conn // TCP, plugin or TLS
+	verdict *tlsverify.Verdict
+	r       *bufio.Reader
+	timed   *timedConn
+	writeMu sync.Mutex
+	tls     bool
+}
+
+// New wraps conn; Close closes it.
+func New(conn net.Conn, o Options) *Conn {
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Minute
+	}
+	c := &Conn{opt: o, conn: conn}
+	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate}
+	c.r = bufio.NewReaderSize(c.timed, bufferSize)
+	return c
+}
+
+// Bind makes the connection end when ctx does: all reads and writes under way fail with ctx's cause. release undoes
+// that; it is a no-op after ctx ended.
+func (c *Conn) Bind(ctx context.Context) (release func()) {
+	stop := context.AfterFunc(ctx, func() { c.timed.fail(context.Cause(ctx)) })
+	return func() { stop() }
+}
+
+// Close closes the connection at once.
+func (c *Conn) Close() error {
+	c.timed.fail(net.ErrClosed)
+	return c.conn.Close()
+}
+
+// Verdict is what is known of the server's certificate, nil without TLS.
+func (c *Conn) Verdict() *tlsverify.Verdict { return c.verdict }
+
+// TLS tells whether the connection is encrypted and the peer verified.
+func (c *Conn) TLS() bool { return c.tls }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// Err is the first error of the connection, nil while it is sound.
+func (c *Conn) Err() error { return c.timed.firstError() }
+
+// Break makes err the connection's error, unless it has one already, and returns the one it has. Who finds the peer
+// out of step calls it.
+func (c *Conn) Break(err error) error { return c.timed.fail(err) }
+
+// StartTLS does the handshake and the checks of policy. Nothing read before survives it; ErrInjected if there was
+// anything unread. The verdict is kept also when the peer is refused.
+func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
+	if c.r.Buffered() > 0 {
+		return c.Break(ErrInjected)
+	}
+	if policy == nil {
+		return c.Break(errors.New("no TLS policy for this server"))
+	}
+	hctx, cancel := context.WithTimeoutCause(ctx, c.opt.Timeout, c.timed.timeoutError("TLS handshake"))
+	defer cancel()
+	secured, verdict, err := policy.Client(hctx, c.conn)
+	c.verdict = verdict
+	if err != nil {
+		if first := c.Err(); first != nil {
+			return first
+		}
+		if hctx.Err() != nil && errors.Is(err, hctx.Err()) {
+			err = context.Cause(hctx)
+		}
+		return c.Break(err)
+	}
+	c.replace(secured)
+	c.tls = true
+	return nil
+}
+
+// replace puts conn under the reader and the writer.
+func (c *Conn) replace(conn net.Conn) {
+	c.conn = conn
+	c.timed.replace(conn)
+	c.r.Reset(c.timed)
+}
+
+// ReadLine reads one line, without its CRLF or LF, of at most limit bytes (0 = MaxLine). The slice is valid until the
+// next read. A connection that ends in the middle of a line is io.ErrUnexpectedEOF, and so is one that ends before it.
+func (c *Conn) ReadLine(limit int) ([]byte, error) {
+	line, err := c.readRaw(limit)
+	if err != nil {
+		return nil, err
+	}
+	line = trimEOL(line)
+	c.TraceIn(line)
+	return line, nil
+}
+
+func (c *Conn) readRaw(limit int) ([]byte, error) {
+	if limit <= 0 {
+		limit = MaxLine
+	}
+	line, err := c.r.ReadSlice('\n')
+	if err == nil && len(line) <= limit {
+		return line, nil
+	}
+	var long []byte
+	for {
+		if len(long)+len(line) > limit {
+			return nil, c.Break(fmt.Errorf("server sent a line of more than %d bytes", limit))
+		}
+		if err == nil {
+			return append(long, line...), nil
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, c.readError(err)
+		}
+		long = append(long, line...)
+		line, err = c.r.ReadSlice('\n')
+	}
+}
+
+// Reader gives the buffered bytes and then the connection's; for who reads something other than lines. Its errors are
+// the connection's.
+func (c *Conn) Reader() *bufio.Reader { return c.r }
+
+// readError turns a clean end into io.ErrUnexpectedEOF: no server may end a connection while we read.
+func (c *Conn) readError(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return c.Break(err)
+}
+
+// ReadError is the error to report when a read through Reader gave err: never io.EOF, and remembered for ever.
+func (c *Conn) ReadError(err error) error { return c.readError(err) }
+
+// WriteLine writes line and CRLF. What is traced is shown, or line itself where shown is "". A CR, LF or NUL in line is
+// refused before anything is sent.
+func (c *Conn) WriteLine(line, shown string) error {
+	for i := range len(line) {
+		if b := line[i]; b == '\r' || b == '\n' || b == 0 {
+			return fmt.Errorf("refused to send a command with a control character in it")
+		}
+	}
+	if shown == "" {
+		shown = line
+	}
+	c.TraceOut(shown)
+	return c.Write([]byte(line + "\r\n"))
+}
+
+// Write sends p as it is, untraced.
+func (c *Conn) Write(p []byte) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	_, err := c.timed.Write(p)
+	return err
+}
+
+func trimEOL(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line
+}
+
+// IsTimeout tells whether err is a server that did not answer in time.
+func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+var _ net.Conn = (*tls.Conn)(nil)

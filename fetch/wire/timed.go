@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// timedConn arms a deadline before every read and write and keeps the first error for ever.
+type timedConn struct {
+	net.Conn
+	timeout time.Duration
+	rate    int64
+
+	mu     sync.Mutex
+	err    error
+	failed chan struct{} // closed with the first error; made when somebody waits
+
+	owed  time.Duration // by the rate limit: how long the bytes read so far should still take
+	since time.Time
+}
+
+var longAgo = time.Unix(1, 0)
+
+// fail makes err the connection's error unless there is one, wakes whoever reads or writes, and returns the error.
+func (t *timedConn) fail(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+		if t.failed != nil {
+			close(t.failed)
+		}
+		_ = t.Conn.SetDeadline(longAgo)
+	}
+	return t.err
+}
+
+func (t *timedConn) firstError() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// replace puts conn in the old one's place.
+func (t *timedConn) replace(conn net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.Conn = conn
+	if t.err != nil {
+		_ = conn.SetDeadline(longAgo)
+	}
+}
+
+// arm sets the next deadline, under the lock so that it can't undo the one that fail set.
+func (t *timedConn) arm(set func(time.Time) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return t.err
+	}
+	return set(time.Now().Add(t.timeout))
+}
+
+func (t *timedConn) Read(p []byte) (int, error) {
+	if t.rate > 0 {
+		if err := t.pace(); err != nil {
+			return 0, err
+		}
+		p = p[:min(int64(len(p)), max(t.rate/4, 1))]
+	}
+	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
+		return 0, err
+	}
+	n, err := t.Conn.Read(p)
+	if t.rate > 0 {
+		t.owed += time.Duration(float64(n) / float64(t.rate) * float64(time.Second))
+	}
+	if err != nil {
+		err = t.ended(err)
+	}
+	return n, err
+}
+
+func (t *timedConn) Write(p []byte) (int, error) {
+	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
+		return 0, err
+	}
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		err = t.ended(err)
+	}
+	return n, err
+}
+
+// ended keeps err, naming a time-out as what it is.
+func (t *timedConn) ended(err error) error {
+	if ne, ok := err.(net.Error); ok && ne.Timeout() { //nolint:errorlint // deadline errors of net.Conn are not wrapped
+		err = t.timeoutError("answer")
+	}
+	return t.fail(err)
+}
+
+func (t *timedConn) timeoutError(what string) error {
+	return fmt.Errorf("no %s within %s: %w", what, t.timeout, os.ErrDeadlineExceeded)
+}
+
+// pace waits until the rate limit allows another read.
+func (t *timedConn) pace() error {
+	now := time.Now()
+	if !t.since.IsZero() {
+		t.owed = max(0, t.owed-now.Sub(t.since))
+	}
+	t.since = now
+	if t.owed <= 0 {
+		return nil
+	}
+	t.mu.Lock()
+	if t.err != nil {
+		t.mu.Unlock()
+		return t.err
+	}
+	if t.failed == nil {
+		t.failed = make(chan struct{})
+	}
+	failed := t.failed
+	t.mu.Unlock()
+	timer := time.NewTimer(t.owed)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-failed:
+		return t.firstError()
+	}
+}
