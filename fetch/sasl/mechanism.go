@@ -1,0 +1,72 @@
+// Package sasl holds the client side of the SASL mechanisms that a mailbox login can use, and the rule which of them
+// to try. It writes nothing: the protocol packages carry the challenges and responses.
+//
+// Mechanism is emersion/go-sasl's Client with two more questions: does it give the password away, and has the server
+// proved all that it had to prove.
+package sasl
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+)
+
+// Mechanism is one authentication exchange. It is used once and not concurrently.
+//
+// Start gives the name and the initial response (nil: the server speaks first). Next answers one decoded challenge; on
+// an error the exchange must be cancelled (with "*" in IMAP and POP3). Challenges of any bytes and size are safe.
+type Mechanism interface {
+	sasl.Client
+	// ClearText tells whether the password itself, or a bearer token, goes on the wire. Such a mechanism must not be
+	// started before the peer is verified, except where the account asks for clear text in so many words.
+	ClearText() bool
+	// Finish is called when the server reports success. It returns an error if the server hasn't shown what the
+	// mechanism asks of it (SCRAM: that it knows the password too); the peer must not be trusted then.
+	Finish() error
+}
+
+// ProtocolLogin stands in Choose's answer for the login command of the protocol itself: LOGIN in IMAP, USER and PASS in
+// POP3. It has no exchange: Start returns an error.
+type ProtocolLogin struct{}
+
+// Start implements Mechanism.
+func (ProtocolLogin) Start() (string, []byte, error) {
+	return "", nil, errors.New("the protocol's own login is no SASL exchange")
+}
+
+// Next implements Mechanism.
+func (ProtocolLogin) Next([]byte) ([]byte, error) { return nil, sasl.ErrUnexpectedServerChallenge }
+
+// ClearText implements Mechanism.
+func (ProtocolLogin) ClearText() bool { return true }
+
+// Finish implements Mechanism.
+func (ProtocolLogin) Finish() error { return nil }
+
+// Credentials are what a login needs. No format verb shows the password.
+type Credentials struct {
+	User     string
+	Password string // or the bearer token
+	Host     string // for OAUTHBEARER: the name of the server that the user wrote, and its port
+	Port     int
+}
+
+// Format implements fmt.Formatter, so that no verb reaches the password.
+func (c Credentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%q with ***", c.User) }
+
+// Check refuses what can't go on a protocol line as it is: a CR, LF or NUL in the user or the password would be read as
+// the start of another command, or as the end of the name.
+func (c Credentials) Check() error {
+	switch {
+	case strings.ContainsAny(c.User, "\r\n\x00"):
+		return errors.New("the user name holds a line break or a NUL; hint: correct it in the rc file")
+	case strings.ContainsAny(c.Password, "\r\n\x00"):
+		return errors.New("the password holds a line break or a NUL; hint: correct it where it is stored")
+	}
+	return nil
+}
+
+// quote gives peer text for an error.
+func quote(b []byte) string { return fmt.Sprintf("%.200q", b) }

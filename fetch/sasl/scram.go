@@ -1,0 +1,108 @@
+package sasl
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/xdg-go/scram"
+)
+
+// The PBKDF2 rounds that a server may ask for: RFC 5802 section 5.1 names 4096 as the least; the most is about a second
+// of a slow machine, so that no peer can keep us busy.
+const (
+	minIterations = 4096
+	maxIterations = 1_000_000
+)
+
+// scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the password.
+type scramExchange struct {
+	name  string
+	conv  *scram.ClientConversation
+	err   error // making the client
+	first bool  // the server's first message was answered
+}
+
+// NewSCRAMSHA256 returns SCRAM-SHA-256.
+func NewSCRAMSHA256(c Credentials) Mechanism {
+	return newSCRAM("SCRAM-SHA-256", scram.SHA256, c, nil)
+}
+
+// NewSCRAMSHA1 returns SCRAM-SHA-1.
+func NewSCRAMSHA1(c Credentials) Mechanism { return newSCRAM("SCRAM-SHA-1", scram.SHA1, c, nil) }
+
+// newSCRAM makes the exchange; nonce nil is the library's random one.
+func newSCRAM(name string, hash scram.HashGeneratorFcn, c Credentials, nonce scram.NonceGeneratorFcn) Mechanism {
+	client, err := hash.NewClient(c.User, c.Password, "")
+	if err != nil {
+		// A password that SASLprep doesn't know (an emoji) was set on a server that doesn't prepare either.
+		client, err = hash.NewClientUnprepped(c.User, c.Password, "")
+	}
+	if err != nil {
+		return &scramExchange{name: name, err: errors.New(name + ": the user name or password can't be used")}
+	}
+	client = client.WithMinIterations(minIterations)
+	if nonce != nil {
+		client = client.WithNonceGenerator(nonce)
+	}
+	return &scramExchange{name: name, conv: client.NewConversation()}
+}
+
+func (m *scramExchange) Start() (string, []byte, error) {
+	if m.err != nil {
+		return "", nil, m.err
+	}
+	first, err := m.conv.Step("")
+	return m.name, []byte(first), err
+}
+
+func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
+	if !m.first {
+		if err := checkIterations(string(challenge)); err != nil {
+			return nil, m.fail(err)
+		}
+		m.first = true
+	}
+	response, err := m.conv.Step(string(challenge))
+	if err != nil {
+		return nil, m.fail(err)
+	}
+	return []byte(response), nil
+}
+
+// fail ends the exchange for good; the text may hold the server's.
+func (m *scramExchange) fail(err error) error {
+	m.err = fmt.Errorf("%s: %s", m.name, quote([]byte(err.Error())))
+	return m.err
+}
+
+// checkIterations bounds the work before the library does it; what is malformed otherwise is the library's to refuse.
+func checkIterations(first string) error {
+	if len(first) > MaxChallenge {
+		return errors.New("the server's first message is too long")
+	}
+	for field := range strings.SplitSeq(first, ",") {
+		count, ok := strings.CutPrefix(field, "i=")
+		if !ok {
+			continue
+		}
+		if n, err := strconv.Atoi(count); err != nil || n > maxIterations {
+			return fmt.Errorf("the server asks for %.20s rounds of hashing, more than %d", count, maxIterations)
+		}
+	}
+	return nil
+}
+
+func (*scramExchange) ClearText() bool { return false }
+
+func (m *scramExchange) Finish() error {
+	if m.conv == nil || !m.conv.Valid() {
+		return errors.New(m.name + ": the server reported success without proving that it knows the password;" +
+			" hint: this may not be your server, run check-tls on it")
+	}
+	return nil
+}
