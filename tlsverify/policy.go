@@ -1,32 +1,280 @@
 // Package tlsverify answers one question: is this server the one the user meant?
 //
-// Policy says what must hold; it is the only maker of a tls.Config in the program. Package tlstest mints certificates
-// for tests. There is no network code here but that of the server check-list.
+// A Policy says what must hold: TLS versions, chain, identity, pins and revocation. It is the only maker of a client's
+// tls.Config in the program; a Verdict is what was found out. Checklist judges a server for its operator, Discover finds
+// servers by SRV records. Package tlstest mints certificates for tests. There is no network code here but that of the
+// check-list, which dials only through the hooks given to it or with a plain net.Dialer.
 package tlsverify
 
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"sync"
+	"time"
 )
-
-// Policy is what a server must prove before it is trusted. Use New. It is safe for concurrent use.
-type Policy struct{ opt Options }
 
 // Options describe a Policy. The zero value but for Host is safe: system roots, TLS 1.2 or newer, chain and identity
 // checked.
 type Options struct {
+	// Host is the reference identity: the host name the user wrote; with `via`, the via host, which is what is dialled.
+	// Address literals may carry brackets and a zone.
 	Host string
+	// CommonName is sslcommonname: it replaces the expected name and is then the only one.
+	CommonName string
+	// SRVDomain and Service are set when the server was found by SRV records: "example.net" and "imaps". The reference
+	// identities are then the SRV-ID _imaps.example.net and the DNS-ID example.net, and Host is not one (RFC 6125 §6.2.1).
+	SRVDomain, Service string
+	// Proto is sslproto as written, see ParseProto. The caller decides about a clear-text connection before it comes here.
+	Proto string
+	// NoCheck is nosslcertck: chain and name are not checked. Pins still are.
+	NoCheck bool
+	// CAFile and CAPath are sslcertfile and sslcertpath (a directory of PEM files, hashed names or not). They replace the
+	// system's roots unless IncludeSystem.
+	CAFile, CAPath string
+	IncludeSystem  bool
+	// Fingerprints and Pins: the server must match one of each list that is not empty.
+	Fingerprints []Fingerprint
+	Pins         []Pin
+	// CertFile, KeyFile and KeyPass are the client certificate; KeyFile "" means that CertFile holds the key too. KeyPass
+	// is asked only for an encrypted key.
+	CertFile, KeyFile string
+	KeyPass           func() (string, error)
+	// CRL is a file or directory of revocation lists, read again when it changes.
+	CRL string
+	// ExpiryWarn is how long before its end a certificate is warned about: 0 = 14 days, negative = never.
+	ExpiryWarn time.Duration
+	ALPN       []string
+	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed session anew.
+	SessionCache tls.ClientSessionCache
+	Now          func() time.Time // nil = time.Now
 }
 
-// Verdict is what was found out about a server.
-type Verdict struct{}
+const defaultExpiryWarn = 14 * 24 * time.Hour
 
-// New loads what the options name.
-func New(o Options) (*Policy, error) { return &Policy{o}, nil }
+// Policy is what a server must prove before it is trusted. Use New: a nil or zero Policy refuses every server. It is
+// safe for concurrent use.
+type Policy struct {
+	opt      Options
+	refs     []ReferenceID // empty only with NoCheck
+	proto    ProtoRange
+	roots    *x509.CertPool // nil = the system's
+	anchors  []*x509.Certificate
+	client   *tls.Certificate
+	crls     *crlStore
+	warnings []string
+	ready    bool
 
-// Client does the TLS handshake on conn.
+	mu      sync.Mutex
+	lastKey *Pin // the key of the last accepted certificate, so that a renewal can be told from another key
+}
+
+// New loads what the options name. Its errors name the file or word and the next step.
+func New(o Options) (*Policy, error) {
+	p := &Policy{opt: o}
+	steps := []func() error{p.setIdentity, p.setProto, p.setRoots, p.setClientCertificate, p.setRevocation}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	p.warnOptions()
+	p.ready = true
+	return p, nil
+}
+
+func (p *Policy) setIdentity() error {
+	refs, err := references(p.opt)
+	if err != nil && !p.opt.NoCheck {
+		return err
+	}
+	p.refs = refs
+	return nil
+}
+
+func (p *Policy) setProto() error {
+	r, warning, err := ParseProto(p.opt.Proto)
+	p.proto = r
+	p.warn(warning)
+	return err
+}
+
+func (p *Policy) setRevocation() error {
+	if p.opt.CRL == "" {
+		return nil
+	}
+	p.crls = &crlStore{path: p.opt.CRL}
+	_, err := p.crls.lists()
+	return err
+}
+
+func (p *Policy) warn(text string) {
+	if text != "" {
+		p.warnings = append(p.warnings, text)
+	}
+}
+
+func (p *Policy) warnOptions() {
+	if p.opt.NoCheck && len(p.opt.Pins)+len(p.opt.Fingerprints) == 0 {
+		p.warn("nosslcertck without a pin: any server is believed to be " + quote(p.name()) +
+			`; add sslpin with the key that "fetchd pin HOST" prints, or drop nosslcertck`)
+	}
+	for _, f := range p.opt.Fingerprints {
+		if f.Weak() {
+			p.warn(f.Algorithm + " fingerprints can be forged: replace " + f.String() +
+				" by the sha256: line that is shown at the next connection")
+		}
+	}
+	if p.opt.NoCheck && p.crls != nil {
+		p.warn("sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
+	}
+}
+
+// Warnings are remarks on the policy itself, one line each: worth a line in the log at each start.
+func (p *Policy) Warnings() []string {
+	if p == nil {
+		return nil
+	}
+	return append([]string(nil), p.warnings...)
+}
+
+// Expects lists the reference identities, as "DNS-ID mail.example.org". It is empty if names are not checked.
+func (p *Policy) Expects() []string {
+	if p == nil || p.opt.NoCheck {
+		return nil
+	}
+	return referenceStrings(p.refs)
+}
+
+func (p *Policy) now() time.Time {
+	if p.opt.Now != nil {
+		return p.opt.Now()
+	}
+	return time.Now()
+}
+
+// name is what the policy's server is called in messages.
+func (p *Policy) name() string {
+	if len(p.refs) > 0 {
+		return p.refs[len(p.refs)-1].name()
+	}
+	return p.opt.Host
+}
+
+// Client does the TLS handshake on conn and checks the server, also when a session is resumed. It obeys ctx. On error
+// conn is left to the caller to close (crypto/tls may have closed it already when ctx ended). The error is, or wraps,
+// one of this package's error types; Details gives the evidence. The Verdict is non-nil whenever a certificate was seen.
+// When Client returns an error, the server has not received a byte of application data.
 func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict, error) {
-	return nil, nil, errors.New("replaced")
+	if p == nil || !p.ready {
+		return nil, nil, errors.New("no TLS policy: the server can't be verified, so nothing is sent to it")
+	}
+	v := &Verdict{Host: p.name(), now: p.now()}
+	h := &head{Conn: conn}
+	sessions := p.sessions(conn)
+	tc := tls.Client(h, p.config(v, sessions))
+	if err := tc.HandshakeContext(ctx); err != nil {
+		sessions.forget()
+		return nil, v.seen(), p.classify(ctx, err, h)
+	}
+	p.remember(v)
+	return tc, v, nil
+}
+
+// config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to leave the
+// checks to VerifyConnection, which, unlike its own, also run for a resumed session.
+func (p *Policy) config(v *Verdict, sessions *sessionCache) *tls.Config {
+	cfg := &tls.Config{
+		ServerName:         p.sni(),
+		MinVersion:         p.proto.Min,
+		MaxVersion:         p.proto.Max,
+		NextProtos:         p.opt.ALPN,
+		Time:               p.now,
+		InsecureSkipVerify: true,
+		VerifyConnection:   func(cs tls.ConnectionState) error { return p.verify(cs, v) },
+	}
+	if sessions != nil {
+		cfg.ClientSessionCache = sessions
+	}
+	if p.client != nil {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.client, nil }
+	}
+	return cfg
+}
+
+// sni is the verified name, or "" for an address literal (RFC 6066 §3).
+func (p *Policy) sni() string {
+	for _, r := range p.refs {
+		if r.Kind == DNSID {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// verify is the whole judgement: chain, identity, pins, revocation, in this order.
+func (p *Policy) verify(cs tls.ConnectionState, v *Verdict) error {
+	v.fill(cs)
+	if len(cs.PeerCertificates) == 0 {
+		return &HandshakeError{Err: errors.New("server sent no certificate")}
+	}
+	ids := presentedBy(cs.PeerCertificates[0])
+	if err := p.verifyChain(v, ids); err != nil {
+		return err
+	}
+	if err := p.verifyPins(v); err != nil {
+		return err
+	}
+	if err := p.verifyRevocation(v, cs.OCSPResponse); err != nil {
+		return err
+	}
+	v.noteExpiry(p)
+	return nil
+}
+
+func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
+	matched, err := matchIdentity(p.refs, ids)
+	if p.opt.NoCheck {
+		if err == nil && matched != "" {
+			v.MatchedIdentity = matched
+		}
+		return nil
+	}
+	chain, chainErr := p.chain(v.Presented, v.now)
+	if chainErr != nil {
+		return chainErr
+	}
+	v.Chain = chain
+	if err != nil {
+		return err
+	}
+	v.MatchedIdentity = matched
+	if ids.byName(matched) {
+		if err := nameConstraints(chain, matched); err != nil {
+			return err
+		}
+	}
+	v.noteCommonName(matched)
+	return nil
+}
+
+func (p *Policy) remember(v *Verdict) {
+	pin := PinOf(v.Presented[0])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastKey = &pin
+}
+
+func (p *Policy) knownKey() *Pin {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lastKey
+}
+
+// loadError names the rc-file word and the file, and ends in the next step.
+func loadError(word, path string, err error, next string) error {
+	return fmt.Errorf("%s %q: %w; %s", word, path, err, next)
 }

@@ -1,0 +1,213 @@
+package tlsverify
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+)
+
+const minRSABits = 2048 // NIST SP 800-131A; CA/Browser Forum baseline 6.1.5
+
+// chain verifies the certificates as sent, leaf first, and gives the first chain to a trusted root without weak links.
+func (p *Policy) chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+	leaf := withoutSANCritical(sent[0])
+	pool := x509.NewCertPool()
+	for _, c := range sent[1:] {
+		pool.AddCert(c)
+	}
+	// No DNSName: the identity is checked apart, against references that are never empty.
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots:         p.roots,
+		Intermediates: pool,
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	if err != nil {
+		return nil, p.diagnose(sent, now, err)
+	}
+	var weak error
+	for _, chain := range chains {
+		chain[0] = sent[0]
+		if weak = weakLink(chain); weak == nil {
+			return chain, nil
+		}
+	}
+	return nil, weak
+}
+
+// withoutSANCritical gives a copy of leaf on which a critical subjectAltName counts as handled: crypto/x509 leaves it
+// open when there are only SRV-IDs in it, which are handled here.
+func withoutSANCritical(leaf *x509.Certificate) *x509.Certificate {
+	c := *leaf
+	c.UnhandledCriticalExtensions = nil
+	for _, id := range leaf.UnhandledCriticalExtensions {
+		if !id.Equal(oidSubjectAltName) {
+			c.UnhandledCriticalExtensions = append(c.UnhandledCriticalExtensions, id)
+		}
+	}
+	return &c
+}
+
+// weakLink names the first weak key or signature of a chain; the root's signature on itself proves nothing and may be
+// of any kind.
+func weakLink(chain []*x509.Certificate) error {
+	for i, c := range chain {
+		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < minRSABits {
+			return &WeakError{Subject: subject(c), What: keyStrength(c), Need: "RSA keys need 2048 bits"}
+		}
+		if i < len(chain)-1 {
+			if err := weakSignature(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func weakSignature(c *x509.Certificate) error {
+	if !weakAlgorithm(c.SignatureAlgorithm) {
+		return nil
+	}
+	return &WeakError{Subject: subject(c), What: c.SignatureAlgorithm.String() + " signature", Need: "signatures need SHA-256 or better"}
+}
+
+func weakAlgorithm(a x509.SignatureAlgorithm) bool {
+	switch a {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return true
+	}
+	return false
+}
+
+// diagnose turns an error of crypto/x509 into one that says what is wrong and who must do what.
+func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) error {
+	var inv x509.CertificateInvalidError
+	if errors.As(err, &inv) {
+		return p.diagnoseInvalid(inv, now)
+	}
+	var unhandled x509.UnhandledCriticalExtension
+	if errors.As(err, &unhandled) {
+		return p.chainError(Malformed, sent[0], now, err)
+	}
+	var system x509.SystemRootsError
+	if errors.As(err, &system) {
+		return p.chainError(NoRoots, sent[0], now, err)
+	}
+	return p.walk(sent, now, err)
+}
+
+func (p *Policy) diagnoseInvalid(inv x509.CertificateInvalidError, now time.Time) error {
+	reason := Malformed
+	switch inv.Reason {
+	case x509.Expired:
+		reason = Expired
+		if now.Before(inv.Cert.NotBefore) {
+			reason = NotYetValid
+		}
+	case x509.IncompatibleUsage:
+		reason = WrongUsage
+	case x509.NotAuthorizedToSign, x509.TooManyIntermediates:
+		reason = NotCA
+	case x509.CANotAuthorizedForThisName, x509.TooManyConstraints, x509.UnconstrainedName:
+		reason = NameConstraint
+	}
+	return p.chainError(reason, inv.Cert, now, inv)
+}
+
+// walk follows the issuers from the leaf up, to find where the chain breaks.
+func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error {
+	cur := sent[0]
+	for range sent {
+		if selfIssued(cur) {
+			if cur == sent[0] {
+				return p.chainError(SelfSigned, cur, now, err)
+			}
+			return p.chainError(UnknownRoot, cur, now, err)
+		}
+		if weak := weakSignature(cur); weak != nil {
+			return weak
+		}
+		issuer := issuerAmong(cur, sent[1:])
+		if issuer == nil {
+			issuer = issuerAmong(cur, p.anchors)
+		}
+		if issuer == nil {
+			break
+		}
+		if e := cur.CheckSignatureFrom(issuer); e != nil {
+			return p.diagnoseSignature(cur, issuer, now, e)
+		}
+		cur = issuer
+	}
+	if cur == sent[0] {
+		return p.chainError(MissingIntermediate, cur, now, err)
+	}
+	return p.chainError(UnknownRoot, cur, now, err)
+}
+
+func (p *Policy) diagnoseSignature(cert, issuer *x509.Certificate, now time.Time, err error) error {
+	var notCA x509.ConstraintViolationError
+	if errors.As(err, &notCA) {
+		return p.chainError(NotCA, issuer, now, err)
+	}
+	return p.chainError(BadSignature, cert, now, err)
+}
+
+func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
+// issuerAmong prefers a certificate that really signed cert to one that only has the issuer's name.
+func issuerAmong(cert *x509.Certificate, among []*x509.Certificate) *x509.Certificate {
+	var named *x509.Certificate
+	for _, c := range among {
+		if !bytes.Equal(c.RawSubject, cert.RawIssuer) {
+			continue
+		}
+		if cert.CheckSignatureFrom(c) == nil {
+			return c
+		}
+		named = c
+	}
+	return named
+}
+
+// nameConstraints applies the chain's constraints on DNS names to a name that crypto/x509 doesn't look at: the domain
+// of an SRV-ID or the CN-ID (RFC 5280 §4.2.1.10, RFC 4985 §4).
+func nameConstraints(chain []*x509.Certificate, matched string) error {
+	_, name, _ := strings.Cut(matched, " ")
+	if strings.HasPrefix(name, "_") && strings.HasPrefix(matched, "SRV-ID") {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	for _, ca := range chain[1:] {
+		if !permitted(ca, name) {
+			return &ChainError{Reason: NameConstraint, Subject: subject(ca), Issuer: issuer(ca),
+				Err: errors.New("no certificates for " + quote(name) + " by this issuer")}
+		}
+	}
+	return nil
+}
+
+func permitted(ca *x509.Certificate, name string) bool {
+	for _, d := range ca.ExcludedDNSDomains {
+		if within(name, d) {
+			return false
+		}
+	}
+	for _, d := range ca.PermittedDNSDomains {
+		if within(name, d) {
+			return true
+		}
+	}
+	return len(ca.PermittedDNSDomains) == 0
+}
+
+// within reports whether name is domain or below it; a leading dot, which some issuers write, asks for below.
+func within(name, domain string) bool {
+	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
+	if strings.HasPrefix(domain, ".") {
+		return strings.HasSuffix(name, domain)
+	}
+	return domain == "" || name == domain || strings.HasSuffix(name, "."+domain)
+}

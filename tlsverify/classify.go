@@ -1,0 +1,48 @@
+package tlsverify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+)
+
+// classify gives a failed handshake one of this package's types.
+func (p *Policy) classify(ctx context.Context, err error, h *head) error {
+	if typed(err) {
+		return err
+	}
+	var notTLS tls.RecordHeaderError
+	if errors.As(err, &notTLS) && !looksLikeTLS(h.first) {
+		return &NotTLSError{Banner: string(h.first)}
+	}
+	if v, old := h.tooOld(p.proto); old {
+		e := &VersionError{Want: p.proto}
+		if v != 0 {
+			e.Server = tls.VersionName(v)
+		}
+		return e
+	}
+	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
+		err = errors.New("the server found no cipher or certificate that both sides can use")
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = errors.Join(cause, err)
+	}
+	return &HandshakeError{Err: err}
+}
+
+// looksLikeTLS: a record type and major version 3 (RFC 8446 §5.1).
+func looksLikeTLS(b []byte) bool {
+	return len(b) >= 2 && b[0] >= 20 && b[0] <= 24 && b[1] == 3
+}
+
+// typed reports whether err is one of this package's own, from inside the handshake.
+func typed(err error) bool {
+	return as[*IdentityError](err) || as[*PinError](err) || as[*ChainError](err) || as[*WeakError](err) ||
+		as[*RevokedError](err) || as[*HandshakeError](err)
+}
+
+func as[T error](err error) bool {
+	var t T
+	return errors.As(err, &t)
+}

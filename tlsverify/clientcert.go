@@ -1,0 +1,84 @@
+package tlsverify
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+)
+
+// setClientCertificate loads sslcert and sslkey.
+func (p *Policy) setClientCertificate() error {
+	o := p.opt
+	if o.CertFile == "" && o.KeyFile == "" {
+		return nil
+	}
+	if o.CertFile == "" {
+		return fmt.Errorf("sslkey %q has no sslcert; name the file with the client certificate", o.KeyFile)
+	}
+	if o.KeyFile == "" {
+		o.KeyFile = o.CertFile
+	}
+	certs, err := readCertificates(o.CertFile)
+	if err != nil {
+		return loadError("sslcert", o.CertFile, err, "give a PEM file with the client certificate, then its issuers")
+	}
+	key, err := readKey(o.KeyFile, o.KeyPass)
+	if err != nil {
+		return loadError("sslkey", o.KeyFile, err, "give a PEM file with the private key of sslcert")
+	}
+	if !sameKey(certs[0], key) {
+		return fmt.Errorf("sslkey %q does not belong to the certificate in sslcert %q; name the two files of one pair", o.KeyFile, o.CertFile)
+	}
+	p.client = &tls.Certificate{PrivateKey: key, Leaf: certs[0]}
+	for _, c := range certs {
+		p.client.Certificate = append(p.client.Certificate, c.Raw)
+	}
+	if p.now().After(certs[0].NotAfter) {
+		p.warn(fmt.Sprintf("client certificate %q expired on %s; get a new one", o.CertFile, date(certs[0].NotAfter)))
+	}
+	return nil
+}
+
+func sameKey(cert *x509.Certificate, key crypto.Signer) bool {
+	pub, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && pub.Equal(key.Public())
+}
+
+// readKey reads the first private key of a PEM file, and asks for the pass phrase only if it is encrypted.
+func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		der := block.Bytes
+		if encrypted(block) {
+			if der, err = decryptKey(block, pass); err != nil {
+				return nil, err
+			}
+		}
+		switch block.Type {
+		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+			return parseKey(der)
+		}
+	}
+	return nil, errors.New("holds no private key")
+}
+
+func parseKey(der []byte) (crypto.Signer, error) {
+	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		if s, ok := k.(crypto.Signer); ok {
+			return s, nil
+		}
+	}
+	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return k, nil
+	}
+	if k, err := x509.ParseECPrivateKey(der); err == nil {
+		return k, nil
+	}
+	return nil, errors.New("private key of an unknown kind, or the wrong pass phrase")
+}

@@ -1,0 +1,64 @@
+package tlsverify
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+)
+
+// ProtoRange is the TLS versions that are spoken; Max 0 means the newest known.
+type ProtoRange struct{ Min, Max uint16 }
+
+// String gives "TLS 1.2 or newer" or "TLS 1.3 only".
+func (r ProtoRange) String() string {
+	switch r.Max {
+	case 0:
+		return tls.VersionName(r.Min) + " or newer"
+	case r.Min:
+		return tls.VersionName(r.Min) + " only"
+	}
+	return tls.VersionName(r.Min) + " to " + tls.VersionName(r.Max)
+}
+
+// protoRanges is the table of sslproto words; a word that is not here is refused.
+var protoRanges = [...]struct {
+	word  string
+	r     ProtoRange
+	older bool // lets in versions that are no longer safe
+}{
+	{"", ProtoRange{Min: tls.VersionTLS12}, false},
+	{"auto", ProtoRange{Min: tls.VersionTLS12}, false},
+	{"ssl23", ProtoRange{Min: tls.VersionTLS12}, false},
+	{"tls", ProtoRange{Min: tls.VersionTLS12}, false},
+	{"tls1+", ProtoRange{Min: tls.VersionTLS10}, true},
+	{"tls1.1+", ProtoRange{Min: tls.VersionTLS11}, true},
+	{"tls1.2", ProtoRange{Min: tls.VersionTLS12, Max: tls.VersionTLS12}, false},
+	{"tls1.2+", ProtoRange{Min: tls.VersionTLS12}, false},
+	{"tls1.3", ProtoRange{Min: tls.VersionTLS13, Max: tls.VersionTLS13}, false},
+	{"tls1.3+", ProtoRange{Min: tls.VersionTLS13}, false},
+}
+
+// ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means (never TLS) is
+// the caller's business. warning is one line or "". The range is usable even on error.
+func ParseProto(word string) (r ProtoRange, warning string, err error) {
+	w := strings.ToLower(strings.TrimSpace(word))
+	safe := ProtoRange{Min: tls.VersionTLS12}
+	for _, e := range protoRanges {
+		if e.word != w {
+			continue
+		}
+		if e.older {
+			warning = fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996); drop it, or ask the operator for TLS 1.2", word)
+		}
+		return e.r, warning, nil
+	}
+	switch w {
+	case "tls1.1":
+		return safe, fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996); write tls1.1+ if the server really has nothing better", word), nil
+	case "tls1":
+		return safe, "", fmt.Errorf("sslproto %q would allow nothing but TLS 1.0, which is broken: drop sslproto, or write tls1+ if the server really has nothing better", word)
+	case "ssl2", "ssl3", "ssl3+":
+		return safe, "", fmt.Errorf("sslproto %q is broken and gone: drop sslproto, the default is TLS 1.2 or newer", word)
+	}
+	return safe, "", fmt.Errorf("sslproto %s is not known: use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+", quote(word))
+}

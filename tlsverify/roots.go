@@ -1,0 +1,163 @@
+package tlsverify
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store, shared by all
+// policies.
+func (p *Policy) setRoots() error {
+	o := p.opt
+	if o.NoCheck || o.CAFile == "" && o.CAPath == "" {
+		return nil
+	}
+	if o.CAFile != "" {
+		certs, err := readCertificates(o.CAFile)
+		if err != nil {
+			return loadError("sslcertfile", o.CAFile, err, "give a PEM file with the certificates to trust")
+		}
+		p.anchors = append(p.anchors, certs...)
+	}
+	if o.CAPath != "" {
+		certs, err := readDirectory(o.CAPath)
+		if err != nil {
+			return loadError("sslcertpath", o.CAPath, err, "give a directory of PEM files with the certificates to trust")
+		}
+		p.anchors = append(p.anchors, certs...)
+	}
+	return p.poolRoots()
+}
+
+func (p *Policy) poolRoots() error {
+	p.roots = x509.NewCertPool()
+	if p.opt.IncludeSystem {
+		system, err := x509.SystemCertPool()
+		if err != nil {
+			return fmt.Errorf("system's root certificates: %w; install the ca-certificates package", err)
+		}
+		p.roots = system
+	}
+	for _, c := range p.anchors {
+		p.roots.AddCert(c)
+	}
+	return nil
+}
+
+// lookedIn says where trust was looked up.
+func (p *Policy) lookedIn() string {
+	var places []string
+	if p.opt.CAFile != "" {
+		places = append(places, "sslcertfile "+p.opt.CAFile)
+	}
+	if p.opt.CAPath != "" {
+		places = append(places, "sslcertpath "+p.opt.CAPath)
+	}
+	if len(places) == 0 || p.opt.IncludeSystem {
+		places = append(places, "the system's root certificates")
+	}
+	return strings.Join(places, " and ")
+}
+
+const maxCertFile = 16 << 20 // a bundle of all public roots has 0.3 MB
+
+var errNoCertificate = errors.New("holds no certificate")
+
+// readCertificates reads a PEM bundle or a single DER certificate; it fails if there is no certificate that can be read.
+func readCertificates(path string) ([]*x509.Certificate, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	if c, err := x509.ParseCertificate(data); err == nil {
+		return []*x509.Certificate{c}, nil
+	}
+	var certs []*x509.Certificate
+	problem := errNoCertificate
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			problem = err // one odd certificate must not make a bundle of a hundred useless
+			continue
+		}
+		certs = append(certs, c)
+	}
+	if len(certs) == 0 {
+		return nil, problem
+	}
+	return certs, nil
+}
+
+// readDirectory reads each file of a directory that holds certificates. What can't be read as one is passed over, as
+// long as there is one that can: such directories also hold keys, lists and read-me files.
+func readDirectory(dir string) ([]*x509.Certificate, error) {
+	files, err := regularFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var certs []*x509.Certificate
+	for _, f := range files {
+		more, err := readCertificates(f)
+		if err != nil {
+			continue
+		}
+		for _, c := range more {
+			if !seen[string(c.Raw)] { // c_rehash links each file once more
+				seen[string(c.Raw)] = true
+				certs = append(certs, c)
+			}
+		}
+	}
+	if len(certs) == 0 {
+		return nil, errNoCertificate
+	}
+	return certs, nil
+}
+
+func regularFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unwrapPath(err)
+	}
+	var files []string
+	for _, e := range entries {
+		f := filepath.Join(dir, e.Name())
+		if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() {
+			files = append(files, f)
+		}
+	}
+	return files, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, unwrapPath(err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("is not a file")
+	}
+	if st.Size() > maxCertFile {
+		return nil, fmt.Errorf("has %d bytes, more than %d", st.Size(), maxCertFile)
+	}
+	data, err := os.ReadFile(path)
+	return data, unwrapPath(err)
+}
+
+// unwrapPath drops the path that the message names already.
+func unwrapPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,50 @@
+package tlsverify
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net"
+)
+
+// sessionCache keys the sessions of a shared cache by port and client certificate too, so that no account resumes what
+// another one proved, and remembers the key, so that a session whose check failed can be forgotten.
+type sessionCache struct {
+	cache  tls.ClientSessionCache
+	prefix string
+	used   []string
+}
+
+func (p *Policy) sessions(conn net.Conn) *sessionCache {
+	if p.opt.SessionCache == nil {
+		return nil
+	}
+	s := &sessionCache{cache: p.opt.SessionCache}
+	if a := conn.RemoteAddr(); a != nil {
+		_, port, _ := net.SplitHostPort(a.String())
+		s.prefix = port + "|"
+	}
+	if p.client != nil {
+		sum := sha256.Sum256(p.client.Certificate[0])
+		s.prefix += hex.EncodeToString(sum[:]) + "|"
+	}
+	return s
+}
+
+func (s *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
+	s.used = append(s.used, s.prefix+key)
+	return s.cache.Get(s.prefix + key)
+}
+
+func (s *sessionCache) Put(key string, cs *tls.ClientSessionState) { s.cache.Put(s.prefix+key, cs) }
+
+// forget drops the session that was offered in a failed handshake: the next one is full and sees the server's present
+// certificate.
+func (s *sessionCache) forget() {
+	if s == nil {
+		return
+	}
+	for _, k := range s.used {
+		s.cache.Put(k, nil)
+	}
+}

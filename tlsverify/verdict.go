@@ -1,0 +1,191 @@
+package tlsverify
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+type certificate = *x509.Certificate
+
+// Verdict is what was found out about a server: one value for the log, -v and the check-list. It is not changed after
+// Client returned it.
+type Verdict struct {
+	Host            string              // the name that was asked for
+	Presented       []*x509.Certificate // as sent, leaf first
+	Chain           []*x509.Certificate // verified, leaf first, with the root; nil if it was not
+	Version         string              // "TLS 1.3"
+	Cipher          string              // "TLS_AES_128_GCM_SHA256"
+	ALPN            string
+	Resumed         bool
+	MatchedIdentity string // "DNS-ID mail.example.org"; "" if none
+	MatchedPin      string // the pin or fingerprint; "" if none
+	Revocation      string // "stapled OCSP: good", "revocation list: not on it"; "" if nothing was checked
+	NotAfter        time.Time
+
+	now      time.Time
+	warnings []string
+}
+
+func (v *Verdict) fill(cs tls.ConnectionState) {
+	v.Presented = cs.PeerCertificates
+	v.Version = tls.VersionName(cs.Version)
+	v.Cipher = tls.CipherSuiteName(cs.CipherSuite)
+	v.ALPN = cs.NegotiatedProtocol
+	v.Resumed = cs.DidResume
+	if len(v.Presented) > 0 {
+		v.NotAfter = v.Presented[0].NotAfter
+	}
+}
+
+func (v *Verdict) seen() *Verdict {
+	if len(v.Presented) == 0 {
+		return nil
+	}
+	return v
+}
+
+// Warnings are remarks on this server, one line each: a deprecated way of naming it, a weak fingerprint with the line
+// to replace it, the coming end of its certificate.
+func (v *Verdict) Warnings() []string { return append([]string(nil), v.warnings...) }
+
+func (v *Verdict) warn(format string, args ...any) {
+	v.warnings = append(v.warnings, fmt.Sprintf(format, args...))
+}
+
+func (v *Verdict) noteCommonName(matched string) {
+	if len(matched) > 5 && matched[:5] == CNID.String() {
+		v.warn("certificate of %s names it only in the subject's common name, which other programs no longer accept; tell the operator (docs/server-checklist.md#names)", v.Host)
+	}
+}
+
+func (v *Verdict) noteFingerprint(f Fingerprint, leaf *x509.Certificate) {
+	v.MatchedPin = f.String()
+	if f.Weak() {
+		v.warn("%s fingerprints can be forged; write instead: sslfingerprint %q, or sslpin %q, which survives renewals",
+			f.Algorithm, sha256Of(leaf).String(), PinOf(leaf).String())
+	}
+}
+
+// DaysLeft is the number of whole days until the server's certificate ends, negative after its end.
+func (v *Verdict) DaysLeft() int { return int(math.Floor(v.NotAfter.Sub(v.now).Hours() / 24)) }
+
+// Expiring is the line about a certificate that ends within the policy's ExpiryWarn, or "". It is among Warnings too;
+// a daemon shows it once a day.
+func (v *Verdict) Expiring(p *Policy) string {
+	limit := p.opt.ExpiryWarn
+	if limit == 0 {
+		limit = defaultExpiryWarn
+	}
+	if limit < 0 || v.NotAfter.Sub(v.now) > limit {
+		return ""
+	}
+	text := fmt.Sprintf("certificate of %s ends in %d days, on %s", v.Host, v.DaysLeft(), date(v.NotAfter))
+	if len(p.opt.Fingerprints) > 0 {
+		text += "; sslfingerprint will not match its successor: ask the operator for the next one, or use sslpin"
+	}
+	if len(p.opt.Pins) > 0 {
+		text += "; sslpin matches its successor only if the key stays: ask the operator for the next one"
+	}
+	return text
+}
+
+func (v *Verdict) noteExpiry(p *Policy) {
+	if text := v.Expiring(p); text != "" {
+		v.warn("%s", text)
+	}
+}
+
+const (
+	maxCertsShown = 10
+	maxSANsShown  = 50
+)
+
+// Describe writes what was found out, for -v. Everything that came from the peer is escaped and cut.
+func (v *Verdict) Describe(w io.Writer) error {
+	resumed := ""
+	if v.Resumed {
+		resumed = ", resumed"
+	}
+	out := &lines{w: w}
+	out.printf("TLS with %s: %s, %s%s", v.Host, v.Version, v.Cipher, resumed)
+	for i, c := range v.Presented {
+		if i == maxCertsShown {
+			out.printf("… and %d more certificates", len(v.Presented)-i)
+			break
+		}
+		out.certificate(i, c)
+	}
+	out.either("identity", v.MatchedIdentity, "not matched")
+	out.either("pin", v.MatchedPin, "none")
+	if len(v.Chain) > 0 {
+		out.printf("trusted root: %s", quote(subject(v.Chain[len(v.Chain)-1])))
+	}
+	out.either("revocation", v.Revocation, "not checked")
+	for _, t := range v.warnings {
+		out.printf("warning: %s", t)
+	}
+	return out.err
+}
+
+// lines writes lines until the first error.
+type lines struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lines) printf(format string, args ...any) {
+	if l.err == nil {
+		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+	}
+}
+
+func (l *lines) either(what, text, none string) {
+	if text == "" {
+		text = none
+	}
+	l.printf("%s: %s", what, text)
+}
+
+func (l *lines) certificate(i int, c *x509.Certificate) {
+	l.printf("certificate %d:", i+1)
+	l.printf("  subject: %s", quote(subject(c)))
+	l.printf("  issuer: %s", quote(issuer(c)))
+	names := presentedBy(c).strings()
+	for n, name := range names {
+		if n == maxSANsShown {
+			l.printf("  … and %d more names", len(names)-n)
+			break
+		}
+		l.printf("  name: %s", quote(name))
+	}
+	l.printf("  valid: %s to %s", date(c.NotBefore), date(c.NotAfter))
+	l.printf("  key: %s, signature: %s", keyStrength(c), c.SignatureAlgorithm)
+	for _, f := range FingerprintsOf(c) {
+		l.printf("  %s fingerprint: %s", f.Algorithm, colons(f.Sum))
+	}
+	l.printf("  public-key pin: %s", PinOf(c))
+}
+
+func subject(c *x509.Certificate) string { return c.Subject.String() }
+
+func issuer(c *x509.Certificate) string { return c.Issuer.String() }
+
+// keyStrength gives "RSA 2048 bits", "ECDSA P-256", "Ed25519".
+func keyStrength(c *x509.Certificate) string {
+	switch k := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d bits", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + k.Curve.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	return "unknown"
+}
