@@ -45,6 +45,8 @@ type Config struct {
 	Globals  Globals
 	Polls    []Poll   // in file order; "skip" entries included with Active false
 	Warnings []*Error // what was accepted but deserves a word; each with its position
+
+	defaults Poll // what AdHoc inherits; one user, or none without a defaults entry
 }
 
 // Globals are the "set" statements.

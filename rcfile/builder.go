@@ -1,0 +1,173 @@
+package rcfile
+
+import "slices"
+
+// builder collects what the files of a configuration say, in either grammar.
+type builder struct {
+	*reporter
+	cfg         *Config
+	poll        Poll // the entry being read
+	defaults    Poll // what entries inherit; one user
+	hasDefaults bool // this file has a defaults entry
+	include     func(w word)
+}
+
+// setDefaults makes the entry that was read the defaults, on top of those of the including file.
+func (b *builder) setDefaults() {
+	d := b.poll
+	if len(d.Users) == 0 {
+		d.Users = []User{{}}
+	}
+	if len(b.defaults.Users) > 0 {
+		inheritAll(&d, &b.defaults)
+	}
+	d.Users = d.Users[:1]
+	b.defaults = d
+}
+
+// add puts the entry that was read into the configuration, with the defaults.
+func (b *builder) add() {
+	p := b.poll
+	if len(p.Users) == 0 {
+		p.Users = []User{{Pos: p.Pos}}
+	}
+	if len(b.defaults.Users) > 0 {
+		inheritAll(&p, &b.defaults)
+	}
+	tidy(&p)
+	b.validate(&p)
+	b.cfg.Polls = append(b.cfg.Polls, p)
+}
+
+func (b *builder) includeFile(w word) {
+	if b.include == nil {
+		b.err(w.pos, `"include" needs a file to start from`, "give the file's name, not its text")
+		return
+	}
+	b.include(w)
+}
+
+// inheritAll gives p and its users what d says and they don't.
+func inheritAll(p, d *Poll) {
+	inheritServer(p, d)
+	for i := range p.Users {
+		inheritUser(&p.Users[i], &d.Users[0])
+	}
+}
+
+func inheritServer(p, d *Poll) {
+	own := p.Envelope.Set
+	for i := range serverWords {
+		if k := &serverWords[i]; k.Name != "envskip" || !own {
+			inherit(k.server(p), k.server(d))
+		}
+	}
+}
+
+func inheritUser(u, d *User) {
+	for i := range loginWords {
+		if k := &loginWords[i]; k.Kind != Names {
+			inherit(k.user(u), k.user(d))
+		}
+	}
+	if len(u.Locals) == 0 {
+		u.Locals = slices.Clone(d.Locals)
+		u.Wildcard = u.Wildcard || d.Wildcard
+	}
+}
+
+// inherit sets what is unsaid in dst to what src says. A list that is there, even empty, is said.
+func inherit(dst, src any) {
+	switch d := dst.(type) {
+	case *Opt[bool]:
+		unsaid(d, src.(*Opt[bool]))
+	case *Opt[int]:
+		unsaid(d, src.(*Opt[int]))
+	case *Opt[string]:
+		unsaid(d, src.(*Opt[string]))
+	case *Opt[Secret]:
+		unsaid(d, src.(*Opt[Secret]))
+	case *[]string:
+		unsaidList(d, src.(*[]string))
+	case *[]int:
+		unsaidList(d, src.(*[]int))
+	case *[]Opt[string]:
+		unsaidList(d, src.(*[]Opt[string]))
+	}
+}
+
+func unsaid[T any](dst, src *Opt[T]) {
+	if !dst.Set {
+		*dst = *src
+	}
+}
+
+func unsaidList[T any](dst, src *[]T) {
+	if *dst == nil {
+		*dst = slices.Clone(*src)
+	}
+}
+
+// tidy makes empty lists nil.
+func tidy(p *Poll) {
+	for i := range serverWords {
+		orNil(serverWords[i].server(p))
+	}
+	for j := range p.Users {
+		for i := range loginWords {
+			orNil(loginWords[i].user(&p.Users[j]))
+		}
+	}
+}
+
+func orNil(slot any) {
+	switch s := slot.(type) {
+	case *[]string:
+		*s = slices.Clip(*s)
+		if len(*s) == 0 {
+			*s = nil
+		}
+	case *[]int:
+		if len(*s) == 0 {
+			*s = nil
+		}
+	case *[]Opt[string]:
+		if len(*s) == 0 {
+			*s = nil
+		}
+	}
+}
+
+// Override lets p and u, from the command line, win over what the file says in every poll and for every user: only
+// what is set in them counts, and a list that isn't empty replaces the file's.
+func (c *Config) Override(p Poll, u User) {
+	for i := range c.Polls {
+		override(&c.Polls[i], p, u)
+	}
+	if len(c.defaults.Users) > 0 {
+		override(&c.defaults, p, u)
+	}
+}
+
+func override(dst *Poll, p Poll, u User) {
+	inheritServer(&p, dst)
+	p.Pos, p.Name, p.Active, p.Users = dst.Pos, dst.Name, dst.Active, dst.Users
+	*dst = p
+	for i := range dst.Users {
+		winner := u
+		inheritUser(&winner, &dst.Users[i])
+		winner.Pos = dst.Users[i].Pos
+		dst.Users[i] = winner
+	}
+}
+
+// AdHoc returns an entry for a server that was named on the command line and isn't in the file, with the file's
+// defaults and one user. Apply Override to the Config after adding it to Polls.
+func (c *Config) AdHoc(name string) Poll {
+	p := Poll{Name: name, Active: true, Users: []User{{}}}
+	if len(c.defaults.Users) > 0 {
+		inheritAll(&p, &c.defaults)
+	}
+	tidy(&p)
+	return p
+}

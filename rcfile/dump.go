@@ -1,0 +1,179 @@
+package rcfile
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"unicode/utf8"
+)
+
+// DumpOptions say what Dump shows.
+type DumpOptions struct {
+	ShowSecrets bool // passwords as they are, not as ***
+}
+
+// Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not said is null,
+// or fetchmail's default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
+func Dump(w io.Writer, c *Config, options DumpOptions) error {
+	d := dumper{options}
+	polls := []any{}
+	for i := range c.Polls {
+		polls = append(polls, d.poll(&c.Polls[i]))
+	}
+	var globals object
+	for i := range globalWords {
+		globals = d.add(globals, &globalWords[i], globalWords[i].global(&c.Globals))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(object{{"globals", globals}, {"polls", polls}})
+}
+
+// object is a JSON object that keeps its order.
+type object []member
+
+type member struct {
+	key   string
+	value any
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := encoder.Encode(m.key); err != nil {
+			return nil, err
+		}
+		b.WriteByte(':')
+		if err := encoder.Encode(m.value); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+type dumper struct{ DumpOptions }
+
+func (d dumper) poll(p *Poll) object {
+	o := object{{"name", textValue(p.Name)}, {"active", p.Active}}
+	for i := range serverWords {
+		o = d.add(o, &serverWords[i], serverWords[i].server(p))
+	}
+	users := []any{}
+	for i := range p.Users {
+		users = append(users, d.user(p, &p.Users[i]))
+	}
+	return append(o, member{"users", users})
+}
+
+func (d dumper) user(p *Poll, u *User) object {
+	var o object
+	for i := range loginWords {
+		k := &loginWords[i]
+		o = d.add(o, k, k.user(u))
+		switch k.Name {
+		case "is":
+			o = append(o, member{"wildcard", u.Wildcard})
+		case "stripcr": // on for an MDA, as its messages have lines of the system's kind
+			o[len(o)-1].value = u.StripCR.Or(u.MDA.Set)
+		}
+	}
+	return o
+}
+
+// add appends the member or members of k.
+func (d dumper) add(o object, k *Keyword, slot any) object {
+	key := k.dump
+	switch key {
+	case "-":
+		return o
+	case "":
+		key = k.Name
+	}
+	switch k.Name {
+	case "protocol", "auth":
+		if text := slot.(*Opt[string]); !text.Set {
+			return append(o, member{key, map[string]string{"protocol": "auto", "auth": "any"}[k.Name]})
+		}
+	case "bad-header":
+		return append(o, member{key, slot.(*Opt[string]).Value == "accept"})
+	case "envelope":
+		if slot.(*Opt[string]).Value == "" {
+			return append(o, member{key, nil})
+		}
+	case "sslfingerprint": // fetchmail has one, and the last one said
+		all := *slot.(*[]Opt[string])
+		var last any
+		if len(all) > 0 {
+			last = textValue(all[len(all)-1].Value)
+		}
+		return append(o, member{key, last}, member{"sslfingerprints", d.value(k, slot)})
+	}
+	return append(o, member{key, d.value(k, slot)})
+}
+
+// value is the JSON value of a field.
+func (d dumper) value(k *Keyword, slot any) any {
+	switch s := slot.(type) {
+	case *Opt[bool]:
+		if s.Set {
+			return s.Value
+		}
+	case *Opt[int]:
+		if s.Set {
+			return s.Value
+		}
+	case *Opt[string]:
+		if s.Set {
+			return textValue(s.Value)
+		}
+	case *Opt[Secret]:
+		if s.Set && d.ShowSecrets {
+			return textValue(s.Value.Reveal())
+		} else if s.Set {
+			return redacted
+		}
+	default:
+		return listValue(slot)
+	}
+	return k.Default
+}
+
+func listValue(slot any) []any {
+	list := []any{}
+	switch s := slot.(type) {
+	case *[]string:
+		for _, v := range *s {
+			list = append(list, textValue(v))
+		}
+	case *[]Opt[string]:
+		for _, v := range *s {
+			list = append(list, textValue(v.Value))
+		}
+	case *[]int:
+		for _, v := range *s {
+			list = append(list, v)
+		}
+	case *[]LocalName:
+		for _, v := range *s {
+			list = append(list, []any{textValue(v.Server), textValue(v.Local)})
+		}
+	}
+	return list
+}
+
+func textValue(s string) any {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return map[string]string{"hex": hex.EncodeToString([]byte(s))}
+}

@@ -1,0 +1,94 @@
+package rcfile
+
+import (
+	"strconv"
+	"strings"
+)
+
+// unescape resolves fetchmail's escapes: \n \t \b \r \\, up to three decimal digits not starting with 0, \0 and up to
+// two octal digits, \x and up to two hexadecimal digits, a line end for nothing, any other character for itself.
+func (l *lexer) unescape(pos Pos, s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		if s[0] != '\\' {
+			b.WriteByte(s[0])
+			s = s[1:]
+			continue
+		}
+		c, n := escaped(s[1:])
+		if c == 0 && n > 0 {
+			l.err(pos, "the text holds a NUL character", "no value can hold one")
+		}
+		if c >= 0 {
+			b.WriteByte(byte(c))
+		}
+		s = s[1+n:]
+	}
+	return b.String()
+}
+
+// escaped gives the byte that the text after a backslash stands for, or -1 for none, and how much of it was used.
+func escaped(s string) (c, used int) {
+	if s == "" {
+		return -1, 0
+	}
+	switch s[0] {
+	case '\n':
+		return -1, 1
+	case '\r':
+		if atLineEnd(s) {
+			return -1, 2
+		}
+	case 'n':
+		return '\n', 1
+	case 't':
+		return '\t', 1
+	case 'b':
+		return '\b', 1
+	case 'r':
+		return '\r', 1
+	case 'x', 'X':
+		return digits(s, 1, 2, 16)
+	case '0':
+		return digits(s, 1, 2, 8)
+	}
+	if s[0] >= '1' && s[0] <= '9' {
+		return digits(s, 0, 3, 10)
+	}
+	return int(s[0]), 1
+}
+
+// digits reads up to limit digits of the base, from the given offset; the value wraps to a byte.
+func digits(s string, from, limit, base int) (c, used int) {
+	used = from
+	for used < len(s) && used < from+limit {
+		v, err := strconv.ParseUint(s[used:used+1], base, 8)
+		if err != nil {
+			break
+		}
+		c = c*base + int(v)
+		used++
+	}
+	return c & 0xff, used
+}
+
+// escape writes s as quoted text for fetchmail's grammar.
+func escape(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\\':
+			b.WriteString(`\\`)
+		case c == '"' || c < ' ' || c == 0x7f:
+			b.WriteString(`\x` + strconv.FormatUint(uint64(c)+0x100, 16)[1:])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

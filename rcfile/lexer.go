@@ -1,0 +1,167 @@
+package rcfile
+
+import "strings"
+
+// word is one token of fetchmail's grammar, or one value of the TOML grammar.
+type word struct {
+	text   string // escapes done
+	pos    Pos
+	quoted bool // quoted text is never a keyword
+	equals bool // the token "="
+	end    bool // the end of the file
+
+	after  byte // the byte straight after the token, 0 at the end of the file
+	before byte // the byte straight before it, 0 at the beginning
+	hidden bool // a comment and at least one line end stood before it
+}
+
+// lexer cuts text into words. Where fetchmail has two readings, the longer wins, and quoted text wins a tie.
+type lexer struct {
+	*reporter
+	file  string
+	text  string
+	at    int // offset of the next byte
+	line  int // its line, from 1
+	start int // offset of the beginning of that line
+	multi Pos // where the last quoted text of several lines began
+}
+
+const (
+	blanks     = " \t\r\n"
+	ignored    = ",;:"
+	delimiters = blanks + ignored + "="
+)
+
+func (l *lexer) pos(offset int) Pos {
+	return Pos{File: l.file, Line: l.line, Col: offset - l.start + 1}
+}
+
+// next returns the next token, noise words included.
+func (l *lexer) next() word {
+	commented, from := l.blank()
+	w := word{pos: l.pos(l.at), end: l.at == len(l.text)}
+	if l.at > 0 {
+		w.before = l.text[l.at-1]
+	}
+	w.hidden = commented && l.line > from
+	switch {
+	case w.end:
+		return w
+	case l.text[l.at] == '=':
+		w.equals, w.text = true, "="
+		l.at++
+	default:
+		l.scan(&w)
+	}
+	if l.at < len(l.text) {
+		w.after = l.text[l.at]
+	}
+	return w
+}
+
+// blank skips what stands between tokens, and tells whether a comment was among it and on which line it began.
+func (l *lexer) blank() (commented bool, from int) {
+	for from = l.line; l.at < len(l.text); {
+		switch c := l.text[l.at]; {
+		case c == '\n':
+			l.newline(l.at)
+			l.at++
+		case strings.IndexByte(blanks+ignored, c) >= 0:
+			l.at++
+		case c == '#':
+			commented = true
+			l.at += lineLength(l.text[l.at:])
+		case c == '\\' && atLineEnd(l.text[l.at+1:]):
+			l.at++
+		default:
+			return commented, from
+		}
+	}
+	return commented, from
+}
+
+func (l *lexer) newline(offset int) { l.line, l.start = l.line+1, offset+1 }
+
+func lineLength(s string) int {
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		return i
+	}
+	return len(s)
+}
+
+func atLineEnd(s string) bool { return strings.HasPrefix(s, "\n") || strings.HasPrefix(s, "\r\n") }
+
+// scan reads quoted text or a bare word.
+func (l *lexer) scan(w *word) {
+	rest := l.text[l.at:]
+	bare := strings.IndexAny(rest, delimiters)
+	if bare < 0 {
+		bare = len(rest)
+	}
+	mark := rest[0]
+	if mark == '"' || mark == '\'' {
+		if n := strings.IndexByte(rest[1:], mark); n >= 0 && n+2 >= bare {
+			l.quoted(w, rest[1:n+1])
+			return
+		}
+		l.badQuote(w.pos, rest, mark)
+	} else if strings.ContainsAny(rest[:bare], `"'`) {
+		l.strayQuote(w.pos, rest[:bare])
+	}
+	w.text = l.unescape(w.pos, rest[:bare])
+	l.control(w.pos, rest[:bare])
+	l.at += bare
+}
+
+func (l *lexer) quoted(w *word, inner string) {
+	w.quoted = true
+	if strings.HasSuffix(inner, `\`) && !strings.HasSuffix(inner, `\\`) {
+		l.warn(w.pos, "a backslash doesn't keep a quote mark from ending the text", "use the other quote mark, or \\x22")
+	}
+	w.text = l.unescape(w.pos, inner)
+	if strings.Contains(inner, "\n") {
+		l.multi = w.pos
+	}
+	for i := range len(inner) {
+		if inner[i] == '\n' {
+			l.newline(l.at + 1 + i)
+		}
+	}
+	l.at += len(inner) + 2
+}
+
+func (l *lexer) badQuote(pos Pos, rest string, mark byte) {
+	if strings.IndexByte(rest[1:], mark) < 0 {
+		l.err(pos, "quoted text has no end", "add "+string(mark)+l.multiHint())
+		return
+	}
+	l.err(pos, "stray quote mark: text goes on straight after quoted text", "quote the whole with the other quote mark"+l.multiHint())
+}
+
+func (l *lexer) strayQuote(pos Pos, text string) {
+	if strings.ContainsAny(text[len(text)-1:], `"'`) && l.multi.Line > 0 {
+		l.err(pos, "stray quote mark", "is one missing?"+l.multiHint())
+		return
+	}
+	l.warn(pos, "quote mark inside a word", "it is part of the text; quote the whole if that is meant")
+}
+
+func (l *lexer) multiHint() string {
+	if l.multi.Line == 0 {
+		return ""
+	}
+	return "; the text quoted at " + l.multi.String() + " goes over several lines"
+}
+
+// control refuses bytes in a bare word that look like a blank but are none.
+func (l *lexer) control(pos Pos, text string) {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] == 0x7f {
+			l.errf(pos, "quote the text if it is meant", "control character %q in a word", text[i:i+1])
+			return
+		}
+	}
+	if strings.Contains(text, "\u00a0") {
+		l.err(pos, "no-break space in a word", "replace it by a blank, or quote the text if it is meant")
+	}
+}

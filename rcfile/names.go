@@ -1,0 +1,99 @@
+package rcfile
+
+// userHead reads what follows "user": NAME, NAME there, or local names here.
+func (p *parser) userHead() {
+	k := words.entry["user"].Keyword
+	first, ok := p.value(k, false)
+	if !ok {
+		return
+	}
+	switch next := p.peek(); {
+	case !next.quoted && next.text == "there":
+		p.token()
+		p.setWord(&p.entry.user.Remote, k, first)
+	case next.equals, p.isName(*next), first.text == "*", p.isHere(*next):
+		p.hereList(first, *next)
+	default:
+		p.setWord(&p.entry.user.Remote, k, first)
+	}
+}
+
+func (p *parser) isHere(w word) bool { return !w.quoted && !w.end && w.text == "here" }
+
+// isName tells whether w can be one more local name.
+func (p *parser) isName(w word) bool {
+	_, key := p.keyword(w, false)
+	return !w.end && !w.equals && !key
+}
+
+// hereList reads the rest of a list of local names that must end in "here".
+func (p *parser) hereList(first, second word) {
+	p.names("user", first)
+	if p.isHere(*p.peek()) {
+		p.token()
+		return
+	}
+	p.errf(second.pos, suggestOption(second)+`or write "user NAME … here"`, "%q after a user's name is not an option", clip(second.text))
+}
+
+func suggestOption(w word) string {
+	hint := suggest(w.text, yieldWords(func(k *Keyword) bool { return k.Scope == Login }))
+	if hint != "" {
+		return hint + " "
+	}
+	return "a value that holds , ; : or = needs quotes, "
+}
+
+// isList reads what follows "is" or "to".
+func (p *parser) isList(k *Keyword) {
+	first, ok := p.value(k, false)
+	if !ok {
+		return
+	}
+	if next := p.peek(); !next.quoted && next.text == "there" {
+		p.token()
+		p.setWord(&p.entry.user.Remote, words.entry["user"].Keyword, first)
+		return
+	}
+	p.names(k.Name, first)
+	if p.isHere(*p.peek()) {
+		p.token()
+	}
+}
+
+// names reads local names up to a keyword, the first of which was read.
+func (p *parser) names(list string, w word) {
+	line := w.pos.Line
+	for {
+		name := LocalName{Server: w.text, Local: w.text}
+		if p.peek().equals {
+			p.token()
+			local := p.next()
+			if local.end || local.equals {
+				p.errf(local.pos, "", "a local name must follow \"=\", found %s", described(local))
+				p.back(local)
+				return
+			}
+			name.Local = local.text
+		}
+		p.addName(w, name)
+		next := p.peek()
+		if next.end || next.equals || p.endsList(*next, line) {
+			return
+		}
+		w = p.token()
+		p.swallowed(list, w)
+	}
+}
+
+func (p *parser) addName(w word, name LocalName) {
+	u := p.entry.user
+	switch {
+	case name.Server == "*" && name.Local == "*":
+		u.Wildcard = true
+	case name.Server == "" || name.Local == "":
+		p.err(w.pos, "a local name is empty", "remove it")
+	default:
+		u.Locals = append(u.Locals, name)
+	}
+}

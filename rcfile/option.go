@@ -1,0 +1,242 @@
+package rcfile
+
+// option reads one option or user head, and tells whether the entry goes on.
+func (p *parser) option() bool {
+	w := p.token()
+	no := !w.quoted && w.text == "no"
+	if no {
+		w = p.token()
+	}
+	f, ok := p.keyword(w, false)
+	switch {
+	case w.end && !no, ok && f.Scope == Top && !no:
+		p.back(w)
+		return false
+	case !ok, f.Scope == Filler, f.Scope == Top:
+		p.badOption(w, no)
+		return false
+	case f.Scope == Global:
+		p.errf(w.pos, `write "set `+f.Name+`" outside the entry`, "%q is not an option of an entry", w.text)
+		p.recover()
+		return false
+	case no && f.Kind != Flag && f.Name != "envelope", no && f.negated:
+		p.errf(w.pos, "leave it out", `"no %s" makes no sense`, w.text)
+		p.recover()
+		return false
+	}
+	p.position(f, w)
+	p.take(f, w, no || f.negated)
+	return true
+}
+
+func (p *parser) badOption(w word, no bool) {
+	switch {
+	case w.end:
+		p.err(w.pos, `"no" at the end of the file`, "write what is to be off")
+	case no:
+		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Kind == Flag && k.Scope != Global }), `expected an option after "no"`)
+	case w.text == "here" || w.text == "there":
+		p.errf(w.pos, `it stands after "user NAME" or "is NAME"`, "unexpected %q", w.text)
+	default:
+		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Scope == Server || k.Scope == Login }), "expected an option, or quotes around a value")
+	}
+	if !w.end && p.isTop(w) {
+		p.back(w)
+		return
+	}
+	p.recover()
+}
+
+func (p *parser) isTop(w word) bool {
+	f, ok := p.keyword(w, false)
+	return ok && f.Scope == Top
+}
+
+// yieldWords yields the names of the keywords that pass.
+func yieldWords(pass func(*Keyword) bool) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := range keywords {
+			if k := &keywords[i]; pass(k) && !yield(k.Name) {
+				return
+			}
+			for _, name := range keywords[i].Aliases {
+				if pass(&keywords[i]) && !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// position keeps server options before user options, and opens the user that an option is for.
+func (p *parser) position(f found, w word) {
+	switch {
+	case f.Scope == Server:
+		if p.place != inServer {
+			p.errf(w.pos, "move it before the first user and the options of users", "server option %q after user options", w.text)
+		}
+	case f.Name == "user" && p.place == inImplicit:
+		p.errf(w.pos, `begin with "user"`, "user options stand before the first %q", w.text)
+		p.newUser(w.pos)
+		p.place = inUser
+	case f.Name == "user":
+		p.newUser(w.pos)
+		p.place = inUser
+	case p.place == inServer:
+		p.newUser(w.pos)
+		p.place = inImplicit
+	}
+}
+
+func (p *parser) newUser(pos Pos) {
+	p.builder.poll.Users = append(p.builder.poll.Users, User{Pos: pos})
+	p.entry.user = &p.builder.poll.Users[len(p.builder.poll.Users)-1]
+}
+
+// take reads and stores the value of an option.
+func (p *parser) take(f found, w word, no bool) {
+	k := f.Keyword
+	switch {
+	case k.Kind == Flag:
+		p.setFlag(p.entry.slot(k), k, !no, w.pos)
+	case k.Name == "envelope" && no:
+		p.builder.poll.Envelope = Opt[string]{Set: true, Pos: w.pos}
+	case k.Name == "envelope":
+		p.envelope(k)
+	case k.Name == "user":
+		p.userHead()
+	case k.Kind == Names:
+		p.isList(k)
+	case k.Kind == TextList, k.Kind == Codes:
+		p.list(k)
+	default:
+		if v, ok := p.value(k, false); ok {
+			p.setWord(p.entry.slot(k), k, v)
+		}
+	}
+}
+
+// envelope reads [N] HEADER.
+func (p *parser) envelope(k *Keyword) {
+	v, ok := p.value(k, false)
+	if !ok {
+		return
+	}
+	p.builder.poll.EnvSkip = Opt[int]{}
+	if n, err := number(Count, v.text); err == nil && !v.quoted {
+		p.builder.poll.EnvSkip = Opt[int]{Value: n, Set: true, Pos: v.pos}
+		if v, ok = p.value(k, false); !ok {
+			return
+		}
+	}
+	p.setWord(&p.builder.poll.Envelope, k, v)
+}
+
+// list reads one value or more.
+func (p *parser) list(k *Keyword) {
+	v, ok := p.value(k, false)
+	for first := v; ok; {
+		p.setWord(p.entry.slot(k), k, v)
+		w := p.peek()
+		if w.end || w.equals || p.endsList(*w, first.pos.Line) {
+			return
+		}
+		v = p.glue(k, p.token())
+		p.swallowed(k.Name, v)
+	}
+}
+
+// endsList tells whether w is a keyword and not the next element of a list that began on the given line.
+func (p *parser) endsList(w word, line int) bool {
+	f, ok := p.keyword(w, false)
+	if ok && f.foreign && w.pos.Line == line {
+		p.warnOnce("ends list "+w.text, w.pos, `"`+w.text+`" is read as the keyword`, "quote it if it is a name in the list before it")
+	}
+	return ok
+}
+
+// swallowed warns of a list element that looks like a keyword with a slip of the pen.
+func (p *parser) swallowed(list string, w word) {
+	const shortest = 4
+	if w.quoted || len(w.text) < shortest {
+		return
+	}
+	options := yieldWords(func(k *Keyword) bool { return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly) })
+	if name := nearest(w.text, 1, options); name != "" && name != w.text {
+		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q", w.text, list)
+	}
+}
+
+// value reads the value of k. On failure it has reported why, and the token that stands in its place comes next.
+func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
+	w := p.first(k)
+	f, ok := p.keyword(w, false)
+	if w.equals && k.Scope == Global {
+		w, ok = p.next(), false
+	}
+	switch {
+	case w.end || w.equals:
+		p.errf(w.pos, "", "%q needs a value, found %s", k.Name, described(w))
+		if w.equals {
+			p.recover()
+		} else {
+			p.back(w)
+		}
+		return w, false
+	case ok && !k.has(anyWord) && reserved(f, inSet):
+		p.errf(w.pos, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q", k.Name, w.text)
+		p.back(w)
+		return w, false
+	case ok && f.foreign && !k.has(anyWord):
+		p.warnf(w.pos, "quote it if that is meant", "%q is taken as the value of %q, though it is a keyword", w.text, k.Name)
+	}
+	p.commentWarning(w, k.Name)
+	return p.glue(k, w), true
+}
+
+// first returns the token after k: noise counts where any word is a value.
+func (p *parser) first(k *Keyword) word {
+	if k.has(anyWord) {
+		return p.next()
+	}
+	return p.token()
+}
+
+// reserved tells whether a keyword can't be a bare value, because it may begin what comes next.
+func reserved(f found, inSet bool) bool {
+	switch {
+	case f.foreign:
+		return false
+	case inSet:
+		return f.Scope == Top
+	}
+	return f.Scope != Global && f.Name != "here" && f.Name != "there"
+}
+
+func described(w word) string {
+	if w.end {
+		return "the end of the file"
+	}
+	return `"` + w.text + `"`
+}
+
+func (p *parser) commentWarning(w word, name string) {
+	if w.hidden && !w.quoted {
+		p.warnf(w.pos, `put the value before the comment, or quotes around a value with "#"`,
+			"%q is taken as the value of %q, from a line after a comment", clip(w.text), name)
+	}
+}
+
+// glue puts "=" back into a value that may hold it.
+func (p *parser) glue(k *Keyword, w word) word {
+	if !k.has(glued) || w.quoted || w.after != '=' {
+		return w
+	}
+	eq := p.token()
+	w.text, w.after = w.text+"=", eq.after
+	if next := p.peek(); !next.end && !next.quoted && next.before == '=' && p.lexer.text[p.lexer.at-1] != '=' {
+		tail := p.token()
+		w.text, w.after = w.text+tail.text, tail.after
+	}
+	return w
+}

@@ -1,0 +1,62 @@
+package rcfile
+
+import (
+	"iter"
+	"strings"
+)
+
+// longest is the length of the longest text that is compared.
+const longest = 24
+
+// suggest gives `did you mean "keep"?` for a word that is nearly one of the candidates, or "".
+func suggest(text string, candidates iter.Seq[string]) string {
+	within := 2
+	if len(text) < 5 {
+		within = 1
+	}
+	if name := nearest(text, within, candidates); name != "" {
+		return `did you mean "` + name + `"?`
+	}
+	return ""
+}
+
+// nearest returns the candidate with the fewest changes, at most within; the first in the alphabet of several.
+func nearest(text string, within int, candidates iter.Seq[string]) string {
+	if len(text) > longest {
+		return ""
+	}
+	best, least, lower := "", within, strings.ToLower(text)
+	for name := range candidates {
+		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least {
+			continue
+		}
+		if d := distance(lower, name); d < least || d == least && (best == "" || name < best) {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, drop, change or swap with the neighbour to make b of a.
+// Neither is longer than longest.
+func distance(a, b string) int {
+	var before, above, row [longest + 1]int
+	for j := range above {
+		above[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, above = above, row
+	}
+	return above[len(b)]
+}

@@ -1,0 +1,3 @@
+package rcfile
+
+func (b *builder) parseTOML(name, text string) {}

@@ -1,0 +1,72 @@
+package rcfile
+
+import (
+	"strconv"
+	"strings"
+)
+
+// validate checks an entry as a whole, defaults merged.
+func (b *builder) validate(p *Poll) {
+	if !p.Protocol.Set {
+		b.warnOnce("protocol auto", p.Pos, "the entry names no protocol", "imap is tried, then pop3; name the protocol")
+	}
+	for i := range p.Users {
+		b.validateUser(p, &p.Users[i])
+	}
+	b.sharedState(p)
+}
+
+func (b *builder) validateUser(p *Poll, u *User) {
+	if proto := u.SSLProto; proto.Set && proto.Value == "" && u.SSL.Or(false) {
+		b.warn(proto.Pos, `sslproto "" does nothing beside ssl`, "leave it out")
+	} else if proto.Set && proto.Value == "" {
+		b.warn(proto.Pos, `sslproto "": `+noTLS, "")
+	}
+	if (len(u.Locals) > 1 || u.Wildcard) && p.Envelope.Or("") == "" {
+		b.warnOnce("multidrop "+p.Name, u.Pos, "several local names without the envelope option", "name the header that holds the recipient: envelope X-Original-To")
+	}
+	if u.LMTP.Or(false) {
+		b.lmtp(u)
+	}
+}
+
+// lmtp refuses LMTP to the port of SMTP, as RFC 2033 section 5 does.
+func (b *builder) lmtp(u *User) {
+	const hint = `name a port or a socket: smtphost localhost/24, smtphost /run/lmtp`
+	if len(u.SMTPHosts) == 0 {
+		b.err(u.LMTP.Pos, "lmtp without an smtphost that has a port", hint)
+	}
+	for _, host := range u.SMTPHosts {
+		if strings.HasPrefix(host, "/") {
+			continue
+		}
+		if port := hostPort(host); port == "" || port == "25" || port == "smtp" {
+			b.errf(u.LMTP.Pos, hint, "lmtp can't use the SMTP port of %q", clip(host))
+		}
+	}
+}
+
+// hostPort finds the port among the suffixes of an smtphost.
+func hostPort(host string) string {
+	parts := strings.Split(host, "/")
+	for _, part := range parts[1:] {
+		if _, err := strconv.Atoi(part); err == nil || part == "smtp" || part == "lmtp" {
+			return part
+		}
+	}
+	return ""
+}
+
+// sharedState warns of two users that the journal can't tell apart.
+func (b *builder) sharedState(p *Poll) {
+	for _, u := range p.Users {
+		key := strings.Join([]string{"shared", p.Name, p.Via.Value, p.Service.Value, u.Remote.Value}, "\x00")
+		if b.warned[key] {
+			b.warnf(u.Pos, "give one of the entries another name, and via", "the account %q at %q is named twice, both would share what was fetched", u.Remote.Value, clip(p.Name))
+		}
+		if b.warned == nil {
+			b.warned = map[string]bool{}
+		}
+		b.warned[key] = true
+	}
+}
