@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"testing"
+
+	"fetchd/fetch"
+)
+
+func TestStatusOf(t *testing.T) {
+	t.Parallel()
+	failed := func(k fetch.Kind) error { return fmt.Errorf("ann: %w", &fetch.Error{Kind: k, Err: errors.New("x")}) }
+	network := func(err error) error { return &fetch.Error{Kind: fetch.KindNetwork, Err: err} }
+	tests := []struct {
+		name   string
+		result fetch.Result
+		err    error
+		want   status
+	}{
+		{"mail", fetch.Result{Delivered: 2}, nil, 0},
+		{"no mail", fetch.Result{Messages: 5, Seen: 5}, nil, 1},
+		{"only oversized", fetch.Result{Oversized: 1}, nil, 1},
+		{"a delivery failed", fetch.Result{Delivered: 2, Failed: 1}, nil, 6},
+		{"fetchlimit", fetch.Result{Delivered: 2, LimitHit: true}, nil, 13},
+		{"network", fetch.Result{}, failed(fetch.KindNetwork), 2},
+		{"refused", fetch.Result{}, network(&net.OpError{Op: "dial", Err: errors.New("refused")}), 2},
+		{"dial timed out", fetch.Result{}, network(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 2},
+		{"name not found", fetch.Result{}, network(&net.OpError{Op: "dial", Err: &net.DNSError{}}), 11},
+		{"silent server", fetch.Result{}, network(os.ErrDeadlineExceeded), 7},
+		{"silent server by context", fetch.Result{}, network(context.DeadlineExceeded), 7},
+		{"tls", fetch.Result{}, failed(fetch.KindTLS), 2},
+		{"login", fetch.Result{}, failed(fetch.KindAuth), 3},
+		{"login after some mail", fetch.Result{Delivered: 3}, failed(fetch.KindAuth), 3},
+		{"protocol", fetch.Result{}, failed(fetch.KindProtocol), 4},
+		{"configuration", fetch.Result{}, failed(fetch.KindConfig), 5},
+		{"destination", fetch.Result{}, failed(fetch.KindDelivery), 6},
+		{"journal", fetch.Result{}, failed(fetch.KindJournal), 6},
+		{"server", fetch.Result{}, failed(fetch.KindServer), 7},
+		{"busy", fetch.Result{}, failed(fetch.KindBusy), 9},
+		{"no kind", fetch.Result{}, errors.New("x"), 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := statusOf(tt.result, tt.err); got != tt.want {
+				t.Errorf("status %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		statuses []status
+		want     status
+	}{
+		{"nothing", nil, 1},
+		{"mail", []status{0}, 0},
+		{"none", []status{1, 1}, 1},
+		{"any mail wins", []status{3, 0, 2}, 0},
+		{"the last error", []status{3, 2, 1}, 2},
+		{"an error beats no mail", []status{1, 3}, 3},
+		{"fetchlimit", []status{13, 1}, 13},
+		{"a failed delivery beats mail", []status{0, 6, 0}, 6},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var o outcome
+			for _, s := range tt.statuses {
+				o.add(s, s == exitIO)
+			}
+			if got := o.status(); got != tt.want {
+				t.Errorf("status %d, want %d", got, tt.want)
+			}
+		})
+	}
+}

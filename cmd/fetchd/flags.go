@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// noArgument is what pflag hands on for an option without an argument. No argument can contain a NUL.
+const noArgument = "\x00"
+
+// parseArgs reads the arguments (without the program's name) as getopt_long does. subcommands are recognised only
+// as the first word that is no option, and not behind "--".
+func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
+	c := &commandLine{own: map[string]string{}}
+	table := options()
+	fs := newFlagSet(c, table)
+	fs.SetInterspersed(false)
+	if err := fs.Parse(args); err != nil {
+		return c, parseError(table, err)
+	}
+	rest := fs.Args()
+	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
+		c.servers = rest
+		return c, nil
+	}
+	for i := range subcommands {
+		if subcommands[i].name == rest[0] {
+			return c, parseSubcommand(c, &subcommands[i], rest[1:])
+		}
+	}
+	fs.SetInterspersed(true)
+	if err := fs.Parse(rest); err != nil {
+		return c, parseError(table, err)
+	}
+	c.servers = fs.Args()
+	c.quitLast = c.quitLast && len(c.servers) == 0
+	return c, nil
+}
+
+// parseSubcommand reads the arguments behind a subcommand's name: its own options, and the program's where they have
+// no meaning of their own there.
+func parseSubcommand(c *commandLine, sub *subcommand, args []string) error {
+	c.command = sub
+	table := slices.Clone(sub.options)
+	for _, o := range options() {
+		own := func(n option) bool { return n.long == o.long || n.short != "" && n.short == o.short }
+		if !slices.ContainsFunc(sub.options, own) && !slices.ContainsFunc(o.aliases, func(a string) bool {
+			return slices.ContainsFunc(sub.options, func(n option) bool { return n.long == a })
+		}) {
+			table = append(table, o)
+		}
+	}
+	fs := newFlagSet(c, table)
+	if err := fs.Parse(args); err != nil {
+		return parseError(table, err)
+	}
+	c.servers = fs.Args()
+	return nil
+}
+
+// flagValue is one option bound to the commandLine it sets.
+type flagValue struct {
+	option *option
+	c      *commandLine
+}
+
+func (v flagValue) String() string { return "" }
+func (v flagValue) Type() string   { return v.option.arg }
+
+func (v flagValue) Set(arg string) error {
+	if v.option.arg == "" && arg != noArgument {
+		return errors.New("takes no argument")
+	}
+	v.c.parsing, v.c.quitLast = v.option.long, false
+	if v.option.warn != "" {
+		v.c.warnings = append(v.c.warnings, "--"+v.option.long+" "+v.option.warn)
+	}
+	if v.option.set == nil {
+		v.c.own[v.option.long] = strings.TrimSuffix(arg, noArgument)
+		return nil
+	}
+	return v.option.set(v.c, arg)
+}
+
+func newFlagSet(c *commandLine, table []option) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	for i := range table {
+		o := &table[i]
+		for j, name := range o.names() {
+			short := ""
+			if j == 0 {
+				short = o.short
+			}
+			f := fs.VarPF(flagValue{o, c}, name, short, o.help)
+			if o.arg == "" {
+				f.NoOptDefVal = noArgument
+			}
+		}
+	}
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(unabbreviate(table, name))
+	})
+	return fs
+}
+
+// unabbreviate returns the long name that name is an unambiguous prefix of, else name. An exact name wins; several
+// names of one option are not ambiguous; what was unambiguous for fetchmail stays so.
+func unabbreviate(table []option, name string) string {
+	found := candidates(table, name)
+	if len(found) > 1 {
+		old := slices.DeleteFunc(slices.Clone(table), func(o option) bool { return o.own })
+		found = candidates(old, name)
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return name
+}
+
+// candidates are the options, each by one name, that name may stand for.
+func candidates(table []option, name string) []string {
+	var found []string
+	for i := range table {
+		names := table[i].names()
+		if slices.Contains(names, name) {
+			return []string{name}
+		}
+		if j := slices.IndexFunc(names, func(full string) bool { return strings.HasPrefix(full, name) }); j >= 0 {
+			found = append(found, names[j])
+		}
+	}
+	return found
+}
+
+// parseError says in our own words what pflag found.
+func parseError(table []option, err error) error {
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.Is(err, pflag.ErrHelp): // -h
+		return errors.New("unknown option -h; help is -?")
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return fmt.Errorf("unknown option -%s", unknown.GetSpecifiedName())
+	case errors.As(err, &unknown):
+		if found := candidates(table, unknown.GetSpecifiedName()); len(found) > 1 {
+			return fmt.Errorf("option --%s is ambiguous: --%s", unknown.GetSpecifiedName(), strings.Join(found, ", --"))
+		}
+		return fmt.Errorf("unknown option --%s", unknown.GetSpecifiedName())
+	case errors.As(err, &missing):
+		return fmt.Errorf("option %s needs an argument", dashed(missing.GetSpecifiedName(), missing.GetSpecifiedShortnames()))
+	case errors.As(err, &invalid):
+		return fmt.Errorf("option --%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
+	}
+	return err
+}
+
+func dashed(name, bundle string) string {
+	if bundle != "" {
+		return "-" + name
+	}
+	return "--" + name
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pid")
+	l, err := takeLock(path, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if want := fmt.Sprintf("%d\n300\n", os.Getpid()); err != nil || string(text) != want {
+		t.Errorf("the file holds %q (%v), want %q", text, err, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	var held *lockedError
+	if _, err := takeLock(path, 0); !errors.As(err, &held) || held.pid != os.Getpid() || !held.daemon {
+		t.Errorf("second lock: %v", err)
+	}
+	if h, err := lockHolder(path); err != nil || h == nil || h.pid != os.Getpid() {
+		t.Errorf("holder %v, %v", h, err)
+	}
+	l.Release()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is still there: %v", err)
+	}
+	if h, err := lockHolder(path); h != nil || err != nil {
+		t.Errorf("holder after the end: %v, %v", h, err)
+	}
+}
+
+func TestStaleLockFile(t *testing.T) {
+	t.Parallel()
+	for _, stale := range []string{"", "1\n300\n", "999999999\n", "garbage"} {
+		path := filepath.Join(t.TempDir(), "pid")
+		if err := os.WriteFile(path, []byte(stale), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := takeLock(path, 0)
+		if err != nil {
+			t.Fatalf("%q: %v", stale, err)
+		}
+		if text, err := os.ReadFile(path); err != nil || string(text) != fmt.Sprintf("%d\n", os.Getpid()) {
+			t.Errorf("%q became %q, %v", stale, text, err)
+		}
+		l.Release()
+	}
+}
+
+func TestLockFollowsNoLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target := filepath.Join(dir, "precious")
+	if err := os.WriteFile(target, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, filepath.Join(dir, "pid")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeLock(filepath.Join(dir, "pid"), 0); err == nil {
+		t.Error("the link was followed")
+	}
+	if text, _ := os.ReadFile(target); string(text) != "x" {
+		t.Errorf("its target was written: %q", text)
+	}
+}

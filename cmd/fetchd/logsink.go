@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"sync"
+	"time"
+)
+
+// terminalSink writes as fetchmail does on a terminal: what went wrong to err, the rest to out.
+type terminalSink struct {
+	name     string
+	mu       sync.Mutex
+	out, err io.Writer
+}
+
+func (s *terminalSink) writeLine(l line) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.out
+	if l.level >= slog.LevelWarn {
+		w = s.err
+	}
+	prefix := s.name + ": "
+	if l.bare {
+		prefix = ""
+	}
+	_, err := io.WriteString(w, prefix+l.text+"\n")
+	return err
+}
+
+// fileSink appends to a log file, with time stamps. It can be opened again after the file was moved away.
+type fileSink struct {
+	name string
+	path string
+	now  func() time.Time
+	mu   sync.Mutex
+	file *os.File
+}
+
+// openLogfile opens or creates (0600) the log file. The caller closes it.
+func openLogfile(name, path string) (*fileSink, error) {
+	s := &fileSink{name: name, path: path, now: time.Now}
+	return s, s.Reopen()
+}
+
+// Reopen opens the file anew, for log rotation; if that fails the old one stays in use.
+func (s *fileSink) Reopen() error {
+	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the log file: %w", err)
+	}
+	s.mu.Lock()
+	old := s.file
+	s.file = f
+	s.mu.Unlock()
+	if old != nil {
+		return old.Close()
+	}
+	return nil
+}
+
+func (s *fileSink) writeLine(l line) error {
+	_, err := s.Write([]byte(s.now().Format("2006-01-02T15:04:05-07:00") + " " + s.name + ": " + l.text + "\n"))
+	return err
+}
+
+// Write implements io.Writer for the JSON format.
+func (s *fileSink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Write(p)
+}
+
+func (s *fileSink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Close()
+}
+
+// syslogSink writes to the system log.
+type syslogSink struct{ w *syslog.Writer }
+
+// openSyslog connects to the system log with facility mail. The caller closes it.
+func openSyslog(name string) (*syslogSink, error) {
+	w, err := syslog.New(syslog.LOG_MAIL|syslog.LOG_INFO, name)
+	if err != nil {
+		return nil, fmt.Errorf("reach the system log: %w", err)
+	}
+	return &syslogSink{w}, nil
+}
+
+func (s *syslogSink) writeLine(l line) error {
+	switch {
+	case l.level >= slog.LevelError:
+		return s.w.Err(l.text)
+	case l.level >= slog.LevelWarn:
+		return s.w.Warning(l.text)
+	case l.level >= slog.LevelInfo:
+		return s.w.Info(l.text)
+	}
+	return s.w.Debug(l.text)
+}
+
+func (s *syslogSink) Close() error { return s.w.Close() }

@@ -1,0 +1,23 @@
+// Fetchd retrieves mail from POP3 and IMAP servers over verified TLS and delivers it locally.
+//
+// This package is the process: the command line, signals, the lock, exit statuses, and the wiring of the other
+// packages. There is no protocol and no policy in it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	p := &program{
+		name: filepath.Base(os.Args[0]), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		env: os.Getenv, signals: signals,
+	}
+	os.Exit(int(p.run(context.Background(), os.Args[1:])))
+}

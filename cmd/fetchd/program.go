@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"fetchd/fetch"
+)
+
+// program is one run of the program: its streams and what it takes from the process around it.
+type program struct {
+	name           string // as it was called: fetchd or fetchmail
+	stdin          *os.File
+	stdout, stderr io.Writer
+	env            func(string) string
+	signals        chan os.Signal // receives SIGTERM and SIGINT from the start; more are asked for where they are needed
+	retrieve       retrieveFunc
+}
+
+// retrieveFunc is fetch.Retrieve, or a test's.
+type retrieveFunc func(context.Context, *fetch.Account) (fetch.Result, error)
+
+// run does what the arguments (without the program's name) ask for.
+func (p *program) run(ctx context.Context, args []string) status {
+	subs := subcommands()
+	if p.name == "fetchmail" {
+		subs = nil
+	}
+	c, err := parseArgs(args, subs)
+	switch {
+	case err != nil:
+		return p.usage(err)
+	case c.mode == modeHelp && c.command != nil:
+		printSubcommandHelp(p.stdout, p.name, c.command)
+		return exitMail
+	case c.mode == modeHelp:
+		printHelp(p.stdout, p.name, subs)
+		return exitMail
+	case c.command != nil:
+		return c.command.run(ctx, p, c)
+	}
+	return p.poll(ctx, c)
+}
+
+// usage reports a mistake on the command line.
+func (p *program) usage(err error) status {
+	p.fail(exitSyntax, err)
+	fmt.Fprintf(p.stderr, "Try \"%s --help\".\n", p.name)
+	return exitSyntax
+}
+
+// fail says err on the error output and returns s.
+func (p *program) fail(s status, err error) status {
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, escape(err.Error()))
+	return s
+}

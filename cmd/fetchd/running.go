@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// quitTimeout is how long --quit waits for the daemon to end: it gives the message in hand ten seconds.
+const quitTimeout = 20 * time.Second
+
+// quitRunning ends the process that holds the lock and waits until it is gone.
+func (p *program) quitRunning(ctx context.Context, path string) status {
+	holder, err := lockHolder(path)
+	if err != nil {
+		return p.fail(exitIO, err)
+	}
+	if holder == nil {
+		return p.fail(exitExcluded, fmt.Errorf("no other %s is running", p.name))
+	}
+	if err := signalProcess(holder.pid, unix.SIGTERM); err != nil {
+		return p.fail(exitExcluded, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, quitTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if now, err := lockHolder(path); err == nil && (now == nil || now.pid != holder.pid) {
+			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, ground(holder), p.name, holder.pid)
+			return exitMail
+		}
+		select {
+		case <-ctx.Done():
+			return p.fail(exitExcluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.pid, holder.pid))
+		case <-tick.C:
+		}
+	}
+}
+
+// meetRunning is what happens when another process holds the lock: a daemon is woken up, unless the command line asks
+// for something that the daemon would not do.
+func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
+	switch {
+	case len(c.servers) > 0 || c.check:
+		return p.fail(exitExcluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
+	case !holder.daemon:
+		return p.fail(exitExcluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.pid))
+	case c.globals.Daemon.Set || c.nodetach:
+		return p.fail(exitExcluded, fmt.Errorf("can't accept options while a background %s is running (process %d); %s -q ends it", p.name, holder.pid, p.name))
+	}
+	if err := signalProcess(holder.pid, unix.SIGUSR1); err != nil {
+		return p.fail(exitExcluded, err)
+	}
+	fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
+	return exitMail
+}
+
+func ground(holder *lockedError) string {
+	if holder.daemon {
+		return "background"
+	}
+	return "foreground"
+}
+
+func signalProcess(pid int, s unix.Signal) error {
+	if pid <= 1 {
+		return fmt.Errorf("the lock file names no process")
+	}
+	process, err := os.FindProcess(pid)
+	if err == nil {
+		err = process.Signal(s)
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", pid, err)
+	}
+	return nil
+}

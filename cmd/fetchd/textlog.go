@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// levelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
+const levelTrace = slog.LevelInfo - 1
+
+// line is one line of the text log.
+type line struct {
+	level slog.Level
+	bare  bool // without the program's name in front on the terminal: fetchmail's progress lines
+	text  string
+}
+
+// lineSink is where the lines of the text log go. A line has no line end and no control characters.
+type lineSink interface {
+	writeLine(line) error
+}
+
+// textHandler is the slog.Handler of the text log: it words the records as fetchmail does.
+type textHandler struct {
+	sink  lineSink
+	level slog.Level
+	attrs []slog.Attr
+}
+
+func (h *textHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+	attrs := slices.Clone(h.attrs)
+	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
+	for _, l := range wording(r.Level, r.Message, attrs) {
+		if l.level < h.level {
+			continue
+		}
+		l.text = escape(l.text)
+		if err := h.sink.writeLine(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	with.attrs = append(slices.Clone(h.attrs), attrs...)
+	return &with
+}
+
+// WithGroup is not used by this program; the group's name is dropped.
+func (h *textHandler) WithGroup(string) slog.Handler { return h }
+
+// escape makes s safe for a terminal and one line of a file: control characters, invalid UTF-8 and invisible
+// formatting characters become \x and \u sequences.
+func escape(s string) string {
+	clean := func(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) }
+	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1, r < 0x80 && !clean(r):
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case !clean(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"fetchd/fetch"
+)
+
+// The events of this package; those of a retrieval are in package fetch.
+const (
+	eventTrace   = "protocol" // account, line
+	eventOutcome = "query"    // account, status
+)
+
+// fields gives the attributes of a record by name.
+type fields map[string]slog.Value
+
+func (f fields) text(name string) string {
+	v, ok := f[name]
+	if !ok {
+		return ""
+	}
+	return v.Resolve().String()
+}
+
+func (f fields) number(name string) int64 {
+	v := f[name].Resolve()
+	switch v.Kind() {
+	case slog.KindInt64:
+		return v.Int64()
+	case slog.KindUint64:
+		return int64(v.Uint64())
+	case slog.KindAny:
+		var n int64
+		fmt.Sscan(v.String(), &n)
+		return n
+	}
+	return 0
+}
+
+func (f fields) yes(name string) bool {
+	v := f[name].Resolve()
+	return v.Kind() == slog.KindBool && v.Bool()
+}
+
+// where is fetchmail's "U at H", with the folder where there is more to say than INBOX.
+func (f fields) where() string {
+	account := f.text("account")
+	if i := strings.LastIndexByte(account, '@'); i >= 0 {
+		account = account[:i] + " at " + account[i+1:]
+	}
+	if m := f.text("mailbox"); m != "" && !strings.EqualFold(m, "INBOX") {
+		account += " (folder " + m + ")"
+	}
+	return account
+}
+
+func (f fields) flushed() string {
+	if f.yes("deleted") {
+		return "flushed"
+	}
+	return "not flushed"
+}
+
+// wording turns a record into the lines that fetchmail would write, which people's scripts match.
+func wording(level slog.Level, event string, attrs []slog.Attr) []line {
+	f := fields{}
+	for _, a := range attrs {
+		f[a.Key] = a.Value
+	}
+	one := func(format string, args ...any) []line { return []line{{level, true, fmt.Sprintf(format, args...)}} }
+	switch event {
+	case fetch.EventMailbox:
+		return one("%s", mailboxLine(f))
+	case fetch.EventNoMail:
+		return []line{{level, false, "No mail for " + f.where()}}
+	case fetch.EventReading:
+		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"), f.number("total"), f.number("size"), f.flushed())
+	case fetch.EventOversized:
+		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
+	case fetch.EventRefetch:
+		return one("skipping message %s:%d (%d octets) (delivered before) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
+	case fetch.EventFailed:
+		return []line{
+			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
+			{level, false, f.text("account") + ": " + f.text("err")},
+		}
+	case fetch.EventQueryFailed:
+		return failureLines(level, f)
+	case eventOutcome:
+		return []line{{level, false, fmt.Sprintf("Query status=%d (%s)", f.number("status"), status(f.number("status")))}}
+	case fetch.EventTLS:
+		return verdictLines(level, f)
+	case eventTrace:
+		return []line{{level, false, f.text("line")}}
+	}
+	return []line{{level, false, plainLine(level, event, attrs)}}
+}
+
+func mailboxLine(f fields) string {
+	noun := "messages"
+	if f.number("total") == 1 {
+		noun = "message"
+	}
+	seen := ""
+	if n := f.number("seen"); n > 0 {
+		seen = fmt.Sprintf(" (%d seen)", n)
+	}
+	octets := ""
+	if f.number("size") > 0 {
+		octets = fmt.Sprintf(" (%d octets)", f.number("size"))
+	}
+	return fmt.Sprintf("%d %s%s for %s%s.", f.number("total"), noun, seen, f.where(), octets)
+}
+
+func failureLines(level slog.Level, f fields) []line {
+	account, err := f.text("account"), f.text("err")
+	if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
+		return []line{{level, false, "Authorization failure on " + account + ": " + err}}
+	}
+	return []line{{level, false, account + ": " + err}}
+}
+
+// describer is what a *tlsverify.Verdict can do.
+type describer interface{ Describe(io.Writer) error }
+
+func description(d describer) string {
+	var b strings.Builder
+	if err := d.Describe(&b); err != nil {
+		return err.Error()
+	}
+	return b.String()
+}
+
+func verdictLines(level slog.Level, f fields) []line {
+	d, ok := f["verdict"].Resolve().Any().(describer)
+	if !ok {
+		return nil
+	}
+	var lines []line
+	for s := range strings.Lines(description(d)) {
+		lines = append(lines, line{min(level, levelTrace), false, f.text("account") + ": " + strings.TrimRight(s, "\n")})
+	}
+	return lines
+}
+
+// plainLine words any other record: the account, the text, the error, and what else there is.
+func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
+	var b, rest strings.Builder
+	if level == slog.LevelWarn {
+		b.WriteString("WARNING: ")
+	}
+	var cause string
+	for _, a := range attrs {
+		switch a.Key {
+		case "account":
+			b.WriteString(a.Value.Resolve().String() + ": ")
+		case "err":
+			cause = ": " + a.Value.Resolve().String()
+		default:
+			fmt.Fprintf(&rest, " %s=%s", a.Key, a.Value.Resolve())
+		}
+	}
+	return b.String() + event + cause + rest.String()
+}

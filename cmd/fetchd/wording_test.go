@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"fetchd/fetch"
+)
+
+type fakeVerdict struct{}
+
+func (fakeVerdict) Describe(w io.Writer) error {
+	_, err := io.WriteString(w, "subject: CN=\x1b[31mmail\nissuer: CN=ca\n")
+	return err
+}
+
+func (fakeVerdict) Warnings() []string { return []string{"it ends soon"} }
+
+// TestWording checks the lines that scripts and logcheck rules match: they are fetchmail's.
+func TestWording(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		verbose  int
+		silent   bool
+		log      func(*slog.Logger)
+		out, err string
+	}{
+		{"mailbox", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventMailbox, "account", "ann@mail.example", "mailbox", "INBOX", "total", 4, "seen", 3, "size", 6185)
+		}, "4 messages (3 seen) for ann at mail.example (6185 octets).\n", ""},
+		{"one message, none seen", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventMailbox, "account", "ann@mail.example", "total", 1, "seen", 0, "size", int64(32))
+		}, "1 message for ann at mail.example (32 octets).\n", ""},
+		{"folder", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventMailbox, "account", "ann@work@mail.example", "mailbox", "Archive", "total", 2, "seen", 0)
+		}, "2 messages for ann@work at mail.example (folder Archive).\n", ""},
+		{"no mail", 0, false, func(l *slog.Logger) { l.Info(fetch.EventNoMail, "account", "ann@mail.example") },
+			"fetchd: No mail for ann at mail.example\n", ""},
+		{"flushed", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventReading, "account", "ann@h", "n", 1, "total", 4, "size", 32, "deleted", true)
+		}, "reading message ann@h:1 of 4 (32 octets) flushed\n", ""},
+		{"not flushed", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventReading, "account", "ann@h", "n", 2, "total", 4, "size", 32, "deleted", false)
+		}, "reading message ann@h:2 of 4 (32 octets) not flushed\n", ""},
+		{"oversized", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventOversized, "account", "ann@h", "n", 4, "total", 4, "size", 6089)
+		}, "skipping message ann@h:4 (6089 octets) (oversized) not flushed\n", ""},
+		{"delivered before", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventRefetch, "account", "ann@h", "n", 4, "size", 6089, "deleted", true)
+		}, "skipping message ann@h:4 (6089 octets) (delivered before) flushed\n", ""},
+		{"delivery failed", 0, false, func(l *slog.Logger) {
+			l.Error(fetch.EventFailed, "account", "ann@h", "n", 1, "total", 1, "size", 5, "err", errors.New("mda: exit status 1"))
+		}, "reading message ann@h:1 of 1 (5 octets) not flushed\n", "fetchd: ann@h: mda: exit status 1\n"},
+		{"login", 0, false, func(l *slog.Logger) {
+			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New(`server says "no"`), "kind", fetch.KindAuth)
+			l.Info(eventOutcome, "account", "ann@h", "status", int(exitAuth))
+		}, "fetchd: Query status=3 (AUTHFAIL)\n", "fetchd: Authorization failure on ann@h: server says \"no\"\n"},
+		{"other failure", 0, false, func(l *slog.Logger) {
+			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("x"), "kind", fetch.KindTLS)
+		}, "", "fetchd: ann@h: x\n"},
+		{"warning", 0, false, func(l *slog.Logger) { l.Warn("the certificate is not checked", "account", "ann@h") },
+			"", "fetchd: WARNING: ann@h: the certificate is not checked\n"},
+		{"silent", 0, true, func(l *slog.Logger) {
+			l.Info(fetch.EventNoMail, "account", "ann@h")
+			l.Warn("w")
+			l.Error(fetch.EventFailed, "account", "ann@h", "err", errors.New("x"))
+		}, "", "fetchd: ann@h: x\n"},
+		{"certificate hidden, its warning once", 0, false, func(l *slog.Logger) {
+			l.With("poll", "h").Info(fetch.EventTLS, "account", "ann@h", "verdict", fakeVerdict{})
+			l.Info(fetch.EventTLS, "account", "ann@h", "verdict", fakeVerdict{})
+		}, "", "fetchd: WARNING: ann@h: it ends soon poll=h\n"},
+		{"certificate, escaped", 1, false, func(l *slog.Logger) { l.Info(fetch.EventTLS, "account", "ann@h", "verdict", fakeVerdict{}) },
+			"fetchd: ann@h: subject: CN=\\x1b[31mmail\nfetchd: ann@h: issuer: CN=ca\n", "fetchd: WARNING: ann@h: it ends soon\n"},
+		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "", ""},
+		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
+		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d\\x0ab\\xff\\u202eé\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			l, err := openLog(logTarget{name: "fetchd", out: &out, err: &errs, verbose: tt.verbose, silent: tt.silent})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.log(l.Logger)
+			if out.String() != tt.out || errs.String() != tt.err {
+				t.Errorf("out %q, want %q\nerr %q, want %q", out.String(), tt.out, errs.String(), tt.err)
+			}
+		})
+	}
+}
+
+func FuzzEscape(f *testing.F) {
+	for _, s := range []string{"", "plain é", "a\x00\x1b[2J\r\n", "\xff\xc0\x80", "\u2028\u202e\u00a0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := escape(s)
+		if strings.ContainsFunc(got, func(r rune) bool {
+			return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\uFFFD' && !strings.ContainsRune(s, r)
+		}) {
+			t.Errorf("%q keeps a control character", got)
+		}
+		if escape(got) != got || len(got) > 7*len(s) {
+			t.Errorf("%q is not stable or too long", got)
+		}
+	})
+}
