@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Settings of each connection. Another process may hold the journal for busyTimeout milliseconds. The page cache is
+// small (KiB, negative by SQLite's convention): records are read once and written at the end of the file.
+const (
+	busyTimeout = 10000
+	cacheSize   = -512
+	readers     = 2
+)
+
+// connect opens no file yet. mode=rw: SQLite itself never creates the database.
+func connect(path string) (*sql.DB, error) {
+	u := url.URL{Path: path}
+	dsn := fmt.Sprintf("file:%s?mode=rw&_pragma=busy_timeout(%d)&_pragma=cache_size(%d)&_pragma=mmap_size(0)"+
+		"&_pragma=temp_store(memory)&_pragma=synchronous(normal)", u.EscapedPath(), busyTimeout, cacheSize)
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(readers + 1)
+	db.SetMaxIdleConns(1)
+	return db, nil
+}
+
+// create makes the database when there is none. It is built under another name, so that an empty or half-made file at
+// path is never mistaken for a new journal, and nobody ever sees it with wider permissions than 0600 (SQLite gives the
+// -wal and -shm beside it the same).
+func create(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		return errEmpty // which SQLite would take for a new database
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		return errOrphan
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(f.Close(), build(ctx, f.Name())); err != nil {
+		return err
+	}
+	// A link fails where another process was faster; its journal is as good as ours.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(f.Name(), path); err != nil {
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// build gives the empty file at path the current schema, durably.
+func build(ctx context.Context, path string) error {
+	db, err := connect(path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)); err != nil {
+		return err
+	}
+	if err := migrate(ctx, conn); err != nil {
+		return err
+	}
+	return wal(ctx, conn)
+}
+
+func wal(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode=wal").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the file system does not allow a write-ahead log (mode %q)", mode)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,93 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
+var ErrDamaged = errors.New("the journal is damaged")
+
+// ErrTaken is in the tree of the error of a record on which another retrieval has begun since it was opened. Nothing of
+// the refused call was written.
+var ErrTaken = errors.New("another retrieval of it has begun")
+
+// ErrClosed is in the tree of the error of a call on a closed journal.
+var ErrClosed = errors.New("the journal is closed")
+
+var (
+	errForeign = fmt.Errorf("%w: it is not a journal of fetchd", ErrDamaged)
+	errEmpty   = fmt.Errorf("%w: it is an empty file", ErrDamaged)
+	errOrphan  = fmt.Errorf("%w: only its write-ahead log (-wal) is there", ErrDamaged)
+)
+
+// newerError: the file was written by a later version of this program.
+type newerError struct{ version, known int }
+
+func (e *newerError) Error() string {
+	return fmt.Sprintf("it has schema version %d and this fetchd knows versions up to %d", e.version, e.known)
+}
+
+// explain names the act and the file, and tells the user what to do next. Nil stays nil.
+func explain(path, act string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var damage *sqlite.Error
+	if errors.As(err, &damage) && !errors.Is(err, ErrDamaged) {
+		switch damage.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+	if h := hint(err); h != "" {
+		return fmt.Errorf("%s journal %q: %w; hint: %s", act, path, err, h)
+	}
+	return fmt.Errorf("%s journal %q: %w", act, path, err)
+}
+
+func hint(err error) string {
+	var newer *newerError
+	var code *sqlite.Error
+	switch {
+	case errors.Is(err, errOrphan):
+		return "put the journal back beside its -wal, or move the -wal away to begin anew: what is on the server is then delivered again"
+	case errors.Is(err, ErrDamaged):
+		return "put it back from a backup, or try `sqlite3 FILE .recover`; moving it away (with its -wal and -shm) begins a new one, " +
+			"and what is on the server is then delivered again"
+	case errors.As(err, &newer):
+		return "use the newer fetchd, or another journal"
+	case errors.Is(err, ErrTaken):
+		return "see that no two fetchd retrieve the same account"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist):
+		return "its directory must be one that this user can write; -i names another place"
+	case errors.As(err, &code):
+		return codeHint(code.Code() & 0xff)
+	}
+	return ""
+}
+
+func codeHint(code int) string {
+	switch code {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "another program holds the journal; end it and try again"
+	case sqlite3.SQLITE_FULL:
+		return "make room on the disk"
+	case sqlite3.SQLITE_IOERR:
+		return "see whether the disk is full or faulty"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
+		return "the file and its directory must be writable for this user; -i names another place"
+	}
+	return ""
+}
+
+// damageError: a row holds what this package never writes.
+type damageError struct{ err error }
+
+func (e *damageError) Error() string   { return e.err.Error() }
+func (e *damageError) Unwrap() []error { return []error{ErrDamaged, e.err} }

@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// fetchidsLine bounds a line of fetchmail's file; RFC 1939 allows a UIDL 70 bytes.
+const fetchidsLine = 64 << 10
+
+// ImportFetchids takes over which messages fetchmail has seen: r is its .fetchids, with lines `user@host uid`.
+// accountKey gives the journal's name for that login, or false where the rc file has no such account. It returns how many
+// UIDLs were new. Odd lines are passed over. When r can tell its name and age (an *os.File), an unchanged file all of
+// whose logins were known is not read a second time. It must not run while those accounts are being retrieved.
+func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey func(user, host string) (key string, ok bool)) (int, error) {
+	file := fileMark(r)
+	if old, err := j.importedBefore(ctx, file); old || err != nil {
+		return 0, explain(j.path, "read", err)
+	}
+	found, complete, err := readFetchids(r, accountKey)
+	if err != nil {
+		return 0, fmt.Errorf("read fetchmail's UIDs: %w", err)
+	}
+	n := 0
+	for _, a := range found {
+		added, err := j.importUIDLs(ctx, a.key, a.uidls)
+		n += added
+		if err != nil {
+			return n, err
+		}
+	}
+	if file == "" || !complete {
+		return n, nil
+	}
+	return n, j.write(ctx, false, func(ctx context.Context, w *writer) error {
+		_, err := w.exec(ctx, "INSERT OR REPLACE INTO imported (file, at, uids) VALUES (?, ?, ?)", file, j.now().Unix(), n)
+		return err
+	})
+}
+
+// fileMark names this state of a file, "" where r is none.
+func fileMark(r io.Reader) string {
+	f, ok := r.(interface {
+		Name() string
+		Stat() (fs.FileInfo, error)
+	})
+	if !ok {
+		return ""
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %d", f.Name(), info.Size(), info.ModTime().UnixNano())
+}
+
+func (j *Journal) importedBefore(ctx context.Context, file string) (bool, error) {
+	if file == "" {
+		return false, nil
+	}
+	n := 0
+	err := j.db.QueryRowContext(ctx, "SELECT count(*) FROM imported WHERE file=?", file).Scan(&n)
+	return n > 0, err
+}
+
+// seen is what fetchmail's file says of one account.
+type seen struct {
+	key   string
+	uidls []string
+}
+
+// readFetchids gives the accounts in the order of the file; complete tells that each line's login was known.
+func readFetchids(r io.Reader, accountKey func(user, host string) (string, bool)) (found []seen, complete bool, err error) {
+	complete = true
+	index := map[string]int{}
+	err = shortLines(r, func(line string) {
+		user, host, uidl, ok := parseFetchid(line)
+		if !ok {
+			return
+		}
+		key, ok := accountKey(user, host)
+		if !ok {
+			complete = false
+			return
+		}
+		i, ok := index[key]
+		if !ok {
+			i = len(found)
+			index[key] = i
+			found = append(found, seen{key: key})
+		}
+		found[i].uidls = append(found[i].uidls, uidl)
+	})
+	return found, complete, err
+}
+
+// parseFetchid takes a line apart. The user may contain blanks and @, the UIDL @ but no blank.
+func parseFetchid(line string) (user, host, uidl string, ok bool) {
+	line = strings.TrimRight(line, " \t\r\n")
+	blank := strings.LastIndexAny(line, " \t")
+	if blank < 0 {
+		return "", "", "", false
+	}
+	login, uidl := strings.TrimRight(line[:blank], " \t"), line[blank+1:]
+	at := strings.LastIndexByte(login, '@')
+	if at <= 0 || at == len(login)-1 {
+		return "", "", "", false
+	}
+	return login[:at], login[at+1:], uidl, true
+}
+
+// shortLines calls f with each line that is not longer than fetchidsLine.
+func shortLines(r io.Reader, f func(line string)) error {
+	in := bufio.NewReaderSize(r, fetchidsLine)
+	whole := true
+	for {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			whole = false
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if whole {
+			f(string(line))
+		}
+		if err != nil {
+			return nil
+		}
+		whole = true
+	}
+}
+
+// importUIDLs adds what the record of the account lacks, and makes the account known.
+func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []string) (int, error) {
+	d, err := j.Maildrop(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	lacking := uidls[:0]
+	for _, u := range uidls {
+		if !d.Done(u) {
+			lacking = append(lacking, u)
+			d.marks[escape(u)] = mark{}
+		}
+	}
+	if len(lacking) == 0 && !d.New() {
+		return 0, nil
+	}
+	rows, err := encode(imported, j.now().Unix(), lacking)
+	if err != nil {
+		return 0, explain(j.path, "write", err)
+	}
+	return len(lacking), j.write(ctx, false, func(ctx context.Context, w *writer) error {
+		b := d.box
+		if err := b.begin(ctx, w, false); err != nil {
+			return err
+		}
+		if err := b.add(ctx, w, known, rows); err != nil {
+			return err
+		}
+		// The mark stays as it was: an import is no retrieval.
+		_, err := w.exec(ctx, "UPDATE mailbox SET in_use=? WHERE id=?", d.box.inUse, b.id)
+		return err
+	})
+}

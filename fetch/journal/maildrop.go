@@ -1,0 +1,158 @@
+package journal
+
+import (
+	"context"
+	"sync"
+)
+
+// known stands in the place of UIDVALIDITY in the record of a maildrop that was seen before.
+const known = 1
+
+// Maildrop is the record of one POP3 account. UIDLs are opaque strings of any length and any bytes.
+// It belongs to one retrieval at a time, which may use it from several goroutines. After End it may be started again.
+type Maildrop struct {
+	j     *Journal
+	mu    sync.Mutex
+	box   box
+	isNew bool
+	marks marks
+}
+
+// Maildrop opens the record of a POP3 account; Start creates it when it is new.
+func (j *Journal) Maildrop(ctx context.Context, account string) (*Maildrop, error) {
+	d := &Maildrop{j: j, box: box{account: account, protocol: pop3}}
+	rows, err := j.load(ctx, &d.box)
+	if err != nil {
+		return nil, explain(j.path, "read", err)
+	}
+	d.isNew = d.box.validity != known
+	if d.marks, err = newMarks(rows); err != nil {
+		return nil, explain(j.path, "read", err)
+	}
+	return d, nil
+}
+
+// Start marks the record as in use. New tells whether this account was never seen before; it was once there has been an
+// Adopt, Record, Acknowledged or End, or an import.
+func (d *Maildrop) Start(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := d.box
+	err := d.j.write(ctx, false, func(ctx context.Context, w *writer) error {
+		b = d.box
+		return b.begin(ctx, w, false)
+	})
+	if err == nil {
+		d.box = b
+		d.isNew = b.validity != known
+	}
+	return err
+}
+
+// New: see Start.
+func (d *Maildrop) New() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.isNew
+}
+
+// Repeat is as for Mailbox.
+func (d *Maildrop) Repeat() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.box.repeat
+}
+
+// Done tells whether the message was delivered (or adopted, or imported).
+func (d *Maildrop) Done(uidl string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, found := d.marks[escape(uidl)]
+	return found
+}
+
+// Pending tells whether it was delivered and is still to be acknowledged (deleted).
+func (d *Maildrop) Pending(uidl string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.marks[escape(uidl)].pending
+}
+
+// Adopt records uidls as not to be delivered.
+func (d *Maildrop) Adopt(ctx context.Context, uidls []string) error {
+	return d.add(ctx, adopted, uidls, false)
+}
+
+// Record is as for Mailbox. An empty UIDL is an error, and then none of them is recorded.
+func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable bool) error {
+	what := delivered
+	if pend {
+		what = pending
+	}
+	return d.add(context.WithoutCancel(ctx), what, uidls, durable)
+}
+
+// Acknowledged records that the server has deleted these for good (QUIT was answered), even where ctx has ended.
+func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
+	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, false)
+}
+
+func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, durable bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(uidls) == 0 && what != adopted {
+		return nil
+	}
+	rows, err := encode(what, d.j.now().Unix(), uidls)
+	if err != nil {
+		return explain(d.j.path, "write", err)
+	}
+	return d.append(ctx, rows, durable)
+}
+
+// append writes rows and then follows them.
+func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
+	b := d.box
+	err := d.j.write(ctx, durable, func(ctx context.Context, w *writer) error {
+		b = d.box
+		return b.add(ctx, w, known, rows)
+	})
+	if err != nil {
+		return err
+	}
+	d.box = b
+	return d.marks.replay(rows)
+}
+
+// AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a server
+// that for a day shows an empty mailbox must not cause everything to be delivered again. Days are those of UTC, and
+// the one on which it was missed first does not count.
+const AbsentDays = 30
+
+// End ends the retrieval. present tells of each recorded UIDL whether the server still lists it; one that has been
+// absent for AbsentDays is forgotten. With present nil nothing is forgotten. present must not call methods of d.
+func (d *Maildrop) End(ctx context.Context, present func(uidl string) bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.j.now().Unix()
+	if present != nil {
+		if rows := d.marks.compare(now, present); len(rows) > 0 {
+			if err := d.append(ctx, rows, false); err != nil {
+				return err
+			}
+		}
+	}
+	var fold []row
+	if d.box.loose() {
+		fold = d.marks.fold(now)
+	}
+	b := d.box
+	err := d.j.write(ctx, false, func(ctx context.Context, w *writer) error {
+		b = d.box
+		return b.end(ctx, w, known, now, Status{}, fold)
+	})
+	if err == nil {
+		d.box = b
+	}
+	return err
+}

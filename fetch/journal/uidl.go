@@ -1,0 +1,103 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// chunk is about how many bytes of UIDLs go into one row.
+const chunk = 256 << 10
+
+var errEmptyUIDL = errors.New("empty UIDL")
+
+// A UIDL is kept, in memory and in the database, as RFC 1939 wants it to be: printable ASCII without blanks. Any other
+// byte and the backslash are written \xHH, which keeps different UIDLs different.
+
+func plain(c byte) bool { return c > ' ' && c <= '~' && c != '\\' }
+
+func escape(uidl string) string {
+	for i := range len(uidl) {
+		if !plain(uidl[i]) {
+			return string(appendEscaped(nil, uidl))
+		}
+	}
+	return uidl
+}
+
+func appendEscaped(b []byte, uidl string) []byte {
+	const digits = "0123456789abcdef"
+	for i := range len(uidl) {
+		if c := uidl[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
+		}
+	}
+	return b
+}
+
+func unescape(text string) (string, error) {
+	before, rest, found := strings.Cut(text, `\x`)
+	if !found {
+		return text, nil
+	}
+	var b strings.Builder
+	for found {
+		b.WriteString(before)
+		if len(rest) < 2 {
+			return "", fmt.Errorf("malformed UIDL %.40q", text)
+		}
+		c, err := strconv.ParseUint(rest[:2], 16, 8)
+		if err != nil {
+			return "", fmt.Errorf("malformed UIDL %.40q", text)
+		}
+		b.WriteByte(byte(c))
+		before, rest, found = strings.Cut(rest[2:], `\x`)
+	}
+	b.WriteString(before)
+	return b.String(), nil
+}
+
+// chunks puts escaped UIDLs, each ended by a line feed, together to texts of about chunk bytes.
+type chunks struct {
+	texts []string
+	last  []byte
+}
+
+func (c *chunks) add(escaped string) {
+	c.last = append(append(c.last, escaped...), '\n')
+	if len(c.last) >= chunk {
+		c.cut()
+	}
+}
+
+func (c *chunks) cut() {
+	c.texts = append(c.texts, string(c.last))
+	c.last = c.last[:0]
+}
+
+// rows ends the last text and gives all as rows.
+func (c *chunks) rows(what fact, at int64) []row {
+	if len(c.last) > 0 {
+		c.cut()
+	}
+	rows := make([]row, len(c.texts))
+	for i, text := range c.texts {
+		rows[i] = row{what, at, text}
+	}
+	return rows
+}
+
+// encode gives the rows that say what of uidls.
+func encode(what fact, at int64, uidls []string) ([]row, error) {
+	var c chunks
+	for _, uidl := range uidls {
+		if uidl == "" {
+			return nil, errEmptyUIDL
+		}
+		c.add(escape(uidl))
+	}
+	return c.rows(what, at), nil
+}
