@@ -30,6 +30,7 @@ type Spool struct {
 	crc  uint32
 	cr   bool // the last byte written was a CR held back until the next byte is known
 	done bool
+	err  error
 }
 
 // SpoolOptions say how a spool behaves; the zero value is safe.
@@ -43,6 +44,7 @@ type SpoolOptions struct {
 var (
 	spoolBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
+	loneCR       = []byte{'\r'}
 )
 
 // NewSpool returns an empty spool. It opens no file.
@@ -56,41 +58,52 @@ func NewSpool(o SpoolOptions) *Spool {
 	return s
 }
 
-// Write adds p, with CRLF turned into LF unless the spool keeps CR.
+// Write adds p, with CRLF turned into LF unless the spool keeps CR. After an error the spool is useless: that error comes
+// back from every further Write and from Close.
 func (s *Spool) Write(p []byte) (int, error) {
-	n := len(p)
-	if s.keepCR {
-		return n, s.add(p)
+	if s.err == nil && s.done {
+		return 0, os.ErrClosed
 	}
-	if s.cr && n > 0 {
+	if s.err == nil {
+		s.err = s.convert(p)
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	return len(p), nil
+}
+
+// convert adds p without the CRs that stand before an LF. One at the end waits for what comes next.
+func (s *Spool) convert(p []byte) error {
+	if s.keepCR {
+		return s.add(p)
+	}
+	if s.cr && len(p) > 0 {
 		s.cr = false
 		if p[0] != '\n' {
-			if err := s.add([]byte{'\r'}); err != nil {
-				return 0, err
+			if err := s.add(loneCR); err != nil {
+				return err
 			}
 		}
 	}
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\r')
+		if i < 0 {
+			return s.add(p)
+		}
+		end := i // of what is added: without this CR, unless it stands alone
 		switch {
-		case i < 0:
-			return n, s.add(p)
 		case i == len(p)-1:
 			s.cr = true
-			return n, s.add(p[:i])
-		case p[i+1] == '\n': // drop the CR, go on with the LF
-			if err := s.add(p[:i]); err != nil {
-				return 0, err
-			}
-			p = p[i+1:]
-		default:
-			if err := s.add(p[:i+1]); err != nil {
-				return 0, err
-			}
-			p = p[i+1:]
+		case p[i+1] != '\n':
+			end = i + 1
 		}
+		if err := s.add(p[:end]); err != nil {
+			return err
+		}
+		p = p[i+1:]
 	}
-	return n, nil
+	return nil
 }
 
 // add stores p as it is.
@@ -111,10 +124,15 @@ func (s *Spool) add(p []byte) error {
 			return err
 		}
 	}
-	if s.mem.Len()+len(p) > spillBlock {
-		if err := s.flush(); err != nil {
-			return err
-		}
+	if s.mem.Len()+len(p) <= spillBlock {
+		s.mem.Write(p)
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	if len(p) > spillBlock {
+		return s.toFile(p)
 	}
 	s.mem.Write(p)
 	return nil
@@ -123,46 +141,69 @@ func (s *Spool) add(p []byte) error {
 // spillBlock is how much is gathered before it goes to the temporary file.
 const spillBlock = 256 << 10
 
+// spill moves the message from memory to a file.
 func (s *Spool) spill() error {
-	f, err := os.CreateTemp(s.dir, "fetchd-spool-*")
+	f, err := unlinkedFile(s.dir)
 	if err != nil {
-		return err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		_ = f.Close()
 		return err
 	}
 	s.file = f
 	return s.flush()
 }
 
+// unlinkedFile returns a file that nobody else can open and that is gone when it is closed.
+func unlinkedFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "fetchd-spool-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// flush writes what was gathered to the file.
 func (s *Spool) flush() error {
-	s.crc = crc32.Update(s.crc, castagnoli, s.mem.Bytes())
-	_, err := s.file.Write(s.mem.Bytes())
+	err := s.toFile(s.mem.Bytes())
 	s.mem.Reset()
 	return err
 }
 
-// Close ends writing: the message is complete. It does not release the spool.
+func (s *Spool) toFile(p []byte) error {
+	s.crc = crc32.Update(s.crc, castagnoli, p)
+	_, err := s.file.Write(p)
+	return err
+}
+
+// Close ends writing: the message is complete, unless Close returns an error; then it must not be delivered. It does not
+// release the spool.
 func (s *Spool) Close() error {
-	if s.done {
-		return nil
+	if !s.done {
+		s.done = true
+		if s.err == nil {
+			s.err = s.finish()
+		}
 	}
-	s.done = true
+	return s.err
+}
+
+func (s *Spool) finish() error {
 	if s.cr {
 		s.cr = false
-		if err := s.add([]byte{'\r'}); err != nil {
+		if err := s.add(loneCR); err != nil {
 			return err
 		}
 	}
-	if s.file != nil {
-		if err := s.flush(); err != nil {
-			return err
-		}
-		s.putMem()
+	if s.file == nil {
+		s.crc = crc32.Checksum(s.mem.Bytes(), castagnoli)
 		return nil
 	}
-	s.crc = crc32.Update(0, castagnoli, s.mem.Bytes())
+	if err := s.flush(); err != nil {
+		return err
+	}
+	s.putMem()
 	return nil
 }
 
@@ -174,25 +215,35 @@ func (s *Spool) CRC() uint32 { return s.crc }
 
 // Bytes returns the message if it is held in memory, and whether it is. The caller must not change or keep it.
 func (s *Spool) Bytes() ([]byte, bool) {
-	if s.file != nil {
+	if s.file != nil || s.mem == nil {
 		return nil, false
 	}
 	return s.mem.Bytes(), true
 }
 
-// Open returns a reader from the start of the message. Several may be open at once; they end with Release.
-func (s *Spool) Open() io.Reader {
-	if s.file != nil {
-		return io.NewSectionReader(s.file, 0, s.size)
-	}
-	return bytes.NewReader(s.mem.Bytes())
-}
-
-// File returns the temporary file and true if the message lies in one. Use ReadAt or dup it: its offset is shared.
+// File returns the temporary file and true if the message lies in one. Read it by ReadAt: its offset is shared.
 func (s *Spool) File() (*os.File, bool) { return s.file, s.file != nil }
 
-// Release frees memory and file. It may be called more than once and at any time.
+// ReadAt implements io.ReaderAt over the complete message.
+func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
+	switch {
+	case s.file != nil:
+		return s.file.ReadAt(p, off)
+	case s.mem == nil:
+		return 0, os.ErrClosed
+	}
+	return bytes.NewReader(s.mem.Bytes()).ReadAt(p, off)
+}
+
+// Open returns a reader from the start of the message. Several may be open at once; they end with Release.
+func (s *Spool) Open() io.Reader { return io.NewSectionReader(s, 0, s.size) }
+
+// Release frees memory and file. It may be called more than once, also before Close; only Size and CRC remain.
 func (s *Spool) Release() {
+	s.done = true
+	if s.err == nil {
+		s.err = os.ErrClosed
+	}
 	if s.file != nil {
 		_ = s.file.Close()
 		s.file = nil

@@ -1,0 +1,75 @@
+package delivery
+
+import (
+	"bytes"
+	"strings"
+)
+
+// HeaderLimit is how much of a message is looked at for its header.
+const HeaderLimit = 64 << 10
+
+// Header returns the header of the message up to and with the empty line that ends it, at most HeaderLimit bytes of it.
+// It reads no more than that of a message in a file. The caller must not change it, nor keep it after Release.
+func (s *Spool) Header() []byte {
+	head, inMemory := s.Bytes()
+	if !inMemory {
+		buf := make([]byte, HeaderLimit)
+		n, _ := s.ReadAt(buf, 0) // a read error shows again when the body is delivered
+		head = buf[:n]
+	}
+	return headerOf(head[:min(len(head), HeaderLimit)])
+}
+
+// headerOf returns what of b is header, with the empty line.
+func headerOf(b []byte) []byte {
+	for at := 0; at < len(b); {
+		end := bytes.IndexByte(b[at:], '\n')
+		if end < 0 {
+			return b
+		}
+		line := b[at : at+end]
+		at += end + 1
+		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
+			return b[:at]
+		}
+	}
+	return b
+}
+
+// nextField cuts the first field off a header: its name, its value with the folds in it, and its length in bytes with
+// the line end. A line that is no field has an empty name.
+func nextField(header []byte) (name, value []byte, length int) {
+	for length < len(header) {
+		if length > 0 && header[length] != ' ' && header[length] != '\t' {
+			break
+		}
+		end := bytes.IndexByte(header[length:], '\n')
+		if end < 0 {
+			length = len(header)
+			break
+		}
+		length += end + 1
+	}
+	field := header[:length]
+	colon := bytes.IndexByte(field, ':')
+	if colon < 0 {
+		return nil, nil, length
+	}
+	before := bytes.TrimRight(field[:colon], " \t") // "From : x" is an old way to write it
+	if len(before) == 0 || bytes.ContainsAny(before, " \t\r\n\x00") {
+		return nil, nil, length
+	}
+	return before, field[colon+1:], length
+}
+
+// fieldSpan returns where the first field of that name starts and ends, 0, 0 if there is none.
+func fieldSpan(header []byte, name string) (start, end int) {
+	for at := 0; at < len(header); {
+		got, _, length := nextField(header[at:])
+		if len(got) == len(name) && strings.EqualFold(string(got), name) {
+			return at, at + length
+		}
+		at += length
+	}
+	return 0, 0
+}

@@ -1,0 +1,394 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func newMDA(t *testing.T, o MDAOptions) *MDA {
+	t.Helper()
+	a, err := NewMDA(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// argsScript returns the path of an agent that writes its arguments, each followed by a NUL, to the file named by OUT.
+func argsScript(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "args")
+	script := "#!/bin/sh\nfor a; do printf '%s\\0' \"$a\"; done >\"$OUT\"\n"
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// hostile are values that a shell or a careless program would take for more than data.
+var hostile = []string{
+	"ann", "x'; touch P; '", "lo'c;id al", "-x", "--", "a b", "$(touch P)", "`touch P`", "a\nb", "\n", "a\tb", `"; touch P; "`,
+	`\`, `a\'b`, "*", "~", "${HOME}", "$1", "!!", "", "\x01\x7f\x80\xff", "#x", "a;b", "a&b", "a|touch P", "%T", "%F", "%s", "%n",
+	"<P", ">P", "é", "FOO=bar", "$((1+1))", "\r", "a\x00b",
+}
+
+func TestMDAArguments(t *testing.T) {
+	t.Parallel()
+	clean := strings.NewReplacer("'", "_", "\x00", "_")
+	for _, tt := range []struct {
+		name, command string
+		want          func(sender, r string) []string
+	}{
+		{"plain", "ARGS -f %F -d %T", func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
+		{"through the shell", "ARGS -f %F -d %T; true", func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
+		{"same as T", "ARGS %s %%", func(_, r string) []string { return []string{r, "bob", "%%"} }},
+		{"in a word", "ARGS -d%T+x %Fy", func(s, r string) []string { return []string{"-d" + r, "bob+x", s + "y"} }},
+		{"double quotes", `ARGS "%F" "to %T."`, func(s, r string) []string { return []string{s, "to " + r + " bob."} }},
+		{"after set", `set -- 1 2; ARGS %F "$2"`, func(s, _ string) []string { return []string{s, "2"} }},
+		{"in a function", `f() { ARGS "$1" %F; }; f 7`, func(s, _ string) []string { return []string{"7", s} }},
+		{"others untouched", `ARGS %h %t '%d' \%T "50%"`, func(_, _ string) []string { return []string{"%h", "%t", "%d", "%T", "50%"} }},
+		{"comment", "ARGS %F # don't use %T", func(s, _ string) []string { return []string{s} }},
+		{"variable", `V=%F; ARGS "$V"`, func(s, _ string) []string { return []string{s} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			out := filepath.Join(dir, "out")
+			a := newMDA(t, MDAOptions{
+				Command: strings.ReplaceAll(tt.command, "ARGS", argsScript(t)), Dir: dir, Env: []string{"OUT=" + out},
+			})
+			for i, value := range hostile {
+				m := mailFrom(t, "1", "x")
+				m.Sender, m.Recipients = hostile[len(hostile)-1-i], []string{value, "bob"}
+				deliver(t, a, m)
+				got, err := os.ReadFile(out)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := strings.Join(tt.want(clean.Replace(m.Sender), clean.Replace(value)), "\x00") + "\x00"
+				if string(got) != want {
+					t.Errorf("recipient %q: got %q, want %q", value, got, want)
+				}
+			}
+			if left := namesIn(t, dir, ""); !slices.Equal(left, []string{"out"}) {
+				t.Errorf("a value was run: files %q", left)
+			}
+		})
+	}
+}
+
+func TestNewMDARefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, command, user, says string
+	}{
+		{"empty", "", "", "command is empty"},
+		{"blank", " \t\n", "", "command is empty"},
+		{"quoted %T", "procmail -d '%T'", "", "%T in single quotes; hint: remove the quotes"},
+		{"quoted %s", "procmail -d 'x %s'", "", "%s in single quotes"},
+		{"quoted %F", `a "'" 'b%F'`, "", "%F in single quotes"},
+		{"here-document", "cat <<E\n%T\nE\n", "", "<<"},
+		{"substitution in quotes", `a "$(echo '%T')"`, "", "substitution"},
+		{"backquotes in quotes", "a \"`echo %T`\"", "", "substitution"},
+		{"NUL", "a\x00b", "", "NUL"},
+		{"unknown user", "cat", "no-such-user", "run as \"no-such-user\""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewMDA(MDAOptions{Command: tt.command, User: tt.user})
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q in it", err, tt.says)
+			}
+		})
+	}
+}
+
+func TestPlainWords(t *testing.T) {
+	t.Parallel()
+	for command, plain := range map[string]bool{
+		"procmail -d %T":                     true,
+		"/usr/bin/maildrop -d %s -f %F":      true,
+		" /usr/lib/dovecot/deliver\t-d  %T ": true,
+		"a b=c %h @x +y -- -":                true,
+		"exec procmail -d %T":                false,
+		"FOO=bar procmail":                   false,
+		"procmail -d%T":                      false,
+		"%T":                                 false,
+		"procmail -d %T | tee x":             false,
+		"echo x":                             false,
+		"a\nb":                               false,
+		"a ~/x":                              false,
+		"a $HOME":                            false,
+		"a [b]":                              false,
+		"a *":                                false,
+		"a 'b'":                              false,
+		"a \"b\"":                            false,
+		"a \\b":                              false,
+		"a {b,c}":                            false,
+		"a >b":                               false,
+		"a #b":                               false,
+		"a !b":                               false,
+		"a b;c":                              false,
+		"a b&":                               false,
+		"a (b)":                              false,
+		"a é":                                false,
+		"test x":                             false,
+		"if":                                 false,
+		"a %":                                true,
+		"/bin/test x":                        true,
+	} {
+		if got := plainWords(command) != nil; got != plain {
+			t.Errorf("%q: %v", command, got)
+		}
+	}
+}
+
+func TestMDAInput(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("0123456789abcde\n", SpoolMemory/8)
+	for _, tt := range []struct{ name, sender, trace, body, want string }{
+		{"plain", "a@b", "Received: x\n", "To: y\n\nz\n", "Return-Path: <a@b>\nReceived: x\nTo: y\n\nz\n"},
+		{"null sender", "", "", "\nz", "Return-Path: <>\n\nz"},
+		{"empty", "a@b", "", "", "Return-Path: <a@b>\n"},
+		{"its own", "a@b", "R: 1\n", "A: 1\nreturn-path: <o>\n\t(folded)\nB: 2\n\nx", "Return-Path: <a@b>\nR: 1\nA: 1\nB: 2\n\nx"},
+		{"two of them", "a@b", "", "Return-Path: 1\nReturn-Path: 2\n\n", "Return-Path: <a@b>\nReturn-Path: 2\n\n"},
+		{"in the body only", "a@b", "", "A: 1\n\nReturn-Path: 2\n", "Return-Path: <a@b>\nA: 1\n\nReturn-Path: 2\n"},
+		{"no end", "a@b", "", "Return-Path: x", "Return-Path: <a@b>\n"},
+		{"sender with line ends", "a\r\nBcc: <x>", "", "\n", "Return-Path: <a__Bcc: _x_>\n\n"},
+		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long, "Return-Path: <a@b>\nR: 1\nA: 1\nB: 2\n\n" + long},
+		{"large header", "a@b", "", long + "Return-Path: <o>\n", "Return-Path: <a@b>\n" + long + "Return-Path: <o>\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			for _, command := range []string{"dd of=" + out, "cat >" + out, "cat /dev/stdin >" + out} {
+				m := mailFrom(t, "1", tt.body)
+				m.Sender, m.Trace = tt.sender, []byte(tt.trace)
+				deliver(t, newMDA(t, MDAOptions{Command: command}), m)
+				got, err := os.ReadFile(out)
+				if err != nil || string(got) != tt.want {
+					t.Errorf("%s: got %.200q, %v", command, got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestMDAStatus(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "noshebang")
+	if err := os.WriteFile(script, []byte("exit 0\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	large := strings.Repeat("0123456789abcde\n", SpoolMemory/4)
+	for _, tt := range []struct {
+		name, command string
+		class         Class
+		says          string // "" = delivered
+	}{
+		{"success", "true", 0, ""},
+		{"stdin not read", "exec 0<&-; exit 0", 0, ""},
+		{"script without #!", script, 0, ""},
+		{"shell script text", "cat >/dev/null && exit 0", 0, ""},
+		{"EX_TEMPFAIL", "exit 75", Temporary, "exit status 75"},
+		{"any", "exit 1", Temporary, "exit status 1"},
+		{"direct", "/bin/false", Temporary, "exit status 1"},
+		{"EX_USAGE", "exit 64", Temporary, "exit status 64"},
+		{"EX_DATAERR", "exit 65", Permanent, "refuses this message"},
+		{"EX_NOUSER", "exit 67", Permanent, "refuses this message"},
+		{"EX_NOHOST", "exit 68", Permanent, "refuses this message"},
+		{"EX_CANTCREAT", "exit 73", Temporary, "exit status 73"},
+		{"EX_NOPERM", "exit 77", Permanent, "refuses this message"},
+		{"no such command", "no-such-agent -d %T", Unusable, "full path"},
+		{"no such path", "/no/such/agent -d %T", Unusable, "full path"},
+		{"not executable", "/etc/passwd -d %T", Unusable, "permissions"},
+		{"a directory", "/tmp", Unusable, "permissions"},
+		{"signal", "kill -9 $$", Temporary, "signal 9"},
+		{"syntax error", "if", Temporary, "exit status 2"},
+		{"what it said", "echo no such user; echo $(printf '\\033') >&2; exit 67", Permanent, `said "no such user`},
+		{"much output, success", "head -c 3000000 /dev/zero; exit 0", 0, ""},
+		{"much output, failure", "yes | head -c 3000000; exit 3", Temporary, `said "y\ny\n`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := newMDA(t, MDAOptions{Command: tt.command})
+			for _, body := range []string{"x\n", large} {
+				err := a.Deliver(context.Background(), mailFrom(t, "1", body))
+				if tt.says == "" {
+					if err != nil {
+						t.Errorf("not delivered: %v", err)
+					}
+					continue
+				}
+				if ClassOf(err) != tt.class || !strings.Contains(fmt.Sprint(err), tt.says) || len(fmt.Sprint(err)) > 1200 {
+					t.Errorf("class %d, %v", ClassOf(err), err)
+				}
+			}
+		})
+	}
+}
+
+func TestMDAErrorKeepsOutput(t *testing.T) {
+	t.Parallel()
+	err := newMDA(t, MDAOptions{Command: "yes | head -c 100000; exit 9"}).Deliver(context.Background(), mailFrom(t, "1", "x"))
+	var agent *AgentError
+	if !errors.As(err, &agent) || agent.Status != 9 || len(agent.Output) != mdaOutput {
+		t.Errorf("got %+v", agent)
+	}
+}
+
+func TestMDATimeout(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, command string }{
+		{"asleep", "sleep 60"},
+		{"direct", "/bin/sleep 60"},
+		{"deaf to SIGTERM", "trap '' TERM; sleep 60"},
+		{"calls the end a success", "trap 'exit 0' TERM; sleep 60 & wait"},
+		{"endless output", "yes"},
+		{"with children", "sleep 60 & sleep 60 & wait"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			a := newMDA(t, MDAOptions{Command: tt.command, Timeout: 200 * time.Millisecond})
+			err := a.Deliver(context.Background(), mailFrom(t, "1", "x"))
+			if err == nil || ClassOf(err) != Temporary || !strings.Contains(err.Error(), "time limit of 200ms") {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestMDACancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	timer := time.AfterFunc(100*time.Millisecond, cancel)
+	defer timer.Stop()
+	err := newMDA(t, MDAOptions{Command: "sleep 60"}).Deliver(ctx, mailFrom(t, "1", "x"))
+	if !errors.Is(err, context.Canceled) || ClassOf(err) != Temporary {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMDAChildKeepsOutput(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	deliver(t, newMDA(t, MDAOptions{Command: "sleep 30 & exit 0"}), mailFrom(t, "1", "x"))
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestMDAKillsTheGroup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := newMDA(t, MDAOptions{
+		Command: "(trap '' TERM; sleep 3; touch survived) & touch started; wait", Dir: dir, Timeout: 300 * time.Millisecond,
+	})
+	if err := a.Deliver(context.Background(), mailFrom(t, "1", "x")); err == nil {
+		t.Fatal("delivered")
+	}
+	<-time.After(3500 * time.Millisecond)
+	if left := namesIn(t, dir, ""); !slices.Equal(left, []string{"started"}) {
+		t.Errorf("files %q", left)
+	}
+}
+
+func TestMDAEnvironment(t *testing.T) {
+	t.Parallel()
+	got := agentEnv([]string{
+		"HOME=/h", "PATH=/b", "USER=u", "LOGNAME=u", "SHELL=/s", "LANG=C", "LC_ALL=C", "TZ=UTC", "TOKEN=secret",
+		"FETCHMAIL_PASSWORD=secret", "LC=x", "HOMER=x", "LD_PRELOAD=x", "BASH_ENV=x", "=x", "",
+	})
+	want := []string{"HOME=/h", "PATH=/b", "USER=u", "LOGNAME=u", "SHELL=/s", "LANG=C", "LC_ALL=C", "TZ=UTC"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMDARunsAsUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		if _, err := NewMDA(MDAOptions{Command: "cat", User: "root"}); err == nil || !strings.Contains(err.Error(), "only root") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	dir, err := os.MkdirTemp("", "fetchd-mda") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"x\n", strings.Repeat("0123456789abcde\n", SpoolMemory/8)} {
+		out := filepath.Join(dir, fmt.Sprint("out", len(body)))
+		a := newMDA(t, MDAOptions{Command: "(id -un; id -u; echo $USER $LOGNAME; cat /dev/stdin) >" + out, User: "nobody", Dir: "/"})
+		deliver(t, a, mailFrom(t, "1", body))
+		got, err := os.ReadFile(out)
+		want := "nobody\n65534\nnobody nobody\nReturn-Path: <bob@example.net>\n" + body
+		if err != nil || string(got) != want {
+			t.Errorf("got %.200q, %v", got, err)
+		}
+	}
+}
+
+func FuzzAgentCommand(f *testing.F) {
+	for _, seed := range []string{"procmail -d %T", `a "%F" 'b' \%T # %s`, "a \"$(%T", "<<%T", "'%T'", "%%T", "a\\", "#%T\n%F"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseAgentCommand(text)
+		if err != nil {
+			return
+		}
+		var back strings.Builder
+		for _, p := range c.pieces {
+			if p.value != 0 {
+				back.WriteString("%" + string(p.value))
+			}
+			back.WriteString(p.text)
+		}
+		if len(back.String()) != len(text) {
+			t.Errorf("%q became %q", text, back.String())
+		}
+		const value = "$(injected)"
+		words := c.shellWords(&Message{Sender: value, Recipients: []string{value, value}})
+		if !strings.Contains(text, value) && strings.Contains(words[2], value) {
+			t.Errorf("a value in the shell's text: %q", words[2])
+		}
+	})
+}
+
+func BenchmarkMDA(b *testing.B) {
+	for _, bb := range []struct{ name, command string }{
+		{"direct", "dd of=/dev/null status=none"},
+		{"shell", "dd of=/dev/null status=none;"},
+		{"shell exec", "exec dd of=/dev/null status=none"},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			a, err := NewMDA(MDAOptions{Command: bb.command})
+			if err != nil {
+				b.Fatal(err)
+			}
+			m := mailFrom(b, "1", strings.Repeat("0123456789abcde\n", 256))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := a.Deliver(context.Background(), m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+)
+
+// AgentError tells how a delivery agent failed.
+type AgentError struct {
+	Command string // as in the rc file
+	Status  int    // exit status; -1 if it did not exit by itself
+	Output  []byte // the first 4 KB of what it wrote to standard output and standard error
+	Reason  error  // what happened
+	Hint    string // what the user can do
+}
+
+func (e *AgentError) Error() string {
+	text := fmt.Sprintf("mda %.200q: %v", e.Command, e.Reason)
+	if out := excerpt(e.Output); len(out) > 0 {
+		text += fmt.Sprintf(", it said %q", out)
+	}
+	return text + "; hint: " + e.Hint
+}
+
+func (e *AgentError) Unwrap() error { return e.Reason }
+
+// sysexits(3), and what the shell returns.
+const (
+	exDataErr   = 65
+	exNoUser    = 67
+	exNoHost    = 68
+	exTempFail  = 75
+	exNoPerm    = 77
+	cannotRun   = 126
+	cannotFind  = 127
+	hintKept    = "the message stays on the server and is tried again"
+	hintRefused = "the agent refuses this message or recipient; the message stays on the server"
+)
+
+// classOfStatus tells what a non-zero exit status means. Only the codes that say in so many words that the message or
+// its recipient is wrong are permanent (EX_DATAERR, EX_NOUSER, EX_NOHOST, and EX_NOPERM, by which Dovecot's agent
+// rejects); EX_TEMPFAIL and all others are temporary, as most agents don't choose theirs with care. In no case is the
+// message given up: it stays on the server.
+func classOfStatus(status int) (Class, string) {
+	switch status {
+	case exDataErr, exNoUser, exNoHost, exNoPerm:
+		return Permanent, hintRefused
+	case cannotFind:
+		return Unusable, "the command was not found; name it with its full path, and see that it is installed"
+	case cannotRun:
+		return Unusable, "the command can't be run; check its permissions (chmod +x) and the line #! in it"
+	case exTempFail:
+		return Temporary, hintKept
+	}
+	return Temporary, "run the command by hand on a message to see why; " + hintKept
+}
+
+// result makes the delivery's error of how the agent ended.
+func (a *MDA) result(ctx context.Context, err error, output []byte) error {
+	// A child that holds on to the output of an agent that has ended well is no concern of ours.
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	e := &AgentError{Command: a.command.text, Status: -1, Output: output, Reason: err, Hint: hintKept}
+	class := Temporary
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(context.Cause(ctx), errAgentTimeout):
+		e.Reason = fmt.Errorf("%w of %v, stopped", errAgentTimeout, a.timeout)
+	case ctx.Err() != nil:
+		e.Reason = fmt.Errorf("stopped: %w", context.Cause(ctx))
+	case errors.As(err, &exit):
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			e.Reason = fmt.Errorf("killed by signal %d (%v)", int(status.Signal()), status.Signal())
+			break
+		}
+		e.Status = exit.ExitCode()
+		class, e.Hint = classOfStatus(e.Status)
+	}
+	return &Error{Class: class, Err: e}
+}
+
+// startError is for a shell that can't be started.
+func (a *MDA) startError(err error) error {
+	e := &AgentError{Command: a.command.text, Status: -1, Reason: fmt.Errorf("start: %w", err), Hint: hintKept}
+	class := Temporary
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		class, e.Hint = Permanent, "too many recipients for one command; deliver by LMTP or split the account"
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOTDIR):
+		class, e.Hint = Unusable, "fetchd needs "+shell+" and a working directory that the agent may enter"
+	case errors.Is(err, syscall.EPERM):
+		class, e.Hint = Unusable, "fetchd may not change to the agent's user; start it as root or as that user"
+	}
+	return &Error{Class: class, Err: e}
+}

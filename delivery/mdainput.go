@@ -1,0 +1,89 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+)
+
+// input returns a file that holds all that the agent shall read, at its start. The caller closes it.
+func (a *MDA) input(ctx context.Context, m *Message) (*os.File, error) {
+	f, err := a.inputFile(m.Body)
+	if err != nil {
+		return nil, err
+	}
+	err = writeInput(ctx, f, m)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err == nil && a.cred != nil { // for an agent that opens /dev/stdin
+		err = f.Chown(int(a.cred.Uid), int(a.cred.Gid))
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// inputFile returns an empty file without a name, in memory for a body in memory.
+func (a *MDA) inputFile(body *Spool) (*os.File, error) {
+	if _, inMemory := body.Bytes(); inMemory {
+		if f, err := memoryFile(); err == nil {
+			return f, nil
+		}
+	}
+	return unlinkedFile(body.dir)
+}
+
+// writeInput writes Return-Path, trace, and the body without its own Return-Path.
+func writeInput(ctx context.Context, f *os.File, m *Message) error {
+	start, end := fieldSpan(m.Body.Header(), "Return-Path")
+	head := append(returnPath(m.Sender), m.Trace...)
+	if body, inMemory := m.Body.Bytes(); inMemory {
+		head = append(append(head, body[:start]...), body[end:]...)
+		_, err := f.Write(head)
+		return err
+	}
+	if _, err := f.Write(head); err != nil {
+		return err
+	}
+	file, _ := m.Body.File()
+	if err := copyFile(ctx, int(f.Fd()), file, 0, int64(start)); err != nil {
+		return err
+	}
+	return copyFile(ctx, int(f.Fd()), file, int64(end), m.Body.Size()-int64(end))
+}
+
+// returnPath is the line that names the envelope sender (RFC 5321, 4.4).
+func returnPath(sender string) []byte {
+	line := []byte("Return-Path: <")
+	for _, c := range []byte(sender) {
+		if c < ' ' || c == 0x7f || c == '<' || c == '>' {
+			c = '_'
+		}
+		line = append(line, c)
+	}
+	return append(line, ">\n"...)
+}
+
+// mdaOutput is how much of what an agent says is kept for its error.
+const mdaOutput = 4 << 10
+
+// outputHead keeps the first bytes written to it and swallows the rest.
+type outputHead struct{ head []byte }
+
+func (o *outputHead) Write(p []byte) (int, error) {
+	o.head = append(o.head, p[:min(len(p), mdaOutput-len(o.head))]...)
+	return len(p), nil
+}
+
+// excerpt returns of an agent's output what an error quotes.
+func excerpt(output []byte) []byte {
+	output = bytes.TrimSpace(output)
+	return output[:min(len(output), quoteLimit)]
+}
+
+// quoteLimit is how much foreign text stands in an error.
+const quoteLimit = 200
