@@ -10,6 +10,7 @@ type builder struct {
 	defaults    Poll // what entries inherit; one user
 	hasDefaults bool // this file has a defaults entry
 	include     func(w word)
+	permission  error // an included file that isn't private
 }
 
 // setDefaults makes the entry that was read the defaults, on top of those of the including file.

@@ -76,7 +76,7 @@ func (p *parser) names(list string, w word) {
 			}
 			name.Local = local.text
 		}
-		p.addName(w, name)
+		p.builder.addName(p.entry.user, w.pos, name)
 		next := p.peek()
 		if next.end || next.equals || p.endsList(*next, line) {
 			return
@@ -86,13 +86,12 @@ func (p *parser) names(list string, w word) {
 	}
 }
 
-func (p *parser) addName(w word, name LocalName) {
-	u := p.entry.user
+func (b *builder) addName(u *User, pos Pos, name LocalName) {
 	switch {
 	case name.Server == "*" && name.Local == "*":
 		u.Wildcard = true
 	case name.Server == "" || name.Local == "":
-		p.err(w.pos, "a local name is empty", "remove it")
+		b.err(pos, "a local name is empty", "remove it")
 	default:
 		u.Locals = append(u.Locals, name)
 	}

@@ -173,6 +173,8 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	f, ok := p.keyword(w, false)
 	if w.equals && k.Scope == Global {
 		w, ok = p.next(), false
+	} else if _, meant := k.value(w.text); ok && meant { // "auth password"
+		ok = false
 	}
 	switch {
 	case w.end || w.equals:

@@ -1,3 +1,355 @@
 package rcfile
 
-func (b *builder) parseTOML(name, text string) {}
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+type tomlTable = map[string]any
+
+// parseTOML reads text, which holds no NUL and no byte order mark, into b.
+func (b *builder) parseTOML(name, text string) {
+	root := tomlTable{}
+	if _, err := toml.Decode(text, &root); err != nil {
+		b.tomlSyntax(name, err)
+		return
+	}
+	t := &tomlReader{b}
+	n := places(name, text)
+	t.known(root, n, "", "include", "global", "defaults", "poll")
+	if d, ok := t.table(root, n, "defaults"); ok {
+		t.readDefaults(d, n.at("defaults"))
+	}
+	t.includes(root["include"], n.at("include"))
+	if g, ok := t.table(root, n, "global"); ok {
+		t.known(g, n.at("global"), "global", names(globalWords)...)
+		t.options(entry{globals: &b.cfg.Globals}, globalWords, g, n.at("global"))
+	}
+	polls, ok := tables(root["poll"])
+	if root["poll"] != nil && !ok {
+		b.err(n.at("poll").key, `"poll" is not an array of tables`, "write [[poll]]")
+	}
+	for i, p := range polls {
+		t.readPoll(p, n.at("poll").element(i))
+	}
+}
+
+// tomlSyntax reports what the library found.
+func (b *builder) tomlSyntax(name string, err error) {
+	pos, msg := Pos{File: name, Line: 1, Col: 1}, err.Error()
+	if e, ok := errors.AsType[toml.ParseError](err); ok {
+		pos.Line, pos.Col, msg = max(e.Position.Line, 1), max(e.Position.Col, 1), e.Message
+	}
+	b.err(pos, msg, "")
+}
+
+// tomlReader takes decoded TOML apart.
+type tomlReader struct{ *builder }
+
+func names(lists ...[]Keyword) []string {
+	var all []string
+	for _, list := range lists {
+		for _, k := range list {
+			all = append(append(all, k.Name), k.Aliases...)
+		}
+	}
+	return all
+}
+
+// known reports the keys of a table that don't belong there.
+func (t *tomlReader) known(table tomlTable, n *node, where string, allowed ...string) {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		if slices.Contains(allowed, key) {
+			continue
+		}
+		hint := suggest(key, slices.Values(allowed))
+		if hint == "" {
+			hint = belongs(key)
+		}
+		if where == "" {
+			t.errf(n.at(key).key, hint, "unknown key %q", clip(key))
+		} else {
+			t.errf(n.at(key).key, hint, "unknown key %q in %s", clip(key), where)
+		}
+	}
+}
+
+// belongs tells in which table a key would be right.
+func belongs(key string) string {
+	for where, list := range map[string][]Keyword{"[global]": globalWords, "[[poll]]": serverWords, "[[poll.user]]": loginWords} {
+		if slices.Contains(names(list), key) && key != "properties" {
+			return "it belongs in " + where
+		}
+	}
+	return "see fetchmailrc(5) for the keys there are"
+}
+
+// table returns the table of a key.
+func (t *tomlReader) table(parent tomlTable, n *node, key string) (tomlTable, bool) {
+	v, there := parent[key]
+	m, ok := v.(tomlTable)
+	if there && !ok {
+		t.errf(n.at(key).key, "write ["+key+"]", "%q is not a table", key)
+	}
+	return m, ok
+}
+
+// tables returns an array of tables.
+func tables(v any) ([]tomlTable, bool) {
+	switch list := v.(type) {
+	case []tomlTable:
+		return list, true
+	case []any:
+		var all []tomlTable
+		for _, e := range list {
+			m, ok := e.(tomlTable)
+			if !ok {
+				return nil, false
+			}
+			all = append(all, m)
+		}
+		return all, true
+	}
+	return nil, false
+}
+
+func (t *tomlReader) includes(v any, n *node) {
+	if v == nil {
+		return
+	}
+	for _, w := range t.words(topKeyword("include"), v, n) {
+		t.includeFile(w)
+	}
+}
+
+func topKeyword(name string) *Keyword { return words.entry[name].Keyword }
+
+func (t *tomlReader) readDefaults(table tomlTable, n *node) {
+	t.known(table, n, "[defaults]", names(serverWords, loginWords)...)
+	t.poll = Poll{Pos: n.key, Users: []User{{Pos: n.key}}}
+	t.options(entry{poll: &t.poll}, serverWords, table, n)
+	t.options(entry{user: &t.poll.Users[0]}, loginWords, table, n)
+	t.setDefaults()
+}
+
+func (t *tomlReader) readPoll(table tomlTable, n *node) {
+	t.poll = Poll{Pos: n.key, Active: true}
+	e := entry{poll: &t.poll}
+	t.header(table, n)
+	t.options(e, serverWords, table, n)
+	users, several := tables(table["user"])
+	allowed := append(names(serverWords), "name", "active", "user")
+	if !several {
+		allowed = append(allowed, names(loginWords)...)
+		t.poll.Users = []User{{Pos: t.poll.Pos}}
+		t.options(entry{user: &t.poll.Users[0]}, loginWords, table, n)
+	}
+	t.known(table, n, "[[poll]]", allowed...)
+	for i, u := range users {
+		t.readUser(u, n.at("user").element(i), len(users))
+	}
+	t.add()
+}
+
+// header reads what the first words of a poll entry say in the other grammar.
+func (t *tomlReader) header(table tomlTable, n *node) {
+	name, ok := table["name"].(string)
+	switch {
+	case table["name"] == nil:
+		t.err(n.key, "[[poll]] without a name", `write name = "the server"`)
+	case !ok || name == "":
+		t.err(n.at("name").value, `the "name" of a poll must be text`, `write name = "the server"`)
+	default:
+		t.poll.Name, t.poll.Pos = t.words(topKeyword("poll"), name, n.at("name"))[0].text, n.at("name").value
+	}
+	if v, there := table["active"]; there {
+		if t.poll.Active, ok = v.(bool); !ok {
+			t.mismatch("active", "true or false", v, n.at("active"))
+		}
+	}
+}
+
+func (t *tomlReader) readUser(table tomlTable, n *node, of int) {
+	t.known(table, n, "[[poll.user]]", names(loginWords)...)
+	t.poll.Users = append(t.poll.Users, User{Pos: n.key})
+	u := &t.poll.Users[len(t.poll.Users)-1]
+	t.options(entry{user: u}, loginWords, table, n)
+	if of > 1 && !u.Remote.Set && len(u.Locals) == 0 && !u.Wildcard {
+		t.err(n.key, `one of several users has neither "user" nor "is"`, "say which account it is")
+	}
+}
+
+// options stores the values of the keywords that are in the table.
+func (t *tomlReader) options(e entry, list []Keyword, table tomlTable, n *node) {
+	for i := range list {
+		k, said := &list[i], ""
+		for _, name := range append([]string{k.Name}, k.Aliases...) {
+			v, ok := table[name]
+			switch {
+			case !ok:
+			case said != "":
+				t.errf(n.at(name).key, "keep one of them", "%q and %q are the same", said, name)
+			default:
+				said = name
+				t.option(e, k, v, n.at(name))
+			}
+		}
+	}
+}
+
+func (t *tomlReader) option(e entry, k *Keyword, v any, n *node) {
+	if on, ok := v.(bool); ok && k.Kind == Flag {
+		t.setFlag(e.slot(k), k, on, n.value)
+		return
+	} else if ok && !on && k.Name == "envelope" {
+		e.poll.Envelope = Opt[string]{Set: true, Pos: n.value}
+		return
+	}
+	switch {
+	case k.Kind == Flag:
+		t.mismatch(k.Name, "true or false", v, n)
+	case k.Kind == Names:
+		t.locals(e.user, k, v, n)
+	default:
+		emptyList(e.slot(k))
+		for _, w := range t.words(k, v, n) {
+			t.setWord(e.slot(k), k, w)
+		}
+	}
+}
+
+// emptyList makes a list said, so that an empty one beats the defaults.
+func emptyList(slot any) {
+	switch s := slot.(type) {
+	case *[]string:
+		*s = []string{}
+	case *[]int:
+		*s = []int{}
+	case *[]Opt[string]:
+		*s = []Opt[string]{}
+	}
+}
+
+// words turns a value, or for a list each element, into words.
+func (t *tomlReader) words(k *Keyword, v any, n *node) []word {
+	list, isList := v.([]any)
+	if !isList {
+		list = []any{v}
+	} else if k.Kind != TextList && k.Kind != Codes && k.Name != "include" {
+		t.mismatch(k.Name, "one value", v, n)
+		return nil
+	}
+	var all []word
+	for i, v := range list {
+		at := n
+		if isList {
+			at = n.element(i)
+		}
+		if w, ok := t.word(k, v, at); ok {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+func (t *tomlReader) word(k *Keyword, v any, n *node) (word, bool) {
+	numeric := k.Kind == Count || k.Kind == Seconds || k.Kind == Days || k.Kind == Bytes || k.Kind == Codes
+	w := word{pos: n.value, quoted: !numeric}
+	text, isText := plainText(v)
+	number, isNumber := v.(int64)
+	switch {
+	case isNumber && (numeric || k.Name == "service"):
+		w.text = strconv.FormatInt(number, 10)
+	case isText:
+		w.text = text
+	case numeric:
+		t.mismatch(k.Name, "a number", v, n)
+		return w, false
+	default:
+		t.mismatch(k.Name, "text in quotes", v, n)
+		return w, false
+	}
+	if strings.IndexByte(w.text, 0) >= 0 {
+		t.err(n.value, "the text holds a NUL character", "no value can hold one")
+		return w, false
+	}
+	return w, true
+}
+
+// plainText returns text, also when it is written {hex = "…"} because it isn't UTF-8.
+func plainText(v any) (string, bool) {
+	if m, ok := v.(tomlTable); ok && len(m) == 1 {
+		digits, _ := m["hex"].(string)
+		text, err := hex.DecodeString(digits)
+		return string(text), err == nil && digits != ""
+	}
+	text, ok := v.(string)
+	return text, ok
+}
+
+// locals reads local names: "ann", "server=local", ["server", "local"], "*".
+func (t *tomlReader) locals(u *User, k *Keyword, v any, n *node) {
+	list, ok := v.([]any)
+	if !ok {
+		list, n = []any{v}, &node{list: []*node{n}}
+	}
+	for i, v := range list {
+		at := n.element(i)
+		pair, isPair := v.([]any)
+		if !isPair {
+			if w, ok := t.word(k, v, at); ok {
+				t.addName(u, w.pos, splitName(w.text))
+			}
+			continue
+		}
+		if len(pair) != 2 {
+			t.err(at.value, "a pair of names has two elements", `write ["name on the server", "local name"]`)
+			continue
+		}
+		server, ok1 := t.word(k, pair[0], at.element(0))
+		local, ok2 := t.word(k, pair[1], at.element(1))
+		if ok1 && ok2 {
+			t.addName(u, server.pos, LocalName{server.text, local.text})
+		}
+	}
+}
+
+func splitName(text string) LocalName {
+	if server, local, ok := strings.Cut(text, "="); ok {
+		return LocalName{server, local}
+	}
+	return LocalName{text, text}
+}
+
+// mismatch reports a value of the wrong type.
+func (t *tomlReader) mismatch(key, want string, v any, n *node) {
+	t.errf(n.value, "", "%q wants %s, not %s", key, want, typeName(v))
+}
+
+func typeName(v any) string {
+	switch v.(type) {
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	case int64:
+		return "a number"
+	case float64:
+		return "a fraction"
+	case time.Time:
+		return "a date"
+	case []any, []tomlTable:
+		return "an array"
+	case tomlTable:
+		return "a table"
+	}
+	return fmt.Sprintf("%T", v)
+}

@@ -1,0 +1,189 @@
+package rcfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Loader reads configurations from files. The zero Loader is what the daemon uses.
+type Loader struct {
+	Format Format
+	Stdin  io.Reader // what the path "-" means; nil is os.Stdin
+
+	// SkipPermissions leaves out the check that a file with secrets is private (fetchmail's --version does).
+	SkipPermissions bool
+	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion).
+	AsWritten bool
+}
+
+// Load reads the rc file at path, or standard input for "-", and what it includes. It fails with an *Error for
+// each mistake, joined; with a *PermissionError where others could read the file's secrets; or with the error of
+// opening a file, which for a missing one is fs.ErrNotExist.
+func Load(path string, format Format) (*Config, error) { return Loader{Format: format}.Load(path) }
+
+// The bounds keep a wrong path or a circle of includes from eating the machine.
+const (
+	maxFileSize = 64 << 20
+	maxIncludes = 8 // one within the other
+)
+
+// Load is the function Load with the options of l.
+func (l Loader) Load(path string) (*Config, error) {
+	run := &loading{Loader: l, builder: newBuilder()}
+	err := run.file(path, Pos{})
+	if err == nil {
+		err = run.builder.permission
+	}
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := run.builder.finish()
+	if err == nil && !l.AsWritten {
+		resolvePaths(cfg)
+	}
+	return cfg, err
+}
+
+// loading is one run of Load.
+type loading struct {
+	Loader
+	builder *builder
+	open    []string // the files being read, outermost first
+}
+
+// file reads one file, included at the given place if that is set.
+func (l *loading) file(path string, from Pos) error {
+	if path == "-" && from.Line == 0 {
+		in := l.Stdin
+		if in == nil {
+			in = os.Stdin
+		}
+		text, err := readAll(in, "standard input")
+		l.parse("stdin", text, l.Format)
+		return err
+	}
+	// Without O_NONBLOCK a FIFO would hang before it could be refused.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("open rc file: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := readAll(f, path)
+	if err != nil {
+		return err
+	}
+	format := l.Format
+	if from.Line > 0 {
+		format = Auto
+	}
+	return l.checked(f, func() { l.parse(path, text, format) })
+}
+
+// checked parses and then checks the permissions against what the file held.
+func (l *loading) checked(f *os.File, parse func()) error {
+	b, outer := l.builder, l.builder.cfg
+	b.cfg = &Config{Globals: outer.Globals}
+	parse()
+	inner := b.cfg
+	inner.defaults, b.cfg = b.defaults, outer
+	if !l.SkipPermissions && len(b.errs) == 0 {
+		if err := CheckPermissions(f, inner); err != nil {
+			return err
+		}
+	}
+	b.warnings = append(b.warnings, inner.Warnings...)
+	outer.Globals = inner.Globals
+	if outer.Polls == nil {
+		outer.Polls = inner.Polls
+		return nil
+	}
+	outer.Polls = append(outer.Polls, inner.Polls...)
+	return nil
+}
+
+func readAll(r io.Reader, name string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read rc file %s: %w", name, err)
+	}
+	if len(text) > maxFileSize {
+		return nil, fmt.Errorf("read rc file %s: larger than %d MB; is it the right file?", name, maxFileSize>>20)
+	}
+	return text, nil
+}
+
+// parse reads text with the includes in it; the defaults of the file end with it.
+func (l *loading) parse(name string, text []byte, format Format) {
+	b := l.builder
+	defaults, had, include := b.defaults, b.hasDefaults, b.include
+	b.hasDefaults = false
+	b.include = func(w word) { l.include(w, name) }
+	l.open = append(l.open, name)
+	b.parse(name, text, format)
+	l.open = l.open[:len(l.open)-1]
+	if len(l.open) > 0 {
+		b.defaults = defaults
+	}
+	b.hasDefaults, b.include = had, include
+}
+
+// include reads the file or the directory that w names, seen from the file name.
+func (l *loading) include(w word, name string) {
+	path := resolve(w.text, name, true)
+	info, err := os.Stat(path)
+	if err != nil {
+		l.builder.errf(w.pos, "give a file or directory that exists", "include: %v", err)
+		return
+	}
+	files := []string{path}
+	if info.IsDir() {
+		files = l.directory(w, path)
+	}
+	saved := l.builder.poll
+	for _, file := range files {
+		l.includeOne(w, file)
+	}
+	l.builder.poll = saved
+}
+
+func (l *loading) includeOne(w word, file string) {
+	switch {
+	case slices.Contains(l.open, file):
+		l.builder.errf(w.pos, "remove one of the include lines", "%s includes itself", file)
+		return
+	case len(l.open) > maxIncludes:
+		l.builder.err(w.pos, "includes are nested too deep", "name the files in one place")
+		return
+	}
+	err := l.file(file, w.pos)
+	if _, ok := errors.AsType[*PermissionError](err); ok {
+		l.builder.permission = err
+		return
+	}
+	if err != nil {
+		l.builder.errf(w.pos, "", "include: %v", err)
+	}
+}
+
+// directory lists the rc files in path: names that end in .rc or .toml, in the order of the alphabet.
+func (l *loading) directory(w word, path string) []string {
+	list, err := os.ReadDir(path)
+	if err != nil {
+		l.builder.errf(w.pos, "", "include: %v", err)
+	}
+	var files []string
+	for _, e := range list {
+		ending := filepath.Ext(e.Name())
+		if e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") && (ending == ".rc" || ending == ".toml") {
+			files = append(files, filepath.Join(path, e.Name()))
+		}
+	}
+	return files
+}

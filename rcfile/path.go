@@ -1,0 +1,49 @@
+package rcfile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// resolvePaths makes the relative paths of c absolute: they are seen from the directory of the file that says them.
+// What came from standard input stays as it is. A leading ~/ is replaced in words that fetchmail doesn't have.
+func resolvePaths(c *Config) {
+	for i := range globalWords {
+		globalWords[i].resolve(globalWords[i].global(&c.Globals))
+	}
+	for i := range c.Polls {
+		for j := range c.Polls[i].Users {
+			for n := range loginWords {
+				if k := &loginWords[n]; k.has(isPath) {
+					k.resolve(k.user(&c.Polls[i].Users[j]))
+				}
+			}
+		}
+	}
+}
+
+func (k *Keyword) resolve(slot any) {
+	s, ok := slot.(*Opt[string])
+	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" {
+		return
+	}
+	s.Value = resolve(s.Value, s.Pos.File, k.Own)
+}
+
+// resolve gives the path that is meant in the given file.
+func resolve(path, file string, home bool) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && home {
+		if dir, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(dir, rest)
+		}
+	}
+	if filepath.IsAbs(path) || file == "stdin" {
+		return path
+	}
+	dir, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
