@@ -43,11 +43,14 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err := create(ctx, path); err != nil {
 		return nil, explain(path, "create", err)
 	}
+	if path, err = filepath.EvalSymlinks(path); err != nil { // SQLite follows them too, for the -wal
+		return nil, explain(path, "open", err)
+	}
 	db, err := connect(path)
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
-	w, err := newWriter(ctx, db)
+	w, err := newWriter(ctx, db, path)
 	if err != nil {
 		db.Close()
 		return nil, explain(path, "open", err)

@@ -3,7 +3,8 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
+	"os"
 )
 
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
@@ -21,17 +22,18 @@ type order struct {
 
 // writer is the one goroutine that writes, with its own connection.
 type writer struct {
-	conn   *sql.Conn
-	stmts  map[string]*sql.Stmt
-	full   bool // synchronous=FULL is in force
-	dirty  bool // something was committed since the last sync
-	orders chan order
-	quit   chan struct{}
-	ended  chan struct{}
+	conn    *sql.Conn
+	stmts   map[string]*sql.Stmt
+	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
+	dirty   bool     // something was committed since the last sync
+	syncErr error
+	orders  chan order
+	quit    chan struct{}
+	ended   chan struct{}
 }
 
 // newWriter opens the connection, brings the schema up to date and proves that the journal can be written.
-func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, path string) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -40,9 +42,12 @@ func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
 		conn: conn, stmts: map[string]*sql.Stmt{}, dirty: true,
 		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
-	if err := w.prove(ctx); err != nil {
-		conn.Close()
-		return nil, err
+	err = w.prove(ctx)
+	if err == nil {
+		w.log, err = os.OpenFile(path+"-wal", os.O_WRONLY, 0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return w, nil
 }
@@ -114,17 +119,12 @@ func (w *writer) group(ctx context.Context, orders []order) {
 }
 
 func (w *writer) commit(ctx context.Context, orders []order) error {
-	durable := false
-	for _, o := range orders {
-		durable = durable || o.durable
-	}
-	if err := w.synchronous(ctx, durable); err != nil {
-		return err
-	}
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	durable := false
 	for _, o := range orders {
+		durable = durable || o.durable
 		if err := o.task(ctx, w); err != nil {
 			return w.rollback(ctx, err)
 		}
@@ -132,7 +132,10 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		return w.rollback(ctx, err)
 	}
-	w.dirty = !durable
+	w.dirty = true
+	if durable {
+		return w.sync()
+	}
 	return nil
 }
 
@@ -142,21 +145,15 @@ func (w *writer) rollback(ctx context.Context, err error) error {
 	return err
 }
 
-// synchronous chooses between NORMAL (the log is written, which survives the death of the process) and FULL (the whole
-// log is synced at each commit, so what was written under NORMAL before is safe then, too).
-func (w *writer) synchronous(ctx context.Context, full bool) error {
-	if full == w.full {
-		return nil
+// sync makes all durable that was committed so far. The connection writes with synchronous=NORMAL, which leaves the
+// write-ahead log in the system's hands: that survives the death of the process. Where a sync has failed once no later
+// one can be believed, as the system may have dropped the pages.
+func (w *writer) sync() error {
+	if w.syncErr == nil {
+		w.syncErr = w.log.Sync()
 	}
-	pragma := "PRAGMA synchronous=NORMAL"
-	if full {
-		pragma = "PRAGMA synchronous=FULL"
-	}
-	if _, err := w.conn.ExecContext(ctx, pragma); err != nil {
-		return err
-	}
-	w.full = full
-	return nil
+	w.dirty = w.syncErr != nil
+	return w.syncErr
 }
 
 // exec runs a statement, prepared at its first use. The statements are few and constant.
@@ -186,17 +183,10 @@ func (w *writer) stop() error {
 	<-w.ended
 	var err error
 	if w.dirty {
-		// A commit that changes no page syncs nothing; setting the version changes one.
-		err = w.commit(context.Background(), []order{{durable: true, task: func(ctx context.Context, w *writer) error {
-			_, err := w.exec(ctx, fmt.Sprintf("PRAGMA user_version=%d", len(migrations())))
-			return err
-		}}})
+		err = w.sync()
 	}
 	for _, s := range w.stmts {
 		s.Close()
 	}
-	if closeErr := w.conn.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, w.conn.Close(), w.log.Close())
 }
