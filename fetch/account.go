@@ -6,6 +6,7 @@ package fetch
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"fetchd/delivery"
@@ -97,10 +98,19 @@ type Account struct {
 	Hostname   string // ours, for the Received line
 	Version    string // "fetchd/0.1"
 
+	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes and
+	// Settings are the same. It holds no secret.
+	Settings string
+
 	Journal *journal.Journal
 	Log     *slog.Logger
 	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
 	Now     func() time.Time  // nil = time.Now
+}
+
+// Identity tells accounts apart, and whether a reloaded one is unchanged.
+func (a *Account) Identity() string {
+	return a.Key + "\x00" + strings.Join(a.Mailboxes, "\x00") + "\x00" + a.Settings
 }
 
 // Result is what one retrieval did.
@@ -121,4 +131,11 @@ func (a *Account) now() time.Time {
 		return a.Now()
 	}
 	return time.Now()
+}
+
+// SawCertificate logs what a server presented; verdict may be nil.
+func (a *Account) SawCertificate(verdict *tlsverify.Verdict) {
+	if verdict != nil && a.Log != nil {
+		a.Log.Info(EventTLS, "account", a.Name, "verdict", verdict)
+	}
 }

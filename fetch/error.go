@@ -38,7 +38,8 @@ func KindOf(err error) Kind {
 	return KindUnknown
 }
 
-func fail(k Kind, err error) error {
+// Fail gives err the Kind k, unless it is nil or has one already.
+func Fail(k Kind, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -11,9 +11,10 @@ import (
 // after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was requested is always read,
 // into memory first and beyond queueMemory into temporary files.
 const (
-	queueMemory   = 8 << 20 // bytes of messages held in memory
-	queueLowBytes = 4 << 20 // a new request waits until the backlog is below this …
-	queueLowCount = 512     // … and this
+	queueMemory   = 8 << 20  // bytes of messages held in memory
+	queueLowBytes = 4 << 20  // a new request waits until the backlog is below this …
+	queueLowCount = 512      // … and this
+	queueHigh     = 64 << 20 // beyond this even what was requested has to wait
 )
 
 // Queue holds messages between the connection that retrieves them and the delivery that takes them.
@@ -58,11 +59,16 @@ func (q *Queue) Put(it *Item) {
 
 // Wait blocks until the backlog is low enough for another request, or ctx ends.
 func (q *Queue) Wait(ctx context.Context) error {
+	return q.until(ctx, func() bool { return q.bytes < queueLowBytes && q.count < queueLowCount })
+}
+
+// until blocks until ok, which is called with the lock held, or ctx ends.
+func (q *Queue) until(ctx context.Context, ok func() bool) error {
 	for {
 		q.mu.Lock()
-		low := q.bytes < queueLowBytes && q.count < queueLowCount
+		yes := ok()
 		q.mu.Unlock()
-		if low {
+		if yes {
 			return ctx.Err()
 		}
 		select {
@@ -71,6 +77,18 @@ func (q *Queue) Wait(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Low tells whether another request may be made at once.
+func (q *Queue) Low() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes < queueLowBytes && q.count < queueLowCount
+}
+
+// Throttle blocks while the backlog is so large that not even what was requested should be read.
+func (q *Queue) Throttle(ctx context.Context) error {
+	return q.until(ctx, func() bool { return q.bytes < queueHigh })
 }
 
 // close says that nothing more will be put.
@@ -93,12 +111,17 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 		if n > 0 {
 			out := q.items[:n:n]
 			q.items = q.items[n:]
+			more := len(q.items) > 0 || q.closed
 			q.mu.Unlock()
+			if more {
+				notify(q.ready) // there may be other takers
+			}
 			return out
 		}
 		closed := q.closed
 		q.mu.Unlock()
 		if closed {
+			notify(q.ready)
 			return nil
 		}
 		<-q.ready

@@ -18,6 +18,8 @@ type Session interface {
 	Mailboxes(ctx context.Context) ([]string, error)
 	// Open selects a mailbox and finds out, from the server and the journal, what is new in it.
 	Open(ctx context.Context, mailbox string) (Mailbox, error)
+	// Peer is the server's IP address, "" where there is none (a plugin).
+	Peer() string
 	// Close says good-bye if the connection is still sound, and closes it. It waits for what it started.
 	Close() error
 }
@@ -26,6 +28,8 @@ type Session interface {
 // Record and Acknowledge are called from one goroutine, in this order, for items that were delivered.
 type Mailbox interface {
 	Counts() Counts
+	// Limit makes Retrieve stop after n messages; the others stay new. It is called before Retrieve.
+	Limit(n int)
 	// Retrieve asks the server for the new messages and puts each into q, complete or with its error, in the server's
 	// order. It calls q.Wait before every request, so that what was asked for can always be read without delay.
 	Retrieve(ctx context.Context, q *Queue) error
@@ -48,7 +52,6 @@ type Counts struct {
 	Octets    int64 // size of all messages, 0 where the server did not say
 	Pending   int   // delivered earlier, still to be acknowledged
 	Oversized []*Item
-	LimitHit  bool // more is new than FetchLimit allows
 }
 
 // Item is one message on its way.
@@ -62,4 +65,13 @@ type Item struct {
 	Body        *delivery.Spool // complete; nil with Err
 	Repeat      bool            // see delivery.Message
 	Err         error           // why this message could not be retrieved; the others go on
+}
+
+// Watcher is a Session that can wait for new mail (IMAP IDLE).
+type Watcher interface {
+	// CanWatch tells whether the server offers it.
+	CanWatch() bool
+	// Watch waits in the mailbox that was opened last until something changed there (true), until timeout or until wake
+	// delivers (false). The session may be used again after it.
+	Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (changed bool, err error)
 }

@@ -8,7 +8,6 @@ package wire
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ import (
 // 2449 has 512 for POP3; capability lists of 4 KB exist, so this leaves room.
 const MaxLine = 64 << 10
 
-const bufferSize = 64 << 10
+const bufferSize = 16 << 10 // what a TLS record holds; ten thousand idle connections have one each
 
 // ErrInjected is returned by StartTLS when the server sent something behind its answer to STARTTLS: it would be read
 // as if it had come over TLS (CVE-2011-0411).
@@ -45,6 +44,7 @@ type Conn struct {
 	conn    net.Conn // TCP, plugin or TLS
 	verdict *tlsverify.Verdict
 	r       *bufio.Reader
+	w       io.Writer // over timed
 	timed   *timedConn
 	writeMu sync.Mutex
 	tls     bool
@@ -57,7 +57,7 @@ func New(conn net.Conn, o Options) *Conn {
 	}
 	c := &Conn{opt: o, conn: conn}
 	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate}
-	c.r = bufio.NewReaderSize(c.timed, bufferSize)
+	c.r, c.w = bufio.NewReaderSize(c.timed, bufferSize), c.timed
 	return c
 }
 
@@ -82,6 +82,14 @@ func (c *Conn) TLS() bool { return c.tls }
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
+// RemoteIP is the peer's IP address as text, "" where there is none.
+func (c *Conn) RemoteIP() string {
+	if tcp, ok := c.conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return ""
+}
 
 // Err is the first error of the connection, nil while it is sound.
 func (c *Conn) Err() error { return c.timed.firstError() }
@@ -134,6 +142,23 @@ func (c *Conn) ReadLine(limit int) ([]byte, error) {
 	line = trimEOL(line)
 	c.TraceIn(line)
 	return line, nil
+}
+
+// ReadResponseLine is ReadLine with the line's end kept.
+func (c *Conn) ReadResponseLine(limit int) ([]byte, error) {
+	line, err := c.readRaw(limit)
+	if err == nil && c.Tracing() {
+		c.TraceIn(trimEOL(line))
+	}
+	return line, err
+}
+
+// SetTimeout changes how long a read may wait, from now on and for the read under way; 0 is back to Options.Timeout.
+func (c *Conn) SetTimeout(d time.Duration) {
+	if d <= 0 {
+		d = c.opt.Timeout
+	}
+	c.timed.setTimeout(d)
 }
 
 func (c *Conn) readRaw(limit int) ([]byte, error) {
@@ -194,7 +219,7 @@ func (c *Conn) WriteLine(line, shown string) error {
 func (c *Conn) Write(p []byte) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	_, err := c.timed.Write(p)
+	_, err := c.w.Write(p)
 	return err
 }
 
@@ -210,5 +235,3 @@ func trimEOL(line []byte) []byte {
 
 // IsTimeout tells whether err is a server that did not answer in time.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-var _ net.Conn = (*tls.Conn)(nil)

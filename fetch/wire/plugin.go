@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,9 @@ import (
 
 // pluginGrace is how long a plugin may take to end after its input was closed.
 const pluginGrace = 3 * time.Second
+
+// pluginWord is a word of a plugin's command line.
+var pluginWord = regexp.MustCompile(`\S+`)
 
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
 type pluginConn struct {
@@ -25,15 +29,15 @@ type pluginConn struct {
 // dialPlugin runs command through the shell. %h and %p stand for host and port where they are words of their own, as
 // in fetchmail; both are put in quoted.
 func dialPlugin(command, host string, port int) (net.Conn, error) {
-	words := strings.Fields(command)
-	for i, w := range words {
-		switch w {
+	command = pluginWord.ReplaceAllStringFunc(command, func(word string) string {
+		switch word {
 		case "%h":
-			words[i] = shellQuote(host)
+			return shellQuote(host)
 		case "%p":
-			words[i] = strconv.Itoa(port)
+			return strconv.Itoa(port)
 		}
-	}
+		return word
+	})
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
@@ -48,7 +52,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
 	}
-	cmd := exec.Command("/bin/sh", "-c", strings.Join(words, " "))
+	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

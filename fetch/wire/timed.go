@@ -44,6 +44,16 @@ func (t *timedConn) firstError() error {
 	return t.err
 }
 
+// setTimeout also counts for the read under way.
+func (t *timedConn) setTimeout(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timeout = d
+	if t.err == nil {
+		_ = t.Conn.SetReadDeadline(time.Now().Add(d))
+	}
+}
+
 // replace puts conn in the old one's place.
 func (t *timedConn) replace(conn net.Conn) {
 	t.mu.Lock()
@@ -104,6 +114,8 @@ func (t *timedConn) ended(err error) error {
 }
 
 func (t *timedConn) timeoutError(what string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return fmt.Errorf("no %s within %s: %w", what, t.timeout, os.ErrDeadlineExceeded)
 }
 

@@ -1,0 +1,307 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
+)
+
+// The ports of RFC 9051 section 2.1 and RFC 8314 section 3.2.
+const (
+	portPlain   = 143
+	portWrapped = 993
+)
+
+// dialogue is the connection from the greeting to the login, before imapclient sees it.
+type dialogue struct {
+	conn   *wire.Conn
+	a      *fetch.Account
+	tag    int
+	caps   []string // what the server offers now, in upper case; nil = not known
+	told   bool     // caps came since this was last set to false
+	auth   bool     // greeted with PREAUTH
+	gaveUp error    // why we cancelled the SASL exchange under way
+}
+
+// dial connects, starts TLS and logs in.
+func dial(ctx context.Context, a *fetch.Account) (*dialogue, error) {
+	port := a.Port
+	if port == 0 {
+		port = portPlain
+		if a.TLS == fetch.Wrapped {
+			port = portWrapped
+		}
+	}
+	raw, err := wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindNetwork, err)
+	}
+	d := &dialogue{a: a, conn: wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})}
+	release := d.conn.Bind(ctx)
+	defer release()
+	if err := d.establish(ctx); err != nil {
+		_ = d.conn.Close()
+		return nil, fetch.Fail(fetch.KindNetwork, err)
+	}
+	return d, nil
+}
+
+// establish is the order of things: TLS, greeting, STARTTLS, login. Nothing secret is sent before the last.
+func (d *dialogue) establish(ctx context.Context) error {
+	if d.a.TLS == fetch.Wrapped {
+		if err := d.startTLS(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.greeting(); err != nil {
+		return err
+	}
+	if d.a.TLS == fetch.StartTLS {
+		if err := d.commandSTARTTLS(); err != nil {
+			return err
+		}
+		if err := d.startTLS(ctx); err != nil {
+			return err
+		}
+		d.caps, d.auth = nil, false // nothing said before TLS counts
+	}
+	if !d.auth {
+		if err := d.login(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.capability(); err != nil {
+		return err
+	}
+	return d.compress()
+}
+
+// compress asks for DEFLATE where the account wants it and the server offers it (RFC 4978). A refusal is no failure.
+func (d *dialogue) compress() error {
+	if !d.a.Compress || !slices.Contains(d.caps, "COMPRESS=DEFLATE") {
+		return nil
+	}
+	r, err := d.command("COMPRESS DEFLATE", "")
+	if err != nil || r.word != "OK" {
+		return err
+	}
+	return d.conn.Compress()
+}
+
+func (d *dialogue) startTLS(ctx context.Context) error {
+	err := d.conn.StartTLS(ctx, d.a.Policy)
+	d.a.SawCertificate(d.conn.Verdict())
+	if err == nil {
+		return nil
+	}
+	if wire.IsTimeout(err) || ctx.Err() != nil {
+		return fetch.Fail(fetch.KindNetwork, err)
+	}
+	return fetch.Fail(fetch.KindTLS, err)
+}
+
+func (d *dialogue) greeting() error {
+	line, err := d.conn.ReadLine(0)
+	if err != nil {
+		return err
+	}
+	r := parseLine(line)
+	switch {
+	case r.tag != "*":
+	case r.word == "OK":
+		d.note(r)
+		return nil
+	case r.word == "PREAUTH":
+		return d.preauth(r)
+	case r.word == "BYE":
+		return fetch.Fail(fetch.KindServer, fmt.Errorf("server refused the connection: BYE %s", wire.Quoted([]byte(r.text))))
+	}
+	return d.violation("greeting", line)
+}
+
+// preauth accepts a PREAUTH greeting only where the user said that the connection logs in by itself, and never where
+// STARTTLS was to come: it would be skipped (fetchmail-SA-2021-02).
+func (d *dialogue) preauth(r reply) error {
+	if d.a.TLS == fetch.StartTLS {
+		return fetch.Fail(fetch.KindTLS, errors.New("server greeted with PREAUTH, which skips STARTTLS; hint: if this server "+
+			"logs you in by itself, use \"ssl\", or a plugin with \"sslproto ''\""))
+	}
+	d.note(r)
+	d.auth = true
+	return nil
+}
+
+// commandSTARTTLS asks for TLS. A server that lists its capabilities without STARTTLS is not asked.
+func (d *dialogue) commandSTARTTLS() error {
+	const hint = "; hint: try \"ssl\" (port 993); without TLS no password is sent"
+	if d.caps != nil && !slices.Contains(d.caps, "STARTTLS") {
+		return fetch.Fail(fetch.KindTLS, errors.New("server does not offer STARTTLS, or somebody removed it on the way"+hint))
+	}
+	r, err := d.command("STARTTLS", "")
+	if err != nil {
+		return err
+	}
+	if r.word != "OK" {
+		return fetch.Fail(fetch.KindTLS, fmt.Errorf("server refused STARTTLS: %s %s%s", r.word, wire.Quoted([]byte(r.text)), hint))
+	}
+	return nil
+}
+
+// capability asks for the capabilities unless the server told them unasked.
+func (d *dialogue) capability() error {
+	if d.caps != nil {
+		return nil
+	}
+	r, err := d.command("CAPABILITY", "")
+	if err != nil {
+		return err
+	}
+	if r.word != "OK" || d.caps == nil {
+		return fetch.Fail(fetch.KindProtocol, fmt.Errorf("CAPABILITY: %s %s", r.word, wire.Quoted([]byte(r.text))))
+	}
+	return nil
+}
+
+// login tries the mechanisms in order. A refused one is followed by another only once, so that a wrong password does
+// not lock the account.
+func (d *dialogue) login(ctx context.Context) error {
+	if err := d.capability(); err != nil {
+		return err
+	}
+	password, err := d.a.Password(ctx)
+	if err != nil {
+		return fetch.Fail(fetch.KindAuth, err)
+	}
+	cred := sasl.Credentials{User: d.a.User, Password: password, Host: d.a.Host, Port: d.a.Port}
+	mechs, err := sasl.Choose(d.a.Auth, d.mechanisms(), cred, d.conn.TLS())
+	if err != nil {
+		return fetch.Fail(fetch.KindAuth, err)
+	}
+	var refused error
+	for tries, m := 0, 0; m < len(mechs) && tries < 2; m++ {
+		if err := d.allowed(mechs[m]); err != nil {
+			refused = errors.Join(refused, err)
+			continue
+		}
+		tries++
+		err := d.try(mechs[m], cred)
+		if err == nil {
+			return nil
+		}
+		if d.conn.Err() != nil || fetch.KindOf(err) != fetch.KindAuth {
+			return err
+		}
+		refused = err
+	}
+	if refused == nil {
+		refused = errors.New("no way to log in that both sides know; hint: the server must offer PLAIN, LOGIN or SCRAM")
+	}
+	return fetch.Fail(fetch.KindAuth, refused)
+}
+
+// allowed refuses to give the password away on a channel that is not verified TLS, unless the rc file wants clear text.
+func (d *dialogue) allowed(m sasl.Mechanism) error {
+	if m.ClearText() && !d.conn.TLS() && d.a.TLS != fetch.ClearText {
+		return errors.New("no TLS: the password is not sent")
+	}
+	if _, ok := m.(sasl.ProtocolLogin); ok && slices.Contains(d.caps, "LOGINDISABLED") {
+		return errors.New("server has disabled LOGIN")
+	}
+	return nil
+}
+
+func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
+	var r reply
+	var err error
+	d.told = false
+	if _, ok := m.(sasl.ProtocolLogin); ok {
+		r, err = d.commandLOGIN(cred)
+	} else {
+		r, err = d.authenticate(m)
+	}
+	if err != nil {
+		return err
+	}
+	if r.word != "OK" {
+		return loginError(d.a, r)
+	}
+	if !d.told {
+		d.caps = nil // RFC 9051 section 6.2: the login changes them
+	}
+	return nil
+}
+
+// loginError is a refused login, by its response code (RFC 5530) or text.
+func loginError(a *fetch.Account, r reply) error {
+	kind := fetch.KindAuth
+	low := strings.ToLower(r.text)
+	switch {
+	case r.code == "UNAVAILABLE" || r.code == "SERVERBUG" || r.code == "LIMIT":
+		kind = fetch.KindServer
+	case r.code == "INUSE" || strings.Contains(low, "locked") || strings.Contains(low, "in use"):
+		kind = fetch.KindBusy
+	}
+	return fetch.Fail(kind, fmt.Errorf("login as %q refused: %s %s; hint: check user and password in the rc file",
+		a.User, r.word, wire.Quoted([]byte(r.text))))
+}
+
+// commandLOGIN logs in with LOGIN, user and password as quoted strings or, where those can't hold them, literals.
+func (d *dialogue) commandLOGIN(cred sasl.Credentials) (reply, error) {
+	if plainASCII(cred.User) && plainASCII(cred.Password) {
+		line := "LOGIN " + quoted(cred.User) + " " + quoted(cred.Password)
+		return d.command(line, "LOGIN "+quoted(cred.User)+" ***")
+	}
+	tag := d.nextTag()
+	if err := d.conn.WriteLine(fmt.Sprintf("%s LOGIN {%d}", tag, len(cred.User)), ""); err != nil {
+		return reply{}, err
+	}
+	if r, err := d.continued(tag); err != nil || r.tag != "+" {
+		return r, err
+	}
+	if err := d.conn.WriteLine(fmt.Sprintf("%s {%d}", cred.User, len(cred.Password)), ""); err != nil {
+		return reply{}, err
+	}
+	if r, err := d.continued(tag); err != nil || r.tag != "+" {
+		return r, err
+	}
+	if err := d.conn.WriteLine(cred.Password, "***"); err != nil {
+		return reply{}, err
+	}
+	return d.result(tag)
+}
+
+// authenticate carries a SASL exchange, the initial response on the command's line where the server takes it there
+// (RFC 4959).
+func (d *dialogue) authenticate(m sasl.Mechanism) (reply, error) {
+	name, initial, err := m.Start()
+	if err != nil {
+		return reply{}, fetch.Fail(fetch.KindAuth, err)
+	}
+	tag := d.nextTag()
+	line, shown := tag+" AUTHENTICATE "+name, ""
+	if initial != nil && slices.Contains(d.caps, "SASL-IR") {
+		line, shown = line+" "+sasl.EncodeInitial(initial), line+" ***"
+		initial = nil
+	}
+	if err := d.conn.WriteLine(line, shown); err != nil {
+		return reply{}, err
+	}
+	for {
+		r, err := d.continued(tag)
+		if err != nil {
+			return r, err
+		}
+		if r.tag != "+" {
+			return r, d.finished(m, r)
+		}
+		if err := d.answer(m, &initial, r.text); err != nil {
+			return r, err
+		}
+	}
+}

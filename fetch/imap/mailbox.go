@@ -1,0 +1,230 @@
+package imap
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/emersion/go-imap/v2"
+
+	"fetchd/fetch"
+	"fetchd/fetch/journal"
+)
+
+// record is what a mailbox needs of the journal.
+type record interface {
+	UIDValidity() uint32
+	Start(ctx context.Context, uidValidity uint32) error
+	Repeat() bool
+	Status() journal.Status
+	Done() journal.Set
+	Pending() journal.Set
+	Adopt(ctx context.Context, uids journal.Set) error
+	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
+	Acknowledged(ctx context.Context, uids journal.Set) error
+	End(ctx context.Context, st journal.Status) error
+}
+
+// mailbox implements fetch.Mailbox.
+type mailbox struct {
+	s        *session
+	name     string
+	rec      record
+	validity uint32
+	readOnly bool
+	uidNext  uint32
+	counts   fetch.Counts
+
+	todo    journal.Set // to be retrieved
+	flushed journal.Set // too large, to be deleted unread because the user said so
+	acks    acks
+	n       int
+	buf     []byte
+}
+
+// Open implements fetch.Session.
+func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) {
+	rec, err := s.a.Journal.Mailbox(ctx, s.a.Key, name)
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindJournal, err)
+	}
+	m := &mailbox{s: s, name: name, rec: rec, buf: make([]byte, 32<<10)}
+	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush
+	found, err := m.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.plan(ctx, found)
+}
+
+// view is what the server shows of a mailbox.
+type view struct {
+	messages uint32
+	uidNext  uint32
+	found    journal.Set // what may be new
+	large    journal.Set // of these larger than the account's limit
+}
+
+// look selects the mailbox and searches it; both commands travel together. On a connection where it is selected already
+// the search alone does, behind a NOOP for servers that look for new mail only then.
+func (m *mailbox) look(ctx context.Context) (view, error) {
+	s := m.s
+	select { // what changed before this look will be seen by it
+	case <-s.changed:
+	default:
+	}
+	if s.mailbox == m.name && m.rec.UIDValidity() == s.guard.selectedValidity() {
+		return m.lookAgain(ctx)
+	}
+	s.mailbox = ""
+	s.guard.expectValidity(0)
+	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
+	first := s.startSearch(m.rec)
+	data, err := selected.Wait()
+	found, large, serr := first.wait()
+	if err != nil {
+		return view{}, s.failed(fmt.Sprintf("select %q", m.name), err)
+	}
+	if data.UIDValidity == 0 {
+		return view{}, s.broken(fmt.Errorf("select %q: server gives no UIDVALIDITY; hint: use POP3 with this server", m.name))
+	}
+	known := m.rec.UIDValidity()
+	m.validity = data.UIDValidity
+	if err := m.rec.Start(ctx, m.validity); err != nil {
+		return view{}, fetch.Fail(fetch.KindJournal, err)
+	}
+	if known != 0 && known != m.validity {
+		s.a.Log.Warn(fetch.EventRenumbered, "account", s.a.Name, "mailbox", m.name, "old", known, "new", m.validity)
+		found, large, serr = s.startSearch(m.rec).wait()
+	}
+	if serr != nil {
+		return view{}, serr
+	}
+	s.mailbox = m.name
+	s.guard.expectValidity(m.validity)
+	return view{data.NumMessages, uint32(data.UIDNext), found, large}, nil
+}
+
+func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
+	m.validity = m.rec.UIDValidity()
+	if err := m.rec.Start(ctx, m.validity); err != nil {
+		return view{}, fetch.Fail(fetch.KindJournal, err)
+	}
+	noop := m.s.client.Noop()
+	search := m.s.startSearch(m.rec)
+	err := noop.Wait()
+	found, large, serr := search.wait()
+	if err != nil {
+		return view{}, m.s.failed("noop", err)
+	}
+	if serr != nil {
+		return view{}, serr
+	}
+	v := view{uidNext: m.rec.Status().UIDNext, found: found, large: large}
+	if box := m.s.client.Mailbox(); box != nil {
+		v.messages = box.NumMessages
+	}
+	return v, nil
+}
+
+// plan decides what to do with what was found.
+func (m *mailbox) plan(ctx context.Context, v view) error {
+	a := m.s.a
+	done, pending := m.rec.Done(), m.rec.Pending()
+	m.todo = v.found.Minus(pending)
+	m.uidNext = v.uidNext
+	if !a.FetchAll {
+		m.todo = m.todo.Minus(done)
+		if err := m.adopt(ctx, v, done); err != nil {
+			return err
+		}
+	}
+	if err := m.oversized(m.todo.And(v.large)); err != nil {
+		return err
+	}
+	m.counts.Messages = int(v.messages)
+	m.counts.Pending = int(pending.Len())
+	m.counts.Seen = max(0, int(v.messages)-int(m.todo.Len()))
+	m.counts.New = int(m.todo.Len())
+	m.acks.pending = pending
+	return nil
+}
+
+// Limit implements fetch.Mailbox.
+func (m *mailbox) Limit(n int) {
+	m.todo, _ = m.todo.Head(uint64(n))
+	m.counts.New = int(m.todo.Len())
+}
+
+// adopt records as done what the search has shown not to be new: at first contact what is \Seen, later the UIDs between
+// those found, which no message has any more. So what is not done stays a small set, however large the mailbox is.
+func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
+	last := v.found.Max()
+	if isFirst(m.rec) {
+		last = v.uidNext - 1
+		if v.uidNext == 0 { // an old server
+			all, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{}))
+			if err != nil {
+				return err
+			}
+			last = all.Max()
+		}
+	}
+	var old journal.Set
+	old.AddRange(1, last)
+	old = old.Minus(done).Minus(v.found)
+	if old.IsEmpty() {
+		return nil
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, old))
+}
+
+// isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.
+func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.Status() == (journal.Status{}) }
+
+// oversized takes what is too large out of the plan, and asks for the sizes to tell the user.
+func (m *mailbox) oversized(large journal.Set) error {
+	if large.IsEmpty() {
+		return nil
+	}
+	m.todo = m.todo.Minus(large)
+	if m.s.a.LimitFlush {
+		m.flushed = large
+	}
+	for !large.IsEmpty() {
+		var part journal.Set
+		part, large = headText(large, 500)
+		msgs, err := m.s.client.Fetch(uidSet(part), &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+		if err != nil {
+			return m.s.failed("fetch sizes", err)
+		}
+		for _, msg := range msgs {
+			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(msg.UID),
+				UID: strconv.FormatUint(uint64(msg.UID), 10), UIDValidity: m.validity, Size: msg.RFC822Size})
+		}
+	}
+	return nil
+}
+
+// Counts implements fetch.Mailbox.
+func (m *mailbox) Counts() fetch.Counts { return m.counts }
+
+// Record implements fetch.Mailbox. Only what the server will forget must survive a power failure before that; a kept
+// message that is delivered twice is no loss.
+func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
+	var set journal.Set
+	for _, it := range items {
+		set.Add(it.Num)
+	}
+	forgets := !m.s.a.Keep || m.s.a.MoveTo != ""
+	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, forgets))
+}
+
+// Commit implements fetch.Mailbox.
+func (m *mailbox) Commit(ctx context.Context) (int, error) {
+	deleted, err := m.settle(ctx)
+	if err != nil {
+		return deleted, err
+	}
+	return deleted, fetch.Fail(fetch.KindJournal, m.rec.End(ctx, journal.Status{UIDNext: max(1, m.uidNext), Messages: uint32(m.counts.Messages)}))
+}

@@ -1,0 +1,158 @@
+// Package imap is an account's session on an IMAP server (RFC 9051, RFC 3501). The greeting, TLS and the login are a
+// dialogue of its own; from then on emersion/go-imap's client works on the connection, behind a guard that keeps what
+// the server sends within bounds.
+package imap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"fetchd/fetch"
+	"fetchd/fetch/journal"
+	"fetchd/fetch/wire"
+)
+
+// session implements fetch.Session.
+type session struct {
+	a       *fetch.Account
+	conn    *wire.Conn
+	guard   *guard
+	client  *imapclient.Client
+	caps    []string
+	release func()
+	mailbox string        // selected
+	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
+}
+
+// Connect is the fetch.Connector for IMAP.
+func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+	d, err := dial(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{a: a, conn: d.conn, caps: d.caps, changed: make(chan struct{}, 1)}
+	s.release = s.conn.Bind(ctx)
+	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"))
+	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
+	}})
+	if err := s.client.WaitGreeting(); err != nil {
+		_ = s.Close()
+		return nil, s.broken(err)
+	}
+	return s, nil
+}
+
+// offered are those of names that the server has, as imapclient shall see them: it must not learn of IMAP4rev2, for
+// then it sends mailbox names in raw UTF-8 without having enabled that.
+func (s *session) offered(names ...string) []string {
+	out := []string{"IMAP4REV1"}
+	for _, n := range names {
+		if s.has(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// rev2 are the extensions that IMAP4rev2 contains (RFC 9051 appendix E).
+var rev2 = []string{"NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "ENABLE", "IDLE", "SASL-IR", "MOVE", "LITERAL-"}
+
+func (s *session) has(name string) bool {
+	return slices.Contains(s.caps, name) || slices.Contains(s.caps, "IMAP4REV2") && slices.Contains(rev2, name)
+}
+
+// Mailboxes implements fetch.Session.
+func (s *session) Mailboxes(context.Context) ([]string, error) {
+	var out []string
+	add := func(name string) {
+		if strings.EqualFold(name, "INBOX") {
+			name = "INBOX"
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, name := range s.a.Mailboxes {
+		add(decodeUTF7(name))
+	}
+	for _, pattern := range s.a.Patterns {
+		list, err := s.client.List("", decodeUTF7(pattern), nil).Collect()
+		if err != nil {
+			return nil, s.failed(fmt.Sprintf("list %q", pattern), err)
+		}
+		for _, l := range list {
+			if !slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) {
+				add(l.Mailbox)
+			}
+		}
+	}
+	if len(out) == 0 && len(s.a.Patterns) == 0 {
+		out = []string{"INBOX"}
+	}
+	return out, nil
+}
+
+// Peer implements fetch.Session.
+func (s *session) Peer() string { return s.conn.RemoteIP() }
+
+// Close implements fetch.Session. The good-bye is sent and not waited for: everything was answered before.
+func (s *session) Close() error {
+	if s.conn.Err() == nil {
+		s.client.Logout()
+	}
+	s.release()
+	_ = s.client.Close() // waits for imapclient's reader
+	return nil
+}
+
+func (s *session) notice() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// failed classifies the error of a command: the connection's own error if that is what ended it, else the server's NO or
+// BAD.
+func (s *session) failed(act string, err error) error {
+	if cerr := s.conn.Err(); cerr != nil {
+		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s: %w", act, cerr))
+	}
+	var ierr *imap.Error
+	if errors.As(err, &ierr) {
+		kind := fetch.KindServer
+		if ierr.Code == "INUSE" {
+			kind = fetch.KindBusy
+		}
+		code := ""
+		if ierr.Code != "" {
+			code = "[" + string(ierr.Code) + "] "
+		}
+		return fetch.Fail(kind, fmt.Errorf("%s: %s %s%s", act, ierr.Type, code, wire.Quoted([]byte(ierr.Text))))
+	}
+	return s.broken(fmt.Errorf("%s: %w", act, err))
+}
+
+// broken is an error that imapclient found in what the server sent: the connection can't be used any more.
+func (s *session) broken(err error) error {
+	if cerr := s.conn.Err(); cerr != nil {
+		return fetch.Fail(fetch.KindNetwork, cerr)
+	}
+	return fetch.Fail(fetch.KindProtocol, s.conn.Break(err))
+}
+
+// uidSet turns the journal's kind of set into go-imap's.
+func uidSet(s journal.Set) imap.UIDSet {
+	var out imap.UIDSet
+	for _, r := range s.Ranges() {
+		out = append(out, imap.UIDRange{Start: imap.UID(r.First), Stop: imap.UID(r.Last)})
+	}
+	return out
+}

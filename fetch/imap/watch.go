@@ -1,0 +1,39 @@
+package imap
+
+import (
+	"context"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// CanWatch implements fetch.Watcher.
+func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
+
+// Watch implements fetch.Watcher with IDLE (RFC 2177). The server's acknowledgement and the answer to DONE are waited
+// for no longer than the account's time-out; in between TCP keepalive finds a peer that is gone.
+func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
+	idle, err := s.client.Idle()
+	if err != nil {
+		return false, s.failed("idle", err)
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	changed := false
+	select {
+	case <-s.changed:
+		changed = true
+	case <-timer.C:
+	case <-wake:
+	case <-s.client.Closed():
+	case <-ctx.Done():
+	}
+	err = idle.Close()
+	if werr := idle.Wait(); err == nil {
+		err = werr
+	}
+	if err != nil {
+		return changed, s.failed("idle", err)
+	}
+	return changed, fetch.Fail(fetch.KindNetwork, ctx.Err())
+}

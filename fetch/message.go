@@ -1,0 +1,48 @@
+package fetch
+
+import (
+	"sync"
+	"time"
+
+	"fetchd/delivery"
+)
+
+// message is an item as the delivery sees it.
+func (t *transfer) message(it *Item) *delivery.Message {
+	m := &delivery.Message{
+		Account: t.a.Name, Mailbox: t.name, UIDValidity: it.UIDValidity, UID: it.UID,
+		Recipients: t.a.Recipients, Repeat: it.Repeat, Body: it.Body,
+	}
+	if t.a.Received {
+		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
+	}
+	sender, ok := delivery.SenderOfSpool(it.Body)
+	if !ok {
+		sender = t.a.User + "@" + t.a.Host // as fetchmail does for a message that names nobody
+	}
+	m.Sender = sender
+	return m
+}
+
+func (t *transfer) receivedLine(now time.Time) []byte {
+	return delivery.Received(delivery.ReceivedInfo{
+		Server: t.a.Host, IP: t.peer, Host: t.a.Hostname, Protocol: t.a.Protocol.String(), Version: t.a.Version,
+		Poll: t.a.Poll, Account: t.a.User, Folder: t.name, Recipients: t.a.Recipients, Time: now, TracePolls: t.a.TracePolls,
+	})
+}
+
+// traceLine is our Received: line, made anew once a second.
+type traceLine struct {
+	mu     sync.Mutex
+	second int64
+	line   []byte
+}
+
+func (l *traceLine) at(now time.Time, make func(time.Time) []byte) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := now.Unix(); l.line == nil || s != l.second {
+		l.second, l.line = s, make(now)
+	}
+	return l.line
+}

@@ -1,0 +1,82 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"fetchd/fetch/wire"
+)
+
+var (
+	// errBody is a body that goes on far beyond what LIST said.
+	errBody = errors.New("the message goes on far beyond its size in LIST")
+
+	lineDot = []byte("\r\n.")
+	ending  = []byte(".\r\n")
+)
+
+// readBody copies the body of a multi-line answer to w, without the dots that were put before its lines' own, up to its
+// end, which it reads too. What w refuses is read all the same, so that the next answer is found; the error comes back
+// as sink. After err the connection is unusable and the body incomplete. At most limit octets are read.
+//
+// A line ends in CRLF and nothing else, and so the body ends with CRLF "." CRLF only: taking "\n.\n" for the end too
+// would let a message that holds these bytes speak for the server (the rest of it would be read as answers). A lone LF
+// or CR is part of the message and stays as it is.
+func readBody(c *wire.Conn, w io.Writer, limit int64) (sink, err error) {
+	r := c.Reader()
+	var read int64
+	need, lineStart := 1, true
+	put := func(p []byte) {
+		if sink == nil && len(p) > 0 {
+			_, sink = w.Write(p)
+		}
+	}
+	for {
+		if _, err := r.Peek(need); err != nil {
+			return sink, c.ReadError(err)
+		}
+		b, _ := r.Peek(r.Buffered())
+		done, n := 0, 0
+		done, n, lineStart = unstuff(b, lineStart, put)
+		need = n
+		read += int64(done)
+		if _, err := r.Discard(done); err != nil || need == 0 {
+			return sink, err
+		}
+		if read > limit {
+			return sink, c.Break(errBody)
+		}
+	}
+}
+
+// unstuff works through b: it puts the body's bytes, and tells how many bytes of b are done with, how many bytes must be
+// there for the next step beginning behind those (0: the body has ended), and whether that is at the start of a line.
+func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start bool) {
+	for {
+		rest := b[done:]
+		if lineStart && len(rest) > 0 && rest[0] == '.' {
+			if bytes.HasPrefix(rest, ending) {
+				return done + len(ending), 0, true
+			}
+			if len(rest) < len(ending) && bytes.HasPrefix(ending, rest) {
+				return done, len(rest) + 1, true
+			}
+			done++
+			rest = rest[1:]
+		}
+		i := bytes.Index(rest, lineDot)
+		if i >= 0 {
+			put(rest[:i+2])
+			done += i + 2
+			lineStart = true
+			continue
+		}
+		end := len(rest)
+		if bytes.HasSuffix(rest, lineDot[:1]) {
+			end-- // its LF may come next
+		}
+		put(rest[:end])
+		return done + end, len(rest) - end + 1, bytes.HasSuffix(rest, lineDot[:2])
+	}
+}

@@ -1,0 +1,57 @@
+package pop3
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"fetchd/fetch/wire"
+)
+
+// Bounds of an answer to CAPA; the largest seen have some twenty lines.
+const (
+	maxCapabilities   = 256
+	maxCapabilityLine = 4096
+)
+
+// capabilities are what CAPA listed (RFC 2449): names in upper case, each with its arguments. They hold for the state
+// of the connection in which they were asked for, and are asked for again after TLS and after the login.
+type capabilities map[string][]string
+
+func (c capabilities) has(name string) bool {
+	_, ok := c[name]
+	return ok
+}
+
+// readCapabilities reads the answer to CAPA. A server that doesn't know the command has none.
+func readCapabilities(c *wire.Conn) (capabilities, error) {
+	if _, err := readReply(c, "CAPA"); err != nil {
+		var refused *ReplyError
+		if errors.As(err, &refused) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	caps := capabilities{}
+	for range maxCapabilities {
+		line, err := c.ReadLine(maxCapabilityLine)
+		if err != nil {
+			return nil, network("CAPA", err)
+		}
+		if string(line) == "." {
+			return caps, nil
+		}
+		if words := strings.Fields(string(line)); len(words) > 0 {
+			caps[strings.ToUpper(words[0])] = words[1:]
+		}
+	}
+	return nil, outOfStep(c, fmt.Errorf("CAPA: the server lists more than %d capabilities", maxCapabilities))
+}
+
+// askCapabilities sends CAPA.
+func askCapabilities(c *wire.Conn) (capabilities, error) {
+	if err := c.WriteLine("CAPA", ""); err != nil {
+		return nil, network("CAPA", err)
+	}
+	return readCapabilities(c)
+}

@@ -1,0 +1,120 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	gopop3 "github.com/knadh/go-pop3"
+
+	"fetchd/fetch/wire"
+)
+
+// client is go-pop3 on a connection that is logged in. Every command of it has an answer of one line, as far as go-pop3
+// knows; what follows the line of UIDL and LIST is read from the connection by who asked.
+type client struct {
+	conn *gopop3.Conn
+	line *lineConn
+}
+
+func newClient(c *wire.Conn) (*client, error) {
+	line := &lineConn{c: c, rest: []byte("+OK\r\n")} // the greeting, which NewConn waits for
+	conn, err := gopop3.New(gopop3.Opt{Dialer: line}).NewConn()
+	if err != nil {
+		return nil, fmt.Errorf("start go-pop3: %w", err)
+	}
+	return &client{conn: conn, line: line}, nil
+}
+
+// run calls do, which has go-pop3 do one command, and gives the error that the adapter knows better: a *ReplyError
+// without a Kind, or the connection's.
+func (l *client) run(do func(*gopop3.Conn) error) error {
+	l.line.err = nil
+	err := do(l.conn)
+	if l.line.err != nil {
+		return l.line.err
+	}
+	return err
+}
+
+// command runs a command of which go-pop3 is to see the first line only.
+func (l *client) command(name string) error {
+	return l.run(func(c *gopop3.Conn) error {
+		_, err := c.Cmd(name, false)
+		return err
+	})
+}
+
+// lineConn is the net.Conn under go-pop3. It answers each command with one status line, checked and brought into the
+// form that go-pop3 knows, and nothing beyond it: go-pop3's buffer is empty between commands. A command that ahead has
+// sent already is not sent again when go-pop3 writes it.
+type lineConn struct {
+	net.Conn // nil: go-pop3 calls nothing but what is below
+
+	c       *wire.Conn
+	sent    []string // commands sent ahead of go-pop3, oldest first
+	command string   // the one go-pop3 waits for the answer of; "" = none
+	rest    []byte   // of the status line
+	err     error    // the last command's, with what go-pop3 loses
+}
+
+var errReadAhead = errors.New("go-pop3 reads what was not asked for")
+
+// Dial implements gopop3.Dialer.
+func (l *lineConn) Dial(string, string) (net.Conn, error) { return l, nil }
+
+// ahead sends commands in one go, which go-pop3 will be told to send in this order.
+func (l *lineConn) ahead(commands ...string) error {
+	for _, command := range commands {
+		l.c.TraceOut(command)
+	}
+	l.sent = append(l.sent, commands...)
+	return l.c.Write([]byte(strings.Join(commands, "\r\n") + "\r\n"))
+}
+
+func (l *lineConn) Write(p []byte) (int, error) {
+	line, ok := bytes.CutSuffix(p, []byte("\r\n"))
+	if !ok || bytes.ContainsAny(line, "\r\n\x00") {
+		l.err = fmt.Errorf("refused to send a command with a control character in it")
+		return 0, l.err
+	}
+	l.command = string(line)
+	if len(l.sent) == 0 {
+		if err := l.c.WriteLine(l.command, ""); err != nil {
+			l.err = network(l.command, err)
+			return 0, l.err
+		}
+		return len(p), nil
+	}
+	if l.sent[0] != l.command {
+		l.err = fmt.Errorf("%s: %s was sent before and has not been answered", l.command, l.sent[0])
+		return 0, l.err
+	}
+	l.sent = l.sent[1:]
+	return len(p), nil
+}
+
+func (l *lineConn) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		if l.command == "" {
+			l.err = l.c.Break(errReadAhead)
+			return 0, l.err
+		}
+		command := l.command
+		l.command = ""
+		text, err := readReply(l.c, command)
+		if err != nil {
+			l.err = err
+			return 0, err
+		}
+		l.rest = fmt.Appendf(nil, "+OK %s\r\n", text)
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// Close implements net.Conn; go-pop3 calls it at the end of Quit.
+func (l *lineConn) Close() error { return l.c.Close() }

@@ -1,0 +1,133 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	gopop3 "github.com/knadh/go-pop3"
+
+	"fetchd/fetch"
+)
+
+// deleteWindow is how many DELEs may be unanswered; see windowCount for why there is an end to it.
+const deleteWindow = 1024
+
+// Commit implements fetch.Mailbox. The server forgets nothing before it answers QUIT with +OK (RFC 1939 section 6); if
+// it doesn't, nothing counts as deleted, and what is pending in the journal is deleted by the next retrieval.
+func (m *maildrop) Commit(ctx context.Context) (int, error) {
+	defer m.s.c.Bind(ctx)()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone, err := m.delete(ctx)
+	if err != nil {
+		return 0, m.s.pipelined(err, false)
+	}
+	return len(gone), fetch.Fail(fetch.KindJournal, m.end(ctx, gone))
+}
+
+// delete deletes what is to be deleted and ends the session; it returns what the server has deleted.
+func (m *maildrop) delete(ctx context.Context) ([]deletion, error) {
+	if len(m.deletes) == 0 {
+		return nil, nil
+	}
+	if err := m.makeDurable(ctx); err != nil {
+		return nil, fetch.Fail(fetch.KindJournal, err)
+	}
+	gone, err := m.s.dele(m.deletes)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.s.quit(); err != nil {
+		return nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
+	}
+	return gone, nil
+}
+
+// makeDurable makes all records of this retrieval survive a power failure, by one durable write behind them.
+func (m *maildrop) makeDurable(ctx context.Context) error {
+	for i := len(m.deletes) - 1; i >= 0; i-- {
+		if d := m.deletes[i]; d.recorded {
+			return m.record.Record(ctx, []string{d.uid}, true, true)
+		}
+	}
+	return nil
+}
+
+// end ends the journal's record: what is gone from the server may be forgotten after a while.
+func (m *maildrop) end(ctx context.Context, gone []deletion) error {
+	var acknowledged []string
+	deleted := make(map[int]bool, len(gone))
+	for _, d := range gone {
+		deleted[d.num] = true
+		if d.recorded {
+			acknowledged = append(acknowledged, d.uid)
+			delete(m.kept, d.uid)
+		}
+	}
+	if err := m.record.Acknowledged(ctx, acknowledged); err != nil {
+		return err
+	}
+	present := newTextSet()
+	for i, r := range m.listing.rows {
+		if r.uidl != "" && !deleted[i+1] {
+			present.add([]byte(r.uidl))
+		}
+	}
+	return m.record.End(ctx, func(uidl string) bool { return present.contains(uidl) || m.kept[uidl] })
+}
+
+// dele sends a DELE for each of them, with the QUIT behind the last one where the server pipelines, and returns those
+// that the server agreed to. The answer to QUIT is not read.
+func (s *session) dele(ds []deletion) ([]deletion, error) {
+	together := s.pipelining()
+	gone := make([]deletion, 0, len(ds))
+	var line []byte
+	for sent, read := 0, 0; read < len(ds); {
+		line = line[:0]
+		for sent < len(ds) && (sent == read || together && sent-read < deleteWindow) {
+			start := len(line)
+			line = strconv.AppendInt(append(line, "DELE "...), int64(ds[sent].num), 10)
+			if s.c.Tracing() {
+				s.c.TraceOut(string(line[start:]))
+			}
+			line = append(line, "\r\n"...)
+			sent++
+		}
+		if err := s.send(line, together && sent == len(ds)); err != nil {
+			return nil, network("DELE", err)
+		}
+		// Half a window is read before more is sent, so that the server always has work.
+		for until := max(read+1, sent-deleteWindow/2); read < until; read++ {
+			_, err := readReply(s.c, "DELE")
+			var refused *ReplyError
+			if err != nil && !errors.As(err, &refused) {
+				return nil, err
+			}
+			if err == nil {
+				gone = append(gone, ds[read])
+			}
+		}
+	}
+	return gone, nil
+}
+
+// send writes commands, and QUIT behind them if last.
+func (s *session) send(line []byte, last bool) error {
+	if len(line) == 0 {
+		return nil
+	}
+	if last {
+		s.c.TraceOut("QUIT")
+		s.client.line.sent = append(s.client.line.sent, "QUIT")
+		line = append(line, "QUIT\r\n"...)
+	}
+	return s.c.Write(line)
+}
+
+// quit ends the session. An error says that the server did not confirm it.
+func (s *session) quit() error {
+	s.ended = true
+	return classify(s.client.run((*gopop3.Conn).Quit), fetch.KindServer)
+}

@@ -1,0 +1,126 @@
+// Package pop3 is the mailbox session for POP3 (RFC 1939). The greeting, STLS and the login are its own dialogue on a
+// wire.Conn; then go-pop3 gives the commands of the session through an adapter that never lets it read ahead, while
+// the lists and the bodies of messages are read straight from the connection, with pipelining (RFC 2449) where the
+// server offers it.
+//
+// Connect is the door; what it returns follows fetch.Session. Deletions are sent and made final in Commit, so that a
+// connection lost before leaves every message on the server.
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// The ports of RFC 1939 and RFC 8314.
+const (
+	portClear   = 110
+	portWrapped = 995
+)
+
+// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command from then
+// on. The zero value is ready. It is safe for concurrent use.
+type Memory struct {
+	mu   sync.Mutex
+	slow map[string]bool
+}
+
+// Connect is a fetch.Connector without a Memory.
+func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+	return new(Memory).Connect(ctx, a)
+}
+
+// Connect is a fetch.Connector: it dials, verifies the server, and logs in.
+func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+	port := a.Port
+	if port == 0 && a.TLS == fetch.Wrapped {
+		port = portWrapped
+	} else if port == 0 {
+		port = portClear
+	}
+	conn, err := wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s port %d: %w", a.Host, port, err))
+	}
+	return m.start(ctx, a, conn, port)
+}
+
+// start takes a fresh connection and closes it on an error.
+func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn, port int) (fetch.Session, error) {
+	c := wire.New(conn, wire.Options{Label: "POP3", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})
+	defer c.Bind(ctx)()
+	s := &session{a: a, c: c, memory: m, host: net.JoinHostPort(a.Host, fmt.Sprint(port)), port: port}
+	if err := s.logIn(ctx); err != nil {
+		_ = c.Close()
+		return nil, s.pipelined(err, true)
+	}
+	client, err := newClient(c)
+	if err != nil {
+		_ = c.Close()
+		return nil, fetch.Fail(fetch.KindProtocol, err)
+	}
+	s.client = client
+	return s, nil
+}
+
+func (m *Memory) isSlow(host string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.slow[host]
+}
+
+func (m *Memory) setSlow(host string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.slow == nil {
+		m.slow = make(map[string]bool)
+	}
+	m.slow[host] = true
+}
+
+// session is one connection, logged in.
+type session struct {
+	a      *fetch.Account
+	c      *wire.Conn
+	client *client
+	memory *Memory
+	host   string // and port: the memory's key
+	port   int
+	caps   capabilities
+	ended  bool // QUIT was sent
+}
+
+// Mailboxes implements fetch.Session: a maildrop has no name.
+func (s *session) Mailboxes(context.Context) ([]string, error) { return []string{""}, nil }
+
+// Peer implements fetch.Session.
+func (s *session) Peer() string { return s.c.RemoteIP() }
+
+// Close implements fetch.Session.
+func (s *session) Close() error {
+	if !s.ended && s.c.Err() == nil {
+		s.c.SetTimeout(min(s.timeout(), goodbye))
+		_ = s.quit()
+	}
+	return s.c.Close()
+}
+
+// pipelining tells whether commands may be sent before the earlier ones are answered.
+func (s *session) pipelining() bool {
+	return s.caps.has("PIPELINING") && !s.memory.isSlow(s.host)
+}
+
+// pipelined looks at the error of an exchange that was pipelined: a server that was out of step is remembered, and, with
+// silent, one that did not answer: it may have dropped what came behind the first command.
+func (s *session) pipelined(err error, silent bool) error {
+	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
+		s.memory.setSlow(s.host)
+	}
+	return err
+}

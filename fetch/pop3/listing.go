@@ -1,0 +1,213 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	gopop3 "github.com/knadh/go-pop3"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// Bounds of a listing.
+const (
+	// maxRow is the longest row of UIDL or LIST. RFC 1939 section 7 has UIDLs of at most 70 printable characters;
+	// longer ones and other bytes are taken as they are (fetchmail's SA-2005-01 came from trusting the RFC here).
+	maxRow = 4096
+	// maxMessages and maxUIDLs (bytes in all of them) keep a listing within some 200 MB whatever the server says.
+	maxMessages = 2 << 20
+	maxUIDLs    = 128 << 20
+)
+
+// row is what the server lists of one message; its number is its place, from 1.
+type row struct {
+	uidl   string // "" = can't be told by it: no UIDL, or one that an earlier message has too
+	size   int64
+	listed bool
+}
+
+// listing is the state of a maildrop.
+type listing struct {
+	octets int64
+	rows   []row
+	uidl   bool // the server knows UIDL
+}
+
+// list asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all in one go where the server pipelines.
+func (s *session) list() (*listing, error) {
+	together := s.pipelining()
+	if together {
+		if err := s.client.line.c.WriteLine("CAPA", ""); err != nil {
+			return nil, network("CAPA", err)
+		}
+		if err := s.client.line.ahead("STAT", "UIDL", "LIST"); err != nil {
+			return nil, network("STAT", err)
+		}
+	} else if s.caps != nil {
+		if err := s.c.WriteLine("CAPA", ""); err != nil {
+			return nil, network("CAPA", err)
+		}
+	}
+	if s.caps != nil {
+		caps, err := readCapabilities(s.c)
+		if err != nil {
+			return nil, err
+		}
+		s.caps = caps
+	}
+	l := &listing{}
+	messages, err := s.stat(l)
+	if err != nil || messages == 0 && !together {
+		return l, err
+	}
+	l.uidl, err = s.listUIDL(l, messages)
+	if err != nil {
+		return nil, err
+	}
+	return l, s.listSizes(l, messages)
+}
+
+func (s *session) stat(l *listing) (messages int, err error) {
+	err = s.client.run(func(c *gopop3.Conn) error {
+		var octets int
+		messages, octets, err = c.Stat()
+		l.octets = int64(octets)
+		return err
+	})
+	if err != nil {
+		var refused *ReplyError
+		if errors.As(err, &refused) || s.c.Err() != nil {
+			return 0, classify(err, fetch.KindServer)
+		}
+		return 0, outOfStep(s.c, fmt.Errorf("STAT: %v", err)) // numbers that are none
+	}
+	if messages < 0 || messages > maxMessages || l.octets < 0 {
+		return 0, outOfStep(s.c, fmt.Errorf("STAT: %d messages of %d octets can't be", messages, l.octets))
+	}
+	return messages, nil
+}
+
+// listUIDL fills in the UIDLs; false if the server has none.
+func (s *session) listUIDL(l *listing, messages int) (bool, error) {
+	err := s.client.command("UIDL")
+	var refused *ReplyError
+	if errors.As(err, &refused) && refused.Code == "" && !s.caps.has("UIDL") {
+		return false, nil
+	}
+	if err != nil {
+		// A server that only today has no UIDLs must not make everything look new.
+		return false, classify(err, fetch.KindServer)
+	}
+	// Two texts with the same hash would only cost the later one its identity, which then comes from the content.
+	seen := newTextSet()
+	bytes := 0
+	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
+		l.grow(num)
+		r := &l.rows[num-1]
+		if len(rest) == 0 || r.listed {
+			return errors.New("no UIDL, or a second one for the same message")
+		}
+		if bytes += len(rest); bytes > maxUIDLs {
+			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
+		}
+		r.listed = true
+		if seen.add(rest) {
+			r.uidl = string(rest)
+		} else {
+			s.logDuplicate(num, rest)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, s.complete("UIDL", l, messages)
+}
+
+// listSizes fills in the sizes.
+func (s *session) listSizes(l *listing, messages int) error {
+	if err := s.client.command("LIST"); err != nil {
+		return classify(err, fetch.KindServer)
+	}
+	for i := range l.rows {
+		l.rows[i].listed = false
+	}
+	err := s.readRows("LIST", messages, func(num int, rest []byte) error {
+		l.grow(num)
+		r := &l.rows[num-1]
+		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow, says RFC 1939
+		n, ok := number(size, 1<<62)
+		if !ok || r.listed {
+			return errors.New("no size, or a second one for the same message")
+		}
+		r.size, r.listed = n, true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.complete("LIST", l, messages)
+}
+
+// grow makes place for message num, as rows come, so that memory follows what was sent and not what was announced.
+func (l *listing) grow(num int) {
+	for len(l.rows) < num {
+		l.rows = append(l.rows, row{})
+	}
+}
+
+// complete checks that every message was listed.
+func (s *session) complete(command string, l *listing, messages int) error {
+	for i := range messages {
+		if i >= len(l.rows) || !l.rows[i].listed {
+			return outOfStep(s.c, fmt.Errorf("%s: message %d of %d is not listed", command, i+1, messages))
+		}
+	}
+	return nil
+}
+
+// readRows reads the rows "number text" of a list up to its end.
+func (s *session) readRows(command string, messages int, each func(num int, rest []byte) error) error {
+	for {
+		line, err := s.c.ReadLine(maxRow)
+		if err != nil {
+			return network(command, err)
+		}
+		if len(line) == 1 && line[0] == '.' {
+			return nil
+		}
+		text, rest, _ := bytes.Cut(line, []byte{' '})
+		num, ok := number(text, int64(messages))
+		if !ok || num == 0 {
+			err = errors.New("no number of a message")
+		} else {
+			err = each(int(num), bytes.Trim(rest, " \t"))
+		}
+		if err != nil {
+			return outOfStep(s.c, fmt.Errorf("%s: malformed row %s: %w", command, wire.Quoted(line), err))
+		}
+	}
+}
+
+// number reads decimal digits of a value of at most limit.
+func number(text []byte, limit int64) (int64, bool) {
+	if len(text) == 0 || len(text) > 19 {
+		return 0, false
+	}
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	return n, err == nil && n <= limit
+}
+
+func (s *session) logDuplicate(num int, uidl []byte) {
+	if s.a.Log != nil {
+		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid", wire.Printable(uidl))
+	}
+}

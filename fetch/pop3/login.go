@@ -1,0 +1,169 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
+)
+
+// defaultTimeout is for accounts that name none; goodbye is how long we wait for the answer to a QUIT that commits
+// nothing.
+const (
+	defaultTimeout = 5 * time.Minute
+	goodbye        = 10 * time.Second
+)
+
+func (s *session) timeout() time.Duration {
+	if s.a.Timeout > 0 {
+		return s.a.Timeout
+	}
+	return defaultTimeout
+}
+
+// logIn takes the connection from its first byte into the TRANSACTION state. It is bounded as a whole, so that a server
+// that says one byte a minute can't stretch it.
+func (s *session) logIn(ctx context.Context) error {
+	whole := 3 * s.timeout()
+	ctx, cancel := context.WithTimeoutCause(ctx, whole, fmt.Errorf("not logged in after %v", whole))
+	defer cancel()
+	defer s.c.Bind(ctx)()
+	greeting, err := s.greet(ctx)
+	if err != nil {
+		return err
+	}
+	if s.a.Log != nil {
+		s.a.Log.Debug(fetch.EventConnected, "account", s.a.Name, "host", s.host, "tls", s.c.TLS())
+	}
+	if s.caps, err = askCapabilities(s.c); err != nil {
+		return err
+	}
+	return s.authenticate(ctx, greeting)
+}
+
+// greet gets to where the peer is verified and returns the greeting's text. STLS is sent whether it is offered or not:
+// what the server lists in clear text proves nothing, and no answer but +OK leads on.
+func (s *session) greet(ctx context.Context) (string, error) {
+	if s.a.TLS == fetch.Wrapped {
+		if err := s.startTLS(ctx); err != nil {
+			return "", err
+		}
+	}
+	text, err := readReply(s.c, "greeting")
+	if err != nil {
+		return "", classify(err, fetch.KindServer)
+	}
+	greeting := string(text)
+	if s.a.TLS != fetch.StartTLS {
+		return greeting, nil
+	}
+	if err := s.c.WriteLine("STLS", ""); err != nil {
+		return "", network("STLS", err)
+	}
+	if _, err := readReply(s.c, "STLS"); err != nil {
+		var refused *ReplyError
+		if errors.As(err, &refused) {
+			return "", fetch.Fail(fetch.KindTLS, fmt.Errorf("%w; nothing was sent in clear text;"+
+				" hint: if the server has TLS on port %d, write \"ssl\"", err, portWrapped))
+		}
+		return "", err
+	}
+	// The timestamp of a greeting in clear text may be anybody's, so APOP must not use it.
+	return "", s.startTLS(ctx)
+}
+
+func (s *session) startTLS(ctx context.Context) error {
+	err := s.c.StartTLS(ctx, s.a.Policy)
+	s.a.SawCertificate(s.c.Verdict())
+	if err == nil {
+		return nil
+	}
+	if wire.IsTimeout(err) || ctx.Err() != nil {
+		return network("TLS", err)
+	}
+	return fetch.Fail(fetch.KindTLS, err)
+}
+
+// authenticate tries what the account and the server allow, best first.
+func (s *session) authenticate(ctx context.Context, greeting string) error {
+	if !s.c.TLS() && s.a.TLS != fetch.ClearText {
+		return fetch.Fail(fetch.KindTLS, errors.New("the connection is not encrypted"))
+	}
+	if s.a.Auth == "apop" {
+		return s.apop(ctx, greeting)
+	}
+	cred, err := s.credentials(ctx)
+	if err != nil {
+		return err
+	}
+	mechanisms, err := sasl.Choose(s.a.Auth, s.caps["SASL"], cred, s.c.TLS())
+	if err != nil {
+		return fetch.Fail(fetch.KindAuth, err)
+	}
+	return s.try(mechanisms, cred)
+}
+
+// try runs one mechanism after the other until one is accepted, or none is left that may help.
+func (s *session) try(mechanisms []sasl.Mechanism, cred sasl.Credentials) error {
+	var failed error
+	for i, m := range mechanisms {
+		if failed != nil && !s.mayTry(m, mechanisms[i-1], failed) {
+			continue
+		}
+		err := s.exchange(m, cred)
+		if err == nil {
+			return nil
+		}
+		if s.c.Err() != nil || isFinal(err) {
+			return err
+		}
+		failed = err
+	}
+	return failed
+}
+
+// isFinal tells whether a refusal has nothing to do with the mechanism.
+func isFinal(err error) bool {
+	kind := fetch.KindOf(err)
+	return kind != fetch.KindAuth
+}
+
+// mayTry tells whether m may come after earlier ones failed, the last with err. Where nobody vouches for the server, it
+// must not get the password itself by refusing what hides it. A password that was refused in one clear-text form is
+// tried in another only if the server didn't say [AUTH], and then only with the protocol's own commands.
+func (s *session) mayTry(m, last sasl.Mechanism, err error) bool {
+	if !m.ClearText() {
+		return true
+	}
+	if !last.ClearText() {
+		return s.c.TLS()
+	}
+	var refused *ReplyError
+	if errors.As(err, &refused) && refused.Code == "AUTH" {
+		return false
+	}
+	_, own := m.(sasl.ProtocolLogin)
+	return own
+}
+
+// credentials asks for the password where the login needs one.
+func (s *session) credentials(ctx context.Context) (sasl.Credentials, error) {
+	cred := sasl.Credentials{User: s.a.User, Host: s.a.Host, Port: s.port}
+	switch s.a.Auth {
+	case "external", "implicit", "ssh":
+		return cred, nil
+	}
+	if s.a.Password == nil {
+		return cred, fetch.Fail(fetch.KindAuth, fmt.Errorf("no password for %q; hint: write it into the rc file", s.a.User))
+	}
+	password, err := s.a.Password(ctx)
+	if err != nil {
+		return cred, fetch.Fail(fetch.KindAuth, fmt.Errorf("password for %q: %w", s.a.User, err))
+	}
+	cred.Password = password
+	return cred, nil
+}

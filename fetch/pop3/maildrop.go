@@ -1,0 +1,164 @@
+package pop3
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"fetchd/delivery"
+	"fetchd/fetch"
+	"fetchd/fetch/journal"
+)
+
+// maildrop is a fetch.Mailbox: what the server lists, sorted by what is to be done with it.
+type maildrop struct {
+	s       *session
+	record  *journal.Maildrop
+	listing *listing
+	counts  fetch.Counts
+	todo    []int32 // numbers of the messages to retrieve
+
+	mu      sync.Mutex
+	deletes []deletion     // to be sent by Commit
+	hashes  map[string]int // how often this content was seen in messages without a UIDL
+	kept    map[string]bool
+}
+
+// deletion is a message to be deleted on the server.
+type deletion struct {
+	num      int
+	uid      string
+	recorded bool // in the journal, as pending
+}
+
+// Open implements fetch.Session.
+func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
+	defer s.c.Bind(ctx)()
+	if s.ended {
+		return nil, fetch.Fail(fetch.KindNetwork, errors.New("the session has ended; POP3 shows new mail only to a new one"))
+	}
+	record, err := s.a.Journal.Maildrop(ctx, s.a.Key)
+	if err == nil {
+		err = record.Start(ctx)
+	}
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindJournal, err)
+	}
+	listing, err := s.list()
+	if err != nil {
+		return nil, s.pipelined(err, true)
+	}
+	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
+		return nil, fetch.Fail(fetch.KindConfig, errors.New("\"keep\" needs UIDL, which this server does not have:"+
+			" what was delivered could not be told from what is new; hint: write \"nokeep\", or use IMAP"))
+	}
+	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int), kept: make(map[string]bool)}
+	m.sort()
+	return m, nil
+}
+
+// sort decides what happens to each message. What an earlier retrieval delivered and could not delete is deleted now.
+func (m *maildrop) sort() {
+	a := m.s.a
+	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
+	for i, r := range m.listing.rows {
+		num := i + 1
+		known := r.uidl != "" && m.record.Done(r.uidl)
+		switch {
+		case known && m.record.Pending(r.uidl):
+			m.deletes = append(m.deletes, deletion{num, r.uidl, true})
+			m.counts.Pending++
+		case known && !a.FetchAll:
+			if a.Flush {
+				m.deletes = append(m.deletes, deletion{num, r.uidl, false})
+			}
+		case a.Limit > 0 && r.size > a.Limit:
+			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl, Size: r.size})
+			if a.LimitFlush {
+				m.deletes = append(m.deletes, deletion{num: num})
+			}
+		default:
+			m.todo = append(m.todo, int32(num))
+			m.counts.New++
+			continue
+		}
+		if known {
+			m.counts.Seen++
+		}
+	}
+}
+
+// Counts implements fetch.Mailbox.
+func (m *maildrop) Counts() fetch.Counts { return m.counts }
+
+// Limit implements fetch.Mailbox.
+func (m *maildrop) Limit(n int) { m.todo = m.todo[:max(0, min(n, len(m.todo)))] }
+
+// identify gives a message without a UIDL an identity by its content. false: an earlier retrieval has delivered it, and
+// it is only to be deleted. Copies of one content are told apart by their order.
+func (m *maildrop) identify(it *fetch.Item) (bool, error) {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, it.Body.Open()); err != nil {
+		return false, err
+	}
+	uid := "sha256:" + hex.EncodeToString(hash.Sum(nil))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hashes[uid]++
+	if n := m.hashes[uid]; n > 1 {
+		uid = fmt.Sprintf("%s/%d", uid, n)
+	}
+	it.UID = uid
+	m.kept[uid] = true
+	if !m.record.Done(uid) || m.s.a.FetchAll && !m.record.Pending(uid) {
+		return true, nil
+	}
+	if !m.s.a.Keep {
+		m.deletes = append(m.deletes, deletion{int(it.Num), uid, true})
+	}
+	return false, nil
+}
+
+// Record implements fetch.Mailbox. It returns once the record survives the end of the process. Nothing is deleted on the
+// server before Commit, which first makes all records durable at once.
+func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
+	uids := make([]string, len(items))
+	for i, it := range items {
+		uids[i] = it.UID
+	}
+	return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, !m.s.a.Keep, false))
+}
+
+// Acknowledge implements fetch.Mailbox: unless mail is kept, the messages will be deleted by Commit.
+func (m *maildrop) Acknowledge(_ context.Context, items []*fetch.Item) error {
+	if m.s.a.Keep {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, it := range items {
+		m.deletes = append(m.deletes, deletion{int(it.Num), it.UID, true})
+	}
+	return nil
+}
+
+// item makes the n-th item, from 1, of message num.
+func (m *maildrop) item(n int, num int32) *fetch.Item {
+	r := &m.listing.rows[num-1]
+	return &fetch.Item{N: n, Num: uint32(num), UID: r.uidl, Size: r.size, Repeat: m.record.Repeat()}
+}
+
+// finish closes a spool that holds a complete body.
+func finish(body *delivery.Spool, sink error) error {
+	if sink == nil {
+		sink = body.Close()
+	}
+	if sink != nil {
+		body.Release()
+	}
+	return sink
+}

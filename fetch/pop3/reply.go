@@ -1,0 +1,135 @@
+package pop3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// ReplyError is a command that the server answered with -ERR.
+type ReplyError struct {
+	Command string // without arguments that are secret
+	Code    string // extended response code in upper case without brackets, "IN-USE" (RFC 2449 section 8); may be empty
+	Text    string // what followed, at most 200 bytes
+}
+
+func (e *ReplyError) Error() string {
+	code := ""
+	if e.Code != "" {
+		code = "[" + e.Code + "] "
+	}
+	return fmt.Sprintf("%s: the server answers -ERR %s%q", e.Command, code, e.Text)
+}
+
+// kind classifies the refusal; def is what it means without a code of its own.
+func (e *ReplyError) kind(def fetch.Kind) fetch.Kind {
+	switch e.Code {
+	case "IN-USE", "LOGIN-DELAY":
+		return fetch.KindBusy
+	case "SYS/TEMP", "SYS/PERM", "SYS":
+		return fetch.KindServer
+	case "AUTH": // RFC 3206
+		return fetch.KindAuth
+	}
+	text := strings.ToLower(e.Text)
+	for _, word := range []string{"lock", "busy", "in use"} {
+		// Servers older than RFC 2449 say that another session has the maildrop only in words.
+		if def == fetch.KindAuth && strings.Contains(text, word) && !strings.Contains(text, "account") {
+			return fetch.KindBusy
+		}
+	}
+	return def
+}
+
+// replyKind is the first word of a reply.
+type replyKind int
+
+const (
+	replyErr replyKind = iota
+	replyOK
+	replyMore // "+": a SASL challenge, RFC 5034
+)
+
+// parseReply reads a status line. Who sends anything else is out of step, or no POP3 server.
+func parseReply(line []byte) (kind replyKind, text []byte, err error) {
+	word, text, _ := bytes.Cut(line, []byte{' '})
+	if i := bytes.IndexByte(word, '\t'); i >= 0 {
+		word, text = word[:i], line[i+1:]
+	}
+	switch {
+	case bytes.EqualFold(word, []byte("+OK")):
+		return replyOK, text, nil
+	case bytes.EqualFold(word, []byte("-ERR")):
+		return replyErr, text, nil
+	case bytes.Equal(word, []byte("+")):
+		return replyMore, text, nil
+	}
+	return 0, nil, fmt.Errorf("the server says %s where +OK or -ERR belongs", wire.Quoted(line))
+}
+
+// replyError makes the error of an -ERR line's text.
+func replyError(command string, text []byte) *ReplyError {
+	e := &ReplyError{Command: command}
+	if len(text) > 0 && text[0] == '[' {
+		if end := bytes.IndexByte(text, ']'); end > 0 && end <= 64 {
+			e.Code = strings.ToUpper(string(text[1:end]))
+			text = bytes.TrimLeft(text[end+1:], " ")
+		}
+	}
+	e.Text = string(text[:min(len(text), 200)])
+	return e
+}
+
+// errOutOfStep marks the error of a server whose answers don't fit our commands.
+var errOutOfStep = errors.New("out of step")
+
+// outOfStep breaks the connection: nothing that comes now can be trusted to belong to anything.
+func outOfStep(c *wire.Conn, err error) error {
+	return fetch.Fail(fetch.KindProtocol, c.Break(fmt.Errorf("%w (%w)", err, errOutOfStep)))
+}
+
+// network classifies an error of the connection.
+func network(act string, err error) error {
+	var classified *fetch.Error
+	if errors.As(err, &classified) {
+		return err
+	}
+	kind := fetch.KindNetwork
+	if errors.Is(err, errOutOfStep) {
+		kind = fetch.KindProtocol
+	}
+	return fetch.Fail(kind, fmt.Errorf("%s: %w", act, err))
+}
+
+// readReply reads the answer to command, which must be +OK or -ERR; -ERR is a *ReplyError without a Kind. The text is
+// valid until the next read.
+func readReply(c *wire.Conn, command string) ([]byte, error) {
+	line, err := c.ReadLine(0)
+	if err != nil {
+		return nil, network(command, err)
+	}
+	kind, text, err := parseReply(line)
+	if err == nil && kind == replyMore {
+		err = errors.New("the server sends a challenge where +OK or -ERR belongs")
+	}
+	if err != nil {
+		return nil, outOfStep(c, fmt.Errorf("%s: %w", command, err))
+	}
+	if kind == replyErr {
+		return nil, replyError(command, text)
+	}
+	return text, nil
+}
+
+// classify gives a *ReplyError the kind that it has, by default def; other errors pass.
+func classify(err error, def fetch.Kind) error {
+	var e *ReplyError
+	if errors.As(err, &e) {
+		return fetch.Fail(e.kind(def), err)
+	}
+	return err
+}

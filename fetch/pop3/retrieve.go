@@ -1,0 +1,192 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"fetchd/fetch"
+)
+
+// The window of pipelined RETRs. The commands, at most 17 octets each, must fit into the buffers of any TCP, because the
+// server may not read them before we have read its answers.
+const (
+	windowCount = 512
+	windowBytes = 2 << 20
+)
+
+// slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
+const slack = 64 << 20
+
+// retrieval is a Retrieve under way.
+type retrieval struct {
+	m     *maildrop
+	q     *fetch.Queue
+	gate  gate
+	items []*fetch.Item // asked for and not read yet, oldest first
+	sent  int           // of m.todo
+	bytes int64         // of items
+	line  []byte        // commands, reused
+}
+
+// Retrieve implements fetch.Mailbox. A message that the server refuses to give, or that the spool can't take, is put
+// with its error and the others go on; any other error ends the connection, and what was not put is still on the server.
+func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
+	defer m.s.c.Bind(ctx)()
+	r := &retrieval{m: m, q: q}
+	defer r.gate.stop()
+	for r.sent < len(m.todo) || len(r.items) > 0 {
+		if err := r.ask(ctx); err != nil {
+			return err
+		}
+		it := r.items[0]
+		r.items[0], r.items = nil, r.items[1:]
+		r.bytes -= it.Size
+		if err := r.read(it); err != nil {
+			return m.s.pipelined(err, false)
+		}
+	}
+	return nil
+}
+
+// ask sends the next commands if the queue has room and there is place in the window; it waits for room only when
+// nothing is left to read.
+func (r *retrieval) ask(ctx context.Context) error {
+	if r.sent == len(r.m.todo) || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
+		return nil
+	}
+	if len(r.items) > 0 && !r.m.s.pipelining() {
+		return nil
+	}
+	open, err := r.gate.open(ctx, r.q, len(r.items) == 0)
+	if err != nil {
+		return fetch.Fail(fetch.KindNetwork, r.m.s.c.Break(err))
+	}
+	if !open {
+		return nil
+	}
+	return r.send()
+}
+
+// send asks for as many messages as the window takes, at least one.
+func (r *retrieval) send() error {
+	s, todo := r.m.s, r.m.todo
+	most := 1
+	if s.pipelining() {
+		most = windowCount
+	}
+	r.line = r.line[:0]
+	for r.sent < len(todo) && len(r.items) < most {
+		size := r.m.listing.rows[todo[r.sent]-1].size
+		if len(r.items) > 0 && size > windowBytes-r.bytes {
+			break
+		}
+		it := r.m.item(r.sent+1, todo[r.sent])
+		start := len(r.line)
+		r.line = strconv.AppendUint(append(r.line, "RETR "...), uint64(it.Num), 10)
+		if s.c.Tracing() {
+			s.c.TraceOut(string(r.line[start:]))
+		}
+		r.line = append(r.line, "\r\n"...)
+		r.items = append(r.items, it)
+		r.bytes += size
+		r.sent++
+	}
+	if len(r.line) == 0 {
+		return nil
+	}
+	if err := s.c.Write(r.line); err != nil {
+		return network("RETR", err)
+	}
+	return nil
+}
+
+// read reads the answer for it and puts it.
+func (r *retrieval) read(it *fetch.Item) error {
+	c := r.m.s.c
+	if _, err := readReply(c, "RETR"); err != nil {
+		var refused *ReplyError
+		if !errors.As(err, &refused) {
+			return err
+		}
+		refused.Command = fmt.Sprintf("RETR %d", it.Num)
+		it.Err = classify(err, fetch.KindServer)
+		r.q.Put(it)
+		return nil
+	}
+	body := r.q.NewSpool()
+	sink, err := readBody(c, body, 2*min(it.Size, 1<<60)+slack)
+	if err != nil {
+		body.Release()
+		if errors.Is(err, errBody) {
+			err = fetch.Fail(fetch.KindProtocol, err)
+		}
+		return network(fmt.Sprintf("RETR %d", it.Num), err)
+	}
+	if sink = finish(body, sink); sink != nil {
+		it.Err = fetch.Fail(fetch.KindDelivery, fmt.Errorf("message %d: %w", it.Num, sink))
+		r.q.Put(it)
+		return nil
+	}
+	it.Body = body
+	return r.put(it)
+}
+
+func (r *retrieval) put(it *fetch.Item) error {
+	if it.UID == "" {
+		isNew, err := r.m.identify(it)
+		if err != nil || !isNew {
+			it.Body.Release()
+		}
+		if err != nil {
+			it.Body, it.Err = nil, fetch.Fail(fetch.KindDelivery, fmt.Errorf("message %d: %w", it.Num, err))
+		} else if !isNew {
+			return nil
+		}
+	}
+	r.q.Put(it)
+	return nil
+}
+
+// gate asks a queue for room without making the reader wait.
+type gate struct {
+	asked  chan error // answers the question under way; nil = none
+	cancel context.CancelFunc
+}
+
+// open tells whether the queue has room. With wait it waits until there is, otherwise it may say no although there is.
+func (g *gate) open(ctx context.Context, q *fetch.Queue, wait bool) (bool, error) {
+	if g.asked == nil && wait {
+		return true, q.Wait(ctx)
+	}
+	if g.asked == nil {
+		asked := make(chan error, 1)
+		ctx, g.cancel = context.WithCancel(ctx)
+		g.asked = asked
+		go func() { asked <- q.Wait(ctx) }()
+	}
+	if wait {
+		return true, g.answer(<-g.asked)
+	}
+	select {
+	case err := <-g.asked:
+		return true, g.answer(err)
+	default:
+		return false, nil
+	}
+}
+
+func (g *gate) answer(err error) error {
+	g.cancel()
+	g.asked = nil
+	return err
+}
+
+// stop ends the question under way.
+func (g *gate) stop() {
+	if g.asked != nil {
+		g.cancel()
+		_ = g.answer(<-g.asked)
+	}
+}

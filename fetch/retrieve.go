@@ -1,0 +1,131 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fetchd/delivery"
+)
+
+// Retrieve makes one pass over an account: connect, log in, and for each mailbox find what is new, retrieve it, hand it
+// on, record it, acknowledge it. Result tells what was done also when an error ended the pass. When ctx ends, the
+// message in hand gets Grace to be delivered and recorded; the others stay on the server.
+func Retrieve(ctx context.Context, a *Account) (Result, error) {
+	r := NewRetriever(a)
+	res, err := r.Retrieve(ctx)
+	if cerr := r.Close(); err == nil {
+		err = cerr
+	}
+	return res, err
+}
+
+// retrieve visits the mailboxes in turn. One that can't be opened does not keep the others from it.
+func (a *Account) retrieve(ctx context.Context, s Session, res *Result) error {
+	names, err := s.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		err := a.mailbox(ctx, s, name, res)
+		errs = append(errs, err)
+		if err != nil && !passable(err) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// passable tells whether the connection is good for another mailbox after err.
+func passable(err error) bool {
+	k := KindOf(err)
+	return k == KindServer || k == KindBusy || k == KindDelivery
+}
+
+// mailbox is one mailbox's part of a retrieval.
+func (a *Account) mailbox(ctx context.Context, s Session, name string, res *Result) error {
+	m, err := s.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	c := m.Counts()
+	a.report(name, c)
+	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
+		m.Limit(left)
+		c.New, res.LimitHit = left, true
+	}
+	res.Messages += c.Messages
+	res.Seen += c.Seen
+	res.New += c.New
+	res.Oversized += len(c.Oversized)
+	t := &transfer{a: a, m: m, name: name, total: c.Messages, new: c.New, res: res, peer: s.Peer()}
+	if c.New > 0 {
+		if err := t.run(ctx); err != nil {
+			return err
+		}
+	}
+	deleted, err := m.Commit(ctx)
+	res.Deleted += deleted
+	return errors.Join(err, t.failures())
+}
+
+// report logs what was found, in the terms of fetchmail's "N messages (M seen) for U at H".
+func (a *Account) report(name string, c Counts) {
+	if c.New == 0 && len(c.Oversized) == 0 && c.Messages == c.Seen {
+		if c.Messages == 0 {
+			a.Log.Info(EventNoMail, "account", a.Name, "mailbox", name)
+			return
+		}
+	}
+	a.Log.Info(EventMailbox, "account", a.Name, "mailbox", name, "total", c.Messages, "seen", c.Seen, "size", c.Octets)
+	for _, it := range c.Oversized {
+		a.Log.Info(EventOversized, "account", a.Name, "mailbox", name, "n", it.Num, "total", c.Messages, "size", it.Size,
+			"uid", it.UID, "deleted", a.LimitFlush)
+	}
+}
+
+// Grace is how long the message in hand may still take once ctx has ended.
+const Grace = 10 * time.Second
+
+// graceful returns a context that ends Grace after ctx does.
+func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(Grace, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(out, func() { timer.Stop() })
+	})
+	return out, func() { stop(); cancel(nil) }
+}
+
+// FirstOf is the Connector of an account whose protocol is not named: it takes the first that finds a server. A server
+// that answers, and be it with an error, is found.
+func FirstOf(connectors ...Connector) Connector {
+	return func(ctx context.Context, a *Account) (Session, error) {
+		var errs []error
+		for _, connect := range connectors {
+			s, err := connect(ctx, a)
+			if err == nil || KindOf(err) != KindNetwork {
+				return s, err
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+}
+
+// spoolOptions are how this account's messages are held.
+func (a *Account) spoolOptions() delivery.SpoolOptions {
+	return delivery.SpoolOptions{Dir: a.SpoolDir, KeepCR: a.KeepCR, Limit: maxMessage}
+}
+
+// maxMessage ends a message that does not end: a server may announce any size.
+const maxMessage = 4 << 30
+
+func (t *transfer) failures() error {
+	if t.failed == nil {
+		return nil
+	}
+	return Fail(KindDelivery, fmt.Errorf("%d of %d new messages not delivered, they stay on the server: %w", t.undelivered, t.new, t.failed))
+}

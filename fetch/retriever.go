@@ -1,0 +1,80 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Retriever retrieves from one account again and again and may keep the connection in between: for an account with
+// KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine.
+type Retriever struct {
+	a *Account
+	s Session
+}
+
+// NewRetriever returns a Retriever without a connection.
+func NewRetriever(a *Account) *Retriever { return &Retriever{a: a} }
+
+// Retrieve is one pass, as the function Retrieve makes it, on the kept connection if there is one. A kept connection
+// that turns out to be dead is replaced once. ctx must be the same for all calls, or one that outlives them: the
+// connection ends with it.
+func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
+	var res Result
+	kept := r.s != nil
+	err := r.pass(ctx, &res)
+	if err != nil && kept && KindOf(err) == KindNetwork && res == (Result{}) && ctx.Err() == nil {
+		err = r.pass(ctx, &res)
+	}
+	return res, err
+}
+
+func (r *Retriever) pass(ctx context.Context, res *Result) error {
+	if r.s == nil {
+		s, err := r.a.Connect(ctx, r.a)
+		if err != nil {
+			return err
+		}
+		r.s = s
+	}
+	err := r.a.retrieve(ctx, r.s, res)
+	if err != nil && !passable(err) || !r.keeps() {
+		if cerr := r.Close(); err == nil {
+			err = cerr
+		}
+	}
+	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
+	return err
+}
+
+// keeps tells whether the connection stays open after a retrieval.
+func (r *Retriever) keeps() bool {
+	w, ok := r.s.(Watcher)
+	return ok && (r.a.KeepAlive || r.a.Idle && w.CanWatch())
+}
+
+// ErrCannotWatch is returned by Watch where there is no connection, or none that can wait for mail.
+var ErrCannotWatch = errors.New("server can't tell of new mail")
+
+// Watch waits until there may be new mail; see Watcher. After an error the connection is closed.
+func (r *Retriever) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
+	w, ok := r.s.(Watcher)
+	if !ok || !w.CanWatch() {
+		return false, ErrCannotWatch
+	}
+	changed, err := w.Watch(ctx, wake, timeout)
+	if err != nil {
+		_ = r.Close()
+	}
+	return changed, err
+}
+
+// Close ends the kept connection, if there is one.
+func (r *Retriever) Close() error {
+	if r.s == nil {
+		return nil
+	}
+	s := r.s
+	r.s = nil
+	return s.Close()
+}

@@ -1,0 +1,141 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login waits
+// longer: a server locks the account of who insists.
+const (
+	networkDelay    = 30 * time.Second
+	networkDelayCap = 30 * time.Minute
+	authDelay       = 5 * time.Minute
+	authDelayCap    = 4 * time.Hour
+	jitter          = 0.1 // of every delay, either way
+)
+
+// defaultIdleTimeout re-issues IDLE before servers give up at 30 minutes (RFC 2177).
+const defaultIdleTimeout = 28 * time.Minute
+
+// runner retrieves from one account until its context ends.
+type runner struct {
+	s      *Scheduler
+	a      *fetch.Account
+	cancel context.CancelFunc
+	wake   chan struct{}
+
+	mu       sync.Mutex
+	failures int
+	last     time.Time
+	next     time.Time
+}
+
+func (r *runner) run(ctx context.Context) {
+	ret := fetch.NewRetriever(r.a)
+	defer ret.Close()
+	for ctx.Err() == nil {
+		res, err := r.once(ctx, ret)
+		if ctx.Err() != nil {
+			return
+		}
+		if r.s.opt.Done != nil {
+			r.s.opt.Done(r.a, res, err)
+		}
+		if err == nil && !res.LimitHit && r.watch(ctx, ret) {
+			continue
+		}
+		r.sleep(ctx, err)
+	}
+}
+
+func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
+	if err := r.s.acquire(ctx, r.a); err != nil {
+		return fetch.Result{}, err
+	}
+	defer r.s.release(r.a)
+	res, err := ret.Retrieve(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = time.Now()
+	if r.next = (time.Time{}); err == nil {
+		r.failures = 0
+	} else {
+		r.failures++
+	}
+	return res, err
+}
+
+// watch waits for the server to tell of new mail. False means that it can't, or that the connection was lost, and that
+// the account is to be polled.
+func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
+	if !r.a.Idle {
+		return false
+	}
+	timeout := r.a.IdleTimeout
+	if timeout <= 0 {
+		timeout = defaultIdleTimeout
+	}
+	_, err := ret.Watch(ctx, r.wake, timeout)
+	if err == nil {
+		return true
+	}
+	if !errors.Is(err, fetch.ErrCannotWatch) {
+		r.mu.Lock()
+		r.failures++
+		r.mu.Unlock()
+		r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
+		r.pause(ctx, r.delay(err))
+		return true
+	}
+	return false
+}
+
+// sleep waits until the account is due again, or is woken.
+func (r *runner) sleep(ctx context.Context, err error) {
+	d := r.a.Every
+	if d <= 0 {
+		d = r.s.opt.Interval * time.Duration(max(1, r.a.Interval))
+	}
+	if err != nil {
+		d = max(d, r.delay(err))
+	}
+	r.pause(ctx, d)
+}
+
+func (r *runner) pause(ctx context.Context, d time.Duration) {
+	d += time.Duration(float64(d) * jitter * (2*r.s.opt.Rand() - 1))
+	r.mu.Lock()
+	r.next = time.Now().Add(d)
+	r.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-r.wake:
+		r.mu.Lock()
+		r.failures = 0
+		r.mu.Unlock()
+	}
+}
+
+// delay is the back-off after the failures so far, the last of them err.
+func (r *runner) delay(err error) time.Duration {
+	first, limit := networkDelay, networkDelayCap
+	if fetch.KindOf(err) == fetch.KindAuth {
+		first, limit = authDelay, authDelayCap
+	}
+	r.mu.Lock()
+	n := r.failures
+	r.mu.Unlock()
+	d := first
+	for i := 1; i < n && d < limit; i++ {
+		d *= 2
+	}
+	return min(d, limit)
+}

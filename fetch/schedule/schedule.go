@@ -1,0 +1,249 @@
+// Package schedule says when an account's next retrieval is due, and makes it: every account in a goroutine of its own,
+// under limits for all and for each server, so that a server that hangs delays only itself.
+package schedule
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxPolls   = 32
+	DefaultMaxPerHost = 10 // Dovecot allows 10 connections of a user from one address, Gmail 15, Courier 20 in all
+)
+
+// Options describe a Scheduler; the zero value has the defaults.
+type Options struct {
+	Interval   time.Duration // between the retrievals of an account that says nothing else; 0 = 5 minutes
+	MaxPolls   int           // retrievals at once
+	MaxPerHost int           // of these to one server (host and port)
+	Log        *slog.Logger
+
+	// Done is called after each retrieval, from several goroutines; nil = nobody.
+	Done func(a *fetch.Account, res fetch.Result, err error)
+	// Rand gives jitter in [0,1); nil = math/rand.
+	Rand func() float64
+}
+
+// Scheduler runs the retrievals of a set of accounts.
+type Scheduler struct {
+	opt   Options
+	slots chan struct{}
+
+	mu      sync.Mutex
+	hosts   map[string]chan struct{}
+	runners map[string]*runner
+	wg      sync.WaitGroup
+	ctx     context.Context // of Run; nil before
+}
+
+// New returns a Scheduler; it starts nothing.
+func New(o Options) *Scheduler {
+	if o.Interval <= 0 {
+		o.Interval = 5 * time.Minute
+	}
+	if o.MaxPolls <= 0 {
+		o.MaxPolls = DefaultMaxPolls
+	}
+	if o.MaxPerHost <= 0 {
+		o.MaxPerHost = DefaultMaxPerHost
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	return &Scheduler{opt: o, slots: make(chan struct{}, o.MaxPolls), hosts: map[string]chan struct{}{}, runners: map[string]*runner{}}
+}
+
+// Outcome is one account's part of Once.
+type Outcome struct {
+	Account *fetch.Account
+	Result  fetch.Result
+	Err     error
+}
+
+// Once makes one retrieval of each account, all at the same time within the limits, and returns when all have ended.
+// The outcomes are in the order of accounts.
+func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outcome {
+	out := make([]Outcome, len(accounts))
+	var wg sync.WaitGroup
+	for i, a := range accounts {
+		wg.Go(func() {
+			out[i].Account = a
+			if out[i].Err = s.acquire(ctx, a); out[i].Err == nil {
+				out[i].Result, out[i].Err = fetch.Retrieve(ctx, a)
+				s.release(a)
+			}
+			if s.opt.Done != nil {
+				s.opt.Done(a, out[i].Result, out[i].Err)
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// Run retrieves from accounts until ctx ends, and returns when all retrievals have.
+func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
+	s.mu.Lock()
+	s.ctx = ctx
+	s.mu.Unlock()
+	s.Replace(accounts)
+	s.watchClock(ctx)
+	s.mu.Lock()
+	s.ctx = nil // no more runners
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Replace makes accounts the ones to retrieve from. One whose Identity is unchanged keeps its connection and its place
+// in time; the others end, or begin. It is for use while Run runs.
+func (s *Scheduler) Replace(accounts []*fetch.Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		return
+	}
+	wanted := map[string]*fetch.Account{}
+	for _, a := range accounts {
+		for _, w := range watched(a) {
+			wanted[w.Identity()] = w
+		}
+	}
+	for id, r := range s.runners {
+		if wanted[id] == nil {
+			r.cancel()
+			delete(s.runners, id)
+		}
+	}
+	for id, a := range wanted {
+		if s.runners[id] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(s.ctx)
+		r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1)}
+		s.runners[id] = r
+		s.wg.Go(func() { r.run(ctx) })
+	}
+}
+
+// watched splits an account that watches several mailboxes: each needs a connection of its own.
+func watched(a *fetch.Account) []*fetch.Account {
+	if !a.Idle || a.Protocol == fetch.POP3 || len(a.Mailboxes) < 2 {
+		return []*fetch.Account{a}
+	}
+	var out []*fetch.Account
+	for i, name := range a.Mailboxes {
+		one := *a
+		one.Mailboxes = []string{name}
+		if i > 0 {
+			one.Patterns = nil
+		}
+		out = append(out, &one)
+	}
+	return out
+}
+
+// Wake makes every account due now, and forgets past failures.
+func (s *Scheduler) Wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.runners {
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// acquire waits for a place among all retrievals and among those of the account's server: first the server's, so that
+// who waits for a slow server takes no place from the others.
+func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) error {
+	for _, slots := range []chan struct{}{s.host(a), s.slots} {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			if slots == s.slots {
+				<-s.host(a)
+			}
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *Scheduler) release(a *fetch.Account) {
+	<-s.slots
+	<-s.host(a)
+}
+
+func (s *Scheduler) host(a *fetch.Account) chan struct{} {
+	key := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hosts[key] == nil {
+		s.hosts[key] = make(chan struct{}, s.opt.MaxPerHost)
+	}
+	return s.hosts[key]
+}
+
+// clockTick is how often the wall clock is compared with the monotonic one; clockJump is how far it must have gone ahead
+// for us to have been asleep: connections may be dead then and mail may wait.
+const (
+	clockTick = 30 * time.Second
+	clockJump = 60 * time.Second
+)
+
+// watchClock wakes everything after the machine was suspended; it returns when ctx ends.
+func (s *Scheduler) watchClock(ctx context.Context) {
+	ticker := time.NewTicker(clockTick)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			if now.Round(0).Sub(last.Round(0))-now.Sub(last) > clockJump {
+				s.Wake()
+			}
+			last = now
+		}
+	}
+}
+
+// Status is what the scheduler is doing, for the service manager.
+type Status struct {
+	Accounts int
+	Failing  int
+	Last     time.Time // end of the last retrieval; zero = none yet
+	Next     time.Time // earliest next one; zero = unknown
+}
+
+// Status returns the present state.
+func (s *Scheduler) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{Accounts: len(s.runners)}
+	for _, r := range s.runners {
+		r.mu.Lock()
+		if r.failures > 0 {
+			st.Failing++
+		}
+		if r.last.After(st.Last) {
+			st.Last = r.last
+		}
+		if !r.next.IsZero() && (st.Next.IsZero() || r.next.Before(st.Next)) {
+			st.Next = r.next
+		}
+		r.mu.Unlock()
+	}
+	return st
+}

@@ -1,0 +1,150 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"fetchd/delivery"
+)
+
+// Bounds of one group of messages that share the cost of a sync and of a journal commit.
+const (
+	groupCount = 256
+	groupBytes = 8 << 20
+)
+
+// transfer carries the new messages of one mailbox from the connection to their recipients. The connection fills a queue;
+// workers take from it. For each message, or group: deliver, record, acknowledge, in this order.
+type transfer struct {
+	a     *Account
+	m     Mailbox
+	name  string
+	peer  string
+	total int
+	new   int
+	trace traceLine
+
+	mu          sync.Mutex // guards what follows, and Record and Acknowledge of m
+	res         *Result
+	undelivered int
+	failed      error // the first failed delivery
+	stop        error // what ended the transfer early
+}
+
+// run returns when all that was received has been dealt with. An error means that the connection, the journal or the
+// destination can't go on; a message that could not be delivered is counted and does not end the transfer.
+func (t *transfer) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	q := NewQueue(t.a.spoolOptions())
+	workers, group := max(1, t.a.Jobs), 1
+	if _, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
+		workers, group = 1, groupCount
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { t.work(ctx, cancel, q, group) })
+	}
+	err := t.m.Retrieve(ctx, q)
+	q.close()
+	wg.Wait()
+	if t.stop != nil {
+		return errors.Join(t.stop, t.failures())
+	}
+	if err != nil {
+		return errors.Join(err, t.failures())
+	}
+	return nil
+}
+
+// work takes messages from q until there are no more. Once ctx has ended they are only let go of.
+func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *Queue, group int) {
+	dctx, end := graceful(ctx)
+	defer end()
+	for {
+		items := q.take(group, groupBytes)
+		if items == nil {
+			return
+		}
+		if ctx.Err() == nil {
+			if err := t.group(dctx, items); err != nil {
+				t.mu.Lock()
+				t.stop = errors.Join(t.stop, err)
+				t.mu.Unlock()
+				cancel(err)
+			}
+		}
+		q.done(items)
+	}
+}
+
+// group delivers items, records those that were, and acknowledges them.
+func (t *transfer) group(ctx context.Context, items []*Item) error {
+	results := t.deliver(ctx, items)
+	delivered := make([]*Item, 0, len(items))
+	var unusable error
+	for i, it := range items {
+		switch {
+		case results[i] == nil:
+			delivered = append(delivered, it)
+		case it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
+			unusable = results[i]
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(delivered) > 0 {
+		if err := t.m.Record(ctx, delivered); err != nil {
+			return err
+		}
+		if err := t.m.Acknowledge(ctx, delivered); err != nil {
+			return err
+		}
+	}
+	for i, it := range items {
+		t.report(it, results[i])
+	}
+	return Fail(KindDelivery, unusable)
+}
+
+// deliver returns one result for each item.
+func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
+	results := make([]error, len(items))
+	msgs := make([]*delivery.Message, 0, len(items))
+	index := make([]int, 0, len(items))
+	for i, it := range items {
+		if results[i] = it.Err; it.Err == nil {
+			msgs = append(msgs, t.message(it))
+			index = append(index, i)
+		}
+	}
+	if gd, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
+		for k, err := range gd.DeliverGroup(ctx, msgs) {
+			results[index[k]] = err
+		}
+		return results
+	}
+	for k, m := range msgs {
+		results[index[k]] = t.a.Deliverer.Deliver(ctx, m)
+	}
+	return results
+}
+
+// report logs and counts one message.
+func (t *transfer) report(it *Item, err error) {
+	if err != nil {
+		t.undelivered++
+		t.res.Failed++
+		if t.failed == nil {
+			t.failed = err
+		}
+		t.a.Log.Error(EventFailed, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
+			"uid", it.UID, "err", err)
+		return
+	}
+	t.res.Delivered++
+	t.res.Bytes += it.Size
+	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
+		"uid", it.UID, "deleted", !t.a.Keep)
+}

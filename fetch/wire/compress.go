@@ -1,0 +1,29 @@
+package wire
+
+import (
+	"bufio"
+	"compress/flate"
+)
+
+// Compress starts DEFLATE in both directions (RFC 4978), after the server agreed to it. Bytes already read are the
+// beginning of the compressed stream.
+func (c *Conn) Compress() error {
+	w, err := flate.NewWriter(c.timed, flate.DefaultCompression)
+	if err != nil {
+		return err
+	}
+	c.w = &flushed{w}
+	c.r = bufio.NewReaderSize(flate.NewReader(c.r), bufferSize)
+	return nil
+}
+
+// flushed sends every write at once.
+type flushed struct{ w *flate.Writer }
+
+func (f *flushed) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = f.w.Flush()
+	}
+	return n, err
+}
