@@ -13,7 +13,7 @@ import (
 // spoolOf returns a complete spool of s.
 func spoolOf(t testing.TB, s string) *Spool {
 	t.Helper()
-	spool := NewSpool(SpoolOptions{Dir: t.TempDir()})
+	spool := NewSpool(SpoolOptions{})
 	if _, err := spool.Write([]byte(s)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,162 @@
+package delivery
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// senderFields are the fields that may name the sender, the best first.
+var senderFields = [...]string{
+	"Return-Path", "Resent-Sender", "Sender", "Resent-From", "From", "Reply-To", "Apparently-From",
+}
+
+const (
+	fieldReturnPath = 0
+	fieldSender     = 2
+)
+
+// addressLimit is the longest address believed: 64 bytes, "@" and 255 bytes (RFC 5321, 4.5.3.1).
+const addressLimit = 320
+
+// SenderOf returns the envelope sender that a header names, and whether it names one. "" and true is the null sender of
+// a bounce, "Return-Path: <>". Of Return-Path, Resent-Sender, Sender, Resent-From, From, Reply-To and Apparently-From
+// the first that holds an address counts; a Sender without "@" and "!" does not.
+//
+// It looks at the first HeaderLimit bytes and never fails: what it can't make sense of it passes over. It does not use
+// net/mail, which refuses much that arrives in practice. An address it returns has no blanks, control characters or
+// angle brackets in it, is valid UTF-8 and at most 320 bytes long.
+func SenderOf(header []byte) (string, bool) {
+	header = headerOf(header[:min(len(header), HeaderLimit)])
+	var values [len(senderFields)][]byte
+	for at := 0; at < len(header); {
+		name, value, length := nextField(header[at:])
+		for i, field := range senderFields {
+			if values[i] == nil && len(name) == len(field) && strings.EqualFold(string(name), field) {
+				values[i] = value
+			}
+		}
+		at += length
+	}
+	for i, value := range values {
+		if i == fieldReturnPath && string(bytes.TrimSpace(value)) == "<>" {
+			return "", true
+		}
+		address := addressIn(value)
+		if address == "" || i == fieldSender && !strings.ContainsAny(address, "@!") {
+			continue
+		}
+		return address, true
+	}
+	return "", false
+}
+
+// addressIn returns the first address in the value of a field, "" if there is none to be used.
+func addressIn(value []byte) string {
+	s := addressScanner{rest: value}
+	for len(s.rest) > 0 && !s.ended {
+		s.step()
+	}
+	if len(s.found) > addressLimit || !utf8.Valid(s.found) {
+		return ""
+	}
+	address := string(s.found)
+	if strings.ContainsFunc(address, breaksLine) {
+		return ""
+	}
+	return address
+}
+
+// breaksLine reports whether r would end or split an address in a command or a header.
+func breaksLine(r rune) bool {
+	return unicode.IsControl(r) || unicode.IsSpace(r) || r == '<' || r == '>'
+}
+
+// addressScanner takes one address out of an address list (RFC 5322, 3.4), with all the slips that mail has.
+type addressScanner struct {
+	rest  []byte
+	found []byte // the address, or what may still turn out to be the name before it
+	angle bool   // within <...>
+	ended bool
+}
+
+// step takes one character, one comment, one quoted string or one run of blanks.
+func (s *addressScanner) step() {
+	c := s.rest[0]
+	switch {
+	case c == '(':
+		s.rest = s.rest[commentLength(s.rest):]
+		return
+	case c == '"':
+		n := quotedLength(s.rest)
+		s.found, s.rest = append(s.found, s.rest[:n]...), s.rest[n:]
+		return
+	case isBlank(c):
+		s.rest = bytes.TrimLeftFunc(s.rest, func(r rune) bool { return r < utf8.RuneSelf && isBlank(byte(r)) })
+		s.blank()
+		return
+	case c == '<' && !s.angle:
+		s.angle, s.found = true, nil
+	case c == '>' && s.angle:
+		s.ended = true
+	case c == ':' && (!s.angle || bytes.HasPrefix(s.found, []byte("@"))):
+		s.found = nil // the name of a group, or a source route
+	case (c == ',' || c == ';') && !s.angle:
+		s.ended = len(s.found) > 0
+	default:
+		s.found = append(s.found, c)
+	}
+	s.rest = s.rest[1:]
+}
+
+// blank decides what a blank outside <...> ends: nothing beside "@" and ".", an address, or a word of a name.
+func (s *addressScanner) blank() {
+	if s.angle || len(s.found) == 0 || len(s.rest) == 0 || joins(s.found[len(s.found)-1]) || joins(s.rest[0]) {
+		return
+	}
+	switch s.rest[0] {
+	case ',', ';', '(', '<':
+		return
+	}
+	if bytes.ContainsAny(s.found, "@!") && !bytes.ContainsRune(s.rest, '<') {
+		s.ended = true
+		return
+	}
+	s.found = nil
+}
+
+func joins(c byte) bool { return c == '@' || c == '.' }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+// commentLength returns the length of the comment that b starts with; comments nest.
+func commentLength(b []byte) int {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(b)
+}
+
+// quotedLength returns the length of the quoted string that b starts with.
+func quotedLength(b []byte) int {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(b)
+}
