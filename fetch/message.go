@@ -16,7 +16,7 @@ func (t *transfer) message(it *Item) *delivery.Message {
 	if t.a.Received {
 		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
 	}
-	sender, ok := delivery.SenderOfSpool(it.Body)
+	sender, ok := delivery.SenderOf(it.Body.Header())
 	if !ok {
 		sender = t.a.User + "@" + t.a.Host // as fetchmail does for a message that names nobody
 	}
