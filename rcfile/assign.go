@@ -145,7 +145,7 @@ func (r *reporter) count(k *Keyword, w word) (int, bool) {
 	}
 	n, err := number(k.Kind, w.text)
 	if err != nil {
-		r.errf(w.pos, hint, "the number %q of %q %v", clip(w.text), k.Name, err)
+		r.errf(w.pos, hint, "the value %q of %q %v", clip(w.text), k.Name, err)
 		return 0, false
 	}
 	return n, true

@@ -140,7 +140,7 @@ func (l *lexer) badQuote(pos Pos, rest string, mark byte) {
 
 func (l *lexer) strayQuote(pos Pos, text string) {
 	if strings.ContainsAny(text[len(text)-1:], `"'`) && l.multi.Line > 0 {
-		l.err(pos, "stray quote mark", "is one missing?"+l.multiHint())
+		l.err(pos, "stray quote mark", "is another one missing"+l.multiHint())
 		return
 	}
 	l.warn(pos, "quote mark inside a word", "it is part of the text; quote the whole if that is meant")

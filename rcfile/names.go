@@ -1,5 +1,7 @@
 package rcfile
 
+import "strings"
+
 // userHead reads what follows "user": NAME, NAME there, or local names here.
 func (p *parser) userHead() {
 	k := words.entry["user"].Keyword
@@ -33,15 +35,18 @@ func (p *parser) hereList(first, second word) {
 		p.token()
 		return
 	}
-	p.errf(second.pos, suggestOption(second)+`or write "user NAME … here"`, "%q after a user's name is not an option", clip(second.text))
+	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`, "%q after a user's name is not an option", clip(second.text))
 }
 
 func suggestOption(w word) string {
 	hint := suggest(w.text, yieldWords(func(k *Keyword) bool { return k.Scope == Login }))
-	if hint != "" {
-		return hint + " "
+	switch {
+	case hint != "":
+		return hint + " or "
+	case strings.IndexByte(ignored, w.before) >= 0:
+		return needsQuotes + "; "
 	}
-	return "a value that holds , ; : or = needs quotes, "
+	return ""
 }
 
 // isList reads what follows "is" or "to".
@@ -70,7 +75,7 @@ func (p *parser) names(list string, w word) {
 			p.token()
 			local := p.next()
 			if local.end || local.equals {
-				p.errf(local.pos, "", "a local name must follow \"=\", found %s", described(local))
+				p.errf(w.pos, "", "a local name must follow \"=\", found %s", described(local))
 				p.back(local)
 				return
 			}

@@ -24,6 +24,7 @@ func (p *parser) option() bool {
 		p.recover()
 		return false
 	}
+	p.head = w.pos
 	p.position(f, w)
 	p.take(f, w, no || f.negated)
 	return true
@@ -178,7 +179,7 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	}
 	switch {
 	case w.end || w.equals:
-		p.errf(w.pos, "", "%q needs a value, found %s", k.Name, described(w))
+		p.errf(p.head, "", "%q needs a value, found %s", k.Name, described(w))
 		if w.equals {
 			p.recover()
 		} else {
@@ -186,7 +187,7 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 		}
 		return w, false
 	case ok && !k.has(anyWord) && reserved(f, inSet):
-		p.errf(w.pos, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q", k.Name, w.text)
+		p.errf(p.head, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q", k.Name, w.text)
 		p.back(w)
 		return w, false
 	case ok && f.foreign && !k.has(anyWord):

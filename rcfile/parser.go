@@ -12,6 +12,7 @@ type parser struct {
 	peeked  *word
 	slot    word // what peeked points to
 	entry   entry
+	head    Pos // the keyword whose value is read
 	place   place
 	started bool // a poll, skip, defaults or include was read
 }
@@ -77,6 +78,7 @@ func (p *parser) statement() bool {
 		p.recover()
 		return true
 	}
+	p.head = w.pos
 	if f.Name != "set" && f.Name != "defaults" {
 		p.started = true
 	}
@@ -113,13 +115,15 @@ func (p *parser) misplaced(w word, f found, known bool) {
 	}
 }
 
+const needsQuotes = "a value that holds , ; : or = needs quotes"
+
 // unknown reports a word that isn't a keyword where one must stand.
 func (p *parser) unknown(w word, candidates func(yield func(string) bool), otherwise string) {
 	hint := suggest(w.text, candidates)
 	switch {
 	case hint != "":
 	case w.equals, w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0:
-		hint = `a value that holds , ; : or = needs quotes`
+		hint = needsQuotes
 	default:
 		hint = otherwise
 	}
@@ -160,6 +164,7 @@ func (p *parser) set() {
 		p.badSet(w)
 		return
 	}
+	p.head = w.pos
 	e := entry{globals: &p.builder.cfg.Globals}
 	switch {
 	case f.Kind == Flag:
@@ -176,7 +181,7 @@ func (p *parser) set() {
 
 func (p *parser) badSet(w word) {
 	if w.end {
-		p.err(w.pos, `"set" at the end of the file`, "write what is to be set")
+		p.err(p.head, `"set" at the end of the file`, "write what is to be set")
 		return
 	}
 	if f, ok := p.keyword(w, false); ok {
@@ -201,7 +206,7 @@ func (p *parser) badSet(w word) {
 func (p *parser) poll(head word, active bool) {
 	name := p.token()
 	if f, ok := p.keyword(name, false); name.end || name.equals || name.text == "" || ok && !f.foreign && f.Scope != Global {
-		p.errf(name.pos, "write the server's name", "%q without a name", head.text)
+		p.errf(head.pos, "write the server's name", "%q without a name", head.text)
 		if name.equals || name.text == "" && !name.end {
 			name = p.token()
 		}

@@ -18,7 +18,7 @@ type reporter struct {
 }
 
 func (r *reporter) err(pos Pos, msg, hint string) {
-	if len(r.errs) < maxErrors {
+	if n := len(r.errs); n < maxErrors && (n == 0 || r.errs[n-1].Pos != pos) { // one word, one mistake
 		r.errs = append(r.errs, &Error{Pos: pos, Msg: msg, Hint: hint})
 	}
 }

@@ -19,7 +19,7 @@ type tomlTable = map[string]any
 func (b *builder) parseTOML(name, text string) {
 	root := tomlTable{}
 	if _, err := toml.Decode(text, &root); err != nil {
-		b.tomlSyntax(name, err)
+		b.tomlSyntax(name, text, err)
 		return
 	}
 	t := &tomlReader{b}
@@ -43,10 +43,18 @@ func (b *builder) parseTOML(name, text string) {
 }
 
 // tomlSyntax reports what the library found.
-func (b *builder) tomlSyntax(name string, err error) {
+func (b *builder) tomlSyntax(name, text string, err error) {
 	pos, msg := Pos{File: name, Line: 1, Col: 1}, err.Error()
 	if e, ok := errors.AsType[toml.ParseError](err); ok {
-		pos.Line, pos.Col, msg = max(e.Position.Line, 1), max(e.Position.Col, 1), e.Message
+		line, col := 1, 1
+		for l := range strings.Lines(text) {
+			if line == e.Position.Line {
+				col = min(max(e.Position.Col, 1), len(l))
+				break
+			}
+			line++
+		}
+		pos.Line, pos.Col, msg = line, col, e.Message
 	}
 	b.err(pos, msg, "")
 }
@@ -331,7 +339,11 @@ func splitName(text string) LocalName {
 
 // mismatch reports a value of the wrong type.
 func (t *tomlReader) mismatch(key, want string, v any, n *node) {
-	t.errf(n.value, "", "%q wants %s, not %s", key, want, typeName(v))
+	hint := ""
+	if _, ok := v.(tomlTable); ok && key == "user" {
+		hint = "write [[poll.user]] for a table"
+	}
+	t.errf(n.value, hint, "%q wants %s, not %s", key, want, typeName(v))
 }
 
 func typeName(v any) string {

@@ -1,0 +1,208 @@
+package rcfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Netrc holds the passwords of a .netrc file.
+type Netrc struct{ machines []machine }
+
+type machine struct {
+	host, login string
+	password    Secret
+}
+
+// Lookup returns the password for a login on the first of the hosts that has one: ask for the poll's name and then
+// its via name. Hosts match without case, logins exactly.
+func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
+	if n == nil {
+		return Secret{}, false
+	}
+	for _, host := range hosts {
+		for _, m := range n.machines {
+			if host != "" && strings.EqualFold(m.host, host) && m.login == login && !m.password.IsZero() {
+				return m.password, true
+			}
+		}
+	}
+	return Secret{}, false
+}
+
+// LoadNetrc reads the .netrc file at path. A file with passwords that others could read is left out, and the
+// warning says so. A missing file is no error and gives an empty Netrc.
+func LoadNetrc(path string) (*Netrc, []*Error, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Netrc{}, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open .netrc: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("check the permissions of %s: %w", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "not a regular file", Hint: "it is not read"}}, nil
+	}
+	text, err := readAll(io.Reader(f), path)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := ParseNetrc(path, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 && n.secret() {
+		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Hint: "run: chmod 600 " + path}}, nil
+	}
+	return n, nil, nil
+}
+
+func (n *Netrc) secret() bool {
+	for _, m := range n.machines {
+		if !m.password.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseNetrc reads machine, login, password and account; "default" is read over, because a password must not
+// go to a server that nobody named, and so are macdef bodies. The error joins an *Error for each mistake.
+func ParseNetrc(name string, text []byte) (*Netrc, error) {
+	if i := strings.IndexByte(string(text), 0); i >= 0 {
+		return nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Hint: "save it as plain text"}
+	}
+	r := &netrcReader{lexer: lexer{reporter: &reporter{}, file: name, text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
+	for r.entry() {
+	}
+	return &Netrc{r.machines}, r.join()
+}
+
+// netrcReader goes through the words of a .netrc file.
+type netrcReader struct {
+	lexer
+	machines []machine
+	skipping bool // in a default entry
+}
+
+// entry reads one keyword with its value, and tells whether there may be more.
+func (r *netrcReader) entry() bool {
+	w, ok := r.word()
+	if !ok || len(r.errs) >= maxErrors {
+		return false
+	}
+	switch w.text {
+	case "default":
+		r.skipping = true
+	case "macdef":
+		r.macro()
+	case "machine", "login", "user", "password", "passwd", "account":
+		value, ok := r.word()
+		if !ok {
+			r.errf(w.pos, "", "%q without a value", w.text)
+			return false
+		}
+		r.store(w, value.text)
+	default:
+		r.errf(w.pos, "expected machine, login, password, account, default or macdef", "unknown word %q", clip(w.text))
+	}
+	return true
+}
+
+func (r *netrcReader) store(key word, value string) {
+	if key.text == "machine" {
+		r.skipping = false
+		r.machines = append(r.machines, machine{host: value})
+		return
+	}
+	if r.skipping {
+		return
+	}
+	if len(r.machines) == 0 {
+		r.errf(key.pos, "write machine NAME first", "%q before the first machine", key.text)
+		return
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		r.errf(key.pos, "remove it", "the value of %q holds a line end", key.text)
+		return
+	}
+	switch m := &r.machines[len(r.machines)-1]; key.text {
+	case "login", "user":
+		m.login = value
+	case "password", "passwd":
+		m.password = NewSecret(value)
+	}
+}
+
+// macro passes a macro's name and body, which ends at an empty line.
+func (r *netrcReader) macro() {
+	for first := true; r.at < len(r.text); first = false {
+		n := lineLength(r.text[r.at:])
+		line := strings.TrimRight(r.text[r.at:r.at+n], "\r")
+		r.at += n
+		if r.at < len(r.text) {
+			r.newline(r.at)
+			r.at++
+		}
+		if !first && line == "" {
+			return
+		}
+	}
+}
+
+// word returns the next word: up to a blank, or in double quotes with \ before a quote mark or backslash.
+func (r *netrcReader) word() (word, bool) {
+	for r.at < len(r.text) {
+		switch c := r.text[r.at]; {
+		case c == '\n':
+			r.newline(r.at)
+			r.at++
+		case c == ' ' || c == '\t' || c == '\r':
+			r.at++
+		case c == '#':
+			r.at += lineLength(r.text[r.at:])
+		default:
+			return r.bareOrQuoted(), true
+		}
+	}
+	return word{}, false
+}
+
+func (r *netrcReader) bareOrQuoted() word {
+	w, inQuotes := word{pos: r.pos(r.at)}, false
+	var b strings.Builder
+	for ; r.at < len(r.text); r.at++ {
+		c := r.text[r.at]
+		switch {
+		case c == '"':
+			inQuotes = !inQuotes
+			continue
+		case !inQuotes && strings.IndexByte(blanks, c) >= 0:
+			w.text = b.String()
+			return w
+		case c == '\n':
+			r.err(w.pos, "quoted text has no end", `add "`)
+			w.text = b.String()
+			return w
+		case c == '\\' && r.at+1 < len(r.text) && r.text[r.at+1] != '\n':
+			r.at++
+			c = r.text[r.at]
+		}
+		b.WriteByte(c)
+	}
+	if inQuotes {
+		r.err(w.pos, "quoted text has no end", `add "`)
+	}
+	w.text = b.String()
+	return w
+}
