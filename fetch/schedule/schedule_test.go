@@ -1,0 +1,235 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// server is a fake one: it counts connections and retrievals and does what its fields say.
+type server struct {
+	mu       sync.Mutex
+	connects []time.Time
+	looks    []time.Time
+	now, max int // sessions connecting or retrieving at once
+
+	takes   time.Duration // of every retrieval
+	fails   func(n int) error
+	watches bool
+	mail    chan struct{}
+}
+
+func (s *server) account(name string) *fetch.Account {
+	return &fetch.Account{Name: name, Key: name, Host: "h", Port: 1, Protocol: fetch.IMAP, Log: slog.New(slog.DiscardHandler),
+		Connect: func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.connects = append(s.connects, time.Now())
+			if s.fails != nil {
+				if err := s.fails(len(s.connects)); err != nil {
+					return nil, err
+				}
+			}
+			return &session{s}, nil
+		}}
+}
+
+// session implements fetch.Session and fetch.Watcher.
+type session struct{ s *server }
+
+func (c *session) Mailboxes(context.Context) ([]string, error) { return []string{"INBOX"}, nil }
+
+func (c *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
+	c.s.mu.Lock()
+	c.s.looks = append(c.s.looks, time.Now())
+	c.s.now++
+	c.s.max = max(c.s.max, c.s.now)
+	c.s.mu.Unlock()
+	timer := time.NewTimer(c.s.takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	c.s.mu.Lock()
+	c.s.now--
+	c.s.mu.Unlock()
+	return empty{}, ctx.Err()
+}
+
+func (c *session) Peer() string   { return "" }
+func (c *session) Close() error   { return nil }
+func (c *session) CanWatch() bool { return c.s.watches }
+
+func (c *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case _, ok := <-c.s.mail:
+		if !ok {
+			return false, errors.New("connection lost")
+		}
+		return true, nil
+	case <-timer.C:
+	case <-wake:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return false, nil
+}
+
+// empty is a mailbox without mail.
+type empty struct{}
+
+func (empty) Counts() fetch.Counts                             { return fetch.Counts{} }
+func (empty) Limit(int)                                        {}
+func (empty) Retrieve(context.Context, *fetch.Queue) error     { return nil }
+func (empty) Record(context.Context, []*fetch.Item) error      { return nil }
+func (empty) Acknowledge(context.Context, []*fetch.Item) error { return nil }
+func (empty) Commit(context.Context) (int, error)              { return 0, nil }
+
+// run runs a scheduler without jitter for d.
+func run(t *testing.T, d time.Duration, o Options, during func(*Scheduler), accounts ...*fetch.Account) {
+	t.Helper()
+	o.Rand = func() float64 { return 0.5 }
+	o.Log = slog.New(slog.DiscardHandler)
+	s := New(o)
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		s.Run(ctx, accounts)
+		close(ended)
+	}()
+	synctest.Wait()
+	if during != nil {
+		during(s)
+	}
+	<-ended
+}
+
+// seconds turns times into seconds since the first look at the fake clock.
+func seconds(start time.Time, times []time.Time) []int {
+	var out []int
+	for _, at := range times {
+		out = append(out, int(at.Sub(start)/time.Second))
+	}
+	return out
+}
+
+func TestPollsEveryInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s := time.Now(), &server{}
+		every := s.account("every")
+		every.Every = 100 * time.Second
+		run(t, 250*time.Second, Options{Interval: time.Minute}, nil, every)
+		if got, want := seconds(start, s.looks), []int{0, 100, 200}; !slices.Equal(got, want) {
+			t.Errorf("looked at %v, want %v", got, want)
+		}
+	})
+}
+
+func TestBackOff(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		kind fetch.Kind
+		want []int
+	}{
+		{"network", fetch.KindNetwork, []int{0, 60, 120, 240, 480, 960}},
+		{"auth", fetch.KindAuth, []int{0, 300, 900}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				s := &server{fails: func(int) error { return fetch.Fail(tc.kind, errors.New("no")) }}
+				run(t, 1000*time.Second, Options{Interval: time.Minute}, nil, s.account("a"))
+				if got := seconds(start, s.connects); !slices.Equal(got, tc.want) {
+					t.Errorf("connected at %v, want %v", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestHungServerDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, hung, healthy := time.Now(), &server{takes: time.Hour}, &server{}
+		dead := hung.account("dead")
+		dead.Port = 2
+		var accounts []*fetch.Account
+		for range 20 {
+			accounts = append(accounts, dead)
+		}
+		accounts = append(accounts, healthy.account("fine"))
+		s := New(Options{MaxPolls: 12})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s.Once(ctx, accounts)
+		if got := seconds(start, healthy.looks); !slices.Equal(got, []int{0}) {
+			t.Errorf("the healthy account was looked at %v", got)
+		}
+		if hung.max > DefaultMaxPerHost {
+			t.Errorf("%d connections to one server at once", hung.max)
+		}
+	})
+}
+
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s := time.Now(), &server{watches: true, mail: make(chan struct{})}
+		a := s.account("a")
+		a.Idle = true
+		run(t, time.Hour, Options{Interval: time.Minute}, func(*Scheduler) {
+			time.AfterFunc(10*time.Second, func() { s.mail <- struct{}{} })
+		}, a)
+		if got, want := seconds(start, s.looks), []int{0, 10, 10 + 28*60, 10 + 56*60}; !slices.Equal(got, want) {
+			t.Errorf("looked at %v, want %v", got, want)
+		}
+		if len(s.connects) != 1 {
+			t.Errorf("%d connections, want one", len(s.connects))
+		}
+	})
+}
+
+func TestLostWatchReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s := time.Now(), &server{watches: true, mail: make(chan struct{})}
+		a := s.account("a")
+		a.Idle = true
+		run(t, 100*time.Second, Options{Interval: time.Hour}, func(*Scheduler) { close(s.mail) }, a)
+		if got, want := seconds(start, s.connects), []int{0, 30, 60, 90}; !slices.Equal(got, want) {
+			t.Errorf("connected at %v, want %v", got, want)
+		}
+	})
+}
+
+func TestWakeAndReplace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s, other := time.Now(), &server{}, &server{}
+		a, b := s.account("a"), other.account("b")
+		run(t, 100*time.Second, Options{Interval: time.Hour}, func(sch *Scheduler) {
+			time.AfterFunc(10*time.Second, sch.Wake)
+			time.AfterFunc(20*time.Second, func() { sch.Replace([]*fetch.Account{a, b}) })
+			time.AfterFunc(30*time.Second, func() { sch.Replace([]*fetch.Account{b}) })
+			time.AfterFunc(40*time.Second, sch.Wake)
+			time.AfterFunc(50*time.Second, func() {
+				if st := sch.Status(); st.Accounts != 1 || st.Failing != 0 || st.Last.IsZero() {
+					t.Errorf("status %+v", st)
+				}
+			})
+		}, a)
+		if got, want := seconds(start, s.looks), []int{0, 10}; !slices.Equal(got, want) {
+			t.Errorf("a was looked at %v, want %v", got, want)
+		}
+		if got, want := seconds(start, other.looks), []int{20, 40}; !slices.Equal(got, want) {
+			t.Errorf("b was looked at %v, want %v", got, want)
+		}
+	})
+}
