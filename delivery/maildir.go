@@ -34,6 +34,7 @@ type MaildirOptions struct {
 type Maildir struct {
 	dir  string
 	perm uint32
+	sys  syncCalls
 
 	mu   sync.Mutex
 	busy map[string]struct{} // names of the messages being delivered now: each has one writer of tmp/NAME
@@ -45,7 +46,9 @@ func NewMaildir(o MaildirOptions) *Maildir {
 	if perm == 0 {
 		perm = 0o600
 	}
-	return &Maildir{dir: filepath.Clean(o.Dir), perm: perm, busy: make(map[string]struct{})}
+	return &Maildir{
+		dir: filepath.Clean(o.Dir), perm: perm, sys: systemCalls(), busy: make(map[string]struct{}),
+	}
 }
 
 // DefaultMaildir is where mail goes when nothing else is said: the Maildir in the user's home.
@@ -116,20 +119,20 @@ func (d *Maildir) create() error {
 			return err
 		}
 	}
-	if err := syncDir(d.dir); err != nil || made != nil {
+	if err := d.syncDir(d.dir); err != nil || made != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(d.dir))
+	return d.syncDir(filepath.Dir(d.dir))
 }
 
 // syncDir makes the entries of a directory durable.
-func syncDir(path string) error {
+func (d *Maildir) syncDir(path string) error {
 	fd, err := openDir(path)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return fsync(fd)
+	return d.sys.fsync(fd)
 }
 
 // openDir opens a directory to name files in it.

@@ -187,7 +187,7 @@ func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.
 
 // store writes the messages to tmp and makes them durable.
 func (g *maildirGroup) store(ctx context.Context) {
-	how := syncPlan(g.tmp, len(g.items))
+	how := g.dir.sys.plan(g.tmp, len(g.items))
 	if how == syncEach && len(g.items) > 1 {
 		g.storeParallel(ctx)
 		return
@@ -200,7 +200,7 @@ func (g *maildirGroup) store(ctx context.Context) {
 		return
 	}
 	// The descriptor was opened before the first write, so it sees every write error since.
-	if err := syncfs(g.tmp); err != nil {
+	if err := g.dir.sys.syncfs(g.tmp); err != nil {
 		g.fail(stored, err)
 	}
 }
@@ -235,7 +235,7 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 	it.state = stored // from here on there is a file to remove
 	scratch, it.err = writeMessage(ctx, fd, it.m, scratch)
 	if it.err == nil && sync {
-		it.err = fsync(fd)
+		it.err = g.dir.sys.fsync(fd)
 	}
 	if err := unix.Close(fd); err != nil && it.err == nil && !errors.Is(err, unix.EINTR) {
 		it.err = err // NFS tells of a full disk here
@@ -328,9 +328,9 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	if !moved {
 		return
 	}
-	err := fsync(g.new)
+	err := g.dir.sys.fsync(g.new)
 	if err == nil && g.inCur {
-		err = fsync(g.cur)
+		err = g.dir.sys.fsync(g.cur)
 	}
 	if err != nil {
 		g.fail(done, err)
@@ -344,7 +344,7 @@ func (g *maildirGroup) move(it *maildirItem) {
 		if try > 0 {
 			name = it.name + "-" + strconv.Itoa(try)
 		}
-		err := moveExclusive(g.tmp, it.name, g.new, name)
+		err := g.dir.sys.move(g.tmp, it.name, g.new, name)
 		if err == nil {
 			it.state = done
 			return
