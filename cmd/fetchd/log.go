@@ -28,6 +28,7 @@ type logTarget struct {
 	out, err io.Writer // the terminal
 	file     string    // "" = none
 	syslog   bool
+	detached bool // there is no terminal
 	json     bool
 	silent   bool
 	verbose  int
@@ -63,6 +64,8 @@ func openLog(t logTarget) (*logger, error) {
 			return nil, err
 		}
 		l.closer, sink, t.json = s, s, false
+	case t.detached:
+		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
 	var h slog.Handler = &textHandler{sink: sink, level: l.level}
 	if t.json {

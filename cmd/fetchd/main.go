@@ -16,8 +16,11 @@ func main() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	p := &program{
-		name: filepath.Base(os.Args[0]), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		env: os.Getenv, signals: signals,
+		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		env: os.Getenv, uid: os.Getuid(), signals: signals,
 	}
-	os.Exit(int(p.run(context.Background(), os.Args[1:])))
+	if err := p.adopt(); err != nil {
+		os.Exit(int(p.fail(exitInternal, err)))
+	}
+	os.Exit(int(p.run(context.Background())))
 }

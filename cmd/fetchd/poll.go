@@ -3,9 +3,168 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/rcfile"
 )
 
-// poll is the program's main work.
-func (p *program) poll(context.Context, *commandLine) status {
-	return p.fail(exitInternal, errors.New("polling comes with the engine"))
+// poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
+func (p *program) poll(ctx context.Context, c *commandLine) status {
+	at, err := findPlaces(p.env, p.uid)
+	if err != nil {
+		return p.fail(exitInternal, err)
+	}
+	cfg, err := p.configuration(c, at)
+	if err != nil {
+		return p.failConfig(err)
+	}
+	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
+	switch {
+	case c.mode == modeDump:
+		return p.dump(c, cfg)
+	case c.mode == modeVersion:
+		return p.showVersion(c, at, cfg)
+	case c.quit:
+		if st := p.quitRunning(ctx, pidfile); c.quitLast {
+			return st
+		}
+	}
+	holder, err := lockHolder(pidfile)
+	switch {
+	case err != nil:
+		return p.fail(exitIO, err)
+	case holder != nil:
+		return p.meetRunning(c, holder)
+	case len(selected(cfg, c.servers)) == 0:
+		return p.fail(exitSyntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.rcfile.Or(at.rcfile)))
+	}
+	interval := cfg.Globals.Daemon.Value
+	if c.check {
+		interval = 0
+	}
+	if err := p.collectSecrets(c, at, cfg); err != nil {
+		return p.fail(exitAuth, err)
+	}
+	if interval > 0 && !c.nodetach && p.detached == nil {
+		return p.detach()
+	}
+	return p.serve(ctx, c, at, cfg, interval)
+}
+
+// collectSecrets gets the passwords that can only be had at the start.
+func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config) error {
+	if p.early != nil { // from the process that started us
+		return nil
+	}
+	p.early = map[string]string{}
+	w := &wiring{env: p.env}
+	s := &secrets{env: p.env, netrc: at.netrc, early: p.early, warn: func(string, string) {}}
+	var lookups []lookup
+	for _, poll := range selected(cfg, c.servers) {
+		for i := range poll.Users {
+			lookups = append(lookups, w.lookup(poll, &poll.Users[i]))
+		}
+	}
+	return s.collect(lookups, p.prompt)
+}
+
+// serve holds the lock, the log and the journal while the retrievals run.
+func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rcfile.Config, interval int) status {
+	if interval > 0 {
+		p.catchDaemonSignals()
+	}
+	l, err := takeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
+	var held *lockedError
+	switch {
+	case errors.As(err, &held):
+		return p.meetRunning(c, held)
+	case err != nil:
+		return p.fail(exitIO, err)
+	}
+	defer l.Release()
+	log, err := p.openLog(c, cfg, interval > 0)
+	if err != nil {
+		return p.fail(exitIO, err)
+	}
+	defer log.Close()
+	p.warn(c, cfg, log)
+	s := p.newService(c, at, log)
+	if err := s.openJournal(ctx, cfg); err != nil {
+		return s.end(exitIO, err)
+	}
+	st := exitMail
+	if interval > 0 {
+		st = s.runDaemon(ctx, cfg, duration(interval))
+	} else {
+		st = s.interruptibly(ctx, func(ctx context.Context) status { return s.once(ctx, cfg) })
+	}
+	if err := s.journal.Close(); err != nil {
+		return s.end(exitIO, err)
+	}
+	if st == exitNoMail && c.nomailOK {
+		return exitMail
+	}
+	return st
+}
+
+// interruptibly runs f with a context that ends at SIGTERM or SIGINT; a second signal ends the process.
+func (s *service) interruptibly(ctx context.Context, f func(context.Context) status) status {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case sig := <-s.p.signals:
+			s.log.Info("terminated with " + signalName(sig))
+			signal.Reset(unix.SIGTERM, unix.SIGINT)
+			cancel()
+		}
+	}()
+	return f(ctx)
+}
+
+// warn says what the configuration and the command line are to be warned about.
+func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logger) {
+	for _, w := range cfg.Warnings {
+		log.Warn(w.Error())
+	}
+	for _, w := range c.warnings {
+		log.Warn(w)
+	}
+	for _, name := range []string{
+		"FETCHMAIL_DISABLE_CBC_IV_COUNTERMEASURE", "FETCHMAIL_WOLFSSL_DEBUG", "SOCKS_CONF",
+		"FETCHMAIL_SSL_SECLEVEL", "FETCHMAIL_SSL_CIPHERS", "FETCHMAIL_TLS13_CIPHERSUITES",
+	} {
+		if p.env(name) != "" {
+			log.Warn("the environment variable " + name + " does nothing")
+		}
+	}
+}
+
+// openLog opens the log that the configuration asks for. Only a detached daemon writes into a log file.
+func (p *program) openLog(c *commandLine, cfg *rcfile.Config, daemon bool) (*logger, error) {
+	t := logTarget{
+		name: p.name, out: p.stdout, err: p.stderr, json: c.logFormat.Value == "json",
+		silent: c.silent, verbose: c.verbose, syslog: cfg.Globals.Syslog.Value, detached: p.detached != nil,
+	}
+	ignored := false
+	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {
+		t.file = file
+	} else if file != "" && daemon {
+		ignored = true
+	}
+	l, err := openLog(t)
+	if err == nil && ignored {
+		l.Info("the logfile option is ignored with nodetach")
+	}
+	return l, err
+}
+
+// end logs err and returns st.
+func (s *service) end(st status, err error) status {
+	s.log.Error(err.Error())
+	return st
 }

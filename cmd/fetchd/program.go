@@ -5,30 +5,30 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"fetchd/fetch"
 )
 
 // program is one run of the program: its streams and what it takes from the process around it.
 type program struct {
 	name           string // as it was called: fetchd or fetchmail
-	stdin          *os.File
+	args           []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
+	uid            int
 	signals        chan os.Signal // receives SIGTERM and SIGINT from the start; more are asked for where they are needed
-	retrieve       retrieveFunc
+
+	detached *detached         // nil = in the foreground
+	early    map[string]string // passwords that were had at the start, by account; nil = not yet
+	rctext   io.Reader         // the rc file that came from standard input, for the daemon; nil = it did not
 }
 
-// retrieveFunc is fetch.Retrieve, or a test's.
-type retrieveFunc func(context.Context, *fetch.Account) (fetch.Result, error)
-
-// run does what the arguments (without the program's name) ask for.
-func (p *program) run(ctx context.Context, args []string) status {
+// run does what the arguments ask for.
+func (p *program) run(ctx context.Context) status {
 	subs := subcommands()
 	if p.name == "fetchmail" {
 		subs = nil
 	}
-	c, err := parseArgs(args, subs)
+	c, err := parseArgs(p.args, subs)
 	switch {
 	case err != nil:
 		return p.usage(err)

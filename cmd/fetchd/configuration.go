@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"fetchd/rcfile"
+)
+
+// configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
+// file get entries of their own. A missing file is an error only if it was named.
+func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
+	loader := rcfile.Loader{Stdin: p.stdin, SkipPermissions: c.mode == modeVersion || c.mode == modeDump}
+	switch c.rcformat.Value {
+	case "toml":
+		loader.Format = rcfile.TOML
+	case "fetchmailrc":
+		loader.Format = rcfile.Fetchmailrc
+	}
+	if c.rcfile.Value == "-" {
+		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
+		if err != nil {
+			return nil, fmt.Errorf("read the rc file from standard input: %w", err)
+		}
+		loader.Stdin, p.rctext = bytes.NewReader(text), bytes.NewReader(text)
+	}
+	cfg, err := loader.Load(c.rcfile.Or(at.rcfile))
+	if errors.Is(err, fs.ErrNotExist) && !c.rcfile.Set {
+		cfg, err = &rcfile.Config{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.command == nil {
+		addServers(cfg, c.servers)
+	}
+	c.override(cfg)
+	return cfg, nil
+}
+
+func addServers(cfg *rcfile.Config, servers []string) {
+	for _, name := range servers {
+		known := false
+		for i := range cfg.Polls {
+			known = known || cfg.Polls[i].Name == name
+		}
+		if !known {
+			cfg.Polls = append(cfg.Polls, cfg.AdHoc(name))
+		}
+	}
+}
+
+// override puts what the command line says over what the file says.
+func (c *commandLine) override(cfg *rcfile.Config) {
+	if c.user.MDA.Set || c.user.Maildir.Set || c.user.BSMTP.Set || len(c.user.SMTPHosts) > 0 {
+		forgetDestinations(cfg)
+	}
+	cfg.Override(c.poll, c.user)
+	g, said := &cfg.Globals, &c.globals
+	take(&g.Daemon, said.Daemon)
+	take(&g.Logfile, said.Logfile)
+	take(&g.Idfile, said.Idfile)
+	take(&g.Pidfile, said.Pidfile)
+	take(&g.Postmaster, said.Postmaster)
+	take(&g.Bouncemail, said.Bouncemail)
+	take(&g.Softbounce, said.Softbounce)
+	take(&g.Syslog, said.Syslog)
+	take(&g.Invisible, said.Invisible)
+	take(&g.Showdots, said.Showdots)
+}
+
+// forgetDestinations removes the destinations that the file names: the command line names another.
+func forgetDestinations(cfg *rcfile.Config) {
+	for i := range cfg.Polls {
+		for j := range cfg.Polls[i].Users {
+			u := &cfg.Polls[i].Users[j]
+			u.MDA, u.Maildir, u.Mbox, u.BSMTP, u.LMTP, u.SMTPHosts = optString{}, optString{}, optString{}, optString{}, optBool{}, nil
+		}
+	}
+}
+
+func take[T any](to *rcfile.Opt[T], from rcfile.Opt[T]) {
+	if from.Set {
+		*to = from
+	}
+}
+
+// selected are the polls to run: those that were named, also "skip" ones, else the active ones.
+func selected(cfg *rcfile.Config, servers []string) []*rcfile.Poll {
+	var polls []*rcfile.Poll
+	for i := range cfg.Polls {
+		poll := &cfg.Polls[i]
+		wanted := len(servers) == 0 && poll.Active
+		for _, name := range servers {
+			wanted = wanted || name == poll.Name
+		}
+		if wanted {
+			polls = append(polls, poll)
+		}
+	}
+	return polls
+}
+
+// failConfig reports what configuration returned, a line for each mistake.
+func (p *program) failConfig(err error) status {
+	for _, e := range flatten(err) {
+		p.fail(0, e)
+	}
+	return statusOfConfig(err)
+}
+
+func statusOfConfig(err error) status {
+	var mistake *rcfile.Error
+	if errors.As(err, &mistake) {
+		return exitSyntax
+	}
+	return exitIO
+}
+
+// flatten gives the errors that errors.Join joined.
+func flatten(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// dump prints the merged configuration.
+func (p *program) dump(c *commandLine, cfg *rcfile.Config) status {
+	if err := rcfile.Dump(p.stdout, cfg, rcfile.DumpOptions{ShowSecrets: c.showSecrets}); err != nil {
+		return p.fail(exitIO, fmt.Errorf("write the configuration: %w", err))
+	}
+	return exitMail
+}

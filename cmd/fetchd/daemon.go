@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/fetch"
+	"fetchd/fetch/schedule"
+	"fetchd/rcfile"
+)
+
+// endTimeout is how long the end may take after a signal: the message in hand has fetch.Grace.
+const endTimeout = fetch.Grace + time.Second
+
+// catchDaemonSignals asks for the signals that only a daemon wants. It must come before the lock is taken: who finds
+// the lock held sends SIGUSR1.
+func (p *program) catchDaemonSignals() {
+	signal.Notify(p.signals, unix.SIGUSR1)
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(p.signals, unix.SIGHUP)
+	}
+}
+
+// runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
+func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) status {
+	accounts, err := s.wire(cfg)
+	var mistake *rcfile.Error
+	refused := s.refuse(err)
+	if errors.As(err, &mistake) || refused && len(accounts) == 0 {
+		return exitSyntax
+	}
+	if err := s.importFetchids(ctx, cfg, accounts); err != nil {
+		return s.end(exitIO, err)
+	}
+	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
+	if err := s.p.detached.ready(s.p); err != nil {
+		return s.end(exitIO, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile)}
+	d.accounts.Store(int64(len(accounts)))
+	d.stamp = d.fileStamp()
+	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
+		s.report(ctx, a, res, err)
+		d.slept()
+	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.scheduler.Run(ctx, accounts)
+	}()
+	d.serve(ctx)
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(endTimeout):
+		s.log.Warn("some retrievals did not end in time")
+	}
+	return exitMail
+}
+
+// daemon is what the signals of a running daemon act on.
+type daemon struct {
+	*service
+	scheduler *schedule.Scheduler
+	interval  time.Duration
+	path      string // of the rc file
+	stamp     string
+	accounts  atomic.Int64
+	finished  atomic.Int64
+}
+
+// serve acts on signals, and on a changed rc file, until it is told to end.
+func (d *daemon) serve(ctx context.Context) {
+	look := time.NewTicker(d.interval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if now := d.fileStamp(); now != d.stamp {
+				d.reload(ctx)
+			}
+		case sig := <-d.p.signals:
+			switch sig {
+			case unix.SIGUSR1:
+				d.log.Info("awakened by " + signalName(sig))
+				d.scheduler.Wake()
+			case unix.SIGHUP:
+				d.reopenLog()
+				d.reload(ctx)
+			default:
+				d.log.Info("terminated with " + signalName(sig))
+				signal.Reset(unix.SIGTERM, unix.SIGINT) // a second one ends the process at once
+				return
+			}
+		}
+	}
+}
+
+// signalName is fetchmail's way to name a signal: "signal 15".
+func signalName(sig os.Signal) string {
+	if s, ok := sig.(unix.Signal); ok {
+		return fmt.Sprintf("signal %d", int(s))
+	}
+	return sig.String()
+}
+
+func (d *daemon) reopenLog() {
+	if d.log.file == nil {
+		return
+	}
+	if err := d.log.file.Reopen(); err != nil {
+		d.log.Error("the log stays in the old file", "err", err)
+	}
+}
+
+// reload reads the rc file again. A broken one changes nothing.
+func (d *daemon) reload(ctx context.Context) {
+	d.stamp = d.fileStamp()
+	if d.path == "-" {
+		d.log.Warn("the configuration came from standard input and can't be read again")
+		return
+	}
+	cfg, err := d.p.configuration(d.c, d.at)
+	var accounts []*fetch.Account
+	if err == nil {
+		accounts, err = d.wire(cfg)
+	}
+	var mistake *rcfile.Error
+	if err != nil && (cfg == nil || errors.As(err, &mistake)) {
+		d.refuse(err)
+		d.log.Error(d.path + " is broken; the old configuration stays in use")
+		return
+	}
+	d.refuse(err)
+	for _, w := range cfg.Warnings {
+		d.log.Warn(w.Error())
+	}
+	if err := d.importFetchids(ctx, cfg, accounts); err != nil {
+		d.log.Error(err.Error())
+	}
+	d.accounts.Store(int64(len(accounts)))
+	d.scheduler.Replace(accounts)
+	d.log.Info(fmt.Sprintf("read %s again: %d accounts", d.path, len(accounts)))
+}
+
+// fileStamp changes when the rc file does.
+func (d *daemon) fileStamp() string {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}
+
+// slept says fetchmail's "sleeping at" each time all accounts have had a retrieval.
+func (d *daemon) slept() {
+	n := d.accounts.Load()
+	if done := d.finished.Add(1); n > 0 && done%n == 0 {
+		d.log.Log(context.Background(), levelTrace, fmt.Sprintf("sleeping at %s for %d seconds",
+			time.Now().Format("Mon Jan _2 15:04:05 2006"), int(d.interval/time.Second)))
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// detachedVariable marks the process that detach starts. That process has its starter's streams and two pipes as the
+// descriptors below; its own standard streams are /dev/null.
+const detachedVariable = "FETCHD_DETACHED"
+
+const (
+	detachedOut = 3 + iota
+	detachedErr
+	detachedReady   // one byte is written to it when the daemon runs
+	detachedSecrets // JSON: passwords that were typed in
+)
+
+// maxHandover bounds what a daemon reads from its starter.
+const maxHandover = 16 << 20
+
+// detached is the tie of a daemon to the process that started it. It is nil for a process that is none, or in the
+// foreground.
+type detached struct{ streams []*os.File }
+
+// detach starts the program once more as a daemon in a session of its own, waits until that one runs or has failed, and
+// returns its status. Until then it has our output, so that errors at the start are seen.
+func (p *program) detach() status {
+	self, err := os.Executable()
+	if err != nil {
+		return p.fail(exitInternal, err)
+	}
+	readyOut, readyIn, err1 := os.Pipe()
+	secretsOut, secretsIn, err2 := os.Pipe()
+	if err := errors.Join(err1, err2); err != nil {
+		return p.fail(exitInternal, err)
+	}
+	cmd := exec.Command(self, p.args...)
+	cmd.Args[0] = p.name
+	cmd.Env = append(os.Environ(), detachedVariable+"=1")
+	cmd.Stdin = p.rctext
+	cmd.ExtraFiles = []*os.File{p.stdout.(*os.File), p.stderr.(*os.File), readyIn, secretsOut}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	readyIn.Close()
+	secretsOut.Close()
+	if err != nil {
+		return p.fail(exitInternal, fmt.Errorf("start the daemon: %w", err))
+	}
+	err = json.NewEncoder(secretsIn).Encode(p.early)
+	secretsIn.Close()
+	if n, _ := readyOut.Read(make([]byte, 1)); n == 1 && err == nil {
+		return exitMail
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		return status(exit.ExitCode())
+	}
+	return p.fail(exitInternal, errors.New("the daemon ended at its start"))
+}
+
+// adopt makes p the daemon that a detach has started, if it is one.
+func (p *program) adopt() error {
+	if p.env(detachedVariable) == "" {
+		return nil
+	}
+	if err := os.Unsetenv(detachedVariable); err != nil {
+		return err
+	}
+	d := &detached{}
+	for _, fd := range []int{detachedOut, detachedErr, detachedReady, detachedSecrets} {
+		syscall.CloseOnExec(fd)
+		d.streams = append(d.streams, os.NewFile(uintptr(fd), "starter"))
+	}
+	p.stdout, p.stderr = d.streams[0], d.streams[1]
+	secrets := d.streams[3]
+	defer secrets.Close()
+	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.early); err != nil {
+		return fmt.Errorf("%s is set, but not by this program; unset it", detachedVariable)
+	}
+	p.detached = d
+	return nil
+}
+
+// ready tells the starter that the daemon runs, and lets go of its streams.
+func (d *detached) ready(p *program) error {
+	if d == nil {
+		return nil
+	}
+	p.stdout, p.stderr = io.Discard, io.Discard
+	_, err := d.streams[2].Write([]byte{1})
+	for _, f := range d.streams[:3] {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+// Bounds of what a password source may do.
+const (
+	maxPassword  = 64 << 10 // OAuth tokens reach some kilobytes
+	evalTimeout  = 30 * time.Second
+	maxEvalError = 200
+)
+
+// lookup is where one account's password may come from.
+type lookup struct {
+	account string // "ann@mail.example.org"
+	poll    string
+	host    string
+	login   string
+	user    *rcfile.User
+	needed  bool // false where the login needs none
+}
+
+func (w *wiring) lookup(poll *rcfile.Poll, u *rcfile.User) lookup {
+	auth := poll.Auth.Value
+	return lookup{
+		account: w.name(poll, u), poll: poll.Name, host: host(poll), login: w.login(u), user: u,
+		needed: auth != "external" && auth != "implicit",
+	}
+}
+
+// secrets finds passwords. What can be read only once, or was typed in, is kept in early.
+type secrets struct {
+	env   func(string) string
+	netrc string            // its path
+	early map[string]string // by account
+	warn  func(account, text string)
+}
+
+// password returns the function that an account asks for its password.
+func (s *secrets) password(l lookup) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		text, found, err := s.find(ctx, l)
+		if err == nil && !found && l.needed {
+			err = fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)", l.account)
+		}
+		if err != nil {
+			return "", fetch.Fail(fetch.KindAuth, err)
+		}
+		return text, nil
+	}
+}
+
+// find looks at the sources in turn: the rc file, systemd's credentials, ~/.netrc.
+func (s *secrets) find(ctx context.Context, l lookup) (text string, found bool, err error) {
+	if text, ok := s.early[l.account]; ok {
+		return text, true, nil
+	}
+	u := l.user
+	switch {
+	case u.Password.Set:
+		return u.Password.Value.Reveal(), true, nil
+	case u.PasswordEval.Set:
+		text, err = evalPassword(ctx, u.PasswordEval.Value)
+		return text, true, err
+	case u.PasswordFile.Set:
+		text, err = s.passwordFile(l.account, u.PasswordFile.Value)
+		return text, true, err
+	case u.PasswordFD.Set:
+		return "", true, fmt.Errorf("passwordfd %d gave no password at the start", u.PasswordFD.Value)
+	}
+	if text, found, err = s.credential(l); found || err != nil {
+		return text, found, err
+	}
+	return s.fromNetrc(l)
+}
+
+// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name.
+func (s *secrets) credential(l lookup) (string, bool, error) {
+	dir := s.env("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", false, nil
+	}
+	for _, name := range []string{"fetchd." + l.login + "@" + l.host, "fetchd." + l.account, l.poll} {
+		if strings.ContainsAny(name, "/\x00") {
+			continue
+		}
+		text, err := firstLine(filepath.Join(dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		return text, true, err
+	}
+	return "", false, nil
+}
+
+func (s *secrets) passwordFile(account, path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		s.warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s", path, info.Mode().Perm(), path))
+	}
+	text, err := firstLine(path)
+	if err != nil {
+		return "", fmt.Errorf("passwordfile: %w", err)
+	}
+	return text, nil
+}
+
+func firstLine(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return readPassword(f)
+}
+
+// readPassword reads the first line of r without its line end.
+func readPassword(r io.Reader) (string, error) {
+	line, err := bufio.NewReaderSize(io.LimitReader(r, maxPassword+1), 512).ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	if len(line) > maxPassword {
+		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	}
+	text := strings.TrimRight(string(line), "\r\n")
+	if text == "" {
+		return "", errors.New("the first line, which is to be the password, is empty")
+	}
+	return text, nil
+}
+
+// evalPassword runs command in a shell and returns the first line of its output.
+func evalPassword(ctx context.Context, command string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, evalTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	out, problems := &bounded{limit: maxPassword}, &bounded{limit: maxEvalError}
+	cmd.Stdout, cmd.Stderr = out, problems
+	err := cmd.Run()
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "", fmt.Errorf("passwordeval did not end within %v", evalTimeout)
+	case err != nil:
+		return "", fmt.Errorf("passwordeval: %w: %q", err, problems.buf.String())
+	}
+	text, err := readPassword(&out.buf)
+	if err != nil {
+		return "", fmt.Errorf("passwordeval: %w", err)
+	}
+	return text, nil
+}
+
+// bounded keeps the first limit bytes of what is written to it.
+type bounded struct {
+	buf   bytes.Buffer
+	limit int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	b.buf.Write(p[:min(len(p), b.limit-b.buf.Len())])
+	return len(p), nil
+}

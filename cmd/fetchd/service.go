@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/fetch/journal"
+	"fetchd/fetch/pop3"
+	"fetchd/fetch/schedule"
+	"fetchd/rcfile"
+)
+
+// service is a program that polls: what lives as long as it does, across reloads of the rc file.
+type service struct {
+	p       *program
+	c       *commandLine
+	at      *places
+	log     *logger
+	journal *journal.Journal
+	secrets *secrets
+	memory  wiring // what the wirings share
+}
+
+func (p *program) newService(c *commandLine, at *places, log *logger) *service {
+	s := &service{p: p, c: c, at: at, log: log}
+	s.secrets = p.newSecrets(at, log.Logger)
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "localhost"
+	}
+	const sessions = 256 // TLS sessions kept for resumption
+	s.memory = wiring{
+		env: p.env, places: at, log: log.Logger, hostname: hostname, secrets: s.secrets,
+		sessions: tls.NewLRUClientSessionCache(sessions), pop3: new(pop3.Memory), key: key,
+	}
+	return s
+}
+
+func (p *program) newSecrets(at *places, log *slog.Logger) *secrets {
+	return &secrets{
+		env: p.env, netrc: at.netrc, early: p.early,
+		warn: func(account, text string) { log.Warn(text, "account", account) },
+	}
+}
+
+// wire makes the accounts of cfg that are to be retrieved from; the error is as for wiring.accounts.
+func (s *service) wire(cfg *rcfile.Config) ([]*fetch.Account, error) {
+	w := s.memory
+	w.journal, w.invisible = s.journal, cfg.Globals.Invisible.Value
+	polls := selected(cfg, s.c.servers)
+	if s.log.level <= levelTrace {
+		w.trace = func(account string) func(string) {
+			return func(line string) {
+				s.log.Log(context.Background(), levelTrace, eventTrace, "account", account, "line", line)
+			}
+		}
+	}
+	for _, poll := range polls {
+		for i := range poll.Users {
+			if u := &poll.Users[i]; choseDefault(u) {
+				s.log.Info("no destination is named; mail goes to "+s.at.home+"/Maildir", "account", w.name(poll, u))
+			}
+		}
+	}
+	return w.accounts(polls)
+}
+
+// openJournal opens the record of what was delivered.
+func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
+	j, err := journal.Open(ctx, journalPath(s.at, cfg))
+	if err != nil {
+		return err
+	}
+	s.journal = j
+	return nil
+}
+
+// importFetchids takes over what fetchmail remembers, so that who comes from it gets nothing twice.
+func (s *service) importFetchids(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
+	f, err := os.Open(cfg.Globals.Idfile.Or(s.at.fetchids))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("import fetchmail's UIDs: %w", err)
+	}
+	defer f.Close()
+	n, err := s.journal.ImportFetchids(ctx, f, func(user, host string) (string, bool) {
+		for _, a := range accounts {
+			if a.User == user && (a.Poll == host || a.Host == host) && a.Protocol != fetch.IMAP {
+				return a.Key, true
+			}
+		}
+		return "", false
+	})
+	if n > 0 {
+		s.log.Info(fmt.Sprintf("took over %d UIDs from %s", n, f.Name()))
+	}
+	return err
+}
+
+// scheduler makes the scheduler for cfg; done is called after each retrieval.
+func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done func(*fetch.Account, fetch.Result, error)) *schedule.Scheduler {
+	return schedule.New(schedule.Options{
+		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value, Log: s.log.Logger, Done: done,
+	})
+}
+
+// report logs how a retrieval ended and returns its status.
+func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) status {
+	st := statusOf(res, err)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return st // we were told to end
+	}
+	if err != nil {
+		s.log.Error(fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+	}
+	if st != exitMail && st != exitNoMail {
+		s.log.Info(eventOutcome, "account", a.Name, "status", int(st))
+	}
+	return st
+}
+
+// refuse logs the accounts that can't be retrieved from and returns whether there are any.
+func (s *service) refuse(err error) bool {
+	for _, e := range flatten(err) {
+		if e != nil {
+			s.log.Error(e.Error())
+		}
+	}
+	return err != nil
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fetchd/rcfile"
+)
+
+// unsupported refuses an account that asks for something which this version does not have: it is never run as if that
+// were not written there.
+func unsupported(poll *rcfile.Poll, u *rcfile.User) error {
+	missing := []struct {
+		asked bool
+		what  string
+	}{
+		{len(u.Locals) > 1 || u.Wildcard, "multidrop (more than one local name, or *)"},
+		{poll.SRV.Value, "srv"},
+		{poll.Protocol.Value == "apop" || poll.Auth.Value == "apop", "apop"},
+		{poll.BadHeader.Value == "reject", "bad-header reject"},
+		{u.Postconnect.Set, "postconnect"},
+		{u.Preconnect.Set, "preconnect"},
+		{u.DropStatus.Value, "dropstatus"},
+		{u.DropDelivered.Value, "dropdelivered"},
+		{u.Rewrite.Set && u.Rewrite.Value, "rewrite"},
+	}
+	for _, m := range missing {
+		if m.asked {
+			return notYet(m.what)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/fetch/imap"
+	"fetchd/fetch/journal"
+	"fetchd/fetch/pop3"
+	"fetchd/rcfile"
+)
+
+// wiring turns polls and users of the rc file into accounts. It, with trust.go and destination.go, is the only place that
+// knows all packages.
+type wiring struct {
+	env       func(string) string
+	places    *places
+	log       *slog.Logger
+	journal   *journal.Journal
+	invisible bool
+	hostname  string
+	secrets   *secrets
+	sessions  tls.ClientSessionCache
+	pop3      *pop3.Memory
+	trace     func(account string) func(line string) // nil = no trace
+	key       []byte                                 // of this process: makes Account.Settings tell nothing about secrets
+}
+
+// refusedError says that one account can't be retrieved from; the others can.
+type refusedError struct {
+	account string
+	err     error
+}
+
+func (e *refusedError) Error() string { return e.account + ": " + e.err.Error() }
+
+func (e *refusedError) Unwrap() error { return e.err }
+
+// errNotYet is what an account that needs something still missing is refused with.
+var errNotYet = errors.New("not in this version")
+
+func notYet(what string) error { return fmt.Errorf("%s is %w", what, errNotYet) }
+
+// accounts wires the polls. The error joins a *refusedError for each account that can't be retrieved from, and an
+// *rcfile.Error for each value that makes no sense; with one of the latter there are no accounts.
+func (w *wiring) accounts(polls []*rcfile.Poll) ([]*fetch.Account, error) {
+	var all []*fetch.Account
+	var errs []error
+	broken := false
+	for _, poll := range polls {
+		for i := range poll.Users {
+			a, err := w.account(poll, &poll.Users[i])
+			var mistake *rcfile.Error
+			switch {
+			case errors.As(err, &mistake):
+				errs, broken = append(errs, err), true
+			case err != nil:
+				errs = append(errs, &refusedError{w.name(poll, &poll.Users[i]), err})
+			default:
+				all = append(all, a)
+			}
+		}
+	}
+	if broken {
+		all = nil
+	}
+	return all, errors.Join(errs...)
+}
+
+// login is the name that the account logs in with.
+func (w *wiring) login(u *rcfile.User) string { return u.Remote.Or(caller(w.env)) }
+
+// name is the account's name in the log, as fetchmail has it.
+func (w *wiring) name(poll *rcfile.Poll, u *rcfile.User) string { return w.login(u) + "@" + poll.Name }
+
+func host(poll *rcfile.Poll) string { return poll.Via.Or(poll.Name) }
+
+// account wires one user of a poll.
+func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
+	if err := unsupported(poll, u); err != nil {
+		return nil, err
+	}
+	port, err := port(poll)
+	if err != nil {
+		return nil, err
+	}
+	a := &fetch.Account{
+		Name: w.name(poll, u), Poll: poll.Name, Key: w.journalKey(poll, u, port),
+		Host: host(poll), Port: port, Plugin: poll.Plugin.Value, Auth: poll.Auth.Or("any"), User: w.login(u),
+		Timeout: duration(poll.Timeout.Or(defaultTimeout)),
+		Version: "fetchd/" + version, Hostname: w.hostname, Received: !w.invisible, TracePolls: poll.TracePolls.Value,
+		Journal: w.journal, Log: w.log, Settings: w.settings(poll, u),
+	}
+	w.setProtocol(a, poll)
+	if err := w.setTrust(a, poll, u); err != nil {
+		return nil, err
+	}
+	if w.trace != nil {
+		a.Trace = w.trace(a.Name)
+	}
+	a.Password = w.secrets.password(w.lookup(poll, u))
+	w.setRetrieval(a, poll, u)
+	return a, w.setDelivery(a, u)
+}
+
+// defaultTimeout is fetchmail's, in seconds.
+const defaultTimeout = 300
+
+func duration(seconds int) time.Duration { return time.Duration(seconds) * time.Second }
+
+// setProtocol chooses the protocol and how it connects.
+func (w *wiring) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
+	switch poll.Protocol.Or("auto") {
+	case "imap":
+		a.Protocol, a.Connect = fetch.IMAP, imap.Connect
+	case "auto":
+		a.Protocol, a.Connect = fetch.Auto, fetch.FirstOf(imap.Connect, w.pop3.Connect)
+	default:
+		a.Protocol, a.Connect = fetch.POP3, w.pop3.Connect
+	}
+}
+
+// setRetrieval copies what to retrieve and what to do with it on the server.
+func (w *wiring) setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
+	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
+	a.Keep, a.FetchAll, a.Flush, a.LimitFlush = u.Keep.Value, u.FetchAll.Value, u.Flush.Value, u.LimitFlush.Value
+	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
+	a.Limit, a.FetchLimit, a.RateLimit = int64(u.Limit.Value), u.FetchLimit.Value, int64(u.RateLimit.Value)
+	a.Expunge = u.Expunge.Value
+	a.Compress = u.Compress.Value
+	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, duration(u.IdleTimeout.Value), poll.KeepAlive.Value
+	a.Every, a.Interval = duration(poll.Every.Value), poll.Interval.Value
+	switch poll.RetrieveError.Value {
+	case "abort":
+		a.RetrieveError = fetch.Abort
+	case "markseen":
+		a.RetrieveError = fetch.MarkSeen
+	}
+}
+
+// setDelivery chooses the destination and who gets the mail there.
+func (w *wiring) setDelivery(a *fetch.Account, u *rcfile.User) error {
+	var err error
+	if a.Deliverer, err = destination(u, w.places.home, w.agentUser()); err != nil {
+		return err
+	}
+	a.Jobs = u.MDAJobs.Value
+	a.Recipients = []string{caller(w.env)}
+	if len(u.Locals) > 0 {
+		a.Recipients = []string{u.Locals[0].Local}
+	}
+	a.KeepCR = u.StripCR.Set && !u.StripCR.Value
+	return nil
+}
+
+// port gives the number of the service, 0 where the protocol's default is meant.
+func port(poll *rcfile.Poll) (int, error) {
+	if !poll.Service.Set || poll.Service.Value == "" {
+		return 0, nil
+	}
+	text := poll.Service.Value
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		n, err = net.LookupPort("tcp", text)
+	}
+	if err != nil || n < 1 || n > 65535 {
+		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: fmt.Sprintf("service %q is neither a port (1 to 65535) nor a known name", text), Hint: "write the port number"}
+	}
+	return n, nil
+}
+
+// journalKey names the account in the journal: poll, via, port and user, none of which can imitate another.
+func (w *wiring) journalKey(poll *rcfile.Poll, u *rcfile.User, port int) string {
+	parts := []string{poll.Name, poll.Via.Value, strconv.Itoa(port), w.login(u)}
+	for i := range parts {
+		parts[i] = strings.NewReplacer("%", "%25", "|", "%7C").Replace(parts[i])
+	}
+	return strings.Join(parts, "|")
+}
