@@ -116,5 +116,5 @@ func (l *lineConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close implements net.Conn; go-pop3 calls it at the end of Quit.
-func (l *lineConn) Close() error { return l.c.Close() }
+// Close implements net.Conn; go-pop3 calls it at the end of Quit. The connection is the session's to close.
+func (l *lineConn) Close() error { return nil }

@@ -102,13 +102,14 @@ func (s *session) Mailboxes(context.Context) ([]string, error) { return []string
 // Peer implements fetch.Session.
 func (s *session) Peer() string { return s.c.RemoteIP() }
 
-// Close implements fetch.Session.
+// Close implements fetch.Session. Its error is always nil: what had to be confirmed was in Commit.
 func (s *session) Close() error {
 	if !s.ended && s.c.Err() == nil {
 		s.c.SetTimeout(min(s.timeout(), goodbye))
 		_ = s.quit()
 	}
-	return s.c.Close()
+	_ = s.c.Close()
+	return nil
 }
 
 // pipelining tells whether commands may be sent before the earlier ones are answered.

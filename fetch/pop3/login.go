@@ -110,26 +110,22 @@ func (s *session) authenticate(ctx context.Context, greeting string) error {
 // try runs one mechanism after the other until one is accepted, or none is left that may help.
 func (s *session) try(mechanisms []sasl.Mechanism, cred sasl.Credentials) error {
 	var failed error
-	for i, m := range mechanisms {
-		if failed != nil && !s.mayTry(m, mechanisms[i-1], failed) {
+	var last sasl.Mechanism // tried
+	for _, m := range mechanisms {
+		if failed != nil && !s.mayTry(m, last, failed) {
 			continue
 		}
+		last = m
 		err := s.exchange(m, cred)
 		if err == nil {
 			return nil
 		}
-		if s.c.Err() != nil || isFinal(err) {
+		if s.c.Err() != nil || fetch.KindOf(err) != fetch.KindAuth { // nothing that another mechanism could mend
 			return err
 		}
 		failed = err
 	}
 	return failed
-}
-
-// isFinal tells whether a refusal has nothing to do with the mechanism.
-func isFinal(err error) bool {
-	kind := fetch.KindOf(err)
-	return kind != fetch.KindAuth
 }
 
 // mayTry tells whether m may come after earlier ones failed, the last with err. Where nobody vouches for the server, it
