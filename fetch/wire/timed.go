@@ -18,6 +18,9 @@ type timedConn struct {
 	err    error
 	failed chan struct{} // closed with the first error; made when somebody waits
 
+	waited time.Duration // for the peer since our last command
+	came   int64         // bytes that arrived in this time
+
 	owed  time.Duration // by the rate limit: how long the bytes read so far should still take
 	since time.Time
 }
@@ -49,6 +52,7 @@ func (t *timedConn) setTimeout(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timeout = d
+	t.waited, t.came = 0, 0
 	if t.err == nil {
 		_ = t.Conn.SetReadDeadline(time.Now().Add(d))
 	}
@@ -84,7 +88,11 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	n, err := t.Conn.Read(p)
+	if err == nil {
+		err = t.progress(time.Since(began), n)
+	}
 	if t.rate > 0 {
 		t.owed += time.Duration(float64(n) / float64(t.rate) * float64(time.Second))
 	}
@@ -94,7 +102,29 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A peer that sends a byte now and then never runs into a deadline. So the time that was spent waiting since our last
+// command is added up, and once it passes some time-outs the peer must have sent at least minRate bytes a second.
+const (
+	progressTimeouts = 3
+	minRate          = 64
+)
+
+func (t *timedConn) progress(waited time.Duration, n int) error {
+	t.mu.Lock()
+	t.waited += waited
+	t.came += int64(n)
+	slow := t.waited > progressTimeouts*t.timeout && float64(t.came) < minRate*t.waited.Seconds()
+	t.mu.Unlock()
+	if slow {
+		return t.fail(t.timeoutError("answer at a reasonable speed"))
+	}
+	return nil
+}
+
 func (t *timedConn) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	t.waited, t.came = 0, 0
+	t.mu.Unlock()
 	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
 		return 0, err
 	}
