@@ -1,14 +1,9 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -16,12 +11,8 @@ import (
 )
 
 const (
-	syncWorkers   = 16      // fsyncs at once: the journal of the file system commits them together
-	copyStep      = 8 << 20 // how much is copied before the context is looked at
-	gatherLimit   = 1 << 16 // up to here one write of trace and body together beats two
-	nameAttempts  = 8       // names tried when another message holds the one that we computed
-	listStep      = 4096    // names of cur read at once
-	flagSeparator = ':'     // begins ":2,FLAGS" in the names in cur
+	syncWorkers  = 16 // fsyncs at once: the journal of the file system commits them together
+	nameAttempts = 8  // names tried when another message holds the one that we computed
 )
 
 var (
@@ -110,81 +101,6 @@ func (g *maildirGroup) end() {
 	g.close()
 }
 
-// findEarlier looks for copies of the messages that an earlier run may have delivered: in new, and in one listing of
-// cur, where a mail reader has moved what it has seen.
-func (g *maildirGroup) findEarlier() {
-	var wanted map[string]*maildirItem
-	for i := range g.items {
-		it := &g.items[i]
-		if !it.m.Repeat || it.state != claimed {
-			continue
-		}
-		if g.holds(g.new, it.name, it.m) {
-			it.state = done
-			continue
-		}
-		if wanted == nil {
-			wanted = make(map[string]*maildirItem)
-		}
-		wanted[it.name] = it
-	}
-	if len(wanted) > 0 {
-		g.searchCur(wanted)
-	}
-}
-
-func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) {
-	f, err := os.Open(filepath.Join(g.dir.dir, "cur"))
-	if err != nil {
-		return // a second copy is the lesser evil
-	}
-	defer f.Close()
-	for err == nil {
-		var names []string
-		names, err = f.Readdirnames(listStep)
-		for _, name := range names {
-			unique := name
-			if i := strings.IndexByte(name, flagSeparator); i >= 0 {
-				unique = name[:i]
-			}
-			if it := wanted[unique]; it != nil && it.state == claimed && g.holds(g.cur, name, it.m) {
-				it.state, g.inCur = done, true
-			}
-		}
-	}
-}
-
-// holds reports whether the file has the body of m at its end. Its beginning, the trace, has another time at each try.
-func (g *maildirGroup) holds(dir int, name string, m *Message) bool {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() < m.Body.Size() {
-		return false
-	}
-	return sameBytes(io.NewSectionReader(f, info.Size()-m.Body.Size(), m.Body.Size()), m.Body.Open())
-}
-
-func sameBytes(a, b io.Reader) bool {
-	bufA, bufB := make([]byte, 32<<10), make([]byte, 32<<10)
-	for {
-		n, errA := io.ReadFull(a, bufA)
-		k, errB := io.ReadFull(b, bufB)
-		if n != k || !bytes.Equal(bufA[:n], bufB[:k]) {
-			return false
-		}
-		if errA != nil || errB != nil {
-			return ended(errA) && ended(errB)
-		}
-	}
-}
-
-func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
-
 // store writes the messages to tmp and makes them durable.
 func (g *maildirGroup) store(ctx context.Context) {
 	how := g.dir.sys.plan(g.tmp, len(g.items))
@@ -258,60 +174,6 @@ func (g *maildirGroup) createTmp(name string) (fd int, err error) {
 	return fd, err
 }
 
-// writeMessage writes trace and body to fd.
-func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]byte, error) {
-	body, inMemory := m.Body.Bytes()
-	if inMemory && len(body) <= gatherLimit && len(m.Trace) > 0 {
-		scratch = append(append(scratch[:0], m.Trace...), body...)
-		return scratch, writeAll(fd, scratch)
-	}
-	if err := writeAll(fd, m.Trace); err != nil {
-		return scratch, err
-	}
-	if inMemory {
-		return scratch, writeAll(fd, body)
-	}
-	file, _ := m.Body.File()
-	return scratch, copyFile(ctx, fd, file, 0, m.Body.Size())
-}
-
-func writeAll(fd int, p []byte) error {
-	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return err
-		}
-		p = p[max(n, 0):]
-	}
-	return nil
-}
-
-// copyFile copies n bytes of src from off on to fd's offset, in the kernel where it can. It does not move src's offset.
-func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
-	var buf []byte
-	for n > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if buf == nil {
-			if k, ok := copyRange(fd, src, off, min(n, copyStep)); ok {
-				off, n = off+k, n-k
-				continue
-			}
-			buf = make([]byte, spillBlock)
-		}
-		k, err := src.ReadAt(buf[:min(n, int64(len(buf)))], off)
-		if k == 0 {
-			return errors.Join(io.ErrUnexpectedEOF, err)
-		}
-		if err := writeAll(fd, buf[:k]); err != nil {
-			return err
-		}
-		off, n = off+int64(k), n-int64(k)
-	}
-	return nil
-}
-
 // publish moves what was stored to new and makes that durable.
 func (g *maildirGroup) publish(ctx context.Context) {
 	if err := ctx.Err(); err != nil {
@@ -360,25 +222,6 @@ func (g *maildirGroup) move(it *maildirItem) {
 		}
 	}
 	it.err = errName
-}
-
-// moveByLink moves a file without overwriting another, where no system call does just that.
-func moveByLink(fromDir int, from string, toDir int, to string) error {
-	err := unix.Linkat(fromDir, from, toDir, to, 0)
-	switch {
-	case err == nil:
-		_ = unix.Unlinkat(fromDir, from, 0) // a leftover does no harm: the next try or a mail reader removes it
-		return nil
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS):
-	default:
-		return err
-	}
-	// A file system without hard links (FAT, some FUSE): the names make an overwrite all but impossible.
-	var st unix.Stat_t
-	if err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
-		return unix.EEXIST
-	}
-	return unix.Renameat(fromDir, from, toDir, to)
 }
 
 // fail gives err to every message in that state that has none yet.

@@ -1,0 +1,300 @@
+// Package deliverytest is the contract of delivery.Deliverer as a test suite. Every kind runs it:
+//
+//	deliverytest.Run(t, "maildir", func(t *testing.T) deliverytest.Target { … })
+//
+// It checks what arrives, not how; a kind has tests of its own for its quirks.
+package deliverytest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"fetchd/delivery"
+)
+
+// Target is one empty destination.
+type Target struct {
+	Deliverer delivery.Deliverer
+	// Delivered returns the messages that are at the destination, in any order, read anew at each call.
+	Delivered func(t *testing.T) [][]byte
+	// Want returns what m has to be when it has arrived; nil: its trace and after it its body.
+	Want func(m *delivery.Message, body []byte) []byte
+	// OneCopy says that repeats leave one copy.
+	OneCopy bool
+	// Break makes the destination fail, in ways that have the given class, until the function it returns is called.
+	// nil: nothing fails here.
+	Break map[delivery.Class]func(t *testing.T) (repair func())
+}
+
+// Run checks the contract on fresh targets.
+func Run(t *testing.T, name string, factory func(t *testing.T) Target) {
+	t.Helper()
+	for _, part := range []struct {
+		name  string
+		check func(t *testing.T, target Target)
+	}{
+		{"bytes", checkBytes},
+		{"group", checkGroup},
+		{"concurrent", checkConcurrent},
+		{"same message at once", checkSameAtOnce},
+		{"cancelled", checkCancelled},
+		{"repeat", checkRepeat},
+		{"broken", checkBroken},
+		{"name", checkName},
+	} {
+		t.Run(name+"/"+part.name, func(t *testing.T) {
+			t.Parallel()
+			part.check(t, factory(t))
+		})
+	}
+}
+
+// Bodies are messages as they come, with all the oddities that a store has to give back byte by byte.
+func Bodies() map[string][]byte {
+	const header = "From: bob@example.net\nTo: ann@example.org\nSubject: x\n"
+	return map[string][]byte{
+		"plain":               []byte(header + "\nbody\n"),
+		"empty":               nil,
+		"line end only":       []byte("\n"),
+		"no header":           []byte("\r\nbody"),
+		"no header, LF":       []byte("\nbody\n"),
+		"header only":         []byte(header),
+		"CRLF kept":           []byte("From: a@b\r\n\r\nbody\r\n"),
+		"lone CR":             []byte(header + "\na\rb\r"),
+		"CR CR LF":            []byte(header + "\na\r\r\nb\n\r"),
+		"NUL":                 []byte(header + "X: a\x00b\n\n\x00\n"),
+		"8-bit":               []byte("Subject: J\xfcrgen\n\n\x80\xff\xfe\n"),
+		"10 MB line":          append([]byte(header+"\n"), bytes.Repeat([]byte("x"), 10<<20)...),
+		"10 MB header line":   append([]byte("X: "), bytes.Repeat([]byte("x"), 10<<20)...),
+		"many lines":          append([]byte(header+"\n"), bytes.Repeat([]byte("0123456789\n"), 200_000)...),
+		"just in memory":      bytes.Repeat([]byte("y"), delivery.SpoolMemory),
+		"just in a file":      bytes.Repeat([]byte("z"), delivery.SpoolMemory+1),
+		"no final line end":   []byte(header + "\nbody"),
+		"dots":                []byte(header + "\n.\n..\n.x\n.\r\n.\n"),
+		"From lines":          []byte("From a@b Mon Jan  1\n" + header + "\nFrom me\n>From you\n\nFrom\n"),
+		"empty lines at end":  []byte(header + "\nbody\n\n\n"),
+		"not a header":        []byte("hello\nworld: \n\n"),
+		"folded first line":   []byte(" folded\n" + header + "\n"),
+		"end of file mark":    []byte(header + "\n\x1a\x04body\n"),
+		"looks like a script": []byte("#!/bin/sh\ntouch /tmp/P\n"),
+	}
+}
+
+// NewMessage returns a message with that body, byte by byte. It is released at the end of the test.
+func NewMessage(t testing.TB, uid string, body []byte) *delivery.Message {
+	t.Helper()
+	spool := delivery.NewSpool(delivery.SpoolOptions{Dir: t.TempDir(), KeepCR: true})
+	t.Cleanup(spool.Release)
+	if _, err := spool.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if err := spool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &delivery.Message{
+		Account: "ann@mail.example.org", Mailbox: "INBOX", UIDValidity: 1, UID: uid, Sender: "bob@example.net",
+		Recipients: []string{"ann"}, Trace: []byte("Received: from mail.example.org\n\tby localhost; now\n"), Body: spool,
+	}
+}
+
+func (g Target) want(m *delivery.Message, body []byte) []byte {
+	if g.Want != nil {
+		return g.Want(m, body)
+	}
+	return slices.Concat(m.Trace, body)
+}
+
+// expect compares what is at the destination with want, both in any order.
+func (g Target) expect(t *testing.T, want [][]byte) {
+	t.Helper()
+	got := g.Delivered(t)
+	slices.SortFunc(got, bytes.Compare)
+	slices.SortFunc(want, bytes.Compare)
+	if len(got) != len(want) {
+		t.Errorf("%d messages, want %d", len(got), len(want))
+		return
+	}
+	for i := range got {
+		if !bytes.Equal(got[i], want[i]) {
+			t.Errorf("got %.200q (%d bytes), want %.200q (%d bytes)", got[i], len(got[i]), want[i], len(want[i]))
+		}
+	}
+}
+
+// deliverAll delivers as a group where the kind can, and else one by one.
+func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error {
+	if group, ok := g.Deliverer.(delivery.GroupDeliverer); ok {
+		return group.DeliverGroup(ctx, ms)
+	}
+	errs := make([]error, len(ms))
+	for i, m := range ms {
+		errs[i] = g.Deliverer.Deliver(ctx, m)
+	}
+	return errs
+}
+
+// checkBytes delivers each odd body alone.
+func checkBytes(t *testing.T, target Target) {
+	var want [][]byte
+	for name, body := range Bodies() {
+		m := NewMessage(t, name, body)
+		if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		want = append(want, target.want(m, body))
+		m.Release() // a deliverer keeps nothing of it
+	}
+	target.expect(t, want)
+}
+
+// checkGroup delivers all odd bodies together in groups of several sizes.
+func checkGroup(t *testing.T, target Target) {
+	var ms []*delivery.Message
+	var want [][]byte
+	for name, body := range Bodies() {
+		m := NewMessage(t, name, body)
+		ms, want = append(ms, m), append(want, target.want(m, body))
+	}
+	if errs := target.deliverAll(t.Context(), nil); len(errs) != 0 {
+		t.Errorf("no messages: %v", errs)
+	}
+	for _, group := range [][]*delivery.Message{ms[:1], ms[1:4], ms[4:]} {
+		errs := target.deliverAll(t.Context(), group)
+		if err := errors.Join(errs...); err != nil || len(errs) != len(group) {
+			t.Errorf("%d results for %d messages: %v", len(errs), len(group), err)
+		}
+	}
+	target.expect(t, want)
+}
+
+// checkConcurrent delivers groups of several accounts at the same time.
+func checkConcurrent(t *testing.T, target Target) {
+	const accounts, each = 4, 12
+	var want [][]byte
+	var wg sync.WaitGroup
+	for a := range accounts {
+		var ms []*delivery.Message
+		for i := range each {
+			body := fmt.Appendf(nil, "Subject: %d\n\nof %d\n", i, a)
+			m := NewMessage(t, fmt.Sprint(i), body)
+			m.Account = fmt.Sprint("account ", a)
+			ms, want = append(ms, m), append(want, target.want(m, body))
+		}
+		wg.Go(func() {
+			if err := errors.Join(target.deliverAll(t.Context(), ms[:each/2])...); err != nil {
+				t.Error(err)
+			}
+			for _, m := range ms[each/2:] {
+				if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	target.expect(t, want)
+}
+
+// checkSameAtOnce delivers one message from several goroutines. Some may be told to come again; none gets a torn copy.
+func checkSameAtOnce(t *testing.T, target Target) {
+	body := append([]byte("Subject: x\n\n"), bytes.Repeat([]byte("0123456789\n"), 5000)...)
+	m := NewMessage(t, "1", body)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	delivered := 0
+	for range 4 {
+		wg.Go(func() {
+			err := target.Deliverer.Deliver(t.Context(), m)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				delivered++
+			} else if delivery.ClassOf(err) != delivery.Temporary {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if delivered == 0 {
+		t.Error("nobody could deliver it")
+	}
+	if target.OneCopy {
+		delivered = 1
+	}
+	target.expect(t, slices.Repeat([][]byte{target.want(m, body)}, delivered))
+}
+
+func checkCancelled(t *testing.T, target Target) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	small := NewMessage(t, "1", []byte("\nx\n"))
+	large := NewMessage(t, "2", bytes.Repeat([]byte("x"), 2*delivery.SpoolMemory))
+	for i, err := range target.deliverAll(ctx, []*delivery.Message{small, large}) {
+		if !errors.Is(err, context.Canceled) || delivery.ClassOf(err) != delivery.Temporary {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	target.expect(t, nil)
+}
+
+func checkRepeat(t *testing.T, target Target) {
+	body := []byte("Subject: x\n\nbody\n")
+	m := NewMessage(t, "1", body)
+	copies := [][]byte{}
+	for i := range 3 {
+		m.Repeat = i > 0
+		if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 || !target.OneCopy {
+			copies = append(copies, target.want(m, body))
+		}
+	}
+	target.expect(t, copies)
+	other := []byte("Subject: another under the same UID\n\n")
+	m2 := NewMessage(t, "1", other)
+	m2.Repeat = true
+	if err := target.Deliverer.Deliver(t.Context(), m2); err != nil {
+		t.Fatal(err)
+	}
+	target.expect(t, append(copies, target.want(m2, other)))
+}
+
+// checkBroken lets the destination fail in its ways; after the repair each message is there once.
+func checkBroken(t *testing.T, target Target) {
+	var want [][]byte
+	classes := make([]delivery.Class, 0, len(target.Break))
+	for class := range target.Break {
+		classes = append(classes, class)
+	}
+	slices.SortFunc(classes, cmp.Compare[delivery.Class])
+	for _, class := range classes {
+		body := fmt.Appendf(nil, "Subject: %d\n\n", class)
+		ms := []*delivery.Message{NewMessage(t, fmt.Sprint(class), body), NewMessage(t, fmt.Sprint(class, "+"), body)}
+		repair := target.Break[class](t)
+		for i, err := range target.deliverAll(t.Context(), ms) {
+			if err == nil || delivery.ClassOf(err) != class {
+				t.Errorf("class %d, message %d: class %d, %v", class, i, delivery.ClassOf(err), err)
+			}
+		}
+		repair()
+		target.expect(t, want)
+		if err := errors.Join(target.deliverAll(t.Context(), ms)...); err != nil {
+			t.Errorf("after the repair: %v", err)
+		}
+		want = append(want, target.want(ms[0], body), target.want(ms[1], body))
+		target.expect(t, want)
+	}
+}
+
+func checkName(t *testing.T, target Target) {
+	if name := target.Deliverer.String(); name == "" || len(name) > 300 {
+		t.Errorf("name for the log: %.300q", name)
+	}
+}

@@ -1,0 +1,88 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	copyStep    = 8 << 20 // how much is copied before the context is looked at
+	gatherLimit = 1 << 16 // up to here one write of trace and body together beats two
+)
+
+// writeMessage writes trace and body to fd.
+func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]byte, error) {
+	body, inMemory := m.Body.Bytes()
+	if inMemory && len(body) <= gatherLimit && len(m.Trace) > 0 {
+		scratch = append(append(scratch[:0], m.Trace...), body...)
+		return scratch, writeAll(fd, scratch)
+	}
+	if err := writeAll(fd, m.Trace); err != nil {
+		return scratch, err
+	}
+	if inMemory {
+		return scratch, writeAll(fd, body)
+	}
+	file, _ := m.Body.File()
+	return scratch, copyFile(ctx, fd, file, 0, m.Body.Size())
+}
+
+func writeAll(fd int, p []byte) error {
+	for len(p) > 0 {
+		n, err := unix.Write(fd, p)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		p = p[max(n, 0):]
+	}
+	return nil
+}
+
+// copyFile copies n bytes of src from off on to fd's offset, in the kernel where it can. It does not move src's offset.
+func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
+	var buf []byte
+	for n > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if buf == nil {
+			if k, ok := copyRange(fd, src, off, min(n, copyStep)); ok {
+				off, n = off+k, n-k
+				continue
+			}
+			buf = make([]byte, spillBlock)
+		}
+		k, err := src.ReadAt(buf[:min(n, int64(len(buf)))], off)
+		if k == 0 {
+			return errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		if err := writeAll(fd, buf[:k]); err != nil {
+			return err
+		}
+		off, n = off+int64(k), n-int64(k)
+	}
+	return nil
+}
+
+// moveByLink moves a file without overwriting another, where no system call does just that.
+func moveByLink(fromDir int, from string, toDir int, to string) error {
+	err := unix.Linkat(fromDir, from, toDir, to, 0)
+	switch {
+	case err == nil:
+		_ = unix.Unlinkat(fromDir, from, 0) // a leftover does no harm: the next try or a mail reader removes it
+		return nil
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS):
+	default:
+		return err
+	}
+	// A file system without hard links (FAT, some FUSE): the names make an overwrite all but impossible.
+	var st unix.Stat_t
+	if err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
+		return unix.EEXIST
+	}
+	return unix.Renameat(fromDir, from, toDir, to)
+}
