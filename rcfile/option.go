@@ -1,5 +1,7 @@
 package rcfile
 
+import "strconv"
+
 // option reads one option or user head, and tells whether the entry goes on.
 func (p *parser) option() bool {
 	w := p.token()
@@ -97,6 +99,7 @@ func (p *parser) newUser(pos Pos) {
 // take reads and stores the value of an option.
 func (p *parser) take(f found, w word, no bool) {
 	k := f.Keyword
+	p.private = false
 	switch {
 	case k.Kind == Flag:
 		p.setFlag(p.entry.slot(k), k, !no, w.pos)
@@ -193,6 +196,7 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	case ok && f.foreign && !k.has(anyWord):
 		p.warnf(w.pos, "quote it if that is meant", "%q is taken as the value of %q, though it is a keyword", w.text, k.Name)
 	}
+	p.private = k.Kind == Private
 	p.commentWarning(w, k.Name)
 	return p.glue(k, w), true
 }
@@ -226,8 +230,16 @@ func described(w word) string {
 func (p *parser) commentWarning(w word, name string) {
 	if w.hidden && !w.quoted {
 		p.warnf(w.pos, `put the value before the comment, or quotes around a value with "#"`,
-			"%q is taken as the value of %q, from a line after a comment", clip(w.text), name)
+			"%s is taken as the value of %q, from a line after a comment", p.shown(w), name)
 	}
+}
+
+// shown is a word for a message, unless it may be of a secret.
+func (p *parser) shown(w word) string {
+	if p.private {
+		return "the word here"
+	}
+	return strconv.Quote(clip(w.text))
 }
 
 // glue puts "=" back into a value that may hold it.

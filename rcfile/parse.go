@@ -69,8 +69,7 @@ func detect(name string, text []byte) Format {
 	}
 	l := lexer{reporter: &reporter{}, text: string(text), line: 1}
 	first := l.next()
-	second := l.next()
-	if !first.quoted && strings.HasPrefix(first.text, "[") || first.text == "include" && second.equals {
+	if !first.quoted && strings.HasPrefix(first.text, "[") || !first.equals && l.next().equals {
 		return TOML
 	}
 	return Fetchmailrc

@@ -12,7 +12,8 @@ type parser struct {
 	peeked  *word
 	slot    word // what peeked points to
 	entry   entry
-	head    Pos // the keyword whose value is read
+	head    Pos  // the keyword whose value is read
+	private bool // the last value was a secret
 	place   place
 	started bool // a poll, skip, defaults or include was read
 }
@@ -121,17 +122,19 @@ const needsQuotes = "a value that holds , ; : or = needs quotes"
 func (p *parser) unknown(w word, candidates func(yield func(string) bool), otherwise string) {
 	hint := suggest(w.text, candidates)
 	switch {
-	case hint != "":
-	case w.equals, w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0:
+	case w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0, w.equals:
 		hint = needsQuotes
-	default:
+	case hint == "":
 		hint = otherwise
 	}
-	if w.quoted {
+	switch {
+	case p.private:
+		p.err(w.pos, "unknown word after a secret", hint)
+	case w.quoted:
 		p.errf(w.pos, otherwise, "unexpected text %q", clip(w.text))
-		return
+	default:
+		p.errf(w.pos, hint, "unknown word %q", clip(w.text))
 	}
-	p.errf(w.pos, hint, "unknown word %q", clip(w.text))
 }
 
 // recover skips to the next statement.
@@ -214,6 +217,7 @@ func (p *parser) poll(head word, active bool) {
 		p.recover()
 		return
 	}
+	p.private = false
 	p.commentWarning(name, head.text)
 	p.builder.poll = Poll{Pos: name.pos, Name: name.text, Active: active}
 	p.options()

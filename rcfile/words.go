@@ -88,7 +88,7 @@ var loginWords = []Keyword{
 	{Name: "postconnect", Aliases: []string{"post"}, Kind: Text, traits: isCommand, user: func(u *User) any { return &u.Postconnect }},
 	{Name: "properties", Kind: Text, user: func(u *User) any { return &u.Properties }},
 	{Name: "ssl", Kind: Flag, Default: false, user: func(u *User) any { return &u.SSL }},
-	{Name: "sslproto", Aliases: []string{"sslprotocolversion", "sslprotover"}, Kind: Enum, Values: sslProtos, traits: anyCase,
+	{Name: "sslproto", Aliases: []string{"sslprotocolversion", "sslprotocolver", "sslprotoversion", "sslprotover"}, Kind: Enum, Values: sslProtos, traits: anyCase,
 		user: func(u *User) any { return &u.SSLProto }},
 	{Name: "sslmode", Aliases: []string{"tlsmode"}, Kind: Enum, Values: sslModes, Own: true, traits: glued,
 		user: func(u *User) any { return &u.SSLMode }},

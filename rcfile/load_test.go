@@ -1,0 +1,220 @@
+package rcfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// filesIn writes files into a new directory; names may hold directories, modes follow the name after "@".
+func filesIn(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		name, mode, _ := strings.Cut(name, "@")
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		bits := map[string]fs.FileMode{"": 0o600, "644": 0o644, "640": 0o640, "620": 0o620, "601": 0o601, "710": 0o710, "700": 0o700}
+		if err := os.Chmod(path, bits[mode]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLoadPermissions(t *testing.T) {
+	t.Parallel()
+	const secret, harmless = "poll x proto imap user a pass p\n", "poll x proto imap user a\n"
+	tests := []struct {
+		name, mode, text string
+		refused, warned  bool
+	}{
+		{"private", "600", secret, false, false},
+		{"executable", "700", secret, false, false},
+		{"group may search", "710", secret, false, false},
+		{"group reads", "640", secret, true, false},
+		{"group writes", "620", secret, true, false},
+		{"others search", "601", secret, true, false},
+		{"world readable", "644", secret, true, false},
+		{"no secret", "644", harmless, false, true},
+		{"empty password", "644", `poll x proto imap user a pass ""`, false, true},
+		{"mda", "644", "poll x proto imap user a mda m\n", true, false},
+		{"plugin", "644", "poll x proto imap plugin m user a\n", true, false},
+		{"passwordeval", "644", "poll x proto imap user a passwordeval m\n", true, false},
+		{"preconnect", "644", "poll x proto imap user a pre m\n", true, false},
+		{"esmtppassword", "644", "poll x proto imap esmtppassword m user a\n", true, false},
+		{"defaults only", "644", "defaults user a pass p\n", true, false},
+		{"toml", "644", "[[poll]]\nname='x'\nprotocol='imap'\nuser='a'\npassword='p'\n", true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(filesIn(t, map[string]string{"rc@" + tt.mode: tt.text}), "rc")
+			c, err := Load(path, Auto)
+			refused, ok := errors.AsType[*PermissionError](err)
+			if ok != tt.refused {
+				t.Fatalf("refused: %v, want %v: %v", ok, tt.refused, err)
+			}
+			if ok && !strings.Contains(refused.Error(), "chmod 600 "+path) {
+				t.Errorf("doesn't say how to mend it: %v", err)
+			}
+			if c != nil && len(c.Warnings) > 0 != tt.warned {
+				t.Errorf("warnings: %v", c.Warnings)
+			}
+			if _, err := (Loader{SkipPermissions: true}).Load(path); err != nil {
+				t.Errorf("with the check off: %v", err)
+			}
+		})
+	}
+}
+
+func TestLoadKindsOfFile(t *testing.T) {
+	t.Parallel()
+	dir := filesIn(t, map[string]string{"rc": "poll x proto imap user a pass p\n"})
+	if err := os.Symlink(filepath.Join(dir, "rc"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for name, ok := range map[string]bool{filepath.Join(dir, "link"): true, os.DevNull: true, dir: false, filepath.Join(dir, "none"): false} {
+		if _, err := Load(name, Auto); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load(filepath.Join(dir, "none"), Auto); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestLoadStdin(t *testing.T) {
+	t.Parallel()
+	c, err := Loader{Stdin: strings.NewReader("poll x proto imap user a pass p sslcert c\n")}.Load("-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Polls[0].Users[0].SSLCert; got.Value != "c" || got.Pos.String() != "stdin:1:41" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLoadPaths(t *testing.T) {
+	t.Parallel()
+	const text = `set logfile l set idfile /i set pidfile p
+poll x proto imap user a sslcert c sslkey k sslcertfile f sslcertpath d bsmtp b maildir m mbox ~/M passwordfile w
+ sslcrlfile r
+poll y proto imap user a bsmtp - sslcert ~/c
+`
+	dir := filesIn(t, map[string]string{"rc": text})
+	c, err := Load(filepath.Join(dir, "rc"), Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, v := c.Polls[0].Users[0], c.Polls[1].Users[0]
+	for _, tt := range []struct {
+		got  Opt[string]
+		want string
+	}{
+		{c.Globals.Logfile, dir + "/l"}, {c.Globals.Idfile, "/i"}, {c.Globals.Pidfile, dir + "/p"},
+		{u.SSLCert, dir + "/c"}, {u.SSLKey, dir + "/k"}, {u.SSLCertFile, dir + "/f"}, {u.SSLCertPath, dir + "/d"},
+		{u.BSMTP, dir + "/b"}, {u.Maildir, dir + "/m"}, {u.Mbox, home + "/M"}, {u.PasswordFile, dir + "/w"},
+		{u.SSLCRLFile, dir + "/r"}, {v.BSMTP, "-"}, {v.SSLCert, dir + "/~/c"},
+	} {
+		if tt.got.Value != tt.want {
+			t.Errorf("%s, want %s", tt.got.Value, tt.want)
+		}
+	}
+	c, err = Loader{AsWritten: true}.Load(filepath.Join(dir, "rc"))
+	if err != nil || c.Polls[0].Users[0].Mbox.Value != "~/M" {
+		t.Errorf("as written: %v", err)
+	}
+}
+
+func TestInclude(t *testing.T) {
+	t.Parallel()
+	dir := filesIn(t, map[string]string{
+		"rc":              "set daemon 5\ndefaults proto imap timeout 7\npoll first user a\ninclude sub/one.rc\ninclude conf.d\npoll last user z\n",
+		"sub/one.rc":      "set daemon 6\ndefaults keep\npoll one user b sslcert c\ninclude deeper.toml\n",
+		"sub/deeper.toml": "[[poll]]\nname = 'deep'\nuser = 'c'\n",
+		"conf.d/b.rc":     "poll b user d no keep\n",
+		"conf.d/a.toml":   "[[poll]]\nname = 'a'\nuser = 'e'\n",
+		"conf.d/skip.me":  "nonsense",
+		"conf.d/.hid.rc":  "nonsense",
+	})
+	c, err := Load(filepath.Join(dir, "rc"), Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range c.Polls {
+		names = append(names, p.Name)
+		keeps := p.Name == "one" || p.Name == "deep"
+		if p.Timeout.Value != 7 || p.Users[0].Keep.Value != keeps {
+			t.Errorf("%s: wrong defaults", p.Name)
+		}
+	}
+	if got := strings.Join(names, " "); got != "first one deep a b last" {
+		t.Errorf("order: %s", got)
+	}
+	if c.Globals.Daemon.Value != 6 || c.Polls[1].Users[0].SSLCert.Value != dir+"/sub/c" {
+		t.Errorf("globals or paths of an included file: %+v", c.Globals.Daemon)
+	}
+	if c.AdHoc("new").Users[0].Keep.Set {
+		t.Error("the defaults of an included file are those of all")
+	}
+}
+
+func TestIncludeMistakes(t *testing.T) {
+	t.Parallel()
+	dir := filesIn(t, map[string]string{
+		"circle":      "poll x proto imap user a\ninclude circle\n",
+		"missing":     "include none\n",
+		"broken":      "include inner.rc\npoll y proto nonsense\n",
+		"inner.rc":    "poll x frob\n",
+		"open":        "include open.rc\n",
+		"open.rc@644": "poll x proto imap user a pass p\n",
+		"late":        "include empty.rc\ndefaults keep\n",
+		"empty.rc":    "",
+	})
+	for name, want := range map[string]string{
+		"circle":  "circle:2:9: " + dir + "/circle includes itself",
+		"missing": "missing:1:9: include: stat",
+		"broken":  "inner.rc:1:8: unknown word",
+		"open":    "chmod 600 " + dir + "/open.rc",
+		"late":    `late:2:1: "defaults" is not the first`,
+	} {
+		_, err := Load(filepath.Join(dir, name), Auto)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := Load(filepath.Join(dir, "broken"), Auto)
+	if !strings.Contains(err.Error(), "broken:2:14: unknown protocol") {
+		t.Errorf("the error after the include is missing: %v", err)
+	}
+}
+
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Format{
+		"": Fetchmailrc, "# c\n[global]": TOML, "[[poll]]": TOML, "poll [x]": Fetchmailrc, "set daemon = 5": Fetchmailrc,
+		"include = ['a']": TOML, "include a": Fetchmailrc, "poll = []": TOML, "defaults = {}": TOML, "defaults keep": Fetchmailrc,
+		"poll a": Fetchmailrc, "global.daemon = 5": TOML,
+	} {
+		if got := detect("rc", []byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if detect("a.toml", nil) != TOML {
+		t.Error("a.toml is not TOML")
+	}
+}
