@@ -10,6 +10,7 @@ type builder struct {
 	defaults    Poll // what entries inherit; one user
 	hasDefaults bool // this file has a defaults entry
 	include     func(w word)
+	empties     bool  // a TOML file said an empty list
 	permission  error // an included file that isn't private
 }
 
@@ -35,7 +36,9 @@ func (b *builder) add() {
 	if len(b.defaults.Users) > 0 {
 		inheritAll(&p, &b.defaults)
 	}
-	tidy(&p)
+	if b.empties {
+		tidy(&p)
+	}
 	b.validate(&p)
 	b.cfg.Polls = append(b.cfg.Polls, p)
 }

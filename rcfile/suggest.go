@@ -27,7 +27,7 @@ func nearest(text string, within int, candidates iter.Seq[string]) string {
 	}
 	best, least, lower := "", within, strings.ToLower(text)
 	for name := range candidates {
-		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least {
+		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least || !sameEnd(lower, name, least) {
 			continue
 		}
 		if d := distance(lower, name); d < least || d == least && (best == "" || name < best) {
@@ -35,6 +35,11 @@ func nearest(text string, within int, candidates iter.Seq[string]) string {
 		}
 	}
 	return best
+}
+
+// sameEnd is a cheap test that most words fail: one change leaves the first or the last letter as it is.
+func sameEnd(a, b string, within int) bool {
+	return within > 1 || a == "" || b == "" || a[0] == b[0] || a[len(a)-1] == b[len(b)-1]
 }
 
 // distance counts the letters to insert, drop, change or swap with the neighbour to make b of a.

@@ -228,6 +228,7 @@ func (t *tomlReader) option(e entry, k *Keyword, v any, n *node) {
 		t.locals(e.user, k, v, n)
 	default:
 		emptyList(e.slot(k))
+		t.empties = true
 		for _, w := range t.words(k, v, n) {
 			t.setWord(e.slot(k), k, w)
 		}

@@ -1,0 +1,85 @@
+package rcfile
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestNetrcLookup(t *testing.T) {
+	t.Parallel()
+	const text = `# comment
+machine mail.example.org login ann password s3cret
+machine mail.example.org
+	login bob
+	password "two words \" quoted"
+	account ignored
+machine Other.Example.Org login ann password "" machine other.example.org login ann password second
+macdef init
+cd /pub
+machine not.this login ann password x
+
+machine via.example login ann passwd a\ b#c # end
+machine nologin.example password nobody
+default login ann password everywhere
+machine after.default login ann password after`
+	n, err := ParseNetrc("netrc", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, login, host, via, want string }{
+		{"plain", "ann", "mail.example.org", "", "s3cret"},
+		{"second login", "bob", "mail.example.org", "", `two words " quoted`},
+		{"host without case", "ann", "OTHER.example.org", "", "second"},
+		{"via", "ann", "poll name", "via.example", "a b#c"},
+		{"poll name first", "ann", "mail.example.org", "via.example", "s3cret"},
+		{"login with case", "Ann", "mail.example.org", "", ""},
+		{"macro body", "ann", "not.this", "", ""},
+		{"default", "ann", "elsewhere", "", ""},
+		{"no login", "ann", "nologin.example", "", ""},
+		{"after default", "ann", "after.default", "", "after"},
+		{"no host", "ann", "", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if s, ok := n.Lookup(tt.login, tt.host, tt.via); s.Reveal() != tt.want || ok != (tt.want != "") {
+				t.Errorf("%q, %v", s.Reveal(), ok)
+			}
+		})
+	}
+	if _, ok := (*Netrc)(nil).Lookup("a", "b"); ok {
+		t.Error("nil has a password")
+	}
+}
+
+func TestNetrcMistakes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"machine":                           `n:1:1: "machine" without a value`,
+		"login ann":                         `n:1:1: "login" before the first machine`,
+		"machine a\n  passwort x":           `n:2:3: unknown word "passwort"`,
+		"machine a login \"b\npassword c\"": "n:1:17: quoted text has no end",
+		"machine a password \"b":            "n:1:20: quoted text has no end",
+		"machine a\x00":                     "n:1:10: the file holds a NUL byte",
+	} {
+		if _, err := ParseNetrc("n", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestLoadNetrc(t *testing.T) {
+	t.Parallel()
+	const text = "machine h login l password p\n"
+	dir := filesIn(t, map[string]string{"good": text, "open@640": text, "harmless@644": "machine h login l\n", "exec@700": text})
+	for name, want := range map[string][2]bool{"good": {true, false}, "exec": {true, false}, "open": {false, true}, "harmless": {false, false}, "none": {false, false}, ".": {false, true}} {
+		n, warnings, err := LoadNetrc(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := n.Lookup("l", "h"); ok != want[0] || len(warnings) > 0 != want[1] {
+			t.Errorf("%s: found %v, warnings %v", name, ok, warnings)
+		}
+	}
+}
