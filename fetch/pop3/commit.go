@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	gopop3 "github.com/knadh/go-pop3"
@@ -35,6 +36,7 @@ func (m *maildrop) delete(ctx context.Context) ([]deletion, error) {
 	if err := m.makeDurable(ctx); err != nil {
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
+	slices.SortFunc(m.deletes, func(a, b deletion) int { return a.num - b.num })
 	gone, err := m.s.dele(m.deletes)
 	if err != nil {
 		return nil, err

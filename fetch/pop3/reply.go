@@ -99,7 +99,7 @@ func network(act string, err error) error {
 		return err
 	}
 	kind := fetch.KindNetwork
-	if errors.Is(err, errOutOfStep) {
+	if errors.Is(err, errOutOfStep) || errors.Is(err, errBody) {
 		kind = fetch.KindProtocol
 	}
 	return fetch.Fail(kind, fmt.Errorf("%s: %w", act, err))

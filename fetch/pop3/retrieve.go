@@ -119,9 +119,6 @@ func (r *retrieval) read(it *fetch.Item) error {
 	sink, err := readBody(c, body, 2*min(it.Size, 1<<60)+slack)
 	if err != nil {
 		body.Release()
-		if errors.Is(err, errBody) {
-			err = fetch.Fail(fetch.KindProtocol, err)
-		}
 		return network(fmt.Sprintf("RETR %d", it.Num), err)
 	}
 	if sink = finish(body, sink); sink != nil {
