@@ -13,13 +13,7 @@ import (
 // configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
 // file get entries of their own. A missing file is an error only if it was named.
 func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
-	loader := rcfile.Loader{Stdin: p.stdin, SkipPermissions: c.mode == modeVersion || c.mode == modeDump}
-	switch c.rcformat.Value {
-	case "toml":
-		loader.Format = rcfile.TOML
-	case "fetchmailrc":
-		loader.Format = rcfile.Fetchmailrc
-	}
+	loader := rcfile.Loader{Format: c.format(), Stdin: p.stdin, SkipPermissions: c.mode == modeVersion || c.mode == modeDump}
 	if c.rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -34,9 +28,7 @@ func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, err
 	if err != nil {
 		return nil, err
 	}
-	if c.command == nil {
-		addServers(cfg, c.servers)
-	}
+	addServers(cfg, c.servers)
 	c.override(cfg)
 	return cfg, nil
 }

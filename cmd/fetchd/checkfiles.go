@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+// checkFiles looks for the commands, files and directories that the user's settings name. Those for TLS were loaded
+// already.
+func checkFiles(u *rcfile.User) []error {
+	var errs []error
+	add := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if u.MDA.Set {
+		add(checkCommand("mda", u.MDA.Value))
+	}
+	if u.PasswordEval.Set && !u.Password.Set {
+		add(checkCommand("passwordeval", u.PasswordEval.Value))
+	}
+	if u.PasswordFile.Set && !u.Password.Set {
+		add(checkReadable("passwordfile", u.PasswordFile.Value))
+	}
+	if u.Maildir.Set {
+		add(checkDirectory("maildir", filepath.Dir(u.Maildir.Value)))
+	}
+	return errs
+}
+
+// checkCommand looks for the program that a shell command starts with. A command that begins with shell syntax is
+// left to the shell.
+func checkCommand(keyword, command string) error {
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return fmt.Errorf("%s is empty", keyword)
+	}
+	name := strings.Trim(words[0], `"'`)
+	if strings.ContainsAny(name, "$`|&;<>(){}[]*?!=~#\\") || shellWord(name) {
+		return nil
+	}
+	if _, err := exec.LookPath(name); err != nil {
+		return fmt.Errorf("%s: there is no command %q; install it or write its full path", keyword, name)
+	}
+	return nil
+}
+
+// shellWord tells whether the shell does name itself.
+func shellWord(name string) bool {
+	switch name {
+	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap", "eval", "command", ":", ".":
+		return true
+	}
+	return false
+}
+
+func checkReadable(keyword, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", keyword, err)
+	}
+	return f.Close()
+}
+
+func checkDirectory(keyword, dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
+	}
+	return nil
+}
+
+// checkPlaces tells whether the journal and the lock file could be written.
+func checkPlaces(at *places, cfg *rcfile.Config) error {
+	return errors.Join(
+		checkDirectory("journal", existing(filepath.Dir(journalPath(at, cfg)))),
+		checkDirectory("pidfile", filepath.Dir(cfg.Globals.Pidfile.Or(at.pidfile))),
+	)
+}
+
+// existing is dir, or the nearest directory above it that exists: the journal's directories are made when needed.
+func existing(dir string) string {
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// sharedState finds accounts that would retrieve the same messages twice, or use the same record in the journal.
+func sharedState(accounts []*fetch.Account) []error {
+	var errs []error
+	seen := map[string]*fetch.Account{}
+	for _, a := range accounts {
+		boxes := a.Mailboxes
+		if len(boxes) == 0 {
+			boxes = []string{"INBOX"}
+		}
+		for _, box := range boxes {
+			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.User, box)
+			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
+				errs = append(errs, &refusedError{a.Name, fmt.Errorf("mailbox %q of this login is also retrieved by poll %q; remove one of them", box, other.Poll)})
+				continue
+			}
+			seen[id] = a
+		}
+	}
+	return errs
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"fetchd/rcfile"
+)
+
+func convertCommand() subcommand {
+	return subcommand{
+		name: "convert", args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
+		summary: "Writes an rc file in the other grammar, passwords included. Comments are lost and defaults are merged into the entries.",
+		options: []option{
+			{long: "to", arg: "FORMAT", values: "toml fetchmailrc", help: "toml, or fetchmailrc (as if not said for a .toml file)"},
+			{long: "output", short: "o", arg: "NEW", help: "write to NEW, which must not exist, readable by you alone"},
+		},
+		run: runConvert,
+	}
+}
+
+func runConvert(_ context.Context, p *program, c *commandLine) status {
+	at, err := findPlaces(p.env, p.uid)
+	if err != nil {
+		return p.fail(exitInternal, err)
+	}
+	path := c.rcfile.Or(at.rcfile)
+	switch {
+	case len(c.servers) > 1:
+		return p.usage(errors.New("convert takes one file"))
+	case len(c.servers) == 1:
+		path = c.servers[0]
+	}
+	to, err := targetFormat(c.own["to"], path)
+	if err != nil {
+		return p.usage(err)
+	}
+	cfg, err := rcfile.Loader{Format: c.format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
+	if err != nil {
+		return p.failConfig(err)
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, escape(w.Error()))
+	}
+	var text bytes.Buffer
+	if err := rcfile.Fprint(&text, cfg, to); err != nil {
+		return p.fail(exitSyntax, err)
+	}
+	if err := p.writeConverted(c, text.Bytes()); err != nil {
+		return p.fail(exitIO, err)
+	}
+	return exitMail
+}
+
+func (p *program) writeConverted(c *commandLine, text []byte) error {
+	if !c.has("output") {
+		_, err := p.stdout.Write(text)
+		return err
+	}
+	f, err := os.OpenFile(c.own["output"], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+func targetFormat(word, path string) (rcfile.Format, error) {
+	switch {
+	case word == "toml", word == "" && !strings.HasSuffix(path, ".toml"):
+		return rcfile.TOML, nil
+	case word == "fetchmailrc", word == "":
+		return rcfile.Fetchmailrc, nil
+	}
+	return 0, fmt.Errorf("option --to: %q is none of: toml, fetchmailrc", word)
+}
+
+// format is what --rcformat says.
+func (c *commandLine) format() rcfile.Format {
+	switch c.rcformat.Value {
+	case "toml":
+		return rcfile.TOML
+	case "fetchmailrc":
+		return rcfile.Fetchmailrc
+	}
+	return rcfile.Auto
+}

@@ -1,0 +1,66 @@
+// Package demo holds the servers and messages of "fetchd demo": an IMAPS and a POP3S server on loopback, with
+// certificates of a throw-away authority. They are made to be looked at, not to be used.
+package demo
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+
+	"fetchd/tlsverify/tlstest"
+)
+
+// Servers are the two servers, with one login each.
+type Servers struct {
+	User, Password     string
+	IMAPPort, POP3Port int
+	Root               []byte // PEM: the authority that both certificates are issued by
+
+	imap *imapServer
+	pop3 *pop3Server
+}
+
+// Host is the name that both certificates are for.
+const Host = "localhost"
+
+// Start starts the servers, with a copy of messages each. Close ends them.
+func Start(messages []Message) (*Servers, error) {
+	ca, err := tlstest.MakeRoot(tlstest.Authority{})
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{Host}})
+	if err != nil {
+		return nil, err
+	}
+	config := tlstest.ServerConfig(leaf)
+	s := &Servers{User: "ann", Password: "a secret of the demonstration", Root: ca.PEM()}
+	imapListener, err := listen(config)
+	if err != nil {
+		return nil, err
+	}
+	s.IMAPPort = port(imapListener)
+	if s.imap, err = startIMAP(imapListener, s.User, s.Password, messages); err != nil {
+		return nil, errors.Join(err, imapListener.Close())
+	}
+	pop3Listener, err := listen(config)
+	if err != nil {
+		return nil, errors.Join(err, s.imap.close())
+	}
+	s.POP3Port = port(pop3Listener)
+	s.pop3 = startPOP3(pop3Listener, s.User, s.Password, messages)
+	return s, nil
+}
+
+func listen(config *tls.Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(l, config), nil
+}
+
+func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+// Close ends both servers and waits for them.
+func (s *Servers) Close() error { return errors.Join(s.imap.close(), s.pop3.close()) }
