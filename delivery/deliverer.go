@@ -1,8 +1,20 @@
 // Package delivery hands one complete message on to a local recipient, durably: to a mail delivery agent's
-// standard input or into a Maildir.
+// standard input (MDA) or into a Maildir (Maildir).
 //
 // The contract every kind keeps is Deliverer; package deliverytest holds the suite that checks it. The package knows
-// nothing of POP3, IMAP or the journal: who calls it records the delivery and acknowledges it to the server.
+// nothing of POP3, IMAP or the journal: who calls it records the delivery and acknowledges it to the server, in this
+// order and only after a nil error:
+//
+//	spool := NewSpool(...)        // bytes from the server, CRLF to LF, bounded memory
+//	io.Copy(spool, body)          // complete, or an error and no delivery
+//	spool.Close()
+//	sender, ok := SenderOf(spool.Header())
+//	m := &Message{..., Sender: sender, Trace: Received(...), Body: spool}
+//	err := deliverer.Deliver(ctx, m); m.Release()
+//
+// What nil rests on: for Maildir fsync(2) of the file, or syncfs(2) for a group, then renameat2(2), then fsync(2) of the
+// directory; for MDA exit status 0 of an agent that was given the complete message as a file. Nothing is ever delivered
+// of a message that did not arrive in full.
 package delivery
 
 import "context"
