@@ -169,16 +169,16 @@ func (t *tomlReader) readPoll(table tomlTable, n *node) {
 
 // header reads what the first words of a poll entry say in the other grammar.
 func (t *tomlReader) header(table tomlTable, n *node) {
-	name, ok := table["name"].(string)
-	switch {
-	case table["name"] == nil:
-		t.err(n.key, "[[poll]] without a name", `write name = "the server"`)
-	case !ok || name == "":
-		t.err(n.at("name").value, `the "name" of a poll must be text`, `write name = "the server"`)
-	default:
-		t.poll.Name, t.poll.Pos = t.words(topKeyword("poll"), name, n.at("name"))[0].text, n.at("name").value
+	const hint = `write name = "the server"`
+	if v, there := table["name"]; !there {
+		t.err(n.key, "[[poll]] without a name", hint)
+	} else if w, ok := t.word(&Keyword{Name: "name"}, v, n.at("name")); ok && w.text == "" {
+		t.err(w.pos, "the name of a poll is empty", hint)
+	} else {
+		t.poll.Name, t.poll.Pos = w.text, w.pos
 	}
 	if v, there := table["active"]; there {
+		var ok bool
 		if t.poll.Active, ok = v.(bool); !ok {
 			t.mismatch("active", "true or false", v, n.at("active"))
 		}
