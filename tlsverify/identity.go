@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -115,6 +116,9 @@ func parseIP(text string) (netip.Addr, bool) {
 // hostName gives the name as lower-case A-labels without the trailing dot.
 func hostName(text string) (string, error) {
 	name := strings.TrimSuffix(text, ".")
+	if !utf8.ValidString(name) {
+		return "", fmt.Errorf("not UTF-8")
+	}
 	if !isASCII(name) {
 		a, err := idna.Lookup.ToASCII(name)
 		if err != nil {

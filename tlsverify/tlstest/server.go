@@ -35,9 +35,9 @@ type Server struct {
 	got  bytes.Buffer
 }
 
-// Pipe starts the server on one end of a net.Pipe and gives the other. Use a Server once.
+// Pipe starts the server on one end of a BufferedPipe and gives the other. Use a Server once.
 func (s *Server) Pipe() net.Conn {
-	client, server := net.Pipe()
+	client, server := BufferedPipe()
 	s.Start(server)
 	return client
 }
