@@ -1,0 +1,139 @@
+package journal_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"fetchd/fetch/journal"
+)
+
+// crashWriter records in several accounts at once, and says so after each call that returned. It goes on until killed.
+func crashWriter(t *testing.T, path string) {
+	ctx := context.WithoutCancel(t.Context())
+	j, err := journal.Open(ctx, path)
+	must(t, err)
+	var wg sync.WaitGroup
+	for a := range 3 {
+		wg.Go(func() { crashMailbox(ctx, t, j, a) })
+		wg.Go(func() { crashMaildrop(ctx, t, j, a) })
+	}
+	wg.Wait()
+}
+
+func crashMailbox(ctx context.Context, t *testing.T, j *journal.Journal, a int) {
+	m, err := j.Mailbox(ctx, fmt.Sprint("account", a), "INBOX")
+	for err == nil {
+		err = m.Start(ctx, 1)
+		for range 30 {
+			uid := m.Done().Max() + 2
+			if err == nil {
+				err = m.Record(ctx, journal.SetOf(uid), true, uid%16 == 0)
+			}
+			fmt.Printf("mailbox %d %d\n", a, uid)
+			if err == nil && uid%3 == 0 {
+				err = m.Acknowledged(ctx, journal.SetOf(uid))
+				fmt.Printf("acknowledged %d %d\n", a, uid)
+			}
+		}
+		if err == nil {
+			err = m.End(ctx, journal.Status{UIDNext: m.Done().Max()})
+		}
+	}
+	t.Error(err)
+}
+
+func crashMaildrop(ctx context.Context, t *testing.T, j *journal.Journal, a int) {
+	d, err := j.Maildrop(ctx, fmt.Sprint("account", a))
+	next := 1
+	for d.Done(fmt.Sprint("u", next)) {
+		next++
+	}
+	for err == nil {
+		err = d.Start(ctx)
+		for range 30 {
+			if err == nil {
+				err = d.Record(ctx, []string{fmt.Sprint("u", next)}, false, next%16 == 0)
+			}
+			fmt.Printf("maildrop %d %d\n", a, next)
+			next++
+		}
+		if err == nil {
+			err = d.End(ctx, func(string) bool { return true })
+		}
+	}
+	t.Error(err)
+}
+
+// TestKilled kills a process that writes, at random moments, again and again on one journal. What it had said to be
+// recorded is there.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fetchd.db")
+	said := map[string]bool{}
+	for round := range 12 {
+		// The first rounds hit the making of the journal.
+		life := time.Duration(rand.IntN(15*(round+1))) * time.Millisecond
+		readUntilKilled(t, path, life, said)
+		checkSaid(t, path, said)
+	}
+	if len(said) < 100 {
+		t.Errorf("only %d records were made", len(said))
+	}
+	t.Logf("%d records said and found", len(said))
+}
+
+func readUntilKilled(t *testing.T, path string, life time.Duration, said map[string]bool) {
+	t.Helper()
+	cmd := child(t, "writer", path)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	kill := time.AfterFunc(20*time.Millisecond+life, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	in := bufio.NewReader(out)
+	for {
+		line, err := in.ReadString('\n')
+		if err == io.EOF {
+			break // a line cut off was not said
+		}
+		must(t, err)
+		said[line[:len(line)-1]] = true
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != -1 {
+		t.Fatalf("the child ended by itself with status %d, having said: %v", code, said)
+	}
+}
+
+func checkSaid(t *testing.T, path string, said map[string]bool) {
+	t.Helper()
+	j, err := journal.Open(t.Context(), path)
+	must(t, err)
+	defer j.Close()
+	for a := range 3 {
+		m, err := j.Mailbox(t.Context(), fmt.Sprint("account", a), "INBOX")
+		must(t, err)
+		d, err := j.Maildrop(t.Context(), fmt.Sprint("account", a))
+		must(t, err)
+		done, pending := m.Done(), m.Pending()
+		for line := range said {
+			var account, uid int
+			if n, _ := fmt.Sscanf(line, "mailbox %d %d", &account, &uid); n == 2 && account == a && !done.Contains(uint32(uid)) {
+				t.Errorf("lost: %s", line)
+			}
+			if n, _ := fmt.Sscanf(line, "acknowledged %d %d", &account, &uid); n == 2 && account == a && pending.Contains(uint32(uid)) {
+				t.Errorf("lost: %s", line)
+			}
+			if n, _ := fmt.Sscanf(line, "maildrop %d %d", &account, &uid); n == 2 && account == a && !d.Done(fmt.Sprint("u", uid)) {
+				t.Errorf("lost: %s", line)
+			}
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package journal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzUIDLs: any UIDLs come back from the rows they are kept in, and different ones stay different.
+func FuzzUIDLs(f *testing.F) {
+	for _, seed := range []string{"a|b", "\n|\\n|\\x0a", "|", "\\|\\\\|\\x", "é|\xff\xfe", " |  ", "whqtswO00WBw418f9t5JxYwZ|a b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		uidls := strings.Split(text, "|")
+		rows, err := encode(pending, 1, uidls)
+		if slices.Contains(uidls, "") != (err != nil) {
+			t.Fatalf("%q: %v", uidls, err)
+		}
+		if err != nil {
+			return
+		}
+		m, err := newMarks(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]bool{}
+		for _, u := range uidls {
+			want[u] = true
+			if !m[escape(u)].pending {
+				t.Errorf("%q is lost", u)
+			}
+		}
+		if len(m) != len(want) {
+			t.Errorf("%d UIDLs of %d", len(m), len(want))
+		}
+		for key := range m {
+			if u, err := unescape(key); err != nil || !want[u] {
+				t.Errorf("%q was not there, %v", u, err)
+			}
+			if strings.Trim(key, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~") != "" {
+				t.Errorf("%q is not printable", key)
+			}
+		}
+		again, err := newMarks(m.fold(1))
+		if err != nil || len(again) != len(m) {
+			t.Errorf("folded: %d of %d, %v", len(again), len(m), err)
+		}
+	})
+}
+
+func TestUnescapeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`\x`, `a\x0`, `\xzz`, `\x0a\x+1`} {
+		if got, err := unescape(text); err == nil {
+			t.Errorf("%q gives %q", text, got)
+		}
+	}
+}
+
+// TestChunks: many UIDLs become few rows, and none too large a row.
+func TestChunks(t *testing.T) {
+	t.Parallel()
+	uidl := strings.Repeat("x", 70)
+	rows, err := encode(delivered, 1, slices.Repeat([]string{uidl}, 10000))
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, r := range rows {
+		if len(r.uids) > chunk+71 {
+			t.Errorf("a row of %d bytes", len(r.uids))
+		}
+	}
+}
