@@ -23,6 +23,10 @@ func (b *builder) setDefaults() {
 	if len(b.defaults.Users) > 0 {
 		inheritAll(&d, &b.defaults)
 	}
+	if d.AKA != nil { // other names of one server can't be those of all
+		b.warn(d.Pos, `"aka" in defaults is for no entry, as in fetchmail`, "write it in the entries")
+		d.AKA = nil
+	}
 	d.Users = d.Users[:1]
 	b.defaults = d
 }
@@ -60,11 +64,8 @@ func inheritAll(p, d *Poll) {
 }
 
 func inheritServer(p, d *Poll) {
-	own := p.Envelope.Set
 	for i := range serverWords {
-		if k := &serverWords[i]; k.Name != "envskip" || !own {
-			inherit(k.server(p), k.server(d))
-		}
+		inherit(serverWords[i].server(p), serverWords[i].server(d))
 	}
 }
 

@@ -12,7 +12,7 @@ func TestOverride(t *testing.T) {
 	c.Override(
 		Poll{Name: "ignored", Protocol: Some("pop3"), Envelope: Some("X-To"), AKA: []string{"k"}},
 		User{Keep: Some(false), Folders: []string{"C"}, Locals: []LocalName{{"m", "m"}}})
-	want := mustParse(t, "rc", `poll x timeout 5 envelope X-To proto pop3 aka k
+	want := mustParse(t, "rc", `poll x timeout 5 envelope 3 X-To proto pop3 aka k
 		user a pass p folder C is m here no keep user b folder C is m here no keep
 		skip y proto pop3 envelope X-To aka k user c folder C is m here no keep`)
 	if !Equal(c, want) {
