@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 
 	"fetchd/delivery"
@@ -46,12 +45,4 @@ func mda(u *rcfile.User, agentUser string) (delivery.Deliverer, error) {
 		return nil, &rcfile.Error{Pos: u.MDA.Pos, Msg: err.Error()}
 	}
 	return d, nil
-}
-
-// agentUser is who the delivery agent runs as: as root it is the caller that the environment names.
-func (w *wiring) agentUser() string {
-	if os.Geteuid() != 0 {
-		return ""
-	}
-	return caller(w.env)
 }

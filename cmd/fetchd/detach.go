@@ -26,7 +26,13 @@ const maxHandover = 16 << 20
 
 // detached is the tie of a daemon to the process that started it. It is nil for a process that is none, or in the
 // foreground.
-type detached struct{ streams []*os.File }
+type detached struct {
+	streams []*os.File
+	up      bool // ready was called
+}
+
+// starting tells whether the starter still waits, and shows what goes wrong.
+func (d *detached) starting() bool { return d != nil && !d.up }
 
 // detach starts the program once more as a daemon in a session of its own, waits until that one runs or has failed, and
 // returns its status. Until then it has our output, so that errors at the start are seen.
@@ -92,6 +98,7 @@ func (d *detached) ready(p *program) error {
 	if d == nil {
 		return nil
 	}
+	d.up = true
 	p.stdout, p.stderr = io.Discard, io.Discard
 	_, err := d.streams[2].Write([]byte{1})
 	for _, f := range d.streams[:3] {

@@ -5,12 +5,15 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // places are where the program's own files are when nothing else is said.
 type places struct {
 	home     string
+	caller   string // login name of who runs the program
+	agent    string // who delivery agents run as, "" = the same
 	rcfile   string
 	fetchids string // fetchmail's record, imported once
 	pidfile  string
@@ -20,6 +23,14 @@ type places struct {
 
 // findPlaces reads them from the environment. The error is a FETCHMAILHOME that is no directory.
 func findPlaces(env func(string) string, uid int) (*places, error) {
+	p, err := findFiles(env, uid)
+	if err == nil {
+		p.caller, p.agent = caller(env, uid), agentUser(env, uid)
+	}
+	return p, err
+}
+
+func findFiles(env func(string) string, uid int) (*places, error) {
 	home := env("HOME")
 	if home == "" {
 		if u, err := user.Current(); err == nil {
@@ -62,15 +73,34 @@ func stateDir(env func(string) string, home string) string {
 	return filepath.Join(home, ".local", "state", "fetchd")
 }
 
-// caller is the name of the user who runs the program.
-func caller(env func(string) string) string {
-	for _, name := range []string{"FETCHMAILUSER", "LOGNAME", "USER"} {
-		if v := env(name); v != "" {
-			return v
+// caller is the name of the user who runs the program. The environment may choose among the names of the same uid.
+func caller(env func(string) string, uid int) string {
+	for _, name := range namedUsers(env) {
+		if name.Uid == strconv.Itoa(uid) {
+			return name.Username
 		}
 	}
 	if u, err := user.Current(); err == nil {
 		return u.Username
 	}
-	return "nobody"
+	return strconv.Itoa(uid)
+}
+
+// namedUsers are the users that the environment names and that exist.
+func namedUsers(env func(string) string) []*user.User {
+	var users []*user.User
+	for _, name := range []string{"FETCHMAILUSER", "LOGNAME", "USER"} {
+		if u, err := user.Lookup(env(name)); err == nil {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
+// agentUser is who delivery agents run as; "" = who we are. As root it is the user that the environment names.
+func agentUser(env func(string) string, uid int) string {
+	if users := namedUsers(env); uid == 0 && len(users) > 0 {
+		return users[0].Username
+	}
+	return ""
 }

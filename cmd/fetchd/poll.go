@@ -60,7 +60,7 @@ func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config)
 		return nil
 	}
 	p.early = map[string]string{}
-	w := &wiring{env: p.env}
+	w := &wiring{env: p.env, places: at}
 	s := &secrets{env: p.env, netrc: at.netrc, early: p.early, warn: func(string, string) {}}
 	var lookups []lookup
 	for _, poll := range selected(cfg, c.servers) {
@@ -161,10 +161,4 @@ func (p *program) openLog(c *commandLine, cfg *rcfile.Config, daemon bool) (*log
 		l.Info("the logfile option is ignored with nodetach")
 	}
 	return l, err
-}
-
-// end logs err and returns st.
-func (s *service) end(st status, err error) status {
-	s.log.Error(err.Error())
-	return st
 }

@@ -135,8 +135,17 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 func (s *service) refuse(err error) bool {
 	for _, e := range flatten(err) {
 		if e != nil {
-			s.log.Error(e.Error())
+			s.end(exitSyntax, e)
 		}
 	}
 	return err != nil
+}
+
+// end logs err and returns st. While a daemon starts, the terminal that it was started from shows err too.
+func (s *service) end(st status, err error) status {
+	s.log.Error(err.Error())
+	if s.p.detached.starting() {
+		s.p.fail(st, err)
+	}
+	return st
 }

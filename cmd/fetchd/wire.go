@@ -75,7 +75,7 @@ func (w *wiring) accounts(polls []*rcfile.Poll) ([]*fetch.Account, error) {
 }
 
 // login is the name that the account logs in with.
-func (w *wiring) login(u *rcfile.User) string { return u.Remote.Or(caller(w.env)) }
+func (w *wiring) login(u *rcfile.User) string { return u.Remote.Or(w.places.caller) }
 
 // name is the account's name in the log, as fetchmail has it.
 func (w *wiring) name(poll *rcfile.Poll, u *rcfile.User) string { return w.login(u) + "@" + poll.Name }
@@ -148,11 +148,11 @@ func (w *wiring) setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 // setDelivery chooses the destination and who gets the mail there.
 func (w *wiring) setDelivery(a *fetch.Account, u *rcfile.User) error {
 	var err error
-	if a.Deliverer, err = destination(u, w.places.home, w.agentUser()); err != nil {
+	if a.Deliverer, err = destination(u, w.places.home, w.places.agent); err != nil {
 		return err
 	}
 	a.Jobs = u.MDAJobs.Value
-	a.Recipients = []string{caller(w.env)}
+	a.Recipients = []string{w.places.caller}
 	if len(u.Locals) > 0 {
 		a.Recipients = []string{u.Locals[0].Local}
 	}

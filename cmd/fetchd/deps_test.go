@@ -1,0 +1,61 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestImportDirections checks what the rooms of docs/design.md may import of ours. Test helpers (…test) may be used by any
+// test, and tlstest by the demonstration.
+func TestImportDirections(t *testing.T) {
+	t.Parallel()
+	allowed := map[string][]string{
+		"rcfile":    {},
+		"tlsverify": {},
+		"delivery":  {"tlsverify"},
+		"fetch":     {"tlsverify", "delivery"},
+		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch"},
+	}
+	const module = "fetchd/"
+	root := filepath.Join("..", "..")
+	for room, may := range allowed {
+		err := filepath.WalkDir(filepath.Join(root, room), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			testing := strings.HasSuffix(path, "_test.go") || strings.HasSuffix(filepath.Dir(path), "test")
+			for _, spec := range file.Imports {
+				name, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					return err
+				}
+				ours, ok := strings.CutPrefix(name, module)
+				if !ok {
+					continue
+				}
+				to, _, _ := strings.Cut(ours, "/")
+				helper := strings.HasSuffix(ours, "test") && (testing || room == "cmd" && ours == "tlsverify/tlstest")
+				if to != room && !helper && !slices.Contains(may, to) {
+					t.Errorf("%s imports %s, but %s may import only %v", path, name, room, may)
+				}
+				if strings.HasSuffix(ours, "test") && !helper {
+					t.Errorf("%s imports the test helper %s", path, name)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
