@@ -1,0 +1,33 @@
+# fetchd. `make` builds it, `make test` is everything that must hold, `make demo` shows it at work.
+
+GO        ?= go
+FUZZTIME  ?= 2s
+BENCHTIME ?= 1s
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
+
+.PHONY: build test fuzz demo bench cover clean
+.NOTPARALLEL:
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o fetchd ./cmd/fetchd
+
+# Each step prints a line; the first that fails ends it. FUZZTIME is for each fuzz target.
+test:
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/steps all
+
+fuzz:
+	@GO='$(GO)' FUZZTIME=20s .ci/steps fuzz
+
+demo:
+	@$(GO) run ./cmd/fetchd demo
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+cover:
+	$(GO) test -coverprofile=coverage.out -coverpkg=./... ./...
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+clean:
+	rm -f fetchd coverage.out
