@@ -31,8 +31,6 @@ func (r *reporter) setFlag(slot any, k *Keyword, on bool, pos Pos) {
 		r.warnOnce(k.Name, pos, `"`+k.Name+`": `+k.Note, "")
 	case k.Name == "uidl" && !on:
 		r.warnOnce("no uidl", pos, `"no uidl" has no effect: UIDs are always used`, "leave it out")
-	case k.Name == "sslcertck" && !on:
-		r.warn(pos, `"no sslcertck": anyone can pose as this server`, "use sslpin or sslcertfile instead")
 	}
 }
 

@@ -22,6 +22,9 @@ func (b *builder) validateUser(p *Poll, u *User) {
 	} else if proto.Set && proto.Value == "" {
 		b.warn(proto.Pos, `sslproto "": `+noTLS, "")
 	}
+	if ck := u.SSLCertCk; !ck.Or(true) && len(u.SSLPins)+len(u.SSLFingerprints) == 0 {
+		b.warnOnce("sslcertck "+ck.Pos.String(), ck.Pos, `"no sslcertck": anyone can pose as this server`, "use sslpin or sslcertfile instead")
+	}
 	if (len(u.Locals) > 1 || u.Wildcard) && p.Envelope.Or("") == "" {
 		b.warnOnce("multidrop "+p.Name, u.Pos, "several local names without the envelope option", "name the header that holds the recipient: envelope X-Original-To")
 	}
