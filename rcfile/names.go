@@ -35,7 +35,7 @@ func (p *parser) hereList(first, second word) {
 		p.token()
 		return
 	}
-	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`, "%q after a user's name is not an option", clip(second.text))
+	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`, "%s after a user's name is not an option", described(second))
 }
 
 func suggestOption(w word) string {

@@ -1,6 +1,9 @@
 package rcfile
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // option reads one option or user head, and tells whether the entry goes on.
 func (p *parser) option() bool {
@@ -159,9 +162,13 @@ func (p *parser) endsList(w word, line int) bool {
 	return ok
 }
 
-// swallowed warns of a list element that looks like a keyword with a slip of the pen.
+// swallowed speaks up about a list element that looks like a keyword with a slip of the pen, or like its value.
 func (p *parser) swallowed(list string, w word) {
 	const shortest = 4
+	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
+		p.errf(w.pos, "quote it if it is an element; else look at the word before it", "number %q in the list of %q", clip(w.text), list)
+		return
+	}
 	if w.quoted || len(w.text) < shortest {
 		return
 	}
@@ -224,7 +231,7 @@ func described(w word) string {
 	if w.end {
 		return "the end of the file"
 	}
-	return `"` + w.text + `"`
+	return strconv.Quote(clip(w.text))
 }
 
 func (p *parser) commentWarning(w word, name string) {
