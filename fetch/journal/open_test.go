@@ -268,14 +268,17 @@ func TestChild(t *testing.T) {
 	case "limited":
 		limited(t, args[1], args[2])
 	case "writer":
-		crashWriter(t, args[1])
+		crashWriter(t, args[1], args[2])
 	}
 }
 
 func limited(t *testing.T, limit, path string) {
 	if strings.HasSuffix(limit, "full") {
 		signal.Ignore(syscall.SIGXFSZ)
-		must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: 0}))
+		var old syscall.Rlimit
+		must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
+		must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: old.Max}))
+		defer func() { must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }() // for a coverage profile
 	} else if os.Geteuid() == 0 {
 		must(t, syscall.Setuid(54321))
 	}
