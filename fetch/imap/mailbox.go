@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -38,8 +39,9 @@ type mailbox struct {
 	todo    journal.Set // to be retrieved
 	flushed journal.Set // too large, to be deleted unread because the user said so
 	acks    acks
-	n       int
-	buf     []byte
+
+	mu sync.Mutex // guards n, the order of what is put into the queue
+	n  int
 }
 
 // Open implements fetch.Session.
@@ -48,7 +50,7 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
-	m := &mailbox{s: s, name: name, rec: rec, buf: make([]byte, 32<<10)}
+	m := &mailbox{s: s, name: name, rec: rec}
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush
 	found, err := m.look(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -22,13 +23,22 @@ const (
 	batchBytes = 4 << 20
 )
 
+// buffers are for copying message bodies.
+var buffers = sync.Pool{New: func() any { return make([]byte, 32<<10) }}
+
 var bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
 
-// batch is a UID FETCH under way.
+// batch is a UID FETCH under way, read by a goroutine of its own: Dovecot answers two FETCH commands interleaved. Its
+// messages are held back until the batch before it has ended, to keep their order.
 type batch struct {
-	cmd  *imapclient.FetchCommand
-	uids journal.Set
-	got  journal.Set
+	cmd   *imapclient.FetchCommand
+	uids  journal.Set
+	got   journal.Set
+	bytes int64
+	buf   []byte
+	done  chan error
+	first bool // no batch is before it
+	held  []*fetch.Item
 }
 
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
@@ -36,7 +46,8 @@ type batch struct {
 func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	var under []*batch
 	var lost journal.Set
-	todo, size, bytes := m.todo, uint64(firstBatch), int64(0)
+	todo, size := m.todo, uint64(firstBatch)
+	var count, bytes uint64
 	for len(under) > 0 || !todo.IsEmpty() {
 		for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {
 			if len(under) == 0 {
@@ -46,58 +57,71 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			var set journal.Set
 			set, todo = headText(todo, size)
-			under = append(under, m.request(set))
+			under = append(under, m.request(ctx, set, q))
 		}
 		b := under[0]
 		under = under[1:]
-		n, err := m.receive(ctx, b, q)
-		if err != nil {
-			abandon(under)
+		m.advance(b, q)
+		if err := <-b.done; err != nil {
+			for _, b := range under { // they end with the connection
+				m.advance(b, q)
+				<-b.done
+			}
 			return err
 		}
 		lost.AddSet(b.uids.Minus(b.got))
-		if bytes += n; bytes > 0 {
-			size = min(maxBatch, max(1, uint64(batchBytes*int64(m.n)/bytes)))
+		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
+		if bytes > 0 {
+			size = min(maxBatch, max(1, batchBytes*count/bytes))
 		}
 	}
 	return m.recover(ctx, lost, q)
 }
 
-// abandon lets go of batches on a connection that is broken.
-func abandon(under []*batch) {
-	for _, b := range under {
-		_ = b.cmd.Close()
+// advance makes b the first batch: what was held back goes into q, and so does what follows.
+func (m *mailbox) advance(b *batch, q *fetch.Queue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b.first = true
+	for _, it := range b.held {
+		m.put(it, q)
 	}
+	b.held = nil
 }
 
-func (m *mailbox) request(set journal.Set) *batch {
-	return &batch{cmd: m.s.client.Fetch(uidSet(set), bodyItems), uids: set}
+// request sends a UID FETCH and starts to receive its messages.
+func (m *mailbox) request(ctx context.Context, set journal.Set, q *fetch.Queue) *batch {
+	b := &batch{cmd: m.s.client.Fetch(uidSet(set), bodyItems), uids: set, done: make(chan error, 1)}
+	b.buf = buffers.Get().([]byte)
+	go func() {
+		b.done <- m.receive(ctx, b, q)
+		buffers.Put(b.buf) //nolint:staticcheck // one header a batch
+	}()
+	return b
 }
 
-// receive reads a batch to its end and puts its messages into q. It returns the bytes read. A NO for the whole batch is
-// no error: what it did not bring is asked for again.
-func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (int64, error) {
-	var bytes int64
+// receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: what it did not
+// bring is asked for again. After an error the connection is broken, so that the other batch ends too.
+func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 	for msg := b.cmd.Next(); msg != nil; msg = b.cmd.Next() {
-		n, err := m.message(ctx, msg, b, q)
-		if err != nil {
+		if err := m.message(ctx, msg, b, q); err != nil {
 			_ = m.s.conn.Break(err)
 			_ = b.cmd.Close()
-			return bytes, m.s.failed("fetch", err)
+			return m.s.failed("fetch", err)
 		}
-		bytes += n
 	}
 	err := b.cmd.Close()
 	var refused *imap.Error
 	if err == nil || errors.As(err, &refused) && m.s.conn.Err() == nil {
-		return bytes, nil
+		return nil
 	}
-	return bytes, m.s.failed("fetch", err)
+	_ = m.s.conn.Break(err)
+	return m.s.failed("fetch", err)
 }
 
 // message reads one FETCH response. A response without a body is none of ours (a change of flags), and leaves the
 // message to be asked for again.
-func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) (int64, error) {
+func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) error {
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
 	for data := msg.Next(); data != nil; data = msg.Next() {
 		switch data := data.(type) {
@@ -108,12 +132,12 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 				continue
 			}
 			if err := q.Throttle(ctx); err != nil {
-				return 0, err
+				return err
 			}
 			it.Body, it.Size = q.NewSpool(), data.Literal.Size()
-			if err := m.spool(it, data.Literal); err != nil {
+			if err := b.spool(it, data.Literal); err != nil {
 				it.Body.Release()
-				return 0, err
+				return err
 			}
 		}
 	}
@@ -121,16 +145,23 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		if it.Body != nil {
 			it.Body.Release()
 		}
-		return 0, nil
+		return nil
 	}
 	b.got.Add(it.Num)
-	m.put(it, q)
-	return it.Size, nil
+	b.bytes += it.Size
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b.first {
+		m.put(it, q)
+	} else {
+		b.held = append(b.held, it)
+	}
+	return nil
 }
 
 // spool copies a literal, which must be as long as announced.
-func (m *mailbox) spool(it *fetch.Item, lit imap.LiteralReader) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, struct{ io.Reader }{lit}, m.buf)
+func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
+	n, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, struct{ io.Reader }{lit}, b.buf)
 	if err != nil {
 		return err
 	}
@@ -140,10 +171,11 @@ func (m *mailbox) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	return it.Body.Close()
 }
 
+// put numbers an item and hands it over; m.mu is held, or nothing else is under way.
 func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
+	it.UID = strconv.FormatUint(uint64(it.Num), 10)
 	m.n++
 	it.N = m.n
-	it.UID = strconv.FormatUint(uint64(it.Num), 10)
 	q.Put(it)
 }
 
@@ -177,11 +209,11 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 
 // single fetches one message that did not come in a batch, also from a server that sends the body before the UID.
 func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) error {
-	b := m.request(one)
-	uid := one.String()
-	m.s.guard.claimUID(uid)
+	m.s.guard.claimUID(one.String())
 	defer m.s.guard.claimUID("")
-	if _, err := m.receive(ctx, b, q); err != nil {
+	b := m.request(ctx, one, q)
+	m.advance(b, q)
+	if err := <-b.done; err != nil {
 		return err
 	}
 	if b.got.IsEmpty() {
