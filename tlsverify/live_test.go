@@ -120,12 +120,12 @@ var modes = []struct {
 	until  string
 }{
 	{"IMAP wrapped", nil, "", ""},
-	{"IMAP STARTTLS", startTLS("* OK ready\r\n", "a OK go on\r\n"), "a STARTTLS\r\n", "a OK"},
+	{"IMAP STARTTLS", beforeTLS("* OK ready\r\n", "a OK go on\r\n"), "a STARTTLS\r\n", "a OK"},
 	{"POP3 wrapped", nil, "", ""},
-	{"POP3 STLS", startTLS("+OK ready\r\n", "+OK go on\r\n"), "STLS\r\n", "+OK go"},
+	{"POP3 STLS", beforeTLS("+OK ready\r\n", "+OK go on\r\n"), "STLS\r\n", "+OK go"},
 }
 
-func startTLS(greeting, answer string) func(net.Conn) error {
+func beforeTLS(greeting, answer string) func(net.Conn) error {
 	return func(c net.Conn) error {
 		if _, err := io.WriteString(c, greeting); err != nil {
 			return err

@@ -3,6 +3,7 @@ package tlstest
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // queue is a net.Conn whose Write does not wait for the reader. net.Pipe has no buffer, and a TLS 1.3 server that writes
@@ -70,3 +71,10 @@ func (q *queue) Close() error {
 	q.once.Do(func() { close(q.done) })
 	return nil
 }
+
+// SetWriteDeadline does nothing: Write never waits long, and crypto/tls sets a deadline in the past when it closes, which
+// would cut off what is still queued.
+func (q *queue) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline is for reading alone.
+func (q *queue) SetDeadline(t time.Time) error { return q.SetReadDeadline(t) }

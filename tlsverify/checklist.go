@@ -1,0 +1,249 @@
+package tlsverify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// CheckOptions say which server is to be judged, and how it is reached.
+type CheckOptions struct {
+	Host    string // the reference identity, and what is resolved unless Via
+	Via     string // dialled instead of Host; "" = Host
+	Port    int    // 0 = the protocol's default
+	Proto   string // imap, pop3, smtp, submission, lmtp or sieve
+	Wrapped bool   // TLS from the first byte; else STARTTLS
+	Policy  Options
+
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil = net.Dialer
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)      // nil = the system's resolver
+	Timeout time.Duration                                                     // of each connection; 0 = 15 s
+}
+
+const (
+	defaultCheckTimeout = 15 * time.Second
+	maxAddresses        = 16
+)
+
+// checker is a server check under way.
+type checker struct {
+	o      CheckOptions
+	d      dialect
+	strict *Policy
+	now    time.Time
+}
+
+func newChecker(o CheckOptions) (*checker, error) {
+	d, err := dialectOf(o.Proto)
+	if err != nil {
+		return nil, err
+	}
+	if o.Policy.Host == "" {
+		o.Policy.Host = o.Host
+	}
+	if o.Via == "" {
+		o.Via = o.Host
+	}
+	if o.Port == 0 {
+		o.Port = d.port(o.Wrapped)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultCheckTimeout
+	}
+	o.fillHooks()
+	o.Policy.NoCheck = false // the check-list always checks; a pin that stands alone is judged as its own item
+	strict, err := New(o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return &checker{o, d, strict, strict.now()}, nil
+}
+
+func (o *CheckOptions) fillHooks() {
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
+	}
+	if o.Resolve == nil {
+		o.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+}
+
+// CheckServer goes through the check-list of docs/server-checklist.md with each address of a server. No credentials
+// are sent: on each connection there are at most a greeting, the capabilities, STARTTLS, one no-op and the farewell.
+// An error means that nothing could be judged; what is wrong with the server is in the report.
+func CheckServer(ctx context.Context, o CheckOptions) (*Report, error) {
+	c, err := newChecker(o)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := c.addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]sight, len(addrs))
+	var wg sync.WaitGroup
+	for i, a := range addrs {
+		wg.Go(func() { seen[i] = c.look(ctx, a) })
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("check %s: %w; try again", quote(o.Host), err)
+	}
+	return c.report(seen), nil
+}
+
+// Look connects once and tells what is there, for showing a certificate and its pin. judgement is why the policy would
+// refuse the server, or nil; err is why there is no Verdict.
+func Look(ctx context.Context, o CheckOptions) (v *Verdict, judgement, err error) {
+	c, err := newChecker(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	addrs, err := c.addresses(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var problems []error
+	for _, a := range addrs {
+		s := c.see(ctx, a)
+		if s.state != nil {
+			v := c.verdict()
+			return v, c.strict.verify(*s.state, v), nil
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", a, s.err))
+	}
+	return nil, nil, errors.Join(problems...)
+}
+
+func (c *checker) verdict() *Verdict { return &Verdict{Host: c.strict.name(), now: c.now} }
+
+// addresses are all that a client could be sent to by load balancing.
+func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(unbracket(c.o.Via)); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	name, err := hostName(c.o.Via)
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w; write a host name or an address", quote(c.o.Via), err)
+	}
+	addrs, err := c.o.Resolve(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s: %w; check the host name", quote(name), err)
+	}
+	var unique []netip.Addr
+	seen := map[netip.Addr]bool{}
+	for _, a := range addrs {
+		if a = a.Unmap(); !seen[a] && len(unique) < maxAddresses {
+			seen[a] = true
+			unique = append(unique, a)
+		}
+	}
+	if len(unique) == 0 {
+		return nil, fmt.Errorf("resolve %s: no address; check the host name", quote(name))
+	}
+	return unique, nil
+}
+
+func unbracket(s string) string {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// sight is what was seen at one address.
+type sight struct {
+	addr     netip.Addr
+	err      error // no TLS came about
+	state    *tls.ConnectionState
+	start    startTLS
+	versions [len(checkedVersions)]error // nil = offered
+	inject   injection
+}
+
+type injection struct {
+	tried, answered bool
+}
+
+var checkedVersions = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13}
+
+func (c *checker) look(ctx context.Context, a netip.Addr) sight {
+	s := c.see(ctx, a)
+	if s.state == nil {
+		return s
+	}
+	for i, v := range checkedVersions {
+		_, s.versions[i] = c.connect(ctx, a, ProtoRange{v, v}, &startTLS{}, nil)
+	}
+	if !c.o.Wrapped {
+		s.inject = c.inject(ctx, a)
+	}
+	return s
+}
+
+func (c *checker) see(ctx context.Context, a netip.Addr) sight {
+	s := sight{addr: a}
+	s.state, s.err = c.connect(ctx, a, ProtoRange{Min: tls.VersionTLS10}, &s.start, nil)
+	return s
+}
+
+func (c *checker) inject(ctx context.Context, a netip.Addr) injection {
+	var in injection
+	_, _ = c.connect(ctx, a, ProtoRange{Min: tls.VersionTLS10}, &startTLS{}, &in)
+	return in
+}
+
+// connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either that the
+// wrong server may not know.
+func (c *checker) connect(ctx context.Context, a netip.Addr, r ProtoRange, s *startTLS, in *injection) (*tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	under := conn
+	if !c.o.Wrapped {
+		t := newTalk(c.d, conn)
+		var more []string
+		if in != nil {
+			more = []string{c.d.noop}
+		}
+		if *s, err = t.upgrade(more...); err != nil {
+			return nil, err
+		}
+		if s.early > 0 {
+			return nil, fmt.Errorf("%d bytes of clear text after the answer to %s", s.early, c.d.offer)
+		}
+		under = unread{conn, t.r}
+	}
+	return c.handshake(ctx, under, r, in)
+}
+
+func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {
+	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now}, refs: c.strict.refs, proto: r, client: c.strict.client, ready: true}
+	if in != nil {
+		in.tried = true
+	}
+	tc, _, err := p.Client(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	defer tc.Close()
+	if in != nil {
+		in.answered, _ = newTalk(c.d, tc).injected()
+	}
+	state := tc.ConnectionState()
+	return &state, nil
+}

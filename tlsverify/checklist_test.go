@@ -1,0 +1,434 @@
+package tlsverify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"fetchd/tlsverify/tlstest"
+)
+
+// mailServer answers as far as the check-list asks, in any protocol, and remembers what it was told.
+type mailServer struct {
+	cfg      *tls.Config
+	d        dialect
+	wrapped  bool
+	greeting string // "" = a good one
+	silent   bool   // STARTTLS not among the capabilities
+	refuse   bool
+	early    string // clear text after the answer to STARTTLS
+	leaky    bool   // what came in clear text after STARTTLS is carried out inside TLS
+	told     chan string
+}
+
+func (m mailServer) serve(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	if !m.wrapped && !m.clear(conn, r) {
+		return
+	}
+	var left []byte
+	if m.leaky {
+		left, _ = r.Peek(r.Buffered())
+	}
+	tc := tls.Server(conn, m.cfg)
+	if tc.Handshake() != nil {
+		return
+	}
+	defer tc.Close()
+	if m.d.name == "sieve" {
+		_, _ = io.WriteString(tc, "\"SASL\" \"PLAIN\"\r\nOK\r\n")
+	}
+	m.inside(tc, bufio.NewReader(io.MultiReader(bytes.NewReader(left), tc)))
+}
+
+// clear is the dialogue before TLS.
+func (m mailServer) clear(conn net.Conn, r *bufio.Reader) bool {
+	greeting := map[string]string{"imap": "* OK hello\r\n", "pop3": "+OK hello\r\n", "smtp": "220-first\r\n220 second\r\n",
+		"submission": "220 hello\r\n", "lmtp": "220 hello\r\n", "sieve": "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n"}[m.d.name]
+	if m.greeting != "" {
+		greeting = m.greeting
+	}
+	if m.silent {
+		greeting = strings.ReplaceAll(greeting, "\"STARTTLS\"\r\n", "")
+	}
+	if _, err := io.WriteString(conn, greeting); err != nil {
+		return false
+	}
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		m.told <- strings.TrimSpace(line)
+		if !strings.Contains(line, m.d.start) {
+			_, _ = io.WriteString(conn, m.offers())
+			continue
+		}
+		if m.refuse {
+			_, _ = io.WriteString(conn, map[string]string{"imap": "b NO not now\r\n", "pop3": "-ERR not now\r\n"}[m.d.name])
+			return false
+		}
+		_, err = io.WriteString(conn, m.d.started+" go on\r\n"+m.early)
+		return err == nil
+	}
+}
+
+func (m mailServer) offers() string {
+	offer := m.d.offer
+	if m.silent {
+		offer = "NOTHING"
+	}
+	switch m.d.name {
+	case "imap":
+		return "* CAPABILITY IMAP4rev1 " + offer + "\r\na OK done\r\n"
+	case "pop3":
+		return "+OK\r\n" + offer + "\r\n.\r\n"
+	}
+	return "250-localhost\r\n250-" + offer + "\r\n250 8BITMIME\r\n"
+}
+
+func (m mailServer) inside(w io.Writer, r *bufio.Reader) {
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimSpace(line)
+		m.told <- line
+		answer := map[string]string{"imap": line[:1] + " OK done\r\n", "pop3": "-ERR what\r\n", "sieve": "OK\r\n"}[m.d.name]
+		if answer == "" {
+			answer = "250 fine\r\n"
+		}
+		if m.d.name == "sieve" && strings.HasPrefix(line, "NOOP") {
+			answer = "OK (TAG {8}\r\n\"injected\") \"done\"\r\n"
+		}
+		_, _ = io.WriteString(w, answer)
+		if line == m.d.quit {
+			return
+		}
+	}
+}
+
+// fleet are servers by address.
+type fleet map[string]mailServer
+
+func (f fleet) options(t *testing.T, o CheckOptions) CheckOptions {
+	o.Dial = func(_ context.Context, _, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		m, ok := f[host]
+		if !ok {
+			return nil, errors.New("connection refused")
+		}
+		c, s := tlstest.BufferedPipe()
+		go m.serve(s)
+		return c, nil
+	}
+	o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, nil
+	}
+	o.Host = host
+	o.Timeout = 10 * time.Second
+	return o
+}
+
+func (f fleet) check(t *testing.T, o CheckOptions) *Report {
+	t.Helper()
+	r, err := CheckServer(t.Context(), f.options(t, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range f {
+		f.mute(t, m)
+	}
+	return r
+}
+
+// mute checks that nothing was said that needs an account.
+func (f fleet) mute(t *testing.T, m mailServer) {
+	t.Helper()
+	harmless := regexp.MustCompile(`^([a-d] )?(CAPABILITY|CAPA|STARTTLS|STLS|NOOP|NOOP "injected"|LOGOUT|QUIT|EHLO localhost|LHLO localhost)$`)
+	for len(m.told) > 0 {
+		if line := <-m.told; !harmless.MatchString(line) {
+			t.Errorf("the check said %q", line)
+		}
+	}
+}
+
+// twins is a fleet of two addresses with the same server.
+func twins(m mailServer) fleet {
+	m.told = make(chan string, 1000)
+	return fleet{"192.0.2.1": m, "2001:db8::1": m}
+}
+
+func modern(cert tls.Certificate) *tls.Config {
+	cfg := tlstest.ServerConfig(cert)
+	cfg.MinVersion = tls.VersionTLS12
+	return cfg
+}
+
+func found(r *Report, check string, l Level) bool {
+	for _, it := range r.Items {
+		if it.Check == check && it.Level == l {
+			return true
+		}
+	}
+	return false
+}
+
+func text(t *testing.T, r *Report) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestCheckListGoodServer(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	cert := root.Intermediate(tlstest.Authority{}).Leaf(good())
+	for _, d := range dialects {
+		for _, wrapped := range []bool{true, false} {
+			m := mailServer{cfg: modern(cert), d: d, wrapped: wrapped}
+			r := twins(m).check(t, CheckOptions{Proto: d.name, Wrapped: wrapped, Policy: Options{CAFile: root.File(t)}})
+			if r.ExitStatus() != 0 {
+				t.Errorf("%s wrapped=%v:\n%s", d.name, wrapped, text(t, r))
+			}
+			if r.Port != d.port(wrapped) || len(r.Addresses) != 2 || len(r.Pins) != 1 {
+				t.Errorf("%+v", r)
+			}
+			out := text(t, r)
+			for _, w := range []string{"ok   names     DNS-ID " + host, "TLS 1.2, TLS 1.3", "2 addresses, one certificate", "md5:", "sha256:", "\nsslcertck\n",
+				"\nsslpin \"" + PinOf(cert.Leaf).String() + "\"\n"} {
+				if !strings.Contains(out, w) {
+					t.Errorf("%s: output lacks %q:\n%s", d.name, w, out)
+				}
+			}
+			if strings.Contains(out, "\nssl\n") != wrapped {
+				t.Errorf("ssl line:\n%s", out)
+			}
+		}
+	}
+}
+
+func TestCheckListCertificates(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewRoot(t, tlstest.Authority{RSA: 2048})
+	sub := root.Intermediate(tlstest.Authority{})
+	foreign := tlstest.NewRoot(t, tlstest.Authority{Name: "Foreign"})
+	past, soon := time.Now().Add(-time.Hour), time.Now().Add(100*time.Hour)
+	leaf := func(ca *tlstest.CA, change func(*tlstest.Leaf)) tls.Certificate {
+		l := good()
+		change(&l)
+		return ca.Leaf(l)
+	}
+	rooted := sub.Leaf(good())
+	rooted.Certificate = append(rooted.Certificate, root.Cert.Raw)
+	lower := sub.Intermediate(tlstest.Authority{Name: "Lower"})
+	swapped := lower.Leaf(good())
+	swapped.Certificate[1], swapped.Certificate[2] = swapped.Certificate[2], swapped.Certificate[1]
+	stranger := sub.Leaf(good())
+	stranger.Certificate = append(stranger.Certificate, foreign.Intermediate(tlstest.Authority{Name: "Stranger"}).Cert.Raw)
+	cases := []struct {
+		name  string
+		cert  tls.Certificate
+		check string
+		level Level
+	}{
+		{"other name", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"www.example.org"} }), CheckNames, Fail},
+		{"wildcard", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"*.example.org"} }), CheckNames, Warn},
+		{"common name", leaf(sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), CheckNames, Warn},
+		{"missing intermediate", leaf(sub, func(l *tlstest.Leaf) { l.Bare = true }), CheckChain, Fail},
+		{"wrong order", swapped, CheckChain, Fail},
+		{"root sent", rooted, CheckChain, Warn},
+		{"stranger sent", stranger, CheckChain, Warn},
+		{"unknown root", foreign.Intermediate(tlstest.Authority{Name: "F"}).Leaf(good()), CheckRoot, Fail},
+		{"self-signed", leaf(sub, func(l *tlstest.Leaf) { l.SelfSigned, l.CN = true, host }), CheckRoot, Fail},
+		{"weak key", leaf(sub, func(l *tlstest.Leaf) { l.RSA = 1024 }), CheckStrength, Fail},
+		{"weak signature", leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), CheckStrength, Fail},
+		{"expired", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = past }), CheckValidity, Fail},
+		{"not yet valid", leaf(sub, func(l *tlstest.Leaf) { l.NotBefore = soon }), CheckValidity, Fail},
+		{"ends soon", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = soon }), CheckValidity, Warn},
+		{"must-staple", leaf(sub, func(l *tlstest.Leaf) { l.MustStaple = true }), CheckRevocation, Fail},
+		{"revoked", stapled(t, sub, good(), tlstest.Staple{Revoked: true}), CheckRevocation, Fail},
+		{"stale staple", stapled(t, sub, good(), tlstest.Staple{ThisUpdate: past.Add(-time.Hour), NextUpdate: past}), CheckRevocation, Warn},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := mailServer{cfg: modern(c.cert), d: dialects[0], wrapped: true}
+			r := twins(m).check(t, CheckOptions{Proto: "imap", Wrapped: true, Policy: Options{CAFile: root.File(t)}})
+			if !found(r, c.check, c.level) || r.ExitStatus() != int(c.level) {
+				t.Fatalf("no %s of %s:\n%s", c.level, c.check, text(t, r))
+			}
+			if c.level == Fail && strings.Contains(text(t, r), "\nno sslcertck") {
+				t.Errorf("gives up the check:\n%s", text(t, r))
+			}
+			checkMessageToOperator(t, r, c.check)
+		})
+	}
+}
+
+func checkMessageToOperator(t *testing.T, r *Report, check string) {
+	t.Helper()
+	var b strings.Builder
+	if err := r.OperatorMessage(&b, ""); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "docs/server-checklist.md#"+check+"\n") {
+		t.Errorf("message to the operator does not name %s:\n%s", check, b.String())
+	}
+	b.Reset()
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	var back struct {
+		Items []struct{ Check, Level string }
+	}
+	if err := json.Unmarshal([]byte(b.String()), &back); err != nil || len(back.Items) != len(r.Items) {
+		t.Errorf("JSON: %v\n%s", err, b.String())
+	}
+}
+
+func TestCheckListSeveralFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	broken := root.Intermediate(tlstest.Authority{}).Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}, RSA: 1024,
+		NotAfter: time.Now().Add(-time.Hour), Bare: true})
+	m := mailServer{cfg: tlstest.ServerConfig(broken), d: dialects[1]}
+	m.cfg.MaxVersion = tls.VersionTLS11
+	r := twins(m).check(t, CheckOptions{Proto: "pop3", Policy: Options{CAFile: root.File(t), Pins: []Pin{{}}}})
+	for _, check := range []string{CheckNames, CheckChain, CheckStrength, CheckValidity, CheckVersions, CheckPins} {
+		if !found(r, check, Fail) {
+			t.Errorf("no FAIL of %s:\n%s", check, text(t, r))
+		}
+	}
+	if !strings.Contains(text(t, r), "no setting makes this server safe") {
+		t.Errorf("%s", text(t, r))
+	}
+}
+
+func TestCheckListSTARTTLS(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	cfg := modern(root.Leaf(good()))
+	cases := []struct {
+		name  string
+		proto int
+		m     mailServer
+		check string
+		level Level
+	}{
+		{"not advertised", 0, mailServer{silent: true}, CheckSTARTTLS, Warn},
+		{"not advertised, POP3", 1, mailServer{silent: true}, CheckSTARTTLS, Warn},
+		{"refused", 0, mailServer{refuse: true}, CheckSTARTTLS, Fail},
+		{"refused, POP3", 1, mailServer{refuse: true}, CheckSTARTTLS, Fail},
+		{"clear text after the answer", 0, mailServer{early: "* OK injected\r\n"}, CheckSTARTTLS, Fail},
+		{"PREAUTH", 0, mailServer{greeting: "* PREAUTH hello\r\n"}, CheckSTARTTLS, Fail},
+		{"injected command carried out, IMAP", 0, mailServer{leaky: true}, CheckSTARTTLS, Fail},
+		{"injected command carried out, POP3", 1, mailServer{leaky: true}, CheckSTARTTLS, Fail},
+		{"injected command carried out, SMTP", 2, mailServer{leaky: true}, CheckSTARTTLS, Fail},
+		{"injected command carried out, ManageSieve", 5, mailServer{leaky: true}, CheckSTARTTLS, Fail},
+		{"turned away", 0, mailServer{greeting: "* BYE too busy\r\n"}, CheckReach, Fail},
+		{"another protocol", 0, mailServer{greeting: "SSH-2.0-x\r\n"}, CheckReach, Fail},
+		{"endless line", 0, mailServer{greeting: "* OK " + strings.Repeat("x", 10000) + "\r\n"}, CheckReach, Fail},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.m.cfg, c.m.d = cfg, dialects[c.proto]
+			r := twins(c.m).check(t, CheckOptions{Proto: c.m.d.name, Policy: Options{CAFile: root.File(t)}})
+			if !found(r, c.check, c.level) {
+				t.Errorf("no %s of %s:\n%s", c.level, c.check, text(t, r))
+			}
+		})
+	}
+}
+
+func TestCheckListComparesAddresses(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	server := func(cert tls.Certificate) mailServer {
+		return mailServer{cfg: modern(cert), d: dialects[0], wrapped: true, told: make(chan string, 1000)}
+	}
+	o := CheckOptions{Proto: "imap", Wrapped: true, Policy: Options{CAFile: root.File(t)}}
+	r := fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(root.Leaf(good()))}.check(t, o)
+	if !found(r, CheckAddresses, Warn) || len(r.Pins) != 2 || !strings.Contains(text(t, r), "sslpin \""+r.Pins[0]+"\" \""+r.Pins[1]+"\"") {
+		t.Errorf("two certificates:\n%s", text(t, r))
+	}
+	r = fleet{"192.0.2.1": server(root.Leaf(good()))}.check(t, o)
+	if !found(r, CheckAddresses, Fail) || !found(r, CheckReach, Fail) || !strings.Contains(text(t, r), "2001:db8::1: no TLS") {
+		t.Errorf("one address down:\n%s", text(t, r))
+	}
+	bad := root.Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}})
+	r = fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(bad)}.check(t, o)
+	if !strings.Contains(text(t, r), "FAIL names     2001:db8::1: certificate is for") {
+		t.Errorf("one address with another name:\n%s", text(t, r))
+	}
+}
+
+func TestLook(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	self := root.Leaf(tlstest.Leaf{DNS: []string{host}, CN: host, SelfSigned: true})
+	f := twins(mailServer{cfg: modern(self), d: dialects[0]})
+	v, judgement, err := Look(t.Context(), f.options(t, CheckOptions{Proto: "imap"}))
+	if err != nil || !chainReason(SelfSigned)(judgement) || v.Presented[0].Subject.CommonName != host {
+		t.Fatalf("%+v, %v, %v", v, judgement, err)
+	}
+	if lines := strings.Join(PinLines(v.Presented[0]), "\n"); !strings.Contains(lines, `sslpin "`+PinOf(self.Leaf).String()+`"`) {
+		t.Errorf("%s", lines)
+	}
+	if _, _, err := Look(t.Context(), fleet{}.options(t, CheckOptions{Proto: "imap"})); err == nil {
+		t.Error("saw something where nobody is")
+	}
+}
+
+func TestCheckServerRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	for _, o := range []CheckOptions{{Host: host, Proto: "gopher"}, {Host: "a b", Proto: "imap"}, {Proto: "imap"}} {
+		if _, err := CheckServer(t.Context(), o); err == nil {
+			t.Errorf("checked %+v", o)
+		}
+	}
+}
+
+// TestCheckListAnchors: each check, and each link in a message, leads to a section that exists.
+func TestCheckListAnchors(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/server-checklist.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range requirements {
+		if !bytes.Contains(doc, []byte("\n<a id=\""+q.check+"\"></a>\n")) {
+			t.Errorf("docs/server-checklist.md has no section %q", q.check)
+		}
+	}
+	source, err := os.ReadFile("error.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source, -1) {
+		if !bytes.Contains(doc, []byte("<a id=\""+string(m[1])+"\"></a>")) {
+			t.Errorf("error.go links to #%s, which does not exist", m[1])
+		}
+	}
+}
