@@ -1,7 +1,8 @@
 // Package rcfile turns the text of an rc file, in fetchmail's grammar or in TOML, into a Config.
 //
-// It opens no connection and runs no command. The only files it reads are the rc file, the files that it
-// includes, and (through Secret sources) none: where a password comes from is stored, not resolved.
+// It opens no connection and runs no command. The only files it reads are the rc file, what that includes, and
+// .netrc. Where a password comes from is stored, not resolved. Load reads a file, Parse a text; Fprint writes a Config
+// in either grammar and Dump as JSON. All of them are driven by one table of keywords, which Keywords returns.
 package rcfile
 
 import "fmt"

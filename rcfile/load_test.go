@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -216,5 +217,39 @@ func TestDetect(t *testing.T) {
 	}
 	if detect("a.toml", nil) != TOML {
 		t.Error("a.toml is not TOML")
+	}
+}
+
+// owned is the description of a file of somebody.
+type owned struct {
+	fs.FileInfo
+	mode fs.FileMode
+	uid  int
+}
+
+func (o owned) Mode() fs.FileMode { return o.mode }
+func (o owned) Sys() any          { return &syscall.Stat_t{Uid: uint32(o.uid)} }
+
+func TestComplaint(t *testing.T) {
+	t.Parallel()
+	me := os.Geteuid()
+	tests := []struct {
+		name, path string
+		info       owned
+		want       string
+	}{
+		{"mine", "rc", owned{mode: 0o600, uid: me}, ""},
+		{"of somebody else", "rc", owned{mode: 0o600, uid: me + 1}, "chown"},
+		{"a pipe", "rc", owned{mode: fs.ModeNamedPipe | 0o600, uid: me}, "regular file"},
+		{"a terminal", "rc", owned{mode: fs.ModeDevice | 0o600, uid: me}, "regular file"},
+		{"null", os.DevNull, owned{mode: fs.ModeDevice | 0o666, uid: me + 1}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := complaint(tt.info, tt.path); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("%q", got)
+			}
+		})
 	}
 }

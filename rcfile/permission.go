@@ -45,7 +45,7 @@ func complaint(info fs.FileInfo, path string) string {
 		return ""
 	}
 	if !info.Mode().IsRegular() {
-		return "it must be a regular file; copy its text into one"
+		return "it must be a regular file; copy its text into one, or give it on standard input with -f -"
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
 		return fmt.Sprintf("it must be owned by you (uid %d, but its owner is %d); run: chown %d %s", os.Geteuid(), stat.Uid, os.Geteuid(), path)

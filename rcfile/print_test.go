@@ -142,7 +142,8 @@ func TestMessagesHideSecrets(t *testing.T) {
 		"poll x user a pass tok;tik", "poll x user a pass tok=tik", "poll x user a pass tok tik",
 		"poll x user a pass \"tok\ntik\"", "poll x user a pass \"tok\"tik", "poll x user a pass # c\ntok keep frob",
 		"poll x user a pass \"tok\\0tik\"", "poll x user a pass tok keep esmtppassword tik", "poll x user a sslkeypass tok tik",
-		"[[poll]]\nname='x'\npassword=[\"tok\"]", "[[poll]]\nname='x'\npassword=\"tok\\ntik\"",
+		"[[poll]]\nname='x'\npassword=[\"tok\"]", "[[poll]]\nname='x'\npassword = tok", "[[poll]]\nname='x'\n'pass' = true tik",
+		"[[poll]]\nname='x'\npassword = \"t\\qik tok\"", "[[poll]]\nname='x'\npassword = \"tok\ntik\"", "[[poll]]\nname='x'\npassword=\"tok\\ntik\"",
 	} {
 		c, err := Parse("rc", []byte(text), Auto)
 		said := fmt.Sprint(err)

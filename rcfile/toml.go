@@ -42,21 +42,29 @@ func (b *builder) parseTOML(name, text string) {
 	}
 }
 
-// tomlSyntax reports what the library found.
+// tomlSyntax reports what the library found, but not a piece of a secret that lacks its quotes.
 func (b *builder) tomlSyntax(name, text string, err error) {
 	pos, msg := Pos{File: name, Line: 1, Col: 1}, err.Error()
 	if e, ok := errors.AsType[toml.ParseError](err); ok {
-		line, col := 1, 1
-		for l := range strings.Lines(text) {
-			if line == e.Position.Line {
-				col = min(max(e.Position.Col, 1), len(l))
-				break
-			}
-			line++
+		pos.Line, msg = max(e.Position.Line, 1), e.Message
+		line := lineAt(text, pos.Line)
+		pos.Col = min(max(e.Position.Col, 1), len(line)+1)
+		key, _, _ := strings.Cut(line, "=")
+		if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private {
+			msg = fmt.Sprintf("the value of %q is not valid text; it needs quotes", f.Name)
 		}
-		pos.Line, pos.Col, msg = line, col, e.Message
 	}
 	b.err(pos, msg, "")
+}
+
+// lineAt returns the n-th line of text without its end, or "".
+func lineAt(text string, n int) string {
+	for line := range strings.Lines(text) {
+		if n--; n == 0 {
+			return strings.TrimRight(line, "\r\n")
+		}
+	}
+	return ""
 }
 
 // tomlReader takes decoded TOML apart.
@@ -201,8 +209,10 @@ func (t *tomlReader) options(e entry, list []Keyword, table tomlTable, n *node) 
 		k, said := &list[i], ""
 		for _, name := range append([]string{k.Name}, k.Aliases...) {
 			v, ok := table[name]
-			switch {
+			switch _, service := table["service"]; {
 			case !ok:
+			case k.Name == "port" && service:
+				t.err(n.at(name).key, `"port" and "service" are the same`, "keep one of them")
 			case said != "":
 				t.errf(n.at(name).key, "keep one of them", "%q and %q are the same", said, name)
 			default:
