@@ -112,11 +112,11 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 	secured, verdict, err := policy.Client(hctx, c.conn)
 	c.verdict = verdict
 	if err != nil {
-		if first := c.Err(); first != nil {
-			return first
-		}
-		if hctx.Err() != nil && errors.Is(err, hctx.Err()) {
+		switch {
+		case hctx.Err() != nil:
 			err = context.Cause(hctx)
+		case IsTimeout(err):
+			err = c.timed.timeoutError("TLS handshake")
 		}
 		return c.Break(err)
 	}
@@ -164,6 +164,9 @@ func (c *Conn) SetTimeout(d time.Duration) {
 func (c *Conn) readRaw(limit int) ([]byte, error) {
 	if limit <= 0 {
 		limit = MaxLine
+	}
+	if err := c.Err(); err != nil { // what lies in the buffer came with the fault
+		return nil, err
 	}
 	line, err := c.r.ReadSlice('\n')
 	if err == nil && len(line) <= limit {

@@ -38,12 +38,9 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 		}
 		return word
 	})
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	fds, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
-	}
-	for _, fd := range fds {
-		syscall.CloseOnExec(fd)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "plugin"), os.NewFile(uintptr(fds[1]), "plugin")
 	defer theirs.Close()
@@ -62,6 +59,19 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	p := &pluginConn{Conn: conn, cmd: cmd, exited: make(chan error, 1)}
 	go func() { p.exited <- cmd.Wait() }()
 	return p, nil
+}
+
+// socketPair makes two sockets that no command started at this moment inherits: one that kept ours open would keep the
+// plugin waiting for more.
+func socketPair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	return fds, err
 }
 
 // Close closes the connection and waits for the plugin, which is killed with its children when it does not end.

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -90,7 +92,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	}
 	began := time.Now()
 	n, err := t.Conn.Read(p)
-	if err == nil {
+	if n > 0 { // an error that came with it comes again: crypto/tls gives the last bytes and io.EOF in one
 		err = t.progress(time.Since(began), n)
 	}
 	if t.rate > 0 {
@@ -135,9 +137,12 @@ func (t *timedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ended keeps err, naming a time-out as what it is.
+// ended keeps err, naming a time-out as what it is. No server may end a connection while we read.
 func (t *timedConn) ended(err error) error {
-	if ne, ok := err.(net.Error); ok && ne.Timeout() { //nolint:errorlint // deadline errors of net.Conn are not wrapped
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 		err = t.timeoutError("answer")
 	}
 	return t.fail(err)
