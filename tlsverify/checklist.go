@@ -240,10 +240,11 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in
 	if err != nil {
 		return nil, err
 	}
-	defer tc.Close()
-	if in != nil {
-		in.answered, _ = newTalk(c.d, tc).injected()
-	}
 	state := tc.ConnectionState()
+	if in != nil {
+		in.answered, err = newTalk(c.d, tc).injected()
+		return &state, err
+	}
+	_ = tc.Close() // politeness; conn is closed by connect
 	return &state, nil
 }

@@ -78,7 +78,7 @@ var (
 // Bounds against a file that would keep the start-up busy for ever.
 const (
 	maxIterations = 10_000_000
-	maxScryptN    = 1 << 20
+	maxScryptMem  = 256 << 20
 )
 
 func decryptPBES2(der []byte, pass string) ([]byte, error) {
@@ -149,12 +149,17 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, err
 		return pbkdf2.Key(h, pass, p.Salt, p.Iterations, size)
 	case kdf.Algorithm.Equal(oidScrypt):
 		var p scryptParams
-		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || p.N > maxScryptN || p.R > 32 || p.P > 16 {
+		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || !p.bounded() {
 			return nil, errPassScheme
 		}
 		return scrypt.Key([]byte(pass), p.Salt, p.N, p.R, p.P, size)
 	}
 	return nil, errPassScheme
+}
+
+// bounded: the memory is 128·N·R bytes (RFC 7914 §2).
+func (p scryptParams) bounded() bool {
+	return p.N > 1 && p.R > 0 && p.P > 0 && p.R <= 32 && p.P <= 16 && p.N <= maxScryptMem/128/p.R
 }
 
 func prf(oid asn1.ObjectIdentifier) func() hash.Hash {

@@ -693,3 +693,47 @@ func TestALPNAndSNI(t *testing.T) {
 		})
 	}
 }
+
+// flights counts how often the client waits for the server.
+type flights struct {
+	net.Conn
+	wrote bool
+	n     int
+}
+
+func (f *flights) Write(b []byte) (int, error) { f.wrote = true; return f.Conn.Write(b) }
+
+func (f *flights) Read(b []byte) (int, error) {
+	if f.wrote {
+		f.wrote = false
+		f.n++
+	}
+	return f.Conn.Read(b)
+}
+
+// TestResumptionSavesARoundTrip up to TLS 1.2, as docs/tls.md says; TLS 1.3 needs one in any case.
+func TestResumptionSavesARoundTrip(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	for version, want := range map[uint16][2]int{tls.VersionTLS12: {2, 1}, tls.VersionTLS13: {1, 1}} {
+		cfg := tlstest.ServerConfig(ca.Leaf(good()))
+		cfg.MaxVersion = version
+		p := policy(t, Options{Host: host, CAFile: ca.File(t), SessionCache: tls.NewLRUClientSessionCache(1)})
+		for i, w := range want {
+			srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error { _, err := io.WriteString(c, "+OK\r\n"); return err }}
+			f := &flights{Conn: srv.Pipe()}
+			tc, v, err := p.Client(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.n != w || v.Resumed != (i == 1) {
+				t.Errorf("%s, connection %d: %d round trips, resumed %v", tls.VersionName(version), i+1, f.n, v.Resumed)
+			}
+			if _, err := bufio.NewReader(tc).ReadString('\n'); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+			_, _ = srv.Wait()
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package tlsverify
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"fetchd/tlsverify/tlstest"
+)
+
+func crl(t *testing.T, ca *tlstest.CA, from, until time.Time, revoked ...*x509.Certificate) []byte {
+	t.Helper()
+	pem, err := ca.CRL(from, until, revoked...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem
+}
+
+func TestRevocationLists(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	sub := root.Intermediate(tlstest.Authority{})
+	stranger := tlstest.NewCA(t)
+	imposter := tlstest.NewRoot(t, tlstest.Authority{Name: "Test Intermediate"})
+	cert := sub.Leaf(good())
+	past, now, future := time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	cases := []struct {
+		name    string
+		list    []byte
+		ok      bool
+		revoked bool
+	}{
+		{"not on it", crl(t, sub, now, future), true, false},
+		{"on it", crl(t, sub, now, future, cert.Leaf), false, true},
+		{"on an old one", crl(t, sub, past, now, cert.Leaf), false, true},
+		{"not on an old one", crl(t, sub, past, now), false, false},
+		{"not yet valid", crl(t, sub, future, future.Add(time.Hour)), false, false},
+		{"another issuer's", crl(t, stranger, now, future), false, false},
+		{"same name, another key", crl(t, imposter, now, future), false, false},
+		{"revoked by a stranger", append(crl(t, sub, now, future), crl(t, imposter, now, future, cert.Leaf)...), true, false},
+		{"intermediate revoked", append(crl(t, sub, now, future), crl(t, root, now, future, sub.Cert)...), false, true},
+		{"intermediate not revoked", append(crl(t, sub, now, future), crl(t, root, now, future)...), true, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			file := tlstest.WriteFile(t, "crl.pem", c.list)
+			v, err := meet(t, policy(t, Options{Host: host, CAFile: root.File(t), CRL: file}), cert)
+			var re *RevokedError
+			if (err == nil) != c.ok || err != nil && (!errors.As(err, &re) || re.When.IsZero() == c.revoked) {
+				t.Fatalf("%T %v", err, err)
+			}
+			if c.ok && v.Revocation == "" {
+				t.Error("verdict doesn't say that it was checked")
+			}
+			if err != nil {
+				checkMessage(t, err)
+			}
+		})
+	}
+}
+
+func TestRevocationListIsReadAgain(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cert := ca.Leaf(good())
+	from, until := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	dir := t.TempDir()
+	write(t, dir+"/a.crl", crl(t, ca, from, until))
+	write(t, dir+"/README", []byte("not a list"))
+	p := policy(t, Options{Host: host, CAFile: ca.File(t), CRL: dir})
+	if _, err := meet(t, p, cert); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/b.crl", crl(t, ca, from, until, cert.Leaf))
+	if _, err := meet(t, p, cert); !as[*RevokedError](err) {
+		t.Errorf("a new list in the directory was not seen: %v", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := meet(t, p, cert); !as[*RevokedError](err) {
+		t.Errorf("lists that are gone: %v", err)
+	}
+}
+
+func TestStaples(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	sub := root.Intermediate(tlstest.Authority{})
+	must := good()
+	must.MustStaple = true
+	past := time.Now().Add(-2 * time.Hour)
+	signer := sub.Leaf(tlstest.Leaf{CN: "responder", Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}})
+	customer := sub.Leaf(good())
+	delegate := func(c tls.Certificate) tlstest.Staple {
+		key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signer, err := parseKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tlstest.Staple{Responder: c.Leaf, ResponderKey: signer}
+	}
+	old := tlstest.Staple{ThisUpdate: past, NextUpdate: past.Add(time.Hour)}
+	revoked := old
+	revoked.Revoked = true
+	garbage := sub.Leaf(good())
+	garbage.OCSPStaple = []byte("garbage")
+	cases := []struct {
+		name   string
+		cert   tls.Certificate
+		ok     bool
+		warned bool
+	}{
+		{"good", stapled(t, sub, must, tlstest.Staple{}), true, false},
+		{"good, by a delegate", stapled(t, sub, must, delegate(signer)), true, false},
+		{"good, by a customer of the issuer", stapled(t, sub, must, delegate(customer)), false, false},
+		{"good, by a customer, no must-staple", stapled(t, sub, good(), delegate(customer)), true, true},
+		{"good, by another authority", stapledBy(t, sub, root, must), false, false},
+		{"out of date, must-staple", stapled(t, sub, must, old), false, false},
+		{"out of date", stapled(t, sub, good(), old), true, true},
+		{"unknown, must-staple", stapled(t, sub, must, tlstest.Staple{Unknown: true}), false, false},
+		{"unknown", stapled(t, sub, good(), tlstest.Staple{Unknown: true}), true, true},
+		{"revoked", stapled(t, sub, good(), tlstest.Staple{Revoked: true}), false, false},
+		{"revoked, out of date", stapled(t, sub, good(), revoked), false, false},
+		{"garbage", garbage, true, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v, err := meet(t, policy(t, Options{Host: host, CAFile: root.File(t)}), c.cert)
+			if (err == nil) != c.ok || err != nil && !as[*RevokedError](err) {
+				t.Fatalf("%T %v", err, err)
+			}
+			if len(v.Warnings()) > 0 != c.warned {
+				t.Errorf("warnings %q", v.Warnings())
+			}
+		})
+	}
+}
+
+func stapledBy(t *testing.T, issuer, other *tlstest.CA, l tlstest.Leaf) tls.Certificate {
+	t.Helper()
+	cert := issuer.Leaf(l)
+	staple, err := other.OCSP(cert.Leaf, tlstest.Staple{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert.OCSPStaple = staple
+	return cert
+}

@@ -1,0 +1,179 @@
+package tlsverify
+
+import (
+	"crypto/tls"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"fetchd/tlsverify/tlstest"
+)
+
+// TestDescribeHostileCertificates: fetchmail-SA-2010-01 (8-bit and huge names), -2010-02 (invalid multibyte), -2009-01.
+func TestDescribeHostileCertificates(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	many := make([]string, 2000)
+	for i := range many {
+		many[i] = "a.example.org"
+	}
+	cases := []struct {
+		name string
+		leaf tlstest.Leaf
+	}{
+		{"plain", good()},
+		{"escape sequences", tlstest.Leaf{RawSubject: rawSubject(t, "\x1b[2J\x1b]0;x\x07\r\nforged: line")}},
+		{"NUL", tlstest.Leaf{RawSubject: rawSubject(t, host+"\x00.evil.example")}},
+		{"10 kB", tlstest.Leaf{RawSubject: rawSubject(t, strings.Repeat("ä", 5000))}},
+		{"10 kB of control characters", tlstest.Leaf{RawSubject: rawSubject(t, strings.Repeat("\x01", 10000))}},
+		{"many names", tlstest.Leaf{DNS: many}},
+		{"right-to-left override", tlstest.Leaf{RawSubject: rawSubject(t, "\u202egro.elpmaxe")}},
+		{"line break in a DNS-ID", tlstest.Leaf{DNS: []string{"a\r\nb"}}},
+		{"long DNS-ID", tlstest.Leaf{DNS: []string{strings.Repeat("a", 10000)}}},
+		{"long e-mail", tlstest.Leaf{DNS: []string{host}, Names: []pkix.AttributeTypeAndValue{
+			{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: strings.Repeat("x", 9000)}}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := policy(t, Options{Host: host, NoCheck: true})
+			v, err := meet(t, p, ca.Leaf(c.leaf))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkDescription(t, v)
+			_, err = meet(t, policy(t, Options{Host: "else.example", CAFile: ca.File(t)}), ca.Leaf(c.leaf))
+			if err == nil {
+				t.Fatal("accepted under another name")
+			}
+			checkMessage(t, err)
+		})
+	}
+}
+
+func checkDescription(t *testing.T, v *Verdict) {
+	t.Helper()
+	var b strings.Builder
+	if err := v.Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	out := b.String()
+	if len(out) > 20000 {
+		t.Errorf("%d bytes", len(out))
+	}
+	if !utf8.ValidString(out) || strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) >= 0 {
+		t.Errorf("not printable: %q", out)
+	}
+	if strings.Contains(out, "\nforged") {
+		t.Errorf("a forged line:\n%s", out)
+	}
+	leaf := v.Presented[0]
+	for _, w := range []string{PinOf(leaf).String(), "MD5 fingerprint: ", "SHA-1 fingerprint: ", colons(sha256Of(leaf).Sum), "valid: ", "subject: ", "issuer: "} {
+		if !strings.Contains(out, w) {
+			t.Errorf("lacks %q:\n%s", w, out)
+		}
+	}
+}
+
+// TestInvalidUTF8InNames: such a certificate can't be parsed and is refused, with a message that is bounded.
+func TestInvalidUTF8InNames(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	der, err := asn1.Marshal(pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte("a\xff\xfe")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{host}, RawSubject: der})
+	if err != nil && len(cert.Certificate) == 0 {
+		t.Fatal(err)
+	}
+	_, err = meet(t, policy(t, Options{Host: host, CAFile: ca.File(t)}), cert)
+	if err == nil {
+		return // crypto/x509 took it; then what matters is Describe, which is tested above
+	}
+	if !as[*HandshakeError](err) {
+		t.Errorf("%T %v", err, err)
+	}
+	checkMessage(t, err)
+}
+
+func TestQuoteIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{strings.Repeat("\x00", 1<<20), strings.Repeat("\xff", 1<<20), strings.Repeat("é", 1<<19)} {
+		if q := quote(s); len(q) > 4*maxPeerText+40 || !utf8.ValidString(q) || strings.ContainsAny(q, "\x00\n") {
+			t.Errorf("%d bytes", len(q))
+		}
+	}
+}
+
+func TestExpiryWarning(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	now := time.Now()
+	days := func(n int) tls.Certificate {
+		return ca.Leaf(tlstest.Leaf{DNS: []string{host}, NotAfter: now.Add(time.Duration(n)*24*time.Hour + time.Minute)})
+	}
+	cases := []struct {
+		name string
+		warn time.Duration
+		cert tls.Certificate
+		want string
+	}{
+		{"default, 13 days", 0, days(13), "ends in 13 days"},
+		{"default, 15 days", 0, days(15), ""},
+		{"off", -1, days(1), ""},
+		{"30 days", 30 * 24 * time.Hour, days(29), "ends in 29 days"},
+		{"last day", 0, days(0), "ends in 0 days"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := policy(t, Options{Host: host, CAFile: ca.File(t), ExpiryWarn: c.warn, Pins: []Pin{PinOf(c.cert.Leaf)}, Now: func() time.Time { return now }})
+			v, err := meet(t, p, c.cert)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := v.Expiring(p)
+			if (got != "") != (c.want != "") || !strings.Contains(got, c.want) || len(v.Warnings()) > 0 != (got != "") {
+				t.Errorf("%q, warnings %q", got, v.Warnings())
+			}
+			if got != "" && !strings.Contains(got, "sslpin") {
+				t.Errorf("pins affected are not named: %q", got)
+			}
+		})
+	}
+}
+
+func TestPolicyWarnings(t *testing.T) {
+	t.Parallel()
+	md5, err := ParseFingerprint(strings.Repeat("ab", 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"nothing", Options{}, ""},
+		{"nosslcertck", Options{NoCheck: true}, "nosslcertck"},
+		{"nosslcertck with a pin", Options{NoCheck: true, Pins: []Pin{{}}}, ""},
+		{"MD5", Options{Fingerprints: []Fingerprint{md5}}, "sha256:"},
+		{"tls1+", Options{Proto: "tls1+"}, "tls1+"},
+		{"tls1.1", Options{Proto: "tls1.1"}, "TLS 1.2 or newer"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.o.Host = host
+			got := strings.Join(policy(t, c.o).Warnings(), "\n")
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
