@@ -152,7 +152,7 @@ func evalPassword(ctx context.Context, command string) (string, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	out, problems := &bounded{limit: maxPassword}, &bounded{limit: maxEvalError}
+	out, problems := &bounded{limit: maxPassword + 1}, &bounded{limit: maxEvalError}
 	cmd.Stdout, cmd.Stderr = out, problems
 	err := cmd.Run()
 	switch {

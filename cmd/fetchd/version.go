@@ -12,8 +12,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// version is the program's version.
-const version = "0.1"
+// version is the program's version; the linker may set another.
+var version = "0.1"
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
 func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) status {

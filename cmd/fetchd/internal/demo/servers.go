@@ -34,6 +34,7 @@ func Start(messages []Message) (*Servers, error) {
 		return nil, err
 	}
 	config := tlstest.ServerConfig(leaf)
+	config.MinVersion = tls.VersionTLS12
 	s := &Servers{User: "ann", Password: "a secret of the demonstration", Root: ca.PEM()}
 	imapListener, err := listen(config)
 	if err != nil {

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/tlsverify"
+)
+
+func checkTLSCommand() subcommand {
+	return subcommand{
+		name: "check-tls", args: "[option…] [host[:port]…]",
+		summary: "Goes through the check-list for mail servers with each host, or with every server of the rc file, without logging in. Ends with 0 if all is well, 1 with warnings, 2 with failures.",
+		options: append(targetOptions(),
+			option{long: "json", help: "print the result as JSON"},
+			option{long: "report", help: "add a message for the operator of the server"}),
+		run: runCheckTLS,
+	}
+}
+
+// The statuses of check-tls beside tlsverify.Report.ExitStatus.
+const checkFailed status = 2
+
+func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
+	targets, err := p.targets(c)
+	switch {
+	case err != nil:
+		return p.failTargets(c, err)
+	case len(targets) == 0:
+		return p.fail(exitSyntax, errors.New("no server to check; name a host"))
+	}
+	ctx, stop := interrupted(ctx)
+	defer stop()
+	worst := exitMail
+	for i, o := range targets {
+		if i > 0 && !c.has("json") {
+			fmt.Fprintln(p.stdout)
+		}
+		report, err := tlsverify.CheckServer(ctx, o)
+		if err != nil {
+			worst = max(worst, p.fail(checkFailed, err))
+			continue
+		}
+		if err := p.printReport(c, report); err != nil {
+			return p.fail(exitIO, err)
+		}
+		worst = max(worst, status(report.ExitStatus()))
+	}
+	return worst
+}
+
+func (p *program) printReport(c *commandLine, r *tlsverify.Report) error {
+	if c.has("json") {
+		return r.JSON(p.stdout)
+	}
+	if err := r.Text(p.stdout); err != nil || !c.has("report") {
+		return err
+	}
+	fmt.Fprintln(p.stdout)
+	return r.OperatorMessage(p.stdout, "")
+}
+
+// interrupted is a context that SIGINT and SIGTERM end.
+func interrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, unix.SIGTERM)
+}

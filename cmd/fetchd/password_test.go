@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadPassword(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want, err string }{
+		{"a line", "secret\n", "secret", ""},
+		{"no line end", "secret", "secret", ""},
+		{"CRLF", "secret\r\n", "secret", ""},
+		{"more lines", "secret\nrest", "secret", ""},
+		{"blanks stay", "  a b \n", "  a b ", ""},
+		{"empty", "", "", "is empty"},
+		{"empty line", "\nsecret", "", "is empty"},
+		{"endless", strings.Repeat("x", maxPassword+10), "", "longer than"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := readPassword(strings.NewReader(tt.text))
+			if got != tt.want || (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
+func FuzzReadPassword(f *testing.F) {
+	for _, s := range []string{"a\n", "\r\n", "a\rb\n", "\x00\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := readPassword(strings.NewReader(s))
+		if err == nil && (got == "" || strings.Contains(got, "\n") || !strings.HasPrefix(s, got)) {
+			t.Errorf("%q gives %q", s, got)
+		}
+	})
+}
+
+func TestEvalPassword(t *testing.T) {
+	t.Parallel()
+	if got, err := evalPassword(t.Context(), "echo a secret; echo more"); got != "a secret" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := evalPassword(t.Context(), "echo secret; exit 1"); got != "" || err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := evalPassword(t.Context(), "yes x | tr -d '\\n' | head -c 200000"); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("endless output: %v", err)
+	}
+}
+
+// TestEvalPasswordEnds checks that a hanging command, and what it started, does not keep us.
+func TestEvalPasswordEnds(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := evalPassword(ctx, "sleep 60 & sleep 60"); err == nil {
+		t.Error("it gave a password")
+	}
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fetchd/rcfile"
+)
+
+func TestInsertPin(t *testing.T) {
+	t.Parallel()
+	const pin = "sha256//jHba6gQd8qGrqx9wuvjbGhKELX2wvm1fR8BuD8WPXUY="
+	tests := []struct {
+		name, file, text, want string // want: PIN is the new line
+		fails                  bool
+	}{
+		{"the last entry", "rc", "poll h proto imap user ann pass x", "poll h proto imap user ann pass x\n    sslpin PIN\n", false},
+		{"two users, comments", "rc", "poll h proto imap\n\tuser a pass x # one\n\tuser b pass y\n\n# two\npoll other proto imap user c pass z\n",
+			"poll h proto imap\n\tuser a pass x # one\n    sslpin PIN\n\tuser b pass y\n\n# two\n    sslpin PIN\npoll other proto imap user c pass z\n", false},
+		{"all on one line", "rc", "poll h proto imap user a pass x poll other proto imap user b pass y\n",
+			"poll h proto imap user a pass x \n    sslpin PIN\npoll other proto imap user b pass y\n", false},
+		{"more pins", "rc", "poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+			"poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n    sslpin PIN\n", false},
+		{"defaults that the pin would replace", "rc", "defaults sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\npoll h proto imap user a pass x\n", "", true},
+		{"TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n",
+			"[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\nsslpin = [PIN]\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n", false},
+		{"TOML in a form of its own", "rc.toml", "poll = [{name = \"h\", protocol = \"imap\", user = [{user = \"a\"}]}]\n", "", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, tt.file)
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := rcfile.Load(path, rcfile.Auto)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = insertPin(rcfile.Loader{}, path, pinEdits(cfg, "h"), pin)
+			got, rerr := os.ReadFile(path)
+			if rerr != nil {
+				t.Fatal(rerr)
+			}
+			want := strings.ReplaceAll(tt.want, "PIN", `"`+pin+`"`)
+			if tt.fails {
+				want = tt.text
+			}
+			if (err != nil) != tt.fails || string(got) != want {
+				t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+			}
+			if left, _ := os.ReadDir(dir); len(left) != 1 {
+				t.Errorf("%d files are left", len(left))
+			}
+		})
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+	"fetchd/tlsverify"
+)
+
+// targetOptions are those of check-tls and pin that say how a server is reached.
+func targetOptions() []option {
+	return []option{
+		{long: "starttls", help: "begin in clear text and use STARTTLS"},
+		{long: "tls", help: "TLS from the first byte; without either the port decides"},
+		{long: "proto", arg: "NAME", values: "imap pop3 smtp submission lmtp sieve", help: "imap, pop3, smtp, submission, lmtp or sieve; if not said the port decides"},
+	}
+}
+
+// knownPort is what runs on a port that is registered for mail.
+type knownPort struct {
+	proto   string
+	wrapped bool
+}
+
+func knownPorts() map[int]knownPort {
+	return map[int]knownPort{
+		143: {"imap", false}, 993: {"imap", true}, 110: {"pop3", false}, 995: {"pop3", true},
+		25: {"smtp", false}, 587: {"submission", false}, 465: {"submission", true}, 24: {"lmtp", false}, 4190: {"sieve", false},
+	}
+}
+
+// target reads HOST[:PORT] and the options about it. With neither, IMAP with TLS from the first byte is meant.
+func target(c *commandLine, text string) (tlsverify.CheckOptions, error) {
+	o := tlsverify.CheckOptions{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 1 || n > 65535 {
+			return o, fmt.Errorf("%q is not a port", p)
+		}
+		o.Host, o.Port = h, n
+		if known, ok := knownPorts()[n]; ok {
+			o.Proto, o.Wrapped = known.proto, known.wrapped
+		}
+	}
+	if o.Host == "" {
+		return o, fmt.Errorf("%q names no host", text)
+	}
+	switch proto := c.own["proto"]; {
+	case proto == "smtp" || proto == "lmtp" || proto == "sieve": // never wrapped by default
+		o.Proto, o.Wrapped = proto, o.Wrapped && o.Port != 0 && knownPorts()[o.Port].wrapped
+	case proto != "":
+		o.Proto = proto
+	}
+	switch {
+	case c.has("starttls") && c.has("tls"):
+		return o, fmt.Errorf("--starttls and --tls contradict each other")
+	case c.has("starttls"):
+		o.Wrapped = false
+	case c.has("tls"):
+		o.Wrapped = true
+	}
+	return o, nil
+}
+
+// targets are what the arguments name, or else every server of the rc file, once.
+func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
+	at, err := findPlaces(p.env, p.uid)
+	if err != nil {
+		return nil, err
+	}
+	log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr})
+	if err != nil {
+		return nil, err
+	}
+	w := p.newService(c, at, log).memory
+	var all []tlsverify.CheckOptions
+	for _, text := range c.servers {
+		o, err := target(c, text)
+		if err == nil {
+			o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host}, &c.user)
+		}
+		if err != nil {
+			return nil, err
+		}
+		o.Policy.ALPN = nil
+		all = append(all, o)
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	cfg, err := p.configuration(c, at)
+	if err != nil {
+		return nil, err
+	}
+	return w.rcTargets(cfg)
+}
+
+// failTargets reports an error of targets.
+func (p *program) failTargets(c *commandLine, err error) status {
+	if len(c.servers) > 0 {
+		return p.usage(err)
+	}
+	return p.failConfig(err)
+}
+
+// rcTargets are the servers of the active polls. Those in clear text are left out.
+func (w *wiring) rcTargets(cfg *rcfile.Config) ([]tlsverify.CheckOptions, error) {
+	var all []tlsverify.CheckOptions
+	seen := map[string]bool{}
+	for _, poll := range selected(cfg, nil) {
+		for i := range poll.Users {
+			u := &poll.Users[i]
+			a := &fetch.Account{Name: w.name(poll, u), Host: host(poll)}
+			w.setProtocol(a, poll)
+			o, err := w.rcTarget(a, poll, u)
+			if err != nil {
+				return nil, err
+			}
+			id := fmt.Sprint(o.Host, o.Port, o.Proto, o.Wrapped, u.SSLCommonName.Value, u.SSLPins, u.SSLFingerprints)
+			if o.Host != "" && !seen[id] {
+				seen[id] = true
+				all = append(all, o)
+			}
+		}
+	}
+	return all, nil
+}
+
+func (w *wiring) rcTarget(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckOptions, err error) {
+	if a.TLS, err = tlsMode(u); err != nil {
+		return o, err
+	}
+	if a.TLS == fetch.ClearText || poll.Plugin.Set {
+		w.log.Warn("not checked: there is no TLS, or a plugin connects", "account", a.Name)
+		return o, nil
+	}
+	o = tlsverify.CheckOptions{Host: a.Host, Proto: "imap", Wrapped: a.TLS == fetch.Wrapped}
+	if a.Protocol == fetch.POP3 {
+		o.Proto = "pop3"
+	}
+	if o.Port, err = port(poll); err != nil {
+		return o, err
+	}
+	o.Policy, err = w.trustOptions(a, u)
+	return o, err
+}

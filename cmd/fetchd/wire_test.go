@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"fetchd/fetch"
+	"fetchd/fetch/pop3"
+	"fetchd/rcfile"
+)
+
+// wireText wires an rc file as a run would, and returns what was logged.
+func wireText(t *testing.T, text string) ([]*fetch.Account, string, error) {
+	t.Helper()
+	cfg, err := rcfile.Parse("rc", []byte(text), rcfile.Fetchmailrc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	w := &wiring{
+		env: environment("HOME", "/h"), places: &places{home: "/h", caller: "me"}, hostname: "here", pop3: new(pop3.Memory), key: []byte("k"),
+		log:     slog.New(&textHandler{sink: &terminalSink{name: "fetchd", out: &log, err: &log}}),
+		secrets: &secrets{env: environment(), warn: func(string, string) {}},
+	}
+	accounts, err := w.accounts(selected(cfg, nil))
+	return accounts, log.String(), err
+}
+
+func TestWireAccount(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, text string
+		ok         func(*fetch.Account) bool
+	}{
+		{"names", "poll work via mail.example proto imap port 1143 user ann", func(a *fetch.Account) bool {
+			return a.Name == "ann@work" && a.Poll == "work" && a.Host == "mail.example" && a.Port == 1143 && a.Key == "work|mail.example|1143|ann"
+		}},
+		{"a key can't be imitated", `poll "a|b" via h proto imap user "c%d"`, func(a *fetch.Account) bool { return a.Key == "a%7Cb|h|0|c%25d" }},
+		{"defaults", "poll h proto imap user ann", func(a *fetch.Account) bool {
+			return a.Timeout.Seconds() == 300 && a.TLS == fetch.StartTLS && a.Policy != nil && a.MarkSeen && a.Received && !a.Keep && a.Recipients[0] == "me" &&
+				a.Deliverer.String() == "Maildir /h/Maildir" && a.Auth == "any"
+		}},
+		{"caller", "poll h proto imap", func(a *fetch.Account) bool { return a.User == "me" }},
+		{"service name", "poll h proto imap service imaps user ann ssl", func(a *fetch.Account) bool { return a.Port == 993 && a.TLS == fetch.Wrapped }},
+		{"local name", "poll h proto imap user ann is bob here", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
+		{"mapping", "poll h proto imap user ann is 'ann'='bob' here", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
+		{"clear text", "poll h proto pop3 user ann sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.ClearText && a.Policy == nil }},
+		{"ssl wins over an empty sslproto", "poll h proto pop3 user ann ssl sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped && a.Policy != nil }},
+		{"sslmode", "poll h proto pop3 user ann sslmode wrapped", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped }},
+		{"no opportunistic TLS", "poll h proto pop3 user ann no sslcertck", func(a *fetch.Account) bool { return a.TLS == fetch.StartTLS && a.Policy != nil }},
+		{"mda", `poll h proto pop3 user ann mda "cat >/dev/null"`, func(a *fetch.Account) bool { return strings.HasPrefix(a.Deliverer.String(), "mda") }},
+		{"limits", "poll h proto imap user ann limit 5M fetchlimit 3 expunge 2 no stripcr", func(a *fetch.Account) bool {
+			return a.Limit == 5<<20 && a.FetchLimit == 3 && a.Expunge == 2 && a.KeepCR
+		}},
+		{"auto", "poll h user ann", func(a *fetch.Account) bool { return a.Protocol == fetch.Auto && a.Connect != nil }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			accounts, _, err := wireText(t, tt.text+"\n")
+			if err != nil || len(accounts) != 1 {
+				t.Fatalf("%d accounts, %v", len(accounts), err)
+			}
+			if !tt.ok(accounts[0]) {
+				t.Errorf("%+v", accounts[0])
+			}
+		})
+	}
+}
+
+func TestWireRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, text, want string
+		mistake          bool // of the file: nothing is polled
+	}{
+		{"multidrop", "poll h proto imap user ann is a b here", "multidrop", false},
+		{"wildcard", "poll h proto imap user ann is * here", "multidrop", false},
+		{"smtp", "poll h proto imap user ann smtphost localhost", "smtphost is not in this version", false},
+		{"bsmtp beats mda", "poll h proto imap user ann bsmtp x mda y", "bsmtp is not in this version", false},
+		{"lmtp", "poll h proto imap user ann lmtp smtphost /run/x", "lmtp is not in this version", false},
+		{"mbox", "poll h proto imap user ann mbox x", "mbox is not in this version", false},
+		{"preconnect", "poll h proto imap user ann preconnect x", "preconnect is not in this version", false},
+		{"two destinations", "poll h proto imap user ann maildir x mda y", "remove one of them", false},
+		{"fingerprint", `poll h proto imap user ann sslfingerprint "zz"`, `rc:1:43: fingerprint "zz"`, true},
+		{"pin", `poll h proto imap user ann sslpin "md5//x"`, "rc:1:35: ", true},
+		{"mda in quotes", `poll h proto imap user ann mda "procmail -d '%T'"`, "rc:1:32: mda", true},
+		{"port", "poll h proto imap port 70000 user ann", "70000", true},
+		{"contradiction", "poll h proto imap user ann ssl sslmode none", "contradict", true},
+		{"missing file", "poll h proto imap user ann sslcertfile /no/such/file", "/no/such/file", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := rcfile.Parse("rc", []byte(tt.text+"\n"), rcfile.Fetchmailrc)
+			if err == nil {
+				_, _, err = wireText(t, tt.text+"\npoll good proto imap user ann\n")
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("error %v (%v), want %q", err, cfg, tt.want)
+			}
+			var mistake *rcfile.Error
+			if errors.As(err, &mistake) != tt.mistake {
+				t.Errorf("%v: a mistake in the file? want %v", err, tt.mistake)
+			}
+		})
+	}
+	accounts, _, err := wireText(t, "poll h proto imap user ann mbox x\npoll good proto imap user ann\n")
+	if err == nil || len(accounts) != 1 || accounts[0].Poll != "good" {
+		t.Errorf("the other account does not run: %v, %v", accounts, err)
+	}
+}
+
+func TestWireWarns(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"no check", "poll h proto imap user ann no sslcertck", "certificate is not checked"},
+		{"clear text", "poll h proto imap user ann sslproto ''", "NOT ENCRYPTED"},
+		{"clear text at home", "poll localhost proto imap user ann sslproto ''", ""},
+		{"clear text to an address at home", "poll 127.0.0.1 proto imap user ann sslproto ''", ""},
+		{"clear text through a plugin", "poll h proto imap plugin 'ssh h imapd' user ann sslproto ''", ""},
+		{"993 without ssl", "poll h proto imap port 993 user ann", "port 993 usually is TLS"},
+		{"143 with ssl", "poll h proto imap port 143 user ann ssl", "port 143 usually starts without TLS"},
+		{"md5", `poll h proto imap user ann sslfingerprint "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"`, "MD5"},
+		{"nothing", "poll h proto imap user ann ssl", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, log, err := wireText(t, tt.text+"\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.want == "" && log != "" || !strings.Contains(log, tt.want) {
+				t.Errorf("log %q, want %q", log, tt.want)
+			}
+		})
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	settings := func(text string) string {
+		accounts, _, err := wireText(t, text+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return accounts[0].Identity()
+	}
+	one := settings("poll h proto imap user ann password secret1")
+	if one != settings("\n# moved\npoll h proto imap   user ann password secret1") {
+		t.Error("the same settings look different")
+	}
+	for _, other := range []string{"poll h proto imap user ann password secret2", "poll h proto imap user ann password secret1 keep", "poll h proto imap timeout 5 user ann password secret1"} {
+		if one == settings(other) {
+			t.Errorf("%q looks unchanged", other)
+		}
+	}
+	if strings.Contains(one, "secret1") {
+		t.Error("the settings show the password")
+	}
+}
+
+func TestPasswordErrorIsOfKindAuth(t *testing.T) {
+	t.Parallel()
+	accounts, _, err := wireText(t, "poll h proto imap user ann\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := accounts[0].Password(context.Background()); fetch.KindOf(err) != fetch.KindAuth || !strings.Contains(err.Error(), "can't find a password for ann@h") {
+		t.Errorf("error %v of kind %v", err, fetch.KindOf(err))
+	}
+}
