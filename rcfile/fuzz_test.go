@@ -101,6 +101,21 @@ func TestManyPollsAreCheap(t *testing.T) {
 	}
 }
 
+// TestManyPollsInTOMLAreCheap finds work that grows with the square of the file.
+func TestManyPollsInTOMLAreCheap(t *testing.T) {
+	text := printed(t, mustParse(t, "many", string(manyPolls(5000))), TOML)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	c, err := Parse("many.toml", text, Auto)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(c.Polls) != 5000 {
+		t.Fatal(err)
+	}
+	if total := after.TotalAlloc - before.TotalAlloc; total > 200<<20 {
+		t.Errorf("%d MB allocated", total>>20)
+	}
+}
+
 // TestLongListsAreCheap reads 3000 names and words of 20 kB.
 func TestLongListsAreCheap(t *testing.T) {
 	t.Parallel()
@@ -116,6 +131,17 @@ func TestLongListsAreCheap(t *testing.T) {
 		t.Errorf("%d names, warnings %v", len(u.Locals), c.Warnings)
 	}
 	roundTrip(t, c)
+}
+
+// TestDeepBracketsAreRefused would else overflow the stack.
+func TestDeepBracketsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"a = " + strings.Repeat("[", 1<<22), "a = " + strings.Repeat("{a = ", 1<<20)} {
+		_, err := Parse("x", []byte(text), TOML)
+		if err == nil || !strings.Contains(err.Error(), "nested too deep") {
+			t.Errorf("%.50q: %v", text, err)
+		}
+	}
 }
 
 // TestErrorsAreBounded reads a megabyte of nonsense.

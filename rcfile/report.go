@@ -7,8 +7,11 @@ import (
 	"slices"
 )
 
-// maxErrors bounds what is reported of one file.
-const maxErrors = 100
+// The bounds of what is reported.
+const (
+	maxErrors   = 100
+	maxWarnings = 1000
+)
 
 // reporter collects the errors and warnings of a parse.
 type reporter struct {
@@ -28,7 +31,9 @@ func (r *reporter) errf(pos Pos, hint, format string, args ...any) {
 }
 
 func (r *reporter) warn(pos Pos, msg, hint string) {
-	r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
+	}
 }
 
 func (r *reporter) warnf(pos Pos, hint, format string, args ...any) {

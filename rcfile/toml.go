@@ -17,6 +17,10 @@ type tomlTable = map[string]any
 
 // parseTOML reads text, which holds no NUL and no byte order mark, into b.
 func (b *builder) parseTOML(name, text string) {
+	if i := tooDeep(text); i >= 0 {
+		b.err(placeOf(name, []byte(text), i), "brackets are nested too deep", "a quote mark or bracket is missing before")
+		return
+	}
 	root := tomlTable{}
 	if _, err := toml.Decode(text, &root); err != nil {
 		b.tomlSyntax(name, text, err)
@@ -40,6 +44,23 @@ func (b *builder) parseTOML(name, text string) {
 	for i, p := range polls {
 		t.readPoll(p, n.at("poll").element(i))
 	}
+}
+
+// tooDeep finds where more brackets are open than an rc file can need, or -1: the library would recurse for each.
+func tooDeep(text string) int {
+	const limit = 1000
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '[', '{':
+			if depth++; depth > limit {
+				return i
+			}
+		case ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return -1
 }
 
 // tomlSyntax reports what the library found, but not a piece of a secret that lacks its quotes.

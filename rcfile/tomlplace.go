@@ -66,7 +66,7 @@ func places(file, text string) *node {
 			table.list = append(table.list, &node{key: pos, value: pos})
 		}
 		table = table.last()
-		s.at += strings.IndexByte(s.text[s.at:]+"\n", '\n')
+		s.at += lineLength(s.text[s.at:])
 	}
 	return root
 }
