@@ -274,4 +274,3 @@ func emptyList(slot any) {
 		*s = []Opt[string]{}
 	}
 }
-
