@@ -128,22 +128,25 @@ func (s *session) try(mechanisms []sasl.Mechanism, cred sasl.Credentials) error 
 	return failed
 }
 
-// mayTry tells whether m may come after earlier ones failed, the last with err. Where nobody vouches for the server, it
-// must not get the password itself by refusing what hides it. A password that was refused in one clear-text form is
-// tried in another only if the server didn't say [AUTH], and then only with the protocol's own commands.
+// mayTry tells whether m may come after last failed with err. Where nobody vouches for the server, it must not get the
+// password itself by refusing what hides it. Where somebody does, a refused proof of the password is not tried in other
+// forms that hide it, since each refusal costs seconds and may lock the account: it is either wrong, or of no use to
+// a server that stores only hashes. A refused clear-text password is tried once more, the other way (USER and PASS, or
+// SASL), if the server didn't say [AUTH].
 func (s *session) mayTry(m, last sasl.Mechanism, err error) bool {
-	if !m.ClearText() {
-		return true
-	}
-	if !last.ClearText() {
-		return s.c.TLS()
-	}
 	var refused *ReplyError
-	if errors.As(err, &refused) && refused.Code == "AUTH" {
+	byServer := errors.As(err, &refused)
+	switch {
+	case !last.ClearText() && !m.ClearText():
+		return !s.c.TLS() || !byServer
+	case !last.ClearText():
+		return s.c.TLS()
+	case byServer && refused.Code == "AUTH":
 		return false
 	}
 	_, own := m.(sasl.ProtocolLogin)
-	return own
+	_, lastOwn := last.(sasl.ProtocolLogin)
+	return own != lastOwn || !byServer
 }
 
 // credentials asks for the password where the login needs one.

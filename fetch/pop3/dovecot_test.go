@@ -1,0 +1,222 @@
+package pop3
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
+	"fetchd/fetch/journal"
+	"fetchd/tlsverify"
+)
+
+// bag is a delivery that keeps the hashes of what it got.
+type bag struct {
+	mu   sync.Mutex
+	got  map[[32]byte]int
+	size int64
+}
+
+func (b *bag) Deliver(_ context.Context, m *delivery.Message) error {
+	hash := sha256.New()
+	if _, err := io.Copy(hash, m.Body.Open()); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.got == nil {
+		b.got = map[[32]byte]int{}
+	}
+	b.got[[32]byte(hash.Sum(nil))]++
+	b.size += m.Body.Size()
+	return nil
+}
+
+func (b *bag) String() string { return "bag" }
+
+// accountOn is an account of user on d, with a journal of its own.
+func accountOn(tb testing.TB, d *fetchtest.Dovecot, user string, wrapped bool) *fetch.Account {
+	tb.Helper()
+	policy, err := tlsverify.New(tlsverify.Options{Host: d.Host, CAFile: d.CAFile})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	j, err := journal.Open(context.Background(), filepath.Join(tb.TempDir(), "journal.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = j.Close() })
+	a := &fetch.Account{
+		Name: user, Key: user, Host: d.Host, Port: d.POP3, Protocol: fetch.POP3, Policy: policy, Auth: "any", User: user,
+		Password: func(context.Context) (string, error) { return d.Password, nil }, Timeout: 30 * time.Second,
+		Connect: Connect, Recipients: []string{"ann"}, SpoolDir: tb.TempDir(), Journal: j,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	if wrapped {
+		a.TLS, a.Port = fetch.Wrapped, d.POP3S
+	}
+	return a
+}
+
+func TestAgainstDovecot(t *testing.T) {
+	t.Parallel()
+	d := fetchtest.StartDovecot(t)
+	messages := fetchtest.Messages(60, 7)
+	want := map[[32]byte]int{}
+	for _, m := range messages {
+		want[sha256.Sum256(fetchtest.Canon(m))]++
+	}
+	t.Run("logins", func(t *testing.T) {
+		for _, auth := range []string{"any", "password", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"} {
+			for _, wrapped := range []bool{true, false} {
+				for _, keep := range []bool{true, false} {
+					t.Run(fmt.Sprintf("%s wrapped=%v keep=%v", auth, wrapped, keep), func(t *testing.T) {
+						t.Parallel()
+						user := d.User()
+						d.Append(t, user, "INBOX", messages)
+						a := accountOn(t, d, user, wrapped)
+						var got bag
+						a.Auth, a.Keep, a.Deliverer = auth, keep, &got
+						result, err := fetch.Retrieve(t.Context(), a)
+						if err != nil || result.Delivered != len(messages) {
+							t.Fatalf("%+v, %v", result, err)
+						}
+						for hash, n := range want {
+							if got.got[hash] != n {
+								t.Errorf("%x: %d copies, want %d", hash[:4], got.got[hash], n)
+							}
+						}
+						left := 0
+						if keep {
+							left = len(messages)
+						}
+						if n := d.Count(t, user, "INBOX"); n != left || result.Deleted != len(messages)-left {
+							t.Errorf("%d messages are left, %d deleted", n, result.Deleted)
+						}
+						again, err := fetch.Retrieve(t.Context(), a)
+						if err != nil || again.New != 0 || again.Seen != left {
+							t.Errorf("again: %+v, %v", again, err)
+						}
+					})
+				}
+			}
+		}
+		t.Run("wrong name", func(t *testing.T) {
+			t.Parallel()
+			a := accountOn(t, d, d.User(), false)
+			a.Policy, _ = tlsverify.New(tlsverify.Options{Host: "other.example.org", CAFile: d.CAFile})
+			if _, err := fetch.Retrieve(t.Context(), a); fetch.KindOf(err) != fetch.KindTLS {
+				t.Errorf("%v", err)
+			}
+		})
+	})
+	// Last, because Dovecot makes everybody at our address wait after it.
+	t.Run("wrong password", func(t *testing.T) {
+		a := accountOn(t, d, d.User(), true)
+		a.Password = func(context.Context) (string, error) { return "wrong", nil }
+		if _, err := fetch.Retrieve(t.Context(), a); fetch.KindOf(err) != fetch.KindAuth {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// rawRead is the limit: PASS, and a window of RETRs whose answers are read as blocks and thrown away.
+func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
+	tb.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(d.CA.Root().Cert)
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", d.POP3S), &tls.Config{RootCAs: roots, ServerName: d.Host})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close()
+	r := bufio.NewReaderSize(conn, 64<<10)
+	say := func(format string, args ...any) {
+		if _, err := fmt.Fprintf(conn, format, args...); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	line := func() []byte {
+		l, err := r.ReadSlice('\n')
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return l
+	}
+	say("USER %s\r\nPASS %s\r\n", user, d.Password)
+	for range 3 {
+		line()
+	}
+	const window = 256
+	var commands bytes.Buffer
+	for sent, read := 0, 0; read < n; read++ {
+		commands.Reset()
+		for read == sent-window/2 && sent < n || sent < min(n, window) {
+			sent++
+			fmt.Fprintf(&commands, "RETR %d\r\n", sent)
+			if sent > window && sent%(window/2) == 0 {
+				break
+			}
+		}
+		if commands.Len() > 0 {
+			say("%s", commands.Bytes())
+		}
+		for line(); ; {
+			if l := line(); len(l) == 3 && l[0] == '.' {
+				break
+			}
+		}
+	}
+	say("QUIT\r\n")
+	line()
+}
+
+// sink is a delivery that takes groups and costs nothing.
+type sink struct{}
+
+func (sink) Deliver(context.Context, *delivery.Message) error { return nil }
+func (sink) DeliverGroup(_ context.Context, ms []*delivery.Message) []error {
+	return make([]error, len(ms))
+}
+func (sink) String() string { return "nothing" }
+
+// BenchmarkRetrieve is a keep retrieval of 5,000 messages of 4 KB from Dovecot over TLS, next to a raw reader.
+func BenchmarkRetrieve(b *testing.B) {
+	d := fetchtest.StartDovecot(b)
+	const n = 5000
+	message := append([]byte("Subject: x\r\n\r\n"), bytes.Repeat([]byte("0123456789012345678901234567890123456789012345678901234567890123456789\r\n"), 56)...)
+	messages := make([][]byte, n)
+	for i := range messages {
+		messages[i] = message
+	}
+	user := d.User()
+	d.Append(b, user, "INBOX", messages)
+	b.Run("raw", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			rawRead(b, d, user, n)
+		}
+	})
+	b.Run("fetchd", func(b *testing.B) {
+		a := accountOn(b, d, user, true)
+		a.Keep, a.FetchAll, a.Deliverer = true, true, sink{}
+		b.ReportAllocs()
+		for b.Loop() {
+			if r, err := fetch.Retrieve(b.Context(), a); err != nil || r.Delivered != n {
+				b.Fatalf("%+v, %v", r, err)
+			}
+		}
+	})
+}
