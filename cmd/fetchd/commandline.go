@@ -38,7 +38,8 @@ type commandLine struct {
 
 	own      map[string]string // options of the subcommand, by long name; a flag has the value ""
 	warnings []string
-	parsing  string // long name of the option that is being parsed
+	given    []string // long names of all options, in order
+	parsing  string   // long name of the option that is being parsed
 }
 
 // has tells whether the subcommand's option was given.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"fetchd/rcfile"
 )
@@ -112,15 +113,23 @@ func statusOfConfig(err error) status {
 	return exitIO
 }
 
-// flatten gives the errors that errors.Join joined.
+// flatten gives the errors that errors.Join joined. An error that says more than those stays whole.
 func flatten(err error) []error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
+	var joined interface {
+		error
+		Unwrap() []error
+	}
+	if !errors.As(err, &joined) || joined.Error() != err.Error() {
 		return []error{err}
 	}
 	var all []error
+	var texts []string
 	for _, e := range joined.Unwrap() {
 		all = append(all, flatten(e)...)
+		texts = append(texts, e.Error())
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return []error{err}
 	}
 	return all
 }

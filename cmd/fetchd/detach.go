@@ -50,7 +50,7 @@ func (p *program) detach() status {
 	cmd.Args[0] = p.name
 	cmd.Env = append(os.Environ(), detachedVariable+"=1")
 	cmd.Stdin = p.rctext
-	cmd.ExtraFiles = []*os.File{p.stdout.(*os.File), p.stderr.(*os.File), readyIn, secretsOut}
+	cmd.ExtraFiles = []*os.File{os.Stdout, os.Stderr, readyIn, secretsOut}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	readyIn.Close()

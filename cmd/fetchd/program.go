@@ -53,6 +53,6 @@ func (p *program) usage(err error) status {
 
 // fail says err on the error output and returns s.
 func (p *program) fail(s status, err error) status {
-	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, escape(err.Error()))
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, escape(oneLine(err.Error())))
 	return s
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,14 +51,27 @@ func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
 		return p.fail(exitExcluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
 	case !holder.daemon:
 		return p.fail(exitExcluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.pid))
-	case c.globals.Daemon.Set || c.nodetach:
-		return p.fail(exitExcluded, fmt.Errorf("can't accept options while a background %s is running (process %d); %s -q ends it", p.name, holder.pid, p.name))
+	case len(refusedOptions(c)) > 0:
+		return p.fail(exitExcluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
+			p.name, holder.pid, strings.Join(refusedOptions(c), ", --"), p.name))
 	}
 	if err := signalProcess(holder.pid, unix.SIGUSR1); err != nil {
 		return p.fail(exitExcluded, err)
 	}
 	fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
 	return exitMail
+}
+
+// refusedOptions are the options that a running daemon would not heed.
+func refusedOptions(c *commandLine) []string {
+	heeded := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok"}
+	var refused []string
+	for _, name := range c.given {
+		if !slices.Contains(heeded, name) && !slices.Contains(refused, name) {
+			refused = append(refused, name)
+		}
+	}
+	return refused
 }
 
 func ground(holder *lockedError) string {

@@ -80,3 +80,6 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+// oneLine puts the lines of a joined error behind each other.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }

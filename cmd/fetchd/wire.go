@@ -94,7 +94,7 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 	a := &fetch.Account{
 		Name: w.name(poll, u), Poll: poll.Name, Key: w.journalKey(poll, u, port),
 		Host: host(poll), Port: port, Plugin: poll.Plugin.Value, Auth: poll.Auth.Or("any"), User: w.login(u),
-		Timeout: duration(poll.Timeout.Or(defaultTimeout)),
+		Timeout: timeout(poll),
 		Version: "fetchd/" + version, Hostname: w.hostname, Received: !w.invisible, TracePolls: poll.TracePolls.Value,
 		Journal: w.journal, Log: w.log, Settings: w.settings(poll, u),
 	}
@@ -112,6 +112,14 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 
 // defaultTimeout is fetchmail's, in seconds.
 const defaultTimeout = 300
+
+// timeout never is 0, which fetchmail takes as "wait for ever".
+func timeout(poll *rcfile.Poll) time.Duration {
+	if s := poll.Timeout.Or(defaultTimeout); s > 0 {
+		return duration(s)
+	}
+	return duration(defaultTimeout)
+}
 
 func duration(seconds int) time.Duration { return time.Duration(seconds) * time.Second }
 

@@ -26,6 +26,9 @@ func (f fields) text(name string) string {
 	return v.Resolve().String()
 }
 
+// err is the error of the record, on one line.
+func (f fields) err() string { return oneLine(f.text("err")) }
+
 func (f fields) number(name string) int64 {
 	v := f[name].Resolve()
 	switch v.Kind() {
@@ -86,8 +89,14 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventFailed:
 		return []line{
 			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
-			{level, false, f.text("account") + ": " + f.text("err")},
+			{level, false, f.text("account") + ": " + f.err()},
 		}
+	case fetch.EventRenumbered:
+		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
+			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}
+	case fetch.EventNotExpunged:
+		return []line{{level, false, fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
+			f.text("account"), f.text("mailbox"), f.text("others"))}}
 	case fetch.EventQueryFailed:
 		return failureLines(level, f)
 	case eventOutcome:
@@ -117,7 +126,7 @@ func mailboxLine(f fields) string {
 }
 
 func failureLines(level slog.Level, f fields) []line {
-	account, err := f.text("account"), f.text("err")
+	account, err := f.text("account"), f.err()
 	if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
 		return []line{{level, false, "Authorization failure on " + account + ": " + err}}
 	}
@@ -159,7 +168,7 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
 		case "account":
 			b.WriteString(a.Value.Resolve().String() + ": ")
 		case "err":
-			cause = ": " + a.Value.Resolve().String()
+			cause = ": " + oneLine(a.Value.Resolve().String())
 		default:
 			fmt.Fprintf(&rest, " %s=%s", a.Key, a.Value.Resolve())
 		}

@@ -63,6 +63,12 @@ func TestWording(t *testing.T) {
 		{"other failure", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("x"), "kind", fetch.KindTLS)
 		}, "", "fetchd: ann@h: x\n"},
+		{"renumbered", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventRenumbered, "account", "ann@h", "mailbox", "INBOX", "old", uint32(1), "new", uint32(2))
+		}, "", "fetchd: WARNING: ann@h: the server has renumbered mailbox \"INBOX\" (UIDVALIDITY 2, was 1): what is not marked as seen there is new again\n"},
+		{"joined errors", 0, false, func(l *slog.Logger) {
+			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.Join(errors.New("a"), errors.New("b")), "kind", fetch.KindNetwork)
+		}, "", "fetchd: ann@h: a; b\n"},
 		{"warning", 0, false, func(l *slog.Logger) { l.Warn("the certificate is not checked", "account", "ann@h") },
 			"", "fetchd: WARNING: ann@h: the certificate is not checked\n"},
 		{"silent", 0, true, func(l *slog.Logger) {
@@ -78,7 +84,7 @@ func TestWording(t *testing.T) {
 			"fetchd: ann@h: subject: CN=\\x1b[31mmail\nfetchd: ann@h: issuer: CN=ca\n", "fetchd: WARNING: ann@h: it ends soon\n"},
 		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "", ""},
 		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
-		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d\\x0ab\\xff\\u202eé\n", ""},
+		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d; b\\xff\\u202eé\n", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"fetchd/cmd/fetchd/internal/demo"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fetchd": main, "fetchmail": main})
+}
+
+// TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
+// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. The template
+// rc.tmpl, expanded by the command "expand", becomes an rc file.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup:               setUpScript,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"expand": expand, "perm": checkPerm, "waitfile": waitFile, "status": exitStatus},
+	})
+}
+
+func setUpScript(env *testscript.Env) error {
+	servers, err := demo.Start(demo.Messages()[:5])
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = servers.Close() })
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "USER": "ann", "LOGNAME": "ann", "FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
+		"IMAPS": strconv.Itoa(servers.IMAPPort), "POP3S": strconv.Itoa(servers.POP3Port), "PASS": servers.Password,
+		"TMPDIR": env.WorkDir,
+	} {
+		env.Setenv(name, value)
+	}
+	return os.WriteFile(filepath.Join(env.WorkDir, "root.pem"), servers.Root, 0o600)
+}
+
+// expand FROM TO writes FROM with its variables replaced, readable by its owner alone.
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: expand from to")
+	}
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// perm MODE FILE checks the permissions of FILE.
+func checkPerm(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); (got == args[0]) == neg {
+		ts.Fatalf("%s has the mode %s", args[1], got)
+	}
+}
+
+// waitfile FILE PATTERN waits until FILE has a line that matches.
+func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	if !within(waitFileTimeout, func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && pattern.Match(text)
+	}) {
+		text, _ := os.ReadFile(path)
+		ts.Fatalf("%s never says %s, but:\n%s", args[0], args[1], text)
+	}
+}
+
+// status N COMMAND… runs the command, which must end with status N.
+func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%v ended with status %d, not %s", args[1:], code, args[0])
+	}
+}
