@@ -122,7 +122,7 @@ func (c *agentCommand) shellWords(m *Message) []string {
 	}
 	var script strings.Builder
 	script.WriteString("fetchd_F=$1")
-	words = append(words, harmless(m.Sender))
+	words = append(words, harmless(m.EnvelopeSender()))
 	for i, r := range m.Recipients {
 		fmt.Fprintf(&script, " fetchd_T%d=${%d}", i, i+2)
 		words = append(words, harmless(r))
@@ -168,7 +168,7 @@ func (c *agentCommand) words(m *Message) []string {
 				words = append(words, harmless(r))
 			}
 		case "%F":
-			words = append(words, harmless(m.Sender))
+			words = append(words, harmless(m.EnvelopeSender()))
 		default:
 			words = append(words, w)
 		}

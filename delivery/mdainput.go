@@ -40,7 +40,7 @@ func (a *MDA) inputFile(body *Spool) (*os.File, error) {
 // writeInput writes Return-Path, trace, and the body without its own Return-Path.
 func writeInput(ctx context.Context, f *os.File, m *Message) error {
 	start, end := fieldSpan(m.Body.Header(), "Return-Path")
-	head := append(returnPath(m.Sender), m.Trace...)
+	head := append(returnPath(m.EnvelopeSender()), m.Trace...)
 	if body, inMemory := m.Body.Bytes(); inMemory {
 		head = append(append(head, body[:start]...), body[end:]...)
 		_, err := f.Write(head)

@@ -10,7 +10,8 @@ type Message struct {
 	UIDValidity uint32
 	UID         string // IMAP UID in decimal, POP3 UIDL, or a key derived from the content where the server has neither
 
-	// Sender is the envelope sender without angle brackets, "" for the null sender. SenderOf finds it in a header.
+	// Sender is who counts as the envelope sender where the header names nobody: without angle brackets, "" for the null
+	// sender.
 	Sender string
 	// Recipients are the local names, at least one.
 	Recipients []string
@@ -28,3 +29,15 @@ type Message struct {
 
 // Release frees the body. It may be called more than once.
 func (m *Message) Release() { m.Body.Release() }
+
+// EnvelopeSender is the sender that the header names, see SenderOf, or else Sender. Only the kinds that hand it on need
+// it, so nobody else looks for it.
+func (m *Message) EnvelopeSender() string {
+	if m.Body == nil {
+		return m.Sender
+	}
+	if sender, ok := SenderOf(m.Body.Header()); ok {
+		return sender
+	}
+	return m.Sender
+}

@@ -58,6 +58,13 @@ func NewSpool(o SpoolOptions) *Spool {
 	return s
 }
 
+// Grow makes room for a message of n bytes, of which it believes as much as is held in memory.
+func (s *Spool) Grow(n int64) {
+	if s.mem != nil && n > 0 {
+		s.mem.Grow(int(min(n, int64(s.memory))))
+	}
+}
+
 // Write adds p, with CRLF turned into LF unless the spool keeps CR. After an error the spool is useless: that error comes
 // back from every further Write and from Close.
 func (s *Spool) Write(p []byte) (int, error) {

@@ -11,16 +11,12 @@ import (
 func (t *transfer) message(it *Item) *delivery.Message {
 	m := &delivery.Message{
 		Account: t.a.Name, Mailbox: t.name, UIDValidity: it.UIDValidity, UID: it.UID,
+		Sender:     t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
 		Recipients: t.a.Recipients, Repeat: it.Repeat, Body: it.Body,
 	}
 	if t.a.Received {
 		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
 	}
-	sender, ok := delivery.SenderOf(it.Body.Header())
-	if !ok {
-		sender = t.a.User + "@" + t.a.Host // as fetchmail does for a message that names nobody
-	}
-	m.Sender = sender
 	return m
 }
 

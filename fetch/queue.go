@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"sync"
+	"time"
 
 	"fetchd/delivery"
 )
@@ -11,9 +12,10 @@ import (
 // after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was requested is always read,
 // into memory first and beyond queueMemory into temporary files.
 const (
-	queueMemory   = 8 << 20  // bytes of messages held in memory
-	queueLowBytes = 4 << 20  // a new request waits until the backlog is below this …
-	queueLowCount = 512      // … and this
+	queueMemory   = 8 << 20 // bytes of messages held in memory
+	queueLowBytes = 4 << 20 // a new request waits until the backlog is below this …
+	queueLowCount = 512     // … and this
+	groupLinger   = 10 * time.Millisecond
 	queueHigh     = 64 << 20 // beyond this even what was requested has to wait
 )
 
@@ -100,32 +102,50 @@ func (q *Queue) close() {
 }
 
 // take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the queue is
-// closed and empty.
+// closed and empty. Who takes more than one waits a moment for a full group, because what a group shares is dear.
 func (q *Queue) take(count int, bytes int64) []*Item {
+	var linger <-chan time.Time
 	for {
 		q.mu.Lock()
-		n := 0
-		for sum := int64(0); n < len(q.items) && n < count && (n == 0 || sum+q.items[n].bodySize() <= bytes); n++ {
+		n, sum := 0, int64(0)
+		for n < len(q.items) && n < count && (n == 0 || sum+q.items[n].bodySize() <= bytes) {
 			sum += q.items[n].bodySize()
+			n++
 		}
-		if n > 0 {
-			out := q.items[:n:n]
-			q.items = q.items[n:]
-			more := len(q.items) > 0 || q.closed
+		full := n == count || n < len(q.items) || q.closed
+		if n > 0 && !full && linger == nil {
+			timer := time.NewTimer(groupLinger)
+			defer timer.Stop()
+			linger = timer.C
+		}
+		if full {
+			out := q.cut(n)
 			q.mu.Unlock()
-			if more {
-				notify(q.ready) // there may be other takers
-			}
 			return out
 		}
-		closed := q.closed
 		q.mu.Unlock()
-		if closed {
-			notify(q.ready)
-			return nil
+		select {
+		case <-q.ready:
+		case <-linger:
+			q.mu.Lock()
+			out := q.cut(min(count, len(q.items)))
+			q.mu.Unlock()
+			return out
 		}
-		<-q.ready
 	}
+}
+
+// cut takes the first n items; the lock is held.
+func (q *Queue) cut(n int) []*Item {
+	if len(q.items) > n || q.closed {
+		notify(q.ready) // there may be other takers
+	}
+	if n == 0 {
+		return nil
+	}
+	out := q.items[:n:n]
+	q.items = q.items[n:]
+	return out
 }
 
 // done says that items have left: their bodies are released.

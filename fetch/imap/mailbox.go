@@ -162,6 +162,9 @@ func (m *mailbox) Limit(n int) {
 // those found, which no message has any more. So what is not done stays a small set, however large the mailbox is.
 func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 	last := v.found.Max()
+	if v.uidNext > 0 { // what the server says of UIDs that it has not given out yet is not to be believed
+		last = min(last, v.uidNext-1)
+	}
 	if isFirst(m.rec) {
 		last = v.uidNext - 1
 		if v.uidNext == 0 { // an old server
@@ -175,10 +178,10 @@ func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 	var old journal.Set
 	old.AddRange(1, last)
 	old = old.Minus(done).Minus(v.found)
-	if old.IsEmpty() {
+	if old.IsEmpty() && !isFirst(m.rec) {
 		return nil
 	}
-	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, old))
+	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, old)) // an empty set too makes the mailbox known
 }
 
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.

@@ -23,6 +23,12 @@ const (
 	batchBytes = 4 << 20
 )
 
+// heldBytes is how much of a batch is held back to keep the order of messages.
+const heldBytes = 4 << 20
+
+// maxNotSent is how many messages in a row a server may list and not send before we give up.
+const maxNotSent = 100
+
 // buffers are for copying message bodies.
 var buffers = sync.Pool{New: func() any { return make([]byte, 32<<10) }}
 
@@ -39,6 +45,7 @@ type batch struct {
 	done  chan error
 	first bool // no batch is before it
 	held  []*fetch.Item
+	no    error // what the server said instead of OK
 }
 
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
@@ -112,7 +119,11 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 	}
 	err := b.cmd.Close()
 	var refused *imap.Error
-	if err == nil || errors.As(err, &refused) && m.s.conn.Err() == nil {
+	if err == nil {
+		return nil
+	}
+	if errors.As(err, &refused) && m.s.conn.Err() == nil {
+		b.no = m.s.failed("fetch", err)
 		return nil
 	}
 	_ = m.s.conn.Break(err)
@@ -128,20 +139,21 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		case imapclient.FetchItemDataUID:
 			it.Num = uint32(data.UID)
 		case imapclient.FetchItemDataBodySection:
-			if data.Literal == nil || it.Body != nil {
+			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
 				continue
 			}
 			if err := q.Throttle(ctx); err != nil {
 				return err
 			}
 			it.Body, it.Size = q.NewSpool(), data.Literal.Size()
+			it.Body.Grow(it.Size)
 			if err := b.spool(it, data.Literal); err != nil {
 				it.Body.Release()
 				return err
 			}
 		}
 	}
-	if it.Body == nil || it.Num == 0 || it.Size == 0 {
+	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil || it.Num == 0 || it.Size == 0 {
 		if it.Body != nil {
 			it.Body.Release()
 		}
@@ -151,12 +163,17 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	b.bytes += it.Size
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if b.first {
+	if b.first || b.bytes > heldBytes {
 		m.put(it, q)
 	} else {
 		b.held = append(b.held, it)
 	}
 	return nil
+}
+
+// isWhole tells whether a body section is the whole message, as we asked for it.
+func isWhole(s *imap.FetchItemBodySection) bool {
+	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
 }
 
 // spool copies a literal, which must be as long as announced.
@@ -194,32 +211,45 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 			return fetch.Fail(fetch.KindJournal, err)
 		}
 	}
-	for !there.IsEmpty() {
+	for missed := 0; !there.IsEmpty(); {
 		var one journal.Set
 		one, there = there.Head(1)
 		if err := q.Wait(ctx); err != nil {
 			return fetch.Fail(fetch.KindNetwork, err)
 		}
-		if err := m.single(ctx, one, q); err != nil {
+		sent, err := m.single(ctx, one, q)
+		if err != nil {
 			return err
+		}
+		if missed++; sent {
+			missed = 0
+		}
+		if missed == maxNotSent {
+			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists", missed))
 		}
 	}
 	return nil
 }
 
-// single fetches one message that did not come in a batch, also from a server that sends the body before the UID.
-func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) error {
+// single fetches one message that did not come in a batch, also from a server that sends the body before the UID. It
+// tells whether the message came.
+func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (bool, error) {
 	m.s.guard.claimUID(one.String())
 	defer m.s.guard.claimUID("")
 	b := m.request(ctx, one, q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
-		return err
+		return false, err
 	}
-	if b.got.IsEmpty() {
-		m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: errNotSent}, q)
+	if !b.got.IsEmpty() {
+		return true, nil
 	}
-	return nil
+	err := errNotSent
+	if b.no != nil {
+		err = fmt.Errorf("%w: %w", errNotSent, b.no)
+	}
+	m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: err}, q)
+	return false, nil
 }
 
 var errNotSent = errors.New("the server lists this message but sends no text of it; it stays there")

@@ -130,7 +130,8 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 const AbsentDays = 30
 
 // End ends the retrieval. present tells of each recorded UIDL whether the server still lists it; one that has been
-// absent for AbsentDays is forgotten. With present nil nothing is forgotten. present must not call methods of d.
+// absent for AbsentDays is forgotten; one that was acknowledged, at once, because the server may use the UIDL for another
+// message after that (RFC 1939 section 7). With present nil nothing is forgotten. present must not call methods of d.
 func (d *Maildrop) End(ctx context.Context, present func(uidl string) bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,6 +10,7 @@ const day = 24 * 60 * 60
 // mark is what is known of a UIDL that was delivered.
 type mark struct {
 	pending bool
+	deleted bool // the server has confirmed its deletion
 	absent  int32 // the UTC day on which the server's list lacked it first; 0 = it is listed
 }
 
@@ -54,7 +55,7 @@ func (m marks) apply(uidl string, r row) {
 		}
 		switch r.what {
 		case acknowledged:
-			old.pending = false
+			old.pending, old.deleted = false, true
 		case present:
 			old.absent = 0
 		case absent:
@@ -76,10 +77,10 @@ func (m marks) compare(now int64, listed func(uidl string) bool) []row {
 		switch {
 		case is && k.absent != 0:
 			back.add(text)
+		case !is && (k.deleted || k.absent != 0 && today-k.absent > AbsentDays):
+			forget.add(text)
 		case !is && k.absent == 0:
 			gone.add(text)
-		case !is && today-k.absent > AbsentDays:
-			forget.add(text)
 		}
 	}
 	rows := gone.rows(absent, now)
@@ -89,13 +90,16 @@ func (m marks) compare(now int64, listed func(uidl string) bool) []row {
 
 // fold gives the shortest rows that say what m says.
 func (m marks) fold(now int64) []row {
-	var done, pend chunks
+	var done, pend, deleted chunks
 	gone := map[int32]*chunks{}
 	for text, k := range m {
 		if k.pending {
 			pend.add(text)
 		} else {
 			done.add(text)
+		}
+		if k.deleted {
+			deleted.add(text)
 		}
 		if k.absent == 0 {
 			continue
@@ -107,6 +111,7 @@ func (m marks) fold(now int64) []row {
 	}
 	rows := append([]row{}, done.rows(delivered, now)...)
 	rows = append(rows, pend.rows(pending, now)...)
+	rows = append(rows, deleted.rows(acknowledged, now)...)
 	for since, c := range gone {
 		rows = append(rows, c.rows(absent, int64(since)*day)...)
 	}

@@ -1,0 +1,57 @@
+package journal
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// RFC 1939 section 7 lets a server use the UIDL of a deleted message again.
+func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "state.db")
+	session := func(f func(d *Maildrop)) {
+		t.Helper()
+		j, err := Open(ctx, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		d, err := j.Maildrop(ctx, "a")
+		if err == nil {
+			err = d.Start(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(d)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	session(func(d *Maildrop) {
+		must(d.Record(ctx, []string{"deleted", "stays"}, true, true))
+		must(d.Record(ctx, []string{"kept"}, false, false))
+		must(d.Acknowledged(ctx, []string{"deleted", "stays"}))
+		must(d.End(ctx, func(string) bool { return true }))
+	})
+	for range 20 { // enough to fold the record
+		session(func(d *Maildrop) {
+			must(d.Record(ctx, []string{"other"}, false, false))
+			must(d.End(ctx, func(uidl string) bool { return uidl != "kept" }))
+		})
+	}
+	session(func(d *Maildrop) {
+		must(d.End(ctx, func(uidl string) bool { return uidl == "stays" }))
+	})
+	session(func(d *Maildrop) {
+		for uidl, want := range map[string]bool{"deleted": false, "stays": true, "kept": true} {
+			if got := d.Done(uidl); got != want {
+				t.Errorf("Done(%q) = %v, want %v", uidl, got, want)
+			}
+		}
+	})
+}
