@@ -82,6 +82,9 @@ func weakAlgorithm(a x509.SignatureAlgorithm) bool {
 	return false
 }
 
+// maxDiagnosed bounds how many certificates of a failed chain are looked at: each pair may cost a signature check.
+const maxDiagnosed = 16
+
 // diagnose turns an error of crypto/x509 into one that says what is wrong and who must do what.
 func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) error {
 	var inv x509.CertificateInvalidError
@@ -96,7 +99,7 @@ func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) er
 	if errors.As(err, &system) {
 		return p.chainError(NoRoots, sent[0], now, err)
 	}
-	return p.walk(sent, now, err)
+	return p.walk(sent[:min(len(sent), maxDiagnosed)], now, err)
 }
 
 func (p *Policy) diagnoseInvalid(inv x509.CertificateInvalidError, now time.Time) error {

@@ -76,7 +76,7 @@ func (c *checker) judge(s sight) []Item {
 		j.unreached(s)
 		return j.items
 	}
-	j.sent = s.state.PeerCertificates
+	j.sent = s.state.PeerCertificates[:min(len(s.state.PeerCertificates), maxDiagnosed)]
 	j.versions(s)
 	j.names()
 	j.order()
@@ -124,7 +124,7 @@ func (j *judge) startTLS(s sight) {
 func (j *judge) versions(s sight) {
 	var offered, old []string
 	for i, v := range checkedVersions {
-		if s.versions[i] != nil {
+		if s.versions[i] != nil && v != s.state.Version {
 			continue
 		}
 		offered = append(offered, tls.VersionName(v))
@@ -134,14 +134,17 @@ func (j *judge) versions(s sight) {
 	}
 	list := strings.Join(offered, ", ")
 	switch {
-	case len(offered) == 0:
-		j.add(CheckVersions, Warn, "the server took %s at first, but then no version alone", tls.VersionName(s.state.Version))
 	case len(old) == len(offered):
 		j.add(CheckVersions, Fail, "only %s, which is no longer safe (RFC 8996): TLS 1.2 or newer is needed", list)
 	case len(old) > 0:
 		j.add(CheckVersions, Warn, "%s: switch off %s (RFC 8996)", list, strings.Join(old, " and "))
 	default:
 		j.add(CheckVersions, OK, "%s", list)
+	}
+	for i, v := range checkedVersions {
+		if err := s.versions[i]; err != nil && !as[*VersionError](err) && !as[*HandshakeError](err) {
+			j.detail("not tried: " + tls.VersionName(v) + ": " + cut(err.Error()))
+		}
 	}
 	j.detail("chosen: " + tls.VersionName(s.state.Version) + ", " + tls.CipherSuiteName(s.state.CipherSuite))
 }

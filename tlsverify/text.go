@@ -18,7 +18,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-const maxNamesShown = 8
+const maxNamesShown = 5
 
 // quoteList quotes the first names of a list that the peer may have made long.
 func quoteList(names []string) string {

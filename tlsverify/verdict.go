@@ -102,6 +102,20 @@ func (v *Verdict) noteExpiry(p *Policy) {
 	}
 }
 
+// String is one line for the log: version, and by what the server was recognised.
+func (v *Verdict) String() string {
+	how := "not verified"
+	switch {
+	case len(v.Chain) > 0 && v.MatchedPin != "":
+		how = "verified as " + v.MatchedIdentity + ", pinned"
+	case len(v.Chain) > 0 && v.MatchedIdentity != "":
+		how = "verified as " + v.MatchedIdentity
+	case v.MatchedPin != "":
+		how = "pinned"
+	}
+	return v.Version + ", " + how
+}
+
 const (
 	maxCertsShown = 10
 	maxSANsShown  = 50

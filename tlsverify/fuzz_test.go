@@ -1,0 +1,85 @@
+package tlsverify
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"fetchd/tlsverify/tlstest"
+)
+
+// FuzzHead: whatever a peer says first, the guess at its version stays within what it said.
+func FuzzHead(f *testing.F) {
+	f.Add([]byte("* OK ready\r\n"))
+	f.Add([]byte{21, 3, 1, 0, 2, 2, 70})
+	f.Add(append([]byte{22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3}, make([]byte, 60)...))
+	f.Fuzz(func(t *testing.T, first []byte) {
+		h := &head{first: first[:min(len(first), headSize)]}
+		v, old := h.tooOld(ProtoRange{Min: tls.VersionTLS12})
+		if old && v >= tls.VersionTLS12 {
+			t.Fatalf("version %x is too old", v)
+		}
+		if e := (&NotTLSError{Banner: string(h.first)}).Error(); strings.ContainsAny(e, "\r\n\x00\x1b") || len(e) > 1500 {
+			t.Fatalf("message %q", e)
+		}
+	})
+}
+
+// FuzzCertificate: whatever crypto/x509 takes for a certificate can be described in printable, bounded text.
+func FuzzCertificate(f *testing.F) {
+	ca, err := tlstest.MakeRoot(tlstest.Authority{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{host}, SRV: []string{"_imaps.example.net"}, MustStaple: true, CN: "x\x1b\x00"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(ca.Cert.Raw)
+	f.Add(leaf.Certificate[0])
+	f.Fuzz(func(t *testing.T, der []byte) {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		v := &Verdict{Presented: []*x509.Certificate{c}}
+		if err := v.Describe(&b); err != nil {
+			t.Fatal(err)
+		}
+		_ = mustStaple(c)
+		if b.Len() > 60000 || !utf8.Valid(b.Bytes()) ||
+			bytes.IndexFunc(b.Bytes(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) >= 0 {
+			t.Fatalf("%d bytes: %q", b.Len(), b.String())
+		}
+	})
+}
+
+// FuzzTalk: whatever a server says before TLS, the check-list ends, with bounded text.
+func FuzzTalk(f *testing.F) {
+	f.Add(0, "* OK x\r\n* CAPABILITY STARTTLS\r\na OK\r\nb OK\r\n")
+	f.Add(1, "+OK\r\n+OK\r\nSTLS\r\n.\r\n+OK\r\n")
+	f.Add(2, "220-a\r\n220 b\r\n250-STARTTLS\r\n250 x\r\n220 go\r\n")
+	f.Add(5, "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\nOK\r\n")
+	f.Fuzz(func(t *testing.T, proto int, script string) {
+		d := dialects[uint(proto)%uint(len(dialects))]
+		s, err := newTalk(d, replay{strings.NewReader(script), &bytes.Buffer{}}).upgrade()
+		if err == nil && !strings.HasPrefix(strings.ToUpper(s.answer), strings.ToUpper(d.started)) {
+			t.Fatalf("%s went on after %q", d.name, s.answer)
+		}
+		if err != nil && (len(err.Error()) > 1200 || strings.ContainsAny(err.Error(), "\r\n\x00\x1b")) {
+			t.Fatalf("message %q", err)
+		}
+	})
+}
+
+type replay struct {
+	*strings.Reader
+	said *bytes.Buffer
+}
+
+func (r replay) Write(b []byte) (int, error) { return r.said.Write(b) }
