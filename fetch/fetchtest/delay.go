@@ -18,6 +18,7 @@ type Proxy struct {
 	target string
 	rtt    time.Duration
 	count  atomic.Int64
+	turns  atomic.Int64
 	cut    atomic.Int64
 	hang   atomic.Bool
 	wg     sync.WaitGroup
@@ -43,6 +44,11 @@ func Delay(tb testing.TB, target string, rtt time.Duration) *Proxy {
 
 // Connections is how many connections were opened so far.
 func (p *Proxy) Connections() int { return int(p.count.Load()) }
+
+// Turns is how many round trips clients have begun so far: one for opening each connection, and one each time that a
+// client sent something after something from the server had reached it. Commands that travel together count as one if
+// the client needs less than rtt to send them. A greeting to a client that has said nothing yet is not counted.
+func (p *Proxy) Turns() int { return int(p.count.Load() + p.turns.Load()) }
 
 // Cut closes both sides of a connection after n more bytes from the server, when the next one comes or, with n above
 // 0, at once; all connections count. Later connections go through. A negative n never cuts.
@@ -75,7 +81,9 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	up := make(chan parcel, queued)
-	wg.Go(func() { p.read(ctx, client, opens, up, func(int) int { return all }) })
+	var answered atomic.Bool
+	answered.Store(true)
+	wg.Go(func() { p.read(ctx, client, opens, up, func(int) int { return p.toTurn(&answered) }) })
 	if !until(ctx, opens) {
 		return
 	}
@@ -94,9 +102,34 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 		defer close(sent)
 		p.write(ctx, cancel, server, up)
 	}()
-	p.write(ctx, cancel, client, down)
+	p.write(ctx, cancel, &told{client, &answered}, down)
 	<-sent
 	cancel()
+}
+
+// toTurn counts a turn if the server has answered since the last one. All bytes pass.
+func (p *Proxy) toTurn(answered *atomic.Bool) int {
+	if answered.Swap(false) {
+		p.turns.Add(1)
+	}
+	return all
+}
+
+// told is a client that notes that it was answered.
+type told struct {
+	*net.TCPConn
+	answered *atomic.Bool
+}
+
+func (t *told) Write(b []byte) (int, error) {
+	t.answered.Store(true)
+	return t.TCPConn.Write(b)
+}
+
+// half is the end of a connection that parcels are written to.
+type half interface {
+	Write([]byte) (int, error)
+	CloseWrite() error
 }
 
 // parcel is bytes and when they arrive; last: and then the connection breaks.
@@ -134,14 +167,15 @@ func (p *Proxy) toCut(n int) int {
 	}
 }
 
-// read stamps what arrives with its time, not before opens, until the sender has ended.
-func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, out chan<- parcel, toCut func(int) int) {
+// read stamps what arrives with its time, not before opens, until the sender has ended. pass says how much of a piece
+// arrives before the connection breaks, or all.
+func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, out chan<- parcel, pass func(int) int) {
 	defer close(out)
 	for {
 		b := make([]byte, parcelSize)
 		n, err := from.Read(b)
 		if n > 0 && !p.hang.Load() {
-			passing := toCut(n)
+			passing := pass(n)
 			next := parcel{due: time.Now().Add(p.rtt / 2), data: b[:n], last: passing != all}
 			if next.last {
 				next.data = b[:passing]
@@ -162,7 +196,7 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 }
 
 // write delivers each parcel when it is due. The sender's end arrives as late as its bytes; when hanging, never.
-func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to *net.TCPConn, in <-chan parcel) {
+func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to half, in <-chan parcel) {
 	for next := range in {
 		if !until(ctx, next.due) {
 			return

@@ -137,3 +137,20 @@ func TestDelayWithoutServer(t *testing.T) {
 		t.Errorf("got %q", b)
 	}
 }
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	p := Delay(t, echo(t, ""), 60*time.Millisecond)
+	conn := dialProxy(t, p)
+	for round := range 3 {
+		if want := 1 + round; p.Turns() != want {
+			t.Errorf("%d turns, want %d", p.Turns(), want)
+		}
+		for range 5 { // together
+			_, err := conn.Write([]byte("ab"))
+			check(t, err)
+		}
+		_, err := io.ReadFull(conn, make([]byte, 10))
+		check(t, err)
+	}
+}

@@ -35,15 +35,16 @@ type Dovecot struct {
 	CAFile   string
 
 	dir   string
+	more  []string
 	users atomic.Int64
 }
 
 // StartDovecot starts a server that ends with the test, or with the process in whatever way that ends. It runs as root
-// and as an ordinary user. Without Dovecot on the machine the test fails.
-func StartDovecot(tb testing.TB) *Dovecot {
+// and as an ordinary user. Without Dovecot on the machine the test fails. Lines of more are added to its configuration.
+func StartDovecot(tb testing.TB, more ...string) *Dovecot {
 	tb.Helper()
 	path := findDovecot(tb)
-	d := &Dovecot{Host: "localhost", Password: "sesam", CA: tlstest.NewCA(tb)}
+	d := &Dovecot{Host: "localhost", Password: "sesam", CA: tlstest.NewCA(tb), more: more}
 	d.CAFile = d.CA.File(tb)
 	d.prepare(tb)
 	modern := isModern(tb, path)

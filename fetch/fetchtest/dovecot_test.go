@@ -26,6 +26,7 @@ func TestDovecot(t *testing.T) {
 	t.Run("certificate", d.testCertificate)
 	t.Run("renumber", d.testRenumber)
 	t.Run("many", d.testMany)
+	t.Run("copy", d.testCopy)
 }
 
 func (d *Dovecot) testAppend(t *testing.T) {
@@ -55,6 +56,21 @@ func (d *Dovecot) testAppend(t *testing.T) {
 	}
 	if n := d.Count(t, d.User(), "INBOX"); n != 0 {
 		t.Errorf("a new user has %d messages", n)
+	}
+}
+
+func (d *Dovecot) testCopy(t *testing.T) {
+	t.Parallel()
+	from, to := d.User(), d.User()
+	d.Append(t, from, "INBOX", [][]byte{[]byte("Subject: a\r\n\r\nbody\r\n")}, `\Seen`)
+	d.Append(t, to, "INBOX", [][]byte{[]byte("Subject: b\r\n\r\n"), []byte("Subject: c\r\n\r\n")})
+	d.Copy(t, from, to)
+	if was, is := d.List(t, from, "INBOX"), d.List(t, to, "INBOX"); fmt.Sprint(was) != fmt.Sprint(is) {
+		t.Errorf("%v became %v", was, is)
+	}
+	d.Remove(t, to)
+	if n := d.Count(t, to, "INBOX"); n != 0 {
+		t.Errorf("%d messages are left", n)
 	}
 }
 

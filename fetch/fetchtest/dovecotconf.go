@@ -48,6 +48,9 @@ namespace inbox {
 	}
 	b.WriteString(rootless(tb))
 	d.services(&b, modern)
+	for _, line := range d.more {
+		b.WriteString(line + "\n")
+	}
 	return b.String()
 }
 

@@ -1,0 +1,55 @@
+package fetchtest
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Copy gives user to a copy of all that user from has, in place of what to had: the same messages, UIDs and UIDVALIDITY. Neither
+// may be logged in.
+func (d *Dovecot) Copy(tb testing.TB, from, to string) {
+	tb.Helper()
+	source, target := filepath.Join(d.dir, "mail", from), filepath.Join(d.dir, "mail", to)
+	check(tb, os.RemoveAll(target))
+	check(tb, filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		copied := target + path[len(source):]
+		if entry.IsDir() {
+			err = os.Mkdir(copied, 0o700)
+		} else {
+			err = copyFile(path, copied)
+		}
+		if err == nil && os.Geteuid() == 0 {
+			err = os.Chown(copied, mailUID, mailUID)
+		}
+		return err
+	}))
+}
+
+// Remove deletes all that a user has.
+func (d *Dovecot) Remove(tb testing.TB, user string) {
+	tb.Helper()
+	check(tb, os.RemoveAll(filepath.Join(d.dir, "mail", user)))
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		_ = out.Close()
+		return err
+	}
+	return out.Close()
+}

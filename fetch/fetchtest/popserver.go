@@ -1,0 +1,150 @@
+package fetchtest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// POPOptions say what a POPServer is like; the zero value is one that speaks clear text and knows everything.
+type POPOptions struct {
+	TLS     *tls.Config // nil = clear text only
+	Wrapped bool        // TLS from the first byte; otherwise STLS, without which nobody can log in
+
+	NoCAPA, NoUIDL, NoTOP bool // the command is unknown
+	NoPipelining          bool // not offered, and a client that does it all the same fails the test
+	Exclusive             bool // one session at a time, as RFC 1939 section 4 has it; the next is told [IN-USE]
+}
+
+// POPServer is a complete POP3 server (RFC 1939, 2449, 2595) in memory on loopback, with one user. Deletions are final
+// when QUIT is answered, and only then.
+type POPServer struct {
+	Port     int
+	User     string
+	Password string
+
+	tb testing.TB
+	o  POPOptions
+	ln net.Listener
+	wg sync.WaitGroup
+
+	mu     sync.Mutex
+	mail   []popMessage
+	last   int // number of the last UIDL given
+	locked bool
+	conns  map[net.Conn]struct{}
+	heard  []string
+}
+
+type popMessage struct {
+	uidl string
+	text string // lines end in CRLF, the last one too
+}
+
+// StartPOPServer starts a server that ends with the test.
+func StartPOPServer(tb testing.TB, o POPOptions) *POPServer {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	check(tb, err)
+	s := &POPServer{User: "ann", Password: "secret", tb: tb, o: o, ln: ln, conns: map[net.Conn]struct{}{}}
+	s.Port = ln.Addr().(*net.TCPAddr).Port
+	s.wg.Go(s.accept)
+	tb.Cleanup(s.close)
+	return s
+}
+
+func (s *POPServer) accept() {
+	for {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns[conn] = struct{}{}
+		s.mu.Unlock()
+		s.wg.Go(func() {
+			defer s.left(conn)
+			s.serve(conn)
+		})
+	}
+}
+
+func (s *POPServer) left(conn net.Conn) {
+	_ = conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+func (s *POPServer) close() {
+	_ = s.ln.Close()
+	s.mu.Lock()
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Append adds messages; sessions that are logged in do not see them.
+func (s *POPServer) Append(messages ...[]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range messages {
+		text := string(m)
+		if !strings.HasSuffix(text, "\r\n") {
+			text += "\r\n"
+		}
+		s.last++
+		s.mail = append(s.mail, popMessage{fmt.Sprintf("uidl-%d", s.last), text})
+	}
+}
+
+// Count is the number of messages in the maildrop.
+func (s *POPServer) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mail)
+}
+
+// Commands are the verbs that the server was given so far, in upper case.
+func (s *POPServer) Commands() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.heard)
+}
+
+// open gives a session the maildrop; false if it is another one's.
+func (s *POPServer) open() ([]popMessage, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.Exclusive && s.locked {
+		return nil, false
+	}
+	s.locked = true
+	return slices.Clone(s.mail), true
+}
+
+// release is the end of a session that had the maildrop.
+func (s *POPServer) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.locked = false
+}
+
+// remove makes deletions final.
+func (s *POPServer) remove(uidls map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mail = slices.DeleteFunc(s.mail, func(m popMessage) bool { return uidls[m.uidl] })
+}
+
+func (s *POPServer) hear(verb string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = append(s.heard, verb)
+}
