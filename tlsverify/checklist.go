@@ -35,7 +35,8 @@ const (
 type checker struct {
 	o      CheckOptions
 	d      dialect
-	strict *Policy
+	strict *Policy // as the account demands
+	bare   *Policy // the same without pins
 	now    time.Time
 }
 
@@ -57,12 +58,25 @@ func newChecker(o CheckOptions) (*checker, error) {
 		o.Timeout = defaultCheckTimeout
 	}
 	o.fillHooks()
-	o.Policy.NoCheck = false // the check-list always checks; a pin that stands alone is judged as its own item
+	o.Policy.NoCheck, o.Policy.KeyPass = false, onlyOnce(o.Policy.KeyPass) // a pin that stands alone is judged as an item
 	strict, err := New(o.Policy)
 	if err != nil {
 		return nil, err
 	}
-	return &checker{o, d, strict, strict.now()}, nil
+	o.Policy.Pins, o.Policy.Fingerprints = nil, nil
+	bare, err := New(o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return &checker{o, d, strict, bare, strict.now()}, nil
+}
+
+// onlyOnce keeps a user from being asked twice for the pass phrase of a client certificate.
+func onlyOnce(ask func() (string, error)) func() (string, error) {
+	if ask == nil {
+		return nil
+	}
+	return sync.OnceValues(ask)
 }
 
 func (o *CheckOptions) fillHooks() {
@@ -122,6 +136,8 @@ func Look(ctx context.Context, o CheckOptions) (v *Verdict, judgement, err error
 	}
 	return nil, nil, errors.Join(problems...)
 }
+
+func (c *checker) trusts(s sight) bool { return c.bare.verify(*s.state, c.verdict()) == nil }
 
 func (c *checker) verdict() *Verdict { return &Verdict{Host: c.strict.name(), now: c.now} }
 

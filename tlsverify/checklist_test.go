@@ -281,6 +281,9 @@ func TestCheckListCertificates(t *testing.T) {
 			if c.level == Fail && strings.Contains(text(t, r), "\nno sslcertck") {
 				t.Errorf("gives up the check:\n%s", text(t, r))
 			}
+			if trusted := strings.Contains(text(t, r), "\nsslpin"); trusted != r.Verified {
+				t.Errorf("verified is %v:\n%s", r.Verified, text(t, r))
+			}
 			checkMessageToOperator(t, r, c.check)
 		})
 	}

@@ -171,7 +171,7 @@ func (e *ChainError) Error() string {
 	case NameConstraint:
 		return fmt.Sprintf("issuer %s may not vouch for this name (%v); the operator needs a certificate from another issuer", quote(e.Subject), e.Err)
 	case BadSignature:
-		return fmt.Sprintf("certificate %s was not signed with the key of the issuer %s at hand; the server must send the right one (docs/server-checklist.md#chain)", quote(e.Subject), quote(e.Issuer))
+		return fmt.Sprintf("certificate %s was signed with another key than that of the issuer %s which the server sent or which is in %s; compare the issuer's fingerprint with the operator's (docs/server-checklist.md#chain)", quote(e.Subject), quote(e.Issuer), e.LookedIn)
 	case NoRoots:
 		return "no trusted root certificates on this machine; install the ca-certificates package or name them with sslcertfile"
 	}
@@ -179,8 +179,7 @@ func (e *ChainError) Error() string {
 }
 
 func (e *ChainError) unknownRoot() string {
-	root := e.Issuer
-	return fmt.Sprintf("root %s is not in %s; get it from the operator, compare its fingerprint by another way, and put it into sslcertfile (docs/server-checklist.md#root)", quote(root), e.LookedIn)
+	return fmt.Sprintf("root %s is not in %s; get it from the operator, compare its fingerprint by another way, and put it into sslcertfile (docs/server-checklist.md#root)", quote(e.Issuer), e.LookedIn)
 }
 
 // Details gives dates and names.

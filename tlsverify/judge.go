@@ -155,6 +155,7 @@ func (j *judge) names() {
 	switch {
 	case err != nil:
 		j.add(CheckNames, Fail, "%s", err)
+		return
 	case strings.HasPrefix(matched, CNID.String()):
 		j.add(CheckNames, Warn, "%s: the name is only in the subject's common name; put it into subjectAltName", matched)
 	case j.onlyWildcard(ids, matched):

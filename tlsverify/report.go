@@ -21,13 +21,15 @@ type Report struct {
 	Time      time.Time `json:"time"`
 	Addresses []string  `json:"addresses"`
 	Items     []Item    `json:"items"`
-	Pins      []string  `json:"pins"`  // of the servers' keys: "sha256//BASE64"
-	Paste     []string  `json:"paste"` // rc lines, comments begin with #
+	Verified  bool      `json:"verified"` // fetchd itself, pins aside, would trust what it saw at each address that answered
+	Pins      []string  `json:"pins"`     // of the servers' keys: "sha256//BASE64"
+	Paste     []string  `json:"paste"`    // rc lines, comments begin with #
 }
 
 func (c *checker) report(seen []sight) *Report {
 	r := &Report{Host: c.o.Host, Port: c.o.Port, Proto: c.d.name, Wrapped: c.o.Wrapped, Time: c.now}
 	var perAddress [][]Item
+	r.Verified = true
 	for _, s := range seen {
 		r.Addresses = append(r.Addresses, s.addr.String())
 		perAddress = append(perAddress, c.judge(s))
@@ -35,8 +37,10 @@ func (c *checker) report(seen []sight) *Report {
 			if pin := PinOf(s.state.PeerCertificates[0]).String(); !slices.Contains(r.Pins, pin) {
 				r.Pins = append(r.Pins, pin)
 			}
+			r.Verified = r.Verified && c.trusts(s)
 		}
 	}
+	r.Verified = r.Verified && len(r.Pins) > 0
 	r.Items = merge(r.Addresses, perAddress)
 	r.compare(seen)
 	slices.SortStableFunc(r.Items, func(a, b Item) int { return checkOrder(a.Check) - checkOrder(b.Check) })
@@ -127,15 +131,15 @@ func (r *Report) paste() []string {
 	for _, p := range r.Pins {
 		pin += fmt.Sprintf(" %q", p)
 	}
+	lines = append(lines, "sslcertck")
 	switch {
-	case !r.fails(CheckNames, CheckChain, CheckRoot, CheckStrength, CheckValidity, CheckRevocation, CheckSTARTTLS, CheckVersions):
-		lines = append(lines, "sslcertck", "# optional, survives a renewal that keeps the key:", pin)
-	case !r.fails(CheckSTARTTLS, CheckVersions, CheckRevocation, CheckStrength):
-		lines = append(lines, "sslcertck",
-			"# The check above fails. Only after the operator confirmed this key by another way than this connection:",
-			"# no sslcertck", "# "+pin)
+	case r.fails(CheckSTARTTLS, CheckVersions, CheckRevocation, CheckStrength):
+		lines = append(lines, "# The check above fails and no setting makes this server safe here; see --report. Perhaps another port is better.")
+	case r.Verified:
+		lines = append(lines, "# optional, survives a renewal that keeps the key:", pin)
 	default:
-		lines = append(lines, "sslcertck", "# The check above fails and no setting makes this server safe; see --report.")
+		lines = append(lines, "# The check above fails. Only after the operator confirmed this key by another way than this connection:",
+			"# no sslcertck", "# "+pin)
 	}
 	return lines
 }

@@ -169,7 +169,7 @@ func (l *lines) either(what, text, none string) {
 
 func (l *lines) certificate(i int, c *x509.Certificate) {
 	l.printf("certificate %d:", i+1)
-	l.printf("  subject: %s", quote(subject(c)))
+	l.printf("  subject: %s", quote(c.Subject.String()))
 	l.printf("  issuer: %s", quote(issuer(c)))
 	names := presentedBy(c).strings()
 	for n, name := range names {
@@ -187,7 +187,16 @@ func (l *lines) certificate(i int, c *x509.Certificate) {
 	l.printf("  public-key pin: %s", PinOf(c))
 }
 
-func subject(c *x509.Certificate) string { return c.Subject.String() }
+// subject names a certificate in messages; those of today often have no subject but the names.
+func subject(c *x509.Certificate) string {
+	if s := c.Subject.String(); s != "" {
+		return s
+	}
+	if names := presentedBy(c).strings(); len(names) > 0 {
+		return names[0]
+	}
+	return "serial " + c.SerialNumber.Text(16)
+}
 
 func issuer(c *x509.Certificate) string { return c.Issuer.String() }
 
