@@ -266,6 +266,20 @@ func (s *scenario) drop(ctx context.Context, j *journal.Journal) *journal.Maildr
 	return d
 }
 
+// record is a maildrop's record, started, in a journal of its own.
+func (s *scenario) record(t *testing.T) *journal.Maildrop {
+	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	d := s.drop(t.Context(), j)
+	if err := d.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 func (s *scenario) checkError(err error) {
 	switch {
 	case s.err == nil && err != nil:

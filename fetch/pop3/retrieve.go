@@ -23,7 +23,6 @@ const slack = 64 << 20
 type retrieval struct {
 	m     *maildrop
 	q     *fetch.Queue
-	gate  gate
 	items []*fetch.Item // asked for and not read yet, oldest first
 	sent  int           // of m.todo
 	bytes int64         // of items
@@ -35,7 +34,6 @@ type retrieval struct {
 func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	defer m.s.c.Bind(ctx)()
 	r := &retrieval{m: m, q: q}
-	defer r.gate.stop()
 	for r.sent < len(m.todo) || len(r.items) > 0 {
 		if err := r.ask(ctx); err != nil {
 			return err
@@ -43,6 +41,9 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		it := r.items[0]
 		r.items[0], r.items = nil, r.items[1:]
 		r.bytes -= it.Size
+		if err := q.Throttle(ctx); err != nil {
+			return fetch.Fail(fetch.KindNetwork, m.s.c.Break(err))
+		}
 		if err := r.read(it); err != nil {
 			return m.s.pipelined(err, false)
 		}
@@ -59,12 +60,11 @@ func (r *retrieval) ask(ctx context.Context) error {
 	if len(r.items) > 0 && !r.m.s.pipelining() {
 		return nil
 	}
-	open, err := r.gate.open(ctx, r.q, len(r.items) == 0)
-	if err != nil {
-		return fetch.Fail(fetch.KindNetwork, r.m.s.c.Break(err))
-	}
-	if !open {
+	if len(r.items) > 0 && !r.q.Low() {
 		return nil
+	}
+	if err := r.q.Wait(ctx); err != nil {
+		return fetch.Fail(fetch.KindNetwork, r.m.s.c.Break(err))
 	}
 	return r.send()
 }
@@ -144,46 +144,4 @@ func (r *retrieval) put(it *fetch.Item) error {
 	}
 	r.q.Put(it)
 	return nil
-}
-
-// gate asks a queue for room without making the reader wait.
-type gate struct {
-	asked  chan error // answers the question under way; nil = none
-	cancel context.CancelFunc
-}
-
-// open tells whether the queue has room. With wait it waits until there is, otherwise it may say no although there is.
-func (g *gate) open(ctx context.Context, q *fetch.Queue, wait bool) (bool, error) {
-	if g.asked == nil && wait {
-		return true, q.Wait(ctx)
-	}
-	if g.asked == nil {
-		asked := make(chan error, 1)
-		ctx, g.cancel = context.WithCancel(ctx)
-		g.asked = asked
-		go func() { asked <- q.Wait(ctx) }()
-	}
-	if wait {
-		return true, g.answer(<-g.asked)
-	}
-	select {
-	case err := <-g.asked:
-		return true, g.answer(err)
-	default:
-		return false, nil
-	}
-}
-
-func (g *gate) answer(err error) error {
-	g.cancel()
-	g.asked = nil
-	return err
-}
-
-// stop ends the question under way.
-func (g *gate) stop() {
-	if g.asked != nil {
-		g.cancel()
-		_ = g.answer(<-g.asked)
-	}
 }

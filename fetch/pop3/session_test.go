@@ -1,0 +1,136 @@
+package pop3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
+	"fetchd/fetch/wire"
+)
+
+// pipelinedStart is a session up to its listing of n messages of the given size.
+func pipelinedStart(n, size int) string {
+	var b strings.Builder
+	b.WriteString("#! auth implicit\nS: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n")
+	fmt.Fprintf(&b, "S: +OK\nS: PIPELINING\nS: .\nS: +OK %d %d\nS: +OK\n", n, n*size)
+	for i := range n {
+		fmt.Fprintf(&b, "S: %d u%d\n", i+1, i+1)
+	}
+	b.WriteString("S: .\nS: +OK\n")
+	for i := range n {
+		fmt.Fprintf(&b, "S: %d %d\n", i+1, size)
+	}
+	b.WriteString("S: .\n")
+	return b.String()
+}
+
+// More messages than any window holds, in the order of their numbers, each asked for and deleted once.
+func TestManyMessages(t *testing.T) {
+	t.Parallel()
+	const n = 2500
+	var b strings.Builder
+	b.WriteString(pipelinedStart(n, 20))
+	for i := range n {
+		fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
+	}
+	for i := range n {
+		fmt.Fprintf(&b, "C: DELE %d\nS: +OK\n", i+1)
+	}
+	b.WriteString("C: QUIT\nS: +OK\n")
+	s := newScenario(t, b.String(), nil)
+	for i := range n {
+		s.mail = append(s.mail, fmt.Sprintf("message %d\n", i+1))
+	}
+	s.result = []string{fmt.Sprintf("deleted=%d", n)}
+	s.run(fetchtest.NewPeer(t, b.String(), nil))
+}
+
+// openOn gives the maildrop of a session that has listed n messages of the given size, on a peer that says more then.
+func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
+	t.Helper()
+	text := pipelinedStart(n, size) + more
+	s := newScenario(t, text, nil)
+	s.account.Timeout = time.Hour
+	peer := fetchtest.NewPeer(t, text, nil)
+	session := &session{a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), memory: &s.memory}
+	if err := session.logIn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client, err := newClient(session.c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.client = client
+	listing, err := session.list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &maildrop{s: session, listing: listing, record: s.record(t)}
+	m.sort()
+	return session, m, peer
+}
+
+// When ctx ends while the server is silent, Retrieve ends at once, whatever the time-out is.
+func TestCancelledRetrieval(t *testing.T) {
+	t.Parallel()
+	s, m, _ := openOn(t, 3, 20, "C: RETR 1\nC: RETR 2\nC: RETR 3\nS: +OK\nS: half of it\nSTALL\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	timer := time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
+	defer timer.Stop()
+	start := time.Now()
+	err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{}))
+	if !errors.Is(err, why) || fetch.KindOf(err) != fetch.KindNetwork || time.Since(start) > 10*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A queue without room stops the requests, and what was requested before is read all the same.
+func TestBacklogStopsRequests(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range windowCount + windowCount/2 { // the second half was asked for when half of the first was read
+		fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
+	}
+	s, m, peer := openOn(t, 2000, 20, b.String())
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); err == nil { // nobody takes
+		t.Error("no error")
+	}
+	_ = s.Close()
+	if err := peer.Done(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Silence at any step ends in an error within the time-out, never in waiting.
+func TestSilenceAtEachStep(t *testing.T) {
+	t.Parallel()
+	steps := []string{"S: +OK\n", "C: CAPA\nS: +OK\nS: SASL LOGIN\n", "S: .\n", "C: AUTH LOGIN\n", "S: +\nC*\n", "S: +\nC*\n", "S: +OK\n"}
+	for i := range steps {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				text := "#! auth login\n" + strings.Join(steps[:i], "") + "STALL"
+				a := newScenario(t, text, nil).account
+				a.Timeout = 5 * time.Minute
+				start := time.Now()
+				_, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe(), 110)
+				if fetch.KindOf(err) != fetch.KindNetwork || time.Since(start) != a.Timeout || !wire.IsTimeout(err) {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+			})
+		})
+	}
+}
