@@ -88,7 +88,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), max(t.rate/4, 1))]
 	}
 	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
-		return 0, err
+		return 0, t.fail(err)
 	}
 	began := time.Now()
 	n, err := t.Conn.Read(p)
@@ -128,7 +128,7 @@ func (t *timedConn) Write(p []byte) (int, error) {
 	t.waited, t.came = 0, 0
 	t.mu.Unlock()
 	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
-		return 0, err
+		return 0, t.fail(err)
 	}
 	n, err := t.Conn.Write(p)
 	if err != nil {
