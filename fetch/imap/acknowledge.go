@@ -97,9 +97,11 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 		return
 	}
 	expunge := m.s.client.UIDExpunge(set)
+	expunged := make(chan error, 1)
+	go func() { expunged <- expunge.Close() }() // it takes any EXPUNGE, also those that come before STORE is answered
 	go func() {
 		err := store.Close()
-		done <- ack{uids, true, errors.Join(err, expunge.Close())}
+		done <- ack{uids, true, errors.Join(err, <-expunged)}
 	}()
 }
 

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -121,7 +122,11 @@ func (d *dialogue) continued(tag string) (reply, error) {
 func (d *dialogue) violation(what string, line []byte) error {
 	err := fmt.Errorf("not an IMAP %s: %s", what, wire.Quoted(line))
 	if d.tag == 0 {
-		err = fmt.Errorf("%w; hint: is this the IMAP port, and does \"ssl\" fit it?", err)
+		hint := "is this the IMAP port, and does \"ssl\" fit it?"
+		if bytes.HasPrefix(line, []byte("+OK")) {
+			hint = "this is a POP3 server: write \"proto pop3\", or name the IMAP port"
+		}
+		err = fmt.Errorf("%w; hint: %s", err, hint)
 	}
 	return fetch.Fail(fetch.KindProtocol, d.conn.Break(err))
 }
@@ -129,6 +134,9 @@ func (d *dialogue) violation(what string, line []byte) error {
 // answer responds to a challenge. An exchange that the mechanism gives up is cancelled, so that the connection stays in
 // step (RFC 9051 section 6.2.2).
 func (d *dialogue) answer(m sasl.Mechanism, initial *[]byte, text string) error {
+	if d.gaveUp != nil {
+		return d.violation("answer", []byte("+ "+text))
+	}
 	var out []byte
 	challenge, err := sasl.DecodeChallenge([]byte(text))
 	if err == nil && *initial != nil && len(challenge) == 0 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -27,10 +29,12 @@ type dialogue struct {
 	told   bool     // caps came since this was last set to false
 	auth   bool     // greeted with PREAUTH
 	gaveUp error    // why we cancelled the SASL exchange under way
+
+	gaveAway bool // the mechanism tried last sent the password itself
+	wrong    bool // it was refused for the user's or the password's sake
 }
 
-// dial connects, starts TLS and logs in.
-func dial(ctx context.Context, a *fetch.Account) (*dialogue, error) {
+func dial(ctx context.Context, a *fetch.Account) (net.Conn, error) {
 	port := a.Port
 	if port == 0 {
 		port = portPlain
@@ -38,11 +42,21 @@ func dial(ctx context.Context, a *fetch.Account) (*dialogue, error) {
 			port = portWrapped
 		}
 	}
-	raw, err := wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
-	if err != nil {
-		return nil, fetch.Fail(fetch.KindNetwork, err)
-	}
+	return wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
+}
+
+// loginTimeouts bounds the way from the first byte to the login, in time-outs.
+const loginTimeouts = 3
+
+// logIn starts TLS and logs in. After an error the connection is closed.
+func logIn(ctx context.Context, a *fetch.Account, raw net.Conn) (*dialogue, error) {
 	d := &dialogue{a: a, conn: wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})}
+	if a.Timeout > 0 {
+		whole := loginTimeouts * a.Timeout
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, whole, fmt.Errorf("not logged in after %s: %w", whole, os.ErrDeadlineExceeded))
+		defer cancel()
+	}
 	release := d.conn.Bind(ctx)
 	defer release()
 	if err := d.establish(ctx); err != nil {
@@ -108,6 +122,9 @@ func (d *dialogue) startTLS(ctx context.Context) error {
 
 func (d *dialogue) greeting() error {
 	line, err := d.conn.ReadLine(0)
+	if err != nil && wire.IsTimeout(err) && !d.conn.TLS() {
+		return fmt.Errorf("wait for the greeting: %w; hint: a server that says nothing may wait for TLS: try \"ssl\"", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -125,8 +142,7 @@ func (d *dialogue) greeting() error {
 	return d.violation("greeting", line)
 }
 
-// preauth accepts a PREAUTH greeting only where the user said that the connection logs in by itself, and never where
-// STARTTLS was to come: it would be skipped (fetchmail-SA-2021-02).
+// preauth accepts a PREAUTH greeting, but not where STARTTLS was to come: it would be skipped (fetchmail-SA-2021-02).
 func (d *dialogue) preauth(r reply) error {
 	if d.a.TLS == fetch.StartTLS {
 		return fetch.Fail(fetch.KindTLS, errors.New("server greeted with PREAUTH, which skips STARTTLS; hint: if this server "+
@@ -168,25 +184,28 @@ func (d *dialogue) capability() error {
 	return nil
 }
 
-// login tries the mechanisms in order. A refused one is followed by another only once, so that a wrong password does
-// not lock the account.
+// login tries the mechanisms in order.
 func (d *dialogue) login(ctx context.Context) error {
 	if err := d.capability(); err != nil {
 		return err
 	}
-	password, err := d.a.Password(ctx)
+	cred, err := d.credentials(ctx)
 	if err != nil {
 		return fetch.Fail(fetch.KindAuth, err)
 	}
-	cred := sasl.Credentials{User: d.a.User, Password: password, Host: d.a.Host, Port: d.a.Port}
 	mechs, err := sasl.Choose(d.a.Auth, d.mechanisms(), cred, d.conn.TLS())
 	if err != nil {
 		return fetch.Fail(fetch.KindAuth, err)
 	}
-	var refused error
+	refused := errors.New("no way to log in that both sides know; hint: the server must offer PLAIN, LOGIN or SCRAM")
 	for tries, m := 0, 0; m < len(mechs) && tries < 2; m++ {
 		if err := d.allowed(mechs[m]); err != nil {
-			refused = errors.Join(refused, err)
+			if tries == 0 {
+				refused = err
+			}
+			continue
+		}
+		if tries > 0 && !d.mayFollow(mechs[m]) {
 			continue
 		}
 		tries++
@@ -199,10 +218,37 @@ func (d *dialogue) login(ctx context.Context) error {
 		}
 		refused = err
 	}
-	if refused == nil {
-		refused = errors.New("no way to log in that both sides know; hint: the server must offer PLAIN, LOGIN or SCRAM")
-	}
 	return fetch.Fail(fetch.KindAuth, refused)
+}
+
+// credentials asks for the password where the login needs one.
+func (d *dialogue) credentials(ctx context.Context) (sasl.Credentials, error) {
+	cred := sasl.Credentials{User: d.a.User, Host: d.a.Host, Port: d.a.Port}
+	switch d.a.Auth {
+	case "external":
+		return cred, nil
+	case "implicit", "ssh":
+		return cred, fmt.Errorf("auth %q: server did not greet with PREAUTH, so it does not know the user; hint: it may need another plugin, or a password", d.a.Auth)
+	}
+	if d.a.Password == nil {
+		return cred, fmt.Errorf("no password for %q; hint: write it into the rc file", d.a.User)
+	}
+	var err error
+	cred.Password, err = d.a.Password(ctx)
+	return cred, err
+}
+
+// mayFollow tells whether m may be tried after a refused mechanism. A clear-text password that was refused as such is
+// not sent again, so that a wrong one does not lock the account; and where nobody vouches for the server, it does not
+// get the password itself by refusing what hides it.
+func (d *dialogue) mayFollow(m sasl.Mechanism) bool {
+	switch {
+	case d.gaveAway:
+		return !d.wrong
+	case m.ClearText():
+		return d.conn.TLS()
+	}
+	return !d.conn.TLS() // over TLS the one other try is better spent on a server that stores only hashes
 }
 
 // allowed refuses to give the password away on a channel that is not verified TLS, unless the rc file wants clear text.
@@ -219,7 +265,7 @@ func (d *dialogue) allowed(m sasl.Mechanism) error {
 func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
 	var r reply
 	var err error
-	d.told = false
+	d.told, d.gaveAway, d.wrong = false, m.ClearText(), false
 	if _, ok := m.(sasl.ProtocolLogin); ok {
 		r, err = d.commandLOGIN(cred)
 	} else {
@@ -229,6 +275,7 @@ func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
 		return err
 	}
 	if r.word != "OK" {
+		d.wrong = r.code == "AUTHENTICATIONFAILED" || r.code == "EXPIRED"
 		return loginError(d.a, r)
 	}
 	if !d.told {
@@ -239,7 +286,7 @@ func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
 
 // loginError is a refused login, by its response code (RFC 5530) or text.
 func loginError(a *fetch.Account, r reply) error {
-	kind := fetch.KindAuth
+	kind, hint := fetch.KindAuth, "; hint: check user and password in the rc file"
 	low := strings.ToLower(r.text)
 	switch {
 	case r.code == "UNAVAILABLE" || r.code == "SERVERBUG" || r.code == "LIMIT":
@@ -247,8 +294,10 @@ func loginError(a *fetch.Account, r reply) error {
 	case r.code == "INUSE" || strings.Contains(low, "locked") || strings.Contains(low, "in use"):
 		kind = fetch.KindBusy
 	}
-	return fetch.Fail(kind, fmt.Errorf("login as %q refused: %s %s; hint: check user and password in the rc file",
-		a.User, r.word, wire.Quoted([]byte(r.text))))
+	if kind != fetch.KindAuth {
+		hint = "; hint: this passes; it is tried again next time"
+	}
+	return fetch.Fail(kind, fmt.Errorf("login as %q refused: %s %s%s", a.User, r.word, wire.Quoted([]byte(r.text)), hint))
 }
 
 // commandLOGIN logs in with LOGIN, user and password as quoted strings or, where those can't hold them, literals.

@@ -86,7 +86,10 @@ func (s *session) searched(cmd *imapclient.SearchCommand) (journal.Set, error) {
 	if err != nil {
 		return set, s.failed("search", err)
 	}
-	uids, _ := data.All.(imap.UIDSet)
+	uids, ok := data.All.(imap.UIDSet)
+	if !ok && data.All != nil {
+		return set, s.broken(errors.New("server answered a search for UIDs with something else"))
+	}
 	for _, r := range uids {
 		if r.Start == 0 || r.Stop == 0 {
 			return set, s.broken(fmt.Errorf("server answered a search with %q", uids.String()))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -32,7 +33,16 @@ type session struct {
 
 // Connect is the fetch.Connector for IMAP.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	d, err := dial(ctx, a)
+	raw, err := dial(ctx, a)
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindNetwork, err)
+	}
+	return begin(ctx, a, raw)
+}
+
+// begin makes a session on a new connection, which it closes on an error.
+func begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, error) {
+	d, err := logIn(ctx, a, raw)
 	if err != nil {
 		return nil, err
 	}

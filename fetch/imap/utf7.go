@@ -2,6 +2,7 @@ package imap
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -53,6 +54,6 @@ func decodeShift(code string) (string, bool) {
 			return "", false // printable ASCII stands for itself, and control characters are no part of a name
 		}
 	}
-	text := string(utf16.Decode(units))
-	return text, !strings.ContainsRune(text, utf8.RuneError)
+	runes := utf16.Decode(units)
+	return string(runes), slices.Equal(utf16.Encode(runes), units) // else half a surrogate pair
 }

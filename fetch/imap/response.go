@@ -1,0 +1,298 @@
+package imap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"fetchd/fetch/wire"
+)
+
+// Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
+const (
+	maxResponse   = 1 << 20  // one response with its literals; a FETCH without the body is some hundred bytes
+	maxSearchLine = 4 << 20  // SEARCH and ESEARCH: half a million UIDs
+	maxText       = 16 << 20 // all responses to one command, bodies apart: imapclient keeps what LIST and SEARCH bring
+	maxBody       = 4 << 30  // one message
+	maxDepth      = 32       // parentheses within each other; imapclient recurses and would overflow its stack
+	maxUnsorted   = 10_000   // UIDs out of order in the result of a search: imapclient sorts by inserting
+)
+
+var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY changed) in the middle; it is looked at anew next time")
+
+// known are the untagged data that we need and imapclient understands. All others are dropped: a client has to tolerate
+// them (RFC 9051 section 7), and imapclient ends the connection. It must not see capabilities: it would send raw UTF-8
+// to a server with IMAP4rev2.
+var known = map[string]bool{"LIST": true, "SEARCH": true, "ESEARCH": true, "EXISTS": true, "EXPUNGE": true, "FETCH": true}
+
+// response is what is known of the untagged data in hand, which have more than one line where they hold literals.
+type response struct {
+	started bool
+	kind    string // "FETCH", "SEARCH" …
+	dropped bool   // not for imapclient
+	lines   int
+	size    int
+	depth   int
+	uid     string // named in a FETCH while a UID is claimed
+	claimed bool   // a claimed UID was put in
+}
+
+// limit is how large the response may grow.
+func (r *response) limit() int {
+	if r.kind == "SEARCH" || r.kind == "ESEARCH" {
+		return maxSearchLine
+	}
+	return maxResponse
+}
+
+// next reads the next line, checks it and puts what imapclient shall see of it into out.
+func (g *guard) next() error {
+	line, err := g.conn.ReadResponseLine(maxSearchLine)
+	if err != nil {
+		return err
+	}
+	if g.text += len(line); g.text > maxText {
+		return g.violation("more than %d bytes without an answer to a command", maxText)
+	}
+	if g.resp.started {
+		return g.data(line)
+	}
+	bare := bytes.TrimRight(line, "\r\n")
+	if len(bare) == 0 { // some servers have one too many behind a literal
+		return nil
+	}
+	if bare[0] != '*' {
+		return g.answer(parseLine(bare))
+	}
+	switch kind := kindOf(bare); kind {
+	case "OK", "NO", "BAD", "BYE", "PREAUTH":
+		return g.status(parseLine(bare))
+	default:
+		g.resp = response{started: true, kind: kind, dropped: !known[kind]}
+		return g.data(line)
+	}
+}
+
+// kindOf gives the name of what an untagged response tells, in upper case.
+func kindOf(line []byte) string {
+	rest, ok := bytes.CutPrefix(line[:min(len(line), 64)], []byte("* "))
+	if !ok {
+		return ""
+	}
+	if len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {
+		_, rest, _ = bytes.Cut(rest, []byte(" "))
+	}
+	if i := bytes.IndexAny(rest, " ("); i >= 0 {
+		rest = rest[:i]
+	}
+	return string(bytes.ToUpper(rest))
+}
+
+// answer passes on a tagged response or a continuation request.
+func (g *guard) answer(r reply) error {
+	if r.tag == "+" {
+		g.answered(false)
+		g.out = []byte("+\r\n")
+		return nil
+	}
+	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
+		return g.violation("what is no IMAP response: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+	}
+	g.text, g.last, g.unsorted = 0, 0, 0
+	g.answered(true)
+	g.out = r.plain()
+	return nil
+}
+
+// plain is a tagged response as imapclient can take it: an unclosed code would swallow the lines that follow, and of a
+// code we need no more than the name.
+func (r reply) plain() []byte {
+	out := []byte(r.tag + " " + r.word)
+	switch r.code {
+	case "", "CAPABILITY", "APPENDUID", "COPYUID": // imapclient wants the arguments of these
+	default:
+		if strings.Trim(r.code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == "" {
+			out = append(out, " ["+r.code+"]"...)
+		}
+	}
+	text := strings.TrimSpace(strings.NewReplacer("\r", " ", "\x00", " ").Replace(r.text))
+	if text != "" {
+		text = " " + text
+	}
+	if strings.HasPrefix(text, " [") {
+		text = " (" + text[2:]
+	}
+	return append(append(out, text...), "\r\n"...)
+}
+
+// status looks at an untagged status response. imapclient needs only what it tells of UIDs.
+func (g *guard) status(r reply) error {
+	switch {
+	case r.word == "BYE":
+		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", wire.Quoted([]byte(r.text))))
+	case r.word != "OK" || r.code != "UIDVALIDITY" && r.code != "UIDNEXT":
+		return nil
+	}
+	v, err := strconv.ParseUint(r.args, 10, 32)
+	if expected := g.selectedValidity(); r.code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
+		return g.conn.Break(errRenumbered)
+	}
+	if err == nil {
+		g.out = fmt.Appendf(nil, "* OK [%s %d] ok\r\n", r.code, v)
+	}
+	return nil
+}
+
+// data passes on a line of untagged data and, unless that is the message body, the literal at its end.
+func (g *guard) data(line []byte) error {
+	r := &g.resp
+	r.lines++
+	if r.size += len(line); r.size > r.limit() {
+		return g.violation("a %.20q response of more than %d bytes", r.kind, r.limit())
+	}
+	if err := g.check(line); err != nil {
+		return err
+	}
+	before, size, ok := literal(line)
+	switch {
+	case size < 0:
+		return g.violation("a malformed literal %s", wire.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
+	case !ok:
+		return g.finish(line)
+	case r.kind == "FETCH" && r.depth == 1 && isBody(before):
+		if size > maxBody {
+			return g.violation("a message of %d bytes", size)
+		}
+		g.out, g.body = g.claimed(line), size
+		return nil
+	case int64(r.size)+size > int64(r.limit()):
+		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
+	}
+	return g.smallLiteral(line, size)
+}
+
+// check follows parentheses, quotes and numbers through a line that imapclient will see.
+func (g *guard) check(line []byte) error {
+	r := &g.resp
+	switch {
+	case r.dropped:
+		return nil
+	case !r.nest(line):
+		return g.violation("a %s response nested deeper than %d, or with unbalanced parentheses or quotes", r.kind, maxDepth)
+	case r.kind == "FETCH":
+		g.lookForUID(line)
+	case r.kind == "SEARCH" || r.kind == "ESEARCH":
+		if g.order(line); g.unsorted > maxUnsorted {
+			return g.violation("the result of a search in no order")
+		}
+	}
+	return nil
+}
+
+// nest follows parentheses and quotes through line. A quoted string ends on its line.
+func (r *response) nest(line []byte) bool {
+	quoted, escaped := false, false
+	for _, b := range line {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && b == '\\':
+			escaped = true
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '(':
+			r.depth++
+		case b == ')':
+			r.depth--
+		}
+		if r.depth > maxDepth || r.depth < 0 {
+			return false
+		}
+	}
+	return !quoted
+}
+
+// order counts the numbers in line that are smaller than the one before.
+func (g *guard) order(line []byte) {
+	var n uint64
+	in := false
+	for _, b := range line {
+		if b >= '0' && b <= '9' {
+			n, in = n*10+uint64(b-'0'), true
+			continue
+		}
+		if in {
+			if n < g.last {
+				g.unsorted++
+			}
+			g.last, n, in = n, 0, false
+		}
+	}
+}
+
+// literal tells whether line ends in a literal, its size, and what stands before it. A size below 0 is a malformed one.
+func literal(line []byte) (before []byte, size int64, ok bool) {
+	line = bytes.TrimRight(line, " \r\n") // imapclient takes a blank there, too
+	open := bytes.LastIndexByte(line, '{')
+	if open < 0 || line[len(line)-1] != '}' {
+		return nil, 0, false
+	}
+	before = line[:open]
+	digits := string(line[open+1 : len(line)-1])
+	if strings.Trim(digits, "+0123456789") != "" {
+		return before, 0, false // an atom may end in }
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil {
+		return before, -1, false
+	}
+	return before, int64(n), true
+}
+
+// isBody tells whether what stands before a literal makes it the text that we asked for.
+func isBody(before []byte) bool {
+	before = bytes.TrimRight(before, " ")
+	i := len(before) - len("BODY[]")
+	return i > 0 && (before[i-1] == ' ' || before[i-1] == '(') && bytes.EqualFold(before[i:], []byte("BODY[]"))
+}
+
+// smallLiteral passes on line and the literal behind it, which data has found small enough.
+func (g *guard) smallLiteral(line []byte, size int64) error {
+	buf := make([]byte, len(line)+int(size))
+	n := copy(buf, line)
+	if _, err := io.ReadFull(g.conn.Reader(), buf[n:]); err != nil {
+		return g.conn.ReadError(err)
+	}
+	g.resp.size += int(size)
+	g.text += int(size)
+	if !g.resp.dropped {
+		g.out = buf
+	}
+	return nil
+}
+
+// finish passes on the last line of a response.
+func (g *guard) finish(line []byte) error {
+	r := g.resp
+	g.resp = response{}
+	if r.claimed {
+		if err := g.settleClaim(r.uid); err != nil {
+			return err
+		}
+	}
+	if !r.dropped && !(r.kind == "FETCH" && r.lines == 1 && isNews(line)) {
+		g.out = line
+	}
+	return nil
+}
+
+// isNews tells whether a FETCH response has nothing that we ever ask for: the server tells of a change of flags, which may
+// hold what imapclient can't parse.
+func isNews(line []byte) bool {
+	line = bytes.ToUpper(line)
+	return !bytes.Contains(line, []byte("BODY[]")) && !bytes.Contains(line, []byte("RFC822.SIZE"))
+}
