@@ -60,6 +60,14 @@ func openLog(t logTarget) (*logger, error) {
 		l.file, l.closer, sink, w = f, f, f, f
 	case t.syslog:
 		s, err := openSyslog(t.name)
+		if err != nil && !t.detached { // mail is worth more than the place of its log
+			t.syslog = false
+			l, lerr := openLog(t)
+			if lerr == nil {
+				l.Warn(err.Error())
+			}
+			return l, lerr
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -12,11 +12,7 @@ func unsupported(poll *rcfile.Poll, u *rcfile.User) error {
 		what  string
 	}{
 		{len(u.Locals) > 1 || u.Wildcard, "multidrop (more than one local name, or *)"},
-		{poll.SRV.Value, "srv"},
-		{poll.Protocol.Value == "apop" || poll.Auth.Value == "apop", "apop"},
 		{poll.BadHeader.Value == "reject", "bad-header reject"},
-		{u.Postconnect.Set, "postconnect"},
-		{u.Preconnect.Set, "preconnect"},
 		{u.DropStatus.Value, "dropstatus"},
 		{u.DropDelivered.Value, "dropdelivered"},
 		{u.Rewrite.Set && u.Rewrite.Value, "rewrite"},

@@ -15,6 +15,7 @@ import (
 	"fetchd/fetch/journal"
 	"fetchd/fetch/pop3"
 	"fetchd/rcfile"
+	"fetchd/tlsverify"
 )
 
 // wiring turns polls and users of the rc file into accounts. It, with trust.go and destination.go, is the only place that
@@ -29,6 +30,7 @@ type wiring struct {
 	secrets   *secrets
 	sessions  tls.ClientSessionCache
 	pop3      *pop3.Memory
+	resolver  tlsverify.SRVResolver
 	trace     func(account string) func(line string) // nil = no trace
 	key       []byte                                 // of this process: makes Account.Settings tell nothing about secrets
 }
@@ -107,6 +109,12 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 	}
 	a.Password = w.secrets.password(w.lookup(poll, u))
 	w.setRetrieval(a, poll, u)
+	if poll.SRV.Value {
+		if err := w.setDiscovery(a, poll, u); err != nil {
+			return nil, err
+		}
+	}
+	a.Connect = hooked(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	return a, w.setDelivery(a, u)
 }
 
@@ -126,6 +134,8 @@ func duration(seconds int) time.Duration { return time.Duration(seconds) * time.
 // setProtocol chooses the protocol and how it connects.
 func (w *wiring) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	switch poll.Protocol.Or("auto") {
+	case "apop":
+		a.Protocol, a.Connect, a.Auth = fetch.POP3, w.pop3.Connect, "apop"
 	case "imap":
 		a.Protocol, a.Connect = fetch.IMAP, imap.Connect
 	case "auto":

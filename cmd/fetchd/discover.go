@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fetchd/fetch"
+	"fetchd/fetch/imap"
+	"fetchd/rcfile"
+	"fetchd/tlsverify"
+)
+
+// setDiscovery makes the account find its server by SRV records (RFC 6186), at every connection anew.
+func (w *wiring) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
+	switch {
+	case poll.Via.Set || poll.Service.Set || poll.Plugin.Set:
+		return &rcfile.Error{Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Hint: "remove via, service and plugin, or srv"}
+	case a.TLS == fetch.ClearText:
+		return &rcfile.Error{Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only the certificate tells", Hint: "remove sslproto '' or srv"}
+	}
+	o, err := w.trustOptions(a, u)
+	if err != nil {
+		return err
+	}
+	protos := []string{"imap", "pop3"}
+	switch a.Protocol {
+	case fetch.IMAP:
+		protos = protos[:1]
+	case fetch.POP3:
+		protos = protos[1:]
+	}
+	a.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		targets, err := tlsverify.Discover(ctx, w.resolver, poll.Name, protos)
+		if err != nil {
+			return nil, fetch.Fail(fetch.KindNetwork, err)
+		}
+		var errs []error
+		for _, t := range targets {
+			s, err := w.connectTarget(ctx, *a, o, t)
+			if err == nil || fetch.KindOf(err) != fetch.KindNetwork {
+				return s, err
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+	return nil
+}
+
+// connectTarget connects to one server that was found. Its name came from DNS and proves nothing: the certificate has to
+// be for the domain, or for what sslcommonname says.
+func (w *wiring) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t tlsverify.Target) (fetch.Session, error) {
+	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service
+	connect := fetch.Connector(imap.Connect)
+	a.Protocol, a.TLS = fetch.IMAP, fetch.StartTLS
+	switch t.Service {
+	case "imaps":
+		a.TLS = fetch.Wrapped
+	case "pop3":
+		a.Protocol, connect = fetch.POP3, w.pop3.Connect
+	case "pop3s":
+		a.Protocol, a.TLS, connect = fetch.POP3, fetch.Wrapped, w.pop3.Connect
+	}
+	o.ALPN = alpn(a.Protocol)
+	policy, err := tlsverify.New(o)
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindConfig, err)
+	}
+	a.Host, a.Port, a.Policy = t.Host, t.Port, policy
+	s, err := connect(ctx, &a)
+	if err != nil {
+		return nil, fmt.Errorf("%s, found as _%s of %s: %w", t.Host, t.Service, t.Domain, err)
+	}
+	return s, nil
+}

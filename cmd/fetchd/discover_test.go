@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+	"fetchd/tlsverify/tlstest"
+)
+
+// records is a resolver that knows what it holds, by service.
+type records map[string][]*net.SRV
+
+func (r records) LookupSRV(_ context.Context, service, _, _ string) (string, []*net.SRV, error) {
+	if len(r[service]) == 0 {
+		return "", nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+	}
+	return "", r[service], nil
+}
+
+// The server that DNS names must have a certificate for the domain; its own name counts for nothing.
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	for _, tt := range []struct {
+		name string
+		leaf tlstest.Leaf
+		want string
+	}{
+		{"certificate for the domain", tlstest.Leaf{DNS: []string{"example.net"}}, "IMAP"},
+		{"certificate for the host that DNS named", tlstest.Leaf{DNS: []string{"localhost"}}, `"localhost"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			srv := &tlstest.Server{Config: tlstest.ServerConfig(ca.Leaf(tt.leaf))}
+			go func() {
+				if conn, err := ln.Accept(); err == nil {
+					srv.Start(conn)
+				}
+			}()
+			w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), resolver: records{
+				"imaps": {{Target: "localhost.", Port: uint16(ln.Addr().(*net.TCPAddr).Port)}},
+			}}
+			a := &fetch.Account{Name: "a", Protocol: fetch.IMAP, TLS: fetch.Wrapped, Log: w.log}
+			u := &rcfile.User{SSLCertFile: rcfile.Some(ca.File(t))}
+			if err := w.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, u); err != nil {
+				t.Fatal(err)
+			}
+			_, err = a.Connect(t.Context(), a) // the peer is no IMAP server
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "_imaps of example.net") {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDiscoveryWithoutRecords(t *testing.T) {
+	t.Parallel()
+	w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), resolver: records{}}
+	a := &fetch.Account{Protocol: fetch.IMAP, Log: w.log}
+	if err := w.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, &rcfile.User{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Connect(t.Context(), a)
+	if err == nil || !strings.Contains(err.Error(), "no SRV records") {
+		t.Errorf("error %v", err)
+	}
+}

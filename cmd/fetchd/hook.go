@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// hookTimeout bounds preconnect and postconnect; a dial-up line or a tunnel takes its time.
+const hookTimeout = 5 * time.Minute
+
+// hooked returns a Connector that runs pre before it connects and post after the session was closed; "" is nothing. A
+// pre that fails ends the retrieval before it begins, as in fetchmail.
+func hooked(connect fetch.Connector, pre, post string) fetch.Connector {
+	if pre == "" && post == "" {
+		return connect
+	}
+	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		if err := runHook(ctx, "preconnect", pre); err != nil {
+			return nil, err
+		}
+		s, err := connect(ctx, a)
+		if err != nil {
+			return nil, errors.Join(err, runHook(context.WithoutCancel(ctx), "postconnect", post))
+		}
+		h := hookedSession{Session: s, ctx: context.WithoutCancel(ctx), post: post}
+		if w, ok := s.(fetch.Watcher); ok {
+			return struct {
+				hookedSession
+				fetch.Watcher
+			}{h, w}, nil
+		}
+		return h, nil
+	}
+}
+
+// hookedSession runs post when it was closed.
+type hookedSession struct {
+	fetch.Session
+	ctx  context.Context // of post; a Session's Close has none
+	post string
+}
+
+func (h hookedSession) Close() error {
+	return errors.Join(h.Session.Close(), runHook(h.ctx, "postconnect", h.post))
+}
+
+// runHook runs command through the shell, as fetchmail does. What it prints is part of the error.
+func runHook(ctx context.Context, name, command string) error {
+	if command == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	var out head
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a child that it left in the background holds the output
+		return nil
+	}
+	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand", name, command, err, strings.TrimSpace(string(out.text))))
+}
+
+// head keeps the beginning of what is written to it.
+type head struct{ text []byte }
+
+func (h *head) Write(p []byte) (int, error) {
+	const limit = 4 << 10
+	h.text = append(h.text, p[:min(len(p), limit-len(h.text))]...)
+	return len(p), nil
+}
