@@ -73,45 +73,22 @@ func accountOn(tb testing.TB, d *fetchtest.Dovecot, user string, wrapped bool) *
 func TestAgainstDovecot(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)
-	messages := fetchtest.Messages(60, 7)
+	messages := fetchtest.Messages(40, 7)
 	want := map[[32]byte]int{}
 	for _, m := range messages {
 		want[sha256.Sum256(fetchtest.Canon(m))]++
 	}
 	t.Run("logins", func(t *testing.T) {
-		for _, auth := range []string{"any", "password", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"} {
-			for _, wrapped := range []bool{true, false} {
-				for _, keep := range []bool{true, false} {
-					t.Run(fmt.Sprintf("%s wrapped=%v keep=%v", auth, wrapped, keep), func(t *testing.T) {
-						t.Parallel()
-						user := d.User()
-						d.Append(t, user, "INBOX", messages)
-						a := accountOn(t, d, user, wrapped)
-						var got bag
-						a.Auth, a.Keep, a.Deliverer = auth, keep, &got
-						result, err := fetch.Retrieve(t.Context(), a)
-						if err != nil || result.Delivered != len(messages) {
-							t.Fatalf("%+v, %v", result, err)
-						}
-						for hash, n := range want {
-							if got.got[hash] != n {
-								t.Errorf("%x: %d copies, want %d", hash[:4], got.got[hash], n)
-							}
-						}
-						left := 0
-						if keep {
-							left = len(messages)
-						}
-						if n := d.Count(t, user, "INBOX"); n != left || result.Deleted != len(messages)-left {
-							t.Errorf("%d messages are left, %d deleted", n, result.Deleted)
-						}
-						again, err := fetch.Retrieve(t.Context(), a)
-						if err != nil || again.New != 0 || again.Seen != left {
-							t.Errorf("again: %+v, %v", again, err)
-						}
-					})
-				}
-			}
+		for i, auth := range []string{"any", "any", "any", "any", "password", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"} {
+			wrapped, keep := i%2 == 0, i/2%2 == 0
+			t.Run(fmt.Sprintf("%s wrapped=%v keep=%v", auth, wrapped, keep), func(t *testing.T) {
+				t.Parallel()
+				user := d.User()
+				d.Append(t, user, "INBOX", messages)
+				a := accountOn(t, d, user, wrapped)
+				a.Auth, a.Keep = auth, keep
+				retrieveTwice(t, d, a, want)
+			})
 		}
 		t.Run("wrong name", func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +107,35 @@ func TestAgainstDovecot(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// retrieveTwice checks that all arrives once, and nothing the second time.
+func retrieveTwice(t *testing.T, d *fetchtest.Dovecot, a *fetch.Account, want map[[32]byte]int) {
+	t.Helper()
+	var got bag
+	a.Deliverer = &got
+	total := 0
+	result, err := fetch.Retrieve(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hash, n := range want {
+		total += n
+		if got.got[hash] != n {
+			t.Errorf("%x: %d copies, want %d", hash[:4], got.got[hash], n)
+		}
+	}
+	left := 0
+	if a.Keep {
+		left = total
+	}
+	if n := d.Count(t, a.User, "INBOX"); n != left || result.Delivered != total || result.Deleted != total-left {
+		t.Errorf("%d messages are left, %+v", n, result)
+	}
+	again, err := fetch.Retrieve(t.Context(), a)
+	if err != nil || again.New != 0 || again.Seen != left {
+		t.Errorf("again: %+v, %v", again, err)
+	}
 }
 
 // rawRead is the limit: PASS, and a window of RETRs whose answers are read as blocks and thrown away.

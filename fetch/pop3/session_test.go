@@ -83,7 +83,7 @@ func TestCancelledRetrieval(t *testing.T) {
 	s, m, _ := openOn(t, 3, 20, "C: RETR 1\nC: RETR 2\nC: RETR 3\nS: +OK\nS: half of it\nSTALL\n")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")
-	timer := time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
+	timer := time.AfterFunc(200*time.Millisecond, func() { cancel(why) })
 	defer timer.Stop()
 	start := time.Now()
 	err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{}))
