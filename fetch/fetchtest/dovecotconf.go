@@ -119,6 +119,7 @@ service stats {
 `, me.Username, group.Name)
 }
 
+// services sets the ports. A wrong password makes nobody wait: the penalty would fall on all clients of this address.
 func (d *Dovecot) services(b *strings.Builder, modern bool) {
 	// One login process for all connections: one that is just starting holds up Dovecot's end by 5 s.
 	shared := "service_count = 0"
@@ -149,6 +150,11 @@ func (d *Dovecot) services(b *strings.Builder, modern bool) {
 service stats {
   unix_listener stats-writer {
     mode = 0666
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
   }
 }
 `, d.LMTP)
