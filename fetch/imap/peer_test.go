@@ -135,7 +135,7 @@ func (r *rig) traced() string {
 func selected(caps string, next int, found string) string {
 	return fmt.Sprintf(`
 S: * PREAUTH [CAPABILITY IMAP4rev1 %s] hello
-C: T1 SELECT INBOX
+C: ~^T1 (SELECT|EXAMINE) INBOX$
 C: ~^T2 UID SEARCH
 S: * 9 EXISTS
 S: * OK [UIDVALIDITY 1] ok

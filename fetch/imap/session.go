@@ -132,7 +132,7 @@ func (s *session) notice() {
 // failed classifies the error of a command: the connection's own error if that is what ended it, else the server's NO or
 // BAD.
 func (s *session) failed(act string, err error) error {
-	if cerr := s.conn.Err(); cerr != nil {
+	if cerr := s.connError(); cerr != nil {
 		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s: %w", act, cerr))
 	}
 	var ierr *imap.Error
@@ -152,10 +152,19 @@ func (s *session) failed(act string, err error) error {
 
 // broken is an error that imapclient found in what the server sent: the connection can't be used any more.
 func (s *session) broken(err error) error {
-	if cerr := s.conn.Err(); cerr != nil {
+	if cerr := s.connError(); cerr != nil {
 		return fetch.Fail(fetch.KindNetwork, cerr)
 	}
-	return fetch.Fail(fetch.KindProtocol, s.conn.Break(err))
+	_ = s.conn.Break(err)
+	return fetch.Fail(fetch.KindProtocol, err)
+}
+
+// connError is what ended the connection, if it was not imapclient, which closes it over what it can't parse.
+func (s *session) connError() error {
+	if err := s.conn.Err(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // uidSet turns the journal's kind of set into go-imap's.

@@ -1,0 +1,250 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// fetched is a FETCH response with UID first, as we ask for it.
+func fetched(uid int, text string) string {
+	return fmt.Sprintf("S< * %d FETCH (UID %d BODY[] {%d}\\r\\n%s)\\r\\n\n", uid, uid, len(text), text)
+}
+
+// found is the beginning of a session that finds these UIDs, all below 10, and asks for them.
+func found(uids, set string) string {
+	return selected("", 10, uids) + "C: T3 UID FETCH " + set + " (UID BODY.PEEK[])\n"
+}
+
+const bye = "\nC: ~ LOGOUT$"
+
+// pass is one retrieval: what the server plays, what is delivered, what the error says.
+type pass struct{ script, got, err string }
+
+// expect plays passes one after the other on one journal.
+func expect(t *testing.T, r *rig, passes ...pass) {
+	t.Helper()
+	for i, p := range passes {
+		got, res, err := r.run(p.script)
+		if got != p.got {
+			t.Errorf("pass %d delivers %q, want %q", i, got, p.got)
+		}
+		if (p.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), p.err) {
+			t.Errorf("pass %d: error %v, want %q", i, err, p.err)
+		}
+		if n := strings.Count(p.got, "="); res.Delivered != n {
+			t.Errorf("pass %d: %d delivered, want %d", i, res.Delivered, n)
+		}
+	}
+}
+
+// nothing is a pass that finds nothing new.
+var nothing = pass{selected("", 10, "") + bye, "", ""}
+
+func TestRetrieveOddServers(t *testing.T) {
+	t.Parallel()
+	const lone = "C: T4 UID SEARCH UID 1\nS: * SEARCH 1\nS: T4 OK\nC: T5 UID FETCH 1 (UID BODY.PEEK[])\n"
+	const notSent = "sends no text of it"
+	noBody := func(item string) []pass {
+		return []pass{{found("1", "1") + "S: * 1 FETCH (UID 1 " + item + ")\nS: T3 OK\n" + lone + "S: * 1 FETCH (UID 1 " + item + ")\nS: T5 OK" + bye, "", notSent}}
+	}
+	tests := []struct {
+		name   string
+		passes []pass
+	}{
+		{"plain", []pass{{found("1 2", "1:2") + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}, nothing}},
+		{"other order", []pass{{found("1 2", "1:2") + fetched(2, "cd") + fetched(1, "ab") + "S: T3 OK" + bye, "2=cd 1=ab", ""}}},
+		{"duplicates", []pass{{found("1", "1") + fetched(1, "ab") + fetched(1, "xy") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"not asked for", []pass{{found("1", "1") + fetched(7, "xy") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"noise in between", []pass{{found("1 2", "1:2") + "S: * 3 FETCH (FLAGS (\\Seen a]b))\nS: * 11 EXISTS\nS: * 2 RECENT\nS: \n" +
+			"S: * OK [ALERT unclosed\nS: * FLAGS (a]b)\nS: * VANISHED 4\nS: * XFOO {3}\nS: abc\nS: * CAPABILITY IMAP4rev2\nS: * OK [PERMANENTFLAGS (]]] x\n" +
+			fetched(1, "ab") + "S: * 9 EXPUNGE\n" + fetched(2, "cd") + "S: T3 OK [unclosed" + bye, "1=ab 2=cd", ""}}},
+		{"quoted body", []pass{{found("1", "1") + "S: * 1 FETCH (UID 1 BODY[] \"a\\\"b{5}\")\nS: T3 OK" + bye, "1=a\"b{5}", ""}}},
+		{"items behind the body", []pass{{found("1", "1") + "S< * 1 FETCH (UID 1 BODY[] {2}\\r\\nab FLAGS (\\\\Seen) BODY[HEADER] {1}\\r\\nx)\\r\\n\nS: T3 OK" + bye, "1=ab", ""}}},
+		{"a header that nobody wants", []pass{{found("1", "1") + "S< * 1 FETCH (UID 1 BODY[HEADER] {1}\\r\\nx BODY[]<0> {1}\\r\\ny BODY[] {2}\\r\\nab)\\r\\n\nS: T3 OK" + bye, "1=ab", ""}}},
+		{"lower case and LF", []pass{{found("1", "1") + "S< * 1 fetch (uid 1 body[] {2}\\nab)\\nT3 ok\\n" + bye, "1=ab", ""}}},
+
+		{"body before UID", []pass{{found("1 2", "1:2") + "S< * 1 FETCH (BODY[] {2}\\r\\nab UID 1)\\r\\n\n" + fetched(2, "cd") + "S: T3 OK\n" +
+			lone + "S< * 1 FETCH (BODY[] {2}\\r\\nab UID 1)\\r\\n\nS: T5 OK" + bye, "2=cd 1=ab", ""}, nothing}},
+		{"no UID", []pass{{found("1", "1") + "S< * 1 FETCH (BODY[] {2}\\r\\nab)\\r\\n\nS: T3 OK\n" +
+			lone + "S< * 1 FETCH (BODY[] {2}\\r\\nab)\\r\\n\nS: T5 OK" + bye, "", notSent}}},
+		{"another UID behind the body", []pass{{found("1", "1") + "S: T3 OK\n" +
+			lone + "S< * 1 FETCH (BODY[] {2}\\r\\nab UID 2)\\r\\n\nSTALL", "", "message 2 where 1 was asked for"}}},
+
+		{"gone", []pass{{found("1", "1") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH\nS: T4 OK" + bye, "", ""}, nothing}},
+		{"NO for the batch", []pass{{found("1 2", "1:2") + "S: T3 NO [SERVERBUG] oops\nC: T4 UID SEARCH UID 1:2\nS: * SEARCH 1 2\nS: T4 OK\n" +
+			"C: ~^T5 UID FETCH 1 \n" + fetched(1, "ab") + "S: T5 OK\nC: ~^T6 UID FETCH 2 \nS: T6 NO [SERVERBUG] still" + bye, "1=ab", `[SERVERBUG] "still"`}}},
+		{"nothing for the batch", []pass{{found("1", "1") + "S: T3 OK\n" + lone + "S: T5 OK" + bye, "", notSent}}},
+		{"NIL body", noBody("BODY[] NIL")},
+		{"empty quoted body", noBody("BODY[] \"\"")},
+		{"empty body", noBody("BODY[] {0}\nS: ")},
+
+		{"cut short", []pass{
+			{found("1 2 3", "1:3") + fetched(1, "ab") + "S< * 2 FETCH (UID 2 BODY[] {9}\\r\\nabc\nCLOSE", "1=ab", "fetch: "},
+			{selected("", 10, "2 3") + "C: T3 UID FETCH 2:3 (UID BODY.PEEK[])\n" + fetched(2, "abcabcabc") + fetched(3, "x") + "S: T3 OK" + bye, "2=abcabcabc 3=x", ""}}},
+		{"BYE", []pass{{found("1 2", "1:2") + fetched(1, "ab") + "S: * BYE shutting down\nSTALL", "1=ab", "shutting down"}}},
+
+		{"search in any order", []pass{{found("3 1 2 2 3", "1:3") + fetched(1, "ab") + fetched(2, "cd") + fetched(3, "ef") + "S: T3 OK" + bye, "1=ab 2=cd 3=ef", ""}}},
+		{"search gives no UID", []pass{{strings.TrimSuffix(selected("", 10, "0"), "S: T2 OK done\n") + "S: T2 OK", "", "answered a search"}}},
+		{"search beyond 32 bits", []pass{{strings.TrimSuffix(selected("", 10, "99999999999"), "S: T2 OK done\n") + "STALL", "", "search"}}},
+		{"search names the largest UID", []pass{
+			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") + "S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK" + bye, "1=ab", ""},
+			{strings.Replace(found("10", "10"), "UID SEARCH", "UID SEARCH UID 10:4294967294$", 1) + fetched(10, "new") + "S: T3 OK" + bye, "10=new", ""}}},
+		{"n:* names an old UID", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
+		{"no UIDNEXT", []pass{{strings.Replace(selected("", 10, "2"), "S: * OK [UIDNEXT 10] ok\n", "", 1) + "C: T3 UID SEARCH ALL\nS: * SEARCH 1 2\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
+			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, {strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 3:\\*$", 1) + bye, "", ""}}},
+		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "", "no UIDVALIDITY"}}},
+		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
+		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
+			{strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 1 \n" + fetched(1, "ab") + "S: T4 OK" + bye, "1=ab", ""}}},
+		{"renumbered in the middle", []pass{{found("1", "1") + "S< * OK [UIDVALIDITY 2] x\\r\\n* 1 FETCH (UID 1 BODY[] {2}\\r\\nab)\\r\\nT3 OK\\r\\n\nSTALL", "", "renumbered"}}},
+
+		{"ESEARCH", []pass{{esearch("(TAG \"T2\") UID ALL 2,1") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
+		{"ESEARCH finds nothing", []pass{{esearch("(TAG \"T2\") UID") + bye, "", ""}}},
+		{"ESEARCH of the world", []pass{{esearch("(TAG \"T2\") UID ALL 1:4294967295"), "", "claims to have found"}}},
+		{"ESEARCH of no UIDs", []pass{{esearch("(TAG \"T2\") ALL 1:2"), "", "something else"}}},
+		{"ESEARCH up to *", []pass{{strings.TrimSuffix(esearch("(TAG \"T2\") UID ALL 1:*"), "S: T2 OK done\n") + "STALL", "", "response-data"}}},
+
+		{"COMPRESS refused", []pass{{"S: * PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] x\nC: A1 COMPRESS DEFLATE\nS: A1 NO [COMPRESSIONACTIVE] x\n" +
+			strings.SplitN(selected("", 10, ""), "\n", 3)[2] + bye, "", ""}}},
+		{"COMPRESS of garbage", []pass{{"S: * PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] x\nC: A1 COMPRESS DEFLATE\nS: A1 OK go\nS: * OK nothing is compressed here\nSTALL", "", "corrupt"}}},
+		{"endless news", []pass{{found("1", "1") + "ENDLESS * 5 EXISTS\\r\\n", "", "without an answer"}}},
+		{"endless flags", []pass{{found("1", "1") + "ENDLESS * 5 FETCH (FLAGS ())\\r\\n", "", "without an answer"}}},
+		{"endless blank lines", []pass{{found("1", "1") + "ENDLESS \\r\\n", "", "without an answer"}}},
+		{"silence", []pass{{found("1", "1") + "STALL", "", "no answer"}}},
+		{"dripping", []pass{{found("1", "1") + "DRIP 50s * 1 FETCH (UID 1 BODY[] {9000000}xxxxxxxxxxxxxxxxxxxxxxxxxxx", "", "reasonable speed"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.Keep, r.MarkSeen, r.Compress = true, false, true
+				expect(t, r, tt.passes...)
+			})
+		})
+	}
+}
+
+// esearch is the beginning of a session whose search has this answer.
+func esearch(answer string) string {
+	return strings.Replace(selected("ESEARCH", 10, ""), "S: * SEARCH ", "S: * ESEARCH "+answer, 1)
+}
+
+func TestAcknowledge(t *testing.T) {
+	t.Parallel()
+	one := func(caps string) string {
+		return selected(caps, 10, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "ab") + "S: T3 OK\n"
+	}
+	none := func(caps string) string { return selected(caps, 10, "") }
+	const store = "UID STORE 1 +FLAGS.SILENT (\\Seen \\Deleted)\n"
+	move := func(a *fetch.Account) { a.MoveTo = "Done" }
+	tests := []struct {
+		name   string
+		setup  func(*fetch.Account)
+		passes []pass
+	}{
+		{"UID EXPUNGE", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "1=ab", ""}, nothing}},
+		{"many EXPUNGE before STORE is answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS*300 * 1 EXPUNGE\\r\\n\nS: T4 OK\nS: T5 OK" + bye, "1=ab", ""}}},
+		{"bare EXPUNGE of ours", nil, []pass{{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
+		{"no bare EXPUNGE of others'", nil, []pass{
+			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1 5\nS: T5 OK" + bye, "1=ab", ""},
+			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+		{"STORE NO", nil, []pass{
+			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 NO read-only\nS: T5 OK" + bye, "1=ab", "read-only"},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}, nothing}},
+		{"EXPUNGE NO", nil, []pass{
+			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 NO not now" + bye, "1=ab", "not now"},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}}},
+		{"bare EXPUNGE NO", nil, []pass{
+			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 NO not now" + bye, "1=ab", "not now"},
+			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+		{"killed before the acknowledgement", nil, []pass{
+			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "acknowledge"},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}, nothing}},
+		{"never answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "STALL", "1=ab", "no answer"}}},
+		{"MOVE", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1 1] x\nS: T4 OK" + bye, "1=ab", ""}, nothing}},
+		{"MOVE NO", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", "TRYCREATE"},
+			{none("MOVE") + "C: T3 UID MOVE 1 \"Done\"\nS: T3 OK" + bye, "", ""}, nothing}},
+		{"COPY", move, []pass{{one("UIDPLUS") + "C: T4 UID COPY 1 \"Done\"\nS: T4 OK [COPYUID x] y\nC: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: T6 OK" + bye, "1=ab", ""}}},
+		{"COPY NO", move, []pass{{one("UIDPLUS") + "C: T4 UID COPY 1 \"Done\"\nS: T4 NO full" + bye, "1=ab", "full"}}},
+		{"keep", func(a *fetch.Account) { a.Keep = true }, []pass{{one("") + "C: T4 UID STORE 1 +FLAGS.SILENT (\\Seen)\nS: T4 OK" + bye, "1=ab", ""}, nothing}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				if tt.setup != nil {
+					tt.setup(r.Account)
+				}
+				expect(t, r, tt.passes...)
+			})
+		})
+	}
+}
+
+// A server may answer the second of two FETCH commands first.
+func TestBatchesOutOfOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen = true, false
+		var script, want strings.Builder
+		script.WriteString(strings.Replace(esearch("(TAG \"T2\") UID ALL 1:300"), "UIDNEXT 10", "UIDNEXT 301", 1))
+		script.WriteString("C: ~^T3 UID FETCH 1:256 \nC: ~^T4 UID FETCH 257:300 \n")
+		for uid := 300; uid > 256; uid-- {
+			script.WriteString(fetched(uid, "b"))
+		}
+		script.WriteString("S: T4 OK\n")
+		for uid := 1; uid <= 256; uid++ {
+			script.WriteString(fetched(uid, "a"))
+			fmt.Fprintf(&want, "%d=a ", uid)
+		}
+		script.WriteString("S: T3 OK" + bye)
+		got, _, err := r.run(script.String())
+		if err != nil || !strings.HasPrefix(got, want.String()) || strings.Count(got, "=") != 300 {
+			t.Errorf("delivered %.200q, %v", got, err)
+		}
+	})
+}
+
+func TestServerThatSendsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen = true, false
+		var script strings.Builder
+		script.WriteString(strings.Replace(esearch("(TAG \"T2\") UID ALL 1:200"), "UIDNEXT 10", "UIDNEXT 201", 1))
+		script.WriteString("C*\nS: T3 OK\nC*\nS: * ESEARCH (TAG \"T4\") UID ALL 1:200\nS: T4 OK\n")
+		for i := range maxNotSent {
+			fmt.Fprintf(&script, "C*\nS: T%d OK\n", i+5)
+		}
+		expect(t, r, pass{script.String(), "", "in a row"})
+	})
+}
+
+func TestCancelledInABody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		p := r.play(found("1 2", "1:2")+fetched(1, "ab")+"S< * 2 FETCH (UID 2 BODY[] {99}\\r\\nabc\nSTALL", nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		res, err := fetch.Retrieve(ctx, r.Account)
+		if !errors.Is(err, context.Canceled) || res.Delivered != 1 || r.taker.take() != "1=ab" || time.Since(start) > 2*time.Second {
+			t.Errorf("%+v, %v after %v", res, err, time.Since(start))
+		}
+		if err := p.Done(); err != nil {
+			t.Error(err)
+		}
+	})
+}
