@@ -24,6 +24,7 @@ type guard struct {
 	body     int64  // bytes left of a message body that is passed through
 	resp     response
 	text     int    // bytes of responses since the last tagged one, bodies apart
+	maxText  int
 	last     uint64 // the last number in the result of a search
 	unsorted int    // how often a number there was smaller than the one before
 
@@ -37,7 +38,7 @@ type guard struct {
 
 // newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us already.
 func newGuard(conn *wire.Conn, caps []string) *guard {
-	g := &guard{conn: conn}
+	g := &guard{conn: conn, maxText: maxText}
 	g.out = []byte("* PREAUTH [CAPABILITY")
 	for _, c := range caps {
 		g.out = append(append(g.out, ' '), c...)

@@ -54,8 +54,8 @@ func (g *guard) next() error {
 	if err != nil {
 		return err
 	}
-	if g.text += len(line); g.text > maxText {
-		return g.violation("more than %d bytes without an answer to a command", maxText)
+	if g.text += len(line); g.text > g.maxText {
+		return g.violation("more than %d bytes without an answer to a command", g.maxText)
 	}
 	if g.resp.started {
 		return g.data(line)

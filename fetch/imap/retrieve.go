@@ -113,6 +113,9 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 	for msg := b.cmd.Next(); msg != nil; msg = b.cmd.Next() {
 		if err := m.message(ctx, msg, b, q); err != nil {
 			_ = m.s.conn.Break(err)
+			if b.cut { // imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+				<-m.s.client.Closed()
+			}
 			_ = b.cmd.Close()
 			return m.s.failed("fetch", err)
 		}
@@ -178,14 +181,30 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 
 // spool copies a literal, which must be as long as announced.
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, struct{ io.Reader }{lit}, b.buf)
+	read := &countingReader{r: lit}
+	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf)
+	b.cut = read.ended && read.n < it.Size
 	if err != nil {
 		return err
 	}
-	if n != it.Size {
+	if n := read.n; n != it.Size {
 		return fmt.Errorf("message ended after %d of %d bytes: %w", n, it.Size, io.ErrUnexpectedEOF)
 	}
 	return it.Body.Close()
+}
+
+// countingReader counts what it reads and notices the end of it, good or bad.
+type countingReader struct {
+	r     io.Reader
+	n     int64
+	ended bool
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.ended = c.ended || err != nil
+	return n, err
 }
 
 // put numbers an item and hands it over; m.mu is held, or nothing else is under way.
