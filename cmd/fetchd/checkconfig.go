@@ -97,8 +97,14 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 			}
 		}
 	}
-	for _, err := range sharedState(accounts) {
-		k.bad(exitSyntax, err)
+	accounts, err := apart(accounts)
+	if err != nil {
+		for _, e := range flatten(err) {
+			k.bad(exitSyntax, e)
+		}
+	}
+	for a, warning := range alike(accounts) {
+		k.log.Warn(warning, "account", a.Name)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fetchd/fetch"
 	"fetchd/rcfile"
 )
 
@@ -96,25 +95,4 @@ func existing(dir string) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-}
-
-// sharedState finds accounts that would retrieve the same messages twice, or use the same record in the journal.
-func sharedState(accounts []*fetch.Account) []error {
-	var errs []error
-	seen := map[string]*fetch.Account{}
-	for _, a := range accounts {
-		boxes := a.Mailboxes
-		if len(boxes) == 0 {
-			boxes = []string{"INBOX"}
-		}
-		for _, box := range boxes {
-			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.User, box)
-			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
-				errs = append(errs, &refusedError{a.Name, fmt.Errorf("mailbox %q of this login is also retrieved by poll %q; remove one of them", box, other.Poll)})
-				continue
-			}
-			seen[id] = a
-		}
-	}
-	return errs
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"strings"
@@ -31,8 +32,8 @@ func TestDiscovery(t *testing.T) {
 		leaf tlstest.Leaf
 		want string
 	}{
-		{"certificate for the domain", tlstest.Leaf{DNS: []string{"example.net"}}, "IMAP"},
-		{"certificate for the host that DNS named", tlstest.Leaf{DNS: []string{"localhost"}}, `"localhost"`},
+		{"certificate for the domain", tlstest.Leaf{DNS: []string{"example.net"}}, "not an IMAP greeting"},
+		{"certificate for the host that DNS named", tlstest.Leaf{DNS: []string{"localhost"}}, `"DNS:localhost"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +42,10 @@ func TestDiscovery(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ln.Close()
-			srv := &tlstest.Server{Config: tlstest.ServerConfig(ca.Leaf(tt.leaf))}
+			srv := &tlstest.Server{
+				Config: tlstest.ServerConfig(ca.Leaf(tt.leaf)),
+				After:  func(tc *tls.Conn) error { _, err := tc.Write([]byte("hello\r\n")); return err },
+			}
 			go func() {
 				if conn, err := ln.Accept(); err == nil {
 					srv.Start(conn)

@@ -71,9 +71,10 @@ func (w *wiring) accounts(polls []*rcfile.Poll) ([]*fetch.Account, error) {
 		}
 	}
 	if broken {
-		all = nil
+		return nil, errors.Join(errs...)
 	}
-	return all, errors.Join(errs...)
+	all, err := apart(all)
+	return all, errors.Join(append(errs, err)...)
 }
 
 // login is the name that the account logs in with.

@@ -115,6 +115,19 @@ func TestWireRefuses(t *testing.T) {
 	}
 }
 
+func TestWireKeepsAccountsApart(t *testing.T) {
+	t.Parallel()
+	accounts, _, err := wireText(t, `poll h proto imap user ann
+poll h proto imap user ann folder Archive
+poll h proto imap user ann folder INBOX Lists
+poll other via h proto imap user ann
+poll h proto imap user bob
+`)
+	if len(accounts) != 4 || err == nil || !strings.Contains(err.Error(), `ann@h: mailbox "INBOX" stands in the rc file twice`) {
+		t.Errorf("%d accounts, %v", len(accounts), err)
+	}
+}
+
 func TestWireWarns(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
