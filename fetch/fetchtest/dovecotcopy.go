@@ -53,3 +53,9 @@ func copyFile(from, to string) error {
 	}
 	return out.Close()
 }
+
+// Has tells whether there is anything of a user.
+func (d *Dovecot) Has(user string) bool {
+	_, err := os.Stat(filepath.Join(d.dir, "mail", user))
+	return err == nil
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fetchd/fetch/fetchtest"
+)
+
+// nobody is whom the programs run as when we are root.
+const nobody = 65534
+
+// runLimit ends a program that does not end.
+const runLimit = 15 * time.Minute
+
+// bench is the measurement.
+type bench struct {
+	s       *stage
+	o       options
+	d       *fetchtest.Dovecot
+	self    string
+	fetchd  string
+	ca      string
+	memory  string
+	disk    string
+	corpora map[string]*corpus
+}
+
+// result is one run of one contender.
+type result struct {
+	usage
+	tally
+	turns   int
+	checked bool
+	log     string // its output, when something was wrong
+}
+
+func newBench(s *stage, o options) *bench {
+	s.check(os.Setenv("TMPDIR", o.memory)) // for fetchtest
+	b := &bench{s: s, o: o, memory: s.folder(o.memory), disk: s.folder(o.disk), corpora: map[string]*corpus{}}
+	var err error
+	b.self, err = os.Executable()
+	s.check(err)
+	b.build()
+	b.d = fetchtest.StartDovecot(s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes", "pop3_no_flag_updates = yes",
+		"default_client_limit = 4000", "default_process_limit = 1000", // 20 accounts of a few contenders in turn
+		"service imap {", "process_min_avail = 2", "}", "service pop3 {", "process_min_avail = 2", "}")
+	text, err := os.ReadFile(b.d.CAFile)
+	s.check(err)
+	b.ca = filepath.Join(b.memory, "ca.pem")
+	s.check(os.WriteFile(b.ca, text, 0o644))
+	return b
+}
+
+// build makes the fetchd to be measured, and copies it and ourselves to where everybody may run them.
+func (b *bench) build() {
+	bin := filepath.Join(b.memory, "bench")
+	b.s.check(copyProgram(b.self, bin))
+	b.self = bin
+	b.fetchd = filepath.Join(b.memory, "fetchd")
+	if b.o.fetchd != "" {
+		b.s.check(copyProgram(b.o.fetchd, b.fetchd))
+		return
+	}
+	cmd := exec.CommandContext(b.s.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.fetchd, "./cmd/fetchd")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.s.Fatalf("go build ./cmd/fetchd: %v\n%s", err, out)
+	}
+}
+
+func copyProgram(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o755)
+}
+
+func (b *bench) run() {
+	b.introduce()
+	for _, w := range workloads() {
+		if !contains(b.o.workloads, w.name) || b.s.ctx.Err() != nil {
+			continue
+		}
+		if w.watch {
+			b.watch(w)
+			continue
+		}
+		b.compare(w)
+	}
+}
+
+// compare runs the contenders in turn, another one first in every round, and reports.
+func (b *bench) compare(w workload) {
+	var field []contender
+	for _, c := range contenders() {
+		if contains(b.o.contenders, c.name) && c.takesPart(w) {
+			if !c.installed() {
+				b.s.Logf("%s is not installed and left out", c.name)
+				continue
+			}
+			field = append(field, c)
+		}
+	}
+	runs := map[string][]result{}
+	for round := range b.o.rounds {
+		for k := range field {
+			c := field[(k+round)%len(field)]
+			if done := runs[c.name]; len(done) > 0 && done[0].Wall > b.o.slow {
+				continue
+			}
+			r := b.measure(w, c)
+			if b.s.ctx.Err() != nil {
+				return
+			}
+			runs[c.name] = append(runs[c.name], r)
+			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %.3f s, CPU %.3f s, %.1f MB, %v\n", w.name, round+1, c.name,
+				r.Wall.Seconds(), r.CPU.Seconds(), float64(r.RSS)/(1<<20), r.tally)
+			if r.log != "" {
+				fmt.Fprintf(os.Stderr, "    exit %d: %s\n", r.Exit, strings.ReplaceAll(r.log, "\n", "\n    "))
+			}
+		}
+	}
+	report(os.Stdout, w, field, runs)
+}
+
+// measure is one run, from a fresh copy of the mailbox and of what the contender has kept from its first run.
+func (b *bench) measure(w workload, c contender) result {
+	j, done := b.job(w, c)
+	defer done()
+	if w.primed && !c.raw {
+		b.prime(j, c)
+	}
+	want := b.corpus(w)
+	copies := max(1, w.accounts)
+	if w.hung {
+		copies--
+	}
+	b.fillMailboxes(j, w.fresh > 0)
+	proxy := b.route(j)
+	cmd, err := c.prepare(j)
+	b.s.check(err)
+	before := names(cmd.out)
+	var r result
+	turns := 0
+	if proxy != nil {
+		turns = proxy.Turns()
+	}
+	r.usage, r.log = b.execute(j, cmd, copies*len(want.messages)*btoi(w.hung))
+	if proxy != nil {
+		r.turns = proxy.Turns() - turns
+	}
+	if r.checked = len(cmd.out) > 0; r.checked {
+		r.tally, err = want.check(cmd.out, before, copies)
+		b.s.check(err)
+	}
+	if r.whole == r.want && (r.Exit == 0 || r.Exit == 1 || w.hung) { // 1 is fetchmail's "no mail"
+		r.log = ""
+	}
+	return r
+}
+
+func btoi(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// execute runs a command and measures it. With enough above 0 it is ended once so many messages are there, and its wall
+// time is the time to that.
+func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
+	log := filepath.Join(filepath.Dir(j.state), "log")
+	p := program{Argv: cmd.argv, Dir: j.dest, Log: log, Limit: runLimit, Env: []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + j.state, "FETCHMAILHOME=" + j.state, "XDG_STATE_HOME=" + j.state, "TMPDIR=" + j.dest,
+		"USER=nobody", "LOGNAME=nobody", "LC_ALL=C.UTF-8", "SSL_CERT_FILE=" + b.ca}}
+	if os.Geteuid() == 0 {
+		p.User = nobody
+		b.s.check(own(filepath.Dir(j.state)))
+	}
+	b.pause(1100 * time.Millisecond) // mbsync sleeps when the Maildir was changed within this second
+	run, err := p.start()
+	b.s.check(err)
+	if enough > 0 {
+		b.until(func() bool { return count(cmd.out) >= enough })
+		wall := time.Since(run.start)
+		run.stop()
+		u, err := run.wait()
+		b.s.check(err)
+		u.Wall = wall
+		return u, ""
+	}
+	u, err := run.wait()
+	b.s.check(err)
+	text, _ := os.ReadFile(log)
+	return u, strings.TrimSpace(string(text[max(0, len(text)-800):]))
+}
+
+// own gives a folder and all in it to nobody.
+func own(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, nobody, nobody)
+	})
+}
+
+// pause waits for d, or until the program is to end.
+func (b *bench) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-b.s.ctx.Done():
+	}
+}
+
+// until waits until ok, for as long as a run may take.
+func (b *bench) until(ok func() bool) {
+	for end := time.Now().Add(runLimit); !ok() && time.Now().Before(end) && b.s.ctx.Err() == nil; {
+		b.pause(10 * time.Millisecond)
+	}
+}
