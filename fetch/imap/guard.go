@@ -23,7 +23,7 @@ type guard struct {
 	out      []byte // checked bytes not yet read by imapclient
 	body     int64  // bytes left of a message body that is passed through
 	resp     response
-	text     int    // bytes of responses since the last tagged one, bodies apart
+	text     int // bytes of responses since the last tagged one, bodies apart
 	maxText  int
 	last     uint64 // the last number in the result of a search
 	unsorted int    // how often a number there was smaller than the one before

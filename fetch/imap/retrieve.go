@@ -44,6 +44,7 @@ type batch struct {
 	buf   []byte
 	done  chan error
 	first bool // no batch is before it
+	cut   bool // the connection ended within a message
 	held  []*fetch.Item
 	no    error // what the server said instead of OK
 }
