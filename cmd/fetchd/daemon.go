@@ -48,6 +48,10 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
+	if d.manager, err = newNotifier(s.p.env); err != nil {
+		return s.end(exitIO, err)
+	}
+	defer d.manager.close()
 	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
 		s.report(ctx, a, res, err)
 		d.slept()
@@ -57,7 +61,9 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		defer close(ended)
 		d.scheduler.Run(ctx, accounts)
 	}()
+	d.manager.ready()
 	d.serve(ctx)
+	d.manager.stopping()
 	cancel()
 	select {
 	case <-ended:
@@ -71,6 +77,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 type daemon struct {
 	*service
 	scheduler *schedule.Scheduler
+	manager   *notifier
 	interval  time.Duration
 	path      string // of the rc file
 	stamp     string
@@ -82,10 +89,14 @@ type daemon struct {
 func (d *daemon) serve(ctx context.Context) {
 	look := time.NewTicker(d.interval)
 	defer look.Stop()
+	life, stop := d.manager.tick()
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-life:
+			d.manager.alive(d.scheduler)
 		case <-look.C:
 			if now := d.fileStamp(); now != d.stamp {
 				d.reload(ctx)
@@ -96,8 +107,10 @@ func (d *daemon) serve(ctx context.Context) {
 				d.log.Info("awakened by " + signalName(sig))
 				d.scheduler.Wake()
 			case unix.SIGHUP:
+				d.manager.reloading()
 				d.reopenLog()
 				d.reload(ctx)
+				d.manager.ready()
 			default:
 				d.log.Info("terminated with " + signalName(sig))
 				signal.Reset(unix.SIGTERM, unix.SIGINT) // a second one ends the process at once

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/fetch/schedule"
+)
+
+// notifier tells the service manager how the daemon is (sd_notify(3)). The nil notifier, where there is no manager, says
+// nothing.
+type notifier struct {
+	conn  *net.UnixConn
+	every time.Duration // between two signs of life
+}
+
+// statusInterval is how often the status line is renewed where no watchdog asks for more.
+const statusInterval = 30 * time.Second
+
+// newNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants a sign of
+// life, and it gets one in half that time.
+func newNotifier(env func(string) string) (*notifier, error) {
+	name := env("NOTIFY_SOCKET")
+	if name == "" {
+		return nil, nil
+	}
+	if name[0] == '@' {
+		name = "\x00" + name[1:]
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("connect to the service manager: %w", err)
+	}
+	n := &notifier{conn: conn, every: statusInterval}
+	if us, err := strconv.ParseInt(env("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
+		n.every = min(n.every, time.Duration(us)*time.Microsecond/2)
+	}
+	return n, nil
+}
+
+// send tells one or more assignments, a line each. What the manager does not hear is no error of ours.
+func (n *notifier) send(state string) {
+	if n != nil {
+		_, _ = n.conn.Write([]byte(state))
+	}
+}
+
+// tick is the channel of a ticker for signs of life, nil for the nil notifier; stop ends it.
+func (n *notifier) tick() (<-chan time.Time, func()) {
+	if n == nil {
+		return nil, func() {}
+	}
+	t := time.NewTicker(n.every)
+	return t.C, t.Stop
+}
+
+// alive is a sign of life with the status line. That the scheduler answers is what makes it one.
+func (n *notifier) alive(s *schedule.Scheduler) {
+	if n != nil {
+		n.send("WATCHDOG=1\nSTATUS=" + statusLine(s.Status()))
+	}
+}
+
+// reloading announces a reload; ready ends it.
+func (n *notifier) reloading() {
+	if n == nil {
+		return
+	}
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	n.send("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10))
+}
+
+func (n *notifier) ready()    { n.send("READY=1") }
+func (n *notifier) stopping() { n.send("STOPPING=1") }
+
+func (n *notifier) close() {
+	if n != nil {
+		_ = n.conn.Close()
+	}
+}
+
+// statusLine is what systemctl status shows.
+func statusLine(s schedule.Status) string {
+	line := fmt.Sprintf("%d accounts", s.Accounts)
+	if s.Failing > 0 {
+		line += fmt.Sprintf(", %d failing", s.Failing)
+	}
+	if !s.Last.IsZero() {
+		line += ", last poll " + s.Last.Format(time.TimeOnly)
+	}
+	if !s.Next.IsZero() {
+		line += ", next poll " + s.Next.Format(time.TimeOnly)
+	}
+	return line
+}

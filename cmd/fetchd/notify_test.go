@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fetchd/fetch/schedule"
+)
+
+func TestNotifier(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	env := map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"}
+	n, err := newNotifier(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.close()
+	if n.every != 2*time.Second {
+		t.Errorf("a sign of life every %s, want half of the watchdog's 4 s", n.every)
+	}
+	n.ready()
+	n.alive(schedule.New(schedule.Options{}))
+	n.reloading()
+	n.stopping()
+	for _, want := range []string{"READY=1", "WATCHDOG=1\nSTATUS=0 accounts", "RELOADING=1\nMONOTONIC_USEC=", "STOPPING=1"} {
+		buf := make([]byte, 1000)
+		got, err := manager.Read(buf)
+		if err != nil || !strings.HasPrefix(string(buf[:got]), want) {
+			t.Errorf("got %q, %v, want %q", buf[:got], err, want)
+		}
+	}
+}
+
+func TestNoServiceManager(t *testing.T) {
+	t.Parallel()
+	n, err := newNotifier(func(string) string { return "" })
+	if n != nil || err != nil {
+		t.Fatalf("%v, %v", n, err)
+	}
+	n.ready()
+	n.alive(nil)
+	n.reloading()
+	if tick, stop := n.tick(); tick != nil {
+		t.Error("the nil notifier ticks")
+	} else {
+		stop()
+	}
+	n.close()
+}
+
+func TestStatusLine(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 4, 5, 6, 0, time.Local)
+	got := statusLine(schedule.Status{Accounts: 3, Failing: 1, Last: at, Next: at.Add(time.Minute)})
+	if want := "3 accounts, 1 failing, last poll 04:05:06, next poll 04:06:06"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
