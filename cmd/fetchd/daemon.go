@@ -53,7 +53,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	}
 	defer d.manager.close()
 	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
-		s.report(ctx, a, res, err)
+		d.report(ctx, a, res, err)
 		d.slept()
 	})
 	ended := make(chan struct{})
@@ -73,6 +73,19 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	return exitMail
 }
 
+// report is service.report, but for an error that was reported before.
+func (d *daemon) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) {
+	changed, ended := d.errors.news(a.Name, err)
+	switch {
+	case ended:
+		d.log.Info("retrieval works again", "account", a.Name)
+	case err != nil && !changed:
+		d.log.Debug(fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+		return
+	}
+	d.service.report(ctx, a, res, err)
+}
+
 // daemon is what the signals of a running daemon act on.
 type daemon struct {
 	*service
@@ -83,6 +96,7 @@ type daemon struct {
 	stamp     string
 	accounts  atomic.Int64
 	finished  atomic.Int64
+	errors    repeats
 }
 
 // serve acts on signals, and on a changed rc file, until it is told to end.
