@@ -103,7 +103,8 @@ type mailbox struct {
 
 type suite struct {
 	servers   []*server
-	exclusive *server // a POP3 server that locks its maildrop
+	exclusive *server  // a POP3 server that locks its maildrop
+	mail      [][]byte // messages of all kinds in turn
 }
 
 func newSuite(t *testing.T) *suite {
@@ -131,7 +132,7 @@ func newSuite(t *testing.T) *suite {
 		{"Dovecot POP3", fetch.POP3, pop3.Connect, dpolicy, func(_ *testing.T, mode fetch.TLSMode) *mailbox {
 			return dovecot(d, map[bool]int{true: d.POP3S, false: d.POP3}[mode == fetch.Wrapped])
 		}},
-	}, exclusive}
+	}, exclusive, fetchtest.Messages(302, 7)}
 }
 
 func newPolicy(t *testing.T, host, caFile string) *tlsverify.Policy {
@@ -225,8 +226,9 @@ func dovecot(d *fetchtest.Dovecot, port int) *mailbox {
 type rig struct {
 	variant
 	*mailbox
-	a   *fetch.Account
-	dir string // of the delivered messages
+	a    *fetch.Account
+	mail [][]byte // see suite
+	dir  string   // of the delivered messages
 
 	mu    sync.Mutex
 	trace []string
@@ -234,7 +236,9 @@ type rig struct {
 
 func (s *suite) rig(t *testing.T, v variant) *rig {
 	t.Helper()
-	return newRig(t, v, v.server.open(t, v.mode))
+	r := newRig(t, v, v.server.open(t, v.mode))
+	r.mail = s.mail
+	return r
 }
 
 func newRig(t *testing.T, v variant, m *mailbox) *rig {
