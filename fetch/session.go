@@ -38,6 +38,8 @@ type Mailbox interface {
 	Record(ctx context.Context, items []*Item) error
 	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
 	Acknowledge(ctx context.Context, items []*Item) error
+	// Skip records that items, which could not be retrieved, are never to be tried again; they stay on the server.
+	Skip(ctx context.Context, items []*Item) error
 	// Commit waits until the server has answered every acknowledgement and makes deletions final, including those that
 	// an earlier retrieval left pending; then it ends the journal's record. It is called when Retrieve has returned
 	// without error. What the server did not confirm stays pending and is acknowledged again next time.

@@ -105,7 +105,28 @@ func (t *transfer) group(ctx context.Context, items []*Item) error {
 	for i, it := range items {
 		t.report(it, results[i])
 	}
+	if err := t.unretrieved(ctx, items); err != nil {
+		return err
+	}
 	return Fail(KindDelivery, unusable)
+}
+
+// unretrieved deals with messages that could not be had, as the account says: they are tried again next time, or never,
+// or end this retrieval.
+func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
+	var bad []*Item
+	for _, it := range items {
+		if it.Err != nil {
+			bad = append(bad, it)
+		}
+	}
+	switch {
+	case len(bad) == 0 || t.a.RetrieveError == Continue:
+		return nil
+	case t.a.RetrieveError == MarkSeen:
+		return t.m.Skip(ctx, bad)
+	}
+	return Fail(KindServer, bad[0].Err)
 }
 
 // deliver returns one result for each item.

@@ -48,14 +48,18 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 
 // sendGathered acknowledges what was gathered, without waiting.
 func (m *mailbox) sendGathered() {
-	rest := m.acks.gather
+	m.sendAll(m.acks.gather, m.send)
 	m.acks.gather = journal.Set{}
-	for !rest.IsEmpty() {
+}
+
+// sendAll calls send for parts of uids that fit a command's line; their outcomes go to settle.
+func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) {
+	for !uids.IsEmpty() {
 		var part journal.Set
-		part, rest = headText(rest, rest.Len())
+		part, uids = headText(uids, uids.Len())
 		done := make(chan ack, 1)
 		m.acks.sent = append(m.acks.sent, done)
-		m.send(part, done)
+		send(part, done)
 	}
 }
 
@@ -113,8 +117,8 @@ func addFlags(flags ...imap.Flag) *imap.StoreFlags {
 func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	if !m.readOnly {
 		m.acks.gather.AddSet(m.acks.pending)
-		m.acks.gather.AddSet(m.flushed)
 		m.sendGathered()
+		m.sendAll(m.flushed, m.remove)
 	}
 	var confirmed, removed journal.Set
 	for _, ch := range m.acks.sent {

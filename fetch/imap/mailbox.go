@@ -20,6 +20,7 @@ type record interface {
 	Status() journal.Status
 	Done() journal.Set
 	Pending() journal.Set
+	Delivered() journal.Set
 	Adopt(ctx context.Context, uids journal.Set) error
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
 	Acknowledged(ctx context.Context, uids journal.Set) error
@@ -37,7 +38,7 @@ type mailbox struct {
 	counts   fetch.Counts
 
 	todo    journal.Set // to be retrieved
-	flushed journal.Set // too large, to be deleted unread because the user said so
+	flushed journal.Set // to be deleted because the user said so: too large, or kept by an earlier retrieval
 	acks    acks
 
 	mu sync.Mutex // guards n, the order of what is put into the queue
@@ -51,7 +52,7 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
 	m := &mailbox{s: s, name: name, rec: rec}
-	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush
+	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
 	found, err := m.look(ctx)
 	if err != nil {
 		return nil, err
@@ -144,6 +145,9 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	if err := m.oversized(m.todo.And(v.large)); err != nil {
 		return err
 	}
+	if err := m.flush(pending); err != nil {
+		return err
+	}
 	m.counts.Messages = int(v.messages)
 	m.counts.Pending = int(pending.Len())
 	m.counts.Seen = max(0, int(v.messages)-int(m.todo.Len()))
@@ -187,6 +191,16 @@ func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.
 func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.Status() == (journal.Status{}) }
 
+// flush plans to delete what earlier retrievals delivered and kept.
+func (m *mailbox) flush(pending journal.Set) error {
+	if !m.s.a.Flush {
+		return nil
+	}
+	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
+	m.flushed.AddSet(there)
+	return err
+}
+
 // oversized takes what is too large out of the plan, and asks for the sizes to tell the user.
 func (m *mailbox) oversized(large journal.Set) error {
 	if large.IsEmpty() {
@@ -223,6 +237,15 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	}
 	forgets := !m.s.a.Keep || m.s.a.MoveTo != ""
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, forgets))
+}
+
+// Skip implements fetch.Mailbox.
+func (m *mailbox) Skip(ctx context.Context, items []*fetch.Item) error {
+	var set journal.Set
+	for _, it := range items {
+		set.Add(it.Num)
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, set))
 }
 
 // Commit implements fetch.Mailbox.

@@ -272,3 +272,34 @@ func TestWatch(t *testing.T) {
 		}
 	}
 }
+
+func TestFlushDeletesOnlyWhatWeDelivered(t *testing.T) {
+	t.Parallel()
+	srv := fetchtest.StartMemServer(t, nil, false)
+	srv.Append(t, "INBOX", message(1), goimap.FlagSeen) // there before us
+	srv.Append(t, "INBOX", message(2))
+	r := &recipient{}
+	a := account(t, srv.Port, nil, r)
+	a.TLS, a.Keep = fetch.ClearText, true
+	if res := retrieve(t, a); res.Delivered != 1 || srv.Count(t, "INBOX") != 2 {
+		t.Fatalf("%+v", res)
+	}
+	a.Flush = true
+	srv.Append(t, "INBOX", message(3))
+	if res := retrieve(t, a); res.Delivered != 1 || res.Deleted != 1 || srv.Count(t, "INBOX") != 2 {
+		t.Fatalf("%+v, %d left", res, srv.Count(t, "INBOX"))
+	}
+}
+
+func TestLimitFlush(t *testing.T) {
+	t.Parallel()
+	srv := fetchtest.StartMemServer(t, nil, false)
+	srv.Append(t, "INBOX", append(message(1), bytes.Repeat([]byte("x"), 5000)...))
+	srv.Append(t, "INBOX", message(2))
+	r := &recipient{}
+	a := account(t, srv.Port, nil, r)
+	a.TLS, a.Keep, a.Limit, a.LimitFlush = fetch.ClearText, true, 1000, true
+	if res := retrieve(t, a); res.Delivered != 1 || res.Deleted != 1 || srv.Count(t, "INBOX") != 1 {
+		t.Fatalf("%+v, %d left", res, srv.Count(t, "INBOX"))
+	}
+}

@@ -79,8 +79,8 @@ func (j *Journal) mailboxInfo(ctx context.Context, b *box) (MailboxInfo, error) 
 	}
 	if b.protocol == imap {
 		info.UIDValidity = b.validity
-		done, pend, err := replay(rows)
-		info.Done, info.Pending = done.Len(), pend.Len()
+		k, err := replay(rows)
+		info.Done, info.Pending = k.done.Len(), k.pending.Len()
 		return info, err
 	}
 	m, err := newMarks(rows)

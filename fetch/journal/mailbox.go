@@ -21,8 +21,7 @@ type Mailbox struct {
 	mu       sync.Mutex
 	box      box
 	validity uint32 // the one Start named, before that the recorded one
-	done     Set
-	pending  Set
+	marks    uidMarks
 }
 
 // Mailbox opens the record of a mailbox of an account; Start creates it when it is new.
@@ -33,35 +32,48 @@ func (j *Journal) Mailbox(ctx context.Context, account, mailbox string) (*Mailbo
 		return nil, explain(j.path, "read", err)
 	}
 	m.validity = m.box.validity
-	m.done, m.pending, err = replay(rows)
+	m.marks, err = replay(rows)
 	if err != nil {
 		return nil, explain(j.path, "read", err)
 	}
 	return m, nil
 }
 
+// uidMarks is what is known of the UIDs of a mailbox.
+type uidMarks struct {
+	done    Set // delivered or adopted
+	adopted Set // of these, not delivered by us
+	pending Set // of these, still to be acknowledged
+}
+
 // replay is what the rows of a mailbox say in the end.
-func replay(rows []row) (done, pend Set, err error) {
+func replay(rows []row) (uidMarks, error) {
+	var k uidMarks
 	for _, r := range rows {
 		uids, err := ParseSet(r.uids)
 		if err != nil {
-			return Set{}, Set{}, &damageError{err}
+			return uidMarks{}, &damageError{err}
 		}
-		done, pend = apply(done, pend, r.what, uids)
+		k.apply(r.what, uids)
 	}
-	return done, pend, nil
+	return k, nil
 }
 
-func apply(done, pend Set, what fact, uids Set) (Set, Set) {
+func (k *uidMarks) apply(what fact, uids Set) {
 	if what != acknowledged {
-		done.AddSet(uids)
+		k.done.AddSet(uids)
+	}
+	switch what {
+	case adopted:
+		k.adopted.AddSet(uids)
+	case delivered, pending:
+		k.adopted = k.adopted.Minus(uids)
 	}
 	if what == pending {
-		pend.AddSet(uids)
+		k.pending.AddSet(uids)
 	} else {
-		pend = pend.Minus(uids)
+		k.pending = k.pending.Minus(uids)
 	}
-	return done, pend
 }
 
 // UIDValidity is the recorded one, 0 for a mailbox never seen. A mailbox counts as seen from the first Adopt, Record,
@@ -92,7 +104,7 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	}
 	m.box, m.validity = b, uidValidity
 	if drop {
-		m.done, m.pending = Set{}, Set{}
+		m.marks = uidMarks{}
 	}
 	return nil
 }
@@ -109,14 +121,21 @@ func (m *Mailbox) Repeat() bool {
 func (m *Mailbox) Done() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.done.Clone()
+	return m.marks.done.Clone()
 }
 
 // Pending: see Done.
 func (m *Mailbox) Pending() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.pending.Clone()
+	return m.marks.pending.Clone()
+}
+
+// Delivered is the set of UIDs that we delivered, without those adopted.
+func (m *Mailbox) Delivered() Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.marks.done.Minus(m.marks.adopted)
 }
 
 // Adopt records uids as not to be delivered: they were there before us. Right after the first Start it decides, in one
@@ -158,7 +177,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) er
 		return err
 	}
 	m.box = b
-	m.done, m.pending = apply(m.done, m.pending, what, uids)
+	m.marks.apply(what, uids)
 	return nil
 }
 
@@ -191,12 +210,14 @@ func (m *Mailbox) End(ctx context.Context, st Status) error {
 
 // fold gives the shortest rows that say what the record says.
 func (m *Mailbox) fold(now int64) []row {
-	rows := []row{}
-	if rest := m.done.Minus(m.pending); !rest.IsEmpty() {
-		rows = append(rows, row{delivered, now, rest.String()})
-	}
-	if !m.pending.IsEmpty() {
-		rows = append(rows, row{pending, now, m.pending.String()})
+	k, rows := m.marks, []row{}
+	for _, r := range []struct {
+		what fact
+		uids Set
+	}{{adopted, k.adopted}, {delivered, k.done.Minus(k.pending).Minus(k.adopted)}, {pending, k.pending}} {
+		if !r.uids.IsEmpty() {
+			rows = append(rows, row{r.what, now, r.uids.String()})
+		}
 	}
 	return rows
 }

@@ -10,7 +10,7 @@ const day = 24 * 60 * 60
 // mark is what is known of a UIDL that was delivered.
 type mark struct {
 	pending bool
-	deleted bool // the server has confirmed its deletion
+	deleted bool  // the server has confirmed its deletion
 	absent  int32 // the UTC day on which the server's list lacked it first; 0 = it is listed
 }
 

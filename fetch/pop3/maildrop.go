@@ -146,6 +146,17 @@ func (m *maildrop) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	return nil
 }
 
+// Skip implements fetch.Mailbox.
+func (m *maildrop) Skip(ctx context.Context, items []*fetch.Item) error {
+	var uids []string
+	for _, it := range items {
+		if it.UID != "" { // without one there is nothing to remember it by
+			uids = append(uids, it.UID)
+		}
+	}
+	return fetch.Fail(fetch.KindJournal, m.record.Adopt(ctx, uids))
+}
+
 // item makes the n-th item, from 1, of message num.
 func (m *maildrop) item(n int, num int32) *fetch.Item {
 	r := &m.listing.rows[num-1]

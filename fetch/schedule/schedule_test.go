@@ -93,6 +93,7 @@ func (empty) Limit(int)                                        {}
 func (empty) Retrieve(context.Context, *fetch.Queue) error     { return nil }
 func (empty) Record(context.Context, []*fetch.Item) error      { return nil }
 func (empty) Acknowledge(context.Context, []*fetch.Item) error { return nil }
+func (empty) Skip(context.Context, []*fetch.Item) error        { return nil }
 func (empty) Commit(context.Context) (int, error)              { return 0, nil }
 
 // run runs a scheduler without jitter for d.
