@@ -20,7 +20,8 @@ type timedConn struct {
 	err    error
 	failed chan struct{} // closed with the first error; made when somebody waits
 
-	waited time.Duration // for the peer since our last command
+	asked  time.Time     // when we last sent something, or changed the time-out
+	waited time.Duration // for the peer since then
 	came   int64         // bytes that arrived in this time
 
 	owed  time.Duration // by the rate limit: how long the bytes read so far should still take
@@ -54,7 +55,7 @@ func (t *timedConn) setTimeout(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timeout = d
-	t.waited, t.came = 0, 0
+	t.asked, t.waited, t.came = time.Now(), 0, 0
 	if t.err == nil {
 		_ = t.Conn.SetReadDeadline(time.Now().Add(d))
 	}
@@ -93,7 +94,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	began := time.Now()
 	n, err := t.Conn.Read(p)
 	if n > 0 { // an error that came with it comes again: crypto/tls gives the last bytes and io.EOF in one
-		err = t.progress(time.Since(began), n)
+		err = t.progress(began, n)
 	}
 	if t.rate > 0 {
 		t.owed += time.Duration(float64(n) / float64(t.rate) * float64(time.Second))
@@ -111,9 +112,12 @@ const (
 	minRate          = 64
 )
 
-func (t *timedConn) progress(waited time.Duration, n int) error {
+func (t *timedConn) progress(began time.Time, n int) error {
 	t.mu.Lock()
-	t.waited += waited
+	if began.Before(t.asked) { // the read was under way already, on a quiet connection
+		began = t.asked
+	}
+	t.waited += time.Since(began)
 	t.came += int64(n)
 	slow := t.waited > progressTimeouts*t.timeout && float64(t.came) < minRate*t.waited.Seconds()
 	t.mu.Unlock()
@@ -125,7 +129,7 @@ func (t *timedConn) progress(waited time.Duration, n int) error {
 
 func (t *timedConn) Write(p []byte) (int, error) {
 	t.mu.Lock()
-	t.waited, t.came = 0, 0
+	t.asked, t.waited, t.came = time.Now(), 0, 0
 	t.mu.Unlock()
 	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
 		return 0, t.fail(err)
