@@ -38,9 +38,12 @@ func (a *Account) retrieve(ctx context.Context, s Session, res *Result) error {
 	return errors.Join(errs...)
 }
 
-// passable tells whether the connection is good for another mailbox after err.
+// passable tells whether the connection, and the destination, are good for another mailbox after err.
 func passable(err error) bool {
 	k := KindOf(err)
+	if delivery.ClassOf(err) == delivery.Unusable {
+		return false
+	}
 	return k == KindServer || k == KindBusy || k == KindDelivery
 }
 
