@@ -30,7 +30,7 @@ const heldBytes = 4 << 20
 const maxNotSent = 100
 
 // buffers are for copying message bodies.
-var buffers = sync.Pool{New: func() any { return make([]byte, 32<<10) }}
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 var bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
 
@@ -41,7 +41,7 @@ type batch struct {
 	uids  journal.Set
 	got   journal.Set
 	bytes int64
-	buf   []byte
+	buf   *[32 << 10]byte
 	done  chan error
 	first bool // no batch is before it
 	cut   bool // the connection ended within a message
@@ -100,10 +100,10 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 // request sends a UID FETCH and starts to receive its messages.
 func (m *mailbox) request(ctx context.Context, set journal.Set, q *fetch.Queue) *batch {
 	b := &batch{cmd: m.s.client.Fetch(uidSet(set), bodyItems), uids: set, done: make(chan error, 1)}
-	b.buf = buffers.Get().([]byte)
+	b.buf = buffers.Get().(*[32 << 10]byte)
 	go func() {
 		b.done <- m.receive(ctx, b, q)
-		buffers.Put(b.buf) //nolint:staticcheck // one header a batch
+		buffers.Put(b.buf)
 	}()
 	return b
 }
@@ -183,7 +183,7 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 // spool copies a literal, which must be as long as announced.
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	read := &countingReader{r: lit}
-	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf)
+	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
 	b.cut = read.ended && read.n < it.Size
 	if err != nil {
 		return err
