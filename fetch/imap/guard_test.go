@@ -165,7 +165,7 @@ func TestEndlessServers(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			source := &endless{begin: tt.begin, text: tt.text}
 			g := guardOn(source, 4096)
-			g.maxText = 2 << 20
+			g.maxText = 1 << 20
 			client := imapclient.New(g, nil)
 			search := client.UIDSearch(&goimap.SearchCriteria{}, nil)
 			select {
