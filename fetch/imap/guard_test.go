@@ -68,7 +68,7 @@ func TestGuard(t *testing.T) {
 		{"NIL and quoted body", "* 1 FETCH (UID 1 BODY[] NIL)\r\n* 1 FETCH (BODY[] \"a{5}\")\r\n", "* 1 FETCH (UID 1 BODY[] NIL)\r\n* 1 FETCH (BODY[] \"a{5}\")\r\n", ""},
 		{"quoted braces and parentheses", `* LIST () "/" "a\"({5}"` + "\r\n", `* LIST () "/" "a\"({5}"` + "\r\n", ""},
 		{"name that ends in a brace", "* LIST () {1}\r\n/ a}\r\n* LIST () NIL b{c}\r\n", "* LIST () {1}\r\n/ a}\r\n* LIST () NIL b{c}\r\n", ""},
-		{"literal8", "* 1 FETCH (BINARY[] ~{3}\r\na\x00b)\r\n", "", ""},
+		{"literal8", "* 1 FETCH (BINARY[] ~{3}\r\na\x00b)\r\n", "* 1 FETCH (BINARY[] ~{3}\r\na\x00b)\r\n", ""},
 		{"line longer than the buffer", "* SEARCH " + pad + "\r\n", "* SEARCH " + pad + "\r\n", ""},
 
 		{"no IMAP", "HTTP/1.1 400 Bad Request\r\n", "", "no IMAP response"},
@@ -77,7 +77,7 @@ func TestGuard(t *testing.T) {
 		{"cut in a body", "* 1 FETCH (BODY[] {9}\r\nabc", "* 1 FETCH (BODY[] {9}\r\nabc", "unexpected EOF"},
 		{"cut in a literal", "* LIST () NIL {9}\r\nabc", "", "unexpected EOF"},
 		{"nested", "* 1 FETCH (UID 1 BODYSTRUCTURE " + strings.Repeat("(", maxDepth) + "\r\n", "", "nested"},
-		{"nested across literals", "* 1 FETCH (X " + strings.Repeat("((((((({1}\r\nx ", 10), strings.Repeat("", 0), "nested"},
+		{"nested across literals", "* 1 FETCH (X " + strings.Repeat("((((((({1}\r\nx ", 10), "*", "nested"},
 		{"nested behind closing ones", "* 1 FETCH )))))((((((\r\n", "", "unbalanced"},
 		{"open quote", "* LIST () NIL \"abc\r\n", "", "quotes"},
 		{"literal in an open quote", "* LIST () NIL \"abc{3}\r\nabc\"\r\n", "", "quotes"},
@@ -89,7 +89,7 @@ func TestGuard(t *testing.T) {
 		{"large literal in a list of headers", "* 1 FETCH (BODY[HEADER.FIELDS (BODY[] {9000000}\r\n", "", "a literal of"},
 		{"large literal in a search", "* ESEARCH {9000000}\r\n", "", "a literal of"},
 		{"large response", "* LIST () NIL " + strings.Repeat("x", maxResponse) + "\r\n", "", "more than"},
-		{"large response of small literals", "* LIST () NIL " + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000), 200), "", "more than|a literal of"},
+		{"large response of small literals", "* LIST () NIL " + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000), 200), "*", "a literal of"},
 		{"search in no order", "* SEARCH" + strings.Repeat(" 9 1", maxUnsorted+1) + "\r\n", "", "no order"},
 		{"renumbered", "* OK [UIDVALIDITY 7] x\r\n* OK [UIDVALIDITY 8] x\r\nT1 OK\r\n", "", "renumbered"},
 	}
@@ -102,13 +102,10 @@ func TestGuard(t *testing.T) {
 				tt.want = "* OK [UIDVALIDITY 7] ok\r\n"
 			}
 			got, err := pull(g, 512)
-			if !strings.HasPrefix(tt.err, "nested across") && tt.err != "nested" && !strings.HasSuffix(tt.err, "a literal of") && got != tt.want && tt.name != "literal8" {
+			if got != tt.want && tt.want != "*" {
 				t.Errorf("lets through %.300q, want %.300q", got, tt.want)
 			}
-			ok := tt.err == "" && errors.Is(err, io.ErrUnexpectedEOF) // the tape's end
-			for _, want := range strings.Split(tt.err, "|") {
-				ok = ok || tt.err != "" && strings.Contains(err.Error(), want)
-			}
+			ok := tt.err != "" && strings.Contains(err.Error(), tt.err) || tt.err == "" && errors.Is(err, io.ErrUnexpectedEOF) // the tape's end
 			if _, again := g.Read(make([]byte, 1)); !ok || !errors.Is(again, err) {
 				t.Errorf("error %v, want %s; then %v", err, tt.err, again)
 			}
