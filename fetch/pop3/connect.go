@@ -102,11 +102,12 @@ func (s *session) Mailboxes(context.Context) ([]string, error) { return []string
 // Peer implements fetch.Session.
 func (s *session) Peer() string { return s.c.RemoteIP() }
 
-// Close implements fetch.Session. Its error is always nil: what had to be confirmed was in Commit.
+// Close implements fetch.Session. Its error is always nil: what had to be confirmed was in Commit, so that a QUIT that is
+// still to be said needs no answer.
 func (s *session) Close() error {
 	if !s.ended && s.c.Err() == nil {
-		s.c.SetTimeout(min(s.timeout(), goodbye))
-		_ = s.quit()
+		s.ended = true
+		_ = s.c.WriteLine("QUIT", "")
 	}
 	_ = s.c.Close()
 	return nil

@@ -11,12 +11,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// defaultTimeout is for accounts that name none; goodbye is how long we wait for the answer to a QUIT that commits
-// nothing.
-const (
-	defaultTimeout = 5 * time.Minute
-	goodbye        = 10 * time.Second
-)
+// defaultTimeout is for accounts that name none.
+const defaultTimeout = 5 * time.Minute
 
 func (s *session) timeout() time.Duration {
 	if s.a.Timeout > 0 {
