@@ -60,7 +60,7 @@ func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) {
 	}
 }
 
-// holds reports whether the file has the body of m at its end. Its beginning, the trace, has another time at each try.
+// holds reports whether the file has the message at its end. Its beginning, the trace, has another time at each try.
 func (g *maildirGroup) holds(dir int, name string, m *Message) bool {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -69,10 +69,10 @@ func (g *maildirGroup) holds(dir int, name string, m *Message) bool {
 	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() < m.Body.Size() {
+	if err != nil || !info.Mode().IsRegular() || info.Size() < m.size() {
 		return false
 	}
-	return sameBytes(io.NewSectionReader(f, info.Size()-m.Body.Size(), m.Body.Size()), m.Body.Open())
+	return sameBytes(io.NewSectionReader(f, info.Size()-m.size(), m.size()), m.open())
 }
 
 func sameBytes(a, b io.Reader) bool {

@@ -14,21 +14,25 @@ const (
 	gatherLimit = 1 << 16 // up to here one write of trace and body together beats two
 )
 
-// writeMessage writes trace and body to fd.
+// writeMessage writes trace and message to fd.
 func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]byte, error) {
+	head, skip := m.edited()
 	body, inMemory := m.Body.Bytes()
-	if inMemory && len(body) <= gatherLimit && len(m.Trace) > 0 {
-		scratch = append(append(scratch[:0], m.Trace...), body...)
+	if inMemory && len(head)+len(body) <= gatherLimit && len(m.Trace)+len(head) > 0 {
+		scratch = append(append(append(scratch[:0], m.Trace...), head...), body[skip:]...)
 		return scratch, writeAll(fd, scratch)
 	}
 	if err := writeAll(fd, m.Trace); err != nil {
 		return scratch, err
 	}
+	if err := writeAll(fd, head); err != nil {
+		return scratch, err
+	}
 	if inMemory {
-		return scratch, writeAll(fd, body)
+		return scratch, writeAll(fd, body[skip:])
 	}
 	file, _ := m.Body.File()
-	return scratch, copyFile(ctx, fd, file, 0, m.Body.Size())
+	return scratch, copyFile(ctx, fd, file, skip, m.Body.Size()-skip)
 }
 
 func writeAll(fd int, p []byte) error {

@@ -157,12 +157,12 @@ func TestMDAInput(t *testing.T) {
 		{"plain", "a@b", "Received: x\n", "To: y\n\nz\n", "Return-Path: <a@b>\nReceived: x\nTo: y\n\nz\n"},
 		{"null sender", "", "", "\nz", "Return-Path: <>\n\nz"},
 		{"empty", "a@b", "", "", "Return-Path: <a@b>\n"},
-		{"its own", "a@b", "R: 1\n", "A: 1\nreturn-path: <o>\n\t(folded)\nB: 2\n\nx", "Return-Path: <a@b>\nR: 1\nA: 1\nB: 2\n\nx"},
-		{"two of them", "a@b", "", "Return-Path: 1\nReturn-Path: 2\n\n", "Return-Path: <a@b>\nReturn-Path: 2\n\n"},
+		{"its own", "a@b", "R: 1\n", "A: 1\nreturn-path: <o>\n\t(folded)\nB: 2\n\nx", "Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\nx"},
+		{"two of them", "a@b", "", "Return-Path: 1\nReturn-Path: 2\n\n", "Return-Path: <1>\nReturn-Path: 2\n\n"},
 		{"in the body only", "a@b", "", "A: 1\n\nReturn-Path: 2\n", "Return-Path: <a@b>\nA: 1\n\nReturn-Path: 2\n"},
-		{"no end", "a@b", "", "Return-Path: x", "Return-Path: <a@b>\n"},
+		{"no end", "a@b", "", "Return-Path: x", "Return-Path: <x>\n"},
 		{"sender with line ends", "a\r\nBcc: <x>", "", "\n", "Return-Path: <a__Bcc: _x_>\n\n"},
-		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long, "Return-Path: <a@b>\nR: 1\nA: 1\nB: 2\n\n" + long},
+		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long, "Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\n" + long},
 		{"large header", "a@b", "", long + "Return-Path: <o>\n", "Return-Path: <a@b>\n" + long + "Return-Path: <o>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -37,23 +37,21 @@ func (a *MDA) inputFile(body *Spool) (*os.File, error) {
 	return unlinkedFile(body.dir)
 }
 
-// writeInput writes Return-Path, trace, and the body without its own Return-Path.
+// writeInput writes Return-Path, trace, and the message without its own Return-Path.
 func writeInput(ctx context.Context, f *os.File, m *Message) error {
-	start, end := fieldSpan(m.Body.Header(), "Return-Path")
+	header, rest := m.header()
+	start, end := fieldSpan(header, "Return-Path")
 	head := append(returnPath(m.EnvelopeSender()), m.Trace...)
+	head = append(append(head, header[:start]...), header[end:]...)
 	if body, inMemory := m.Body.Bytes(); inMemory {
-		head = append(append(head, body[:start]...), body[end:]...)
-		_, err := f.Write(head)
+		_, err := f.Write(append(head, body[rest:]...))
 		return err
 	}
 	if _, err := f.Write(head); err != nil {
 		return err
 	}
 	file, _ := m.Body.File()
-	if err := copyFile(ctx, int(f.Fd()), file, 0, int64(start)); err != nil {
-		return err
-	}
-	return copyFile(ctx, int(f.Fd()), file, int64(end), m.Body.Size()-int64(end))
+	return copyFile(ctx, int(f.Fd()), file, rest, m.Body.Size()-rest)
 }
 
 // returnPath is the line that names the envelope sender (RFC 5321, 4.4).

@@ -25,6 +25,8 @@ type Message struct {
 
 	// Body is the message as the server sent it, line ends as the account wants them. It is complete.
 	Body *Spool
+	// Edit is a header to hand on in place of the body's own; nil = the body goes as it is.
+	Edit *HeaderEdit
 }
 
 // Release frees the body. It may be called more than once.
@@ -36,7 +38,8 @@ func (m *Message) EnvelopeSender() string {
 	if m.Body == nil {
 		return m.Sender
 	}
-	if sender, ok := SenderOf(m.Body.Header()); ok {
+	head, _ := m.header()
+	if sender, ok := SenderOf(head); ok {
 		return sender
 	}
 	return m.Sender

@@ -23,7 +23,8 @@ type Target struct {
 	Deliverer delivery.Deliverer
 	// Delivered returns the messages that are at the destination, in any order, read anew at each call.
 	Delivered func(t *testing.T) [][]byte
-	// Want returns what m has to be when it has arrived; nil: its trace and after it its body.
+	// Want returns what m has to be when it has arrived, with that body or what its edited header makes of it; nil: its
+	// trace and after it the body.
 	Want func(m *delivery.Message, body []byte) []byte
 	// OneCopy says that repeats leave one copy.
 	OneCopy bool
@@ -41,6 +42,7 @@ func Run(t *testing.T, name string, factory func(t *testing.T) Target) {
 	}{
 		{"bytes", checkBytes},
 		{"group", checkGroup},
+		{"edited header", checkEdit},
 		{"concurrent", checkConcurrent},
 		{"same message at once", checkSameAtOnce},
 		{"cancelled", checkCancelled},
@@ -168,6 +170,27 @@ func checkGroup(t *testing.T, target Target) {
 		errs := target.deliverAll(t.Context(), group)
 		if err := errors.Join(errs...); err != nil || len(errs) != len(group) {
 			t.Errorf("%d results for %d messages: %v", len(errs), len(group), err)
+		}
+	}
+	target.expect(t, want)
+}
+
+// checkEdit delivers each odd body with another header, twice: the second time is a repeat.
+func checkEdit(t *testing.T, target Target) {
+	var want [][]byte
+	head := []byte("From: bob@example.net\nX-Edited: yes\n\n")
+	for name, body := range Bodies() {
+		m := NewMessage(t, name, body)
+		skip := int64(len(m.Body.Header()))
+		m.Edit = &delivery.HeaderEdit{Head: head, Skip: skip}
+		for range 2 {
+			if err := errors.Join(target.deliverAll(t.Context(), []*delivery.Message{m})...); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if !m.Repeat || !target.OneCopy {
+				want = append(want, target.want(m, slices.Concat(head, body[skip:])))
+			}
+			m.Repeat = true
 		}
 	}
 	target.expect(t, want)
