@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"fetchd/fetch/fetchtest"
+)
+
+// victim is a user of a Dovecot with an rc file for the real program, which is killed at work.
+type victim struct {
+	d        *fetchtest.Dovecot
+	user     string
+	protocol string // imap or pop3
+	mda      bool
+	dir      string
+	appended int
+}
+
+func newVictim(t *testing.T, d *fetchtest.Dovecot, protocol string, mda bool) *victim {
+	t.Helper()
+	return &victim{d: d, user: d.User(), protocol: protocol, mda: mda, dir: t.TempDir()}
+}
+
+// configure writes the rc file; tls and destination are words for it.
+func (v *victim) configure(t *testing.T, port int, tls, destination string) {
+	t.Helper()
+	text := fmt.Sprintf("set pidfile %q\npoll crash via localhost proto %s port %d user %q password %q %s %s\n",
+		filepath.Join(v.dir, "pid"), v.protocol, port, v.user, v.d.Password, tls, destination)
+	if err := os.WriteFile(filepath.Join(v.dir, "rc"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// destination delivers into a Maildir, or by an agent that adds to one file.
+func (v *victim) destination() string {
+	if v.mda {
+		return fmt.Sprintf("mda %q", "tee -a "+filepath.Join(v.dir, "mbox"))
+	}
+	return fmt.Sprintf("maildir %q", filepath.Join(v.dir, "Maildir"))
+}
+
+// wrapped is the words for TLS, clear those for none.
+func (v *victim) wrapped() string { return fmt.Sprintf("ssl sslcertfile %q", v.d.CAFile) }
+
+const clearText = "sslproto ''"
+
+// ports are the server's with TLS and without.
+func (v *victim) ports() (wrapped, clear int) {
+	if v.protocol == "pop3" {
+		return v.d.POP3S, v.d.POP3
+	}
+	return v.d.IMAPS, v.d.IMAP
+}
+
+// add puts n new messages on the server.
+func (v *victim) add(t *testing.T, n int) {
+	t.Helper()
+	messages := make([][]byte, n)
+	for i := range messages {
+		v.appended++
+		messages[i] = fmt.Appendf(nil, "From: bob@example.net\r\nSubject: msg %d\r\n\r\nThis is message %d.\r\n", v.appended, v.appended)
+	}
+	v.d.Append(t, v.user, "INBOX", messages)
+}
+
+// command is the real program, in a process of its own.
+func (v *victim) command(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "fetchd", "-f", filepath.Join(v.dir, "rc"), "--nomail-ok")
+	cmd.Dir = v.dir
+	cmd.Env = []string{"HOME=" + v.dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + v.dir}
+	return cmd
+}
+
+// run lets the program work to its end and returns what it says.
+func (v *victim) run(t *testing.T) string {
+	t.Helper()
+	out, err := v.command(t.Context()).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	return string(out)
+}
+
+// working starts the program and returns when it has seen what is in the mailbox.
+func (v *victim) working(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := v.command(t.Context())
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	for ; err == nil && !strings.Contains(line, "messages "); line, err = lines.ReadString('\n') {
+	}
+	if err != nil {
+		_ = cmd.Wait()
+		t.Fatalf("the program said no more: %v\n%s", err, said.String())
+	}
+	go func() { _, _ = lines.WriteTo(new(bytes.Buffer)) }() // ends with the process
+	return cmd
+}
+
+// kill ends the program now, and tells whether it was still running.
+func kill(cmd *exec.Cmd) bool {
+	_ = cmd.Process.Kill()
+	var exit *exec.ExitError
+	if !errors.As(cmd.Wait(), &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled()
+}
+
+var subject = regexp.MustCompile(`(?m)^Subject: msg (\d+)$`)
+
+// delivered counts how often each message has arrived.
+func (v *victim) delivered(t *testing.T) map[int]int {
+	t.Helper()
+	files := []string{filepath.Join(v.dir, "mbox")}
+	if !v.mda {
+		files, _ = filepath.Glob(filepath.Join(v.dir, "Maildir", "new", "*"))
+	}
+	times := map[int]int{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		for _, m := range subject.FindAllSubmatch(text, -1) {
+			n, _ := strconv.Atoi(string(m[1]))
+			times[n]++
+		}
+	}
+	return times
+}
+
+// judge lets the program finish, and then wants every message, at most duplicates copies too many, and none left.
+func (v *victim) judge(t *testing.T, duplicates int) {
+	t.Helper()
+	said := v.run(t)
+	lost, twice := 0, 0
+	times := v.delivered(t)
+	for n := 1; n <= v.appended; n++ {
+		if times[n] == 0 {
+			lost++
+		}
+		twice += max(0, times[n]-1)
+	}
+	t.Logf("%d messages: %d lost, %d too many", v.appended, lost, twice)
+	if lost > 0 || twice > duplicates {
+		t.Errorf("%d of %d messages are lost, %d came too many; want 0 and at most %d", lost, v.appended, twice, duplicates)
+	}
+	if left := v.d.Flags(t, v.user, "INBOX"); len(left) != 0 {
+		t.Errorf("%d messages are left on the server: %v\n%s", len(left), left, said)
+	}
+}
+
+// Each kind of account, so each protocol twenty times, is killed that often, with so many new messages before it.
+const (
+	randomKills = 10
+	crashLoad   = 300
+)
+
+// TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice into a
+// Maildir, and at most one a kill through an agent. Set CRASH_SEED to repeat a run.
+func TestKilledAtRandom(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("CRASH_SEED=%d", seed)
+	d := fetchtest.StartDovecot(t)
+	for i, protocol := range []string{"imap", "pop3"} {
+		for k, mda := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, agent %v", protocol, mda), func(t *testing.T) {
+				t.Parallel()
+				killAtRandom(t, newVictim(t, d, protocol, mda), rand.New(rand.NewPCG(seed, uint64(2*i+k))))
+			})
+		}
+	}
+}
+
+func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
+	port, _ := v.ports()
+	v.configure(t, port, v.wrapped(), v.destination())
+	v.add(t, crashLoad)
+	cmd := v.working(t)
+	start := time.Now()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	length := time.Since(start) // of the work of an undisturbed run
+	t.Logf("an undisturbed run works %v", length)
+	hit, midway := 0, 0
+	before := len(v.delivered(t))
+	for range randomKills {
+		v.add(t, crashLoad-(v.appended-before))
+		cmd := v.working(t)
+		<-time.After(time.Duration(random.Int64N(int64(length))))
+		running := kill(cmd)
+		now := len(v.delivered(t))
+		switch {
+		case running && now > before:
+			hit, midway = hit+1, midway+1
+		case running: // the other tests slow this one down: look a little later
+			hit, length = hit+1, length+length/4
+		default:
+			length -= length / 6
+		}
+		before = now
+	}
+	t.Logf("%d of %d kills hit a run at work, %d of them after it had delivered some", hit, randomKills, midway)
+	if hit < randomKills/2 {
+		t.Errorf("only %d of %d kills hit a run at work", hit, randomKills)
+	}
+	duplicates := 0
+	if v.mda {
+		duplicates = hit
+	}
+	v.judge(t, duplicates)
+}
+
+// TestKilledBetween kills the program in each step between a delivery and the end of its acknowledgement: the message is
+// recorded, and so it is not delivered again, but it is deleted after all.
+func TestKilledBetween(t *testing.T) {
+	t.Parallel()
+	d := fetchtest.StartDovecot(t)
+	for i, step := range []struct {
+		protocol string
+		line     string
+	}{
+		{"imap", `STORE `}, {"imap", `EXPUNGE`}, {"pop3", `^DELE 1\r`}, {"pop3", `^DELE 4\r`}, {"pop3", `^QUIT`},
+	} {
+		for k, acts := range []bool{false, true} { // before the server has the command, and after
+			t.Run(fmt.Sprintf("%s %q, server acts %v", step.protocol, step.line, acts), func(t *testing.T) {
+				t.Parallel()
+				v := newVictim(t, d, step.protocol, (i+k)%2 == 1)
+				_, port := v.ports()
+				wire := fetchtest.Trip(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), step.line, acts)
+				v.configure(t, wire.Port, clearText, v.destination())
+				v.add(t, 7)
+				cmd := v.working(t)
+				<-wire.Sprung
+				if !kill(cmd) {
+					t.Error("the program had ended")
+				}
+				<-wire.Over
+				if n := len(v.delivered(t)); n != 7 {
+					t.Errorf("%d messages were delivered before the acknowledgement, want 7", n)
+				}
+				v.judge(t, 0)
+			})
+		}
+	}
+}
+
+// TestKilledByTheAgent kills the program while its agent is at work: before the agent has stored the message, or after it
+// and before its exit status is known. Then, and only then, one message comes twice.
+func TestKilledByTheAgent(t *testing.T) {
+	t.Parallel()
+	d := fetchtest.StartDovecot(t)
+	for _, tc := range []struct {
+		name       string
+		script     string
+		duplicates int
+	}{
+		{"before it has read anything", "murder\ncat >/dev/null", 0},
+		{"before it has stored", "cat >message\nmurder", 0},
+		{"after it has stored", "tee -a mbox >message\nmurder", 1},
+	} {
+		for _, protocol := range []string{"imap", "pop3"} {
+			t.Run(tc.name+", "+protocol, func(t *testing.T) {
+				t.Parallel()
+				v := newVictim(t, d, protocol, true)
+				script := "#!/bin/sh\n" + `# The third message is the fatal one, once.
+echo x >>count
+if [ "$(wc -l <count)" -ne 3 ]; then exec tee -a mbox; fi
+murder() { kill -9 $PPID; }
+` + tc.script + "\n"
+				agent := filepath.Join(v.dir, "agent")
+				if err := os.WriteFile(agent, []byte(script), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				port, _ := v.ports()
+				v.configure(t, port, v.wrapped(), fmt.Sprintf("mda %q", agent))
+				v.add(t, 6)
+				cmd := v.working(t)
+				var exit *exec.ExitError
+				if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
+					t.Fatalf("the agent did not kill the program: %v", err)
+				}
+				v.judge(t, tc.duplicates)
+				if tc.duplicates > 0 && v.delivered(t)[3] != 2 {
+					t.Errorf("delivered: %v", v.delivered(t))
+				}
+			})
+		}
+	}
+}
