@@ -1,6 +1,11 @@
 package fetch
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+)
 
 // Kind is what failed, as the exit status and the back-off see it.
 type Kind int
@@ -48,4 +53,13 @@ func Fail(k Kind, err error) error {
 		return err
 	}
 	return &Error{Kind: k, Err: err}
+}
+
+// At names the server in err, which happened on the way to a login. A refused login is the account's matter, whose name
+// stands beside it wherever errors are shown. The Kind stays.
+func At(host string, port int, err error) error {
+	if err == nil || KindOf(err) == KindAuth {
+		return err
+	}
+	return fmt.Errorf("%s: %w", net.JoinHostPort(host, strconv.Itoa(port)), err)
 }

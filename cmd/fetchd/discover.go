@@ -70,7 +70,7 @@ func (w *wiring) connectTarget(ctx context.Context, a fetch.Account, o tlsverify
 	a.Host, a.Port, a.Policy = t.Host, t.Port, policy
 	s, err := connect(ctx, &a)
 	if err != nil {
-		return nil, fmt.Errorf("%s, found as _%s of %s: %w", t.Host, t.Service, t.Domain, err)
+		return nil, fmt.Errorf("_%s._tcp.%s: %w", t.Service, t.Domain, err)
 	}
 	return s, nil
 }

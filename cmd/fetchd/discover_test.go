@@ -60,7 +60,7 @@ func TestDiscovery(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = a.Connect(t.Context(), a) // the peer is no IMAP server
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "_imaps of example.net") {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "_imaps._tcp.example.net: localhost:") {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})

@@ -14,7 +14,6 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// The ports of RFC 9051 section 2.1 and RFC 8314 section 3.2.
 const (
 	portPlain   = 143
 	portWrapped = 993
@@ -34,15 +33,15 @@ type dialogue struct {
 	wrong    bool // it was refused for the user's or the password's sake
 }
 
-func dial(ctx context.Context, a *fetch.Account) (net.Conn, error) {
-	port := a.Port
-	if port == 0 {
-		port = portPlain
-		if a.TLS == fetch.Wrapped {
-			port = portWrapped
-		}
+// port is the account's, or that of RFC 9051 section 2.1 and RFC 8314 section 3.2.
+func port(a *fetch.Account) int {
+	switch {
+	case a.Port != 0:
+		return a.Port
+	case a.TLS == fetch.Wrapped:
+		return portWrapped
 	}
-	return wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
+	return portPlain
 }
 
 // loginTimeouts bounds the way from the first byte to the login, in time-outs.

@@ -33,11 +33,12 @@ type session struct {
 
 // Connect is the fetch.Connector for IMAP.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	raw, err := dial(ctx, a)
+	raw, err := wire.Dial(ctx, a.Host, port(a), a.Plugin, a.Timeout)
 	if err != nil {
-		return nil, fetch.Fail(fetch.KindNetwork, err)
+		return nil, fetch.At(a.Host, port(a), fetch.Fail(fetch.KindNetwork, err))
 	}
-	return begin(ctx, a, raw)
+	s, err := begin(ctx, a, raw)
+	return s, fetch.At(a.Host, port(a), err)
 }
 
 // begin makes a session on a new connection, which it closes on an error.

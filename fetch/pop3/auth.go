@@ -154,5 +154,5 @@ func (s *session) apop(ctx context.Context, greeting string) error {
 		return network("APOP", err)
 	}
 	_, err = readReply(s.c, "APOP")
-	return classify(err, fetch.KindAuth)
+	return s.refused(classify(err, fetch.KindAuth))
 }

@@ -46,9 +46,10 @@ func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 	}
 	conn, err := wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
 	if err != nil {
-		return nil, fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s port %d: %w", a.Host, port, err))
+		return nil, fetch.At(a.Host, port, fetch.Fail(fetch.KindNetwork, err))
 	}
-	return m.start(ctx, a, conn, port)
+	s, err := m.start(ctx, a, conn, port)
+	return s, fetch.At(a.Host, port, err)
 }
 
 // start takes a fresh connection and closes it on an error.

@@ -51,7 +51,7 @@ func (s *session) greet(ctx context.Context) (string, error) {
 	}
 	text, err := readReply(s.c, "greeting")
 	if err != nil {
-		return "", classify(err, fetch.KindServer)
+		return "", s.greetingError(err)
 	}
 	greeting := string(text)
 	if s.a.TLS != fetch.StartTLS {
@@ -70,6 +70,17 @@ func (s *session) greet(ctx context.Context) (string, error) {
 	}
 	// The timestamp of a greeting in clear text may be anybody's, so APOP must not use it.
 	return "", s.startTLS(ctx)
+}
+
+// greetingError adds what the user may have got wrong to the error of a greeting.
+func (s *session) greetingError(err error) error {
+	switch {
+	case wire.IsTimeout(err) && !s.c.TLS():
+		return fmt.Errorf("%w; hint: a server that says nothing may wait for TLS: try \"ssl\"", err)
+	case errors.Is(err, errOutOfStep):
+		return fmt.Errorf("%w; hint: is this the POP3 port? for an IMAP server write \"proto imap\"", err)
+	}
+	return classify(err, fetch.KindServer)
 }
 
 func (s *session) startTLS(ctx context.Context) error {
@@ -100,7 +111,20 @@ func (s *session) authenticate(ctx context.Context, greeting string) error {
 	if err != nil {
 		return fetch.Fail(fetch.KindAuth, err)
 	}
-	return s.try(mechanisms, cred)
+	return s.refused(s.try(mechanisms, cred))
+}
+
+// refused says whose login it was that the server refused, and what to do.
+func (s *session) refused(err error) error {
+	var reply *ReplyError
+	if !errors.As(err, &reply) {
+		return err
+	}
+	hint := "check user and password in the rc file"
+	if fetch.KindOf(err) != fetch.KindAuth {
+		hint = "this passes; it is tried again next time"
+	}
+	return fmt.Errorf("login as %q refused: %w; hint: %s", s.a.User, err, hint)
 }
 
 // try runs one mechanism after the other until one is accepted, or none is left that may help.

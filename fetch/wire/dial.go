@@ -2,9 +2,11 @@ package wire
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
+	"os"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -15,7 +17,7 @@ const DialTimeout = 60 * time.Second
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4}
 
 // Dial connects to host:port over TCP, or runs plugin (with %h and %p replaced) and speaks to it instead. The time
-// limit is the smaller of timeout and DialTimeout.
+// limit is the smaller of timeout and DialTimeout. The error of a TCP connection is a *DialError.
 func Dial(ctx context.Context, host string, port int, plugin string, timeout time.Duration) (net.Conn, error) {
 	if plugin != "" {
 		return dialPlugin(plugin, host, port)
@@ -27,7 +29,31 @@ func Dial(ctx context.Context, host string, port int, plugin string, timeout tim
 	d := net.Dialer{Timeout: limit, KeepAliveConfig: keepAlive}
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, &DialError{err}
 	}
 	return conn, nil
+}
+
+// DialError: no connection came about. Its text leaves out the peer, which the caller names.
+type DialError struct{ Err error }
+
+func (e *DialError) Unwrap() error { return e.Err }
+
+func (e *DialError) Error() string {
+	var dns *net.DNSError
+	var errno syscall.Errno
+	switch {
+	case errors.As(e.Err, &dns) && dns.IsNotFound:
+		return dns.Err + "; hint: check the host name"
+	case errors.As(e.Err, &dns):
+		return "look up the name: " + dns.Err + "; hint: check this machine's name server"
+	case errors.Is(e.Err, syscall.ENETUNREACH), errors.Is(e.Err, syscall.EHOSTUNREACH):
+		errors.As(e.Err, &errno)
+		return errno.Error() + "; hint: check this machine's network"
+	case errors.As(e.Err, &errno):
+		return errno.Error() + "; hint: check host and port"
+	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):
+		return "no connection in time; hint: check host and port; a firewall may be in between"
+	}
+	return e.Err.Error()
 }

@@ -63,10 +63,3 @@ func TestPluginIsKilled(t *testing.T) {
 		t.Errorf("Close took %v", d)
 	}
 }
-
-func TestDialRefused(t *testing.T) {
-	t.Parallel()
-	if _, err := wire.Dial(t.Context(), "127.0.0.1", 1, "", time.Second); err == nil || !strings.Contains(err.Error(), "connect") {
-		t.Errorf("error %v", err)
-	}
-}
