@@ -79,6 +79,7 @@ type Account struct {
 	FetchLimit    int   // messages a retrieval; 0 = none
 	Expunge       int   // see fetchmailrc(5)
 	RetrieveError RetrieveError
+	Warnings      time.Duration // how often to tell of messages above Limit again; 0 = after each retrieval
 	Compress      bool
 	RateLimit     int64 // bytes a second; 0 = none
 
@@ -89,8 +90,10 @@ type Account struct {
 	Interval    int           // every N-th cycle; 0 = each
 
 	Deliverer  delivery.Deliverer
-	Jobs       int      // deliveries at once; 0 = 1
-	Recipients []string // local names
+	Jobs       int                  // deliveries at once; 0 = 1
+	Recipients []string             // local names
+	Headers    delivery.HeaderRules // what to change in headers; the zero value leaves each message as it is
+	RejectBad  bool                 // a message with a malformed header is not delivered: it stays
 	KeepCR     bool
 	SpoolDir   string
 	Received   bool   // put our Received: line on top
@@ -103,6 +106,7 @@ type Account struct {
 	Settings string
 
 	Journal *journal.Journal
+	Memory  *Memory // of a daemon; nil = none. Accounts for one login share it
 	Log     *slog.Logger
 	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
 	Now     func() time.Time  // nil = time.Now

@@ -4,16 +4,19 @@ package fetch
 // Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this retrieval, from 1),
 // total, size (octets as the server says them), seen, err.
 const (
-	EventConnected   = "connected"                 // debug: account, host, tls
-	EventTLS         = "server certificate"        // info: account, verdict (*tlsverify.Verdict)
-	EventMailbox     = "mailbox status"            // info: account mailbox total seen size
-	EventRenumbered  = "mailbox renumbered"        // warn: account mailbox old new: everything is new again, but for what is \Seen
-	EventNotExpunged = "deleted mail of others"    // warn: account mailbox others: ours is marked deleted and not expunged
-	EventNoMail      = "no mail"                   // info: account mailbox
-	EventReading     = "message delivered"         // info: account mailbox n total size uid deleted(bool)
-	EventOversized   = "message too large"         // info: account mailbox n total size uid deleted(bool)
-	EventFailed      = "message not delivered"     // error: account mailbox n total size uid err
-	EventRefetch     = "message already delivered" // info: recorded before, now only acknowledged
-	EventDone        = "retrieval ended"           // debug: account and the Result
-	EventQueryFailed = "retrieval failed"          // error: account err kind
+	EventConnected   = "connected"                  // debug: account, host, tls
+	EventTLS         = "server certificate"         // info: account, verdict (*tlsverify.Verdict)
+	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
+	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
+	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked deleted and not expunged
+	EventNoMail      = "no mail"                    // info: account mailbox
+	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
+	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)
+	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
+	EventSetAside    = "refused messages set aside" // warn: account mailbox count: they stay, and are tried again after a day
+	EventNotice      = "notice delivered"           // info: account subject
+	EventNoticeLost  = "notice not delivered"       // warn: account subject err
+	EventRefetch     = "message already delivered"  // info: recorded before, now only acknowledged
+	EventDone        = "retrieval ended"            // debug: account and the Result
+	EventQueryFailed = "retrieval failed"           // error: account err kind
 )

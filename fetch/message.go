@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,12 +13,27 @@ func (t *transfer) message(it *Item) *delivery.Message {
 	m := &delivery.Message{
 		Account: t.a.Name, Mailbox: t.name, UIDValidity: it.UIDValidity, UID: it.UID,
 		Sender:     t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
-		Recipients: t.a.Recipients, Repeat: it.Repeat, Body: it.Body,
+		Recipients: t.a.Recipients, Repeat: it.Repeat, Body: it.Body, Edit: t.a.Headers.Edit(it.Body),
 	}
 	if t.a.Received {
 		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
 	}
 	return m
+}
+
+// unfit is why a message that came whole is not to be delivered; nil = it is.
+func (t *transfer) unfit(it *Item) error {
+	if it.Err != nil || !t.a.RejectBad {
+		return it.Err
+	}
+	line := delivery.BrokenHeader(it.Body)
+	if line == nil {
+		return nil
+	}
+	const quote = 200
+	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
+		"message %.200q has a malformed header: %q is no field; it stays on the server; hint: write \"bad-header accept\" to get it",
+		it.UID, line[:min(len(line), quote)])}
 }
 
 func (t *transfer) receivedLine(now time.Time) []byte {

@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"fetchd/delivery"
@@ -21,15 +20,23 @@ func Retrieve(ctx context.Context, a *Account) (Result, error) {
 	return res, err
 }
 
+// progress is how far a retrieval is. It may need several sessions: a POP3 server deletes at the end of one.
+type progress struct {
+	res   *Result
+	later bool  // this is not the first session
+	more  bool  // this is not the last one
+	left  []Ref // messages that an earlier session could not deliver
+}
+
 // retrieve visits the mailboxes in turn. One that can't be opened does not keep the others from it.
-func (a *Account) retrieve(ctx context.Context, s Session, res *Result) error {
+func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 	names, err := s.Mailboxes(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range names {
-		err := a.mailbox(ctx, s, name, res)
+		err := a.mailbox(ctx, s, name, p)
 		errs = append(errs, err)
 		if err != nil && !passable(err) {
 			break
@@ -48,22 +55,26 @@ func passable(err error) bool {
 }
 
 // mailbox is one mailbox's part of a retrieval.
-func (a *Account) mailbox(ctx context.Context, s Session, name string, res *Result) error {
+func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progress) error {
 	m, err := s.Open(ctx, name)
 	if err != nil {
 		return err
 	}
+	if l, ok := m.(Leaver); ok {
+		l.Leave(append(a.Memory.aside(name, a.now()), p.left...))
+	}
 	c := m.Counts()
 	a.report(name, c)
-	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
-		m.Limit(left)
-		c.New, res.LimitHit = left, true
+	a.Memory.skipped(name, c.Oversized, a.LimitFlush)
+	res := p.res
+	if !p.later {
+		res.Messages += c.Messages
+		res.Seen += c.Seen
+		res.Oversized += len(c.Oversized)
 	}
-	res.Messages += c.Messages
-	res.Seen += c.Seen
+	more := a.limit(m, &c, name, res)
 	res.New += c.New
-	res.Oversized += len(c.Oversized)
-	t := &transfer{a: a, m: m, name: name, total: c.Messages, new: c.New, res: res, peer: s.Peer()}
+	t := &transfer{a: a, m: m, name: name, total: c.Messages, res: res, peer: s.Peer()}
 	if c.New > 0 {
 		if err := t.run(ctx); err != nil {
 			return err
@@ -71,7 +82,29 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, res *Resu
 	}
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted
+	p.more = more && t.worked && err == nil
+	for _, f := range t.failed {
+		p.left = append(p.left, f.Ref)
+	}
 	return errors.Join(err, t.failures())
+}
+
+// limit takes what is too much for this session out of c and m, and tells whether another session is to get it.
+func (a *Account) limit(m Mailbox, c *Counts, name string, res *Result) (more bool) {
+	cut := func(n int) {
+		m.Limit(n)
+		c.New = n
+	}
+	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
+		cut(left)
+		res.LimitHit = true
+	}
+	const pop3 = ""
+	if name == pop3 && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
+		cut(a.Expunge)
+		return true
+	}
+	return false
 }
 
 // report logs what was found, in the terms of fetchmail's "N messages (M seen) for U at H".
@@ -125,10 +158,3 @@ func (a *Account) spoolOptions() delivery.SpoolOptions {
 
 // maxMessage ends a message that does not end: a server may announce any size.
 const maxMessage = 4 << 30
-
-func (t *transfer) failures() error {
-	if t.failed == nil {
-		return nil
-	}
-	return Fail(KindDelivery, fmt.Errorf("%d of %d new messages not delivered, they stay on the server: %w", t.undelivered, t.new, t.failed))
-}

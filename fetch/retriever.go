@@ -29,7 +29,23 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	return res, err
 }
 
+// pass is one retrieval, in as many sessions as it needs.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
+	var errs []error
+	p := &progress{res: res}
+	for again := true; again; again = p.more {
+		p.more = false
+		err := r.session(ctx, p)
+		errs, p.later = append(errs, err), true
+		if err != nil && !passable(err) {
+			break
+		}
+	}
+	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
+	return errors.Join(errs...)
+}
+
+func (r *Retriever) session(ctx context.Context, p *progress) error {
 	if r.s == nil {
 		s, err := r.a.Connect(ctx, r.a)
 		if err != nil {
@@ -37,13 +53,12 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		}
 		r.s = s
 	}
-	err := r.a.retrieve(ctx, r.s, res)
+	err := r.a.retrieve(ctx, r.s, p)
 	if err != nil && !passable(err) || !r.keeps() {
 		if cerr := r.Close(); err == nil {
 			err = cerr
 		}
 	}
-	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
 	return err
 }
 

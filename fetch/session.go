@@ -46,6 +46,12 @@ type Mailbox interface {
 	Commit(ctx context.Context) (deleted int, err error)
 }
 
+// Leaver is a Mailbox that can leave out new messages: they stay new, and are not retrieved this time.
+type Leaver interface {
+	// Leave is called before Counts and Limit, with messages of any UIDVALIDITY, also such that are not new.
+	Leave(messages []Ref)
+}
+
 // Counts is what Open found.
 type Counts struct {
 	Messages  int   // in the mailbox

@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"sync"
 
 	"fetchd/delivery"
@@ -22,14 +24,14 @@ type transfer struct {
 	name  string
 	peer  string
 	total int
-	new   int
 	trace traceLine
 
-	mu          sync.Mutex // guards what follows, and Record and Acknowledge of m
-	res         *Result
-	undelivered int
-	failed      error // the first failed delivery
-	stop        error // what ended the transfer early
+	mu     sync.Mutex // guards what follows, and Record and Acknowledge of m
+	res    *Result
+	failed []failure
+	err    error // of the first of these, if possible a temporary one
+	worked bool  // something was delivered
+	stop   error // what ended the transfer early
 }
 
 // run returns when all that was received has been dealt with. An error means that the connection, the journal or the
@@ -135,7 +137,7 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 	msgs := make([]*delivery.Message, 0, len(items))
 	index := make([]int, 0, len(items))
 	for i, it := range items {
-		if results[i] = it.Err; it.Err == nil {
+		if results[i] = t.unfit(it); results[i] == nil {
 			msgs = append(msgs, t.message(it))
 			index = append(index, i)
 		}
@@ -152,20 +154,50 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 	return results
 }
 
-// report logs and counts one message.
+// report logs and counts one message. A failure that was reported before is only worth a line for who debugs.
 func (t *transfer) report(it *Item, err error) {
 	if err != nil {
-		t.undelivered++
 		t.res.Failed++
-		if t.failed == nil {
-			t.failed = err
+		level := slog.LevelError
+		if !t.a.Memory.refuse(t.name, it, err, t.a.now()) {
+			level = slog.LevelDebug
 		}
-		t.a.Log.Error(EventFailed, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
-			"uid", it.UID, "err", err)
+		t.fail(it, err)
+		t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total,
+			"size", it.Size, "uid", it.UID, "err", err)
 		return
 	}
+	t.worked = true
+	t.a.Memory.delivered(t.name, it)
 	t.res.Delivered++
 	t.res.Bytes += it.Size
 	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
 		"uid", it.UID, "deleted", !t.a.Keep)
+}
+
+func (t *transfer) fail(it *Item, err error) {
+	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
+	if t.a.Memory != nil && len(t.failed) < noticeLines {
+		f.text = fmt.Sprintf("%.70q of %d bytes: %v", it.UID, it.Size, err)
+	}
+	t.failed = append(t.failed, f)
+	if t.err == nil || delivery.ClassOf(t.err) == delivery.Permanent && f.class != delivery.Permanent {
+		t.err = err
+	}
+}
+
+// failures is the error of the messages that were not delivered, but for those that are now set aside.
+func (t *transfer) failures() error {
+	open := t.a.Memory.setAside(t.name, t.failed, t.worked)
+	if n, more := t.a.Memory.summary(t.name); more {
+		t.a.Log.Warn(EventSetAside, "account", t.a.Name, "mailbox", t.name, "count", n)
+	}
+	if open == 0 {
+		return nil
+	}
+	what := "1 message not delivered, it stays"
+	if open > 1 {
+		what = fmt.Sprintf("%d messages not delivered, they stay", open)
+	}
+	return Fail(KindDelivery, fmt.Errorf("%s on the server: %w", what, t.err))
 }

@@ -42,6 +42,15 @@ func (p *Policy) setClientCertificate() error {
 	return nil
 }
 
+// ClientName returns the common name of the first certificate in a PEM file, "" if it has none.
+func ClientName(path string) (string, error) {
+	certs, err := readCertificates(path)
+	if err != nil {
+		return "", err
+	}
+	return certs[0].Subject.CommonName, nil
+}
+
 func sameKey(cert *x509.Certificate, key crypto.Signer) bool {
 	pub, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && pub.Equal(key.Public())

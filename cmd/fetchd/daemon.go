@@ -30,6 +30,7 @@ func (p *program) catchDaemonSignals() {
 
 // runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) status {
+	s.memory.memories = map[string]*fetch.Memory{}
 	accounts, err := s.wire(cfg)
 	var mistake *rcfile.Error
 	refused := s.refuse(err)
@@ -75,6 +76,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 
 // report is service.report, but for an error that was reported before.
 func (d *daemon) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) {
+	a.Notify(ctx, err)
 	changed, ended := d.errors.news(a.Name, err)
 	switch {
 	case ended:
@@ -119,6 +121,9 @@ func (d *daemon) serve(ctx context.Context) {
 			switch sig {
 			case unix.SIGUSR1:
 				d.log.Info("awakened by " + signalName(sig))
+				for _, m := range d.memory.memories {
+					m.Retry()
+				}
 				d.scheduler.Wake()
 			case unix.SIGHUP:
 				d.manager.reloading()

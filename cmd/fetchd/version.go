@@ -88,7 +88,7 @@ func (p *program) describe(w io.Writer, at *places, poll *rcfile.Poll, u *rcfile
 	} else {
 		line("Delivery: %s", d)
 	}
-	if err := unsupported(poll, u); err != nil {
+	if err := unsupported(u); err != nil {
 		line("This account is refused: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
@@ -30,6 +31,7 @@ type wiring struct {
 	secrets   *secrets
 	sessions  tls.ClientSessionCache
 	pop3      *pop3.Memory
+	memories  map[string]*fetch.Memory // of a daemon, by login; nil = one pass
 	resolver  tlsverify.SRVResolver
 	trace     func(account string) func(line string) // nil = no trace
 	key       []byte                                 // of this process: makes Account.Settings tell nothing about secrets
@@ -77,8 +79,26 @@ func (w *wiring) accounts(polls []*rcfile.Poll) ([]*fetch.Account, error) {
 	return all, errors.Join(append(errs, err)...)
 }
 
-// login is the name that the account logs in with.
-func (w *wiring) login(u *rcfile.User) string { return u.Remote.Or(w.places.caller) }
+// login is the name that the account logs in with: the one in the rc file, else that in the client certificate, else the
+// caller's.
+func (w *wiring) login(u *rcfile.User) string {
+	if !u.Remote.Set && u.SSLCert.Set {
+		if name := certificateName(u.SSLCert.Value); name != "" {
+			return name
+		}
+	}
+	return u.Remote.Or(w.places.caller)
+}
+
+// certificateName is the common name in the first certificate of a PEM file, "" if there is none: what is wrong with the
+// file is said where it is used.
+func certificateName(path string) string {
+	name, err := tlsverify.ClientName(path)
+	if err != nil {
+		return ""
+	}
+	return name
+}
 
 // name is the account's name in the log, as fetchmail has it.
 func (w *wiring) name(poll *rcfile.Poll, u *rcfile.User) string { return w.login(u) + "@" + poll.Name }
@@ -87,7 +107,7 @@ func host(poll *rcfile.Poll) string { return poll.Via.Or(poll.Name) }
 
 // account wires one user of a poll.
 func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
-	if err := unsupported(poll, u); err != nil {
+	if err := unsupported(u); err != nil {
 		return nil, err
 	}
 	port, err := port(poll)
@@ -115,12 +135,28 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 			return nil, err
 		}
 	}
+	a.Memory = w.memory(a)
 	a.Connect = hooked(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
+	a.RejectBad = poll.BadHeader.Value == "reject"
 	return a, w.setDelivery(a, u)
 }
 
-// defaultTimeout is fetchmail's, in seconds.
-const defaultTimeout = 300
+// memory is what the daemon remembers of the account's login, also across a change of the rc file.
+func (w *wiring) memory(a *fetch.Account) *fetch.Memory {
+	if w.memories == nil {
+		return nil
+	}
+	if w.memories[a.Key] == nil {
+		w.memories[a.Key] = new(fetch.Memory)
+	}
+	return w.memories[a.Key]
+}
+
+// Both are fetchmail's, in seconds.
+const (
+	defaultTimeout  = 300
+	defaultWarnings = 3600
+)
 
 // timeout never is 0, which fetchmail takes as "wait for ever".
 func timeout(poll *rcfile.Poll) time.Duration {
@@ -153,6 +189,7 @@ func (w *wiring) setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
 	a.Limit, a.FetchLimit, a.RateLimit = int64(u.Limit.Value), u.FetchLimit.Value, int64(u.RateLimit.Value)
 	a.Expunge = u.Expunge.Value
+	a.Warnings = duration(u.Warnings.Or(defaultWarnings))
 	a.Compress = u.Compress.Value
 	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, duration(u.IdleTimeout.Value), poll.KeepAlive.Value
 	a.Every, a.Interval = duration(poll.Every.Value), poll.Interval.Value
@@ -176,6 +213,10 @@ func (w *wiring) setDelivery(a *fetch.Account, u *rcfile.User) error {
 		a.Recipients = []string{u.Locals[0].Local}
 	}
 	a.KeepCR = u.StripCR.Set && !u.StripCR.Value
+	a.Headers = delivery.HeaderRules{DropStatus: u.DropStatus.Value, DropDelivered: u.DropDelivered.Value}
+	if u.Rewrite.Set && u.Rewrite.Value { // fetchmail's default is on; it breaks signatures
+		a.Headers.Rewrite = delivery.AddressHost(a.Host)
+	}
 	return nil
 }
 

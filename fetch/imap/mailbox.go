@@ -162,6 +162,21 @@ func (m *mailbox) Limit(n int) {
 	m.counts.New = int(m.todo.Len())
 }
 
+// Leave implements fetch.Leaver.
+func (m *mailbox) Leave(messages []fetch.Ref) {
+	var left journal.Set
+	for _, ref := range messages {
+		uid, err := strconv.ParseUint(ref.UID, 10, 32)
+		if err == nil && ref.UIDValidity == m.validity {
+			left.Add(uint32(uid))
+		}
+	}
+	before := m.todo.Len()
+	m.todo = m.todo.Minus(left)
+	m.counts.Seen += int(before - m.todo.Len())
+	m.counts.New = int(m.todo.Len())
+}
+
 // adopt records as done what the search has shown not to be new: at first contact what is \Seen, later the UIDs between
 // those found, which no message has any more. So what is not done stays a small set, however large the mailbox is.
 func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {

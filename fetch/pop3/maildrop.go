@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"fetchd/delivery"
@@ -97,6 +98,17 @@ func (m *maildrop) Counts() fetch.Counts { return m.counts }
 
 // Limit implements fetch.Mailbox.
 func (m *maildrop) Limit(n int) { m.todo = m.todo[:max(0, min(n, len(m.todo)))] }
+
+// Leave implements fetch.Leaver. A message without a UIDL can't be told from others, and is not left out.
+func (m *maildrop) Leave(messages []fetch.Ref) {
+	left := make(map[string]bool, len(messages))
+	for _, ref := range messages {
+		left[ref.UID] = ref.UID != ""
+	}
+	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return left[m.listing.rows[num-1].uidl] })
+	m.counts.Seen += m.counts.New - len(m.todo)
+	m.counts.New = len(m.todo)
+}
 
 // identify gives a message without a UIDL an identity by its content. false: an earlier retrieval has delivered it, and
 // it is only to be deleted. Copies of one content are told apart by their order.

@@ -1,0 +1,179 @@
+package fetch
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"fetchd/delivery"
+)
+
+const (
+	setAsideStrikes = 3              // a temporary failure so often, while others were delivered, is the message's own
+	setAsideTime    = 24 * time.Hour // then it is tried again
+	forgetTime      = 3 * setAsideTime
+	refusedMost     = 10_000 // messages remembered
+)
+
+// Memory is what a daemon remembers of an account from one retrieval to the next, while it runs: the messages that could
+// not be delivered, and what the account's owner was told. Messages that are refused for good, or that alone fail again
+// and again, are set aside: for a day they are neither retrieved nor count as a failure. A nil Memory, that of a single
+// pass, remembers nothing. The zero value is ready; it is safe for concurrent use.
+type Memory struct {
+	mu      sync.Mutex
+	refused map[refusedKey]*refusal
+	said    map[string]int // set aside, by mailbox, as last logged
+	notices
+}
+
+// Ref names a message in its mailbox.
+type Ref struct {
+	UIDValidity uint32 // 0 for POP3
+	UID         string
+}
+
+func (it *Item) ref() Ref { return Ref{it.UIDValidity, it.UID} }
+
+type refusedKey struct {
+	mailbox string
+	Ref
+}
+
+// refusal is one message that could not be delivered.
+type refusal struct {
+	failure string // numbers aside, which are often times or process IDs
+	strikes int
+	aside   bool
+	last    time.Time
+}
+
+// failure is a message that could not be delivered in this retrieval.
+type failure struct {
+	Ref
+	class delivery.Class
+	text  string // for the notice
+}
+
+// Retry forgets which messages were set aside: the next retrieval tries them again.
+func (m *Memory) Retry() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused, m.said = nil, nil
+}
+
+// refuse remembers that a message was not delivered, and tells whether that is news.
+func (m *Memory) refuse(mailbox string, it *Item, err error, now time.Time) bool {
+	if m == nil {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key, failure := refusedKey{mailbox, it.ref()}, withoutNumbers(err.Error())
+	if r := m.refused[key]; r != nil {
+		news := r.failure != failure
+		r.failure, r.last = failure, now
+		return news
+	}
+	if len(m.refused) >= refusedMost {
+		return false // one line for all of them has to do
+	}
+	if m.refused == nil {
+		m.refused = make(map[refusedKey]*refusal)
+	}
+	m.refused[key] = &refusal{failure: failure, last: now}
+	return true
+}
+
+// delivered forgets a message that was delivered after all.
+func (m *Memory) delivered(mailbox string, it *Item) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.refused, refusedKey{mailbox, it.ref()})
+}
+
+// setAside judges the failures of a retrieval and returns how many count as one; worked tells whether it delivered other
+// messages, so that the destination is not at fault.
+func (m *Memory) setAside(mailbox string, failures []failure, worked bool) (open int) {
+	if m == nil {
+		return len(failures)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range failures {
+		r := m.refused[refusedKey{mailbox, f.Ref}]
+		switch {
+		case r == nil:
+			open++
+		case r.aside:
+		default:
+			if worked && f.class == delivery.Temporary {
+				r.strikes++
+			}
+			if r.aside = f.class == delivery.Permanent || r.strikes >= setAsideStrikes; r.aside {
+				m.newlyRefused(f.text)
+			} else {
+				open++
+			}
+		}
+	}
+	return open
+}
+
+// aside returns the messages of a mailbox that are not to be tried now.
+func (m *Memory) aside(mailbox string, now time.Time) []Ref {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var refs []Ref
+	for key, r := range m.refused {
+		switch age := now.Sub(r.last); {
+		case key.mailbox != mailbox:
+		case age > forgetTime: // it is gone from the server, as it would have been tried again
+			delete(m.refused, key)
+		case r.aside && age < setAsideTime:
+			refs = append(refs, key.Ref)
+		}
+	}
+	return refs
+}
+
+// summary tells how many messages of a mailbox are set aside, and whether that are more than it told last.
+func (m *Memory) summary(mailbox string) (n int, more bool) {
+	if m == nil {
+		return 0, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, r := range m.refused {
+		if key.mailbox == mailbox && r.aside {
+			n++
+		}
+	}
+	if m.said == nil {
+		m.said = make(map[string]int)
+	}
+	more = n > m.said[mailbox]
+	m.said[mailbox] = n
+	return n, more
+}
+
+// withoutNumbers makes the same text of failures that differ in numbers only.
+func withoutNumbers(text string) string {
+	var b strings.Builder
+	digit := false
+	for _, r := range text {
+		was := digit
+		if digit = r >= '0' && r <= '9'; digit && was {
+			continue
+		} else if digit {
+			r = '0'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

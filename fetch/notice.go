@@ -1,0 +1,217 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"fetchd/delivery"
+)
+
+const (
+	noticeTimeout = time.Minute // a notice holds up its account's next retrieval no longer
+	noticeLines   = 50          // of a list; the rest is counted
+	noticeText    = 400         // bytes of a line
+)
+
+// notices is what of a Memory is about the mails that tell the account's owner what happens. Each is tried once: what
+// can't be delivered is in the log, and nothing else.
+type notices struct {
+	oversized  map[string][]int64 // sizes, by mailbox
+	told       time.Time          // of them; zero = not yet
+	login      bool               // refused, and told so
+	untold     []string           // messages that were set aside
+	untoldMore int                // of these without a text
+}
+
+// notice is one mail.
+type notice struct {
+	kind, subject string
+	lines         []string
+}
+
+// skipped remembers what was too large in a mailbox. Deleted messages add up until they are told; those that stay on the
+// server are found again each time.
+func (m *Memory) skipped(mailbox string, items []*Item, deleted bool) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var sizes []int64
+	if deleted {
+		sizes = m.oversized[mailbox]
+	}
+	for _, it := range items {
+		if len(sizes) < refusedMost {
+			sizes = append(sizes, it.Size)
+		}
+	}
+	if m.oversized == nil {
+		m.oversized = make(map[string][]int64)
+	}
+	if m.oversized[mailbox] = sizes; len(sizes) == 0 {
+		delete(m.oversized, mailbox)
+	}
+}
+
+// newlyRefused remembers what the next notice says of a message; the lock is held.
+func (m *Memory) newlyRefused(text string) {
+	if text == "" || len(m.untold) >= noticeLines {
+		m.untoldMore++
+		return
+	}
+	m.untold = append(m.untold, text)
+}
+
+// Notify mails the account's first recipient, through the account's own destination, what has changed with the retrieval
+// that ended with err: the login is refused, or works again; messages are too large, which is told again every Warnings;
+// messages were set aside. It belongs behind each retrieval of a daemon; without a Memory it does nothing. It returns
+// soon after ctx ends.
+func (a *Account) Notify(ctx context.Context, err error) {
+	if a.Memory == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
+		return
+	}
+	for _, n := range a.Memory.due(a, err) {
+		if err := a.deliverNotice(ctx, n); err != nil {
+			a.Log.Warn(EventNoticeLost, "account", a.Name, "subject", n.subject, "err", err)
+			continue
+		}
+		a.Log.Info(EventNotice, "account", a.Name, "subject", n.subject)
+	}
+}
+
+// due returns the notices that are to be sent now and takes them for sent.
+func (m *Memory) due(a *Account, err error) (all []notice) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch kind := KindOf(err); {
+	case kind == KindAuth && !m.login:
+		m.login = true
+		all = append(all, notice{"login", "fetchmail authentication failed on " + a.Name, []string{
+			"The login to " + a.Name + " was refused:", "", "  " + err.Error(), "",
+			"No mail is retrieved from it until this is solved. The login is tried again, less and less often;",
+			"another mail will tell when it works."}})
+	case m.login && (err == nil || kind == KindDelivery):
+		m.login = false
+		all = append(all, notice{"login", "fetchmail authentication OK on " + a.Name, []string{
+			"The login to " + a.Name + " works again; mail is retrieved."}})
+	}
+	if len(m.untold)+m.untoldMore > 0 {
+		all = append(all, m.refusedNotice(a))
+	}
+	if len(m.oversized) == 0 {
+		m.told = time.Time{}
+	} else if now := a.now(); m.told.IsZero() || now.Sub(m.told) >= a.Warnings {
+		m.told = now
+		all = append(all, m.oversizedNotice(a))
+	}
+	return all
+}
+
+func (m *Memory) refusedNotice(a *Account) notice {
+	n := notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
+		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again once a day,",
+		"and when the daemon is awakened or started anew:", ""}}
+	for _, text := range m.untold {
+		n.lines = append(n.lines, "  "+text)
+	}
+	if m.untoldMore > 0 {
+		n.lines = append(n.lines, fmt.Sprintf("  and %d more", m.untoldMore))
+	}
+	m.untold, m.untoldMore = nil, 0
+	return n
+}
+
+func (m *Memory) oversizedNotice(a *Account) notice {
+	what := "They stay on the server; raise the limit to get them, or delete them there:"
+	if a.LimitFlush {
+		what = "They were deleted on the server, unread, because of limitflush:"
+	}
+	n := notice{"oversized", "Fetchmail oversized-messages warning", []string{
+		fmt.Sprintf("Messages of %s are larger than the limit of %d bytes.", a.Name, a.Limit), what, ""}}
+	count := map[int64]int{}
+	for _, sizes := range m.oversized {
+		for _, size := range sizes {
+			count[size]++
+		}
+	}
+	var sizes []int64
+	for size := range count {
+		sizes = append(sizes, size)
+	}
+	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
+	for i, size := range sizes {
+		if i == noticeLines {
+			n.lines = append(n.lines, fmt.Sprintf("  and %d smaller sizes", len(sizes)-i))
+			break
+		}
+		n.lines = append(n.lines, fmt.Sprintf("  %d of %d bytes", count[size], size))
+	}
+	if a.LimitFlush {
+		m.oversized = nil
+	}
+	return n
+}
+
+// deliverNotice delivers a notice. Its sender is the null sender (RFC 3834), so that nobody answers or bounces it.
+func (a *Account) deliverNotice(ctx context.Context, n notice) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, noticeTimeout, errors.New("no end within the time limit of a notice"))
+	defer cancel()
+	now := a.now()
+	id := fmt.Sprintf("%s-%d", n.kind, now.UnixNano())
+	body := delivery.NewSpool(a.spoolOptions())
+	m := &delivery.Message{Account: a.Name, UID: "notice-" + id, Recipients: a.Recipients[:1], Body: body}
+	defer m.Release()
+	_, err := body.Write(a.noticeMail(n, id, now))
+	if err == nil {
+		err = body.Close()
+	}
+	if err == nil {
+		err = a.Deliverer.Deliver(ctx, m)
+	}
+	return err
+}
+
+// noticeMail writes the mail. Foreign text in it is cut and on one line each.
+func (a *Account) noticeMail(n notice, id string, now time.Time) []byte {
+	host := cmp.Or(delivery.AddressHost(a.Hostname), "localhost")
+	lines := append([]string{
+		"Return-Path: <>",
+		"Date: " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700"),
+		"From: FETCHMAIL-DAEMON@" + host,
+		"To: " + a.Recipients[0],
+		"Subject: " + n.subject,
+		"Message-ID: <" + id + ".fetchd@" + host + ">",
+		"Auto-Submitted: auto-generated",
+		"MIME-Version: 1.0",
+		"Content-Type: text/plain; charset=utf-8",
+		"Content-Transfer-Encoding: 8bit",
+		"",
+	}, n.lines...)
+	end := "\n"
+	if a.KeepCR {
+		end = "\r\n"
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(printable(line) + end)
+	}
+	return []byte(b.String())
+}
+
+// printable returns the beginning of a text without what could end the line or be a command to a terminal.
+func printable(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text[:min(len(text), noticeText)], "?"), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
