@@ -1,0 +1,76 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestStandardsNamesTests: each test that docs/standards.md names, as `folder: Test` or `folder: Test/part`, exists. A
+// part is the name of a case, which stands in the folder's tests or in their testdata.
+func TestStandardsNamesTests(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	text, err := os.ReadFile(filepath.Join(root, "docs", "standards.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z0-9/]+): ((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([^`]+))?`").FindAllSubmatch(text, -1)
+	if len(named) < 50 {
+		t.Fatalf("only %d tests are named", len(named))
+	}
+	folders := map[string]*testFolder{}
+	for _, n := range named {
+		folder, name, part := string(n[1]), string(n[2]), string(n[3])
+		if folders[folder] == nil {
+			folders[folder] = readTests(t, filepath.Join(root, filepath.FromSlash(folder)))
+		}
+		if !folders[folder].functions[name] {
+			t.Errorf("%s has no %s", folder, name)
+		}
+		if !strings.Contains(folders[folder].text, part) {
+			t.Errorf("%s has no case %q of %s", folder, part, name)
+		}
+	}
+}
+
+// testFolder is what the tests of a folder hold.
+type testFolder struct {
+	functions map[string]bool
+	text      string // of the tests and of their testdata
+}
+
+func readTests(t *testing.T, dir string) *testFolder {
+	t.Helper()
+	f := &testFolder{functions: map[string]bool{}}
+	var files []string
+	for _, pattern := range []string{"*_test.go", "testdata/*.txtar", "testdata/script/*.txtar"} {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern))
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.text += file + "\n" + string(text)
+		if !strings.HasSuffix(file, ".go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
+				f.functions[fn.Name.Name] = true
+			}
+		}
+	}
+	return f
+}
