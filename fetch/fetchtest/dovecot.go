@@ -108,7 +108,7 @@ func (d *Dovecot) prepare(tb testing.TB) {
 	if os.Geteuid() == 0 {
 		check(tb, os.Chown(mail, mailUID, mailUID))
 	}
-	cert := d.CA.Leaf(tlstest.Leaf{DNS: []string{"localhost"}, IP: []string{"127.0.0.1"}})
+	cert := d.CA.Leaf(tlstest.Leaf{CN: "localhost", DNS: []string{"localhost"}, IP: []string{"127.0.0.1"}})
 	key, err := tlstest.KeyPEM(cert)
 	check(tb, err)
 	d.write(tb, "server.pem", tlstest.CertPEM(cert), 0o644)
