@@ -6,7 +6,7 @@ BENCHTIME ?= 1s
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
 
-.PHONY: build test fuzz demo bench cover clean
+.PHONY: build test fuzz demo bench microbench cover clean
 .NOTPARALLEL:
 
 build:
@@ -22,7 +22,11 @@ fuzz:
 demo:
 	@$(GO) run ./cmd/fetchd demo
 
+# The same work done by fetchd and by other programs: BENCH="-w imap,pop3 -r 5"; -help lists workloads and contenders.
 bench:
+	@$(GO) run ./internal/bench $(BENCH)
+
+microbench:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 cover:

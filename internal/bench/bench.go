@@ -28,6 +28,7 @@ type bench struct {
 	memory  string
 	disk    string
 	corpora map[string]*corpus
+	ways    map[string]way
 }
 
 // result is one run of one contender.
@@ -41,7 +42,7 @@ type result struct {
 
 func newBench(s *stage, o options) *bench {
 	s.check(os.Setenv("TMPDIR", o.memory)) // for fetchtest
-	b := &bench{s: s, o: o, memory: s.folder(o.memory), disk: s.folder(o.disk), corpora: map[string]*corpus{}}
+	b := &bench{s: s, o: o, memory: s.folder(o.memory), disk: s.folder(o.disk), corpora: map[string]*corpus{}, ways: map[string]way{}}
 	var err error
 	b.self, err = os.Executable()
 	s.check(err)
@@ -133,6 +134,7 @@ func (b *bench) compare(w workload) {
 func (b *bench) measure(w workload, c contender) result {
 	j, done := b.job(w, c)
 	defer done()
+	proxy := b.route(j)
 	if w.primed && !c.raw {
 		b.prime(j, c)
 	}
@@ -142,7 +144,6 @@ func (b *bench) measure(w workload, c contender) result {
 		copies--
 	}
 	b.fillMailboxes(j, w.fresh > 0)
-	proxy := b.route(j)
 	cmd, err := c.prepare(j)
 	b.s.check(err)
 	before := names(cmd.out)
@@ -186,17 +187,17 @@ func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 	b.pause(1100 * time.Millisecond) // mbsync sleeps when the Maildir was changed within this second
 	run, err := p.start()
 	b.s.check(err)
+	var wall time.Duration
 	if enough > 0 {
-		b.until(func() bool { return count(cmd.out) >= enough })
-		wall := time.Since(run.start)
+		b.until(func() bool { return run.ended() || count(cmd.out) >= enough })
+		wall = time.Since(run.start)
 		run.stop()
-		u, err := run.wait()
-		b.s.check(err)
-		u.Wall = wall
-		return u, ""
 	}
 	u, err := run.wait()
 	b.s.check(err)
+	if enough > 0 {
+		u.Wall = wall
+	}
 	text, _ := os.ReadFile(log)
 	return u, strings.TrimSpace(string(text[max(0, len(text)-800):]))
 }

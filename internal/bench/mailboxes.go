@@ -131,20 +131,27 @@ func (b *bench) copyTree(from, to string) {
 	}
 }
 
-// route leads the accounts over the workload's way to the server; nil if that is the loopback.
+// way is how the programs reach the server in a workload; the same in all its runs, since some know an account by its port.
+type way struct {
+	server, dead *fetchtest.Proxy
+}
+
+// route leads the accounts over the workload's way. It returns the proxy to the server, nil on loopback.
 func (b *bench) route(j *job) *fetchtest.Proxy {
 	if j.w.rtt == 0 {
 		return nil
 	}
-	target := fmt.Sprintf("127.0.0.1:%d", b.port(j.w))
-	proxy := fetchtest.Delay(b.s, target, j.w.rtt)
+	key := fmt.Sprint(j.w.name, j.w.rtt)
+	if b.ways[key].server == nil {
+		target := fmt.Sprintf("127.0.0.1:%d", b.port(j.w))
+		b.ways[key] = way{fetchtest.Delay(b.s, target, j.w.rtt), fetchtest.Delay(b.s, target, j.w.rtt)}
+		b.ways[key].dead.Hang(true)
+	}
 	for i := range j.accounts {
-		j.accounts[i].port = proxy.Port
+		j.accounts[i].port = b.ways[key].server.Port
 	}
 	if j.w.hung {
-		dead := fetchtest.Delay(b.s, target, j.w.rtt)
-		dead.Hang(true)
-		j.accounts[len(j.accounts)/2].port = dead.Port
+		j.accounts[len(j.accounts)/2].port = b.ways[key].dead.Port
 	}
-	return proxy
+	return b.ways[key].server
 }

@@ -36,7 +36,9 @@ type running struct {
 	cmd   *exec.Cmd
 	hold  io.Closer
 	start time.Time
-	out   io.Reader
+	done  chan struct{} // closed when what follows is known
+	usage usage
+	err   error
 }
 
 // start runs p through a small process of our own: a program's largest size begins with that of who starts it.
@@ -58,22 +60,35 @@ func (p program) start() (*running, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r := &running{cmd: cmd, hold: in, out: out, start: time.Now()}
+	r := &running{cmd: cmd, hold: in, start: time.Now(), done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.err = json.NewDecoder(out).Decode(&r.usage)
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			r.err = fmt.Errorf("launch: %w", err)
+		}
+	}()
 	return r, json.NewEncoder(in).Encode(p)
 }
 
 // stop ends the program early.
 func (r *running) stop() { _ = r.hold.Close() }
 
+// ended tells whether the program has.
+func (r *running) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns when the program has ended.
 func (r *running) wait() (usage, error) {
-	var u usage
-	derr := json.NewDecoder(r.out).Decode(&u)
-	_ = r.hold.Close()
-	if err := r.cmd.Wait(); err != nil {
-		return u, fmt.Errorf("launch: %w", err)
-	}
-	return u, derr
+	<-r.done
+	return r.usage, r.err
 }
 
 // launch is the small process: it reads a program from in, runs it until it ends, in ends, or time is up, and writes its

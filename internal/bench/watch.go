@@ -34,7 +34,8 @@ func (b *bench) watchOver(w workload) {
 	a := &j.accounts[0]
 	b.d.Append(b.s, a.user, "INBOX", b.make(small, "before", 1).messages)
 	b.route(j)
-	path, err := j.write("rc", j.rc("fetchd", fmt.Sprintf("maildir %q idle", j.maildir("Maildir"))))
+	// Without marks on the server: those would start its clock for the raw client before the next message comes.
+	path, err := j.write("rc", j.rc("fetchd", fmt.Sprintf("maildir %q idle no markseen", j.maildir("Maildir"))))
 	b.s.check(err)
 	cmd := j.one(j.fetchd, "--daemon", "300", "--nodetach", "-f", path)
 	stopped := make(chan struct{})

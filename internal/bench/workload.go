@@ -41,7 +41,7 @@ func workloads() []workload {
 		{name: "imap-nothing", title: "IMAPS, nothing new, over 50 ms", proto: imaps, kind: small, count: 20, primed: true, rtt: longWay,
 			goal: "≤ 5 round trips and one for the good-bye"},
 		{name: "pop3-nothing", title: "POP3S, nothing new, over 50 ms", proto: pop3s, kind: small, count: 20, primed: true, rtt: longWay,
-			goal: "≤ 6 round trips and one for the good-bye"},
+			goal: "≤ 6 round trips and two for QUIT and TLS's good-bye"},
 		{name: "imap-hung", title: "IMAPS, 20 accounts × 100 over 50 ms, one on a server that hangs; wall: until the other 19 are done",
 			proto: imaps, kind: small, count: 100, rtt: longWay, accounts: 20, hung: true, goal: "≤ 1.5 s"},
 		{name: "pop3-hung", title: "POP3S, the same", proto: pop3s, kind: small, count: 100, rtt: longWay, accounts: 20, hung: true, goal: "≤ 1.5 s"},
