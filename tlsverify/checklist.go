@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -152,7 +153,7 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 	}
 	addrs, err := c.o.Resolve(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("resolve %s: %w; check the host name", quote(name), err)
+		return nil, fmt.Errorf("host %s: %w; check the host name", quote(name), bare(err))
 	}
 	var unique []netip.Addr
 	seen := map[netip.Addr]bool{}
@@ -224,7 +225,7 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, r ProtoRange, s *st
 	defer cancel()
 	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("port %d: %w; check host and port", c.o.Port, bare(err))
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -245,6 +246,23 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, r ProtoRange, s *st
 		under = unread{conn, t.r}
 	}
 	return c.handshake(ctx, under, r, in)
+}
+
+// bare takes away what an error of package net says of its address, which we name ourselves.
+func bare(err error) error {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return errors.New(dns.Err)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err
 }
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fetchd/rcfile"
@@ -40,7 +41,8 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	if !c.has("write") {
 		return exitMail
 	}
-	if err := p.writePin(c, targets[0].Host, tlsverify.PinOf(verdict.Presented[0]).String()); err != nil {
+	add := pinLine{tlsverify.PinOf(verdict.Presented[0]).String(), pinAlone(judgement)}
+	if err := p.writePin(c, targets[0], add); err != nil {
 		return p.fail(statusOfConfig(err), err)
 	}
 	return exitMail
@@ -56,12 +58,23 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 		text = "WITHOUT A PIN THIS SERVER IS REFUSED: " + escape(judgement.Error()) +
 			"\nPin the key only if the operator confirmed it by another way than this connection."
 	}
-	_, err := fmt.Fprintf(p.stdout, "\n%s\n\n%s\n", text, strings.Join(tlsverify.PinLines(v.Presented[0]), "\n"))
+	lines := tlsverify.PinLines(v.Presented[0])
+	if pinAlone(judgement) {
+		lines = slices.Insert(lines, 1, "no sslcertck")
+	}
+	_, err := fmt.Fprintf(p.stdout, "\n%s\n\n%s\n", text, strings.Join(lines, "\n"))
 	return err
 }
 
-// writePin asks, and then adds the pin to every user of the polls of host.
-func (p *program) writePin(c *commandLine, host, pin string) error {
+// pinAlone tells whether the server is of use only if nothing but the pin vouches for it.
+func pinAlone(judgement error) bool {
+	var chain *tlsverify.ChainError
+	var identity *tlsverify.IdentityError
+	return errors.As(judgement, &chain) || errors.As(judgement, &identity)
+}
+
+// writePin asks, and then adds the line to every account that reaches the server at that port.
+func (p *program) writePin(c *commandLine, o tlsverify.CheckOptions, add pinLine) error {
 	at, err := findPlaces(p.env, p.uid)
 	if err != nil {
 		return err
@@ -72,14 +85,25 @@ func (p *program) writePin(c *commandLine, host, pin string) error {
 	if err != nil {
 		return err
 	}
-	edits := pinEdits(cfg, host)
+	edits := pinEdits(cfg, o.Host, portOf(o))
 	if len(edits) == 0 {
-		return fmt.Errorf("%s has no entry for %s; add one, then run this again", path, host)
+		return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", path, o.Host, portOf(o))
 	}
-	fmt.Fprintf(p.stdout, "\nAdd sslpin %q to %d accounts of %s? [y/N] ", pin, len(edits), path)
+	fmt.Fprintf(p.stdout, "\nAdd %s to %s in %s? [y/N] ", add.words(), accounts(cfg, edits), path)
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
+	fmt.Fprintln(p.stdout)
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was written")
 	}
-	return insertPin(loader, path, edits, pin)
+	return insertPin(loader, path, edits, add)
+}
+
+// accounts names those that are to be edited.
+func accounts(cfg *rcfile.Config, edits []pinEdit) string {
+	var names []string
+	for _, e := range edits {
+		poll := &cfg.Polls[e.poll]
+		names = append(names, poll.Users[e.user].Remote.Value+"@"+poll.Name)
+	}
+	return strings.Join(names, ", ")
 }

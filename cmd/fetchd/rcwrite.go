@@ -17,15 +17,39 @@ type pinEdit struct {
 	end        rcfile.Pos
 }
 
-// pinEdits are the accounts of all polls that connect to host.
-func pinEdits(cfg *rcfile.Config, server string) []pinEdit {
+// pinLine is what an account gets: a pin, and with alone also that nothing else vouches for the server.
+type pinLine struct {
+	pin   string
+	alone bool
+}
+
+func (l pinLine) words() string {
+	if l.alone {
+		return fmt.Sprintf("no sslcertck and sslpin %q", l.pin)
+	}
+	return fmt.Sprintf("sslpin %q", l.pin)
+}
+
+func (l pinLine) text(toml bool) string {
+	check, pin := "    no sslcertck\n", "    sslpin %q\n"
+	if toml {
+		check, pin = "sslcertck = false\n", "sslpin = [%q]\n"
+	}
+	if !l.alone {
+		check = ""
+	}
+	return check + fmt.Sprintf(pin, l.pin)
+}
+
+// pinEdits are the accounts that reach the host at the port.
+func pinEdits(cfg *rcfile.Config, server string, at int) []pinEdit {
 	var edits []pinEdit
 	for i := range cfg.Polls {
-		if host(&cfg.Polls[i]) != server {
-			continue
-		}
-		for j := range cfg.Polls[i].Users {
-			edits = append(edits, pinEdit{i, j, nextPlace(cfg, i, j)})
+		poll := &cfg.Polls[i]
+		for j := range poll.Users {
+			if o, err := reached(poll, &poll.Users[j]); err == nil && o.Host == server && portOf(o) == at {
+				edits = append(edits, pinEdit{i, j, nextPlace(cfg, i, j)})
+			}
 		}
 	}
 	return edits
@@ -42,9 +66,9 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	return rcfile.Pos{}
 }
 
-// insertPin adds the pin to the accounts, at the end of each one's entry, and replaces the file. It does so only if the
+// insertPin adds the line to the accounts, at the end of each one's entry, and replaces the file. It does so only if the
 // new text, read again, says what the old one said and the pins; otherwise the file stays as it is.
-func insertPin(loader rcfile.Loader, path string, edits []pinEdit, pin string) error {
+func insertPin(loader rcfile.Loader, path string, edits []pinEdit, add pinLine) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
@@ -57,15 +81,15 @@ func insertPin(loader rcfile.Loader, path string, edits []pinEdit, pin string) e
 	if err != nil {
 		return err
 	}
-	line, insert := fmt.Sprintf("    sslpin %q\n", pin), insertBefore
-	if loader.Format == rcfile.TOML || loader.Format == rcfile.Auto && filepath.Ext(real) == ".toml" {
-		line, insert = fmt.Sprintf("sslpin = [%q]\n", pin), insertBeforeTable
+	toml, insert := loader.Format == rcfile.TOML || loader.Format == rcfile.Auto && filepath.Ext(real) == ".toml", insertBefore
+	if toml {
+		insert = insertBeforeTable
 	}
 	text := slices.Clone(old)
 	for _, e := range slices.Backward(edits) { // from the end, so that places before stay right
-		text = insert(text, e.end, line)
+		text = insert(text, e.end, add.text(toml))
 	}
-	return replaceFile(loader, real, info.Mode().Perm(), text, edits, pin)
+	return replaceFile(loader, real, info.Mode().Perm(), text, edits, add)
 }
 
 // insertBefore puts line into text on a line of its own before the entry that begins at place, or at the end.
@@ -100,7 +124,7 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	return insertBefore(text, place, line)
 }
 
-func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit, pin string) error {
+func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit, add pinLine) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
 	if err != nil {
 		return err
@@ -108,7 +132,7 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		err = samePlusPin(loader, path, f.Name(), edits, pin)
+		err = samePlusPin(loader, path, f.Name(), edits, add)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -120,14 +144,17 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 }
 
 // samePlusPin tells whether the file fresh says what the file old says, with the pins added.
-func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit, pin string) error {
+func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit, add pinLine) error {
 	want, err := loader.Load(old)
 	if err != nil {
 		return err
 	}
 	for _, e := range edits {
 		u := &want.Polls[e.poll].Users[e.user]
-		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(pin))
+		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(add.pin))
+		if add.alone {
+			u.SSLCertCk = rcfile.Some(false)
+		}
 	}
 	got, err := loader.Load(fresh)
 	if err != nil || !rcfile.Equal(want, got) {

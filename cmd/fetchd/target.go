@@ -79,6 +79,10 @@ func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
 	w := p.newService(c, at, log).memory
 	var all []tlsverify.CheckOptions
 	for _, text := range c.servers {
+		if entry := p.entryTargets(c, at, &w, text); len(entry) > 0 {
+			all = append(all, entry...)
+			continue
+		}
 		o, err := target(c, text)
 		if err == nil {
 			o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host}, &c.user)
@@ -96,7 +100,26 @@ func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.rcTargets(cfg)
+	return w.rcTargets(cfg, nil)
+}
+
+// entryTargets are the servers of the rc file's entry of that name. There are none if the options say how the host is
+// reached; and who names a host needs no rc file, so mistakes there don't matter.
+func (p *program) entryTargets(c *commandLine, at *places, w *wiring, name string) []tlsverify.CheckOptions {
+	if c.has("starttls") || c.has("tls") || c.has("proto") {
+		return nil
+	}
+	alone := *c
+	alone.servers = nil
+	cfg, err := p.configuration(&alone, at)
+	if err != nil || len(selected(cfg, []string{name})) == 0 {
+		return nil
+	}
+	targets, err := w.rcTargets(cfg, []string{name})
+	if err != nil {
+		return nil
+	}
+	return targets
 }
 
 // failTargets reports an error of targets.
@@ -107,11 +130,11 @@ func (p *program) failTargets(c *commandLine, err error) status {
 	return p.failConfig(err)
 }
 
-// rcTargets are the servers of the active polls. Those in clear text are left out.
-func (w *wiring) rcTargets(cfg *rcfile.Config) ([]tlsverify.CheckOptions, error) {
+// rcTargets are the servers of the named polls, or of all active ones. Those in clear text are left out.
+func (w *wiring) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.CheckOptions, error) {
 	var all []tlsverify.CheckOptions
 	seen := map[string]bool{}
-	for _, poll := range selected(cfg, nil) {
+	for _, poll := range selected(cfg, names) {
 		for i := range poll.Users {
 			u := &poll.Users[i]
 			a := &fetch.Account{Name: w.name(poll, u), Host: host(poll)}
@@ -138,13 +161,35 @@ func (w *wiring) rcTarget(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) (
 		w.log.Warn("not checked: there is no TLS, or a plugin connects", "account", a.Name)
 		return o, nil
 	}
-	o = tlsverify.CheckOptions{Host: a.Host, Proto: "imap", Wrapped: a.TLS == fetch.Wrapped}
-	if a.Protocol == fetch.POP3 {
-		o.Proto = "pop3"
-	}
-	if o.Port, err = port(poll); err != nil {
+	if o, err = reached(poll, u); err != nil {
 		return o, err
 	}
 	o.Policy, err = w.trustOptions(a, u)
 	return o, err
+}
+
+// reached is how the account's server is reached; a protocol that is tried out counts as IMAP.
+func reached(poll *rcfile.Poll, u *rcfile.User) (tlsverify.CheckOptions, error) {
+	mode, err := tlsMode(u)
+	o := tlsverify.CheckOptions{Host: host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
+	if word := poll.Protocol.Or("auto"); word != "imap" && word != "auto" {
+		o.Proto = "pop3"
+	}
+	if err == nil {
+		o.Port, err = port(poll)
+	}
+	return o, err
+}
+
+// portOf is the port that is meant where none is named.
+func portOf(o tlsverify.CheckOptions) int {
+	if o.Port != 0 {
+		return o.Port
+	}
+	for n, known := range knownPorts() {
+		if known.proto == o.Proto && known.wrapped == o.Wrapped {
+			return n
+		}
+	}
+	return 0
 }
