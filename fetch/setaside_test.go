@@ -1,0 +1,231 @@
+package fetch_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
+	"fetchd/fetch/imap"
+	"fetchd/fetch/pop3"
+)
+
+// picky refuses the messages that hold a text; it counts how often it was asked to.
+type picky struct {
+	delivery.Deliverer
+	mu      sync.Mutex
+	refuse  map[string]error
+	refused int
+	notices []string
+}
+
+func (p *picky) Deliver(ctx context.Context, m *delivery.Message) error {
+	text, err := io.ReadAll(m.Body.Open())
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.HasPrefix(m.UID, "notice-") {
+		p.notices = append(p.notices, string(text))
+		return nil
+	}
+	for part, err := range p.refuse {
+		if bytes.Contains(text, []byte(part)) {
+			p.refused++
+			return fmt.Errorf("try %d: %w", p.refused, err)
+		}
+	}
+	return p.Deliverer.Deliver(ctx, m)
+}
+
+// events counts what is logged, by level and text.
+type events struct {
+	slog.Handler
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (e *events) Enabled(context.Context, slog.Level) bool { return true }
+
+func (e *events) Handle(_ context.Context, r slog.Record) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.seen[r.Level.String()+" "+r.Message]++
+	return nil
+}
+
+func (e *events) expect(t *testing.T, event string, n int) {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.seen[event] != n {
+		t.Errorf("%s: %d times, want %d; logged: %v", event, e.seen[event], n, e.seen)
+	}
+}
+
+// pickyRig is an account on a server of that kind with a destination that refuses some messages.
+func pickyRig(t *testing.T, protocol fetch.Protocol) (*rig, *picky, *events) {
+	t.Helper()
+	s := &server{protocol: fetch.POP3, connect: pop3.Connect}
+	m := popMailbox(fetchtest.StartPOPServer(t, fetchtest.POPOptions{}))
+	if protocol == fetch.IMAP {
+		s, m = &server{protocol: fetch.IMAP, connect: imap.Connect}, memoryIMAP(t, nil, fetch.ClearText)
+	}
+	r := newRig(t, variant{server: s, mode: fetch.ClearText}, m)
+	p := &picky{Deliverer: r.a.Deliverer, refuse: map[string]error{}}
+	e := &events{Handler: slog.DiscardHandler, seen: map[string]int{}}
+	r.a.Deliverer, r.a.Log, r.a.Recipients = p, slog.New(e), []string{"ann"}
+	return r, p, e
+}
+
+func numbered(n int) (out [][]byte) {
+	for i := range n {
+		out = append(out, fmt.Appendf(nil, "Subject: %d\r\n\r\nmessage %d.\r\n", i, i))
+	}
+	return out
+}
+
+// A message that is refused for good is reported once, and neither retrieved nor a failure until a day has gone.
+func TestRefusedIsSetAside(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, e := pickyRig(t, protocol)
+			now := time.Now()
+			r.a.Memory, r.a.Now, r.a.FetchLimit = new(fetch.Memory), func() time.Time { return now }, 3
+			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
+			messages := numbered(5)
+			r.append(t, "INBOX", messages...)
+			round := func(delivered, refused int) {
+				t.Helper()
+				r.retrieve(t, delivered)
+				r.a.Notify(t.Context(), nil)
+				if p.refused != refused {
+					t.Errorf("tried %d times, want %d", p.refused, refused)
+				}
+			}
+			round(2, 1)
+			round(2, 1) // the limit leaves room for mail behind it
+			round(0, 1)
+			now = now.Add(25 * time.Hour)
+			round(0, 2)
+			round(0, 2)
+			e.expect(t, "ERROR "+fetch.EventFailed, 1)
+			e.expect(t, "DEBUG "+fetch.EventFailed, 1)
+			e.expect(t, "WARN "+fetch.EventSetAside, 1)
+			if len(p.notices) != 1 || !strings.Contains(p.notices[0], "Subject: fetchmail delivery refused on "+r.a.Name+"\n") || !strings.Contains(p.notices[0], "no such user") {
+				t.Errorf("notices %q", p.notices)
+			}
+			delete(p.refuse, "message 0.")
+			r.a.Memory.Retry()
+			round(1, 2)
+			r.wants(t, messages)
+		})
+	}
+}
+
+// A temporary failure is a failure of the retrieval each time, logged once; it is the message's own when others are
+// delivered beside it again and again.
+func TestFailingIsSetAside(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, e := pickyRig(t, protocol)
+			r.a.Memory = new(fetch.Memory)
+			p.refuse["message 0."] = errors.New("exit status 1")
+			messages := numbered(5)
+			r.append(t, "INBOX", messages[0])
+			for range 5 {
+				r.fails(t, fetch.KindDelivery) // nothing shows that the destination works
+			}
+			for i, m := range messages[1:] {
+				r.append(t, "INBOX", m)
+				if i < 2 {
+					r.fails(t, fetch.KindDelivery)
+				} else {
+					r.retrieve(t, 1)
+				}
+			}
+			if p.refused != 8 {
+				t.Errorf("tried %d times", p.refused)
+			}
+			e.expect(t, "ERROR "+fetch.EventFailed, 1)
+			e.expect(t, "WARN "+fetch.EventSetAside, 1)
+			r.wants(t, messages[1:])
+		})
+	}
+}
+
+// "expunge 3" ends a POP3 session after three deletions; what can't be delivered is tried in one of them only.
+func TestExpungePOP3(t *testing.T) {
+	t.Parallel()
+	r, p, _ := pickyRig(t, fetch.POP3)
+	r.a.Expunge = 3
+	messages := numbered(10)
+	r.append(t, "INBOX", messages...)
+	p.refuse["message 1."] = errors.New("full")
+	res, _ := r.fails(t, fetch.KindDelivery)
+	if res.Delivered != 9 || res.Deleted != 9 || res.Failed != 1 || res.Messages != 10 || p.refused != 1 {
+		t.Errorf("%+v, refused %d times", res, p.refused)
+	}
+	if n := strings.Count(r.heard(), "POP3> QUIT"); n != 4 {
+		t.Errorf("%d sessions:\n%s", n, r.heard())
+	}
+	r.holds(t, "INBOX", 1)
+	p.refuse = nil
+	r.retrieve(t, 1)
+	r.wants(t, messages)
+}
+
+// Where nothing can be delivered, there is no second session.
+func TestExpungeEnds(t *testing.T) {
+	t.Parallel()
+	r, p, _ := pickyRig(t, fetch.POP3)
+	r.a.Expunge = 2
+	r.append(t, "INBOX", numbered(6)...)
+	p.refuse["message"] = errors.New("full")
+	if res, _ := r.fails(t, fetch.KindDelivery); res.Failed != 2 {
+		t.Errorf("%+v", res)
+	}
+}
+
+func TestHeaderSettings(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, e := pickyRig(t, protocol)
+			r.a.Headers = delivery.HeaderRules{DropStatus: true, DropDelivered: true, Rewrite: "h"}
+			r.append(t, "INBOX", []byte("Status: RO\r\nTo: joe\r\nDelivered-To: x\r\n\r\nStatus: body\r\n"))
+			r.retrieve(t, 1)
+			r.wants(t, [][]byte{[]byte("To: joe@h\r\n\r\nStatus: body\r\n")})
+			if protocol == fetch.IMAP {
+				return // the memory server shows no broken header
+			}
+			r.a.RejectBad = true
+			r.append(t, "INBOX", []byte("Subject: x\r\nnot a field\r\n\r\nbody\r\n"))
+			for range 2 {
+				_, err := r.fails(t, fetch.KindDelivery)
+				if delivery.ClassOf(err) != delivery.Permanent || !strings.Contains(err.Error(), `"not a field"`) || p.refused > 0 {
+					t.Error(err)
+				}
+			}
+			e.expect(t, "ERROR "+fetch.EventFailed, 2)
+			r.holds(t, "INBOX", 1)
+			r.a.RejectBad = false
+			r.retrieve(t, 1)
+		})
+	}
+}
