@@ -12,6 +12,7 @@ type logger struct {
 	level  slog.Level
 	file   *fileSink // nil = none
 	closer io.Closer // nil = nothing to close
+	hidden *concealed
 }
 
 // Close ends the log; what is said afterwards is lost.
@@ -48,7 +49,7 @@ func (t *logTarget) level() slog.Level {
 
 // openLog makes the log: the file if there is one, else the system log, else the terminal.
 func openLog(t logTarget) (*logger, error) {
-	l := &logger{level: t.level()}
+	l := &logger{level: t.level(), hidden: new(concealed)}
 	var sink lineSink = &terminalSink{name: t.name, out: t.out, err: t.err}
 	w := t.out
 	switch {
@@ -75,16 +76,18 @@ func openLog(t logTarget) (*logger, error) {
 	case t.detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
-	var h slog.Handler = &textHandler{sink: sink, level: l.level}
+	var h slog.Handler = &textHandler{sink: sink, level: l.level, hidden: l.hidden}
 	if t.json {
-		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level, ReplaceAttr: jsonAttr})
+		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			return l.hidden.attr(jsonAttr(a))
+		}})
 	}
 	l.Logger = slog.New(&verdictHandler{h, l.level <= levelTrace, &saidBefore{last: map[string]time.Time{}}})
 	return l, nil
 }
 
 // jsonAttr writes what the JSON log would otherwise show as a structure or a bare number.
-func jsonAttr(_ []string, a slog.Attr) slog.Attr {
+func jsonAttr(a slog.Attr) slog.Attr {
 	switch v := a.Value.Any().(type) {
 	case describer:
 		return slog.String(a.Key, description(v))

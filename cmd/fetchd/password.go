@@ -49,6 +49,8 @@ type secrets struct {
 	netrc string            // its path
 	early map[string]string // by account
 	warn  func(account, text string)
+
+	hidden *concealed // learns each password that is found
 }
 
 // password returns the function that an account asks for its password.
@@ -61,6 +63,7 @@ func (s *secrets) password(l lookup) func(context.Context) (string, error) {
 		if err != nil {
 			return "", fetch.Fail(fetch.KindAuth, err)
 		}
+		s.hidden.add(l.account, l.login, text)
 		return text, nil
 	}
 }

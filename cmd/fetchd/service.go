@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -32,7 +31,7 @@ type service struct {
 
 func (p *program) newService(c *commandLine, at *places, log *logger) *service {
 	s := &service{p: p, c: c, at: at, log: log}
-	s.secrets = p.newSecrets(at, log.Logger)
+	s.secrets = p.newSecrets(at, log)
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	hostname, err := os.Hostname()
@@ -47,9 +46,9 @@ func (p *program) newService(c *commandLine, at *places, log *logger) *service {
 	return s
 }
 
-func (p *program) newSecrets(at *places, log *slog.Logger) *secrets {
+func (p *program) newSecrets(at *places, log *logger) *secrets {
 	return &secrets{
-		env: p.env, netrc: at.netrc, early: p.early,
+		env: p.env, netrc: at.netrc, early: p.early, hidden: log.hidden,
 		warn: func(account, text string) { log.Warn(text, "account", account) },
 	}
 }
