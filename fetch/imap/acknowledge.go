@@ -23,9 +23,10 @@ type acks struct {
 
 // ack is the outcome of one acknowledgement.
 type ack struct {
-	uids    journal.Set
-	deleted bool
-	err     error
+	uids     journal.Set
+	deleted  bool
+	expunged uint64 // messages that the server said it removed meanwhile
+	err      error
 }
 
 // Acknowledge implements fetch.Mailbox.
@@ -72,20 +73,20 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 		cmd := m.s.client.Move(set, decodeUTF7(a.MoveTo))
 		go func() {
 			_, err := cmd.Wait()
-			done <- ack{uids, true, err}
+			done <- ack{uids: uids, deleted: true, err: err}
 		}()
 	case a.MoveTo != "":
 		cmd := m.s.client.Copy(set, decodeUTF7(a.MoveTo))
 		go func() {
 			if _, err := cmd.Wait(); err != nil {
-				done <- ack{uids, true, err}
+				done <- ack{uids: uids, deleted: true, err: err}
 				return
 			}
 			m.remove(uids, done)
 		}()
 	case a.Keep:
 		cmd := m.s.client.Store(set, addFlags(imap.FlagSeen), nil)
-		go func() { done <- ack{uids, false, cmd.Close()} }()
+		go func() { done <- ack{uids: uids, err: cmd.Close()} }()
 	default:
 		m.remove(uids, done)
 	}
@@ -97,15 +98,23 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	set := uidSet(uids)
 	store := m.s.client.Store(set, addFlags(imap.FlagSeen, imap.FlagDeleted), nil)
 	if !m.s.has("UIDPLUS") {
-		go func() { done <- ack{uids, true, store.Close()} }()
+		go func() { done <- ack{uids: uids, deleted: true, err: store.Close()} }()
 		return
 	}
 	expunge := m.s.client.UIDExpunge(set)
-	expunged := make(chan error, 1)
-	go func() { expunged <- expunge.Close() }() // it takes any EXPUNGE, also those that come before STORE is answered
+	expunged := make(chan ack, 1)
+	go func() { // it takes any EXPUNGE, also those that come before STORE is answered
+		n := uint64(0)
+		for expunge.Next() != 0 {
+			n++
+		}
+		expunged <- ack{uids: uids, deleted: true, expunged: n, err: expunge.Close()}
+	}()
 	go func() {
 		err := store.Close()
-		done <- ack{uids, true, errors.Join(err, <-expunged)}
+		a := <-expunged
+		a.err = errors.Join(err, a.err)
+		done <- a
 	}()
 }
 
@@ -121,6 +130,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		m.sendAll(m.flushed, m.remove)
 	}
 	var confirmed, removed journal.Set
+	var expunged uint64
 	for _, ch := range m.acks.sent {
 		a := <-ch
 		if a.err != nil {
@@ -130,11 +140,12 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		confirmed.AddSet(a.uids)
 		if a.deleted {
 			removed.AddSet(a.uids)
+			expunged += a.expunged
 		}
 	}
 	m.acks.sent = nil
-	if err == nil && !removed.IsEmpty() && !m.s.has("UIDPLUS") && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
-		left, xerr := m.expunge(removed)
+	if err == nil && !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
+		left, xerr := m.finish(removed, expunged)
 		confirmed, err = confirmed.Minus(left), xerr
 	}
 	if !confirmed.IsEmpty() {
@@ -143,6 +154,35 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	return int(removed.And(confirmed).Len()), err
+}
+
+// finish sees to it that our deleted messages are removed, of which the server told expunged so far. It returns those that
+// are still there.
+func (m *mailbox) finish(ours journal.Set, expunged uint64) (left journal.Set, err error) {
+	switch {
+	case !m.s.has("UIDPLUS"):
+		return m.expunge(ours)
+	case expunged < ours.Len():
+		return m.expungeAgain(ours)
+	}
+	return journal.Set{}, nil
+}
+
+// expungeAgain looks which messages are left after UID EXPUNGE, and repeats it for those. Dovecot (2.3.19), while it is
+// still telling of an earlier expunge, executes the next one before it has taken note of the \Deleted flags that were set
+// just before it: it says OK and removes nothing.
+func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
+	if left, err = m.s.exists(ours); err != nil || left.IsEmpty() {
+		return left, err
+	}
+	for rest := left; !rest.IsEmpty(); {
+		var part journal.Set
+		part, rest = headText(rest, rest.Len())
+		if err := m.s.client.UIDExpunge(uidSet(part)).Close(); err != nil {
+			return left, m.s.failed("expunge", err)
+		}
+	}
+	return m.s.exists(left)
 }
 
 // expunge removes our deleted messages on a server that can only expunge all deleted ones. Where another client has

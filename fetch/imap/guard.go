@@ -32,6 +32,7 @@ type guard struct {
 	partial  bool   // imapclient has written a part of a line
 	idle     bool   // an IDLE was sent, and no DONE yet
 	open     int    // commands sent and not answered
+	quiet    bool   // the server owes us no answer
 	validity uint32 // of the selected mailbox; 0 = none
 	claim    claim
 }
@@ -106,9 +107,20 @@ func (g *guard) answered(tagged bool) {
 	if tagged {
 		g.open = max(0, g.open-1)
 	}
-	if g.open == 0 || g.idle && !tagged {
+	if g.quiet = g.open == 0 || g.idle && !tagged; g.quiet {
 		g.conn.SetTimeout(quietTimeout)
 	}
+}
+
+// rest waits for the next response without a buffer while the server owes us none.
+func (g *guard) rest() error {
+	g.mu.Lock()
+	quiet := g.quiet
+	g.mu.Unlock()
+	if !quiet || g.resp.started {
+		return nil
+	}
+	return g.conn.Rest()
 }
 
 // Write implements net.Conn. imapclient writes one command at a time, a long one in parts; its tags start with T.
@@ -120,9 +132,10 @@ func (g *guard) Write(p []byte) (int, error) {
 	case begins && bytes.HasPrefix(p, []byte("T")):
 		g.idle = bytes.HasSuffix(p, []byte(" IDLE\r\n"))
 		g.open++
+		g.quiet = false
 		g.conn.SetTimeout(0)
 	case begins && string(p) == "DONE\r\n":
-		g.idle = false
+		g.idle, g.quiet = false, false
 		g.conn.SetTimeout(0)
 	}
 	g.mu.Unlock()

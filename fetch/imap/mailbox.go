@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -108,6 +109,10 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	return view{data.NumMessages, uint32(data.UIDNext), found, large}, nil
 }
 
+// aliveTimeout is how long a kept connection may take to answer: after a suspend or on another network it may be dead
+// without a word, and a new one is soon made.
+const aliveTimeout = 20 * time.Second
+
 func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	m.validity = m.rec.UIDValidity()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
@@ -115,7 +120,9 @@ func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	}
 	noop := m.s.client.Noop()
 	search := m.s.startSearch(m.rec)
+	m.s.conn.SetTimeout(min(aliveTimeout, m.s.a.Timeout))
 	err := noop.Wait()
+	m.s.conn.SetTimeout(0)
 	found, large, serr := search.wait()
 	if err != nil {
 		return view{}, m.s.failed("noop", err)

@@ -50,6 +50,9 @@ func (r *response) limit() int {
 
 // next reads the next line, checks it and puts what imapclient shall see of it into out.
 func (g *guard) next() error {
+	if err := g.rest(); err != nil {
+		return err
+	}
 	line, err := g.conn.ReadResponseLine(maxSearchLine)
 	if err != nil {
 		return err

@@ -150,27 +150,36 @@ func TestAcknowledge(t *testing.T) {
 	}{
 		{"UID EXPUNGE", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "1=ab", ""}, nothing}},
 		{"many EXPUNGE before STORE is answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS*300 * 1 EXPUNGE\\r\\n\nS: T4 OK\nS: T5 OK" + bye, "1=ab", ""}}},
+		{"UID EXPUNGE that does nothing", nil, []pass{
+			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 OK\nC: T6 UID SEARCH UID 1\nS: * SEARCH 1\nS: T6 OK\n" +
+				"C: T7 UID EXPUNGE 1\nS: * 1 EXPUNGE\nS: T7 OK\nC: T8 UID SEARCH UID 1\nS: * SEARCH\nS: T8 OK" + bye, "1=ab", ""}, nothing}},
+		{"UID EXPUNGE that never does anything", nil, []pass{
+			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 OK\nC: T6 UID SEARCH UID 1\nS: * SEARCH 1\nS: T6 OK\n" +
+				"C: T7 UID EXPUNGE 1\nS: T7 OK\nC: T8 UID SEARCH UID 1\nS: * SEARCH 1\nS: T8 OK" + bye, "1=ab", ""},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}, nothing}},
+		{"gone already", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 OK\n" +
+			"C: T6 UID SEARCH UID 1\nS: * SEARCH\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
 		{"bare EXPUNGE of ours", nil, []pass{{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
 		{"no bare EXPUNGE of others'", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1 5\nS: T5 OK" + bye, "1=ab", ""},
 			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
 		{"STORE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 NO read-only\nS: T5 OK" + bye, "1=ab", "read-only"},
-			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}, nothing}},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}, nothing}},
 		{"EXPUNGE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 NO not now" + bye, "1=ab", "not now"},
-			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}}},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}}},
 		{"bare EXPUNGE NO", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 NO not now" + bye, "1=ab", "not now"},
 			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
 		{"killed before the acknowledgement", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "acknowledge"},
-			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: T4 OK" + bye, "", ""}, nothing}},
+			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}, nothing}},
 		{"never answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "STALL", "1=ab", "no answer"}}},
 		{"MOVE", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1 1] x\nS: T4 OK" + bye, "1=ab", ""}, nothing}},
 		{"MOVE NO", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", "TRYCREATE"},
 			{none("MOVE") + "C: T3 UID MOVE 1 \"Done\"\nS: T3 OK" + bye, "", ""}, nothing}},
-		{"COPY", move, []pass{{one("UIDPLUS") + "C: T4 UID COPY 1 \"Done\"\nS: T4 OK [COPYUID x] y\nC: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: T6 OK" + bye, "1=ab", ""}}},
+		{"COPY", move, []pass{{one("UIDPLUS") + "C: T4 UID COPY 1 \"Done\"\nS: T4 OK [COPYUID x] y\nC: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "1=ab", ""}}},
 		{"COPY NO", move, []pass{{one("UIDPLUS") + "C: T4 UID COPY 1 \"Done\"\nS: T4 NO full" + bye, "1=ab", "full"}}},
 		{"keep", func(a *fetch.Account) { a.Keep = true }, []pass{{one("") + "C: T4 UID STORE 1 +FLAGS.SILENT (\\Seen)\nS: T4 OK" + bye, "1=ab", ""}, nothing}},
 	}

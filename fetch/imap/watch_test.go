@@ -74,6 +74,28 @@ func TestWatchScripted(t *testing.T) {
 	}
 }
 
+// A kept connection that died without a word (a suspend, another network) is replaced soon.
+func TestDeadKeptConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen, r.KeepAlive = true, false, true
+		p := r.play(selected("", 10, "")+"C: T3 NOOP\nC: T4 UID SEARCH UID 10:*\nSTALL", nil)
+		ret := fetch.NewRetriever(r.Account)
+		if _, err := ret.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := ret.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "a second connection") {
+			t.Errorf("error %v", err)
+		}
+		if d := time.Since(start); d != aliveTimeout {
+			t.Errorf("after %v, want %v", d, aliveTimeout)
+		}
+		_ = p.Done()
+	})
+}
+
 // A kept connection may lie idle for long, and is used again without a new SELECT.
 func TestKeptConnection(t *testing.T) {
 	t.Parallel()
