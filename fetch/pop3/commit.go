@@ -21,30 +21,36 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	defer m.s.c.Bind(ctx)()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	gone, err := m.delete(ctx)
+	gone, refused, err := m.delete(ctx)
 	if err != nil {
 		return 0, m.s.pipelined(err, false)
 	}
-	return len(gone), fetch.Fail(fetch.KindJournal, m.end(ctx, gone))
+	if err := m.end(ctx, gone); err != nil {
+		return len(gone), fetch.Fail(fetch.KindJournal, err)
+	}
+	return len(gone), classify(refused, fetch.KindServer)
 }
 
-// delete deletes what is to be deleted and ends the session; it returns what the server has deleted.
-func (m *maildrop) delete(ctx context.Context) ([]deletion, error) {
+// delete deletes what is to be deleted and ends the session; it returns what the server has deleted, and what it said
+// to the first that it has not.
+func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err error) {
 	if len(m.deletes) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err := m.makeDurable(ctx); err != nil {
-		return nil, fetch.Fail(fetch.KindJournal, err)
+		return nil, nil, fetch.Fail(fetch.KindJournal, err)
 	}
 	slices.SortFunc(m.deletes, func(a, b deletion) int { return a.num - b.num })
-	gone, err := m.s.dele(m.deletes)
-	if err != nil {
-		return nil, err
+	if gone, refused, err = m.s.dele(m.deletes); err != nil {
+		return nil, nil, err
 	}
 	if err := m.s.quit(); err != nil {
-		return nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
+		return nil, nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
 	}
-	return gone, nil
+	if refused != nil {
+		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
+	}
+	return gone, refused, nil
 }
 
 // makeDurable makes all records of this retrieval survive a power failure, by one durable write behind them.
@@ -81,10 +87,10 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 }
 
 // dele sends a DELE for each of them, with the QUIT behind the last one where the server pipelines, and returns those
-// that the server agreed to. The answer to QUIT is not read.
-func (s *session) dele(ds []deletion) ([]deletion, error) {
+// that the server agreed to, and the first refusal. The answer to QUIT is not read.
+func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 	together := s.pipelining()
-	gone := make([]deletion, 0, len(ds))
+	gone = make([]deletion, 0, len(ds))
 	var line []byte
 	for sent, read := 0, 0; read < len(ds); {
 		line = line[:0]
@@ -98,21 +104,23 @@ func (s *session) dele(ds []deletion) ([]deletion, error) {
 			sent++
 		}
 		if err := s.send(line, together && sent == len(ds)); err != nil {
-			return nil, network("DELE", err)
+			return nil, nil, network("DELE", err)
 		}
 		// Half a window is read before more is sent, so that the server always has work.
 		for until := max(read+1, sent-deleteWindow/2); read < until; read++ {
 			_, err := readReply(s.c, "DELE")
-			var refused *ReplyError
-			if err != nil && !errors.As(err, &refused) {
-				return nil, err
-			}
-			if err == nil {
+			var no *ReplyError
+			switch {
+			case err == nil:
 				gone = append(gone, ds[read])
+			case !errors.As(err, &no):
+				return nil, nil, err
+			case refused == nil:
+				refused = err
 			}
 		}
 	}
-	return gone, nil
+	return gone, refused, nil
 }
 
 // send writes commands, and QUIT behind them if last.
