@@ -172,17 +172,24 @@ func (m *mailbox) finish(ours journal.Set, expunged uint64) (left journal.Set, e
 // still telling of an earlier expunge, executes the next one before it has taken note of the \Deleted flags that were set
 // just before it: it says OK and removes nothing.
 func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
-	if left, err = m.s.exists(ours); err != nil || left.IsEmpty() {
-		return left, err
+	if left, err = m.s.exists(ours); err != nil {
+		return ours, err
 	}
-	for rest := left; !rest.IsEmpty(); {
+	if left.IsEmpty() {
+		return left, nil
+	}
+	for todo := left; !todo.IsEmpty(); {
 		var part journal.Set
-		part, rest = headText(rest, rest.Len())
+		part, todo = headText(todo, todo.Len())
 		if err := m.s.client.UIDExpunge(uidSet(part)).Close(); err != nil {
 			return left, m.s.failed("expunge", err)
 		}
 	}
-	return m.s.exists(left)
+	rest, err := m.s.exists(left)
+	if err != nil {
+		return left, err
+	}
+	return rest, nil
 }
 
 // expunge removes our deleted messages on a server that can only expunge all deleted ones. Where another client has
