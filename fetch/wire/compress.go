@@ -12,7 +12,7 @@ func (c *Conn) Compress() error {
 	if err != nil {
 		return err
 	}
-	c.w = &flushed{w}
+	c.w, c.compressed = &flushed{w}, true
 	c.r = bufio.NewReaderSize(flate.NewReader(c.r), bufferSize)
 	return nil
 }

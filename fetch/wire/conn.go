@@ -23,7 +23,7 @@ import (
 // 2449 has 512 for POP3; capability lists of 4 KB exist, so this leaves room.
 const MaxLine = 64 << 10
 
-const bufferSize = 16 << 10 // what a TLS record holds; ten thousand idle connections have one each
+const bufferSize = 16 << 10 // what a TLS record holds
 
 // ErrInjected is returned by StartTLS when the server sent something behind its answer to STARTTLS: it would be read
 // as if it had come over TLS (CVE-2011-0411).
@@ -48,6 +48,8 @@ type Conn struct {
 	timed   *timedConn
 	writeMu sync.Mutex
 	tls     bool
+
+	compressed bool
 }
 
 // New wraps conn; Close closes it.
@@ -57,7 +59,8 @@ func New(conn net.Conn, o Options) *Conn {
 	}
 	c := &Conn{opt: o, conn: conn}
 	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate}
-	c.r, c.w = bufio.NewReaderSize(c.timed, bufferSize), c.timed
+	c.r, c.w = readers.Get().(*bufio.Reader), c.timed
+	c.r.Reset(c.timed)
 	return c
 }
 

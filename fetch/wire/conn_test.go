@@ -306,3 +306,27 @@ func FuzzPrintable(f *testing.F) {
 		}
 	})
 }
+
+func TestRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Repeat("x", 200)
+		p := fetchtest.NewPeer(t, "S: a\nWAIT 30s\nS< b\\r\\nc\\r\\n\nWAIT 30s\nS: "+text+"\nS: d\nSTALL", nil)
+		c := wire.New(p.Pipe(), wire.Options{Timeout: time.Minute})
+		defer c.Close()
+		for _, want := range []string{"a", "b", "c", text, "d"} {
+			if err := c.Rest(); err != nil {
+				t.Fatal(err)
+			}
+			if line, err := c.ReadLine(0); string(line) != want || err != nil {
+				t.Errorf("%q, %v; want %q", line, err, want)
+			}
+		}
+		if err := c.Rest(); !wire.IsTimeout(err) || !wire.IsTimeout(c.Err()) {
+			t.Errorf("rest beyond the time limit: %v, connection: %v", err, c.Err())
+		}
+		if _, err := c.ReadLine(0); !wire.IsTimeout(err) {
+			t.Errorf("read after that: %v", err)
+		}
+	})
+}
