@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ func (t *transfer) unfit(it *Item) error {
 
 func (t *transfer) receivedLine(now time.Time) []byte {
 	return delivery.Received(delivery.ReceivedInfo{
-		Server: t.a.Host, IP: t.peer, Host: t.a.Hostname, Protocol: t.a.Protocol.String(), Version: t.a.Version,
+		Server: t.a.Host, IP: t.peer, Host: t.a.Hostname, Protocol: t.a.Protocol.String(), Version: strings.TrimPrefix(t.a.Version, "fetchd/"),
 		Poll: t.a.Poll, Account: t.a.User, Folder: t.name, Recipients: t.a.Recipients, Time: now, TracePolls: t.a.TracePolls,
 	})
 }

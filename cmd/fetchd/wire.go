@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"fetchd/delivery"
 	"fetchd/fetch"
@@ -94,7 +95,7 @@ func (w *wiring) login(u *rcfile.User) string {
 // file is said where it is used.
 func certificateName(path string) string {
 	name, err := tlsverify.ClientName(path)
-	if err != nil {
+	if err != nil || strings.ContainsFunc(name, unicode.IsControl) {
 		return ""
 	}
 	return name

@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/pop3"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/tlstest"
 )
 
 // wireText wires an rc file as a run would, and returns what was logged.
@@ -55,6 +58,13 @@ func TestWireAccount(t *testing.T) {
 		{"limits", "poll h proto imap user ann limit 5M fetchlimit 3 expunge 2 no stripcr", func(a *fetch.Account) bool {
 			return a.Limit == 5<<20 && a.FetchLimit == 3 && a.Expunge == 2 && a.KeepCR
 		}},
+		{"headers stay", "poll h proto imap user ann", func(a *fetch.Account) bool { return a.Headers == delivery.HeaderRules{} && !a.RejectBad }},
+		{"headers", "poll h proto imap bad-header reject user ann rewrite dropstatus dropdelivered", func(a *fetch.Account) bool {
+			return a.RejectBad && a.Headers == delivery.HeaderRules{DropStatus: true, DropDelivered: true, Rewrite: "h"}
+		}},
+		{"an address as host", "poll 192.0.2.1 proto imap user ann rewrite", func(a *fetch.Account) bool { return a.Headers.Rewrite == "[192.0.2.1]" }},
+		{"warnings", "poll h proto imap user ann", func(a *fetch.Account) bool { return a.Warnings == time.Hour && a.Memory == nil }},
+		{"own warnings", "poll h proto imap user ann warnings 5m", func(a *fetch.Account) bool { return a.Warnings == 5*time.Minute }},
 		{"auto", "poll h user ann", func(a *fetch.Account) bool { return a.Protocol == fetch.Auto && a.Connect != nil }},
 	}
 	for _, tt := range tests {
@@ -68,6 +78,49 @@ func TestWireAccount(t *testing.T) {
 				t.Errorf("%+v", accounts[0])
 			}
 		})
+	}
+}
+
+// The login's name is that of the client certificate where the rc file has none.
+func TestLoginOfCertificate(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	file := func(cn string) string {
+		cert := ca.Leaf(tlstest.Leaf{CN: cn})
+		key, err := tlstest.KeyPEM(cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tlstest.WriteFile(t, "client.pem", append(tlstest.CertPEM(cert), key...))
+	}
+	named, nameless, hostile := file("ann@example.org"), file(""), file("ann\r\nDELE 1")
+	for _, tt := range []struct{ name, text, want string }{
+		{"named in the file", "poll h proto imap user bob sslcert " + named, "bob"},
+		{"in the certificate", "poll h proto imap sslcert " + named, "ann@example.org"},
+		{"no name in it", "poll h proto imap sslcert " + nameless, "me"},
+		{"no name to log in with", "poll h proto imap sslcert " + hostile, "me"},
+		{"no certificate", "poll h proto imap", "me"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			accounts, _, err := wireText(t, tt.text+"\n")
+			if err != nil || len(accounts) != 1 || accounts[0].User != tt.want || accounts[0].Name != tt.want+"@h" {
+				t.Errorf("%+v, %v; want %q", accounts, err, tt.want)
+			}
+		})
+	}
+	if _, _, err := wireText(t, "poll h proto imap sslcert /no/such/file\n"); err == nil || !strings.Contains(err.Error(), "/no/such/file") {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+// What a daemon remembers belongs to the login, also when the rc file was read again.
+func TestMemoriesOutliveAReload(t *testing.T) {
+	t.Parallel()
+	w := &wiring{memories: map[string]*fetch.Memory{}}
+	one := w.memory(&fetch.Account{Key: "a"})
+	if one == nil || one != w.memory(&fetch.Account{Key: "a"}) || one == w.memory(&fetch.Account{Key: "b"}) {
+		t.Error("not one memory for each login")
 	}
 }
 

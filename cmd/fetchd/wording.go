@@ -91,6 +91,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
 			{level, false, f.text("account") + ": " + f.err()},
 		}
+	case fetch.EventSetAside:
+		return []line{{level, false, "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
 	case fetch.EventRenumbered:
 		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}
@@ -123,6 +125,17 @@ func mailboxLine(f fields) string {
 		octets = fmt.Sprintf(" (%d octets)", f.number("size"))
 	}
 	return fmt.Sprintf("%d %s%s for %s%s.", f.number("total"), noun, seen, f.where(), octets)
+}
+
+func setAsideText(f fields) string {
+	what := "1 refused message is set aside: it stays"
+	if n := f.number("count"); n != 1 {
+		what = fmt.Sprintf("%d refused messages are set aside: they stay", n)
+	}
+	if m := f.text("mailbox"); m != "" {
+		what += fmt.Sprintf(" in %q", m)
+	}
+	return what + " on the server and will be tried again in a day"
 }
 
 func failureLines(level slog.Level, f fields) []line {

@@ -66,6 +66,11 @@ func TestWording(t *testing.T) {
 		{"renumbered", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventRenumbered, "account", "ann@h", "mailbox", "INBOX", "old", uint32(1), "new", uint32(2))
 		}, "", "fetchd: WARNING: ann@h: the server has renumbered mailbox \"INBOX\" (UIDVALIDITY 2, was 1): what is not marked as seen there is new again\n"},
+		{"set aside", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventSetAside, "account", "ann@h", "mailbox", "INBOX", "count", 2)
+			l.Warn(fetch.EventSetAside, "account", "ann@h", "mailbox", "", "count", 1)
+		}, "", "fetchd: WARNING: ann@h: 2 refused messages are set aside: they stay in \"INBOX\" on the server and will be tried again in a day\n" +
+			"fetchd: WARNING: ann@h: 1 refused message is set aside: it stays on the server and will be tried again in a day\n"},
 		{"joined errors", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.Join(errors.New("a"), errors.New("b")), "kind", fetch.KindNetwork)
 		}, "", "fetchd: ann@h: a; b\n"},
