@@ -83,7 +83,7 @@ func (p *parser) names(list string, w word) {
 		}
 		p.builder.addName(p.entry.user, w.pos, name)
 		next := p.peek()
-		if next.end || next.equals || p.endsList(*next, line) {
+		if next.end || next.equals || p.endsList(list, *next, line) {
 			return
 		}
 		w = p.token()

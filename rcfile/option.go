@@ -145,7 +145,7 @@ func (p *parser) list(k *Keyword) {
 	for first := v; ok; {
 		p.setWord(p.entry.slot(k), k, v)
 		w := p.peek()
-		if w.end || w.equals || p.endsList(*w, first.pos.Line) {
+		if w.end || w.equals || p.endsList(k.Name, *w, first.pos.Line) {
 			return
 		}
 		v = p.glue(k, p.token())
@@ -153,10 +153,11 @@ func (p *parser) list(k *Keyword) {
 	}
 }
 
-// endsList tells whether w is a keyword and not the next element of a list that began on the given line.
-func (p *parser) endsList(w word, line int) bool {
+// endsList tells whether w is a keyword and not the next element of a list that began on the given line. Pins are no
+// list for fetchmail, so nothing in front of w was ever read as a name.
+func (p *parser) endsList(list string, w word, line int) bool {
 	f, ok := p.keyword(w, false)
-	if ok && f.foreign && w.pos.Line == line {
+	if ok && f.foreign && w.pos.Line == line && list != "sslfingerprint" && list != "sslpin" {
 		p.warnOnce("ends list "+w.text, w.pos, `"`+w.text+`" is read as the keyword`, "quote it if it is a name in the list before it")
 	}
 	return ok

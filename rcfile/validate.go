@@ -1,6 +1,7 @@
 package rcfile
 
 import (
+	"net"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,7 @@ func (b *builder) validate(p *Poll) {
 func (b *builder) validateUser(p *Poll, u *User) {
 	if proto := u.SSLProto; proto.Set && proto.Value == "" && u.SSL.Or(false) {
 		b.warn(proto.Pos, `sslproto "" does nothing beside ssl`, "leave it out")
-	} else if proto.Set && proto.Value == "" {
+	} else if proto.Set && proto.Value == "" && !p.local() {
 		b.warn(proto.Pos, `sslproto "": `+noTLS, "")
 	}
 	if ck := u.SSLCertCk; !ck.Or(true) && len(u.SSLPins)+len(u.SSLFingerprints) == 0 {
@@ -31,6 +32,12 @@ func (b *builder) validateUser(p *Poll, u *User) {
 	if u.LMTP.Or(false) {
 		b.lmtp(u)
 	}
+}
+
+// local tells whether nothing leaves this machine: the server is this machine by its very name, or behind a plugin.
+func (p *Poll) local() bool {
+	host := strings.Trim(p.Via.Or(p.Name), "[]")
+	return p.Plugin.Or("") != "" || host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // lmtp refuses LMTP to the port of SMTP, as RFC 2033 section 5 does.

@@ -47,6 +47,7 @@ var retrieveErrors = []Value{{Name: "continue"}, {Name: "abort"}, {Name: "markse
 
 const (
 	tls12    = "TLS 1.2 is the least that is spoken; use tls1.2+"
+	tooWeak  = "it lets in versions with known weaknesses (RFC 8996); leave it out if the server has TLS 1.2"
 	tooOld   = "TLS 1.2 is the least that is spoken; use tls1.2+ or leave it out"
 	noTLS    = "nothing is encrypted, the password neither; leave it out if the server has TLS"
 	mustStay = "STARTTLS is never optional; it is treated as starttls=must"
@@ -57,9 +58,9 @@ var sslProtos = []Value{
 	{Name: ""}, // never STARTTLS; its warning depends on ssl
 	{Name: "auto"}, {Name: "ssl23"}, {Name: "tls"},
 	{Name: "tls1.2"}, {Name: "tls1.2+"}, {Name: "tls1.3"}, {Name: "tls1.3+"},
-	{Name: "tls1+", Verdict: Warned, Note: tls12},
+	{Name: "tls1+", Verdict: Warned, Note: tooWeak},
 	{Name: "tls1.1", Verdict: Warned, Note: tls12},
-	{Name: "tls1.1+", Verdict: Warned, Note: tls12},
+	{Name: "tls1.1+", Verdict: Warned, Note: tooWeak},
 	{Name: "tls1", Verdict: Refused, Note: tooOld},
 	{Name: "ssl3", Verdict: Refused, Note: tooOld},
 	{Name: "ssl3+", Verdict: Refused, Note: tooOld},
