@@ -109,7 +109,7 @@ var loginWords = []Keyword{
 		Note: "it deletes old mail on the server before fetching, here only what was delivered by this program", user: func(u *User) any { return &u.Flush }},
 	{Name: "limitflush", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
 		Note: "it deletes mail larger than limit from the server, unread", user: func(u *User) any { return &u.LimitFlush }},
-	{Name: "rewrite", Kind: Flag, Default: true, traits: fusedNo, user: func(u *User) any { return &u.Rewrite }},
+	{Name: "rewrite", Kind: Flag, Default: false, traits: fusedNo, user: func(u *User) any { return &u.Rewrite }},
 	{Name: "stripcr", Kind: Flag, Default: false, traits: fusedNo, user: func(u *User) any { return &u.StripCR }},
 	{Name: "forcecr", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
 		Note: "line ends are always right for the kind of delivery; leave it out", user: func(u *User) any { return &u.ForceCR }},

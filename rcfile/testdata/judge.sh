@@ -33,6 +33,7 @@ REASONS = [
     (r"\bauth: fetchmail 'password', fetchd 'any'", "'auth any' undoes the default"),
     (r"\bwildcard: fetchmail True, fetchd False", "'*' isn't inherited on top of own local names"),
     (r"\bpassword: fetchmail '.*', fetchd None", "no password is made up for auth ssh and external"),
+    (r"\brewrite: fetchmail True, fetchd False", "headers stay as they are unless rewrite is said"),
     (r"\bshowdots: fetchmail True, fetchd False", "fetchmail dumps 'no showdots' as on"),
     (r"\b(folders|fetchdomains): .*(mbox|forceidle)", "an own word ends a list"),
     (r"\blogfile: ", "fetchmail ignores a log file that doesn't exist"),
