@@ -75,6 +75,9 @@ func (l *loading) file(path string, from Pos) error {
 		return fmt.Errorf("open rc file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+	if err := mustBeFile(f); err != nil {
+		return err
+	}
 	text, err := readAll(f, path)
 	if err != nil {
 		return err

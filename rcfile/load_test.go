@@ -83,8 +83,17 @@ func TestLoadKindsOfFile(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "rc"), filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for name, ok := range map[string]bool{filepath.Join(dir, "link"): true, os.DevNull: true, dir: false, filepath.Join(dir, "none"): false} {
+	for name, ok := range map[string]bool{filepath.Join(dir, "link"): true, os.DevNull: true, filepath.Join(dir, "none"): false} {
 		if _, err := Load(name, Auto); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, dir, "/dev/zero"} {
+		if _, err := Load(name, Auto); err == nil || !strings.Contains(err.Error(), "regular file") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -37,6 +37,15 @@ func CheckPermissions(f *os.File, c *Config) error {
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg}
 }
 
+// mustBeFile refuses a pipe, a directory and a device, which have no text or no end; /dev/null is an empty file.
+func mustBeFile(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Mode().IsRegular() || f.Name() == os.DevNull {
+		return err
+	}
+	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: complaint(info, f.Name())}
+}
+
 // othersMay are the bits that nobody but the owner may have; the group may search, as fetchmail lets it.
 const othersMay fs.FileMode = 0o067
 
