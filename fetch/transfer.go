@@ -52,7 +52,11 @@ func (t *transfer) run(ctx context.Context) error {
 	q.close()
 	wg.Wait()
 	if t.stop != nil {
-		return errors.Join(t.stop, t.failures())
+		failed := t.failures()
+		if failed != nil && errors.Is(t.stop, t.err) { // the destination is unusable: that is said once
+			return failed
+		}
+		return errors.Join(t.stop, failed)
 	}
 	if err != nil {
 		return errors.Join(err, t.failures())
@@ -90,7 +94,7 @@ func (t *transfer) group(ctx context.Context, items []*Item) error {
 		switch {
 		case results[i] == nil:
 			delivered = append(delivered, it)
-		case it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
+		case unusable == nil && it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
 			unusable = results[i]
 		}
 	}
