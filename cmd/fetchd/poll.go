@@ -19,6 +19,10 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 	}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
+		if c.quitLast { // a daemon must be stoppable while its rc file is being mended
+			_ = p.failConfig(err)
+			return p.quitRunning(ctx, c.globals.Pidfile.Or(at.pidfile))
+		}
 		return p.failConfig(err)
 	}
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)

@@ -32,9 +32,6 @@ func (w *wiring) setTrust(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) e
 	if a.Policy, err = tlsverify.New(o); err != nil {
 		return err
 	}
-	if o.NoCheck {
-		w.log.Warn("the server's certificate is not checked (no sslcertck)", "account", a.Name)
-	}
 	for _, warning := range a.Policy.Warnings() {
 		w.log.Warn(warning, "account", a.Name)
 	}

@@ -184,7 +184,8 @@ poll h proto imap user bob
 func TestWireWarns(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
-		{"no check", "poll h proto imap user ann no sslcertck", "certificate is not checked"},
+		{"no check", "poll h proto imap user ann no sslcertck", "any server is believed"},
+		{"no check but a pin", `poll h proto imap user ann no sslcertck sslpin "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="`, ""},
 		{"clear text", "poll h proto imap user ann sslproto ''", "NOT ENCRYPTED"},
 		{"clear text at home", "poll localhost proto imap user ann sslproto ''", ""},
 		{"clear text to an address at home", "poll 127.0.0.1 proto imap user ann sslproto ''", ""},
