@@ -36,3 +36,29 @@ func BenchmarkRetrieve(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPoll looks for new mail, of which there is none, in a mailbox of 100,000 messages.
+func BenchmarkPoll(b *testing.B) {
+	const count = 100000
+	d := fetchtest.StartDovecot(b, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes", "pop3_no_flag_updates = yes")
+	user := d.User()
+	messages := make([][]byte, count)
+	for i := range messages {
+		messages[i] = fmt.Appendf(nil, "From: Sender <sender@example.net>\r\nSubject: message %d\r\n\r\nhello\r\n", i)
+	}
+	d.Append(b, user, "INBOX", messages, `\Seen`)
+	for _, p := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		b.Run(p.String(), func(b *testing.B) {
+			a := accountOn(b, d, p, user, map[fetch.Protocol]int{fetch.IMAP: d.IMAPS, fetch.POP3: d.POP3S}[p])
+			if _, err := fetch.Retrieve(b.Context(), a); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if res, err := fetch.Retrieve(b.Context(), a); err != nil || res.New != 0 || res.Messages != count {
+					b.Fatalf("%+v, %v", res, err)
+				}
+			}
+		})
+	}
+}
