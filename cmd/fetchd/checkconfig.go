@@ -58,6 +58,9 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
 	for _, w := range cfg.Warnings {
 		k.log.Warn(w.Error())
 	}
+	for _, warning := range globalDifferences(&cfg.Globals) {
+		k.log.Warn(warning)
+	}
 	polls := selected(cfg, c.servers)
 	if len(polls) == 0 {
 		k.bad(exitSyntax, errors.New("no server is to be polled; add a poll entry"))
@@ -84,7 +87,7 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 			}
 			accounts = append(accounts, a)
 			fmt.Fprintf(k.p.stdout, "ok       %s\n", escape(summary(a)))
-			for _, warning := range doubts(cfg, poll, u, a) {
+			for _, warning := range append(doubts(cfg, poll, u, a), differences(poll, u, a)...) {
 				k.log.Warn(warning, "account", a.Name)
 			}
 			if stored, err := s.secrets.stored(w.lookup(poll, u)); err != nil {
@@ -140,10 +143,7 @@ func summary(a *fetch.Account) string {
 
 // doubts are settings that are allowed but hardly meant.
 func doubts(cfg *rcfile.Config, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
-	tests := []struct {
-		found bool
-		text  string
-	}{
+	return found([]doubt{
 		{!poll.Protocol.Set, "no protocol is named: IMAP is tried, then POP3; name it with proto"},
 		{a.FetchAll && a.Keep && cfg.Globals.Daemon.Value > 0, "fetchall with keep in a daemon retrieves everything again at every poll; remove one of them"},
 		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value, "keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
@@ -153,11 +153,21 @@ func doubts(cfg *rcfile.Config, poll *rcfile.Poll, u *rcfile.User, a *fetch.Acco
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
 		{len(u.SSLFingerprints) > 0 && a.TLS == fetch.ClearText, "sslfingerprint does nothing without TLS"},
-	}
+	})
+}
+
+// doubt is a warning, if it applies.
+type doubt struct {
+	applies bool
+	text    string
+}
+
+// found are the texts of those that apply.
+func found(doubts []doubt) []string {
 	var texts []string
-	for _, t := range tests {
-		if t.found {
-			texts = append(texts, t.text)
+	for _, d := range doubts {
+		if d.applies {
+			texts = append(texts, d.text)
 		}
 	}
 	return texts
