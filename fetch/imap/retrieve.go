@@ -32,7 +32,11 @@ const maxNotSent = 100
 // buffers are for copying message bodies.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-var bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
+// What is asked for in a batch, and of a single message, whose size tells whether it is empty or could not be read.
+var (
+	bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
+	loneItems = &imap.FetchOptions{UID: true, RFC822Size: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
+)
 
 // batch is a UID FETCH under way, read by a goroutine of its own: Dovecot answers two FETCH commands interleaved. Its
 // messages are held back until the batch before it has ended, to keep their order.
@@ -65,7 +69,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			var set journal.Set
 			set, todo = headText(todo, size)
-			under = append(under, m.request(ctx, set, q))
+			under = append(under, m.request(ctx, set, bodyItems, q))
 		}
 		b := under[0]
 		under = under[1:]
@@ -98,8 +102,8 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 }
 
 // request sends a UID FETCH and starts to receive its messages.
-func (m *mailbox) request(ctx context.Context, set journal.Set, q *fetch.Queue) *batch {
-	b := &batch{cmd: m.s.client.Fetch(uidSet(set), bodyItems), uids: set, done: make(chan error, 1)}
+func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions, q *fetch.Queue) *batch {
+	b := &batch{cmd: m.s.client.Fetch(uidSet(set), items), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
 	go func() {
 		b.done <- m.receive(ctx, b, q)
@@ -138,10 +142,13 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 // message to be asked for again.
 func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) error {
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
+	listed := int64(-1)
 	for data := msg.Next(); data != nil; data = msg.Next() {
 		switch data := data.(type) {
 		case imapclient.FetchItemDataUID:
 			it.Num = uint32(data.UID)
+		case imapclient.FetchItemDataRFC822Size:
+			listed = data.Size
 		case imapclient.FetchItemDataBodySection:
 			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
 				continue
@@ -157,7 +164,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			}
 		}
 	}
-	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil || it.Num == 0 || it.Size == 0 {
+	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil || it.Num == 0 || it.Size == 0 && listed != 0 {
 		if it.Body != nil {
 			it.Body.Release()
 		}
@@ -256,7 +263,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (bool, error) {
 	m.s.guard.claimUID(one.String())
 	defer m.s.guard.claimUID("")
-	b := m.request(ctx, one, q)
+	b := m.request(ctx, one, loneItems, q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
 		return false, err
