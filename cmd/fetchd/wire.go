@@ -104,7 +104,14 @@ func certificateName(path string) string {
 // name is the account's name in the log, as fetchmail has it.
 func (w *wiring) name(poll *rcfile.Poll, u *rcfile.User) string { return w.login(u) + "@" + poll.Name }
 
-func host(poll *rcfile.Poll) string { return poll.Via.Or(poll.Name) }
+// host is what is dialled; an IPv6 address may stand in brackets, as in a URL.
+func host(poll *rcfile.Poll) string {
+	text := poll.Via.Or(poll.Name)
+	if bare, ok := strings.CutPrefix(strings.TrimSuffix(text, "]"), "["); ok && net.ParseIP(bare) != nil {
+		return bare
+	}
+	return text
+}
 
 // account wires one user of a poll.
 func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {

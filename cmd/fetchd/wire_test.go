@@ -53,6 +53,8 @@ func TestWireAccount(t *testing.T) {
 		{"clear text", "poll h proto pop3 user ann sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.ClearText && a.Policy == nil }},
 		{"ssl wins over an empty sslproto", "poll h proto pop3 user ann ssl sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped && a.Policy != nil }},
 		{"sslmode", "poll h proto pop3 user ann sslmode wrapped", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped }},
+		{"IPv6 in brackets", "poll '[2001:db8::1]' proto imap user ann", func(a *fetch.Account) bool { return a.Host == "2001:db8::1" }},
+		{"IPv6", "poll '2001:db8::1' proto imap user ann", func(a *fetch.Account) bool { return a.Host == "2001:db8::1" }},
 		{"no opportunistic TLS", "poll h proto pop3 user ann no sslcertck", func(a *fetch.Account) bool { return a.TLS == fetch.StartTLS && a.Policy != nil }},
 		{"mda", `poll h proto pop3 user ann mda "cat >/dev/null"`, func(a *fetch.Account) bool { return strings.HasPrefix(a.Deliverer.String(), "mda") }},
 		{"limits", "poll h proto imap user ann limit 5M fetchlimit 3 expunge 2 no stripcr", func(a *fetch.Account) bool {
