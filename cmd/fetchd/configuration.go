@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"fetchd/rcfile"
@@ -14,7 +15,8 @@ import (
 // configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
 // file get entries of their own. A missing file is an error only if it was named.
 func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
-	loader := rcfile.Loader{Format: c.format(), Stdin: p.stdin, SkipPermissions: c.mode == modeVersion || c.mode == modeDump}
+	loader := rcfile.Loader{Format: c.format(), Stdin: p.stdin}
+	loader.SkipPermissions = c.mode == modeVersion || c.mode == modeDump || p.isCredential(c.rcfile.Value)
 	if c.rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -32,6 +34,13 @@ func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, err
 	addServers(cfg, c.servers)
 	c.override(cfg)
 	return cfg, nil
+}
+
+// isCredential tells whether systemd hands the file over with LoadCredential. It sees to who may read it, and does so by
+// an access list where it can, so that the file's owner is root and its mode has bits for a group.
+func (p *program) isCredential(path string) bool {
+	dir := p.env("CREDENTIALS_DIRECTORY")
+	return filepath.IsAbs(dir) && filepath.Dir(path) == filepath.Clean(dir)
 }
 
 func addServers(cfg *rcfile.Config, servers []string) {
