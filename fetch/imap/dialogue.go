@@ -68,14 +68,17 @@ func (d *dialogue) mechanisms() []string {
 	return out
 }
 
-func (d *dialogue) nextTag() string {
+// nextTag is for the command whose name is verb, which errors until the next one name.
+func (d *dialogue) nextTag(verb string) string {
+	d.verb = verb
 	d.tag++
 	return "A" + strconv.Itoa(d.tag)
 }
 
 // command sends a command and waits for its result. What the trace shows is shown, or the line where that is "".
 func (d *dialogue) command(line, shown string) (reply, error) {
-	tag := d.nextTag()
+	verb, _, _ := strings.Cut(line, " ")
+	tag := d.nextTag(verb)
 	if shown != "" {
 		shown = tag + " " + shown
 	}
@@ -99,7 +102,7 @@ func (d *dialogue) continued(tag string) (reply, error) {
 	for range maxUntagged {
 		line, err := d.conn.ReadLine(0)
 		if err != nil {
-			return reply{}, err
+			return reply{}, fmt.Errorf("%s: %w", d.verb, err)
 		}
 		r := parseLine(line)
 		switch {

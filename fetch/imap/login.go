@@ -24,6 +24,7 @@ type dialogue struct {
 	conn   *wire.Conn
 	a      *fetch.Account
 	tag    int
+	verb   string   // of the command under way
 	caps   []string // what the server offers now, in upper case; nil = not known
 	told   bool     // caps came since this was last set to false
 	auth   bool     // greeted with PREAUTH
@@ -125,7 +126,7 @@ func (d *dialogue) greeting() error {
 		return fmt.Errorf("wait for the greeting: %w; hint: a server that says nothing may wait for TLS: try \"ssl\"", err)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("wait for the greeting: %w", err)
 	}
 	r := parseLine(line)
 	switch {
@@ -305,7 +306,7 @@ func (d *dialogue) commandLOGIN(cred sasl.Credentials) (reply, error) {
 		line := "LOGIN " + quoted(cred.User) + " " + quoted(cred.Password)
 		return d.command(line, "LOGIN "+quoted(cred.User)+" ***")
 	}
-	tag := d.nextTag()
+	tag := d.nextTag("LOGIN")
 	if err := d.conn.WriteLine(fmt.Sprintf("%s LOGIN {%d}", tag, len(cred.User)), ""); err != nil {
 		return reply{}, err
 	}
@@ -331,7 +332,7 @@ func (d *dialogue) authenticate(m sasl.Mechanism) (reply, error) {
 	if err != nil {
 		return reply{}, fetch.Fail(fetch.KindAuth, err)
 	}
-	tag := d.nextTag()
+	tag := d.nextTag("AUTHENTICATE")
 	line, shown := tag+" AUTHENTICATE "+name, ""
 	if initial != nil && slices.Contains(d.caps, "SASL-IR") {
 		line, shown = line+" "+sasl.EncodeInitial(initial), line+" ***"

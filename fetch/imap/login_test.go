@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 		{"endless greeting", fetch.StartTLS, "ENDLESS * OK ", nil, fetch.KindNetwork, "more than 65536 bytes", 0},
 		{"no greeting", fetch.StartTLS, "STALL", nil, fetch.KindNetwork, "try \"ssl\"", time.Minute},
 		{"dripping greeting", fetch.StartTLS, "DRIP 30s * OK x", nil, fetch.KindNetwork, "", 3 * time.Minute},
-		{"closed before the greeting", fetch.StartTLS, "CLOSE", nil, fetch.KindNetwork, "unexpected EOF", 0},
+		{"closed before the greeting", fetch.StartTLS, "CLOSE", nil, fetch.KindNetwork, "wait for the greeting: unexpected EOF", 0},
 		{"PREAUTH skips STARTTLS", fetch.StartTLS, "S: * PREAUTH [CAPABILITY IMAP4rev1] hi", nil, fetch.KindTLS, "skips STARTTLS", 0},
 		{"PREAUTH over TLS", fetch.Wrapped, "TLS\nS: * PREAUTH [CAPABILITY IMAP4rev1] hi\nC: T1 LOGOUT", nil, 0, "", 0},
 		{"plain IMAP on a TLS port", fetch.Wrapped, "S: * OK hi\nSTALL", nil, fetch.KindTLS, "leave ssl out", 0},
@@ -60,7 +60,7 @@ func TestLogin(t *testing.T) {
 		// STARTTLS.
 		{"STARTTLS stripped", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi", nil, fetch.KindTLS, "does not offer STARTTLS", 0},
 		{"STARTTLS refused", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 BAD no", nil, fetch.KindTLS, "refused STARTTLS", 0},
-		{"STARTTLS never answered", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nSTALL", nil, fetch.KindNetwork, "no answer", time.Minute},
+		{"STARTTLS never answered", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nSTALL", nil, fetch.KindNetwork, "STARTTLS: no answer", time.Minute},
 		{"STARTTLS answered with noise", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nENDLESS * OK x\\r\\n", nil, fetch.KindProtocol, "more than 100", 0},
 		{"STARTTLS answered with another tag", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A2 OK go", nil, fetch.KindProtocol, "A2 OK", 0},
 		{"STARTTLS answered with +", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: + go", nil, fetch.KindProtocol, "+ go", 0},
@@ -103,7 +103,7 @@ func TestLogin(t *testing.T) {
 		{"challenge after challenge", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: + \nC: *\nS: + ", nil, fetch.KindProtocol, "not an IMAP answer", 0},
 		{"endless challenge", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK\nC*\nENDLESS +", nil, fetch.KindNetwork, "more than 65536 bytes", 0},
 		{"huge challenge", fetch.StartTLS, upgrade + caps + "AUTH=CRAM-MD5\nS: A2 OK\nC*\nS< + \nS*3000 QUFBQUFB\nS: \nC: *\nS: A3 NO x", auth("cram-md5"), fetch.KindAuth, "longer than", 0},
-		{"stall in the exchange", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK\nC*\nSTALL", nil, fetch.KindNetwork, "no answer", time.Minute},
+		{"stall in the exchange", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK\nC*\nSTALL", nil, fetch.KindNetwork, "AUTHENTICATE: no answer", time.Minute},
 		{"close in the exchange", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK\nC*\nCLOSE", nil, fetch.KindNetwork, "", 0},
 	}
 	for _, tt := range tests {
