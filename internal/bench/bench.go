@@ -14,8 +14,11 @@ import (
 // nobody is whom the programs run as when we are root.
 const nobody = 65534
 
-// runLimit ends a program that does not end.
-const runLimit = 15 * time.Minute
+// runLimit ends a program that does not end; hungLimit one that waits for the server that hangs.
+const (
+	runLimit  = 15 * time.Minute
+	hungLimit = 2 * time.Minute
+)
 
 // bench is the measurement.
 type bench struct {
@@ -189,7 +192,7 @@ func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 	b.s.check(err)
 	var wall time.Duration
 	if enough > 0 {
-		b.until(func() bool { return run.ended() || count(cmd.out) >= enough })
+		b.until(hungLimit, func() bool { return run.ended() || count(cmd.out) >= enough })
 		wall = time.Since(run.start)
 		run.stop()
 	}
@@ -222,9 +225,9 @@ func (b *bench) pause(d time.Duration) {
 	}
 }
 
-// until waits until ok, for as long as a run may take.
-func (b *bench) until(ok func() bool) {
-	for end := time.Now().Add(runLimit); !ok() && time.Now().Before(end) && b.s.ctx.Err() == nil; {
+// until waits until ok, but no longer than limit.
+func (b *bench) until(limit time.Duration, ok func() bool) {
+	for end := time.Now().Add(limit); !ok() && time.Now().Before(end) && b.s.ctx.Err() == nil; {
 		b.pause(10 * time.Millisecond)
 	}
 }

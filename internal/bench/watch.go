@@ -48,7 +48,7 @@ func (b *bench) watchOver(w workload) {
 		close(stop)
 		<-stopped
 	}()
-	b.until(func() bool { return count(cmd.out) == 1 })
+	b.until(time.Minute, func() bool { return count(cmd.out) == 1 })
 	told := b.listen(a)
 	b.pause(time.Second) // both are in IDLE by then
 	var tells, delivers, extra []time.Duration
