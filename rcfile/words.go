@@ -15,7 +15,7 @@ var globalWords = []Keyword{
 	{Name: "showdots", Kind: Flag, Default: false, global: func(g *Globals) any { return &g.Showdots }},
 	{Name: "properties", Kind: Text, global: func(g *Globals) any { return &g.Properties }},
 	{Name: "maxpolls", Kind: Count, Default: 32, Own: true, global: func(g *Globals) any { return &g.MaxPolls }},
-	{Name: "maxperhost", Kind: Count, Default: 4, Own: true, global: func(g *Globals) any { return &g.MaxPerHost }},
+	{Name: "maxperhost", Kind: Count, Default: 10, Own: true, global: func(g *Globals) any { return &g.MaxPerHost }},
 }
 
 // serverWords are options of a poll entry.

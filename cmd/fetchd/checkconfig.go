@@ -86,17 +86,17 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 				continue
 			}
 			accounts = append(accounts, a)
-			fmt.Fprintf(k.p.stdout, "ok       %s\n", escape(summary(a)))
+			stored, err := s.secrets.stored(w.lookup(poll, u))
+			missing := checkFiles(u)
+			if err != nil {
+				missing = append(missing, err)
+			}
+			k.summary(a, missing)
 			for _, warning := range append(doubts(cfg, poll, u, a), differences(poll, u, a)...) {
 				k.log.Warn(warning, "account", a.Name)
 			}
-			if stored, err := s.secrets.stored(w.lookup(poll, u)); err != nil {
-				k.bad(exitIO, &refusedError{a.Name, err})
-			} else if !stored && w.lookup(poll, u).needed {
+			if err == nil && !stored && w.lookup(poll, u).needed {
 				k.log.Warn("no password is named; it will be asked for on the terminal", "account", a.Name)
-			}
-			for _, err := range checkFiles(u) {
-				k.bad(exitIO, &refusedError{a.Name, err})
 			}
 		}
 	}
@@ -108,6 +108,18 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 	}
 	for a, warning := range alike(accounts) {
 		k.log.Warn(warning, "account", a.Name)
+	}
+}
+
+// summary says what would be done for the account, and what it lacks.
+func (k *configCheck) summary(a *fetch.Account, missing []error) {
+	label := "ok    "
+	if len(missing) > 0 {
+		label = "not ok"
+	}
+	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, escape(summary(a)))
+	for _, err := range missing {
+		k.bad(exitIO, &refusedError{a.Name, err})
 	}
 }
 
