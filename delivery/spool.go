@@ -60,8 +60,8 @@ func NewSpool(o SpoolOptions) *Spool {
 
 // Grow makes room for a message of n bytes, of which it believes as much as is held in memory.
 func (s *Spool) Grow(n int64) {
-	if s.mem != nil && n > 0 {
-		s.mem.Grow(int(min(n, int64(s.memory))))
+	if room := min(n, int64(s.memory)); s.mem != nil && room > 0 {
+		s.mem.Grow(int(room))
 	}
 }
 

@@ -203,3 +203,18 @@ func BenchmarkSpool(b *testing.B) {
 		s.Release()
 	}
 }
+
+// A queue whose memory is used up makes spools that hold nothing in memory.
+func TestSpoolGrow(t *testing.T) {
+	t.Parallel()
+	for _, memory := range []int{-1, 0, 10} {
+		for _, n := range []int64{-1, 0, 5, 1 << 40} {
+			s := NewSpool(SpoolOptions{Memory: memory, Dir: t.TempDir()})
+			s.Grow(n)
+			if _, err := s.Write([]byte("text")); err != nil || s.Close() != nil || s.Size() != 4 {
+				t.Errorf("memory %d, grown by %d: %v, %d bytes", memory, n, err, s.Size())
+			}
+			s.Release()
+		}
+	}
+}
