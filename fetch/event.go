@@ -2,7 +2,7 @@ package fetch
 
 // Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's wording.
 // Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this retrieval, from 1),
-// total, size (octets as the server says them), seen, err.
+// total (of a mailbox, or of what n counts), size (octets as the server says them), seen, err.
 const (
 	EventConnected   = "connected"                  // debug: account, host, tls
 	EventTLS         = "server certificate"         // info: account, verdict (*tlsverify.Verdict)

@@ -74,7 +74,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 	more := a.limit(m, &c, name, res)
 	res.New += c.New
-	t := &transfer{a: a, m: m, name: name, total: c.Messages, res: res, peer: s.Peer()}
+	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, peer: s.Peer()}
 	if c.New > 0 {
 		if err := t.run(ctx); err != nil {
 			return err

@@ -157,7 +157,7 @@ func (e *ChainError) Error() string {
 	case MissingIntermediate:
 		return fmt.Sprintf("chain incomplete: the issuer %s was not sent, nor is it in %s; if it is an intermediate the server must send it (docs/server-checklist.md#chain), if it is a root put it into sslcertfile", quote(e.Issuer), e.LookedIn)
 	case SelfSigned:
-		return fmt.Sprintf("certificate %s is self-signed and not in %s; get it from the operator for sslcertfile, or pin its key with sslpin and nosslcertck", quote(e.Subject), e.LookedIn)
+		return fmt.Sprintf("certificate %s is self-signed and not in %s; get it from the operator for sslcertfile, or pin its key (\"fetchd pin\") with sslpin and nosslcertck", quote(e.Subject), e.LookedIn)
 	case UnknownRoot:
 		return e.unknownRoot()
 	case Expired:

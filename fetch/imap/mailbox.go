@@ -69,6 +69,15 @@ type view struct {
 	large    journal.Set // of these larger than the account's limit
 }
 
+// selectFailed is failed for a mailbox that can't be selected, most likely for its name.
+func (s *session) selectFailed(name string, err error) error {
+	failed := s.failed(fmt.Sprintf("select %q", name), err)
+	if fetch.KindOf(failed) == fetch.KindServer && name != "INBOX" {
+		failed = fmt.Errorf("%w; hint: check folder in the rc file", failed)
+	}
+	return failed
+}
+
 // look selects the mailbox and searches it; both commands travel together. On a connection where it is selected already
 // the search alone does, behind a NOOP for servers that look for new mail only then.
 func (m *mailbox) look(ctx context.Context) (view, error) {
@@ -87,7 +96,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	data, err := selected.Wait()
 	found, large, serr := first.wait()
 	if err != nil {
-		return view{}, s.failed(fmt.Sprintf("select %q", m.name), err)
+		return view{}, s.selectFailed(m.name, err)
 	}
 	if data.UIDValidity == 0 {
 		return view{}, s.broken(fmt.Errorf("select %q: server gives no UIDVALIDITY; hint: use POP3 with this server", m.name))
