@@ -68,7 +68,7 @@ func TestLongHeaderInTheTrace(t *testing.T) {
 			r.append(t, "INBOX", messages...)
 			r.retrieve(t, len(messages))
 			r.wants(t, messages)
-			if trace := r.heard(); len(trace) > 64<<10 || strings.ContainsAny(trace, "\xff\x1b\x00\r") {
+			if trace := r.heard(); len(trace) > 64<<10 || strings.Contains(trace, "\xff") || strings.ContainsAny(trace, "\x1b\x00\r") {
 				t.Errorf("the trace has %d bytes", len(trace))
 			}
 		})
