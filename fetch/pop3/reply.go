@@ -75,13 +75,18 @@ func parseReply(line []byte) (kind replyKind, text []byte, err error) {
 func replyError(command string, text []byte) *ReplyError {
 	e := &ReplyError{Command: command}
 	if len(text) > 0 && text[0] == '[' {
-		if end := bytes.IndexByte(text, ']'); end > 0 && end <= 64 {
+		if end := bytes.IndexByte(text, ']'); end > 0 && end <= 64 && printable(text[:end]) {
 			e.Code = strings.ToUpper(string(text[1:end]))
 			text = bytes.TrimLeft(text[end+1:], " ")
 		}
 	}
 	e.Text = string(text[:min(len(text), 200)])
 	return e
+}
+
+// printable tells whether a response code has only the characters that RFC 2449 section 3 gives it.
+func printable(code []byte) bool {
+	return !bytes.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // errOutOfStep marks the error of a server whose answers don't fit our commands.
