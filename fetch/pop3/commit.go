@@ -66,9 +66,11 @@ func (m *maildrop) makeDurable(ctx context.Context) error {
 // end ends the journal's record: what is gone from the server may be forgotten after a while.
 func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	var acknowledged []string
-	deleted := make(map[int]bool, len(gone))
+	present := m.listing.uidls
 	for _, d := range gone {
-		deleted[d.num] = true
+		if d.uid != "" {
+			present.remove(d.uid)
+		}
 		if d.recorded {
 			acknowledged = append(acknowledged, d.uid)
 			delete(m.kept, d.uid)
@@ -76,12 +78,6 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	}
 	if err := m.record.Acknowledged(ctx, acknowledged); err != nil {
 		return err
-	}
-	present := newTextSet()
-	for i, r := range m.listing.rows {
-		if r.uidl != "" && !deleted[i+1] {
-			present.add([]byte(r.uidl))
-		}
 	}
 	return m.record.End(ctx, func(uidl string) bool { return present.contains(uidl) || m.kept[uidl] })
 }

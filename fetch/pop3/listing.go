@@ -33,7 +33,8 @@ type row struct {
 type listing struct {
 	octets int64
 	rows   []row
-	uidl   bool // the server knows UIDL
+	uidls  *textSet // of all rows
+	uidl   bool     // the server knows UIDL
 }
 
 // list asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all in one go where the server pipelines.
@@ -58,7 +59,7 @@ func (s *session) list() (*listing, error) {
 		}
 		s.caps = caps
 	}
-	l := &listing{}
+	l := &listing{uidls: newTextSet(0)}
 	messages, err := s.stat(l)
 	if err != nil || messages == 0 && !together {
 		return l, err
@@ -90,6 +91,9 @@ func (s *session) stat(l *listing) (messages int, err error) {
 	return messages, nil
 }
 
+// roomFor bounds what is set aside on a server's mere word.
+const roomFor = 100_000
+
 // listUIDL fills in the UIDLs; false if the server has none.
 func (s *session) listUIDL(l *listing, messages int) (bool, error) {
 	err := s.client.command("UIDL")
@@ -102,7 +106,8 @@ func (s *session) listUIDL(l *listing, messages int) (bool, error) {
 		return false, classify(err, fetch.KindServer)
 	}
 	// Two texts with the same hash would only cost the later one its identity, which then comes from the content.
-	seen := newTextSet()
+	l.uidls = newTextSet(min(messages, roomFor))
+	l.rows = make([]row, 0, min(messages, roomFor))
 	bytes := 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
 		l.grow(num)
@@ -114,7 +119,7 @@ func (s *session) listUIDL(l *listing, messages int) (bool, error) {
 			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
 		}
 		r.listed = true
-		if seen.add(rest) {
+		if l.uidls.add(rest) {
 			r.uidl = string(rest)
 		} else {
 			s.logDuplicate(num, rest)

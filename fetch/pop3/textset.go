@@ -9,8 +9,9 @@ type textSet struct {
 	has  map[uint64]struct{}
 }
 
-func newTextSet() *textSet {
-	return &textSet{seed: maphash.MakeSeed(), has: make(map[uint64]struct{})}
+// newTextSet returns an empty set with room for n texts.
+func newTextSet(n int) *textSet {
+	return &textSet{seed: maphash.MakeSeed(), has: make(map[uint64]struct{}, n)}
 }
 
 // add tells whether text is new.
@@ -22,6 +23,8 @@ func (t *textSet) add(text []byte) bool {
 	t.has[h] = struct{}{}
 	return true
 }
+
+func (t *textSet) remove(text string) { delete(t.has, maphash.String(t.seed, text)) }
 
 func (t *textSet) contains(text string) bool {
 	_, known := t.has[maphash.String(t.seed, text)]
