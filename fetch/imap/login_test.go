@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 		{"endless greeting", fetch.StartTLS, "ENDLESS * OK ", nil, fetch.KindNetwork, "more than 65536 bytes", 0},
 		{"no greeting", fetch.StartTLS, "STALL", nil, fetch.KindNetwork, "try \"ssl\"", time.Minute},
 		{"dripping greeting", fetch.StartTLS, "DRIP 30s * OK x", nil, fetch.KindNetwork, "", 3 * time.Minute},
-		{"closed before the greeting", fetch.StartTLS, "CLOSE", nil, fetch.KindNetwork, "wait for the greeting: unexpected EOF", 0},
+		{"closed before the greeting", fetch.StartTLS, "CLOSE", nil, fetch.KindNetwork, "wait for the greeting: ", 0},
 		{"PREAUTH skips STARTTLS", fetch.StartTLS, "S: * PREAUTH [CAPABILITY IMAP4rev1] hi", nil, fetch.KindTLS, "skips STARTTLS", 0},
 		{"PREAUTH over TLS", fetch.Wrapped, "TLS\nS: * PREAUTH [CAPABILITY IMAP4rev1] hi\nC: T1 LOGOUT", nil, 0, "", 0},
 		{"plain IMAP on a TLS port", fetch.Wrapped, "S: * OK hi\nSTALL", nil, fetch.KindTLS, "leave ssl out", 0},

@@ -164,14 +164,18 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			}
 		}
 	}
-	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil || it.Num == 0 || it.Size == 0 && listed != 0 {
+	if it.Err != nil { // the next messages may be smaller, or fit in memory
+		it.Body.Release()
+		it.Body, it.Size = nil, -1
+	}
+	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 || it.Size == 0 && listed != 0 {
 		if it.Body != nil {
 			it.Body.Release()
 		}
 		return nil
 	}
 	b.got.Add(it.Num)
-	b.bytes += it.Size
+	b.bytes += max(0, it.Size)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if b.first || b.bytes > heldBytes {
@@ -187,10 +191,15 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
 }
 
-// spool copies a literal, which must be as long as announced.
+// spool copies a literal, which must be as long as announced. What the disk does not take is read all the same, so that
+// the connection stays in step, and the reason is it.Err.
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	read := &countingReader{r: lit}
 	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
+	if err != nil && (!read.ended || read.n == it.Size) {
+		it.Err = err
+		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, read, b.buf[:])
+	}
 	b.cut = read.ended && read.n < it.Size
 	if err != nil {
 		return err
@@ -198,7 +207,13 @@ func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	if n := read.n; n != it.Size {
 		return fmt.Errorf("message ended after %d of %d bytes: %w", n, it.Size, io.ErrUnexpectedEOF)
 	}
-	return it.Body.Close()
+	if it.Err == nil {
+		it.Err = it.Body.Close()
+	}
+	if it.Err != nil {
+		it.Err = fetch.Fail(fetch.KindDelivery, fmt.Errorf("keep message %d until it is delivered: %w; hint: make room, or let TMPDIR name another place", it.Num, it.Err))
+	}
+	return nil
 }
 
 // countingReader counts what it reads and notices the end of it, good or bad.

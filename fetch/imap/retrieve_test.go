@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 )
 
@@ -256,5 +258,17 @@ func TestCancelledInABody(t *testing.T) {
 		if err := p.Done(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A message that finds no room on this machine's disk keeps the others from nothing.
+func TestRetrieveNoRoomForMessage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Keep, r.MarkSeen = true, false
+	r.SpoolDir = filepath.Join(t.TempDir(), "none")
+	expect(t, r, pass{
+		found("1 2", "1:2") + fetched(1, strings.Repeat("x", 2*delivery.SpoolMemory)) + fetched(2, "cd") + "S: T3 OK" + bye,
+		"2=cd", "keep message 1 until it is delivered",
 	})
 }
