@@ -37,7 +37,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	if errors.As(err, &mistake) || refused && len(accounts) == 0 {
 		return exitSyntax
 	}
-	if err := s.importFetchids(ctx, cfg, accounts); err != nil {
+	if err := s.takeOver(ctx, cfg, accounts); err != nil {
 		return s.end(exitIO, err)
 	}
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
@@ -178,7 +178,7 @@ func (d *daemon) reload(ctx context.Context) {
 	for _, w := range cfg.Warnings {
 		d.log.Warn(w.Error())
 	}
-	if err := d.importFetchids(ctx, cfg, accounts); err != nil {
+	if err := d.takeOver(ctx, cfg, accounts); err != nil {
 		d.log.Error(err.Error())
 	}
 	d.accounts.Store(int64(len(accounts)))

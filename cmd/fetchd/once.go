@@ -17,7 +17,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) status {
 		s.refuse(err)
 		return exitSyntax
 	}
-	if err := s.importFetchids(ctx, cfg, accounts); err != nil {
+	if err := s.takeOver(ctx, cfg, accounts); err != nil {
 		return s.end(exitIO, err)
 	}
 	var mu sync.Mutex

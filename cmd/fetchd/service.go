@@ -85,8 +85,12 @@ func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
 	return nil
 }
 
-// importFetchids takes over what fetchmail remembers, so that who comes from it gets nothing twice.
-func (s *service) importFetchids(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
+// takeOver takes over what fetchmail remembers, and what we remember of an account under its former port, so that
+// nobody gets anything twice.
+func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
+	if err := s.follow(ctx, accounts); err != nil {
+		return err
+	}
 	f, err := os.Open(cfg.Globals.Idfile.Or(s.at.fetchids))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

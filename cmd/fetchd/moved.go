@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"fetchd/fetch"
+)
+
+// follow continues the record of an account whose port or via was changed in the rc file: all its mail would be new
+// again otherwise. The record to continue is that of the same poll and user, if there is just one that no account has.
+func (s *service) follow(ctx context.Context, accounts []*fetch.Account) error {
+	recorded, err := s.journal.Names(ctx)
+	if err != nil {
+		return err
+	}
+	taken := make(map[string]bool, len(accounts))
+	for _, a := range accounts {
+		taken[a.Key] = true
+	}
+	for _, a := range accounts {
+		if slices.Contains(recorded, a.Key) {
+			continue
+		}
+		var from []string
+		for _, key := range recorded {
+			if !taken[key] && samePollAndUser(key, a.Key) {
+				from = append(from, key)
+			}
+		}
+		if len(from) != 1 || otherWants(from[0], a, accounts) {
+			continue
+		}
+		if err := s.journal.Rename(ctx, from[0], a.Key); err != nil {
+			return err
+		}
+		taken[from[0]] = true
+		s.log.Info("the record of "+from[0]+" is continued as "+a.Key, "account", a.Name)
+	}
+	return nil
+}
+
+// otherWants tells whether another account could continue the same record: then nobody does.
+func otherWants(key string, a *fetch.Account, accounts []*fetch.Account) bool {
+	return slices.ContainsFunc(accounts, func(b *fetch.Account) bool { return b.Key != a.Key && samePollAndUser(key, b.Key) })
+}
+
+// samePollAndUser compares two of wiring.journalKey's keys, "poll|via|port|user".
+func samePollAndUser(a, b string) bool {
+	x, y := strings.Split(a, "|"), strings.Split(b, "|")
+	return len(x) == 4 && len(y) == 4 && x[0] == y[0] && x[3] == y[3]
+}
