@@ -107,7 +107,7 @@ func BenchmarkRetrieval5000(b *testing.B) {
 					err = d.Acknowledged(b.Context(), all)
 				}
 				if err == nil {
-					err = d.End(b.Context(), func(string) bool { return true })
+					err = d.End(b.Context(), true)
 				}
 				if err != nil {
 					b.Fatal(err)
@@ -145,7 +145,7 @@ func BenchmarkLoad100000(b *testing.B) {
 		err = d.Record(b.Context(), benchUIDLs(100000), false, false)
 	}
 	if err == nil {
-		err = d.End(b.Context(), nil)
+		err = d.End(b.Context(), false)
 	}
 	d = nil
 	before := heap()

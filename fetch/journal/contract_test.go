@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,8 @@ type (
 		Adopt(ctx context.Context, uidls []string) error
 		Record(ctx context.Context, uidls []string, pending, durable bool) error
 		Acknowledged(ctx context.Context, uidls []string) error
-		End(ctx context.Context, present func(uidl string) bool) error
+		See(uidl []byte) journal.Sight
+		End(ctx context.Context, all bool) error
 	}
 	opener func(t *testing.T, path string, now func() time.Time) store
 )
@@ -91,6 +93,7 @@ func TestContract(t *testing.T) {
 		{"odd UIDLs", oddUIDLs},
 		{"forgetting", forgetting},
 		{"many retrievals of one maildrop", manyDropRetrievals},
+		{"orders of a listing", listingOrders},
 		{"many goroutines", manyGoroutines},
 	}
 	for _, tt := range tests {
@@ -442,7 +445,7 @@ func maildrop(t *testing.T, h *house) {
 	must(t, d.Start(ctx))
 	same(t, "new in the second retrieval", d.New(), false)
 	same(t, "repeat", d.Repeat(), true)
-	must(t, d.End(ctx, nil))
+	must(t, d.End(ctx, false))
 	must(t, d.Start(ctx))
 	same(t, "repeat after End", d.Repeat(), false)
 }
@@ -454,7 +457,7 @@ func maildropCut(t *testing.T, h *house) {
 	d := h.maildrop(t)
 	must(t, d.Start(ctx))
 	same(t, "new after Start alone", d.New(), true)
-	must(t, d.End(ctx, nil))
+	must(t, d.End(ctx, false))
 	must(t, d.Start(ctx))
 	same(t, "new after End", d.New(), false)
 }
@@ -484,12 +487,15 @@ func oddUIDLs(t *testing.T, h *house) {
 		same(t, fmt.Sprintf("done %.20q", u), d.Done(u), false)
 	}
 	must(t, d.Start(ctx))
-	seen := map[string]bool{}
-	must(t, d.End(ctx, func(u string) bool { seen[u] = true; return true }))
-	for _, u := range odd {
-		same(t, fmt.Sprintf("asked for %.20q", u), seen[u], true)
+	for _, again := range []bool{false, true} {
+		for _, u := range odd {
+			same(t, fmt.Sprintf("sight of %.20q", u), d.See([]byte(u)), journal.Sight{UIDL: u, Done: true, Pending: true, Again: again})
+		}
 	}
-	same(t, "asked for", len(seen), len(odd))
+	same(t, "sight of a stranger", d.See([]byte("b")), journal.Sight{UIDL: "b"})
+	same(t, "sight of a stranger", d.See([]byte("b")), journal.Sight{UIDL: "b", Again: true})
+	must(t, d.End(ctx, true))
+	same(t, "stranger done", d.Done("b"), false)
 }
 
 func forgetting(t *testing.T, h *house) {
@@ -500,7 +506,10 @@ func forgetting(t *testing.T, h *house) {
 		d := h.maildrop(t)
 		must(t, d.Start(ctx))
 		must(t, d.Record(ctx, record, false, false))
-		must(t, d.End(ctx, func(u string) bool { return listed[u] }))
+		for u := range listed {
+			d.See([]byte(u))
+		}
+		must(t, d.End(ctx, true))
 		return d
 	}
 	poll("stays", "goes", "returns")
@@ -519,7 +528,7 @@ func forgetting(t *testing.T, h *house) {
 	d = poll()
 	same(t, "goes after 30 days", d.Done("goes"), true)
 	h.days(1)
-	must(t, func() error { d = h.maildrop(t); must(t, d.Start(ctx)); return d.End(ctx, nil) }())
+	must(t, func() error { d = h.maildrop(t); must(t, d.Start(ctx)); return d.End(ctx, false) }())
 	same(t, "goes while nothing is asked", d.Done("goes"), true)
 	d = poll()
 	same(t, "goes in the end", d.Done("goes"), false)
@@ -533,6 +542,34 @@ func forgetting(t *testing.T, h *house) {
 	same(t, "goes, come again", d.Done("goes"), true)
 }
 
+// The server may list in another order than ours, leave some out and put new ones between.
+func listingOrders(t *testing.T, h *house) {
+	ctx := t.Context()
+	d := h.maildrop(t)
+	must(t, d.Start(ctx))
+	must(t, d.Record(ctx, []string{"a", "b", "c", "d", "e"}, false, false))
+	for _, listing := range []string{"abcde", "edcba", "bXd", "XYZ", "abXcdYe", "eaeXaX", ""} {
+		must(t, d.Start(ctx))
+		for i, u := range listing {
+			want := journal.Sight{UIDL: string(u), Done: u >= 'a', Again: strings.ContainsRune(listing[:i], u)}
+			same(t, fmt.Sprintf("sight of %c in %s", u, listing), d.See([]byte(string(u))), want)
+		}
+		must(t, d.End(ctx, true))
+		h.days(journal.AbsentDays / 2)
+	}
+	for u, want := range map[string]bool{"a": true, "b": true, "c": true, "d": true, "e": true, "X": false} {
+		same(t, "done "+u, d.Done(u), want)
+	}
+}
+
+func seeAllBut(d maildropRecord, absent ...string) {
+	for i := range 60 {
+		if u := fmt.Sprint("u", i); !slices.Contains(absent, u) {
+			d.See([]byte(u))
+		}
+	}
+}
+
 func manyDropRetrievals(t *testing.T, h *house) {
 	ctx := t.Context()
 	d := h.maildrop(t)
@@ -542,7 +579,8 @@ func manyDropRetrievals(t *testing.T, h *house) {
 		if i%3 == 0 {
 			must(t, d.Acknowledged(ctx, []string{fmt.Sprint("u", i)}))
 		}
-		must(t, d.End(ctx, func(u string) bool { return u != "u5" && u != "u17" }))
+		seeAllBut(d, "u5", "u17")
+		must(t, d.End(ctx, true))
 		if i%7 == 0 {
 			h.days(2)
 			h.reopen(t)
@@ -559,7 +597,8 @@ func manyDropRetrievals(t *testing.T, h *house) {
 	}
 	h.days(40)
 	must(t, d.Start(ctx))
-	must(t, d.End(ctx, func(u string) bool { return u != "u5" && u != "u17" && u != "u20" }))
+	seeAllBut(d, "u5", "u17", "u20")
+	must(t, d.End(ctx, true))
 	for i := range 60 {
 		same(t, fmt.Sprint("u", i, " after 40 days"), d.Done(fmt.Sprint("u", i)), i != 5 && i != 17)
 	}
@@ -580,7 +619,7 @@ func manyGoroutines(t *testing.T, h *house) {
 					d.Record(ctx, []string{fmt.Sprint("a", k), fmt.Sprint("b", k)}, true, false),
 					m.Acknowledged(ctx, journal.SetOf(k*3+1)))
 			}
-			err = errors.Join(err, m.End(ctx, journal.Status{}), d.End(ctx, nil))
+			err = errors.Join(err, m.End(ctx, journal.Status{}), d.End(ctx, false))
 			if err != nil {
 				t.Error(err)
 			}

@@ -145,9 +145,8 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	}
 	lacking := uidls[:0]
 	for _, u := range uidls {
-		if !d.Done(u) {
+		if s := d.See([]byte(u)); !s.Done && !s.Again {
 			lacking = append(lacking, u)
-			d.marks[escape(u)] = mark{}
 		}
 	}
 	if len(lacking) == 0 && !d.New() {

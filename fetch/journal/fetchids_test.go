@@ -119,7 +119,7 @@ func TestAccounts(t *testing.T) {
 	must(t, d.Start(ctx))
 	must(t, d.Record(ctx, []string{"a", "b"}, true, false))
 	must(t, d.Acknowledged(ctx, []string{"a"}))
-	must(t, d.End(ctx, nil))
+	must(t, d.End(ctx, false))
 	all, err := j.Accounts(ctx)
 	must(t, err)
 	if len(all) != 2 || len(all[0].Mailboxes) != 1 || len(all[1].Mailboxes) != 2 {

@@ -15,7 +15,7 @@ type Maildrop struct {
 	mu    sync.Mutex
 	box   box
 	isNew bool
-	marks marks
+	marks *marks
 }
 
 // Maildrop opens the record of a POP3 account; Start creates it when it is new.
@@ -45,6 +45,7 @@ func (d *Maildrop) Start(ctx context.Context) error {
 	if err == nil {
 		d.box = b
 		d.isNew = b.validity != known
+		d.marks.restart()
 	}
 	return err
 }
@@ -67,15 +68,39 @@ func (d *Maildrop) Repeat() bool {
 func (d *Maildrop) Done(uidl string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, found := d.marks[escape(uidl)]
-	return found
+	k := d.marks.find(uidl)
+	return k != nil && k.done
 }
 
 // Pending tells whether it was delivered and is still to be acknowledged (deleted).
 func (d *Maildrop) Pending(uidl string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.marks[escape(uidl)].pending
+	k := d.marks.find(uidl)
+	return k != nil && k.pending
+}
+
+// Sight is what is known of a message that the server lists.
+type Sight struct {
+	UIDL    string
+	Done    bool // see Maildrop.Done
+	Pending bool // see Maildrop.Pending
+	Again   bool // it was seen before, since Start
+}
+
+// See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the retrievals
+// that recorded them. Afterwards the caller may change uidl.
+func (d *Maildrop) See(uidl []byte) Sight {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	escaped := escapeBytes(uidl)
+	k := d.marks.see(escaped)
+	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Again: k.listed}
+	if len(escaped) != len(uidl) {
+		s.UIDL = string(uidl)
+	}
+	k.listed = true
+	return s
 }
 
 // Adopt records uidls as not to be delivered.
@@ -92,7 +117,8 @@ func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable boo
 	return d.add(context.WithoutCancel(ctx), what, uidls, durable)
 }
 
-// Acknowledged records that the server has deleted these for good (QUIT was answered), even where ctx has ended.
+// Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists them, even
+// where ctx has ended.
 func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
 	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, false)
 }
@@ -129,15 +155,15 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 // the one on which it was missed first does not count.
 const AbsentDays = 30
 
-// End ends the retrieval. present tells of each recorded UIDL whether the server still lists it; one that has been
-// absent for AbsentDays is forgotten; one that was acknowledged, at once, because the server may use the UIDL for another
-// message after that (RFC 1939 section 7). With present nil nothing is forgotten. present must not call methods of d.
-func (d *Maildrop) End(ctx context.Context, present func(uidl string) bool) error {
+// End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL that was
+// not seen and has been absent for AbsentDays is forgotten; one that was acknowledged, at once, because the server may
+// use the UIDL for another message after that (RFC 1939 section 7). Otherwise nothing is forgotten.
+func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.j.now().Unix()
-	if present != nil {
-		if rows := d.marks.compare(now, present); len(rows) > 0 {
+	if all {
+		if rows := d.marks.compare(now); len(rows) > 0 {
 			if err := d.append(ctx, rows, false); err != nil {
 				return err
 			}

@@ -7,28 +7,36 @@ import (
 
 const day = 24 * 60 * 60
 
-// mark is what is known of a UIDL that was delivered.
+// mark is what is known of a UIDL.
 type mark struct {
+	uidl    string // escaped
+	absent  int32  // the UTC day on which the server's list lacked it first; 0 = it is listed
+	done    bool   // recorded, and not forgotten
 	pending bool
-	deleted bool  // the server has confirmed its deletion
-	absent  int32 // the UTC day on which the server's list lacked it first; 0 = it is listed
+	deleted bool // the server has confirmed its deletion
+	listed  bool // by the server, in this retrieval
 }
 
-// marks holds them by escaped UIDL. The keys are parts of the texts that the rows came with, so that many thousand of
-// them cost little more than those.
-type marks map[string]mark
+// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came with, so that
+// many thousand of them cost little more than those.
+type marks struct {
+	list  []mark
+	index map[string]int32 // where in list
+	next  int              // where the next one that the server lists is expected: its order is mostly ours
+}
 
-func newMarks(rows []row) (marks, error) {
+func newMarks(rows []row) (*marks, error) {
 	n := 0
 	for _, r := range rows {
 		n += strings.Count(r.uids, "\n")
 	}
-	m := make(marks, n)
+	n += n/16 + 16 // new ones, mostly a few
+	m := &marks{list: make([]mark, 0, n), index: make(map[string]int32, n)}
 	return m, m.replay(rows)
 }
 
 // replay applies rows in their order.
-func (m marks) replay(rows []row) error {
+func (m *marks) replay(rows []row) error {
 	for _, r := range rows {
 		for text := r.uids; text != ""; {
 			uidl, rest, ended := strings.Cut(text, "\n")
@@ -42,45 +50,81 @@ func (m marks) replay(rows []row) error {
 	return nil
 }
 
-func (m marks) apply(uidl string, r row) {
-	old, found := m[uidl]
+func (m *marks) apply(uidl string, r row) {
 	switch r.what {
-	case delivered, adopted, imported:
-		m[uidl] = mark{}
-	case pending:
-		m[uidl] = mark{pending: true}
-	case acknowledged, present, absent:
-		if !found {
-			return
-		}
-		switch r.what {
-		case acknowledged:
-			old.pending, old.deleted = false, true
-		case present:
-			old.absent = 0
-		case absent:
-			old.absent = int32(r.at / day)
-		}
-		m[uidl] = old
+	case delivered, adopted, imported, pending:
+		k := &m.list[m.place(uidl)]
+		*k = mark{uidl: k.uidl, listed: k.listed, done: true, pending: r.what == pending}
+		return
+	}
+	i, found := m.index[uidl]
+	if !found {
+		return
+	}
+	k := &m.list[i]
+	switch r.what {
+	case acknowledged:
+		k.pending, k.deleted, k.listed = false, true, false
+	case present:
+		k.absent = 0
+	case absent:
+		k.absent = int32(r.at / day)
 	case forgotten:
-		delete(m, uidl)
+		*k = mark{uidl: k.uidl, listed: k.listed}
+	}
+}
+
+// find gives what is known of a UIDL, nil for nothing. It is valid until the next place.
+func (m *marks) find(uidl string) *mark {
+	if i, found := m.index[escape(uidl)]; found {
+		return &m.list[i]
+	}
+	return nil
+}
+
+// place tells where in list the mark of an escaped UIDL is; it makes one where there is none.
+func (m *marks) place(uidl string) int {
+	i, found := m.index[uidl]
+	if !found {
+		i = int32(len(m.list))
+		m.list = append(m.list, mark{uidl: uidl})
+		m.index[uidl] = i
+	}
+	return int(i)
+}
+
+// see is the mark of an escaped UIDL that the server lists now.
+func (m *marks) see(uidl []byte) *mark {
+	i := m.next
+	if i >= len(m.list) || m.list[i].uidl != string(uidl) {
+		i = m.place(string(uidl))
+	}
+	m.next = i + 1
+	return &m.list[i]
+}
+
+// restart makes them ready for another listing.
+func (m *marks) restart() {
+	m.next = 0
+	for i := range m.list {
+		m.list[i].listed = false
 	}
 }
 
 // compare gives the rows that say how the server's list has changed.
-func (m marks) compare(now int64, listed func(uidl string) bool) []row {
+func (m *marks) compare(now int64) []row {
 	var gone, back, forget chunks
 	today := int32(now / day)
-	for text, k := range m {
-		uidl, err := unescape(text)
-		is := err == nil && listed(uidl)
+	for i := range m.list {
+		k := &m.list[i]
 		switch {
-		case is && k.absent != 0:
-			back.add(text)
-		case !is && (k.deleted || k.absent != 0 && today-k.absent > AbsentDays):
-			forget.add(text)
-		case !is && k.absent == 0:
-			gone.add(text)
+		case !k.done:
+		case k.listed && k.absent != 0:
+			back.add(k.uidl)
+		case !k.listed && (k.deleted || k.absent != 0 && today-k.absent > AbsentDays):
+			forget.add(k.uidl)
+		case !k.listed && k.absent == 0:
+			gone.add(k.uidl)
 		}
 	}
 	rows := gone.rows(absent, now)
@@ -89,17 +133,20 @@ func (m marks) compare(now int64, listed func(uidl string) bool) []row {
 }
 
 // fold gives the shortest rows that say what m says.
-func (m marks) fold(now int64) []row {
+func (m *marks) fold(now int64) []row {
 	var done, pend, deleted chunks
 	gone := map[int32]*chunks{}
-	for text, k := range m {
-		if k.pending {
-			pend.add(text)
-		} else {
-			done.add(text)
+	for _, k := range m.list {
+		switch {
+		case !k.done:
+			continue
+		case k.pending:
+			pend.add(k.uidl)
+		default:
+			done.add(k.uidl)
 		}
 		if k.deleted {
-			deleted.add(text)
+			deleted.add(k.uidl)
 		}
 		if k.absent == 0 {
 			continue
@@ -107,7 +154,7 @@ func (m marks) fold(now int64) []row {
 		if gone[k.absent] == nil {
 			gone[k.absent] = &chunks{}
 		}
-		gone[k.absent].add(text)
+		gone[k.absent].add(k.uidl)
 	}
 	rows := append([]row{}, done.rows(delivered, now)...)
 	rows = append(rows, pend.rows(pending, now)...)
@@ -118,11 +165,14 @@ func (m marks) fold(now int64) []row {
 	return rows
 }
 
-func (m marks) count() (done, pend uint64) {
-	for _, k := range m {
+func (m *marks) count() (done, pend uint64) {
+	for _, k := range m.list {
+		if k.done {
+			done++
+		}
 		if k.pending {
 			pend++
 		}
 	}
-	return uint64(len(m)), pend
+	return done, pend
 }

@@ -68,7 +68,7 @@ func prepare(t *testing.T) string {
 	must(t, err)
 	must(t, d.Start(t.Context()))
 	must(t, d.Record(t.Context(), benchUIDLs(5000), false, false))
-	must(t, d.End(t.Context(), nil))
+	must(t, d.End(t.Context(), false))
 	must(t, j.Close())
 	return path
 }

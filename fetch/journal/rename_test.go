@@ -23,7 +23,7 @@ func TestRename(t *testing.T) {
 			err = d.Record(ctx, []string{"of " + name}, false, true)
 		}
 		if err == nil {
-			err = d.End(ctx, nil)
+			err = d.End(ctx, false)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -1,10 +1,8 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 )
 
 // chunk is about how many bytes of UIDLs go into one row.
@@ -20,44 +18,32 @@ func plain(c byte) bool { return c > ' ' && c <= '~' && c != '\\' }
 func escape(uidl string) string {
 	for i := range len(uidl) {
 		if !plain(uidl[i]) {
-			return string(appendEscaped(nil, uidl))
+			return string(escapeBytes([]byte(uidl)))
 		}
 	}
 	return uidl
 }
 
-func appendEscaped(b []byte, uidl string) []byte {
+// escapeBytes returns uidl itself where nothing is to be escaped.
+func escapeBytes(uidl []byte) []byte {
+	for i := range uidl {
+		if !plain(uidl[i]) {
+			return appendEscaped(bytes.Clone(uidl[:i]), uidl[i:])
+		}
+	}
+	return uidl
+}
+
+func appendEscaped(b, uidl []byte) []byte {
 	const digits = "0123456789abcdef"
-	for i := range len(uidl) {
-		if c := uidl[i]; plain(c) {
+	for _, c := range uidl {
+		if plain(c) {
 			b = append(b, c)
 		} else {
 			b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
 		}
 	}
 	return b
-}
-
-func unescape(text string) (string, error) {
-	before, rest, found := strings.Cut(text, `\x`)
-	if !found {
-		return text, nil
-	}
-	var b strings.Builder
-	for found {
-		b.WriteString(before)
-		if len(rest) < 2 {
-			return "", fmt.Errorf("malformed UIDL %.40q", text)
-		}
-		c, err := strconv.ParseUint(rest[:2], 16, 8)
-		if err != nil {
-			return "", fmt.Errorf("malformed UIDL %.40q", text)
-		}
-		b.WriteByte(byte(c))
-		before, rest, found = strings.Cut(rest[2:], `\x`)
-	}
-	b.WriteString(before)
-	return b.String(), nil
 }
 
 // chunks puts escaped UIDLs, each ended by a line feed, together to texts of about chunk bytes.

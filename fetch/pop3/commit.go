@@ -65,21 +65,16 @@ func (m *maildrop) makeDurable(ctx context.Context) error {
 
 // end ends the journal's record: what is gone from the server may be forgotten after a while.
 func (m *maildrop) end(ctx context.Context, gone []deletion) error {
-	var acknowledged []string
-	present := m.listing.uidls
+	var uids []string
 	for _, d := range gone {
 		if d.uid != "" {
-			present.remove(d.uid)
-		}
-		if d.recorded {
-			acknowledged = append(acknowledged, d.uid)
-			delete(m.kept, d.uid)
+			uids = append(uids, d.uid)
 		}
 	}
-	if err := m.record.Acknowledged(ctx, acknowledged); err != nil {
+	if err := m.record.Acknowledged(ctx, uids); err != nil {
 		return err
 	}
-	return m.record.End(ctx, func(uidl string) bool { return present.contains(uidl) || m.kept[uidl] })
+	return m.record.End(ctx, true)
 }
 
 // dele sends a DELE for each of them, with the QUIT behind the last one where the server pipelines, and returns those

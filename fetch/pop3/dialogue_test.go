@@ -253,7 +253,7 @@ func (s *scenario) prepare(ctx context.Context, j *journal.Journal) {
 			s.t.Fatal(err)
 		}
 	}
-	if err := d.End(ctx, nil); err != nil {
+	if err := d.End(ctx, false); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -262,20 +262,6 @@ func (s *scenario) drop(ctx context.Context, j *journal.Journal) *journal.Maildr
 	d, err := j.Maildrop(ctx, s.account.Key)
 	if err != nil {
 		s.t.Fatal(err)
-	}
-	return d
-}
-
-// record is a maildrop's record, started, in a journal of its own.
-func (s *scenario) record(t *testing.T) *journal.Maildrop {
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = j.Close() })
-	d := s.drop(t.Context(), j)
-	if err := d.Start(t.Context()); err != nil {
-		t.Fatal(err)
 	}
 	return d
 }

@@ -9,6 +9,7 @@ import (
 	gopop3 "github.com/knadh/go-pop3"
 
 	"fetchd/fetch"
+	"fetchd/fetch/journal"
 	"fetchd/fetch/wire"
 )
 
@@ -24,34 +25,38 @@ const (
 
 // row is what the server lists of one message; its number is its place, from 1.
 type row struct {
-	uidl   string // "" = can't be told by it: no UIDL, or one that an earlier message has too
-	size   int64
-	listed bool
+	uidl    string // "" = can't be told by it: no UIDL, or one that an earlier message has too
+	size    int64
+	listed  bool
+	done    bool // says the journal of uidl
+	pending bool // so
 }
 
 // listing is the state of a maildrop.
 type listing struct {
 	octets int64
 	rows   []row
-	uidls  *textSet // of all rows
-	uidl   bool     // the server knows UIDL
+	uidl   bool // the server knows UIDL
 }
 
-// list asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all in one go where the server pipelines.
-func (s *session) list() (*listing, error) {
-	together := s.pipelining()
-	if together {
-		if err := s.client.line.c.WriteLine("CAPA", ""); err != nil {
-			return nil, network("CAPA", err)
-		}
-		if err := s.client.line.ahead("STAT", "UIDL", "LIST"); err != nil {
-			return nil, network("STAT", err)
-		}
-	} else if s.caps != nil {
+// askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all in one go where the server pipelines.
+func (s *session) askList() (together bool, _ error) {
+	together = s.pipelining()
+	if s.caps != nil {
 		if err := s.c.WriteLine("CAPA", ""); err != nil {
-			return nil, network("CAPA", err)
+			return false, network("CAPA", err)
 		}
 	}
+	if together {
+		if err := s.client.line.ahead("STAT", "UIDL", "LIST"); err != nil {
+			return false, network("STAT", err)
+		}
+	}
+	return together, nil
+}
+
+// list reads the answers to askList, and asks for what could not be asked together. record is told of each UIDL.
+func (s *session) list(record *journal.Maildrop, together bool) (*listing, error) {
 	if s.caps != nil {
 		caps, err := readCapabilities(s.c)
 		if err != nil {
@@ -59,12 +64,12 @@ func (s *session) list() (*listing, error) {
 		}
 		s.caps = caps
 	}
-	l := &listing{uidls: newTextSet(0)}
+	l := new(listing)
 	messages, err := s.stat(l)
 	if err != nil || messages == 0 && !together {
 		return l, err
 	}
-	l.uidl, err = s.listUIDL(l, messages)
+	l.uidl, err = s.listUIDL(l, record, messages)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +100,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 const roomFor = 100_000
 
 // listUIDL fills in the UIDLs; false if the server has none.
-func (s *session) listUIDL(l *listing, messages int) (bool, error) {
+func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (bool, error) {
 	err := s.client.command("UIDL")
 	var refused *ReplyError
 	if errors.As(err, &refused) && refused.Code == "" && !s.caps.has("UIDL") {
@@ -105,8 +110,6 @@ func (s *session) listUIDL(l *listing, messages int) (bool, error) {
 		// A server that only today has no UIDLs must not make everything look new.
 		return false, classify(err, fetch.KindServer)
 	}
-	// Two texts with the same hash would only cost the later one its identity, which then comes from the content.
-	l.uidls = newTextSet(min(messages, roomFor))
 	l.rows = make([]row, 0, min(messages, roomFor))
 	bytes := 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
@@ -119,11 +122,12 @@ func (s *session) listUIDL(l *listing, messages int) (bool, error) {
 			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
 		}
 		r.listed = true
-		if l.uidls.add(rest) {
-			r.uidl = string(rest)
-		} else {
+		sight := record.See(rest)
+		if sight.Again {
 			s.logDuplicate(num, rest)
+			return nil
 		}
+		r.uidl, r.done, r.pending = sight.UIDL, sight.Done, sight.Pending
 		return nil
 	})
 	if err != nil {

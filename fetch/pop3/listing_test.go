@@ -2,18 +2,34 @@ package pop3
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"fetchd/fetch"
+	"fetchd/fetch/journal"
 )
 
-func listingOf(t testing.TB, text string) (*listing, error) {
+func listingOf(t testing.TB, j *journal.Journal, text string) (*listing, error) {
 	t.Helper()
 	_, c, l := newQuiet(t, text)
 	s := &session{a: &fetch.Account{}, c: c, client: l, memory: new(Memory)}
-	return s.list()
+	record, err := j.Maildrop(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.list(record, false)
+}
+
+func openJournal(t testing.TB) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
 }
 
 func bigListing(n int) string {
@@ -33,11 +49,11 @@ func bigListing(n int) string {
 // A maildrop of 100,000 messages takes one copy of its listing and no more.
 func TestLargeListing(t *testing.T) {
 	const n = 100_000
-	text := bigListing(n)
+	text, j := bigListing(n), openJournal(t)
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	l, err := listingOf(t, text)
+	l, err := listingOf(t, j, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +73,9 @@ func FuzzListing(f *testing.F) {
 	f.Add("+OK 1 5\r\n-ERR\r\n+OK\r\n1 5\r\n.\r\n")
 	f.Add("+OK 1 5\r\n+OK\r\n1 \xff\r\n.\r\n+OK\r\n1 5 x\r\n.\r\n")
 	f.Add("+OK 2 5\r\n+OK\r\n2 a\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n")
+	j := openJournal(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		l, err := listingOf(t, text)
+		l, err := listingOf(t, j, text)
 		if err != nil {
 			if len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\r\x00\x1b") {
 				t.Fatalf("error %q", err)

@@ -26,7 +26,6 @@ type maildrop struct {
 	mu      sync.Mutex
 	deletes []deletion     // to be sent by Commit
 	hashes  map[string]int // how often this content was seen in messages without a UIDL
-	kept    map[string]bool
 }
 
 // deletion is a message to be deleted on the server.
@@ -42,14 +41,18 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	if s.ended {
 		return nil, fetch.Fail(fetch.KindNetwork, errors.New("the session has ended; POP3 shows new mail only to a new one"))
 	}
-	record, err := s.a.Journal.Maildrop(ctx, s.a.Key)
+	together, err := s.askList()
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server makes its answers
 	if err == nil {
 		err = record.Start(ctx)
 	}
 	if err != nil {
-		return nil, fetch.Fail(fetch.KindJournal, err)
+		return nil, s.c.Break(fetch.Fail(fetch.KindJournal, err))
 	}
-	listing, err := s.list()
+	listing, err := s.list(record, together)
 	if err != nil {
 		return nil, s.pipelined(err, true)
 	}
@@ -57,7 +60,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 		return nil, fetch.Fail(fetch.KindConfig, errors.New("\"keep\" needs UIDL, which this server does not have:"+
 			" what was delivered could not be told from what is new; hint: write \"nokeep\", or use IMAP"))
 	}
-	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int), kept: make(map[string]bool)}
+	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
 	m.sort()
 	return m, nil
 }
@@ -68,12 +71,11 @@ func (m *maildrop) sort() {
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
 	for i, r := range m.listing.rows {
 		num := i + 1
-		known := r.uidl != "" && m.record.Done(r.uidl)
 		switch {
-		case known && m.record.Pending(r.uidl):
+		case r.pending:
 			m.deletes = append(m.deletes, deletion{num, r.uidl, true})
 			m.counts.Pending++
-		case known && !a.FetchAll:
+		case r.done && !a.FetchAll:
 			if a.Flush {
 				m.deletes = append(m.deletes, deletion{num, r.uidl, false})
 			}
@@ -87,7 +89,7 @@ func (m *maildrop) sort() {
 			m.counts.New++
 			continue
 		}
-		if known {
+		if r.done {
 			m.counts.Seen++
 		}
 	}
@@ -125,8 +127,8 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 		uid = fmt.Sprintf("%s/%d", uid, n)
 	}
 	it.UID = uid
-	m.kept[uid] = true
-	if !m.record.Done(uid) || m.s.a.FetchAll && !m.record.Pending(uid) {
+	known := m.record.See([]byte(uid))
+	if !known.Done || m.s.a.FetchAll && !known.Pending {
 		return true, nil
 	}
 	if !m.s.a.Keep {

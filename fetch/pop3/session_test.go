@@ -68,12 +68,11 @@ func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbo
 		t.Fatal(err)
 	}
 	session.client = client
-	listing, err := session.list()
+	s.account.Journal = openJournal(t)
+	m, err := session.Open(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &maildrop{s: session, listing: listing, record: s.record(t)}
-	m.sort()
 	return session, m, peer
 }
 
