@@ -9,6 +9,7 @@ const (
 	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked deleted and not expunged
+	EventAlert       = "alert of the server"        // warn: account text: what the server wants its user to read
 	EventNoMail      = "no mail"                    // info: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)

@@ -39,7 +39,7 @@ func TestRecordFollowsAChangedPort(t *testing.T) {
 					err = d.Start(ctx)
 				}
 				if err == nil {
-					err = d.End(ctx, nil)
+					err = d.End(ctx, false)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -66,6 +66,8 @@ func TestWording(t *testing.T) {
 		{"renumbered", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventRenumbered, "account", "ann@h", "mailbox", "INBOX", "old", uint32(1), "new", uint32(2))
 		}, "", "fetchd: WARNING: ann@h: the server has renumbered mailbox \"INBOX\" (UIDVALIDITY 2, was 1): what is not marked as seen there is new again\n"},
+		{"alert", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventAlert, "account", "ann@h", "text", `"quota: 98%"`) },
+			"", "fetchd: WARNING: ann@h: the server says: \"quota: 98%\"\n"},
 		{"set aside", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventSetAside, "account", "ann@h", "mailbox", "INBOX", "count", 2)
 			l.Warn(fetch.EventSetAside, "account", "ann@h", "mailbox", "", "count", 1)

@@ -44,8 +44,9 @@ func parseLine(line []byte) reply {
 	return r
 }
 
-// note keeps the capabilities that a response tells.
+// note keeps the capabilities that a response tells, and shows its alert.
 func (d *dialogue) note(r reply) {
+	d.alerts.show(r)
 	switch {
 	case r.word == "CAPABILITY":
 		d.caps = strings.Fields(strings.ToUpper(r.text))

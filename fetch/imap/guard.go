@@ -18,7 +18,8 @@ const quietTimeout = 35 * time.Minute
 // literals, drops what imapclient can't parse or must not learn, and turns an end within a response into an error.
 // Deadlines that imapclient sets are ignored; the connection below arms its own.
 type guard struct {
-	conn *wire.Conn
+	conn   *wire.Conn
+	alerts *alerts
 
 	out      []byte // checked bytes not yet read by imapclient
 	body     int64  // bytes left of a message body that is passed through
@@ -38,8 +39,8 @@ type guard struct {
 }
 
 // newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us already.
-func newGuard(conn *wire.Conn, caps []string) *guard {
-	g := &guard{conn: conn, maxText: maxText}
+func newGuard(conn *wire.Conn, caps []string, alerts *alerts) *guard {
+	g := &guard{conn: conn, alerts: alerts, maxText: maxText}
 	g.out = []byte("* PREAUTH [CAPABILITY")
 	for _, c := range caps {
 		g.out = append(append(g.out, ' '), c...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
@@ -36,7 +37,7 @@ func (c *tape) SetWriteDeadline(time.Time) error { return nil }
 
 // guardOn returns a guard that reads r in pieces.
 func guardOn(r io.Reader, size int) *guard {
-	return newGuard(wire.New(&tape{r: r, size: size}, wire.Options{}), []string{"IMAP4REV1"})
+	return newGuard(wire.New(&tape{r: r, size: size}, wire.Options{}), []string{"IMAP4REV1"}, &alerts{log: slog.New(slog.DiscardHandler)})
 }
 
 const shown = "* PREAUTH [CAPABILITY IMAP4REV1] logged in\r\n"
@@ -209,7 +210,7 @@ func TestGuardTimeouts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			deadlines := &deadlineTape{tape: tape{r: strings.NewReader(tt.in), size: 1 << 10}}
-			g := newGuard(wire.New(deadlines, wire.Options{Timeout: time.Minute}), nil)
+			g := newGuard(wire.New(deadlines, wire.Options{Timeout: time.Minute}), nil, &alerts{log: slog.New(slog.DiscardHandler)})
 			for _, step := range tt.steps {
 				step(g)
 			}

@@ -28,7 +28,8 @@ type dialogue struct {
 	caps   []string // what the server offers now, in upper case; nil = not known
 	told   bool     // caps came since this was last set to false
 	auth   bool     // greeted with PREAUTH
-	gaveUp error    // why we cancelled the SASL exchange under way
+	alerts alerts
+	gaveUp error // why we cancelled the SASL exchange under way
 
 	gaveAway bool // the mechanism tried last sent the password itself
 	wrong    bool // it was refused for the user's or the password's sake
@@ -50,7 +51,8 @@ const loginTimeouts = 3
 
 // logIn starts TLS and logs in. After an error the connection is closed.
 func logIn(ctx context.Context, a *fetch.Account, raw net.Conn) (*dialogue, error) {
-	d := &dialogue{a: a, conn: wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})}
+	d := &dialogue{a: a, alerts: alerts{log: a.Log, account: a.Name}}
+	d.conn = wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})
 	if a.Timeout > 0 {
 		whole := loginTimeouts * a.Timeout
 		var cancel context.CancelFunc

@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -170,7 +171,7 @@ func FuzzParseLine(f *testing.F) {
 		if n := len(r.tag) + len(r.word) + len(r.code) + len(r.args) + len(r.text); n > 4*len(line)+1 {
 			t.Errorf("%q gives %d bytes", line, n)
 		}
-		d := &dialogue{}
+		d := &dialogue{alerts: alerts{log: slog.New(slog.DiscardHandler)}}
 		d.note(r)
 		d.mechanisms()
 		out := string(r.plain())

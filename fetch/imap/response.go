@@ -106,6 +106,7 @@ func (g *guard) answer(r reply) error {
 	}
 	g.text, g.last, g.unsorted = 0, 0, 0
 	g.answered(true)
+	g.alerts.show(r)
 	g.out = r.plain()
 	return nil
 }
@@ -133,6 +134,7 @@ func (r reply) plain() []byte {
 
 // status looks at an untagged status response. imapclient needs only what it tells of UIDs.
 func (g *guard) status(r reply) error {
+	g.alerts.show(r)
 	switch {
 	case r.word == "BYE":
 		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", wire.Quoted([]byte(r.text))))

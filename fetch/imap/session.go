@@ -49,7 +49,7 @@ func begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, 
 	}
 	s := &session{a: a, conn: d.conn, caps: d.caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
-	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"))
+	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
 	}})

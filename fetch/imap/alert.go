@@ -1,0 +1,26 @@
+package imap
+
+import (
+	"log/slog"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// maxAlerts bounds how many alerts of a connection are shown.
+const maxAlerts = 5
+
+// alerts shows what the server wants its user to read (RFC 9051 section 7.1). The text of a refusal is in its error.
+type alerts struct {
+	log     *slog.Logger
+	account string
+	shown   int
+}
+
+func (l *alerts) show(r reply) {
+	if r.code != "ALERT" || r.tag != "*" && r.word != "OK" || l.shown == maxAlerts {
+		return
+	}
+	l.shown++
+	l.log.Warn(fetch.EventAlert, "account", l.account, "text", wire.Quoted([]byte(r.text)))
+}
