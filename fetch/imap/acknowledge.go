@@ -156,6 +156,15 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	return int(removed.And(confirmed).Len()), err
 }
 
+// abandon waits for what a retrieval that failed has left under way, before another mailbox is selected: behind a COPY
+// come commands that would name the UIDs there. What was not settled is acknowledged again next time.
+func (m *mailbox) abandon() {
+	for _, ch := range m.acks.sent {
+		<-ch
+	}
+	m.acks.sent = nil
+}
+
 // finish sees to it that our deleted messages are removed, of which the server told expunged so far. It returns those that
 // are still there.
 func (m *mailbox) finish(ours journal.Set, expunged uint64) (left journal.Set, err error) {

@@ -53,6 +53,10 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
 	m := &mailbox{s: s, name: name, rec: rec}
+	if s.last != nil {
+		s.last.abandon()
+	}
+	s.last = m
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
 	found, err := m.look(ctx)
 	if err != nil {

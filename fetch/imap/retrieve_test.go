@@ -272,3 +272,17 @@ func TestRetrieveNoRoomForMessage(t *testing.T) {
 		"2=cd", "keep message 1 until it is delivered",
 	})
 }
+
+// A COPY that is still unanswered when its mailbox is given up ends in that mailbox: what follows it names UIDs of there.
+func TestCopyEndsInItsMailbox(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.MoveTo, r.Mailboxes, r.RetrieveError, r.Expunge = "Done", []string{"INBOX", "Other"}, fetch.Abort, 1
+		expect(t, r, pass{selected("UIDPLUS", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + "C: T4 UID COPY 1 \"Done\"\nS: T3 OK\n" +
+			"C: T5 UID SEARCH UID 2\nS: * SEARCH 2\nS: T5 OK\nC: ~^T6 UID FETCH 2 \nS: T6 OK\nWAIT 1s\nS: T4 OK\n" +
+			"C: T7 UID STORE 1 +FLAGS.SILENT (\\Seen \\Deleted)\nC: T8 UID EXPUNGE 1\nS: T7 OK\nS: * 1 EXPUNGE\nS: T8 OK\n" +
+			"C: T9 SELECT \"Other\"\nC: ~^T10 UID SEARCH\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T9 OK\nS: * SEARCH\nS: T10 OK" + bye,
+			"1=ab", "sends no text of it"})
+	})
+}

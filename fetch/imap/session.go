@@ -28,6 +28,7 @@ type session struct {
 	caps    []string
 	release func()
 	mailbox string        // selected
+	last    *mailbox      // opened last
 	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
 }
 
