@@ -83,8 +83,10 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted
 	p.more = more && t.worked && err == nil
-	for _, f := range t.failed {
-		p.left = append(p.left, f.Ref)
+	if p.more { // not for another mailbox: it may have the same numbers
+		for _, f := range t.failed {
+			p.left = append(p.left, f.Ref)
+		}
 	}
 	return errors.Join(err, t.failures())
 }

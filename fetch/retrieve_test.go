@@ -78,6 +78,12 @@ func (b *fakeMailbox) Counts() Counts { return Counts{Messages: b.n, New: b.n} }
 
 func (b *fakeMailbox) Limit(n int) { b.n = n }
 
+func (b *fakeMailbox) Leave(messages []Ref) {
+	if len(messages) > 0 {
+		b.tell("leave %v", messages)
+	}
+}
+
 func (b *fakeMailbox) Retrieve(ctx context.Context, q *Queue) error {
 	for n := 1; n <= b.n; n++ {
 		if err := q.Wait(ctx); err != nil {
@@ -201,6 +207,8 @@ func TestTransfer(t *testing.T) {
 			Result{Messages: 3, New: 3, Delivered: 2, Bytes: 6, Deleted: 3, Failed: 1}},
 		{"all refused in a group", true, []*fakeMailbox{box(2)}, map[string]error{"1": full, "2": full}, 0,
 			"open a; deliver 1; deliver 2; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
+		{"refused here, and not left out there", false, []*fakeMailbox{box(1), {name: "b", n: 1}}, map[string]error{"1": full}, 0,
+			"open a; deliver 1; commit; open b; deliver 1; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
 		{"not retrieved", true, []*fakeMailbox{{name: "a", n: 2, lost: map[int]bool{1: true}}}, nil, 0,
 			"open a; deliver 2; record 2; acknowledge 2; commit; close", KindDelivery,
 			Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3, Deleted: 2, Failed: 1}},
