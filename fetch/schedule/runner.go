@@ -28,6 +28,8 @@ type runner struct {
 	a      *fetch.Account
 	cancel context.CancelFunc
 	wake   chan struct{}
+	after  []*runner     // those of the same account that are to end before
+	ended  chan struct{} // closed at the end of run
 
 	mu       sync.Mutex
 	failures int
@@ -36,6 +38,11 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context) {
+	defer close(r.ended)
+	for _, before := range r.after {
+		<-before.ended
+	}
+	r.after = nil
 	ret := fetch.NewRetriever(r.a)
 	defer ret.Close()
 	for ctx.Err() == nil {

@@ -104,7 +104,8 @@ func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
 }
 
 // Replace makes accounts the ones to retrieve from. One whose Identity is unchanged keeps its connection and its place
-// in time; the others end, or begin. It is for use while Run runs.
+// in time; the others end, or begin: a changed one when its message in hand is delivered and recorded. It is for use while
+// Run runs.
 func (s *Scheduler) Replace(accounts []*fetch.Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,10 +118,12 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 			wanted[w.Identity()] = w
 		}
 	}
+	ending := map[string][]*runner{} // by name, which a changed account still has
 	for id, r := range s.runners {
 		if wanted[id] == nil {
 			r.cancel()
 			delete(s.runners, id)
+			ending[r.a.Name] = append(ending[r.a.Name], r)
 		}
 	}
 	for id, a := range wanted {
@@ -128,7 +131,7 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 			continue
 		}
 		ctx, cancel := context.WithCancel(s.ctx)
-		r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1)}
+		r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1), after: ending[a.Name], ended: make(chan struct{})}
 		s.runners[id] = r
 		s.wg.Go(func() { r.run(ctx) })
 	}

@@ -21,6 +21,7 @@ type server struct {
 	now, max int // sessions connecting or retrieving at once
 
 	takes   time.Duration // of every retrieval
+	ends    time.Duration // of one that is cancelled: the message in hand
 	fails   func(n int) error
 	watches bool
 	mail    chan struct{}
@@ -57,6 +58,7 @@ func (c *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+		<-time.After(c.s.ends)
 	}
 	c.s.mu.Lock()
 	c.s.now--
@@ -230,6 +232,26 @@ func TestWakeAndReplace(t *testing.T) {
 			t.Errorf("a was looked at %v, want %v", got, want)
 		}
 		if got, want := seconds(start, other.looks), []int{20, 40}; !slices.Equal(got, want) {
+			t.Errorf("b was looked at %v, want %v", got, want)
+		}
+	})
+}
+
+// An account that is changed while a message of it is being delivered begins anew when that has ended: it would find the
+// message not recorded yet.
+func TestReplacedAccountWaitsForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s, other := time.Now(), &server{takes: time.Hour, ends: 5 * time.Second}, &server{}
+		a, changed, again := s.account("a"), s.account("a"), s.account("a")
+		changed.Settings, again.Settings = "other", "third"
+		run(t, 100*time.Second, Options{Interval: time.Hour}, func(sch *Scheduler) {
+			time.AfterFunc(10*time.Second, func() { sch.Replace([]*fetch.Account{changed, other.account("b")}) })
+			time.AfterFunc(12*time.Second, func() { sch.Replace([]*fetch.Account{again}) })
+		}, a)
+		if got, want := seconds(start, s.looks), []int{0, 15}; !slices.Equal(got, want) || s.max != 1 {
+			t.Errorf("looked at %v, want %v; %d at once", got, want, s.max)
+		}
+		if got, want := seconds(start, other.looks), []int{10}; !slices.Equal(got, want) {
 			t.Errorf("b was looked at %v, want %v", got, want)
 		}
 	})
