@@ -113,6 +113,15 @@ func (g *guard) answered(tagged bool) {
 	}
 }
 
+// patience changes how long the server may take for the answers that it owes us; 0 is back to the account's time-out.
+func (g *guard) patience(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.quiet {
+		g.conn.SetTimeout(d)
+	}
+}
+
 // rest waits for the next response without a buffer while the server owes us none.
 func (g *guard) rest() error {
 	g.mu.Lock()

@@ -133,9 +133,9 @@ func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	}
 	noop := m.s.client.Noop()
 	search := m.s.startSearch(m.rec)
-	m.s.conn.SetTimeout(min(aliveTimeout, m.s.a.Timeout))
+	m.s.guard.patience(min(aliveTimeout, m.s.a.Timeout))
 	err := noop.Wait()
-	m.s.conn.SetTimeout(0)
+	m.s.guard.patience(0)
 	found, large, serr := search.wait()
 	if err != nil {
 		return view{}, m.s.failed("noop", err)
