@@ -65,14 +65,15 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	return m, nil
 }
 
-// sort decides what happens to each message. What an earlier retrieval delivered and could not delete is deleted now.
+// sort decides what happens to each message. What an earlier retrieval delivered and could not delete is deleted now,
+// unless mail is kept by now.
 func (m *maildrop) sort() {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
 	for i, r := range m.listing.rows {
 		num := i + 1
 		switch {
-		case r.pending:
+		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl, true})
 			m.counts.Pending++
 		case r.done && !a.FetchAll:
