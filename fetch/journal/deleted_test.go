@@ -63,3 +63,35 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 		}
 	})
 }
+
+// A session whose QUIT was not answered may have deleted all the same. Then another message may have the UIDL next, and
+// must not be deleted unread.
+func TestPendingUIDLIsForgottenOnceAbsent(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	j, err := Open(ctx, filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	d, err := j.Maildrop(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		d.Start(ctx),
+		d.Record(ctx, []string{"gone", "there"}, true, true),
+		d.Start(ctx),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.See([]byte("there"))
+	if err := d.End(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	if d.Done("gone") || !d.Pending("there") {
+		t.Errorf("Done(gone) = %v, Pending(there) = %v", d.Done("gone"), d.Pending("there"))
+	}
+}

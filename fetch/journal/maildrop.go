@@ -156,8 +156,9 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 const AbsentDays = 30
 
 // End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL that was
-// not seen and has been absent for AbsentDays is forgotten; one that was acknowledged, at once, because the server may
-// use the UIDL for another message after that (RFC 1939 section 7). Otherwise nothing is forgotten.
+// not seen and has been absent for AbsentDays is forgotten; one that was acknowledged or is pending, at once, because
+// the server has deleted it and may use the UIDL for another message after that (RFC 1939 section 7). Otherwise nothing
+// is forgotten.
 func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

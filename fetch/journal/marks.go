@@ -121,7 +121,7 @@ func (m *marks) compare(now int64) []row {
 		case !k.done:
 		case k.listed && k.absent != 0:
 			back.add(k.uidl)
-		case !k.listed && (k.deleted || k.absent != 0 && today-k.absent > AbsentDays):
+		case !k.listed && (k.deleted || k.pending || k.absent != 0 && today-k.absent > AbsentDays):
 			forget.add(k.uidl)
 		case !k.listed && k.absent == 0:
 			gone.add(k.uidl)

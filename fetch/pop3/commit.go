@@ -74,7 +74,22 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	if err := m.record.Acknowledged(ctx, uids); err != nil {
 		return err
 	}
-	return m.record.End(ctx, true)
+	return m.record.End(ctx, !m.unread())
+}
+
+// unread tells whether there are messages without a UIDL whose content was not seen: any that the journal has by its
+// content may be among them.
+func (m *maildrop) unread() bool {
+	n := 0
+	for i := range m.listing.rows {
+		if m.listing.rows[i].uidl == "" {
+			n++
+		}
+	}
+	for _, copies := range m.hashes {
+		n -= copies
+	}
+	return n > 0
 }
 
 // dele sends a DELE for each of them, with the QUIT behind the last one where the server pipelines, and returns those
