@@ -144,9 +144,11 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	m.acks.sent = nil
-	if err == nil && !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
+	if !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
 		left, xerr := m.finish(removed, expunged)
-		confirmed, err = confirmed.Minus(left), xerr
+		if confirmed = confirmed.Minus(left); err == nil {
+			err = xerr
+		}
 	}
 	if !confirmed.IsEmpty() {
 		if jerr := m.rec.Acknowledged(ctx, confirmed); jerr != nil {
