@@ -103,13 +103,21 @@ func BrokenHeader(s *Spool) []byte {
 	return nil
 }
 
-// header returns the header of m as it is to be handed on, and where in the body what comes behind it begins.
+// header returns the header of m as it is to be handed on, and where in the body what comes behind it begins. A field
+// that HeaderLimit cuts through is not part of it.
 func (m *Message) header() (head []byte, rest int64) {
-	if m.Edit != nil {
-		return m.Edit.Head, m.Edit.Skip
+	if head, rest = m.edited(); head == nil {
+		head = m.Body.Header()
+		rest = int64(len(head))
 	}
-	head = m.Body.Header()
-	return head, int64(len(head))
+	if rest == m.Body.Size() || endsHeader(head) {
+		return head, rest
+	}
+	last := 0
+	for at := 0; at < len(head); at += last {
+		_, _, last = nextField(head[at:])
+	}
+	return head[:len(head)-last], rest - int64(last)
 }
 
 // edited returns what stands in place of the first skip bytes of the body; nil and 0 where the body is untouched.

@@ -153,6 +153,7 @@ func TestPlainWords(t *testing.T) {
 func TestMDAInput(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789abcde\n", SpoolMemory/8)
+	limit := "X: " + strings.Repeat("x", HeaderLimit-20) + "\n" // 16 bytes of the next field are within HeaderLimit
 	for _, tt := range []struct{ name, sender, trace, body, want string }{
 		{"plain", "a@b", "Received: x\n", "To: y\n\nz\n", "Return-Path: <a@b>\nReceived: x\nTo: y\n\nz\n"},
 		{"null sender", "", "", "\nz", "Return-Path: <>\n\nz"},
@@ -163,6 +164,7 @@ func TestMDAInput(t *testing.T) {
 		{"no end", "a@b", "", "Return-Path: x", "Return-Path: <x>\n"},
 		{"sender with line ends", "a\r\nBcc: <x>", "", "\n", "Return-Path: <a__Bcc: _x_>\n\n"},
 		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long, "Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\n" + long},
+		{"field across the limit", "a@b", "", limit + "Return-Path: <o>\nSubject: s\n\nx", "Return-Path: <a@b>\n" + limit + "Return-Path: <o>\nSubject: s\n\nx"},
 		{"large header", "a@b", "", long + "Return-Path: <o>\n", "Return-Path: <a@b>\n" + long + "Return-Path: <o>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
