@@ -20,14 +20,21 @@ func (g *guard) claimUID(uid string) {
 	g.claim = claim{uid: uid}
 }
 
+// spoil notes that the connection ends within a response that holds a message body.
+func (g *guard) spoil() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spoiled = g.spoiled || g.resp.body
+}
+
 // doubtful ends the claim. It tells whether the body that came is one of which the server never said that it is uid's:
-// it may be any message's.
+// it may be any message's; or one that does not end where the server said, so that it may be cut or hold more.
 func (g *guard) doubtful() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.claim
 	g.claim = claim{}
-	return c.put && !c.approved
+	return g.spoiled || c.put && !c.approved
 }
 
 func (g *guard) claimOpen() string {

@@ -36,6 +36,7 @@ type guard struct {
 	quiet    bool   // the server owes us no answer
 	validity uint32 // of the selected mailbox; 0 = none
 	claim    claim
+	spoiled  bool // the response with the last message body did not end as it must
 }
 
 // newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us already.
@@ -51,6 +52,14 @@ func newGuard(conn *wire.Conn, caps []string, alerts *alerts) *guard {
 
 // Read implements net.Conn.
 func (g *guard) Read(p []byte) (int, error) {
+	n, err := g.read(p)
+	if err != nil {
+		g.spoil()
+	}
+	return n, err
+}
+
+func (g *guard) read(p []byte) (int, error) {
 	for {
 		if err := g.conn.Err(); err != nil {
 			return 0, err

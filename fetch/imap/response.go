@@ -38,6 +38,7 @@ type response struct {
 	depth   int
 	uid     string // named in a FETCH while a UID is claimed
 	claimed bool   // a claimed UID was put in
+	body    bool   // it holds a message body
 }
 
 // limit is how large the response may grow.
@@ -163,6 +164,8 @@ func (g *guard) data(line []byte) error {
 	}
 	before, size, ok := literal(line)
 	switch {
+	case r.body && !r.goesOn(line, ok):
+		return g.violation("a message that is not as long as it was announced: %s follows it", wire.Quoted(bytes.TrimRight(line, "\r\n")))
 	case size < 0:
 		return g.violation("a malformed literal %s", wire.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
 	case !ok:
@@ -171,12 +174,26 @@ func (g *guard) data(line []byte) error {
 		if size > maxBody {
 			return g.violation("a message of %d bytes", size)
 		}
+		r.body = true
 		g.out, g.body = g.claimed(line), size
 		return nil
 	case int64(r.size)+size > int64(r.limit()):
 		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
 	}
 	return g.smallLiteral(line, size)
+}
+
+// goesOn tells whether line, which check has seen, can stand behind a message body: more items up to a literal, or the
+// response's end.
+func (r *response) goesOn(line []byte, literal bool) bool {
+	line = bytes.TrimRight(line, " \r\n")
+	switch {
+	case bytes.Equal(line, []byte(")")):
+		return r.depth == 0
+	case bytes.HasPrefix(line, []byte(" ")):
+		return literal || r.depth == 0 && bytes.HasSuffix(line, []byte(")"))
+	}
+	return false
 }
 
 // check follows parentheses, quotes and numbers through a line that imapclient will see.
