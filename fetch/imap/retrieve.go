@@ -146,6 +146,12 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	for data := msg.Next(); data != nil; data = msg.Next() {
 		switch data := data.(type) {
 		case imapclient.FetchItemDataUID:
+			if it.Num != 0 && it.Num != uint32(data.UID) {
+				if it.Body != nil {
+					it.Body.Release()
+				}
+				return fetch.Fail(fetch.KindProtocol, fmt.Errorf("server calls one message %d and %d", it.Num, data.UID))
+			}
 			it.Num = uint32(data.UID)
 		case imapclient.FetchItemDataRFC822Size:
 			listed = data.Size

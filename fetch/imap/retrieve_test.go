@@ -99,6 +99,7 @@ func TestRetrieveOddServers(t *testing.T) {
 			{selected("", 10, "2") + "C: T3 UID FETCH 2 (UID BODY.PEEK[])\n" + fetched(2, "abcdefgh") + "S: T3 OK" + bye, "2=abcdefgh", ""}}},
 		{"shorter than announced", []pass{{found("1", "1") + "S< * 1 FETCH (UID 1 BODY[] {8}\\r\\nab)\\r\\nT3 OK\\r\\n\nSTALL", "", "not as long"}}},
 		{"lost behind a body", []pass{{found("1", "1") + "S< * 1 FETCH (UID 1 BODY[] {2}\\r\\nab\nCLOSE", "", "fetch: "}}},
+		{"two UIDs", []pass{{found("1 2", "1:2") + "S< * 1 FETCH (UID 1 BODY[] {2}\\r\\nab UID 2)\\r\\n\nSTALL", "", "one message 1 and 2"}}},
 		{"BYE", []pass{{found("1 2", "1:2") + fetched(1, "ab") + "S: * BYE shutting down\nSTALL", "1=ab", "shutting down"}}},
 
 		{"search in any order", []pass{{found("3 1 2 2 3", "1:3") + fetched(1, "ab") + fetched(2, "cd") + fetched(3, "ef") + "S: T3 OK" + bye, "1=ab 2=cd 3=ef", ""}}},
