@@ -22,6 +22,13 @@ const (
 // defaultIdleTimeout re-issues IDLE before servers give up at 30 minutes (RFC 2177).
 const defaultIdleTimeout = 28 * time.Minute
 
+// A server that tells of changes all the time is looked at once in a while: after vainMost looks in a row that found
+// nothing, each within vainTime of the one before, a pause comes that grows by a second up to vainTime.
+const (
+	vainMost = 10
+	vainTime = 10 * time.Second
+)
+
 // runner retrieves from one account until its context ends.
 type runner struct {
 	s      *Scheduler
@@ -45,7 +52,9 @@ func (r *runner) run(ctx context.Context) {
 	r.after = nil
 	ret := fetch.NewRetriever(r.a)
 	defer ret.Close()
+	vain := 0
 	for ctx.Err() == nil {
+		began := time.Now()
 		res, err := r.once(ctx, ret)
 		if ctx.Err() != nil {
 			return
@@ -54,6 +63,11 @@ func (r *runner) run(ctx context.Context) {
 			r.s.opt.Done(r.a, res, err)
 		}
 		if err == nil && !res.LimitHit && r.watch(ctx, ret) {
+			if vain++; res.New > 0 || time.Since(began) > vainTime {
+				vain = 0
+			} else if vain > vainMost {
+				r.pause(ctx, min(vainTime, time.Duration(vain-vainMost)*time.Second))
+			}
 			continue
 		}
 		r.sleep(ctx, err)

@@ -201,6 +201,29 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// A server that announces changes without end must not keep us busy, nor fill the log.
+func TestEndlessNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{watches: true, mail: make(chan struct{})}
+		a := s.account("a")
+		a.Idle = true
+		run(t, 10*time.Minute, Options{Interval: time.Hour}, func(*Scheduler) {
+			go func() {
+				for {
+					select {
+					case s.mail <- struct{}{}:
+					case <-t.Context().Done():
+						return
+					}
+				}
+			}()
+		}, a)
+		if n := len(s.looks); n < 60 || n > 80 {
+			t.Errorf("looked %d times in 10 minutes", n)
+		}
+	})
+}
+
 func TestLostWatchReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, s := time.Now(), &server{watches: true, mail: make(chan struct{})}
