@@ -80,6 +80,6 @@ type Watcher interface {
 	// CanWatch tells whether the server offers it.
 	CanWatch() bool
 	// Watch waits in the mailbox that was opened last until something changed there (true), until timeout or until wake
-	// delivers (false). The session may be used again after it.
+	// delivers (false). The session may be used again after it. A server that refuses to is ErrCannotWatch.
 	Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (changed bool, err error)
 }

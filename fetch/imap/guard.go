@@ -109,6 +109,16 @@ func (g *guard) selectedValidity() uint32 {
 	return g.validity
 }
 
+// errIdleEnded is a server that answers IDLE although we have not said DONE: no news will come.
+var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannotWatch)
+
+// endsIdle tells whether r answers the IDLE under way with OK.
+func (g *guard) endsIdle(r reply) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.idle && g.open == 1 && r.word == "OK"
+}
+
 // answered counts a tagged response, or the continuation that begins an IDLE. While no command waits for an answer the
 // server may be silent for long.
 func (g *guard) answered(tagged bool) {

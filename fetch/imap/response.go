@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fetchd/fetch"
 	"fetchd/fetch/wire"
 )
 
@@ -104,6 +105,9 @@ func (g *guard) answer(r reply) error {
 	}
 	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
 		return g.violation("what is no IMAP response: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+	}
+	if g.endsIdle(r) {
+		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
 	g.text, g.last, g.unsorted = 0, 0, 0
 	g.answered(true)

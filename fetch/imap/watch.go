@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"fetchd/fetch"
@@ -15,7 +16,7 @@ func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
 	idle, err := s.client.Idle()
 	if err != nil {
-		return false, s.failed("idle", err)
+		return false, s.refusedIdle(s.failed("idle", err))
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -36,4 +37,13 @@ func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 		return changed, s.failed("idle", err)
 	}
 	return changed, fetch.Fail(fetch.KindNetwork, ctx.Err())
+}
+
+// refusedIdle makes err, unless the connection is lost, one that leads back to polling: the server may offer more than
+// it has, or have too many of us.
+func (s *session) refusedIdle(err error) error {
+	if s.conn.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", fetch.ErrCannotWatch, err)
 }
