@@ -1,13 +1,20 @@
 package main
 
-import "sync"
+import (
+	"regexp"
+	"sync"
+)
 
 // repeats remembers the last error of each account, so that a daemon logs one when it appears, changes or ends, and not
-// at every poll. The zero value is ready; it is safe for concurrent use.
+// at every poll. Errors that differ only in words with a digit are the same: local ports, addresses, and what servers
+// number their sessions with. The zero value is ready; it is safe for concurrent use.
 type repeats struct {
 	mu   sync.Mutex
 	last map[string]string
 }
+
+// numbered is a word with a digit in it.
+var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)
 
 // news takes the outcome of a retrieval and tells whether err is another than the last one, and whether an error has
 // just ended.
@@ -22,6 +29,7 @@ func (r *repeats) news(account string, err error) (changed, ended bool) {
 		delete(r.last, account)
 		return false, before != ""
 	}
-	r.last[account] = err.Error()
-	return before != err.Error(), false
+	text := numbered.ReplaceAllString(err.Error(), "0")
+	r.last[account] = text
+	return before != text, false
 }

@@ -21,6 +21,11 @@ func TestRepeats(t *testing.T) {
 		{"a", nil, false, true},
 		{"a", nil, false, false},
 		{"a", errors.New("refused"), true, false},
+		{"c", errors.New("read 127.0.0.1:53438: reset"), true, false},
+		{"c", errors.New("read 127.0.0.1:53450: reset"), false, false},
+		{"d", errors.New(`NO "refused a71cb050932-20mb1"`), true, false},
+		{"d", errors.New(`NO "refused 6247f752f9b-3mb20"`), false, false},
+		{"d", errors.New(`NO "closed a71cb050932-20mb1"`), true, false},
 	} {
 		if changed, ended := r.news(step.account, step.err); changed != step.changed || ended != step.ended {
 			t.Errorf("step %d: changed %v, ended %v", i, changed, ended)
