@@ -77,7 +77,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 // report is service.report, but for an error that was reported before.
 func (d *daemon) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) {
 	a.Notify(ctx, err)
-	changed, ended := d.errors.news(a.Name, err)
+	changed, ended := d.errors.news(a, err)
 	switch {
 	case ended:
 		d.log.Info("retrieval works again", "account", a.Name)

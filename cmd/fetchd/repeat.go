@@ -2,7 +2,10 @@ package main
 
 import (
 	"regexp"
+	"strings"
 	"sync"
+
+	"fetchd/fetch"
 )
 
 // repeats remembers the last error of each account, so that a daemon logs one when it appears, changes or ends, and not
@@ -10,7 +13,7 @@ import (
 // number their sessions with. The zero value is ready; it is safe for concurrent use.
 type repeats struct {
 	mu   sync.Mutex
-	last map[string]string
+	last map[string]string // by account and mailboxes: each of several that are watched has a connection of its own
 }
 
 // numbered is a word with a digit in it.
@@ -18,7 +21,8 @@ var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)
 
 // news takes the outcome of a retrieval and tells whether err is another than the last one, and whether an error has
 // just ended.
-func (r *repeats) news(account string, err error) (changed, ended bool) {
+func (r *repeats) news(a *fetch.Account, err error) (changed, ended bool) {
+	account := a.Name + "\x00" + strings.Join(a.Mailboxes, "\x00")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == nil {
