@@ -114,13 +114,12 @@ func (d *daemon) serve(ctx context.Context) {
 		case <-life:
 			d.manager.alive(d.scheduler)
 		case <-look.C:
-			if now := d.fileStamp(); now != d.stamp {
-				d.reload(ctx)
-			}
+			d.reloadChanged(ctx)
 		case sig := <-d.p.signals:
 			switch sig {
 			case unix.SIGUSR1:
 				d.log.Info("awakened by " + signalName(sig))
+				d.reloadChanged(ctx)
 				for _, m := range d.memory.memories {
 					m.Retry()
 				}
@@ -153,6 +152,13 @@ func (d *daemon) reopenLog() {
 	}
 	if err := d.log.file.Reopen(); err != nil {
 		d.log.Error("the log stays in the old file", "err", err)
+	}
+}
+
+// reloadChanged reads the rc file again if it was changed.
+func (d *daemon) reloadChanged(ctx context.Context) {
+	if d.fileStamp() != d.stamp {
+		d.reload(ctx)
 	}
 }
 
