@@ -170,6 +170,9 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	cfg, err := d.p.configuration(d.c, d.at)
+	if err == nil && len(selected(cfg, d.c.servers)) == 0 { // an editor may have it half written
+		cfg, err = nil, errors.New(d.path+" names no mailservers")
+	}
 	var accounts []*fetch.Account
 	if err == nil {
 		accounts, err = d.wire(cfg)
