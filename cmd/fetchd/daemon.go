@@ -46,7 +46,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile)}
+	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
 	if d.manager, err = newNotifier(s.p.env); err != nil {
@@ -96,6 +96,7 @@ type daemon struct {
 	interval  time.Duration
 	path      string // of the rc file
 	stamp     string
+	fixed     string // what a reload can't change
 	accounts  atomic.Int64
 	finished  atomic.Int64
 	errors    repeats
@@ -184,6 +185,9 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	d.refuse(err)
+	if fixed(cfg.Globals) != d.fixed {
+		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
+	}
 	for _, w := range cfg.Warnings {
 		d.log.Warn(w.Error())
 	}
@@ -193,6 +197,12 @@ func (d *daemon) reload(ctx context.Context) {
 	d.accounts.Store(int64(len(accounts)))
 	d.scheduler.Replace(accounts)
 	d.log.Info(fmt.Sprintf("read %s again: %d accounts", d.path, len(accounts)))
+}
+
+// fixed changes with the settings that a running daemon doesn't heed.
+func fixed(g rcfile.Globals) string {
+	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value, g.Pidfile.Value,
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
 }
 
 // fileStamp changes when the rc file does.
