@@ -68,6 +68,7 @@ type Account struct {
 
 	Mailboxes []string // IMAP folders, literal names
 	Patterns  []string // IMAP LIST patterns
+	Besides   []string // folders that the patterns don't mean: another retrieval has them
 
 	Keep          bool
 	FetchAll      bool // also what the journal or \Seen says is old

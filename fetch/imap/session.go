@@ -91,6 +91,10 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 			out = append(out, name)
 		}
 	}
+	for _, name := range s.a.Besides {
+		add(decodeUTF7(name))
+	}
+	besides := len(out)
 	for _, name := range s.a.Mailboxes {
 		add(decodeUTF7(name))
 	}
@@ -108,7 +112,7 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 	if len(out) == 0 && len(s.a.Patterns) == 0 {
 		out = []string{"INBOX"}
 	}
-	return out, nil
+	return out[besides:], nil
 }
 
 // Peer implements fetch.Session.

@@ -250,6 +250,25 @@ func TestFoldersAndMove(t *testing.T) {
 	}
 }
 
+func TestPatternBesidesFolders(t *testing.T) {
+	t.Parallel()
+	srv := fetchtest.StartMemServer(t, nil, false)
+	for _, box := range []string{"Entwürfe", "Lists"} {
+		srv.Create(t, box)
+		srv.Append(t, box, message(1))
+	}
+	srv.Append(t, "INBOX", message(2))
+	a := account(t, srv.Port, nil, &recipient{})
+	a.TLS, a.Patterns, a.Besides = fetch.ClearText, []string{"*"}, []string{"inbox", "Entw&APw-rfe"}
+	if res := retrieve(t, a); res.Messages != 1 || srv.Count(t, "Lists") != 0 {
+		t.Errorf("%+v", res)
+	}
+	a.Besides = append(a.Besides, "Lists")
+	if res := retrieve(t, a); res.Messages != 0 {
+		t.Errorf("%+v of no folder", res)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	srv := fetchtest.StartMemServer(t, nil, false)

@@ -137,19 +137,22 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 	}
 }
 
-// watched splits an account that watches several mailboxes: each needs a connection of its own.
+// watched splits an account that watches several mailboxes: each needs a connection of its own. Those that only a
+// pattern names are polled, as IDLE tells of one of them.
 func watched(a *fetch.Account) []*fetch.Account {
-	if !a.Idle || a.Protocol == fetch.POP3 || len(a.Mailboxes) < 2 {
+	if !a.Idle || a.Protocol == fetch.POP3 || len(a.Mailboxes) < 2 && len(a.Patterns) == 0 {
 		return []*fetch.Account{a}
 	}
 	var out []*fetch.Account
-	for i, name := range a.Mailboxes {
+	for _, name := range a.Mailboxes {
 		one := *a
-		one.Mailboxes = []string{name}
-		if i > 0 {
-			one.Patterns = nil
-		}
+		one.Mailboxes, one.Patterns = []string{name}, nil
 		out = append(out, &one)
+	}
+	if len(a.Patterns) > 0 {
+		rest := *a
+		rest.Mailboxes, rest.Besides, rest.Idle = nil, a.Mailboxes, false
+		out = append(out, &rest)
 	}
 	return out
 }

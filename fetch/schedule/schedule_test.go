@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -278,4 +279,16 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 			t.Errorf("b was looked at %v, want %v", got, want)
 		}
 	})
+}
+
+func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
+	a := (&server{}).account("a")
+	a.Idle, a.Mailboxes, a.Patterns = true, []string{"INBOX", "Lists"}, []string{"*"}
+	var got []string
+	for _, w := range watched(a) {
+		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.Besides, w.Idle))
+	}
+	if want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [INBOX Lists] false"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
