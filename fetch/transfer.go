@@ -66,7 +66,7 @@ func (t *transfer) run(ctx context.Context) error {
 
 // work takes messages from q until there are no more. Once ctx has ended they are only let go of.
 func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *Queue, group int) {
-	dctx, end := graceful(ctx)
+	dctx, end := Graceful(ctx)
 	defer end()
 	for {
 		items := q.take(group, groupBytes)

@@ -25,11 +25,13 @@ func hooked(connect fetch.Connector, pre, post string) fetch.Connector {
 		if err := runHook(ctx, "preconnect", pre); err != nil {
 			return nil, err
 		}
+		late, cancel := fetch.Graceful(ctx)
 		s, err := connect(ctx, a)
 		if err != nil {
-			return nil, errors.Join(err, runHook(context.WithoutCancel(ctx), "postconnect", post))
+			defer cancel()
+			return nil, errors.Join(err, runHook(late, "postconnect", post))
 		}
-		h := hookedSession{Session: s, ctx: context.WithoutCancel(ctx), post: post}
+		h := hookedSession{Session: s, ctx: late, cancel: cancel, post: post}
 		if w, ok := s.(fetch.Watcher); ok {
 			return struct {
 				hookedSession
@@ -43,11 +45,13 @@ func hooked(connect fetch.Connector, pre, post string) fetch.Connector {
 // hookedSession runs post when it was closed.
 type hookedSession struct {
 	fetch.Session
-	ctx  context.Context // of post; a Session's Close has none
-	post string
+	ctx    context.Context // of post; a Session's Close has none
+	cancel context.CancelFunc
+	post   string
 }
 
 func (h hookedSession) Close() error {
+	defer h.cancel()
 	return errors.Join(h.Session.Close(), runHook(h.ctx, "postconnect", h.post))
 }
 

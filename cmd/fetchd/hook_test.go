@@ -59,3 +59,18 @@ func TestHooks(t *testing.T) {
 		})
 	}
 }
+
+func TestHungPostconnectEndsWithTheDaemon(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	connect := hooked(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, nil }, "", "sleep 60")
+	s, err := connect(ctx, &fetch.Account{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	start := time.Now()
+	if err := s.Close(); err == nil || time.Since(start) > endTimeout {
+		t.Errorf("error %v after %v", err, time.Since(start))
+	}
+}
