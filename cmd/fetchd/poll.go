@@ -31,7 +31,7 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 		return p.dump(c, cfg)
 	case c.mode == modeVersion:
 		return p.showVersion(c, at, cfg)
-	case c.quit:
+	case c.quit && p.detached == nil: // else the process that started us has done so
 		if st := p.quitRunning(ctx, pidfile); c.quitLast {
 			return st
 		}
