@@ -58,7 +58,9 @@ func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
 	if err := signalProcess(holder.pid, unix.SIGUSR1); err != nil {
 		return p.fail(exitExcluded, err)
 	}
-	fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
+	if !c.silent {
+		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
+	}
 	return exitMail
 }
 
