@@ -65,7 +65,7 @@ type Globals struct {
 	Showdots   Opt[bool]
 	Properties Opt[string]
 	MaxPolls   Opt[int] // ours: retrievals at once, default 32
-	MaxPerHost Opt[int] // ours: connections at once to one host, default 10
+	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
 }
 
 // Poll is one "poll" or "skip" entry: a server.
