@@ -70,6 +70,7 @@ func inheritServer(p, d *Poll) {
 }
 
 func inheritUser(u, d *User) {
+	said := *u
 	for i := range loginWords {
 		if k := &loginWords[i]; k.Kind != Names {
 			inherit(k.user(u), k.user(d))
@@ -78,6 +79,25 @@ func inheritUser(u, d *User) {
 	if len(u.Locals) == 0 {
 		u.Locals = slices.Clone(d.Locals)
 		u.Wildcard = u.Wildcard || d.Wildcard
+	}
+	u.dropRivals(&said)
+}
+
+// dropRivals takes from u what it inherited of words that say in another way what was said: of the sources of the
+// password and of the beginnings of TLS there is one, and a destination of fetchmail's excludes one of ours.
+func (u *User) dropRivals(said *User) {
+	if said.Password.Set || said.PasswordEval.Set || said.PasswordFile.Set || said.PasswordFD.Set {
+		u.Password, u.PasswordEval, u.PasswordFile, u.PasswordFD = said.Password, said.PasswordEval, said.PasswordFile, said.PasswordFD
+	}
+	if said.SSL.Set || said.SSLMode.Set {
+		u.SSL, u.SSLMode = said.SSL, said.SSLMode
+	}
+	own := said.Maildir.Set || said.Mbox.Set
+	if own {
+		u.MDA, u.BSMTP, u.LMTP, u.SMTPHosts = said.MDA, said.BSMTP, said.LMTP, said.SMTPHosts
+	}
+	if own || said.MDA.Set || said.BSMTP.Set || said.LMTP.Value || len(said.SMTPHosts) > 0 {
+		u.Maildir, u.Mbox = said.Maildir, said.Mbox
 	}
 }
 

@@ -46,6 +46,31 @@ func TestAdHoc(t *testing.T) {
 	}
 }
 
+// TestRivalsAreNotInherited: a user's own password source must not lose to that of the defaults, which is for another
+// server; and so for the other things that several words say.
+func TestRivalsAreNotInherited(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, want string }{
+		{"password", "defaults password p poll x user a passwordfile /f", "poll x user a passwordfile /f"},
+		{"password source", "defaults passwordeval c passwordfd 3 poll x user a password p", "poll x user a password p"},
+		{"TLS", "defaults ssl poll x user a sslmode none", "poll x user a sslmode none"},
+		{"TLS mode", "defaults sslmode none poll x user a ssl", "poll x user a ssl"},
+		{"own destination", "defaults mda m smtphost h/24 lmtp bsmtp /b poll x user a maildir /d", "poll x user a maildir /d"},
+		{"fetchmail's destination", "defaults maildir /d poll x user a smtphost h", "poll x user a smtphost h"},
+		{"as fetchmail", "defaults mda m poll x user a smtphost h", "poll x user a mda m smtphost h"},
+		{"nothing said", "defaults password p ssl maildir /d poll x user a", "poll x user a password p ssl maildir /d"},
+	} {
+		if c := mustParse(t, "rc", tt.text); !Equal(c, mustParse(t, "rc", tt.want)) {
+			t.Errorf("%s: got:\n%s", tt.name, printed(t, c, Fetchmailrc))
+		}
+	}
+	c := mustParse(t, "rc", "poll x user a password p")
+	c.Override(Poll{}, User{PasswordFile: Some("/f")})
+	if !Equal(c, mustParse(t, "rc", "poll x user a passwordfile /f")) {
+		t.Errorf("command line: got:\n%s", printed(t, c, Fetchmailrc))
+	}
+}
+
 // TestDefaultsAreNotShared changes one entry's list and looks at another's.
 func TestDefaultsAreNotShared(t *testing.T) {
 	t.Parallel()
