@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fetchd/rcfile"
@@ -118,20 +116,21 @@ func flag(value bool, place func(*commandLine) *rcfile.Opt[bool]) func(*commandL
 }
 
 func number(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled("", place)
+	return scaled(rcfile.Count, place)
 }
 
 func seconds(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled("smhd", place)
+	return scaled(rcfile.Seconds, place)
 }
 
 func size(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled("kMG", place)
+	return scaled(rcfile.Bytes, place)
 }
 
-func scaled(units string, place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
+// scaled is a number with the units and the bounds that it has in the rc file.
+func scaled(kind rcfile.Kind, place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
 	return func(c *commandLine, arg string) error {
-		n, err := quantity(arg, units)
+		n, err := rcfile.ParseNumber(kind, arg)
 		if err != nil {
 			return err
 		}
@@ -161,9 +160,9 @@ func optList(place func(*commandLine) *[]rcfile.Opt[string]) func(*commandLine, 
 func numbers(place func(*commandLine) *[]int) func(*commandLine, string) error {
 	return func(c *commandLine, arg string) error {
 		for _, item := range strings.Split(arg, ",") {
-			n, err := strconv.Atoi(strings.TrimSpace(item))
+			n, err := rcfile.ParseNumber(rcfile.Codes, strings.TrimSpace(item))
 			if err != nil {
-				return fmt.Errorf("%q is not a number", item)
+				return err
 			}
 			*place(c) = append(*place(c), n)
 		}
@@ -174,22 +173,4 @@ func numbers(place func(*commandLine) *[]int) func(*commandLine, string) error {
 // said is v, said on the command line by the option that is being parsed.
 func said[T any](c *commandLine, v T) rcfile.Opt[T] {
 	return rcfile.Opt[T]{Value: v, Set: true, Pos: rcfile.Pos{File: "--" + c.parsing}}
-}
-
-// quantity reads a number that is not negative, with one of the units behind it: s m h d (seconds) or k M G (1024
-// bytes and so on).
-func quantity(s, units string) (int, error) {
-	digits := strings.TrimRight(s, units)
-	n, err := strconv.ParseInt(digits, 10, 64)
-	factor := int64(1)
-	if unit := strings.TrimPrefix(s, digits); unit != "" {
-		factor = map[string]int64{"s": 1, "m": 60, "h": 3600, "d": 86400, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30}[unit]
-	}
-	if err != nil || factor == 0 || n < 0 || n > math.MaxInt64/factor || n*factor > math.MaxInt {
-		if units == "" {
-			return 0, fmt.Errorf("%q is not a number from 0 upwards", s)
-		}
-		return 0, fmt.Errorf("%q is not a number from 0 upwards, with or without one of %s behind it", s, strings.Join(strings.Split(units, ""), " "))
-	}
-	return int(n * factor), nil
 }
