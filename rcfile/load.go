@@ -19,7 +19,8 @@ type Loader struct {
 
 	// SkipPermissions leaves out the check that a file with secrets is private (fetchmail's --version does).
 	SkipPermissions bool
-	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion).
+	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one beside it);
+	// what an included file of another directory says gets its directory.
 	AsWritten bool
 }
 
@@ -45,8 +46,10 @@ func (l Loader) Load(path string) (*Config, error) {
 		return nil, err
 	}
 	cfg, err := run.builder.finish()
-	if err == nil && !l.AsWritten {
-		resolvePaths(cfg)
+	if err == nil {
+		resolvePaths(cfg, func(o *Opt[string]) bool {
+			return l.AsWritten && (strings.HasPrefix(o.Value, "~/") || directory(o.Pos.File) == directory(path))
+		})
 	}
 	return cfg, err
 }
@@ -147,7 +150,7 @@ func (l *loading) include(w word, name string) {
 	}
 	files := []string{path}
 	if info.IsDir() {
-		files = l.directory(w, path)
+		files = l.filesOf(w, path)
 	}
 	saved := l.builder.poll
 	for _, file := range files {
@@ -175,8 +178,8 @@ func (l *loading) includeOne(w word, file string) {
 	}
 }
 
-// directory lists the rc files in path: names that end in .rc or .toml, in the order of the alphabet.
-func (l *loading) directory(w word, path string) []string {
+// filesOf lists the rc files in path: names that end in .rc or .toml, in the order of the alphabet.
+func (l *loading) filesOf(w word, path string) []string {
 	list, err := os.ReadDir(path)
 	if err != nil {
 		l.builder.errf(w.pos, "", "include: %v", err)

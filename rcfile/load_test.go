@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,24 @@ poll y proto imap user a bsmtp - sslcert ~/c
 	c, err = Loader{AsWritten: true}.Load(filepath.Join(dir, "rc"))
 	if err != nil || c.Polls[0].Users[0].Mbox.Value != "~/M" {
 		t.Errorf("as written: %v", err)
+	}
+}
+
+// TestConvertedPathsOfIncludes: what is written as one file has the place of the outer one.
+func TestConvertedPathsOfIncludes(t *testing.T) {
+	t.Parallel()
+	dir := filesIn(t, map[string]string{
+		"rc":       "set logfile l include sub/x.rc poll b user u maildir M",
+		"sub/x.rc": "poll a user u maildir M mbox ~/M sslcertfile /c",
+	})
+	c, err := Loader{AsWritten: true}.Load(filepath.Join(dir, "rc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := c.Polls[0].Users[0]
+	got := []string{c.Globals.Logfile.Value, u.Maildir.Value, u.Mbox.Value, u.SSLCertFile.Value, c.Polls[1].Users[0].Maildir.Value}
+	if want := []string{"l", dir + "/sub/M", "~/M", "/c", "M"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

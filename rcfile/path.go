@@ -7,25 +7,26 @@ import (
 )
 
 // resolvePaths makes the relative paths of c absolute: they are seen from the directory of the file that says them.
-// What came from standard input stays as it is. A leading ~/ is replaced in words that fetchmail doesn't have.
-func resolvePaths(c *Config) {
+// What came from standard input, or is to be left alone, stays as it is. A leading ~/ is replaced in words that
+// fetchmail doesn't have.
+func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 	for i := range globalWords {
-		globalWords[i].resolve(globalWords[i].global(&c.Globals))
+		globalWords[i].resolve(globalWords[i].global(&c.Globals), leave)
 	}
 	for i := range c.Polls {
 		for j := range c.Polls[i].Users {
 			for n := range loginWords {
 				if k := &loginWords[n]; k.has(isPath) {
-					k.resolve(k.user(&c.Polls[i].Users[j]))
+					k.resolve(k.user(&c.Polls[i].Users[j]), leave)
 				}
 			}
 		}
 	}
 }
 
-func (k *Keyword) resolve(slot any) {
+func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 	s, ok := slot.(*Opt[string])
-	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" {
+	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" || leave(s) {
 		return
 	}
 	s.Value = resolve(s.Value, s.Pos.File, k.Own)
@@ -47,3 +48,6 @@ func resolve(path, file string, home bool) string {
 	}
 	return filepath.Join(dir, path)
 }
+
+// directory is where the relative paths in the file are seen from.
+func directory(file string) string { return resolve(".", file, false) }
