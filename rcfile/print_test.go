@@ -144,6 +144,9 @@ func TestMessagesHideSecrets(t *testing.T) {
 		"poll x user a pass \"tok\\0tik\"", "poll x user a pass tok keep esmtppassword tik", "poll x user a sslkeypass tok tik",
 		"[[poll]]\nname='x'\npassword=[\"tok\"]", "[[poll]]\nname='x'\npassword = tok", "[[poll]]\nname='x'\n'pass' = true tik",
 		"[[poll]]\nname='x'\npassword = \"t\\qik tok\"", "[[poll]]\nname='x'\npassword = \"tok\ntik\"", "[[poll]]\nname='x'\npassword=\"tok\\ntik\"",
+		"[[poll]]\nname='x'\nuser={user='u', password=truetok}", "poll = [{name='x', password=\"tok\\u00z\"}]", "defaults.password = falsetok",
+		"[[poll]]\nname='x'\npassword = \"\"\"\ntok\\u00z\"\"\"", "[[poll]]\nname='x'\npassword =\"\"\"a\ntik\"\"\" tok",
+		"[[poll]]\nname='x'\nuser=[{password='a', esmtppassword=\"tok\\xz\"}]", "[[poll]]\nname='x'\n\"pass\" = 1.2.tik",
 	} {
 		c, err := Parse("rc", []byte(text), Auto)
 		said := fmt.Sprint(err)

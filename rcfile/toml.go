@@ -68,8 +68,10 @@ func (b *builder) tomlSyntax(name, text string, err error) {
 		line := lineAt(text, pos.Line)
 		pos.Col = min(max(e.Position.Col, 1), len(line)+1)
 		key, _, _ := strings.Cut(line, "=")
-		if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private {
-			msg = fmt.Sprintf("the value of %q is not valid text; it needs quotes", f.Name)
+		for _, key := range []string{key, e.LastKey[strings.LastIndexByte(e.LastKey, '.')+1:]} { // a table in braces holds several
+			if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private && !strings.HasPrefix(msg, "Key ") {
+				msg = fmt.Sprintf("the value of %q is not valid text; put it in quotes, '…' if it holds a backslash", f.Name)
+			}
 		}
 	}
 	b.err(pos, msg, "")
