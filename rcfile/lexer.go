@@ -6,7 +6,7 @@ import "strings"
 type word struct {
 	text   string // escapes done
 	pos    Pos
-	quoted bool // quoted text is never a keyword
+	quoted bool // quoted text, or a word with an escape, is never a keyword
 	equals bool // the token "="
 	end    bool // the end of the file
 
@@ -109,6 +109,7 @@ func (l *lexer) scan(w *word) {
 		l.strayQuote(w.pos, rest[:bare])
 	}
 	w.text = l.unescape(w.pos, rest[:bare])
+	w.quoted = w.text != strings.TrimSuffix(rest[:bare], `\`) // fetchmail compares words before it looks at escapes
 	l.control(w.pos, rest[:bare])
 	l.at += bare
 }
