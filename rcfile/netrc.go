@@ -56,7 +56,7 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := ParseNetrc(path, text)
+	n, warnings, err := ParseNetrc(path, text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +64,7 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())
 		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Hint: "run: chmod 600 " + path}}, nil
 	}
-	return n, nil, nil
+	return n, warnings, nil
 }
 
 func (n *Netrc) secret() bool {
@@ -77,15 +77,16 @@ func (n *Netrc) secret() bool {
 }
 
 // ParseNetrc reads machine, login, password and account; "default" is read over, because a password must not
-// go to a server that nobody named, and so are macdef bodies. The error joins an *Error for each mistake.
-func ParseNetrc(name string, text []byte) (*Netrc, error) {
+// go to a server that nobody named, and so are macdef bodies. As for fetchmail, a mistake is only a warning: the file
+// belongs to other programs too.
+func ParseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
 	if i := strings.IndexByte(string(text), 0); i >= 0 {
-		return nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Hint: "save it as plain text"}
+		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Hint: "save it as plain text"}
 	}
 	r := &netrcReader{lexer: lexer{reporter: &reporter{}, file: name, text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
 	for r.entry() {
 	}
-	return &Netrc{r.machines}, r.join()
+	return &Netrc{r.machines}, r.errs, nil
 }
 
 // netrcReader goes through the words of a .netrc file.
@@ -93,12 +94,13 @@ type netrcReader struct {
 	lexer
 	machines []machine
 	skipping bool // in a default entry
+	private  bool // the last value was a password
 }
 
 // entry reads one keyword with its value, and tells whether there may be more.
 func (r *netrcReader) entry() bool {
 	w, ok := r.word()
-	if !ok || len(r.errs) >= maxErrors {
+	if !ok {
 		return false
 	}
 	switch w.text {
@@ -113,7 +115,13 @@ func (r *netrcReader) entry() bool {
 			return false
 		}
 		r.store(w, value.text)
+		r.private = strings.HasPrefix(w.text, "passw")
+		return true
 	default:
+		if r.private {
+			r.err(w.pos, "unknown word after a password", "a password with a blank needs quotes")
+			break
+		}
 		r.errf(w.pos, "expected machine, login, password, account, default or macdef", "unknown word %q", clip(w.text))
 	}
 	return true
@@ -160,7 +168,8 @@ func (r *netrcReader) macro() {
 	}
 }
 
-// word returns the next word: up to a blank, or in double quotes with \ before a quote mark or backslash.
+// word returns the next word: up to a blank that is not between quote marks of either kind. As for fetchmail there are
+// no escapes.
 func (r *netrcReader) word() (word, bool) {
 	for r.at < len(r.text) {
 		switch c := r.text[r.at]; {
@@ -179,29 +188,24 @@ func (r *netrcReader) word() (word, bool) {
 }
 
 func (r *netrcReader) bareOrQuoted() word {
-	w, inQuotes := word{pos: r.pos(r.at)}, false
+	w, mark := word{pos: r.pos(r.at)}, byte(0)
 	var b strings.Builder
 	for ; r.at < len(r.text); r.at++ {
 		c := r.text[r.at]
-		switch {
-		case c == '"':
-			inQuotes = !inQuotes
-			continue
-		case !inQuotes && strings.IndexByte(blanks, c) >= 0:
-			w.text = b.String()
-			return w
-		case c == '\n':
-			r.err(w.pos, "quoted text has no end", `add "`)
-			w.text = b.String()
-			return w
-		case c == '\\' && r.at+1 < len(r.text) && r.text[r.at+1] != '\n':
-			r.at++
-			c = r.text[r.at]
+		if c == '\n' || mark == 0 && strings.IndexByte(blanks, c) >= 0 {
+			break
 		}
-		b.WriteByte(c)
+		switch {
+		case mark == 0 && (c == '"' || c == '\''):
+			mark = c
+		case c == mark:
+			mark = 0
+		default:
+			b.WriteByte(c)
+		}
 	}
-	if inQuotes {
-		r.err(w.pos, "quoted text has no end", `add "`)
+	if mark != 0 {
+		r.err(w.pos, "quoted text has no end", "add "+string(mark))
 	}
 	w.text = b.String()
 	return w

@@ -12,26 +12,26 @@ func TestNetrcLookup(t *testing.T) {
 machine mail.example.org login ann password s3cret
 machine mail.example.org
 	login bob
-	password "two words \" quoted"
+	password 'two words " quoted'
 	account ignored
 machine Other.Example.Org login ann password "" machine other.example.org login ann password second
 macdef init
 cd /pub
 machine not.this login ann password x
 
-machine via.example login ann passwd a\ b#c # end
+machine via.example login ann passwd a\b#c" d"e # end
 machine nologin.example password nobody
 default login ann password everywhere
 machine after.default login ann password after`
-	n, err := ParseNetrc("netrc", []byte(text))
-	if err != nil {
+	n, warnings, err := ParseNetrc("netrc", []byte(text))
+	if err != nil || len(warnings) > 0 {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, login, host, via, want string }{
 		{"plain", "ann", "mail.example.org", "", "s3cret"},
 		{"second login", "bob", "mail.example.org", "", `two words " quoted`},
 		{"host without case", "ann", "OTHER.example.org", "", "second"},
-		{"via", "ann", "poll name", "via.example", "a b#c"},
+		{"via", "ann", "poll name", "via.example", `a\b#c de`},
 		{"poll name first", "ann", "mail.example.org", "via.example", "s3cret"},
 		{"login with case", "Ann", "mail.example.org", "", ""},
 		{"macro body", "ann", "not.this", "", ""},
@@ -53,19 +53,30 @@ machine after.default login ann password after`
 	}
 }
 
+// TestNetrcMistakes: other programs read the file too, and know other words; as for fetchmail none of them is the end.
 func TestNetrcMistakes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"machine":                           `n:1:1: "machine" without a value`,
-		"login ann":                         `n:1:1: "login" before the first machine`,
-		"machine a\n  passwort x":           `n:2:3: unknown word "passwort"`,
-		"machine a login \"b\npassword c\"": "n:1:17: quoted text has no end",
-		"machine a password \"b":            "n:1:20: quoted text has no end",
-		"machine a\x00":                     "n:1:10: the file holds a NUL byte",
+		"machine":                           `n:2:1: "machine" without a value`,
+		"machine a\n  passwort x":           `n:3:3: unknown word "passwort"`,
+		"machine a login b port 5":          `n:2:19: unknown word "port"`,
+		"machine a login \"b\npassword c":   "n:2:17: quoted text has no end",
+		"machine a password \"b":            "n:2:20: quoted text has no end",
+		"machine a password my tok":         "n:2:23: unknown word after a password; a password with a blank needs quotes",
+		"machine a login b password 'a\rb'": `n:2:19: the value of "password" holds a line end`,
 	} {
-		if _, err := ParseNetrc("n", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%q: %v", text, err)
+		n, warnings, err := ParseNetrc("n", []byte("machine h login l password p\n"+text))
+		if err != nil || len(warnings) == 0 || !strings.HasPrefix(warnings[0].Error(), want) {
+			t.Errorf("%q: %v, %v", text, warnings, err)
+		} else if s, _ := n.Lookup("l", "h"); s.Reveal() != "p" {
+			t.Errorf("%q: the good line is lost", text)
 		}
+	}
+	if _, warnings, _ := ParseNetrc("n", []byte("login ann")); len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), `n:1:1: "login" before the first machine`) {
+		t.Errorf("no machine: %v", warnings)
+	}
+	if _, _, err := ParseNetrc("n", []byte("machine a\x00")); err == nil || !strings.HasPrefix(err.Error(), "n:1:10: the file holds a NUL byte") {
+		t.Errorf("NUL: %v", err)
 	}
 }
 

@@ -47,9 +47,14 @@ func (p *program) newService(c *commandLine, at *places, log *logger) *service {
 }
 
 func (p *program) newSecrets(at *places, log *logger) *secrets {
+	said := &saidBefore{last: map[string]time.Time{}} // a daemon asks for a password at each login
 	return &secrets{
 		env: p.env, netrc: at.netrc, early: p.early, hidden: log.hidden,
-		warn: func(account, text string) { log.Warn(text, "account", account) },
+		warn: func(account, text string) {
+			if !said.recently(text, time.Now()) {
+				log.Warn(text, "account", account)
+			}
+		},
 	}
 }
 
