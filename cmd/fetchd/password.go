@@ -161,7 +161,7 @@ func evalPassword(ctx context.Context, command string) (string, error) {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return "", fmt.Errorf("passwordeval did not end within %v", evalTimeout)
-	case err != nil:
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // that is an agent left running with our pipe
 		return "", fmt.Errorf("passwordeval: %w: %q", err, problems.buf.String())
 	}
 	text, err := readPassword(&out.buf)

@@ -47,6 +47,9 @@ func TestEvalPassword(t *testing.T) {
 	if got, err := evalPassword(t.Context(), "echo a secret; echo more"); got != "a secret" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+	if got, err := evalPassword(t.Context(), "sleep 5 & echo secret"); got != "secret" || err != nil { // as a key agent
+		t.Errorf("with an agent left in the background: %q, %v", got, err)
+	}
 	if got, err := evalPassword(t.Context(), "echo secret; exit 1"); got != "" || err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%q, %v", got, err)
 	}
