@@ -33,7 +33,7 @@ func checkFiles(u *rcfile.User) []error {
 		add(checkReadable("passwordfile", u.PasswordFile.Value))
 	}
 	if u.Maildir.Set {
-		add(checkDirectory("maildir", filepath.Dir(u.Maildir.Value)))
+		add(checkMaildir(u.Maildir.Value))
 	}
 	return errs
 }
@@ -45,8 +45,11 @@ func checkCommand(keyword, command string) error {
 	if len(words) == 0 {
 		return fmt.Errorf("%s is empty", keyword)
 	}
-	name := strings.Trim(words[0], `"'`)
-	if strings.ContainsAny(name, "$`|&;<>(){}[]*?!=~#\\") || shellWord(name) {
+	name := words[0]
+	if mark := name[:1]; len(name) > 1 && strings.ContainsAny(mark, `"'`) && strings.HasSuffix(name, mark) {
+		name = name[1 : len(name)-1]
+	}
+	if strings.ContainsAny(name, "\"'$`|&;<>(){}[]*?!=~#\\") || shellWord(name) {
 		return nil
 	}
 	if _, err := exec.LookPath(name); err != nil {
@@ -70,6 +73,18 @@ func checkReadable(keyword, path string) error {
 		return fmt.Errorf("%s: %w", keyword, err)
 	}
 	return f.Close()
+}
+
+// checkMaildir tells whether a message could be written there: of what exists, the innermost must be writable.
+func checkMaildir(dir string) error {
+	at := filepath.Join(dir, "tmp")
+	for range 2 {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	return checkDirectory("maildir", at)
 }
 
 func checkDirectory(keyword, dir string) error {
