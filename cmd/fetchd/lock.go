@@ -17,8 +17,9 @@ type lock struct{ file *os.File }
 
 // lockedError says that another process holds the lock.
 type lockedError struct {
-	pid    int
-	daemon bool
+	pid       int
+	daemon    bool
+	fetchmail bool // it is not this program, but fetchmail
 }
 
 func (e *lockedError) Error() string { return fmt.Sprintf("process %d holds the lock", e.pid) }
@@ -100,12 +101,23 @@ func lockHolder(path string) (*lockedError, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the lock file: %w", err)
+		return nil, fmt.Errorf("open the lock file: %w; --pidfile names another", err)
 	}
 	defer f.Close()
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return readHolder(f), nil
 	}
+	if holder := readHolder(f); err == nil && isFetchmail(holder.pid) {
+		holder.fetchmail = true
+		return holder, nil
+	}
 	return nil, err
+}
+
+// isFetchmail tells, where there is a /proc, whether a process is fetchmail, which locks nothing but the name of its
+// lock file: that of a dead one may name any process.
+func isFetchmail(pid int) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && string(name) == "fetchmail\n" && pid != os.Getpid()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -71,5 +72,37 @@ func TestLockFollowsNoLink(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(target); string(text) != "x" {
 		t.Errorf("its target was written: %q", text)
+	}
+}
+
+func TestFetchmailHoldsTheLock(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/comm"); err != nil {
+		t.Skip("no /proc here")
+	}
+	dir := t.TempDir()
+	program, path := filepath.Join(dir, "fetchmail"), filepath.Join(dir, "pid")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%d 300", cmd.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := lockHolder(path); err != nil || h == nil || !h.fetchmail || !h.daemon {
+		t.Errorf("while it runs: %+v, %v", h, err)
+	}
+	in.Close()
+	_ = cmd.Wait()
+	if h, err := lockHolder(path); err != nil || h != nil {
+		t.Errorf("after its end: %+v, %v", h, err)
 	}
 }

@@ -47,6 +47,8 @@ func (p *program) quitRunning(ctx context.Context, path string) status {
 // for something that the daemon would not do.
 func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
 	switch {
+	case holder.fetchmail:
+		return p.fail(exitExcluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.pid, p.name))
 	case len(c.servers) > 0 || c.check:
 		return p.fail(exitExcluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
 	case !holder.daemon:
