@@ -87,7 +87,7 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 			}
 			accounts = append(accounts, a)
 			stored, err := s.secrets.stored(w.lookup(poll, u))
-			missing := checkFiles(u)
+			missing := checkFiles(u, s.at.home)
 			if err != nil {
 				missing = append(missing, err)
 			}

@@ -11,12 +11,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/delivery"
 	"fetchd/rcfile"
 )
 
 // checkFiles looks for the commands, files and directories that the user's settings name. Those for TLS were loaded
-// already.
-func checkFiles(u *rcfile.User) []error {
+// already. Mail goes to the Maildir in home where nothing else is said.
+func checkFiles(u *rcfile.User, home string) []error {
 	var errs []error
 	add := func(err error) {
 		if err != nil {
@@ -32,8 +33,8 @@ func checkFiles(u *rcfile.User) []error {
 	if u.PasswordFile.Set && !u.Password.Set {
 		add(checkReadable("passwordfile", u.PasswordFile.Value))
 	}
-	if u.Maildir.Set {
-		add(checkMaildir(u.Maildir.Value))
+	if u.Maildir.Set || choseDefault(u) {
+		add(checkMaildir(u.Maildir.Or(delivery.DefaultMaildir(home))))
 	}
 	return errs
 }
@@ -75,23 +76,22 @@ func checkReadable(keyword, path string) error {
 	return f.Close()
 }
 
-// checkMaildir tells whether a message could be written there: of what exists, the innermost must be writable.
-func checkMaildir(dir string) error {
-	at := filepath.Join(dir, "tmp")
-	for range 2 {
-		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		at = filepath.Dir(at)
-	}
-	return checkDirectory("maildir", at)
-}
-
 func checkDirectory(keyword, dir string) error {
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
 	}
 	return nil
+}
+
+// checkMaildir looks at the directory that a delivery writes to first, or would make it in; the one above a Maildir is
+// never made.
+func checkMaildir(dir string) error {
+	for _, at := range []string{filepath.Join(dir, "tmp"), dir} {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			return checkDirectory("maildir", at)
+		}
+	}
+	return checkDirectory("maildir", filepath.Dir(dir))
 }
 
 // checkPlaces tells whether the journal and the lock file could be written.

@@ -6,26 +6,34 @@ import (
 	"testing"
 )
 
-// TestCheckMaildir: for a Maildir that exists, nothing is written beside it. As root everything may be written.
 func TestCheckMaildir(t *testing.T) {
 	t.Parallel()
-	top := t.TempDir()
-	whole, bare := filepath.Join(top, "whole"), filepath.Join(top, "bare")
-	for _, dir := range []string{filepath.Join(whole, "tmp"), bare} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"spool", "spool/ann", "spool/ann/tmp", "empty"} {
+		if err := os.Mkdir(at(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{whole, top} {
-		if err := os.Chmod(dir, 0o500); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	if err := os.WriteFile(at("file"), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	root := os.Geteuid() == 0
-	for dir, want := range map[string]bool{whole: true, bare: true, filepath.Join(top, "none"): root, filepath.Join(top, "none", "none"): false} {
-		if err := checkMaildir(dir); err == nil != want {
-			t.Errorf("%s: %v", dir, err)
+	if err := os.Chmod(at("spool"), 0o500); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		good bool
+	}{
+		{"spool/ann", true}, // the directory above need not be writable
+		{"empty", true},
+		{"new", true},
+		{"no/such", false},
+		{"file", false},
+		{"file/mail", false},
+	} {
+		if err := checkMaildir(at(tt.name)); (err == nil) != tt.good {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }
