@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -84,8 +85,18 @@ func (c *checker) judge(s sight) []Item {
 	j.strength()
 	j.validity()
 	j.revocation(s.state)
+	j.unsent(s.state)
 	j.pins()
 	return j.items
+}
+
+// unsent tells what is wrong with a certificate that the server did not send: a trusted root out of date or too weak.
+func (j *judge) unsent(state *tls.ConnectionState) {
+	failed := slices.ContainsFunc(j.items, func(it Item) bool { return it.Level == Fail })
+	if err := j.c.bare.verify(*state, j.c.verdict()); err != nil && !failed {
+		j.add(CheckRoot, Fail, "%s", err)
+		j.detail(Details(err)...)
+	}
 }
 
 func (j *judge) unreached(s sight) {
