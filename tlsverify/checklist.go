@@ -38,6 +38,7 @@ type checker struct {
 	d      dialect
 	strict *Policy // as the account demands
 	bare   *Policy // the same without pins
+	alone  bool    // the account's pins stand alone, and then only the server's own key counts
 	now    time.Time
 }
 
@@ -59,6 +60,7 @@ func newChecker(o CheckOptions) (*checker, error) {
 		o.Timeout = defaultCheckTimeout
 	}
 	o.fillHooks()
+	alone := o.Policy.NoCheck
 	o.Policy.NoCheck, o.Policy.KeyPass = false, onlyOnce(o.Policy.KeyPass) // a pin that stands alone is judged as an item
 	strict, err := New(o.Policy)
 	if err != nil {
@@ -69,7 +71,7 @@ func newChecker(o CheckOptions) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checker{o, d, strict, bare, strict.now()}, nil
+	return &checker{o, d, strict, bare, alone, strict.now()}, nil
 }
 
 // onlyOnce keeps a user from being asked twice for the pass phrase of a client certificate.

@@ -134,10 +134,12 @@ func (j *judge) startTLS(s sight) {
 
 func (j *judge) versions(s sight) {
 	var offered, old []string
+	spoken := false
 	for i, v := range checkedVersions {
 		if s.versions[i] != nil && v != s.state.Version {
 			continue
 		}
+		spoken = spoken || j.c.strict.proto.has(v)
 		offered = append(offered, tls.VersionName(v))
 		if v < tls.VersionTLS12 {
 			old = append(old, tls.VersionName(v))
@@ -147,6 +149,8 @@ func (j *judge) versions(s sight) {
 	switch {
 	case len(old) == len(offered):
 		j.add(CheckVersions, Fail, "only %s, which is no longer safe (RFC 8996): TLS 1.2 or newer is needed", list)
+	case !spoken:
+		j.add(CheckVersions, Fail, "%s, but sslproto wants %s: change sslproto", list, j.c.strict.proto)
 	case len(old) > 0:
 		j.add(CheckVersions, Warn, "%s: switch off %s (RFC 8996)", list, strings.Join(old, " and "))
 	default:
@@ -365,7 +369,9 @@ func (j *judge) pins() {
 	}
 	v := j.c.verdict()
 	v.Presented = j.sent
-	v.Chain, _ = j.c.strict.chain(j.sent, j.c.now)
+	if !j.c.alone {
+		v.Chain, _ = j.c.strict.chain(j.sent, j.c.now)
+	}
 	if err := j.c.strict.verifyPins(v); err != nil {
 		j.add(CheckPins, Fail, "%s", err)
 		j.detail(Details(err)...)
