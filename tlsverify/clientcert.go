@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 )
 
 // setClientCertificate loads sslcert and sslkey.
@@ -40,6 +41,26 @@ func (p *Policy) setClientCertificate() error {
 		p.warn(fmt.Sprintf("client certificate %q expired on %s; get a new one", o.CertFile, date(certs[0].NotAfter)))
 	}
 	return nil
+}
+
+// showClient gives the certificate for a server that asks for one, which is an empty one where there is none.
+func (p *Policy) showClient(v *Verdict) *tls.Certificate {
+	if p.client == nil {
+		v.asked = "and there is none; name one with sslcert and sslkey"
+		return &tls.Certificate{}
+	}
+	v.asked = "and does not accept that of sslcert; ask the operator for another"
+	return p.client
+}
+
+// Explain gives err, of the handshake or of the first read after it, its cause if the server refuses the client's
+// certificate: with TLS 1.3 a server says so only then (RFC 8446 §4.4.2.4).
+func (v *Verdict) Explain(err error) error {
+	var op *net.OpError
+	if v == nil || v.asked == "" || !errors.As(err, &op) || op.Op != "remote error" {
+		return err
+	}
+	return fmt.Errorf("the server asked for a client certificate %s (%w)", v.asked, err)
 }
 
 // ClientName returns the common name of the first certificate in a PEM file, "" if it has none.

@@ -178,7 +178,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	tc := tls.Client(h, p.config(v, sessions))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		sessions.forget()
-		return nil, v.seen(), p.classify(ctx, err, h)
+		return nil, v.seen(), p.classify(ctx, v.Explain(err), h)
 	}
 	p.remember(v)
 	return tc, v, nil
@@ -199,9 +199,7 @@ func (p *Policy) config(v *Verdict, sessions *sessionCache) *tls.Config {
 	if sessions != nil {
 		cfg.ClientSessionCache = sessions
 	}
-	if p.client != nil {
-		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.client, nil }
-	}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.showClient(v), nil }
 	return cfg
 }
 

@@ -30,6 +30,7 @@ type Verdict struct {
 	NotAfter        time.Time
 
 	now      time.Time
+	asked    string // the server wanted a client certificate: how that is, for a message
 	warnings []string
 }
 

@@ -123,9 +123,20 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 		}
 		return c.Break(err)
 	}
-	c.replace(secured)
+	c.replace(explained{secured, verdict})
 	c.tls = true
 	return nil
+}
+
+// explained is a TLS connection that says why a server ends it that wants a client certificate.
+type explained struct {
+	net.Conn
+	verdict *tlsverify.Verdict
+}
+
+func (e explained) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	return n, e.verdict.Explain(err)
 }
 
 // replace puts conn under the reader and the writer.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -227,6 +228,32 @@ func TestStartTLS(t *testing.T) {
 					t.Error("it can be written to")
 				}
 			})
+		})
+	}
+}
+
+// With TLS 1.3 the server refuses a client only after the client's handshake is over.
+func TestServerWantsClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	policy, err := tlsverify.New(tlsverify.Options{Host: "mail.example.org", CAFile: ca.File(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			config := ca.ClientCAs(tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}})))
+			config.MaxVersion = version
+			srv := &tlstest.Server{Config: config}
+			c := wire.New(srv.Pipe(), wire.Options{Timeout: time.Minute})
+			err := c.StartTLS(t.Context(), policy)
+			if err == nil {
+				_, err = c.ReadLine(0)
+			}
+			c.Close()
+			if _, serr := srv.Wait(); serr == nil || err == nil || !strings.Contains(err.Error(), "asked for a client certificate and there is none") {
+				t.Errorf("error %v", err)
+			}
 		})
 	}
 }
