@@ -1,7 +1,10 @@
 package tlsverify
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,4 +48,52 @@ func TestCheckListHeedsTheAccountsOptions(t *testing.T) {
 			t.Errorf("%s:\n%s", c.name, text(t, r))
 		}
 	}
+}
+
+func TestCheckListFindsWhatTurnsClientsAway(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cases := []struct {
+		name   string
+		change func(*tls.Config)
+		want   string
+	}{
+		{"client certificate demanded, TLS 1.2", func(c *tls.Config) { ca.ClientCAs(c).MaxVersion = tls.VersionTLS12 }, "asked for a client certificate"},
+		{"client certificate demanded, TLS 1.3", func(c *tls.Config) { ca.ClientCAs(c).MinVersion = tls.VersionTLS13 }, "asked for a client certificate"},
+		{"client certificate wished for", func(c *tls.Config) { ca.ClientCAs(c).ClientAuth = tls.RequestClientCert }, ""},
+		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "no application protocol"},
+	}
+	for _, c := range cases {
+		for _, wrapped := range []bool{true, false} {
+			cfg := modern(ca.Leaf(good()))
+			c.change(cfg)
+			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: wrapped, told: make(chan string, 1000)},
+				CheckOptions{Proto: "imap", Wrapped: wrapped, Policy: Options{CAFile: ca.File(t), ALPN: []string{"imap"}}})
+			if (c.want == "") != (r.ExitStatus() == 0) || !strings.Contains(text(t, r), c.want) || c.want != "" && found(r, CheckAddresses, OK) {
+				t.Errorf("%s, wrapped %v:\n%s", c.name, wrapped, text(t, r))
+			}
+		}
+	}
+}
+
+// overTCP checks over a socket, where, unlike in a pipe, a client can write to a server that doesn't read any more.
+func overTCP(t *testing.T, m mailServer, o CheckOptions) *Report {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			go m.serve(c)
+		}
+	}()
+	o = fleet{}.options(t, o)
+	o.Dial = func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
+	r, err := CheckServer(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

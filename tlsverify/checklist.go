@@ -268,18 +268,23 @@ func bare(err error) error {
 }
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {
-	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now}, refs: c.strict.refs, proto: r, client: c.strict.client, ready: true}
+	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN}, refs: c.strict.refs, proto: r, client: c.strict.client, ready: true}
 	if in != nil {
 		in.tried = true
 	}
-	tc, _, err := p.Client(ctx, conn)
+	tc, v, err := p.Client(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	state := tc.ConnectionState()
-	if in != nil {
+	switch {
+	case in != nil:
 		in.answered, err = newTalk(c.d, tc).injected()
 		return &state, err
+	case v.asked != "":
+		if err := v.Explain(newTalk(c.d, tc).farewell()); err != nil {
+			return nil, &HandshakeError{Err: err}
+		}
 	}
 	_ = tc.Close() // politeness; conn is closed by connect
 	return &state, nil

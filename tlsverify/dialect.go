@@ -220,6 +220,13 @@ func (t *talk) injected() (bool, error) {
 	return answers > 1, nil
 }
 
+// farewell tells whether the server, now inside TLS, still talks to us: its last word may be why it doesn't.
+func (t *talk) farewell() error {
+	_ = t.say(t.d.quit)
+	_, err := t.line()
+	return err
+}
+
 // unread lets TLS see the bytes that came too early in clear text; a sound server sends none.
 type unread struct {
 	net.Conn

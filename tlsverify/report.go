@@ -94,7 +94,7 @@ func (r *Report) compare(seen []sight) {
 		details = append(details, s.addr.String()+": "+text)
 	}
 	it := Item{Check: CheckAddresses, Text: fmt.Sprintf("%d addresses, one certificate", len(seen))}
-	if len(kinds) > 1 {
+	if len(kinds) > 1 || kinds["no TLS"] > 0 {
 		it.Level, it.Details = Warn, details
 		it.Text = fmt.Sprintf("%d addresses, %d different certificates: pins must cover all of them", len(seen), len(kinds))
 		if kinds["no TLS"] > 0 {

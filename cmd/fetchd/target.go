@@ -85,12 +85,11 @@ func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
 		}
 		o, err := target(c, text)
 		if err == nil {
-			o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host}, &c.user)
+			o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host, Protocol: retrieval(o.Proto)}, &c.user)
 		}
 		if err != nil {
 			return nil, err
 		}
-		o.Policy.ALPN = nil
 		all = append(all, o)
 	}
 	if len(all) > 0 {
@@ -120,6 +119,17 @@ func (p *program) entryTargets(c *commandLine, at *places, w *wiring, name strin
 		return nil
 	}
 	return targets
+}
+
+// retrieval is the protocol that an account would speak; the others have no name in the TLS handshake.
+func retrieval(proto string) fetch.Protocol {
+	switch proto {
+	case "imap":
+		return fetch.IMAP
+	case "pop3":
+		return fetch.POP3
+	}
+	return fetch.Auto
 }
 
 // failTargets reports an error of targets.
