@@ -97,3 +97,15 @@ func overTCP(t *testing.T, m mailServer, o CheckOptions) *Report {
 	}
 	return r
 }
+
+func TestNameConstraintNamesTheIssuer(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	sub := root.Intermediate(tlstest.Authority{Name: "Elsewhere", PermittedDNS: []string{"example.com"}})
+	for _, l := range []tlstest.Leaf{{DNS: []string{host}}, {CN: host}} {
+		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}), tlstest.ServerConfig(sub.Leaf(l)))
+		if err == nil || !strings.HasPrefix(err.Error(), `issuer "CN=Elsewhere`) {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+}

@@ -185,7 +185,7 @@ func nameConstraints(chain []*x509.Certificate, matched string) error {
 	}
 	for _, ca := range chain[1:] {
 		if !permitted(ca, name) {
-			return &ChainError{Reason: NameConstraint, Subject: subject(ca), Issuer: issuer(ca),
+			return &ChainError{Reason: NameConstraint, Subject: subject(chain[0]), Issuer: subject(ca),
 				Err: errors.New("no certificates for " + quote(name) + " by this issuer")}
 		}
 	}

@@ -169,7 +169,7 @@ func (e *ChainError) Error() string {
 	case NotCA:
 		return fmt.Sprintf("certificate %s is not an authority that may issue this chain; the operator needs a certificate from a real one", quote(e.Subject))
 	case NameConstraint:
-		return fmt.Sprintf("issuer %s may not vouch for this name (%v); the operator needs a certificate from another issuer", quote(e.Subject), e.Err)
+		return fmt.Sprintf("issuer %s may not vouch for this name (%v); the operator needs a certificate from another issuer", quote(e.Issuer), e.Err)
 	case BadSignature:
 		return fmt.Sprintf("certificate %s was signed with another key than that of the issuer %s which the server sent or which is in %s; compare the issuer's fingerprint with the operator's (docs/server-checklist.md#chain)", quote(e.Subject), quote(e.Issuer), e.LookedIn)
 	case NoRoots:
