@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,39 @@ func TestNameConstraintNamesTheIssuer(t *testing.T) {
 		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}), tlstest.ServerConfig(sub.Leaf(l)))
 		if err == nil || !strings.HasPrefix(err.Error(), `issuer "CN=Elsewhere`) {
 			t.Errorf("%+v: %v", l, err)
+		}
+	}
+}
+
+func TestCheckListOrder(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	other := tlstest.NewRoot(t, tlstest.Authority{Name: "Other Root"})
+	key, err := tlstest.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := root.Intermediate(tlstest.Authority{Key: key})
+	cross := other.Intermediate(tlstest.Authority{Key: key})
+	leaf := sub.Leaf(tlstest.Leaf{DNS: []string{host}, Bare: true})
+	for name, c := range map[string]struct {
+		sent  []*tlstest.CA
+		level Level
+	}{
+		"in order":                  {[]*tlstest.CA{sub}, OK},
+		"intermediate twice":        {[]*tlstest.CA{sub, sub}, Warn},
+		"cross-signed intermediate": {[]*tlstest.CA{cross, sub}, Warn},
+		"strange root in between":   {[]*tlstest.CA{other, sub}, Warn},
+	} {
+		cert := leaf
+		cert.Certificate = slices.Clone(leaf.Certificate)
+		for _, ca := range c.sent {
+			cert.Certificate = append(cert.Certificate, ca.Cert.Raw)
+		}
+		r := twins(mailServer{cfg: modern(cert), d: dialects[0], wrapped: true}).check(t,
+			CheckOptions{Proto: "imap", Wrapped: true, Policy: Options{CAFile: root.File(t)}})
+		if !r.Verified || !found(r, CheckChain, c.level) || r.ExitStatus() != int(c.level) {
+			t.Errorf("%s:\n%s", name, text(t, r))
 		}
 	}
 }

@@ -198,12 +198,18 @@ func (j *judge) onlyWildcard(ids identifiers, matched string) bool {
 
 // order looks at the certificates as sent: each followed by its issuer, without the root and without strangers.
 func (j *judge) order() {
-	for i, c := range j.sent {
+	last := j.sent[0]
+	for i, c := range j.sent[1:] {
+		sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, c.RawSubject) }
 		switch {
-		case i > 0 && selfIssued(c) && c.CheckSignatureFrom(c) == nil:
+		case selfIssued(c) && c.CheckSignatureFrom(c) == nil:
 			j.add(CheckChain, Warn, "the root %s is sent along; leave it out", quote(subject(c)))
-		case i > 0 && !bytes.Equal(j.sent[i-1].RawIssuer, c.RawSubject):
-			j.disorder(i)
+		case bytes.Equal(last.RawIssuer, c.RawSubject):
+			last = c
+		case slices.ContainsFunc(j.sent[:i+1], sameName): // a copy, or signed by another issuer
+			j.add(CheckChain, Warn, "certificate %d is one more for %s; leave it out unless another issuer signed it on purpose", i+2, quote(subject(c)))
+		default:
+			j.disorder(i + 1)
 			return
 		}
 	}
