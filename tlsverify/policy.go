@@ -69,7 +69,8 @@ type Policy struct {
 	ready    bool
 
 	mu      sync.Mutex
-	lastKey *Pin // the key of the last accepted certificate, so that a renewal can be told from another key
+	lastKey *Pin      // the key of the last accepted certificate, so that a renewal can be told from another key
+	shown   time.Time // when a server last showed its certificate
 }
 
 // New loads what the options name. Its errors name the file or word and the next step.
@@ -264,6 +265,19 @@ func (p *Policy) remember(v *Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lastKey = &pin
+	if !v.Resumed || p.shown.IsZero() {
+		p.shown = v.now
+	}
+}
+
+// shownAt is now if nothing was shown yet: what others of the cache were shown may be used for a while.
+func (p *Policy) shownAt() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown.IsZero() {
+		return p.now()
+	}
+	return p.shown
 }
 
 func (p *Policy) knownKey() *Pin {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"net"
+	"time"
 )
 
 // sessionCache keys the sessions of a shared cache by port and client certificate too, so that no account resumes what
@@ -13,13 +14,18 @@ type sessionCache struct {
 	cache  tls.ClientSessionCache
 	prefix string
 	used   []string
+	full   bool // no session is offered
 }
+
+// maxResumption is how long sessions follow one from another before the server must show its present certificate and
+// OCSP response again (RFC 8446 §4.6.1).
+const maxResumption = 24 * time.Hour
 
 func (p *Policy) sessions(conn net.Conn) *sessionCache {
 	if p.opt.SessionCache == nil {
 		return nil
 	}
-	s := &sessionCache{cache: p.opt.SessionCache}
+	s := &sessionCache{cache: p.opt.SessionCache, full: p.now().Sub(p.shownAt()) >= maxResumption}
 	if a := conn.RemoteAddr(); a != nil {
 		_, port, _ := net.SplitHostPort(a.String())
 		s.prefix = port + "|"
@@ -32,6 +38,9 @@ func (p *Policy) sessions(conn net.Conn) *sessionCache {
 }
 
 func (s *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
+	if s.full {
+		return nil, false
+	}
 	s.used = append(s.used, s.prefix+key)
 	return s.cache.Get(s.prefix + key)
 }
