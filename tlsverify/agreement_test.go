@@ -143,3 +143,19 @@ func TestCheckListOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusedChainLeavesTheIdentityMatched(t *testing.T) {
+	t.Parallel()
+	v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: tlstest.NewCA(t).File(t)}), tlstest.ServerConfig(tlstest.NewCA(t).Leaf(good())))
+	if err == nil || v.MatchedIdentity != "DNS-ID "+host || len(v.Chain) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestNameWithoutCheckIsTheHost(t *testing.T) {
+	t.Parallel()
+	p := policy(t, Options{Host: host, CommonName: "no name", NoCheck: true})
+	if w := strings.Join(p.Warnings(), "\n"); !strings.Contains(w, `believed to be "`+host+`"`) {
+		t.Error(w)
+	}
+}

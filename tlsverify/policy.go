@@ -89,10 +89,12 @@ func New(o Options) (*Policy, error) {
 
 func (p *Policy) setIdentity() error {
 	refs, err := references(p.opt)
-	if err != nil && !p.opt.NoCheck {
+	switch {
+	case err == nil:
+		p.refs = refs
+	case !p.opt.NoCheck:
 		return err
 	}
-	p.refs = refs
 	return nil
 }
 
@@ -236,10 +238,8 @@ func (p *Policy) verify(cs tls.ConnectionState, v *Verdict) error {
 
 func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
 	matched, err := matchIdentity(p.refs, ids)
+	v.MatchedIdentity = matched
 	if p.opt.NoCheck {
-		if err == nil && matched != "" {
-			v.MatchedIdentity = matched
-		}
 		return nil
 	}
 	chain, chainErr := p.chain(v.Presented, v.now)
@@ -250,7 +250,6 @@ func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
 	if err != nil {
 		return err
 	}
-	v.MatchedIdentity = matched
 	if ids.byName(matched) {
 		if err := nameConstraints(chain, matched); err != nil {
 			return err
