@@ -159,3 +159,22 @@ func TestNameWithoutCheckIsTheHost(t *testing.T) {
 		t.Error(w)
 	}
 }
+
+func TestCheckListSaysWhyThereIsNoTLS(t *testing.T) {
+	t.Parallel()
+	m := mailServer{cfg: &tls.Config{}, d: dialects[0], told: make(chan string, 1000)} // without a certificate, an alert ends the handshake
+	for _, c := range []struct {
+		server  mailServer
+		wrapped bool
+		want    string
+	}{
+		{m, true, `no TLS: no TLS on this port: the server said "* OK hello`},
+		{m, false, "FAIL starttls  STARTTLS does not work: TLS handshake: remote error: "},
+		{mailServer{d: dialects[0], refuse: true, told: m.told}, false, `FAIL starttls  STARTTLS does not work: STARTTLS refused: "b NO not now"`},
+	} {
+		r := overTCP(t, c.server, CheckOptions{Proto: "imap", Wrapped: c.wrapped})
+		if out := text(t, r); !strings.Contains(out, c.want) || strings.Contains(out, `\"`) || strings.Contains(out, "check-tls") {
+			t.Errorf("not %s:\n%s", c.want, out)
+		}
+	}
+}

@@ -106,8 +106,17 @@ func (j *judge) unreached(s sight) {
 	if s.start.preauth || s.start.answer != "" {
 		return // said under starttls
 	}
-	j.add(CheckReach, Fail, "no TLS: %s", cut(s.err.Error()))
+	j.add(CheckReach, Fail, "no TLS: %s", problem(s.err))
 	j.detail(Details(s.err)...)
+}
+
+// problem is why there is no TLS. What the peer said is quoted in it already; a handshake's hint is to do what we do here.
+func problem(err error) string {
+	var h *HandshakeError
+	if errors.As(err, &h) {
+		return "TLS handshake: " + cut(h.Err.Error())
+	}
+	return err.Error()
 }
 
 func (j *judge) startTLS(s sight) {
@@ -120,7 +129,7 @@ func (j *judge) startTLS(s sight) {
 	case s.start.early > 0:
 		j.add(CheckSTARTTLS, Fail, "server sends clear text after it agreed to %s", word)
 	case s.state == nil:
-		j.add(CheckSTARTTLS, Fail, "%s does not work: %s", word, cut(s.err.Error()))
+		j.add(CheckSTARTTLS, Fail, "%s does not work: %s", word, problem(s.err))
 	case s.inject.answered:
 		j.add(CheckSTARTTLS, Fail, "server carries out, inside TLS, a command that was sent in clear text before it (CVE-2011-0411)")
 	case !s.start.advertised:
