@@ -153,7 +153,9 @@ func (w *wiring) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.Chec
 			if err != nil {
 				return nil, err
 			}
-			id := fmt.Sprint(o.Host, o.Port, o.Proto, o.Wrapped, u.SSLCommonName.Value, u.SSLPins, u.SSLFingerprints)
+			same := o
+			same.Policy.KeyPass, same.Policy.SessionCache = nil, nil // no part of what is checked
+			id := fmt.Sprint(same)
 			if o.Host != "" && !seen[id] {
 				seen[id] = true
 				all = append(all, o)
