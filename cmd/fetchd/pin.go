@@ -55,7 +55,11 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 	}
 	text := "The certificate is trusted without a pin."
 	if judgement != nil {
-		text = "WITHOUT A PIN THIS SERVER IS REFUSED: " + escape(judgement.Error()) +
+		text = "WITHOUT A PIN THIS SERVER IS REFUSED: "
+		if !pinHelps(judgement) {
+			text = "THIS SERVER IS REFUSED, WITH THE PIN TOO: "
+		}
+		text += escape(judgement.Error()) +
 			"\nPin the key only if the operator confirmed it by another way than this connection."
 	}
 	lines := tlsverify.PinLines(v.Presented[0])
@@ -64,6 +68,13 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 	}
 	_, err := fmt.Fprintf(p.stdout, "\n%s\n\n%s\n", text, strings.Join(lines, "\n"))
 	return err
+}
+
+// pinHelps is false where the certificate is refused for what a pin beside the checks doesn't heal.
+func pinHelps(judgement error) bool {
+	var weak *tlsverify.WeakError
+	var revoked *tlsverify.RevokedError
+	return !errors.As(judgement, &weak) && !errors.As(judgement, &revoked)
 }
 
 // pinAlone tells whether the server is of use only if nothing but the pin vouches for it.
