@@ -148,6 +148,9 @@ func (d *dialogue) answer(m sasl.Mechanism, initial *[]byte, text string) error 
 	} else if err == nil {
 		out, err = m.Next(challenge)
 	}
+	if errors.Is(err, sasl.ErrWrongProof) {
+		return fetch.Fail(fetch.KindAuth, d.conn.Break(err))
+	}
 	if err != nil {
 		if werr := d.conn.WriteLine("*", ""); werr != nil {
 			return werr

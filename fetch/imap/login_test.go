@@ -94,6 +94,7 @@ func TestLogin(t *testing.T) {
 		{"refused twice, not thrice", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN AUTH=LOGIN SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE PLAIN\nS: A3 NO what\nC: A4 AUTHENTICATE LOGIN\nS: + VXNlcm5hbWU6\nC*\nS: A4 NO never", nil, fetch.KindAuth, "never", 0},
 		{"SCRAM refused, then PLAIN", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1 SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE SCRAM-SHA-256 \\S+$\nS: A3 NO [AUTHENTICATIONFAILED] x\nC: ~^A4 AUTHENTICATE PLAIN\nS: A4 OK [CAPABILITY IMAP4rev1] in\nC: T1 LOGOUT", nil, 0, "", 0},
 		{"SCRAM refused in clear text", fetch.ClearText, "S: * OK [CAPABILITY IMAP4rev1 AUTH=SCRAM-SHA-1 AUTH=PLAIN AUTH=LOGIN] hi\nC: A1 AUTHENTICATE SCRAM-SHA-1\nS: A1 NO use the other", nil, fetch.KindAuth, "use the other", 0},
+		{"wrong SCRAM proof", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: + dj1BQUE=\nSTALL", nil, fetch.KindAuth, "may not be your server", 0},
 		{"server does not know the password", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: A3 OK trust me", nil, fetch.KindAuth, "", 0},
 		{"unavailable", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN AUTH=LOGIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [UNAVAILABLE] LDAP is down", nil, fetch.KindServer, "LDAP is down", 0},
 		{"in use", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [INUSE] other session", nil, fetch.KindBusy, "other session", 0},

@@ -90,6 +90,9 @@ func next(m sasl.Mechanism, text []byte) ([]byte, error) {
 // cancel ends an exchange because of err, so that the server takes the next command as a command (RFC 5034 section 4).
 func (s *session) cancel(line string, err error) error {
 	failed := fetch.Fail(fetch.KindAuth, fmt.Errorf("%s: %w", line, err))
+	if errors.Is(err, sasl.ErrWrongProof) {
+		return fetch.Fail(fetch.KindAuth, s.c.Break(failed))
+	}
 	if err := s.c.WriteLine("*", ""); err != nil {
 		return network(line, err)
 	}

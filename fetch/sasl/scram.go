@@ -16,6 +16,10 @@ const (
 	maxIterations = 1_000_000
 )
 
+// ErrWrongProof is returned by Next when the server's proof that it knows the password is wrong. The password must not be
+// given to it in another way.
+var ErrWrongProof = errors.New("the server's proof that it knows the password is wrong; hint: this may not be your server, run check-tls on it")
+
 // scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the password.
 type scramExchange struct {
 	name  string
@@ -68,6 +72,10 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 		m.first = true
 	}
 	response, err := m.conv.Step(string(challenge))
+	if err != nil && strings.HasPrefix(string(challenge), "v=") {
+		m.err = fmt.Errorf("%s: %w", m.name, ErrWrongProof)
+		return nil, m.err
+	}
 	if err != nil {
 		return nil, m.fail(err)
 	}

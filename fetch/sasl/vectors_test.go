@@ -114,6 +114,9 @@ func TestSCRAMRefuses(t *testing.T) {
 			if err != nil && (len(err.Error()) > 1000 || strings.Contains(err.Error(), ann.Password)) {
 				t.Errorf("error text: %.2000s", err)
 			}
+			if errors.Is(err, ErrWrongProof) != (tt.name == "wrong signature") {
+				t.Errorf("error %v", err)
+			}
 			if m.Finish() == nil {
 				t.Error("Finish accepts a server that proved nothing")
 			}
