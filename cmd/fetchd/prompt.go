@@ -64,14 +64,34 @@ func fromDescriptor(n int, read map[int]string) (string, error) {
 	return text, f.Close()
 }
 
-// prompt asks on the terminal that standard input is, without echo.
+// prompt asks on the terminal that standard input is, without echo. A signal ends it.
 func (p *program) prompt(question string) (string, error) {
 	f, ok := p.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return "", errNoTerminal
 	}
+	fd := int(f.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
 	fmt.Fprint(p.stderr, question)
-	text, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(p.stderr)
-	return string(text), err
+	defer fmt.Fprintln(p.stderr)
+	read := make(chan typed, 1)
+	go func() { // nothing takes back the read of a terminal; after a signal the process ends
+		text, err := term.ReadPassword(fd)
+		read <- typed{string(text), err}
+	}()
+	select {
+	case t := <-read:
+		return t.text, t.err
+	case sig := <-p.signals:
+		return "", errors.Join(fmt.Errorf("terminated with %s", signalName(sig)), term.Restore(fd, before))
+	}
+}
+
+// typed is what came of a question.
+type typed struct {
+	text string
+	err  error
 }
