@@ -83,11 +83,13 @@ func (s *session) has(name string) bool {
 // Mailboxes implements fetch.Session.
 func (s *session) Mailboxes(context.Context) ([]string, error) {
 	var out []string
+	listed := map[string]bool{}
 	add := func(name string) {
 		if strings.EqualFold(name, "INBOX") {
 			name = "INBOX"
 		}
-		if !slices.Contains(out, name) {
+		if !listed[name] {
+			listed[name] = true
 			out = append(out, name)
 		}
 	}

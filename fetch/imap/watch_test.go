@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,4 +123,32 @@ func TestKeptConnection(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A server that lists mailboxes without end costs time for each of them, and not for each pair.
+func TestManyMailboxes(t *testing.T) {
+	t.Parallel()
+	const n = 200_000
+	var script strings.Builder
+	script.WriteString("S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\n")
+	for i := range n {
+		fmt.Fprintf(&script, "S: * LIST () \"/\" box%06d\n", i)
+	}
+	script.WriteString("S: T1 OK" + bye)
+	r := newRig(t, nil)
+	r.Patterns, r.Trace = []string{"*"}, nil
+	r.play(script.String(), nil)
+	s, err := r.Connect(t.Context(), r.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	names, err := s.Mailboxes(t.Context())
+	if err != nil || len(names) != n {
+		t.Errorf("%d mailboxes, %v", len(names), err)
+	}
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	_ = s.Close()
 }
