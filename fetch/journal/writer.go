@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
@@ -106,11 +109,14 @@ func (w *writer) gather(first order) []order {
 	return orders
 }
 
-// group commits all in one, or else each by itself, so that what is wrong with one order fails only that one.
+// group commits all in one, or else each by itself, so that what is wrong with one order fails only that one. A journal
+// that another program holds fails all of them: each would wait for busyTimeout again.
 func (w *writer) group(ctx context.Context, orders []order) {
 	err := w.commit(ctx, orders)
+	var code *sqlite.Error
+	held := errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY
 	for _, o := range orders {
-		if err != nil && len(orders) > 1 {
+		if err != nil && len(orders) > 1 && !held {
 			o.done <- w.commit(ctx, []order{o})
 			continue
 		}

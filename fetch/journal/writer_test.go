@@ -1,0 +1,47 @@
+package journal
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// While another program holds the journal, those who wait for one commit wait once and not one after the other.
+func TestHeldByAnotherForAll(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.w.conn.ExecContext(t.Context(), "PRAGMA busy_timeout=500"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := j.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	orders := make([]order, 16)
+	for i := range orders {
+		orders[i] = order{func(context.Context, *writer) error { return nil }, false, make(chan error, 1)}
+	}
+	start := time.Now()
+	j.w.group(t.Context(), orders)
+	if d := time.Since(start); d > 4*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	for _, o := range orders {
+		if err := <-o.done; err == nil {
+			t.Error("written")
+		}
+	}
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+}
