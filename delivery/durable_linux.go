@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wholeFrom is the number of messages from which one syncfs is cheaper than that many fsyncs at once (ext4: by a fifth
-// at 4, by half at 16); below it, the dirty data of others that syncfs writes too weighs more.
+// wholeFrom is the number of messages from which one syncfs takes the place of that many fsyncs at once; below it, the
+// dirty data of others, which syncfs writes too, weighs more.
 const wholeFrom = 4
 
 // syncPlan says how n files in the file system of dir become durable. syncfs is used only where it does what fsync does

@@ -13,7 +13,7 @@ import (
 const (
 	// maxMessages bounds what a mailbox may claim to hold; the largest in use have some millions.
 	maxMessages = 50_000_000
-	// maxSetText bounds the text of a UID set in a command: RFC 9051 section 5.2.? names no limit, servers take 8 KB.
+	// maxSetText bounds the text of a UID set in a command: RFC 9051 names no limit, servers take 8 KB.
 	maxSetText = 6 << 10
 )
 
