@@ -191,5 +191,8 @@ func (l *loading) filesOf(w word, path string) []string {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
+	if len(files) == 0 && len(list) > 0 {
+		l.builder.warnf(w.pos, "give its files such names", "include: nothing in %s has a name that ends in .rc or .toml", path)
+	}
 	return files
 }

@@ -213,6 +213,8 @@ func TestIncludeMistakes(t *testing.T) {
 		"open.rc@644": "poll x proto imap user a pass p\n",
 		"late":        "include empty.rc\ndefaults keep\n",
 		"empty.rc":    "",
+		"other":       "include other.d\n",
+		"other.d/a":   "poll x proto imap user a\n",
 	})
 	for name, want := range map[string]string{
 		"circle":  "circle:2:9: " + dir + "/circle includes itself",
@@ -229,6 +231,10 @@ func TestIncludeMistakes(t *testing.T) {
 	_, err := Load(filepath.Join(dir, "broken"), Auto)
 	if !strings.Contains(err.Error(), "broken:2:14: unknown protocol") {
 		t.Errorf("the error after the include is missing: %v", err)
+	}
+	c, err := Load(filepath.Join(dir, "other"), Auto)
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Error(), "other:1:9: include: nothing in") {
+		t.Errorf("a directory without rc files: %v, warnings %v", err, c.Warnings)
 	}
 }
 
