@@ -34,6 +34,10 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrSimpler is in the error of a Session or Connector with a server that seems not to do what it offers. From now on it
+// is asked for less, so that another session may succeed, and is made at once.
+var ErrSimpler = errors.New("the server offers what it does not do")
+
 // KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
 func KindOf(err error) Kind {
 	var e *Error

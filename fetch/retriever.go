@@ -29,17 +29,25 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	return res, err
 }
 
-// pass is one retrieval, in as many sessions as it needs.
+// pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if the session
+// after it fails too.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var errs []error
+	var simpler error
 	p := &progress{res: res}
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)
-		errs, p.later = append(errs, err), true
+		p.later = *res != Result{}
+		if simpler == nil && errors.Is(err, ErrSimpler) && ctx.Err() == nil {
+			simpler, p.more = err, true
+			continue
+		}
 		if err != nil && !passable(err) {
+			errs = append(errs, simpler, err)
 			break
 		}
+		errs = append(errs, err)
 	}
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
 	return errors.Join(errs...)

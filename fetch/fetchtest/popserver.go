@@ -17,6 +17,7 @@ type POPOptions struct {
 
 	NoCAPA, NoUIDL, NoTOP bool // the command is unknown
 	NoPipelining          bool // not offered, and a client that does it all the same fails the test
+	DropsPipelined        bool // offered, but what came behind a command is thrown away
 	Exclusive             bool // one session at a time, as RFC 1939 section 4 has it; the next is told [IN-USE]
 }
 

@@ -48,6 +48,9 @@ func (s *POPServer) serve(conn net.Conn) {
 		if s.o.NoPipelining && p.in.Buffered() > 0 {
 			s.tb.Errorf("the client pipelines after %.20q", line)
 		}
+		if s.o.DropsPipelined {
+			_, _ = p.in.Discard(p.in.Buffered())
+		}
 		verb, arg, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 		verb = strings.ToUpper(verb)
 		s.hear(verb)

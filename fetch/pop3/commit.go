@@ -23,7 +23,7 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	defer m.mu.Unlock()
 	gone, refused, err := m.delete(ctx)
 	if err != nil {
-		return 0, m.s.pipelined(err, false)
+		return 0, m.s.pipelined(err, true)
 	}
 	if err := m.end(ctx, gone); err != nil {
 		return len(gone), fetch.Fail(fetch.KindJournal, err)

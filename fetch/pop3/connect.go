@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"fetchd/fetch"
 	"fetchd/fetch/wire"
@@ -24,11 +25,11 @@ const (
 	portWrapped = 995
 )
 
-// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command from then
-// on. The zero value is ready. It is safe for concurrent use.
+// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command for a day,
+// as it may have been the network. The zero value is ready. It is safe for concurrent use.
 type Memory struct {
 	mu   sync.Mutex
-	slow map[string]bool
+	slow map[string]time.Time // since when
 }
 
 // Connect is a fetch.Connector without a Memory.
@@ -73,16 +74,17 @@ func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn, por
 func (m *Memory) isSlow(host string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.slow[host]
+	since, slow := m.slow[host]
+	return slow && time.Since(since) < 24*time.Hour
 }
 
 func (m *Memory) setSlow(host string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.slow == nil {
-		m.slow = make(map[string]bool)
+		m.slow = make(map[string]time.Time)
 	}
-	m.slow[host] = true
+	m.slow[host] = time.Now()
 }
 
 // session is one connection, logged in.
@@ -120,10 +122,12 @@ func (s *session) pipelining() bool {
 }
 
 // pipelined looks at the error of an exchange that was pipelined: a server that was out of step is remembered, and, with
-// silent, one that did not answer: it may have dropped what came behind the first command.
+// silent, one that did not answer: it may have dropped what came behind the first command. The error then is a
+// fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
 	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
 		s.memory.setSlow(s.host)
+		return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -220,7 +221,12 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 	defer j.Close()
 	a.Journal = j
 	s.prepare(ctx, j)
+	connected := false
 	a.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		if connected {
+			return nil, errors.New("a dialogue is one session")
+		}
+		connected = true
 		return s.memory.start(ctx, a, peer.Pipe(), 110)
 	}
 	result, err := fetch.Retrieve(ctx, a)

@@ -108,7 +108,7 @@ func (r *retrieval) read(it *fetch.Item) error {
 	if _, err := readReply(c, "RETR"); err != nil {
 		var refused *ReplyError
 		if !errors.As(err, &refused) {
-			return err
+			return r.m.s.pipelined(err, it.N > 1)
 		}
 		refused.Command = fmt.Sprintf("RETR %d", it.Num)
 		it.Err = classify(err, fetch.KindServer)
