@@ -38,6 +38,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // is asked for less, so that another session may succeed, and is made at once.
 var ErrSimpler = errors.New("the server offers what it does not do")
 
+// ErrCrowded is in the error of a Connector where the server has no more connections for this login at a time.
+var ErrCrowded = errors.New("the server allows this login no more connections at a time")
+
 // KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
 func KindOf(err error) Kind {
 	var e *Error

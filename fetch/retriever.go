@@ -9,8 +9,9 @@ import (
 // Retriever retrieves from one account again and again and may keep the connection in between: for an account with
 // KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine.
 type Retriever struct {
-	a *Account
-	s Session
+	a     *Account
+	s     Session
+	brief bool
 }
 
 // NewRetriever returns a Retriever without a connection.
@@ -28,6 +29,9 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	}
 	return res, err
 }
+
+// Brief says whether connections end with their retrieval from now on, whatever the account says.
+func (r *Retriever) Brief(on bool) { r.brief = on }
 
 // pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if the session
 // after it fails too.
@@ -73,7 +77,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) error {
 // keeps tells whether the connection stays open after a retrieval.
 func (r *Retriever) keeps() bool {
 	w, ok := r.s.(Watcher)
-	return ok && (r.a.KeepAlive || r.a.Idle && w.CanWatch())
+	return ok && !r.brief && (r.a.KeepAlive || r.a.Idle && w.CanWatch())
 }
 
 // ErrCannotWatch is returned by Watch where there is no connection, or none that can wait for mail.

@@ -291,7 +291,7 @@ func loginError(a *fetch.Account, r reply) error {
 	kind, hint := fetch.KindAuth, "; hint: check user and password in the rc file"
 	low := strings.ToLower(r.text)
 	switch {
-	case r.code == "UNAVAILABLE" || r.code == "SERVERBUG" || r.code == "LIMIT":
+	case r.code == "UNAVAILABLE" || r.code == "SERVERBUG" || r.code == "LIMIT" || crowded(low):
 		kind = fetch.KindServer
 	case r.code == "INUSE" || strings.Contains(low, "locked") || strings.Contains(low, "in use"):
 		kind = fetch.KindBusy
@@ -299,7 +299,16 @@ func loginError(a *fetch.Account, r reply) error {
 	if kind != fetch.KindAuth {
 		hint = "; hint: this passes; it is tried again next time"
 	}
-	return fetch.Fail(kind, fmt.Errorf("login as %q refused: %s %s%s", a.User, r.word, wire.Quoted([]byte(r.text)), hint))
+	err := fmt.Errorf("login as %q refused: %s %s%s", a.User, r.word, wire.Quoted([]byte(r.text)), hint)
+	if crowded(low) {
+		err = fmt.Errorf("%w: %w", fetch.ErrCrowded, err)
+	}
+	return fetch.Fail(kind, err)
+}
+
+// crowded knows the words of Dovecot, Cyrus, and of Gmail, which has no code for it.
+func crowded(low string) bool {
+	return strings.Contains(low, "connections") && (strings.Contains(low, "maximum") || strings.Contains(low, "too many"))
 }
 
 // commandLOGIN logs in with LOGIN, user and password as quoted strings or, where those can't hold them, literals.

@@ -97,6 +97,7 @@ func TestLogin(t *testing.T) {
 		{"wrong SCRAM proof", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: + dj1BQUE=\nSTALL", nil, fetch.KindAuth, "may not be your server", 0},
 		{"server does not know the password", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: A3 OK trust me", nil, fetch.KindAuth, "", 0},
 		{"unavailable", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN AUTH=LOGIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [UNAVAILABLE] LDAP is down", nil, fetch.KindServer, "LDAP is down", 0},
+		{"crowded", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [ALERT] Too many simultaneous connections. (Failure)", nil, fetch.KindServer, "no more connections at a time", 0},
 		{"in use", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [INUSE] other session", nil, fetch.KindBusy, "other session", 0},
 
 		// Exchanges.

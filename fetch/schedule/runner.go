@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fetchd/fetch"
@@ -38,6 +39,9 @@ type runner struct {
 	after  []*runner     // those of the same account that are to end before
 	ended  chan struct{} // closed at the end of run
 
+	watches atomic.Bool // waits for the server to tell of new mail
+	polls   atomic.Bool // does not, although the account says so; see crowded
+
 	mu       sync.Mutex
 	failures int
 	last     time.Time
@@ -59,6 +63,9 @@ func (r *runner) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, fetch.ErrCrowded) {
+			r.s.crowded(r)
+		}
 		if r.s.opt.Done != nil {
 			r.s.opt.Done(r.a, res, err)
 		}
@@ -75,6 +82,15 @@ func (r *runner) run(ctx context.Context) {
 }
 
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
+	polls := r.polls.Load()
+	ret.Brief(polls)
+	if polls {
+		end, err := r.s.turn(ctx, r.a)
+		if err != nil {
+			return fetch.Result{}, err
+		}
+		defer end()
+	}
 	if err := r.s.acquire(ctx, r.a); err != nil {
 		return fetch.Result{}, err
 	}
@@ -94,14 +110,16 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 // watch waits for the server to tell of new mail. False means that it can't, or that the connection was lost, and that
 // the account is to be polled.
 func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
-	if !r.a.Idle {
+	if !r.a.Idle || r.polls.Load() {
 		return false
 	}
 	timeout := r.a.IdleTimeout
 	if timeout <= 0 {
 		timeout = defaultIdleTimeout
 	}
+	r.watches.Store(true)
 	_, err := ret.Watch(ctx, r.wake, timeout)
+	r.watches.Store(false)
 	if err == nil {
 		return true
 	}
@@ -114,6 +132,14 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 		return true
 	}
 	return false
+}
+
+// due ends the runner's present wait.
+func (r *runner) due() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }
 
 // sleep waits until the account is due again, or is woken.

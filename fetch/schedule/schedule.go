@@ -40,6 +40,7 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	hosts   map[string]chan struct{}
+	turns   map[string]chan struct{} // by login
 	runners map[string]*runner
 	wg      sync.WaitGroup
 	ctx     context.Context // of Run; nil before
@@ -59,7 +60,7 @@ func New(o Options) *Scheduler {
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
-	return &Scheduler{opt: o, slots: make(chan struct{}, o.MaxPolls), hosts: map[string]chan struct{}{}, runners: map[string]*runner{}}
+	return &Scheduler{opt: o, slots: make(chan struct{}, o.MaxPolls), hosts: map[string]chan struct{}{}, turns: map[string]chan struct{}{}, runners: map[string]*runner{}}
 }
 
 // Outcome is one account's part of Once.
@@ -157,15 +158,13 @@ func watched(a *fetch.Account) []*fetch.Account {
 	return out
 }
 
-// Wake makes every account due now, and forgets past failures.
+// Wake makes every account due now, and forgets past failures and crowds.
 func (s *Scheduler) Wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.runners {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.polls.Store(false)
+		r.due()
 	}
 }
 

@@ -26,6 +26,9 @@ type server struct {
 	fails   func(n int) error
 	watches bool
 	mail    chan struct{}
+
+	open, allowed int            // connections; allowed 0 = any number
+	looked        map[string]int // by mailbox
 }
 
 func (s *server) account(name string) *fetch.Account {
@@ -39,17 +42,33 @@ func (s *server) account(name string) *fetch.Account {
 					return nil, err
 				}
 			}
-			return &session{s}, nil
+			if s.allowed > 0 && s.open == s.allowed {
+				return nil, fetch.Fail(fetch.KindServer, fetch.ErrCrowded)
+			}
+			s.open++
+			return &session{s, a.Mailboxes}, nil
 		}}
 }
 
 // session implements fetch.Session and fetch.Watcher.
-type session struct{ s *server }
+type session struct {
+	s     *server
+	names []string // none = INBOX
+}
 
-func (c *session) Mailboxes(context.Context) ([]string, error) { return []string{"INBOX"}, nil }
+func (c *session) Mailboxes(context.Context) ([]string, error) {
+	if len(c.names) == 0 {
+		return []string{"INBOX"}, nil
+	}
+	return c.names, nil
+}
 
-func (c *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
+func (c *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) {
 	c.s.mu.Lock()
+	if c.s.looked == nil {
+		c.s.looked = map[string]int{}
+	}
+	c.s.looked[name]++
 	c.s.looks = append(c.s.looks, time.Now())
 	c.s.now++
 	c.s.max = max(c.s.max, c.s.now)
@@ -68,8 +87,14 @@ func (c *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 }
 
 func (c *session) Peer() string   { return "" }
-func (c *session) Close() error   { return nil }
 func (c *session) CanWatch() bool { return c.s.watches }
+
+func (c *session) Close() error {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.s.open--
+	return nil
+}
 
 func (c *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
 	timer := time.NewTimer(timeout)
@@ -221,6 +246,28 @@ func TestEndlessNews(t *testing.T) {
 		}, a)
 		if n := len(s.looks); n < 60 || n > 80 {
 			t.Errorf("looked %d times in 10 minutes", n)
+		}
+	})
+}
+
+// Where the server allows fewer connections than folders are to be watched, the others are polled.
+func TestWatchWithTooFewConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{watches: true, mail: make(chan struct{}), allowed: 3}
+		a := s.account("a")
+		a.Idle, a.Mailboxes = true, []string{"INBOX", "f1", "f2", "f3", "f4", "f5"}
+		run(t, 20*time.Minute, Options{Interval: time.Minute}, nil, a)
+		watched := 0
+		for _, name := range a.Mailboxes {
+			switch n := s.looked[name]; {
+			case n == 1:
+				watched++
+			case n < 15:
+				t.Errorf("%s was looked at %d times", name, n)
+			}
+		}
+		if watched != 2 {
+			t.Errorf("%d folders are watched, want 2 of 6: %v", watched, s.looked)
 		}
 	})
 }
