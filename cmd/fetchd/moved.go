@@ -9,7 +9,8 @@ import (
 )
 
 // follow continues the record of an account whose port or via was changed in the rc file: all its mail would be new
-// again otherwise. The record to continue is that of the same poll and user, if there is just one that no account has.
+// again otherwise. The record to continue is that of the same poll and user that was used last and that no account has.
+// It is left where it is: another rc file, or an entry that is skipped today, may still need it.
 func (s *service) follow(ctx context.Context, accounts []*fetch.Account) error {
 	recorded, err := s.journal.Names(ctx)
 	if err != nil {
@@ -23,20 +24,19 @@ func (s *service) follow(ctx context.Context, accounts []*fetch.Account) error {
 		if slices.Contains(recorded, a.Key) {
 			continue
 		}
-		var from []string
+		var from string
 		for _, key := range recorded {
 			if !taken[key] && samePollAndUser(key, a.Key) {
-				from = append(from, key)
+				from = key
 			}
 		}
-		if len(from) != 1 || otherWants(from[0], a, accounts) {
+		if from == "" || otherWants(from, a, accounts) {
 			continue
 		}
-		if err := s.journal.Rename(ctx, from[0], a.Key); err != nil {
+		if err := s.journal.Copy(ctx, from, a.Key); err != nil {
 			return err
 		}
-		taken[from[0]] = true
-		s.log.Info("the record of "+from[0]+" is continued as "+a.Key, "account", a.Name)
+		s.log.Info("the record of "+from+" is continued as "+a.Key, "account", a.Name)
 	}
 	return nil
 }

@@ -17,13 +17,13 @@ func TestRecordFollowsAChangedPort(t *testing.T) {
 		name                      string
 		recorded, accounts, after []string
 	}{
-		{"changed port", []string{"h||110|ann"}, []string{"h||995|ann"}, []string{"h||995|ann"}},
-		{"changed via", []string{"h|a|0|ann"}, []string{"h|b|0|ann"}, []string{"h|b|0|ann"}},
+		{"changed port", []string{"h||110|ann"}, []string{"h||995|ann"}, []string{"h||110|ann", "h||995|ann"}},
+		{"changed via", []string{"h|a|0|ann"}, []string{"h|b|0|ann"}, []string{"h|a|0|ann", "h|b|0|ann"}},
 		{"unchanged", []string{"h||110|ann"}, []string{"h||110|ann"}, []string{"h||110|ann"}},
 		{"other user", []string{"h||110|ann"}, []string{"h||110|bob"}, []string{"h||110|ann"}},
 		{"still in use", []string{"h||110|ann"}, []string{"h||110|ann", "h||995|ann"}, []string{"h||110|ann"}},
 		{"two could continue", []string{"h||1|ann"}, []string{"h||2|ann", "h||3|ann"}, []string{"h||1|ann"}},
-		{"two to continue", []string{"h||1|ann", "h||2|ann"}, []string{"h||3|ann"}, []string{"h||1|ann", "h||2|ann"}},
+		{"changed twice", []string{"h||1|ann", "h||2|ann"}, []string{"h||3|ann"}, []string{"h||1|ann", "h||2|ann", "h||3|ann"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -15,8 +15,8 @@ const fetchidsLine = 64 << 10
 
 // ImportFetchids takes over which messages fetchmail has seen: r is its .fetchids, with lines `user@host uid`.
 // accountKey gives the journal's name for that login, or false where the rc file has no such account. It returns how many
-// UIDLs were new. Odd lines are passed over. When r can tell its name and age (an *os.File), an unchanged file all of
-// whose logins were known is not read a second time. It must not run while those accounts are being retrieved.
+// UIDLs were new. Odd lines are passed over. When r can tell its name and age (an *os.File), an unchanged file is taken
+// over once for each account. It must not run while an account that is new in it is being retrieved.
 func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey func(user, host string) (key string, ok bool)) (int, error) {
 	file := fileMark(r)
 	if old, err := j.importedBefore(ctx, file); old || err != nil {
@@ -28,16 +28,39 @@ func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey fu
 	}
 	n := 0
 	for _, a := range found {
-		added, err := j.importUIDLs(ctx, a.key, a.uidls)
+		added, err := j.importOnce(ctx, file, a)
 		n += added
 		if err != nil {
 			return n, err
 		}
 	}
-	if file == "" || !complete {
+	if !complete {
 		return n, nil
 	}
-	return n, j.write(ctx, false, func(ctx context.Context, w *writer) error {
+	return n, j.setImported(ctx, file, n)
+}
+
+// importOnce takes over what file says of one account: a second time it would bring back what was forgotten since.
+func (j *Journal) importOnce(ctx context.Context, file string, a seen) (int, error) {
+	part := file
+	if file != "" {
+		part += " " + a.key
+	}
+	if old, err := j.importedBefore(ctx, part); old || err != nil {
+		return 0, explain(j.path, "read", err)
+	}
+	n, err := j.importUIDLs(ctx, a.key, a.uidls)
+	if err != nil {
+		return n, err
+	}
+	return n, j.setImported(ctx, part, n)
+}
+
+func (j *Journal) setImported(ctx context.Context, file string, n int) error {
+	if file == "" {
+		return nil
+	}
+	return j.write(ctx, false, func(ctx context.Context, w *writer) error {
 		_, err := w.exec(ctx, "INSERT OR REPLACE INTO imported (file, at, uids) VALUES (?, ?, ?)", file, j.now().Unix(), n)
 		return err
 	})

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestRename(t *testing.T) {
+func TestCopy(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	j, err := Open(ctx, filepath.Join(t.TempDir(), "state.db"))
@@ -29,17 +29,19 @@ func TestRename(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := j.Rename(ctx, "a", "c"); err != nil {
+	if err := j.Copy(ctx, "a", "c"); err != nil {
 		t.Fatal(err)
 	}
-	if names, err := j.Names(ctx); err != nil || !slices.Equal(names, []string{"b", "c"}) {
+	if names, err := j.Names(ctx); err != nil || !slices.Equal(names, []string{"a", "b", "c"}) {
 		t.Errorf("names %q, %v", names, err)
 	}
-	d, err := j.Maildrop(ctx, "c")
-	if err != nil || !d.Done("of a") || d.Done("of b") {
-		t.Errorf("%v, the record of a is not that of c", err)
+	for _, name := range []string{"a", "c"} {
+		d, err := j.Maildrop(ctx, name)
+		if err != nil || !d.Done("of a") || d.Done("of b") {
+			t.Errorf("%v, the record of a is not that of %s", err, name)
+		}
 	}
-	if err := j.Rename(ctx, "b", "c"); err == nil {
+	if err := j.Copy(ctx, "b", "c"); err == nil {
 		t.Error("two records became one")
 	}
 }
