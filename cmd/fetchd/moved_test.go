@@ -18,7 +18,7 @@ func TestRecordFollowsAChangedPort(t *testing.T) {
 		recorded, accounts, after []string
 	}{
 		{"changed port", []string{"h||110|ann"}, []string{"h||995|ann"}, []string{"h||110|ann", "h||995|ann"}},
-		{"changed via", []string{"h|a|0|ann"}, []string{"h|b|0|ann"}, []string{"h|a|0|ann", "h|b|0|ann"}},
+		{"changed via", []string{"h|a|0|ann"}, []string{"h|b|0|ann"}, []string{"h|a|0|ann"}},
 		{"unchanged", []string{"h||110|ann"}, []string{"h||110|ann"}, []string{"h||110|ann"}},
 		{"other user", []string{"h||110|ann"}, []string{"h||110|bob"}, []string{"h||110|ann"}},
 		{"still in use", []string{"h||110|ann"}, []string{"h||110|ann", "h||995|ann"}, []string{"h||110|ann"}},
