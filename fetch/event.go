@@ -8,6 +8,7 @@ const (
 	EventTLS         = "server certificate"         // info: account, verdict (*tlsverify.Verdict)
 	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
+	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: likewise, the server gives out UIDs again
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked deleted and not expunged
 	EventAlert       = "alert of the server"        // warn: account text: what the server wants its user to read
 	EventNoMail      = "no mail"                    // info: account mailbox

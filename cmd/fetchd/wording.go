@@ -96,6 +96,9 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventRenumbered:
 		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}
+	case fetch.EventRewound:
+		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
+			f.text("account"), f.text("mailbox"), f.text("next"), f.text("known"))}}
 	case fetch.EventNotExpunged:
 		return []line{{level, false, fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
 			f.text("account"), f.text("mailbox"), f.text("others"))}}

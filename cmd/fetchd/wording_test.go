@@ -66,6 +66,9 @@ func TestWording(t *testing.T) {
 		{"renumbered", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventRenumbered, "account", "ann@h", "mailbox", "INBOX", "old", uint32(1), "new", uint32(2))
 		}, "", "fetchd: WARNING: ann@h: the server has renumbered mailbox \"INBOX\" (UIDVALIDITY 2, was 1): what is not marked as seen there is new again\n"},
+		{"rewound", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventRewound, "account", "ann@h", "mailbox", "INBOX", "next", uint32(3), "known", uint32(9))
+		}, "", "fetchd: WARNING: ann@h: the server gives out UIDs again in mailbox \"INBOX\" (the next one is 3, after 9): what is not marked as seen there is new again\n"},
 		{"alert", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventAlert, "account", "ann@h", "text", `"quota: 98%"`) },
 			"", "fetchd: WARNING: ann@h: the server says: \"quota: 98%\"\n"},
 		{"set aside", 0, false, func(l *slog.Logger) {

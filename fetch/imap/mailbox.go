@@ -17,6 +17,7 @@ import (
 type record interface {
 	UIDValidity() uint32
 	Start(ctx context.Context, uidValidity uint32) error
+	Restart(ctx context.Context) error
 	Repeat() bool
 	Status() journal.Status
 	Done() journal.Set
@@ -114,12 +115,26 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 		s.a.Log.Warn(fetch.EventRenumbered, "account", s.a.Name, "mailbox", m.name, "old", known, "new", m.validity)
 		found, large, serr = s.startSearch(m.rec).wait()
 	}
+	if serr == nil && m.rewound(uint32(data.UIDNext), found) {
+		s.a.Log.Warn(fetch.EventRewound, "account", s.a.Name, "mailbox", m.name, "next", data.UIDNext, "known", m.rec.Done().Max())
+		if err := m.rec.Restart(ctx); err != nil {
+			return view{}, fetch.Fail(fetch.KindJournal, err)
+		}
+		found, large, serr = s.startSearch(m.rec).wait()
+	}
 	if serr != nil {
 		return view{}, serr
 	}
 	s.mailbox = m.name
 	s.guard.expectValidity(m.validity)
 	return view{data.NumMessages, uint32(data.UIDNext), found, large}, nil
+}
+
+// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was put back
+// without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would pass for old. found names the last
+// message there is; one beyond uidNext shows that uidNext is not to be believed.
+func (m *mailbox) rewound(uidNext uint32, found journal.Set) bool {
+	return uidNext != 0 && uidNext <= m.rec.Done().Max() && found.Max() < uidNext
 }
 
 // aliveTimeout is how long a kept connection may take to answer: after a suspend or on another network it may be dead

@@ -116,6 +116,13 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
 			{strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 1 \n" + fetched(1, "ab") + "S: T4 OK" + bye, "1=ab", ""}}},
+		{"rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" + fetched(2, "new") + "S: T4 OK" + bye, "2=new", ""}}},
+		{"rewound and empty", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{selected("", 1, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
+			{selected("", 2, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "new") + "S: T3 OK" + bye, "1=new", ""}}},
+		{"UIDNEXT that is wrong", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{selected("", 3, "9") + bye, "", ""}}},
 		{"renumbered in the middle", []pass{{found("1", "1") + "ENDLESS * OK [UIDVALIDITY 2] x\\r\\n* 1 FETCH (UID 1 BODY[] {2}\\r\\nab)\\r\\n", "", "renumbered"}}},
 
 		{"ESEARCH", []pass{{esearch("(TAG \"T2\") UID ALL 2,1") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},

@@ -26,6 +26,7 @@ type (
 	mailboxRecord interface {
 		UIDValidity() uint32
 		Start(ctx context.Context, uidValidity uint32) error
+		Restart(ctx context.Context) error
 		Repeat() bool
 		Done() journal.Set
 		Pending() journal.Set
@@ -279,6 +280,13 @@ func renumbered(t *testing.T, h *house) {
 	if m.Start(ctx, 0) == nil {
 		t.Error("UIDVALIDITY 0 was taken")
 	}
+	must(t, m.Start(ctx, 8))
+	must(t, m.Restart(ctx))
+	same(t, "done after Restart", m.Done().String(), "")
+	same(t, "UIDVALIDITY after Restart", m.UIDValidity(), 8)
+	must(t, m.Record(ctx, set(t, "1"), false, false))
+	h.reopen(t)
+	same(t, "done since Restart", h.mailbox(t, "INBOX").Done().String(), "1")
 }
 
 func status(t *testing.T, h *house) {

@@ -93,7 +93,18 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	drop := m.box.validity != uidValidity
+	return m.start(ctx, uidValidity, m.box.validity != uidValidity)
+}
+
+// Restart is Start for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything recorded is
+// dropped.
+func (m *Mailbox) Restart(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.start(ctx, m.validity, true)
+}
+
+func (m *Mailbox) start(ctx context.Context, uidValidity uint32, drop bool) error {
 	b := m.box
 	err := m.j.write(ctx, false, func(ctx context.Context, w *writer) error {
 		b = m.box
