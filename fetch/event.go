@@ -9,6 +9,7 @@ const (
 	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: likewise, the server gives out UIDs again
+	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted): its name can't be decoded
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked deleted and not expunged
 	EventAlert       = "alert of the server"        // warn: account text: what the server wants its user to read
 	EventNoMail      = "no mail"                    // info: account mailbox

@@ -102,6 +102,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventNotExpunged:
 		return []line{{level, false, fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
 			f.text("account"), f.text("mailbox"), f.text("others"))}}
+	case fetch.EventMisnamed:
+		return []line{{level, false, "WARNING: " + f.text("account") + ": mailbox " + f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
 	case fetch.EventAlert:
 		return []line{{level, false, "WARNING: " + f.text("account") + ": the server says: " + f.text("text")}}
 	case fetch.EventQueryFailed:

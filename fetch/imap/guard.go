@@ -18,8 +18,9 @@ const quietTimeout = 35 * time.Minute
 // literals, drops what imapclient can't parse or must not learn, and turns an end within a response into an error.
 // Deadlines that imapclient sets are ignored; the connection below arms its own.
 type guard struct {
-	conn   *wire.Conn
-	alerts *alerts
+	conn    *wire.Conn
+	alerts  *alerts
+	unnamed int // mailboxes left out for their names
 
 	out      []byte // checked bytes not yet read by imapclient
 	body     int64  // bytes left of a message body that is passed through

@@ -76,7 +76,7 @@ func (g *guard) next() error {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return g.status(parseLine(bare))
 	default:
-		g.resp = response{started: true, kind: kind, dropped: !known[kind]}
+		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" && g.misnamed(bare)}
 		return g.data(line)
 	}
 }

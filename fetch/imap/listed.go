@@ -1,0 +1,60 @@
+package imap
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// misnamed tells whether a LIST response names a mailbox that imapclient would end the connection over. The mailbox is
+// left out, and the user told.
+func (g *guard) misnamed(line []byte) bool {
+	name, ok := listedName(line)
+	if !ok || decodable(name) {
+		return false
+	}
+	if g.unnamed++; g.unnamed <= maxAlerts {
+		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox", wire.Quoted([]byte(name)))
+	}
+	return true
+}
+
+// listedName gives the name in a LIST response of one line, `* LIST (attributes) delimiter name`.
+func listedName(line []byte) (name string, ok bool) {
+	_, rest, ok := bytes.Cut(line, []byte(") "))
+	if !ok {
+		return "", false
+	}
+	if delimiter, quoted := bytes.CutPrefix(rest, []byte(`"`)); quoted {
+		_, rest, ok = bytes.Cut(delimiter, []byte(`" `))
+	} else {
+		_, rest, ok = bytes.Cut(rest, []byte(" "))
+	}
+	if text, quoted := bytes.CutPrefix(rest, []byte(`"`)); quoted {
+		return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(string(bytes.TrimSuffix(text, []byte(`"`)))), ok
+	}
+	_, _, inLiteral := literal(rest)
+	return string(rest), ok && !inLiteral
+}
+
+// decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section 5.1.3), where
+// it also takes UTF-8.
+func decodable(name string) bool {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return false
+	}
+	for {
+		_, shifted, found := strings.Cut(name, "&")
+		if !found {
+			return true
+		}
+		code, rest, ok := strings.Cut(shifted, "-")
+		if _, valid := decodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") && !strings.HasPrefix(rest, "&-") {
+			return false
+		}
+		name = rest
+	}
+}
