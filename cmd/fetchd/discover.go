@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"fetchd/fetch"
-	"fetchd/fetch/imap"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
@@ -52,7 +51,7 @@ func (w *wiring) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 // be for the domain, or for what sslcommonname says.
 func (w *wiring) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t tlsverify.Target) (fetch.Session, error) {
 	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service
-	connect := fetch.Connector(imap.Connect)
+	connect := fetch.Connector(w.imap.Connect)
 	a.Protocol, a.TLS = fetch.IMAP, fetch.StartTLS
 	switch t.Service {
 	case "imaps":

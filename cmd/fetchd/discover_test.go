@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fetchd/fetch"
+	"fetchd/fetch/imap"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/tlstest"
 )
@@ -51,7 +52,7 @@ func TestDiscovery(t *testing.T) {
 					srv.Start(conn)
 				}
 			}()
-			w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), resolver: records{
+			w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), imap: new(imap.Memory), resolver: records{
 				"imaps": {{Target: "localhost.", Port: uint16(ln.Addr().(*net.TCPAddr).Port)}},
 			}}
 			a := &fetch.Account{Name: "a", Protocol: fetch.IMAP, TLS: fetch.Wrapped, Log: w.log}
@@ -69,7 +70,7 @@ func TestDiscovery(t *testing.T) {
 
 func TestDiscoveryWithoutRecords(t *testing.T) {
 	t.Parallel()
-	w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), resolver: records{}}
+	w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), imap: new(imap.Memory), resolver: records{}}
 	a := &fetch.Account{Protocol: fetch.IMAP, Log: w.log}
 	if err := w.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, &rcfile.User{}); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/pop3"
 	"fetchd/fetch/schedule"
@@ -41,7 +42,7 @@ func (p *program) newService(c *commandLine, at *places, log *logger) *service {
 	const sessions = 256 // TLS sessions kept for resumption
 	s.memory = wiring{
 		env: p.env, places: at, log: log.Logger, hostname: hostname, secrets: s.secrets,
-		sessions: tls.NewLRUClientSessionCache(sessions), pop3: new(pop3.Memory), resolver: net.DefaultResolver, key: key,
+		sessions: tls.NewLRUClientSessionCache(sessions), imap: new(imap.Memory), pop3: new(pop3.Memory), resolver: net.DefaultResolver, key: key,
 	}
 	return s
 }

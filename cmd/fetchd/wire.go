@@ -31,6 +31,7 @@ type wiring struct {
 	hostname  string
 	secrets   *secrets
 	sessions  tls.ClientSessionCache
+	imap      *imap.Memory
 	pop3      *pop3.Memory
 	memories  map[string]*fetch.Memory // of a daemon, by login; nil = one pass
 	resolver  tlsverify.SRVResolver
@@ -182,9 +183,9 @@ func (w *wiring) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	case "apop":
 		a.Protocol, a.Connect, a.Auth = fetch.POP3, w.pop3.Connect, "apop"
 	case "imap":
-		a.Protocol, a.Connect = fetch.IMAP, imap.Connect
+		a.Protocol, a.Connect = fetch.IMAP, w.imap.Connect
 	case "auto":
-		a.Protocol, a.Connect = fetch.Auto, fetch.FirstOf(imap.Connect, w.pop3.Connect)
+		a.Protocol, a.Connect = fetch.Auto, fetch.FirstOf(w.imap.Connect, w.pop3.Connect)
 	default:
 		a.Protocol, a.Connect = fetch.POP3, w.pop3.Connect
 	}

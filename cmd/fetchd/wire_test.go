@@ -10,6 +10,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/fetch"
+	"fetchd/fetch/imap"
 	"fetchd/fetch/pop3"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/tlstest"
@@ -24,7 +25,7 @@ func wireText(t *testing.T, text string) ([]*fetch.Account, string, error) {
 	}
 	var log strings.Builder
 	w := &wiring{
-		env: environment("HOME", "/h"), places: &places{home: "/h", caller: "me"}, hostname: "here", pop3: new(pop3.Memory), key: []byte("k"),
+		env: environment("HOME", "/h"), places: &places{home: "/h", caller: "me"}, hostname: "here", imap: new(imap.Memory), pop3: new(pop3.Memory), key: []byte("k"),
 		log:     slog.New(&textHandler{sink: &terminalSink{name: "fetchd", out: &log, err: &log}}),
 		secrets: &secrets{env: environment(), warn: func(string, string) {}},
 	}

@@ -28,6 +28,7 @@ type dialogue struct {
 	caps   []string // what the server offers now, in upper case; nil = not known
 	told   bool     // caps came since this was last set to false
 	auth   bool     // greeted with PREAUTH
+	plain  bool     // nothing is to be compressed
 	alerts alerts
 	gaveUp error // why we cancelled the SASL exchange under way
 
@@ -49,9 +50,9 @@ func port(a *fetch.Account) int {
 // loginTimeouts bounds the way from the first byte to the login, in time-outs.
 const loginTimeouts = 3
 
-// logIn starts TLS and logs in. After an error the connection is closed.
-func logIn(ctx context.Context, a *fetch.Account, raw net.Conn) (*dialogue, error) {
-	d := &dialogue{a: a, alerts: alerts{log: a.Log, account: a.Name}}
+// logIn starts TLS and logs in; plain says not to compress. After an error the connection is closed.
+func logIn(ctx context.Context, a *fetch.Account, raw net.Conn, plain bool) (*dialogue, error) {
+	d := &dialogue{a: a, plain: plain, alerts: alerts{log: a.Log, account: a.Name}}
 	d.conn = wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})
 	if a.Timeout > 0 {
 		whole := loginTimeouts * a.Timeout
@@ -100,7 +101,7 @@ func (d *dialogue) establish(ctx context.Context) error {
 
 // compress asks for DEFLATE where the account wants it and the server offers it (RFC 4978). A refusal is no failure.
 func (d *dialogue) compress() error {
-	if !d.a.Compress || !slices.Contains(d.caps, "COMPRESS=DEFLATE") {
+	if !d.a.Compress || d.plain || !slices.Contains(d.caps, "COMPRESS=DEFLATE") {
 		return nil
 	}
 	r, err := d.command("COMPRESS DEFLATE", "")

@@ -51,10 +51,11 @@ func (k *taker) take() string {
 // rig is an account whose connections go to scripted peers.
 type rig struct {
 	*fetch.Account
-	t     testing.TB
-	taker *taker
-	mu    sync.Mutex
-	trace []string
+	t      testing.TB
+	taker  *taker
+	memory Memory
+	mu     sync.Mutex
+	trace  []string
 }
 
 // newRig returns an account in clear text that deletes what it delivered. With a CA it wants STARTTLS.
@@ -99,7 +100,7 @@ func (r *rig) play(dialogue string, config *tls.Config) *fetchtest.Peer {
 		r.Connect = func(context.Context, *fetch.Account) (fetch.Session, error) {
 			return nil, errors.New("a second connection")
 		}
-		return begin(ctx, a, p.Pipe())
+		return r.memory.begin(ctx, a, p.Pipe())
 	}
 	return p
 }

@@ -4,11 +4,13 @@
 package imap
 
 import (
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -25,6 +27,7 @@ type session struct {
 	conn    *wire.Conn
 	guard   *guard
 	client  *imapclient.Client
+	memory  *Memory
 	caps    []string
 	release func()
 	mailbox string        // selected
@@ -32,23 +35,32 @@ type session struct {
 	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
 }
 
-// Connect is the fetch.Connector for IMAP.
+// Memory remembers servers that offer COMPRESS=DEFLATE and then get it wrong; nothing is compressed with them. The zero
+// value is ready. It is safe for concurrent use.
+type Memory struct{ plain wire.Unable }
+
+// Connect is a fetch.Connector without a Memory.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+	return new(Memory).Connect(ctx, a)
+}
+
+// Connect is the fetch.Connector for IMAP.
+func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 	raw, err := wire.Dial(ctx, a.Host, port(a), a.Plugin, a.Timeout)
 	if err != nil {
 		return nil, fetch.At(a.Host, port(a), fetch.Fail(fetch.KindNetwork, err))
 	}
-	s, err := begin(ctx, a, raw)
+	s, err := m.begin(ctx, a, raw)
 	return s, fetch.At(a.Host, port(a), err)
 }
 
 // begin makes a session on a new connection, which it closes on an error.
-func begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, error) {
-	d, err := logIn(ctx, a, raw)
+func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, error) {
+	d, err := logIn(ctx, a, raw, m.plain.Has(server(a)))
 	if err != nil {
 		return nil, err
 	}
-	s := &session{a: a, conn: d.conn, caps: d.caps, changed: make(chan struct{}, 1)}
+	s := &session{a: a, conn: d.conn, memory: m, caps: d.caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
@@ -169,11 +181,20 @@ func (s *session) broken(err error) error {
 
 // connError is what ended the connection, if it was not imapclient, which closes it over what it can't parse.
 func (s *session) connError() error {
-	if err := s.conn.Err(); !errors.Is(err, net.ErrClosed) {
-		return err
+	err := s.conn.Err()
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil
+	case errors.As(err, &corrupt):
+		s.memory.plain.Add(server(s.a))
+		return fmt.Errorf("%w (COMPRESS=DEFLATE: %w)", err, fetch.ErrSimpler)
 	}
-	return nil
+	return err
 }
+
+// server is a Memory's word for the account's server.
+func server(a *fetch.Account) string { return net.JoinHostPort(a.Host, strconv.Itoa(port(a))) }
 
 // uidSet turns the journal's kind of set into go-imap's.
 func uidSet(s journal.Set) imap.UIDSet {

@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
-	"time"
 
 	"fetchd/fetch"
 	"fetchd/fetch/wire"
@@ -25,12 +23,9 @@ const (
 	portWrapped = 995
 )
 
-// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command for a day,
-// as it may have been the network. The zero value is ready. It is safe for concurrent use.
-type Memory struct {
-	mu   sync.Mutex
-	slow map[string]time.Time // since when
-}
+// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command. The zero
+// value is ready. It is safe for concurrent use.
+type Memory struct{ slow wire.Unable }
 
 // Connect is a fetch.Connector without a Memory.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
@@ -71,22 +66,6 @@ func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn, por
 	return s, nil
 }
 
-func (m *Memory) isSlow(host string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	since, slow := m.slow[host]
-	return slow && time.Since(since) < 24*time.Hour
-}
-
-func (m *Memory) setSlow(host string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.slow == nil {
-		m.slow = make(map[string]time.Time)
-	}
-	m.slow[host] = time.Now()
-}
-
 // session is one connection, logged in.
 type session struct {
 	a      *fetch.Account
@@ -118,7 +97,7 @@ func (s *session) Close() error {
 
 // pipelining tells whether commands may be sent before the earlier ones are answered.
 func (s *session) pipelining() bool {
-	return s.caps.has("PIPELINING") && !s.memory.isSlow(s.host)
+	return s.caps.has("PIPELINING") && !s.memory.slow.Has(s.host)
 }
 
 // pipelined looks at the error of an exchange that was pipelined: a server that was out of step is remembered, and, with
@@ -126,7 +105,7 @@ func (s *session) pipelining() bool {
 // fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
 	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
-		s.memory.setSlow(s.host)
+		s.memory.slow.Add(s.host)
 		return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
 	}
 	return err

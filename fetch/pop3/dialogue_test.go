@@ -164,7 +164,7 @@ func (s *scenario) set(word, value string) {
 	case "timeout":
 		a.Timeout, _ = time.ParseDuration(value)
 	case "slow":
-		s.memory.setSlow("mail.example.org:110")
+		s.memory.slow.Add("mail.example.org:110")
 	case "journal":
 		s.journal = value
 	case "after":
@@ -237,7 +237,7 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 	s.checkResult(result)
 	s.checkJournal(ctx, j)
 	s.checkSecrets(peer, err)
-	if got := s.memory.isSlow("mail.example.org:110"); got != s.slow && !strings.Contains(t.Name(), "slow") {
+	if got := s.memory.slow.Has("mail.example.org:110"); got != s.slow && !strings.Contains(t.Name(), "slow") {
 		t.Errorf("remembered as slow: %v", got)
 	}
 	if t.Failed() {
