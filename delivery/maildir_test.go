@@ -153,6 +153,41 @@ func TestMaildirReplacesLeftoverInTmp(t *testing.T) {
 	}
 }
 
+// Another process may be at work on the same message: what it finds under its name in tmp is its own file or none.
+func TestMaildirLeavesNoHalfFileToOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, other := NewMaildir(MaildirOptions{Dir: dir}), NewMaildir(MaildirOptions{Dir: dir})
+	deliver(t, d, mailFrom(t, "1", "first\n"))
+	m := mailFrom(t, "2", "text\n")
+	first := &maildirGroup{dir: d, items: make([]maildirItem, 1), tmp: -1, new: -1, cur: -1}
+	second := &maildirGroup{dir: other, items: make([]maildirItem, 1), tmp: -1, new: -1, cur: -1}
+	for _, g := range []*maildirGroup{first, second} {
+		if err := g.open(); err != nil {
+			t.Fatal(err)
+		}
+		g.claim([]*Message{m})
+	}
+	first.store(t.Context())
+	fd, err := second.createTmp(&second.items[0]) // and nothing is written yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.items[0].state = stored
+	first.publish(t.Context())
+	if files := namesIn(t, dir, "new"); len(files) != 1 || !errors.Is(first.items[0].err, os.ErrNotExist) {
+		t.Errorf("new holds %q, the first one's error %v", files, first.items[0].err)
+	}
+	first.end()
+	second.end()
+	if err := os.NewFile(uintptr(fd), "").Close(); err != nil {
+		t.Error(err)
+	}
+	if left := namesIn(t, dir, "tmp"); len(left) > 0 {
+		t.Errorf("left in tmp: %q", left)
+	}
+}
+
 func TestMaildirUnusable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")

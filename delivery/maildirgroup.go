@@ -24,6 +24,7 @@ var (
 type maildirItem struct {
 	m     *Message
 	name  string
+	tmp   string // its name in tmp
 	err   error
 	state itemState
 }
@@ -33,7 +34,7 @@ type itemState int
 const (
 	waiting itemState = iota
 	claimed           // the name is ours
-	stored            // tmp/NAME is complete
+	stored            // the file in tmp is complete
 	done              // a copy is in new or cur
 )
 
@@ -88,7 +89,7 @@ func (g *maildirGroup) claim(ms []*Message) {
 func (g *maildirGroup) end() {
 	for i := range g.items {
 		if it := &g.items[i]; it.state == stored {
-			_ = unix.Unlinkat(g.tmp, it.name, 0)
+			_ = unix.Unlinkat(g.tmp, it.tmp, 0)
 		}
 	}
 	g.dir.mu.Lock()
@@ -143,7 +144,7 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 	if it.err = ctx.Err(); it.err != nil {
 		return scratch
 	}
-	fd, err := g.createTmp(it.name)
+	fd, err := g.createTmp(it)
 	if err != nil {
 		it.err = err
 		return scratch
@@ -159,15 +160,24 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 	return scratch
 }
 
-// createTmp creates tmp/NAME. What a killed run left under that name goes.
-func (g *maildirGroup) createTmp(name string) (fd int, err error) {
+// secondTry ends a message's name in tmp when the first is taken.
+const secondTry = ".2"
+
+// createTmp creates a file in tmp. What a killed run left there of the message goes; where that has the first name, ours
+// gets the second: should it be the file of a process that lives, that one finds it gone, and not ours half-written.
+func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	create := func() (e error) {
-		fd, e = unix.Openat(g.tmp, name, flags, g.dir.perm)
+		fd, e = unix.Openat(g.tmp, it.tmp, flags, g.dir.perm)
 		return e
 	}
+	if it.m.Repeat {
+		_ = unix.Unlinkat(g.tmp, it.name+secondTry, 0)
+	}
+	it.tmp = it.name
 	if err = untilDone(create); errors.Is(err, unix.EEXIST) {
-		if err = unix.Unlinkat(g.tmp, name, 0); err == nil {
+		if err = unix.Unlinkat(g.tmp, it.name, 0); err == nil || errors.Is(err, unix.ENOENT) {
+			it.tmp += secondTry
 			err = untilDone(create)
 		}
 	}
@@ -206,7 +216,7 @@ func (g *maildirGroup) move(it *maildirItem) {
 		if try > 0 {
 			name = it.name + "-" + strconv.Itoa(try)
 		}
-		err := g.dir.sys.move(g.tmp, it.name, g.new, name)
+		err := g.dir.sys.move(g.tmp, it.tmp, g.new, name)
 		if err == nil {
 			it.state = done
 			return
@@ -216,7 +226,7 @@ func (g *maildirGroup) move(it *maildirItem) {
 			return
 		}
 		if g.holds(g.new, name, it.m) {
-			_ = unix.Unlinkat(g.tmp, it.name, 0)
+			_ = unix.Unlinkat(g.tmp, it.tmp, 0)
 			it.state = done
 			return
 		}
