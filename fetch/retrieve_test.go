@@ -219,7 +219,7 @@ func TestTransfer(t *testing.T) {
 		{"record fails one by one", false, []*fakeMailbox{{name: "a", n: 2, record: journal, pause: time.Second}}, nil, 0,
 			"open a; deliver 1; record 1; close", KindJournal, Result{Messages: 2, New: 2}},
 		{"acknowledge fails", false, []*fakeMailbox{{name: "a", n: 2, acknowledge: broken, pause: time.Second}}, nil, 0,
-			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork, Result{Messages: 2, New: 2}},
+			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork, Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3}},
 		{"connection lost", false, []*fakeMailbox{{name: "a", n: 1, cut: broken}, {name: "b"}}, nil, 0,
 			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork, Result{Messages: 1, New: 1, Delivered: 1, Bytes: 3}},
 		{"commit fails", false, []*fakeMailbox{{name: "a", commit: Fail(KindServer, full)}, {name: "b"}}, nil, 0,

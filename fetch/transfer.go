@@ -100,16 +100,18 @@ func (t *transfer) group(ctx context.Context, items []*Item) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var refused error
 	if len(delivered) > 0 {
 		if err := t.m.Record(ctx, delivered); err != nil {
 			return err
 		}
-		if err := t.m.Acknowledge(ctx, delivered); err != nil {
-			return err
-		}
+		refused = t.m.Acknowledge(ctx, delivered)
 	}
 	for i, it := range items {
 		t.report(it, results[i])
+	}
+	if refused != nil {
+		return refused
 	}
 	if err := t.unretrieved(ctx, items); err != nil {
 		return err
