@@ -48,6 +48,15 @@ type runner struct {
 	next     time.Time
 }
 
+func (r *runner) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *runner) run(ctx context.Context) {
 	defer close(r.ended)
 	for _, before := range r.after {

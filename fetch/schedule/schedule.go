@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Scheduler struct {
 	hosts   map[string]chan struct{}
 	turns   map[string]chan struct{} // by login
 	runners map[string]*runner
+	leaving []*runner // told to end: a message in hand may take its time
 	wg      sync.WaitGroup
 	ctx     context.Context // of Run; nil before
 }
@@ -119,12 +121,12 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 			wanted[w.Identity()] = w
 		}
 	}
-	ending := map[string][]*runner{} // by name, which a changed account still has
+	s.leaving = slices.DeleteFunc(s.leaving, (*runner).hasEnded)
 	for id, r := range s.runners {
 		if wanted[id] == nil {
 			r.cancel()
 			delete(s.runners, id)
-			ending[r.a.Name] = append(ending[r.a.Name], r)
+			s.leaving = append(s.leaving, r)
 		}
 	}
 	for id, a := range wanted {
@@ -132,7 +134,12 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 			continue
 		}
 		ctx, cancel := context.WithCancel(s.ctx)
-		r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1), after: ending[a.Name], ended: make(chan struct{})}
+		r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+		for _, l := range s.leaving {
+			if l.a.Name == a.Name { // which a changed account still has
+				r.after = append(r.after, l)
+			}
+		}
 		s.runners[id] = r
 		s.wg.Go(func() { r.run(ctx) })
 	}

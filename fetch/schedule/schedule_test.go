@@ -317,7 +317,8 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 		changed.Settings, again.Settings = "other", "third"
 		run(t, 100*time.Second, Options{Interval: time.Hour}, func(sch *Scheduler) {
 			time.AfterFunc(10*time.Second, func() { sch.Replace([]*fetch.Account{changed, other.account("b")}) })
-			time.AfterFunc(12*time.Second, func() { sch.Replace([]*fetch.Account{again}) })
+			time.AfterFunc(12*time.Second, func() { sch.Replace(nil) })
+			time.AfterFunc(13*time.Second, func() { sch.Replace([]*fetch.Account{again}) })
 		}, a)
 		if got, want := seconds(start, s.looks), []int{0, 15}; !slices.Equal(got, want) || s.max != 1 {
 			t.Errorf("looked at %v, want %v; %d at once", got, want, s.max)
