@@ -20,6 +20,9 @@ const (
 	jitter          = 0.1 // of every delay, either way
 )
 
+// startSpread is within what time the first retrievals of many accounts begin: half of them at once.
+const startSpread = 2 * time.Second
+
 // defaultIdleTimeout re-issues IDLE before servers give up at 30 minutes (RFC 2177).
 const defaultIdleTimeout = 28 * time.Minute
 
@@ -37,6 +40,7 @@ type runner struct {
 	cancel context.CancelFunc
 	wake   chan struct{}
 	after  []*runner     // those of the same account that are to end before
+	start  time.Duration // how long to wait then
 	ended  chan struct{} // closed at the end of run
 
 	watches atomic.Bool // waits for the server to tell of new mail
@@ -63,6 +67,9 @@ func (r *runner) run(ctx context.Context) {
 		<-before.ended
 	}
 	r.after = nil
+	if r.start > 0 {
+		r.pause(ctx, r.start)
+	}
 	ret := fetch.NewRetriever(r.a)
 	defer ret.Close()
 	vain := 0

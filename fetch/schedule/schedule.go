@@ -140,6 +140,9 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 				r.after = append(r.after, l)
 			}
 		}
+		if len(wanted) > 1 {
+			r.start = time.Duration((2*s.opt.Rand() - 1) * float64(min(startSpread, s.opt.Interval/10)))
+		}
 		s.runners[id] = r
 		s.wg.Go(func() { r.run(ctx) })
 	}

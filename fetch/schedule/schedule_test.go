@@ -329,6 +329,26 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 	})
 }
 
+func TestStartsAreSpread(t *testing.T) {
+	for _, tt := range []struct {
+		accounts int
+		rand     float64
+		want     time.Duration
+	}{{1, 0.75, 0}, {2, 0.25, 0}, {2, 0.75, 1050 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &server{}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			accounts := []*fetch.Account{s.account("a"), s.account("b")}[:tt.accounts]
+			New(Options{Interval: time.Hour, Log: slog.New(slog.DiscardHandler), Rand: func() float64 { return tt.rand }}).Run(ctx, accounts)
+			if len(s.looks) != tt.accounts || s.looks[0].Sub(start) != tt.want {
+				t.Errorf("%+v: looked at %v, from %v", tt, s.looks, start)
+			}
+		})
+	}
+}
+
 func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	a := (&server{}).account("a")
 	a.Idle, a.Mailboxes, a.Patterns = true, []string{"INBOX", "Lists"}, []string{"*"}
