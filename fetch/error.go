@@ -24,6 +24,31 @@ const (
 	KindConfig        // a setting that can't work
 )
 
+// String is the word for the kind in logs.
+func (k Kind) String() string {
+	switch k {
+	case KindNetwork:
+		return "network"
+	case KindTLS:
+		return "tls"
+	case KindAuth:
+		return "auth"
+	case KindProtocol:
+		return "protocol"
+	case KindServer:
+		return "server"
+	case KindBusy:
+		return "busy"
+	case KindDelivery:
+		return "delivery"
+	case KindJournal:
+		return "journal"
+	case KindConfig:
+		return "config"
+	}
+	return "unknown"
+}
+
 // Error is a failed retrieval: what failed (Kind), where (Account) and why.
 type Error struct {
 	Kind Kind

@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"fetchd/fetch"
 )
 
 // logger is the program's log with what it needs to end.
@@ -95,6 +97,8 @@ func jsonAttr(a slog.Attr) slog.Attr {
 		if v == levelTrace {
 			return slog.String(a.Key, "TRACE")
 		}
+	case fetch.Kind:
+		return slog.String(a.Key, v.String())
 	case status:
 		return slog.Int(a.Key, int(v))
 	}

@@ -114,6 +114,21 @@ func TestWording(t *testing.T) {
 	}
 }
 
+func TestJSONLogNamesTheKind(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[fetch.Kind]string{fetch.KindUnknown: "unknown", fetch.KindNetwork: "network", fetch.KindTLS: "tls", fetch.KindConfig: "config"} {
+		var out bytes.Buffer
+		l, err := openLog(logTarget{name: "fetchd", out: &out, err: &out, json: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Error(fetch.EventQueryFailed, "kind", kind)
+		if !strings.Contains(out.String(), `"kind":"`+want+`"`) {
+			t.Errorf("%s; want %q", out.String(), want)
+		}
+	}
+}
+
 func FuzzEscape(f *testing.F) {
 	for _, s := range []string{"", "plain é", "a\x00\x1b[2J\r\n", "\xff\xc0\x80", "\u2028\u202e\u00a0"} {
 		f.Add(s)
