@@ -172,16 +172,23 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	cfg, err := d.p.configuration(d.c, d.at)
 	if err == nil && len(selected(cfg, d.c.servers)) == 0 { // an editor may have it half written
-		cfg, err = nil, errors.New(d.path+" names no mailservers")
+		cfg = nil
+		if _, err = os.Stat(d.path); err == nil {
+			err = errors.New(d.path + " names no mailservers")
+		}
 	}
 	var accounts []*fetch.Account
 	if err == nil {
 		accounts, err = d.wire(cfg)
 	}
 	var mistake *rcfile.Error
-	if err != nil && (cfg == nil || errors.As(err, &mistake)) {
+	if broken := errors.As(err, &mistake); err != nil && (cfg == nil || broken) {
 		d.refuse(err)
-		d.log.Error(d.path + " is broken; the old configuration stays in use")
+		what := " can't be used"
+		if broken {
+			what = " is broken"
+		}
+		d.log.Error(d.path + what + "; the old configuration stays in use")
 		return
 	}
 	d.refuse(err)
@@ -196,7 +203,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	d.accounts.Store(int64(len(accounts)))
 	d.scheduler.Replace(accounts)
-	d.log.Info(fmt.Sprintf("read %s again: %d accounts", d.path, len(accounts)))
+	d.log.Info("read " + d.path + " again: " + counted(int64(len(accounts)), "account"))
 }
 
 // fixed changes with the settings that a running daemon doesn't heed.

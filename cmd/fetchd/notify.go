@@ -86,7 +86,7 @@ func (n *notifier) close() {
 
 // statusLine is what systemctl status shows.
 func statusLine(s schedule.Status) string {
-	line := fmt.Sprintf("%d accounts", s.Accounts)
+	line := counted(int64(s.Accounts), "account")
 	if s.Failing > 0 {
 		line += fmt.Sprintf(", %d failing", s.Failing)
 	}

@@ -114,7 +114,7 @@ func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*
 		return "", false
 	})
 	if n > 0 {
-		s.log.Info(fmt.Sprintf("took over %d UIDs from %s", n, f.Name()))
+		s.log.Info("took over " + counted(int64(n), "UID") + " from " + f.Name())
 	}
 	return err
 }

@@ -119,10 +119,6 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 }
 
 func mailboxLine(f fields) string {
-	noun := "messages"
-	if f.number("total") == 1 {
-		noun = "message"
-	}
 	seen := ""
 	if n := f.number("seen"); n > 0 {
 		seen = fmt.Sprintf(" (%d seen)", n)
@@ -131,7 +127,15 @@ func mailboxLine(f fields) string {
 	if f.number("size") > 0 {
 		octets = fmt.Sprintf(" (%d octets)", f.number("size"))
 	}
-	return fmt.Sprintf("%d %s%s for %s%s.", f.number("total"), noun, seen, f.where(), octets)
+	return fmt.Sprintf("%s%s for %s%s.", counted(f.number("total"), "message"), seen, f.where(), octets)
+}
+
+// counted is "1 message" or "2 messages".
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func setAsideText(f fields) string {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fetchd/fetch"
+	"fetchd/fetch/schedule"
 )
 
 type fakeVerdict struct{}
@@ -125,6 +126,15 @@ func TestJSONLogNamesTheKind(t *testing.T) {
 		l.Error(fetch.EventQueryFailed, "kind", kind)
 		if !strings.Contains(out.String(), `"kind":"`+want+`"`) {
 			t.Errorf("%s; want %q", out.String(), want)
+		}
+	}
+}
+
+func TestOneIsSingular(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0 accounts", 1: "1 account", 2: "2 accounts"} {
+		if line := statusLine(schedule.Status{Accounts: n}); line != want {
+			t.Errorf("%q, want %q", line, want)
 		}
 	}
 }
