@@ -125,7 +125,7 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// warnPort warns where the port and the way TLS starts contradict each other.
+// warnPort warns where the port contradicts the protocol or the way TLS starts.
 func (w *wiring) warnPort(a *fetch.Account) {
 	if text := portContradiction(a); text != "" {
 		w.log.Warn(text, "account", a.Name)
@@ -133,7 +133,10 @@ func (w *wiring) warnPort(a *fetch.Account) {
 }
 
 func portContradiction(a *fetch.Account) string {
+	usual := retrieval(knownPorts()[a.Port].proto)
 	switch {
+	case usual != fetch.Auto && a.Protocol != fetch.Auto && usual != a.Protocol:
+		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port, usual, a.Protocol)
 	case (a.Port == 993 || a.Port == 995) && a.TLS != fetch.Wrapped:
 		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out", a.Port)
 	case (a.Port == 143 || a.Port == 110) && a.TLS == fetch.Wrapped:

@@ -195,6 +195,11 @@ func TestWireWarns(t *testing.T) {
 		{"clear text through a plugin", "poll h proto imap plugin 'ssh h imapd' user ann sslproto ''", ""},
 		{"993 without ssl", "poll h proto imap port 993 user ann", "port 993 usually is TLS"},
 		{"143 with ssl", "poll h proto imap port 143 user ann ssl", "port 143 usually starts without TLS"},
+		{"POP3 at the port of IMAP", "poll h proto pop3 port 993 user ann ssl", "port 993 usually is IMAP, not POP3: "},
+		{"IMAP at the port of POP3", "poll h proto imap port 995 user ann ssl", "port 995 usually is POP3, not IMAP: "},
+		{"IMAP at the clear port of POP3", "poll h proto imap service 110 user ann", "port 110 usually is POP3, not IMAP: "},
+		{"APOP at the port of IMAP", "poll h proto apop port 143 user ann", "port 143 usually is IMAP, not POP3: "},
+		{"which protocol is tried out", "poll h port 995 user ann ssl", ""},
 		{"md5", `poll h proto imap user ann sslfingerprint "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"`, "MD5"},
 		{"nothing", "poll h proto imap user ann ssl", ""},
 	}
