@@ -25,13 +25,17 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	if len(c.servers) != 1 {
 		return p.usage(errors.New("pin takes one host"))
 	}
-	targets, err := p.targets(c)
+	at, w, err := p.targetWiring(c)
+	if err != nil {
+		return p.failTargets(c, err)
+	}
+	o, accounts, err := p.pinTarget(c, at, w)
 	if err != nil {
 		return p.failTargets(c, err)
 	}
 	ctx, stop := interrupted(ctx)
 	defer stop()
-	verdict, judgement, err := tlsverify.Look(ctx, targets[0])
+	verdict, judgement, err := tlsverify.Look(ctx, o)
 	if err != nil {
 		return p.fail(exitSocket, err)
 	}
@@ -41,8 +45,14 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	if !c.has("write") {
 		return exitMail
 	}
-	add := pinLine{tlsverify.PinOf(verdict.Presented[0]).String(), pinAlone(judgement)}
-	if err := p.writePin(c, targets[0], add); err != nil {
+	if len(accounts) == 0 {
+		err := p.noAccount(c, at, o)
+		return p.fail(statusOfConfig(err), err)
+	}
+	if err := judgeAccounts(ctx, accounts, verdict); err != nil {
+		return p.fail(exitIO, err)
+	}
+	if err := p.writePin(c, at, accounts, tlsverify.PinOf(verdict.Presented[0]).String()); err != nil {
 		return p.fail(statusOfConfig(err), err)
 	}
 	return exitMail
@@ -84,37 +94,47 @@ func pinAlone(judgement error) bool {
 	return errors.As(judgement, &chain) || errors.As(judgement, &identity)
 }
 
-// writePin asks, and then adds the line to every account that reaches the server at that port.
-func (p *program) writePin(c *commandLine, o tlsverify.CheckOptions, add pinLine) error {
-	at, err := findPlaces(p.env, p.uid)
-	if err != nil {
-		return err
-	}
+// writePin asks, and then adds the pin to the accounts.
+func (p *program) writePin(c *commandLine, at *places, accounts []*pinAccount, pin string) error {
 	path := c.rcfile.Or(at.rcfile)
 	loader := rcfile.Loader{Format: c.format()}
 	cfg, err := loader.Load(path)
 	if err != nil {
 		return err
 	}
-	edits := pinEdits(cfg, o.Host, portOf(o))
-	if len(edits) == 0 {
-		return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", path, o.Host, portOf(o))
+	var edits []pinEdit
+	for _, a := range accounts {
+		poll := &cfg.Polls[a.poll]
+		alone := a.refused && poll.Users[a.user].SSLCertCk.Or(true)
+		if alone && poll.Name != c.servers[0] && c.user.SSLCertCk.Or(true) {
+			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing else is to vouch for that server, run: %s pin --write %s",
+				a.name, p.name, poll.Name)
+		}
+		edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, alone}})
 	}
-	fmt.Fprintf(p.stdout, "\nAdd %s to %s in %s? [y/N] ", add.words(), accounts(cfg, edits), path)
+	fmt.Fprintf(p.stdout, "\nAdd %s in %s? [y/N] ", additions(accounts, edits), path)
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
 	fmt.Fprintln(p.stdout)
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was written")
 	}
-	return insertPin(loader, path, edits, add)
+	return insertPin(loader, path, edits)
 }
 
-// accounts names those that are to be edited.
-func accounts(cfg *rcfile.Config, edits []pinEdit) string {
-	var names []string
-	for _, e := range edits {
-		poll := &cfg.Polls[e.poll]
-		names = append(names, poll.Users[e.user].Remote.Value+"@"+poll.Name)
+// additions says what is added to which accounts.
+func additions(accounts []*pinAccount, edits []pinEdit) string {
+	var texts []string
+	for _, alone := range []bool{true, false} {
+		var names []string
+		var add pinLine
+		for i, e := range edits {
+			if e.add.alone == alone {
+				add, names = e.add, append(names, accounts[i].name)
+			}
+		}
+		if len(names) > 0 {
+			texts = append(texts, add.words()+" to "+strings.Join(names, ", "))
+		}
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(texts, ", and ")
 }

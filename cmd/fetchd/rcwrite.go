@@ -15,6 +15,7 @@ import (
 type pinEdit struct {
 	poll, user int
 	end        rcfile.Pos
+	add        pinLine
 }
 
 // pinLine is what an account gets: a pin, and with alone also that nothing else vouches for the server.
@@ -41,20 +42,6 @@ func (l pinLine) text(toml bool) string {
 	return check + fmt.Sprintf(pin, l.pin)
 }
 
-// pinEdits are the accounts that reach the host at the port.
-func pinEdits(cfg *rcfile.Config, server string, at int) []pinEdit {
-	var edits []pinEdit
-	for i := range cfg.Polls {
-		poll := &cfg.Polls[i]
-		for j := range poll.Users {
-			if o, err := reached(poll, &poll.Users[j]); err == nil && o.Host == server && portOf(o) == at {
-				edits = append(edits, pinEdit{i, j, nextPlace(cfg, i, j)})
-			}
-		}
-	}
-	return edits
-}
-
 // nextPlace is where the user or poll after the given user begins.
 func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	switch {
@@ -66,9 +53,9 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	return rcfile.Pos{}
 }
 
-// insertPin adds the line to the accounts, at the end of each one's entry, and replaces the file. It does so only if the
+// insertPin adds their lines to the accounts, at the end of each one's entry, and replaces the file. It does so only if the
 // new text, read again, says what the old one said and the pins; otherwise the file stays as it is.
-func insertPin(loader rcfile.Loader, path string, edits []pinEdit, add pinLine) error {
+func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
@@ -87,9 +74,9 @@ func insertPin(loader rcfile.Loader, path string, edits []pinEdit, add pinLine) 
 	}
 	text := slices.Clone(old)
 	for _, e := range slices.Backward(edits) { // from the end, so that places before stay right
-		text = insert(text, e.end, add.text(toml))
+		text = insert(text, e.end, e.add.text(toml))
 	}
-	return replaceFile(loader, real, info.Mode().Perm(), text, edits, add)
+	return replaceFile(loader, real, info.Mode().Perm(), text, edits)
 }
 
 // insertBefore puts line into text on a line of its own before the entry that begins at place, or at the end.
@@ -124,7 +111,7 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	return insertBefore(text, place, line)
 }
 
-func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit, add pinLine) error {
+func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
 	if err != nil {
 		return err
@@ -132,7 +119,7 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		err = samePlusPin(loader, path, f.Name(), edits, add)
+		err = samePlusPin(loader, path, f.Name(), edits)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -144,15 +131,15 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 }
 
 // samePlusPin tells whether the file fresh says what the file old says, with the pins added.
-func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit, add pinLine) error {
+func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error {
 	want, err := loader.Load(old)
 	if err != nil {
 		return err
 	}
 	for _, e := range edits {
 		u := &want.Polls[e.poll].Users[e.user]
-		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(add.pin))
-		if add.alone {
+		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(e.add.pin))
+		if e.add.alone {
 			u.SSLCertCk = rcfile.Some(false)
 		}
 	}

@@ -45,7 +45,11 @@ func TestInsertPin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = insertPin(rcfile.Loader{}, path, pinEdits(cfg, "h", tt.port), pinLine{pin, tt.alone})
+			var edits []pinEdit
+			for _, a := range reaching(cfg, "h", tt.port) {
+				edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, tt.alone}})
+			}
+			err = insertPin(rcfile.Loader{}, path, edits)
 			got, rerr := os.ReadFile(path)
 			if rerr != nil {
 				t.Fatal(rerr)

@@ -68,25 +68,17 @@ func target(c *commandLine, text string) (tlsverify.CheckOptions, error) {
 
 // targets are what the arguments name, or else every server of the rc file, once.
 func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
-	at, err := findPlaces(p.env, p.uid)
+	at, w, err := p.targetWiring(c)
 	if err != nil {
 		return nil, err
 	}
-	log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr})
-	if err != nil {
-		return nil, err
-	}
-	w := p.newService(c, at, log).memory
 	var all []tlsverify.CheckOptions
 	for _, text := range c.servers {
-		if entry := p.entryTargets(c, at, &w, text); len(entry) > 0 {
+		if entry := p.entryTargets(c, at, w, text); len(entry) > 0 {
 			all = append(all, entry...)
 			continue
 		}
-		o, err := target(c, text)
-		if err == nil {
-			o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host, Protocol: retrieval(o.Proto)}, &c.user)
-		}
+		o, err := w.target(c, text)
 		if err != nil {
 			return nil, err
 		}
@@ -102,15 +94,35 @@ func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
 	return w.rcTargets(cfg, nil)
 }
 
+// targetWiring reads accounts for those who only look at servers.
+func (p *program) targetWiring(c *commandLine) (*places, *wiring, error) {
+	at, err := findPlaces(p.env, p.uid)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr})
+	if err != nil {
+		return nil, nil, err
+	}
+	return at, &p.newService(c, at, log).memory, nil
+}
+
+// target is target with what the options say must be trusted.
+func (w *wiring) target(c *commandLine, text string) (tlsverify.CheckOptions, error) {
+	o, err := target(c, text)
+	if err == nil {
+		o.Policy, err = w.trustOptions(&fetch.Account{Host: o.Host, Protocol: retrieval(o.Proto)}, &c.user)
+	}
+	return o, err
+}
+
 // entryTargets are the servers of the rc file's entry of that name. There are none if the options say how the host is
 // reached; and who names a host needs no rc file, so mistakes there don't matter.
 func (p *program) entryTargets(c *commandLine, at *places, w *wiring, name string) []tlsverify.CheckOptions {
-	if c.has("starttls") || c.has("tls") || c.has("proto") {
+	if saysHow(c) {
 		return nil
 	}
-	alone := *c
-	alone.servers = nil
-	cfg, err := p.configuration(&alone, at)
+	cfg, err := p.rcConfiguration(c, at)
 	if err != nil || len(selected(cfg, []string{name})) == 0 {
 		return nil
 	}
@@ -120,6 +132,16 @@ func (p *program) entryTargets(c *commandLine, at *places, w *wiring, name strin
 	}
 	return targets
 }
+
+// rcConfiguration is configuration without entries for what the arguments name.
+func (p *program) rcConfiguration(c *commandLine, at *places) (*rcfile.Config, error) {
+	alone := *c
+	alone.servers = nil
+	return p.configuration(&alone, at)
+}
+
+// saysHow tells whether the options say how the server is reached.
+func saysHow(c *commandLine) bool { return c.has("starttls") || c.has("tls") || c.has("proto") }
 
 // retrieval is the protocol that an account would speak; the others have no name in the TLS handshake.
 func retrieval(proto string) fetch.Protocol {
@@ -147,16 +169,11 @@ func (w *wiring) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.Chec
 	for _, poll := range selected(cfg, names) {
 		for i := range poll.Users {
 			u := &poll.Users[i]
-			a := &fetch.Account{Name: w.name(poll, u), Host: host(poll)}
-			w.setProtocol(a, poll)
-			o, err := w.rcTarget(a, poll, u)
+			o, err := w.rcTarget(poll, u)
 			if err != nil {
 				return nil, err
 			}
-			same := o
-			same.Policy.KeyPass, same.Policy.SessionCache = nil, nil // no part of what is checked
-			id := fmt.Sprint(same)
-			if o.Host != "" && !seen[id] {
+			if id := sameCheck(o); o.Host != "" && !seen[id] {
 				seen[id] = true
 				all = append(all, o)
 			}
@@ -165,7 +182,16 @@ func (w *wiring) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.Chec
 	return all, nil
 }
 
-func (w *wiring) rcTarget(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckOptions, err error) {
+// sameCheck is equal for targets that are checked in the same way.
+func sameCheck(o tlsverify.CheckOptions) string {
+	o.Policy.KeyPass, o.Policy.SessionCache = nil, nil // no part of what is checked
+	return fmt.Sprint(o)
+}
+
+// rcTarget is how the account's server is checked; its Host is "" if it can't be.
+func (w *wiring) rcTarget(poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckOptions, err error) {
+	a := &fetch.Account{Name: w.name(poll, u), Host: host(poll)}
+	w.setProtocol(a, poll)
 	if a.TLS, err = tlsMode(u); err != nil {
 		return o, err
 	}

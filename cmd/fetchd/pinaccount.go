@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"fetchd/rcfile"
+	"fetchd/tlsverify"
+)
+
+// pinAccount is an account of the rc file that is to get a pin.
+type pinAccount struct {
+	poll, user int // places in rcfile.Config
+	name       string
+	target     tlsverify.CheckOptions
+	refused    bool // by what the account trusts, so that it needs "no sslcertck" too
+}
+
+// pinTarget is the server that the argument names, and the accounts that it is for: those of the entry of that name, or
+// else those that reach that host and port. The server is judged by what the first of them trusts. Without --write, who
+// names a host needs no rc file, so mistakes there don't matter.
+func (p *program) pinTarget(c *commandLine, at *places, w *wiring) (o tlsverify.CheckOptions, accounts []*pinAccount, err error) {
+	cfg, rcErr := p.rcConfiguration(c, at)
+	if rcErr != nil {
+		cfg = &rcfile.Config{}
+	}
+	if !saysHow(c) {
+		accounts = entryAccounts(cfg, c.servers[0])
+	}
+	if len(accounts) == 0 {
+		if o, err = w.target(c, c.servers[0]); err != nil {
+			return o, nil, err
+		}
+		accounts = reaching(cfg, o.Host, portOf(o))
+	}
+	accounts, err = w.pinTargets(cfg, accounts)
+	switch {
+	case err != nil:
+		return o, nil, err
+	case len(accounts) == 0:
+		o, err = w.target(c, c.servers[0])
+		return o, nil, err
+	case saysHow(c):
+		o.Policy = accounts[0].target.Policy
+		return o, accounts, nil
+	}
+	return accounts[0].target, accounts, nil
+}
+
+// entryAccounts are those of the entries of that name.
+func entryAccounts(cfg *rcfile.Config, name string) []*pinAccount {
+	return pinAccounts(cfg, func(poll *rcfile.Poll, _ *rcfile.User) bool { return poll.Name == name })
+}
+
+// reaching are the accounts that reach the host at the port.
+func reaching(cfg *rcfile.Config, server string, at int) []*pinAccount {
+	return pinAccounts(cfg, func(poll *rcfile.Poll, u *rcfile.User) bool {
+		o, err := reached(poll, u)
+		return err == nil && strings.EqualFold(o.Host, server) && portOf(o) == at
+	})
+}
+
+func pinAccounts(cfg *rcfile.Config, wanted func(*rcfile.Poll, *rcfile.User) bool) []*pinAccount {
+	var accounts []*pinAccount
+	for i := range cfg.Polls {
+		for j := range cfg.Polls[i].Users {
+			if wanted(&cfg.Polls[i], &cfg.Polls[i].Users[j]) {
+				accounts = append(accounts, &pinAccount{poll: i, user: j})
+			}
+		}
+	}
+	return accounts
+}
+
+// pinTargets completes the accounts, without those that a pin is of no use for.
+func (w *wiring) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*pinAccount, err error) {
+	for _, a := range accounts {
+		poll := &cfg.Polls[a.poll]
+		u := &poll.Users[a.user]
+		a.name = w.name(poll, u)
+		if a.target, err = w.rcTarget(poll, u); err != nil {
+			return nil, err
+		}
+		if a.target.Host != "" {
+			of = append(of, a)
+		}
+	}
+	return of, nil
+}
+
+// judgeAccounts finds out which accounts refuse the server that shown is about.
+func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify.Verdict) error {
+	known := map[string]bool{}
+	for _, a := range accounts {
+		id := sameCheck(a.target)
+		refused, ok := known[id]
+		if !ok {
+			v, judgement, err := tlsverify.Look(ctx, a.target)
+			if err != nil {
+				return err
+			}
+			if tlsverify.PinOf(v.Presented[0]) != tlsverify.PinOf(shown.Presented[0]) {
+				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try again, and ask the operator if this stays so", a.name)
+			}
+			refused = pinAlone(judgement)
+			known[id] = refused
+		}
+		a.refused = refused
+	}
+	return nil
+}
+
+// noAccount says why there is none that the pin could be written for.
+func (p *program) noAccount(c *commandLine, at *places, o tlsverify.CheckOptions) error {
+	if _, err := p.rcConfiguration(c, at); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.rcfile.Or(at.rcfile), o.Host, portOf(o))
+}
