@@ -102,8 +102,8 @@ type Account struct {
 	Hostname   string // ours, for the Received line
 	Version    string // "fetchd/0.1"
 
-	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes and
-	// Settings are the same. It holds no secret.
+	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes, Besides
+	// and Settings are the same. It holds no secret.
 	Settings string
 
 	Journal *journal.Journal
@@ -115,7 +115,7 @@ type Account struct {
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.
 func (a *Account) Identity() string {
-	return a.Key + "\x00" + strings.Join(a.Mailboxes, "\x00") + "\x00" + a.Settings
+	return a.Key + "\x00" + strings.Join(a.Mailboxes, "\x00") + "\x00\x00" + strings.Join(a.Besides, "\x00") + "\x00\x00" + a.Settings
 }
 
 // Result is what one retrieval did.

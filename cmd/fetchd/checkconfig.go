@@ -100,12 +100,7 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 			}
 		}
 	}
-	accounts, err := apart(accounts)
-	if err != nil {
-		for _, e := range flatten(err) {
-			k.bad(exitSyntax, e)
-		}
-	}
+	accounts = apart(accounts, func(a *fetch.Account, text string) { k.log.Warn(text, "account", a.Name) })
 	for a, warning := range alike(accounts) {
 		k.log.Warn(warning, "account", a.Name)
 	}

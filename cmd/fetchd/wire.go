@@ -77,8 +77,8 @@ func (w *wiring) accounts(polls []*rcfile.Poll) ([]*fetch.Account, error) {
 	if broken {
 		return nil, errors.Join(errs...)
 	}
-	all, err := apart(all)
-	return all, errors.Join(append(errs, err)...)
+	all = apart(all, func(a *fetch.Account, text string) { w.log.Warn(text, "account", a.Name) })
+	return all, errors.Join(errs...)
 }
 
 // login is the name that the account logs in with: the one in the rc file, else that in the client certificate, else the

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -171,16 +172,33 @@ func TestWireRefuses(t *testing.T) {
 	}
 }
 
+// No mailbox is retrieved by two accounts of one record: a later one gets what those before it leave.
 func TestWireKeepsAccountsApart(t *testing.T) {
 	t.Parallel()
-	accounts, _, err := wireText(t, `poll h proto imap user ann
-poll h proto imap user ann folder Archive
-poll h proto imap user ann folder INBOX Lists
-poll other via h proto imap user ann
-poll h proto imap user bob
-`)
-	if len(accounts) != 4 || err == nil || !strings.Contains(err.Error(), `ann@h: mailbox "INBOX" stands in the rc file twice`) {
-		t.Errorf("%d accounts, %v", len(accounts), err)
+	const left = "an entry before this one, with the same poll name, via, port and user, retrieves it"
+	for _, tt := range []struct{ name, text, boxes, warning string }{
+		{"the same twice", "poll h proto imap user ann\npoll h proto imap user ann", "[] [] []", `"INBOX" is left out: ` + left},
+		{"POP3 twice", "poll h proto pop3 user ann\npoll h proto pop3 user ann", "[] [] []", `"INBOX" is left out`},
+		{"other folders", "poll h proto imap user ann\npoll h proto imap user ann folder Archive", "[] [] [];[Archive] [] []", ""},
+		{"one in common", "poll h proto imap user ann\npoll h proto imap user ann folder inbox Lists", "[] [] [];[Lists] [] []", `"inbox" is left out`},
+		{"other names", "poll h proto imap user ann\npoll other via h proto imap user ann\npoll h proto imap user bob", "[] [] [];[] [] [];[] [] []", ""},
+		{"a folder, then a pattern", "poll h proto imap user ann\npoll h proto imap user ann folderpattern '*'", "[] [] [];[] [*] [INBOX]", ""},
+		{"a pattern, then a folder", "poll h proto imap user ann folderpattern '*'\npoll h proto imap user ann", "[] [*] [INBOX];[] [] []", ""},
+		{"patterns that may meet", "poll h proto imap user ann folderpattern 'Lists/*'\npoll h proto imap user ann folderpattern '%' 'Work/*'",
+			"[] [Lists/*] [];[] [Work/*] []", `pattern "%" is left out`},
+		{"a name three times", "poll h proto imap user ann\npoll h proto imap user ann folder B\npoll h proto imap user ann folder B C", "[] [] [];[B] [] [];[C] [] []", `"B" is left out`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			accounts, log, err := wireText(t, tt.text+"\n")
+			var got []string
+			for _, a := range accounts {
+				got = append(got, fmt.Sprint(a.Mailboxes, a.Patterns, a.Besides))
+			}
+			if err != nil || strings.Join(got, ";") != tt.boxes || (log != "") != (tt.warning != "") || !strings.Contains(log, tt.warning) {
+				t.Errorf("%v, want %s; %v; log %q", got, tt.boxes, err, log)
+			}
+		})
 	}
 }
 

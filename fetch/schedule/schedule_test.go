@@ -351,12 +351,12 @@ func TestStartsAreSpread(t *testing.T) {
 
 func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	a := (&server{}).account("a")
-	a.Idle, a.Mailboxes, a.Patterns = true, []string{"INBOX", "Lists"}, []string{"*"}
+	a.Idle, a.Mailboxes, a.Patterns, a.Besides = true, []string{"INBOX", "Lists"}, []string{"*"}, []string{"Other"}
 	var got []string
 	for _, w := range watched(a) {
 		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.Besides, w.Idle))
 	}
-	if want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [INBOX Lists] false"}; !slices.Equal(got, want) {
+	if want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [Other INBOX Lists] false"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
