@@ -121,7 +121,10 @@ func (s *session) refused(err error) error {
 		return err
 	}
 	hint := "check user and password in the rc file"
-	if fetch.KindOf(err) != fetch.KindAuth {
+	switch {
+	case reply.Code == "SYS/PERM": // RFC 3206 section 4: it takes a human being
+		hint = "it does not pass by itself; ask the server's operator"
+	case fetch.KindOf(err) != fetch.KindAuth:
 		hint = "this passes; it is tried again next time"
 	}
 	return fmt.Errorf("login as %q refused: %w; hint: %s", s.a.User, err, hint)
