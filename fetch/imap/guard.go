@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,11 +32,11 @@ type guard struct {
 	unsorted int    // how often a number there was smaller than the one before
 
 	mu       sync.Mutex
-	partial  bool   // imapclient has written a part of a line
-	idle     bool   // an IDLE was sent, and no DONE yet
-	open     int    // commands sent and not answered
-	quiet    bool   // the server owes us no answer
-	validity uint32 // of the selected mailbox; 0 = none
+	partial  bool     // imapclient has written a part of a line
+	idle     bool     // an IDLE was sent, and no DONE yet
+	open     []string // tags of the commands sent and not answered
+	quiet    bool     // the server owes us no answer
+	validity uint32   // of the selected mailbox; 0 = none
 	claim    claim
 	spoiled  bool // the response with the last message body did not end as it must
 }
@@ -117,18 +118,23 @@ var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannot
 func (g *guard) endsIdle(r reply) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.idle && g.open == 1 && r.word == "OK"
+	return g.idle && len(g.open) == 1 && r.word == "OK"
 }
 
-// answered counts a tagged response, or the continuation that begins an IDLE. While no command waits for an answer the
-// server may be silent for long.
-func (g *guard) answered(tagged bool) {
+// awaited tells whether tag is of a command that is under way.
+func (g *guard) awaited(tag string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if tagged {
-		g.open = max(0, g.open-1)
-	}
-	if g.quiet = g.open == 0 || g.idle && !tagged; g.quiet {
+	return slices.Contains(g.open, tag)
+}
+
+// answered notes a response with tag, or the continuation that begins an IDLE ("+"). While no command waits for an
+// answer the server may be silent for long.
+func (g *guard) answered(tag string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open = slices.DeleteFunc(g.open, func(t string) bool { return t == tag })
+	if g.quiet = len(g.open) == 0 || g.idle && tag == "+"; g.quiet {
 		g.conn.SetTimeout(quietTimeout)
 	}
 }
@@ -161,7 +167,8 @@ func (g *guard) Write(p []byte) (int, error) {
 	switch {
 	case begins && bytes.HasPrefix(p, []byte("T")):
 		g.idle = bytes.HasSuffix(p, []byte(" IDLE\r\n"))
-		g.open++
+		tag, _, _ := bytes.Cut(p, []byte(" "))
+		g.open = append(g.open, string(tag))
 		g.quiet = false
 		g.conn.SetTimeout(0)
 	case begins && string(p) == "DONE\r\n":

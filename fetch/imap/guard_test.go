@@ -35,9 +35,11 @@ func (c *tape) SetDeadline(time.Time) error      { return nil }
 func (c *tape) SetReadDeadline(time.Time) error  { return nil }
 func (c *tape) SetWriteDeadline(time.Time) error { return nil }
 
-// guardOn returns a guard that reads r in pieces.
+// guardOn returns a guard that reads r in pieces and waits for the answers to T1, T2, T3 and T4.
 func guardOn(r io.Reader, size int) *guard {
-	return newGuard(wire.New(&tape{r: r, size: size}, wire.Options{}), []string{"IMAP4REV1"}, &alerts{log: slog.New(slog.DiscardHandler)})
+	g := newGuard(wire.New(&tape{r: r, size: size}, wire.Options{}), []string{"IMAP4REV1"}, &alerts{log: slog.New(slog.DiscardHandler)})
+	g.open = []string{"T1", "T2", "T3", "T4"}
+	return g
 }
 
 const shown = "* PREAUTH [CAPABILITY IMAP4REV1] logged in\r\n"
@@ -95,6 +97,8 @@ func TestGuard(t *testing.T) {
 		{"large response", "* LIST () NIL " + strings.Repeat("x", maxResponse) + "\r\n", "", "more than"},
 		{"large response of small literals", "* LIST () NIL " + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000), 200), "*", "a literal of"},
 		{"search in no order", "* SEARCH" + strings.Repeat(" 9 1", maxUnsorted+1) + "\r\n", "", "no order"},
+		{"answered twice", "T1 OK a\r\nT1 OK b\r\n", "T1 OK a\r\n", `an answer to no command under way: "T1 OK b"`},
+		{"answer to no command of ours", "T9 NO \x1b\r\n", "", `an answer to no command under way: "T9 NO \x1b"`},
 		{"renumbered", "* OK [UIDVALIDITY 7] x\r\n* OK [UIDVALIDITY 8] x\r\nT1 OK\r\n", "", "renumbered"},
 	}
 	for _, tt := range tests {

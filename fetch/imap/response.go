@@ -99,18 +99,21 @@ func kindOf(line []byte) string {
 // answer passes on a tagged response or a continuation request.
 func (g *guard) answer(r reply) error {
 	if r.tag == "+" {
-		g.answered(false)
+		g.answered(r.tag)
 		g.out = []byte("+\r\n")
 		return nil
 	}
 	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
 		return g.violation("what is no IMAP response: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
+	if !g.awaited(r.tag) {
+		return g.violation("an answer to no command under way: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+	}
 	if g.endsIdle(r) {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
 	g.text, g.last, g.unsorted = 0, 0, 0
-	g.answered(true)
+	g.answered(r.tag)
 	g.alerts.show(r)
 	g.out = r.plain()
 	return nil
