@@ -39,6 +39,9 @@ type guard struct {
 	validity uint32   // of the selected mailbox; 0 = none
 	claim    claim
 	spoiled  bool // the response with the last message body did not end as it must
+
+	unasked      int   // message bodies since the last answer to a command, or the last one that was asked for
+	unaskedBytes int64 // their sizes
 }
 
 // newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us already.

@@ -141,6 +141,52 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// What nobody asked for is bounded by its number and, beyond what one message may have, by its bytes; an answer to a
+// command and a message that was asked for begin the count anew.
+func TestUnaskedBodies(t *testing.T) {
+	t.Parallel()
+	const body = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n"
+	for _, tt := range []struct {
+		name, in string
+		asked    bool
+		want     string
+	}{
+		{"many", strings.Repeat(body, maxUnasked+2), false, "nobody asked for"},
+		{"asked for", strings.Repeat(body, maxUnasked+2), true, "unexpected EOF"},
+		{"as many as we ask for at once", strings.Repeat(body, 2*maxBatch) + "T1 OK\r\n" + strings.Repeat(body, 2*maxBatch), false, "unexpected EOF"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := guardOn(strings.NewReader(tt.in), 4096)
+			var err error
+			for p := make([]byte, 512); err == nil; _, err = g.Read(p) {
+				if tt.asked {
+					g.asked()
+				}
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLargeUnaskedBodies(t *testing.T) {
+	t.Parallel()
+	g := guardOn(strings.NewReader(""), 1)
+	for range 2 { // the second may be one that was asked for
+		if err := g.admit(maxBody); err != nil {
+			t.Fatal(err)
+		}
+		g.asked()
+	}
+	_ = g.admit(maxBody)
+	_ = g.admit(1)
+	if err := g.admit(1); err == nil || fetch.KindOf(err) != fetch.KindProtocol {
+		t.Errorf("error %v", err)
+	}
+}
+
 // imapclient behind the guard comes to an end with whatever a server sends for ever, and takes little memory.
 func TestEndlessServers(t *testing.T) {
 	for _, tt := range []struct{ name, begin, text string }{
@@ -162,6 +208,7 @@ func TestEndlessServers(t *testing.T) {
 		{"capabilities", "* CAPABILITY", " A=B"},
 		{"capabilities in a code", "", "* OK [CAPABILITY IMAP4rev1] x\r\n"},
 		{"unasked messages", "", "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n"},
+		{"unasked messages of some size", "", "* 1 FETCH (UID 1 BODY[] {1024}\r\n" + strings.Repeat("x", 1024) + ")\r\n"},
 		{"items", "* 1 FETCH (UID 1", " BODY[] {1}\r\nx"},
 		{"literals", "* 1 FETCH (UID 1 ENVELOPE (", "{1}\r\nx "},
 	} {

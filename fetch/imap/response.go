@@ -18,6 +18,7 @@ const (
 	maxSearchLine = 4 << 20  // SEARCH and ESEARCH: half a million UIDs
 	maxText       = 16 << 20 // all responses to one command, bodies apart: imapclient keeps what LIST and SEARCH bring
 	maxBody       = 4 << 30  // one message
+	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with the UID behind the body (claim) look so
 	maxDepth      = 32       // parentheses within each other; imapclient recurses and would overflow its stack
 	maxUnsorted   = 10_000   // UIDs out of order in the result of a search: imapclient sorts by inserting
 )
@@ -113,6 +114,7 @@ func (g *guard) answer(r reply) error {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
 	g.text, g.last, g.unsorted = 0, 0, 0
+	g.asked()
 	g.answered(r.tag)
 	g.alerts.show(r)
 	g.out = r.plain()
@@ -178,8 +180,8 @@ func (g *guard) data(line []byte) error {
 	case !ok:
 		return g.finish(line)
 	case r.kind == "FETCH" && r.depth == 1 && isBody(before):
-		if size > maxBody {
-			return g.violation("a message of %d bytes", size)
+		if err := g.admit(size); err != nil {
+			return err
 		}
 		r.body = true
 		g.out, g.body = g.claimed(line), size
@@ -188,6 +190,28 @@ func (g *guard) data(line []byte) error {
 		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
 	}
 	return g.smallLiteral(line, size)
+}
+
+// admit counts a message body of size bytes, which nobody may have asked for.
+func (g *guard) admit(size int64) error {
+	if size > maxBody {
+		return g.violation("a message of %d bytes", size)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.unasked > maxUnasked || g.unaskedBytes > maxBody {
+		return g.violation("%d messages of %d bytes in a row that nobody asked for", g.unasked, g.unaskedBytes)
+	}
+	g.unasked++
+	g.unaskedBytes += size
+	return nil
+}
+
+// asked notes that the last message body, or an answer, is one that we wait for.
+func (g *guard) asked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unasked, g.unaskedBytes = 0, 0
 }
 
 // goesOn tells whether line, which check has seen, can stand behind a message body: more items up to a literal, or the

@@ -159,6 +159,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
 				continue
 			}
+			m.s.guard.asked()
 			if err := q.Throttle(ctx); err != nil {
 				return err
 			}

@@ -135,6 +135,7 @@ func TestRetrieveOddServers(t *testing.T) {
 			strings.SplitN(selected("", 10, ""), "\n", 3)[2] + bye, "", ""}}},
 		{"COMPRESS of garbage", []pass{{"S: * PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] x\nC: A1 COMPRESS DEFLATE\nS: A1 OK go\nS: * OK nothing is compressed here\nSTALL", "", "corrupt"},
 			{selected("COMPRESS=DEFLATE", 10, "") + bye, "", ""}}},
+		{"messages that nobody asked for", []pass{{found("1", "1") + fetched(1, "ab") + "ENDLESS * 2 FETCH (UID 2 BODY[] {2}\\r\\nab)\\r\\n", "1=ab", "nobody asked for"}}},
 		{"silence", []pass{{found("1", "1") + "STALL", "", "no answer"}}},
 		{"dripping", []pass{{found("1", "1") + "DRIP 50s * 1 FETCH (UID 1 BODY[] {9000000}xxxxxxxxxxxxxxxxxxxxxxxxxxx", "", "reasonable speed"}}},
 	}
