@@ -27,6 +27,10 @@ func (p *Policy) setClientCertificate() error {
 		return loadError("sslcert", o.CertFile, err, "give a PEM file with the client certificate, then its issuers")
 	}
 	key, err := readKey(o.KeyFile, o.KeyPass)
+	var pass *passError
+	if errors.As(err, &pass) {
+		return fmt.Errorf("sslkey %q: %w", o.KeyFile, err)
+	}
 	if err != nil {
 		return loadError("sslkey", o.KeyFile, err, "give a PEM file with the private key of sslcert")
 	}
@@ -87,7 +91,7 @@ func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
 		der := block.Bytes
 		if encrypted(block) {
 			if der, err = decryptKey(block, pass); err != nil {
-				return nil, err
+				return nil, &passError{err}
 			}
 		}
 		switch block.Type {
@@ -97,6 +101,21 @@ func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
 	}
 	return nil, errors.New("holds no private key")
 }
+
+// KeyEncrypted tells whether the private key in a PEM file needs a pass phrase. It doesn't tell what else is wrong with
+// the file.
+func KeyEncrypted(path string) bool {
+	asked := false
+	_, _ = readKey(path, func() (string, error) { asked = true; return "", errPassNeeded })
+	return asked
+}
+
+// passError says why an encrypted key is not to be had, and what to do.
+type passError struct{ err error }
+
+func (e *passError) Error() string { return e.err.Error() }
+
+func (e *passError) Unwrap() error { return e.err }
 
 func parseKey(der []byte) (crypto.Signer, error) {
 	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {

@@ -21,7 +21,7 @@ import (
 
 var (
 	errPassNeeded = errors.New("is encrypted and there is no pass phrase; set sslkeypass")
-	errPassWrong  = errors.New("can't be decrypted: wrong pass phrase")
+	errPassWrong  = errors.New("can't be decrypted: wrong pass phrase; correct it")
 	errPassScheme = errors.New(`is encrypted in a way that is not known here; "openssl pkcs8 -topk8 -v2 aes-256-cbc" makes one that is`)
 )
 

@@ -25,7 +25,7 @@ func (s *secrets) stored(l lookup) (bool, error) {
 	if u.Password.Set || u.PasswordEval.Set || u.PasswordFile.Set || u.PasswordFD.Set {
 		return true, nil
 	}
-	_, found, err := s.credential(l)
+	_, found, err := s.credential(l, "")
 	if found || err != nil {
 		return found, err
 	}

@@ -46,8 +46,9 @@ func (w *wiring) lookup(poll *rcfile.Poll, u *rcfile.User) lookup {
 // secrets finds passwords. What can be read only once, or was typed in, is kept in early.
 type secrets struct {
 	env   func(string) string
-	netrc string            // its path
-	early map[string]string // by account
+	netrc string                                // its path
+	early map[string]string                     // by account, or by earlyKey
+	ask   func(question string) (string, error) // for the pass phrase of a key while the account is made; nil = nobody
 	warn  func(account, text string)
 
 	hidden *concealed // learns each password that is found
@@ -86,14 +87,15 @@ func (s *secrets) find(ctx context.Context, l lookup) (text string, found bool, 
 	case u.PasswordFD.Set:
 		return "", true, fmt.Errorf("passwordfd %d gave no password at the start", u.PasswordFD.Value)
 	}
-	if text, found, err = s.credential(l); found || err != nil {
+	if text, found, err = s.credential(l, ""); found || err != nil {
 		return text, found, err
 	}
 	return s.fromNetrc(l)
 }
 
-// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name.
-func (s *secrets) credential(l lookup) (string, bool, error) {
+// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name,
+// with suffix behind it.
+func (s *secrets) credential(l lookup, suffix string) (string, bool, error) {
 	dir := s.env("CREDENTIALS_DIRECTORY")
 	if dir == "" {
 		return "", false, nil
@@ -102,7 +104,7 @@ func (s *secrets) credential(l lookup) (string, bool, error) {
 		if strings.ContainsAny(name, "/\x00") {
 			continue
 		}
-		text, err := firstLine(filepath.Join(dir, name))
+		text, err := firstLine(filepath.Join(dir, name+suffix))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}

@@ -18,7 +18,7 @@ type program struct {
 	signals        chan os.Signal // receives SIGTERM and SIGINT from the start; more are asked for where they are needed
 
 	detached *detached         // nil = in the foreground
-	early    map[string]string // passwords that were had at the start, by account; nil = not yet
+	early    map[string]string // passwords that were had at the start, by account or earlyKey; nil = not yet
 	rctext   io.Reader         // the rc file that came from standard input, for the daemon; nil = it did not
 }
 

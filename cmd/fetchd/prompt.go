@@ -15,6 +15,9 @@ import (
 func (s *secrets) collect(lookups []lookup, prompt func(string) (string, error)) error {
 	descriptors := map[int]string{}
 	for _, l := range lookups {
+		if err := s.collectKeyPass(l, prompt); err != nil {
+			return err
+		}
 		if !l.needed {
 			continue
 		}

@@ -33,6 +33,9 @@ type service struct {
 func (p *program) newService(c *commandLine, at *places, log *logger) *service {
 	s := &service{p: p, c: c, at: at, log: log}
 	s.secrets = p.newSecrets(at, log)
+	if c.command != nil { // what polls has asked before
+		s.secrets.ask = p.prompt
+	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	hostname, err := os.Hostname()

@@ -190,7 +190,7 @@ func sameCheck(o tlsverify.CheckOptions) string {
 
 // rcTarget is how the account's server is checked; its Host is "" if it can't be.
 func (w *wiring) rcTarget(poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckOptions, err error) {
-	a := &fetch.Account{Name: w.name(poll, u), Host: host(poll)}
+	a := &fetch.Account{Name: w.name(poll, u), Poll: poll.Name, Host: host(poll), User: w.login(u)}
 	w.setProtocol(a, poll)
 	if a.TLS, err = tlsMode(u); err != nil {
 		return o, err

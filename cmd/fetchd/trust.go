@@ -66,7 +66,9 @@ func (w *wiring) trustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Optio
 		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value, IncludeSystem: w.env("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
 		CertFile: u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value, ExpiryWarn: expiryWarn(u.SSLExpiryWarn),
 		SessionCache: w.sessions, ALPN: alpn(a.Protocol),
-		KeyPass: func() (string, error) { return keyPass(u) },
+		KeyPass: func() (string, error) {
+			return w.secrets.keyPass(lookup{account: a.Name, poll: a.Poll, host: a.Host, login: a.User, user: u})
+		},
 	}
 	var errs []error
 	mistake := func(at rcfile.Pos, err error) {
@@ -87,13 +89,6 @@ func (w *wiring) trustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Optio
 		o.Pins = append(o.Pins, p)
 	}
 	return o, errors.Join(errs...)
-}
-
-func keyPass(u *rcfile.User) (string, error) {
-	if u.SSLKeyPass.Set {
-		return u.SSLKeyPass.Value.Reveal(), nil
-	}
-	return "", errors.New("the key of sslkey is encrypted; give its pass phrase with sslkeypass")
 }
 
 // expiryWarn turns days, 0 = never, into what tlsverify wants.

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+	"fetchd/tlsverify/tlstest"
+)
+
+// lockedPair writes a client certificate and its key, encrypted with pass.
+func lockedPair(t *testing.T, pass string) (cert, key string) {
+	t.Helper()
+	pair := tlstest.NewCA(t).Leaf(tlstest.Leaf{CN: "ann"})
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	//lint:ignore SA1019 what users of fetchmail have
+	block, err := x509.EncryptPEMBlock(rand.Reader, "PRIVATE KEY", der, []byte(pass), x509.PEMCipherAES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)), tlstest.WriteFile(t, "key.pem", pem.EncodeToMemory(block))
+}
+
+func TestKeyPass(t *testing.T) {
+	t.Parallel()
+	cert, key := lockedPair(t, "sesame")
+	credentials := t.TempDir()
+	if err := os.WriteFile(filepath.Join(credentials, "fetchd.ann@h.sslkeypass"), []byte("sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := rcfile.Parse("rc", []byte("poll h proto imap auth external user ann sslcert "+cert+" sslkey "+key+"\n  user bob sslcert "+cert+" sslkey "+key+"\n"), rcfile.Fetchmailrc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, credentials, typed, user string
+		questions                      int
+		want                           string
+	}{
+		{"typed in, once for two accounts", "", "sesame", "bob", 1, ""},
+		{"a credential", credentials, "", "ann", 1, ""}, // bob has none
+		{"typed in wrongly", "", "x", "ann", 1, "wrong pass phrase"},
+		{"no terminal", "", "", "ann", 2, `key.pem": is encrypted`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			s := &secrets{env: environment("CREDENTIALS_DIRECTORY", tt.credentials), early: map[string]string{}, warn: func(string, string) {}}
+			w := &wiring{env: environment(), places: &places{}, secrets: s}
+			var lookups []lookup
+			for i := range cfg.Polls[0].Users {
+				lookups = append(lookups, w.lookup(&cfg.Polls[0], &cfg.Polls[0].Users[i]))
+			}
+			if err := s.collect(lookups, func(question string) (string, error) {
+				if asked++; tt.typed == "" {
+					return "", errNoTerminal
+				}
+				if !strings.Contains(question, "key.pem") {
+					t.Errorf("question %q", question)
+				}
+				return tt.typed, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			u := &cfg.Polls[0].Users[map[string]int{"ann": 0, "bob": 1}[tt.user]]
+			log, err := openLog(logTarget{out: os.Stderr, err: os.Stderr})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.log = log.Logger
+			err = w.setTrust(&fetch.Account{Name: tt.user + "@h", Poll: "h", Host: "h", User: tt.user, Protocol: fetch.IMAP}, &cfg.Polls[0], u)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || asked != tt.questions {
+				t.Errorf("%v, asked %d times", err, asked)
+			}
+			if err != nil && (strings.Count(err.Error(), "give") > 1 || strings.Contains(err.Error(), "PEM file")) {
+				t.Errorf("more than one advice: %v", err)
+			}
+		})
+	}
+}
+
+// Who ends the question ends the program.
+func TestKeyPassQuestionIsEnded(t *testing.T) {
+	t.Parallel()
+	cert, key := lockedPair(t, "sesame")
+	u := &rcfile.User{SSLCert: rcfile.Some(cert), SSLKey: rcfile.Some(key)}
+	s := &secrets{env: environment(), early: map[string]string{}}
+	ended := errors.New("terminated")
+	if err := s.collect([]lookup{{account: "ann@h", user: u}}, func(string) (string, error) { return "", ended }); !errors.Is(err, ended) {
+		t.Errorf("%v", err)
+	}
+}
