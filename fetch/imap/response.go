@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -145,6 +144,7 @@ func (r reply) plain() []byte {
 // status looks at an untagged status response. imapclient needs only what it tells of UIDs.
 func (g *guard) status(r reply) error {
 	g.alerts.show(r)
+	g.conn.KeptAlive()
 	switch {
 	case r.word == "BYE":
 		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", wire.Quoted([]byte(r.text))))
@@ -209,6 +209,7 @@ func (g *guard) admit(size int64) error {
 
 // asked notes that the last message body, or an answer, is one that we wait for.
 func (g *guard) asked() {
+	g.conn.Answered()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.unasked, g.unaskedBytes = 0, 0
@@ -317,8 +318,8 @@ func isBody(before []byte) bool {
 func (g *guard) smallLiteral(line []byte, size int64) error {
 	buf := make([]byte, len(line)+int(size))
 	n := copy(buf, line)
-	if _, err := io.ReadFull(g.conn.Reader(), buf[n:]); err != nil {
-		return g.conn.ReadError(err)
+	if err := g.conn.ReadFull(buf[n:]); err != nil {
+		return err
 	}
 	g.resp.size += int(size)
 	g.text += int(size)

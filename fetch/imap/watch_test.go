@@ -25,6 +25,7 @@ func TestWatchScripted(t *testing.T) {
 		{"new mail", idle + "WAIT 5m\nS: * 10 EXISTS\nC: DONE\nS: T3 OK" + bye, time.Hour, true, "", 5 * time.Minute},
 		{"new mail before IDLE is answered", "C: T3 IDLE\nS: * 10 EXISTS\nS: + idling\nC: DONE\nS: T3 OK" + bye, time.Hour, true, "", 0},
 		{"keep-alive messages are no news", idle + "WAIT 2m\nS: * OK still here\nWAIT 2m\nS: * 3 FETCH (FLAGS (\\Seen))\nC: DONE\nS: T3 OK" + bye, 10 * time.Minute, false, "", 10 * time.Minute},
+		{"kept alive for long", idle + strings.Repeat("WAIT 2m\nS: * OK still here\n", 12) + "S: * 10 EXISTS\nC: DONE\nS: T3 OK" + bye, time.Hour, true, "", 24 * time.Minute},
 		{"our time is over", idle + "C: DONE\nS: T3 OK" + bye, 20 * time.Minute, false, "", 20 * time.Minute},
 		{"renewed", idle + "C: DONE\nS: T3 OK\nC: T4 IDLE\nS: +\nWAIT 1m\nS: * 10 EXISTS\nC: DONE\nS: T4 OK" + bye, time.Hour, true, "", 29 * time.Minute},
 		{"refused", "C: T3 IDLE\nS: T3 NO not today" + bye, time.Hour, false, "can't tell of new mail: idle: NO \"not today\"", 0},

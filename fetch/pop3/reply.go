@@ -117,6 +117,7 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 	if err != nil {
 		return nil, network(command, err)
 	}
+	c.Answered()
 	kind, text, err := parseReply(line)
 	if err == nil && kind == replyMore {
 		err = errors.New("the server sends a challenge where +OK or -ERR belongs")

@@ -52,6 +52,42 @@ func TestManyMessages(t *testing.T) {
 	s.run(fetchtest.NewPeer(t, b.String(), nil))
 }
 
+// A list that drips is given up, however many rows it has and however it is asked for.
+func TestDrippingLists(t *testing.T) {
+	t.Parallel()
+	var rows strings.Builder
+	for i := range 12_000 {
+		fmt.Fprintf(&rows, "%d 9\\r\\n", i+1)
+	}
+	drip := "DRIP 10ms " + rows.String() + "\n"
+	const piped, plain = "S: +OK\nS: PIPELINING\nS: .\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n", "S: -ERR\nC: STAT\nS: +OK 12000 1\nC: UIDL\n"
+	for _, tt := range []struct{ name, script, command string }{
+		{"UIDL", plain + "S: +OK\n", "UIDL: "},
+		{"LIST", plain + "S: -ERR\nC: LIST\nS: +OK\n", "LIST: "},
+		{"LIST, pipelined", piped + "S: +OK\nS: PIPELINING\nS: .\nS: +OK 12000 1\nS: -ERR\nS: +OK\n", "LIST: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				text := "#! auth implicit\nS: +OK\nC: CAPA\n" + tt.script + drip
+				a := newScenario(t, text, nil).account
+				a.Timeout, a.Journal = time.Minute, openJournal(t)
+				s, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe(), 110)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				start := time.Now()
+				_, err = s.Open(t.Context(), "")
+				if d := time.Since(start); err == nil || !strings.HasPrefix(err.Error(), tt.command+"the answer came at less than 1024 bytes a second") ||
+					fetch.KindOf(err) != fetch.KindNetwork || errors.Is(err, fetch.ErrSimpler) || d > 11*time.Minute {
+					t.Errorf("error %v after %v", err, d)
+				}
+			})
+		})
+	}
+}
+
 // openOn gives the maildrop of a session that has listed n messages of the given size, on a peer that says more then.
 func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
 	t.Helper()

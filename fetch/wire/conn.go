@@ -175,7 +175,27 @@ func (c *Conn) SetTimeout(d time.Duration) {
 	c.timed.setTimeout(d)
 }
 
+// ReadFull fills p with a part of a response that is no line and no message.
+func (c *Conn) ReadFull(p []byte) error {
+	c.timed.text = true
+	defer func() { c.timed.text = false }()
+	if _, err := io.ReadFull(c.r, p); err != nil {
+		return c.readError(err)
+	}
+	return nil
+}
+
+// Answered notes that the server has given a whole answer, or a message that was asked for: the time that responses
+// may take begins anew.
+func (c *Conn) Answered() { c.timed.answered() }
+
+// KeptAlive notes that the server has said no more than that it is there: it need not make progress, for as long as
+// responses may take.
+func (c *Conn) KeptAlive() { c.timed.keptAlive() }
+
 func (c *Conn) readRaw(limit int) ([]byte, error) {
+	c.timed.text = true
+	defer func() { c.timed.text = false }()
 	if limit <= 0 {
 		limit = MaxLine
 	}
@@ -202,8 +222,8 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 	}
 }
 
-// Reader gives the buffered bytes and then the connection's; for who reads something other than lines. Its errors are
-// the connection's.
+// Reader gives the buffered bytes and then the connection's; for who reads messages, which may be slower than what
+// ReadLine and ReadFull read. Its errors are the connection's.
 func (c *Conn) Reader() *bufio.Reader { return c.r }
 
 // readError turns a clean end into io.ErrUnexpectedEOF: no server may end a connection while we read.
