@@ -129,7 +129,9 @@ func TestCheckListOrder(t *testing.T) {
 		"in order":                  {[]*tlstest.CA{sub}, OK},
 		"intermediate twice":        {[]*tlstest.CA{sub, sub}, Warn},
 		"cross-signed intermediate": {[]*tlstest.CA{cross, sub}, Warn},
-		"strange root in between":   {[]*tlstest.CA{other, sub}, Warn},
+		"strange root in between":   {[]*tlstest.CA{other, sub}, Fail},
+		"root in between":           {[]*tlstest.CA{root, sub}, Fail},
+		"root at the end":           {[]*tlstest.CA{sub, root}, Warn},
 	} {
 		cert := leaf
 		cert.Certificate = slices.Clone(leaf.Certificate)

@@ -211,8 +211,10 @@ func (j *judge) order() {
 	for i, c := range j.sent[1:] {
 		sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, c.RawSubject) }
 		switch {
-		case selfIssued(c) && c.CheckSignatureFrom(c) == nil:
+		case isRoot(c) && !slices.ContainsFunc(j.sent[i+2:], isNoRoot):
 			j.add(CheckChain, Warn, "the root %s is sent along; leave it out", quote(subject(c)))
+		case isRoot(c):
+			j.add(CheckChain, Fail, "wrong order: certificate %d, the root %s, is sent before an intermediate; leave it out", i+2, quote(subject(c)))
 		case bytes.Equal(last.RawIssuer, c.RawSubject):
 			last = c
 		case slices.ContainsFunc(j.sent[:i+1], sameName): // a copy, or signed by another issuer
@@ -223,6 +225,10 @@ func (j *judge) order() {
 		}
 	}
 }
+
+func isRoot(c *x509.Certificate) bool { return selfIssued(c) && c.CheckSignatureFrom(c) == nil }
+
+func isNoRoot(c *x509.Certificate) bool { return !isRoot(c) }
 
 func (j *judge) disorder(i int) {
 	c := j.sent[i]
