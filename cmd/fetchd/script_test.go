@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/demo"
 )
@@ -24,6 +26,11 @@ func TestMain(m *testing.M) {
 // rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	if signal.Ignored(unix.SIGHUP) { // under nohup daemons would take over that from us
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, unix.SIGHUP)
+		t.Cleanup(func() { signal.Stop(hup) })
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
