@@ -75,7 +75,17 @@ func NewPeer(t testing.TB, dialogue string, config *tls.Config) *Peer {
 func (p *Peer) Pipe() net.Conn {
 	client, server := net.Pipe()
 	p.start(server)
-	return client
+	return pipeEnd{client}
+}
+
+// A pipeEnd takes deadlines after the other end was closed, as a TCP connection does, and then reads the end.
+type pipeEnd struct{ net.Conn }
+
+func (c pipeEnd) SetReadDeadline(t time.Time) error {
+	if err := c.Conn.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	return nil
 }
 
 // Listen listens on loopback TCP and plays the dialogue with who connects first. It returns the address.
