@@ -295,12 +295,12 @@ func TestMDAKillsTheGroup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a := newMDA(t, MDAOptions{
-		Command: "(trap '' TERM; sleep 3; touch survived) & touch started; wait", Dir: dir, Timeout: 300 * time.Millisecond,
+		Command: "(trap '' TERM; sleep 5; touch survived) & touch started; wait", Dir: dir, Timeout: time.Second,
 	})
 	if err := a.Deliver(context.Background(), mailFrom(t, "1", "x")); err == nil {
 		t.Fatal("delivered")
 	}
-	<-time.After(3500 * time.Millisecond)
+	<-time.After(6 * time.Second)
 	if left := namesIn(t, dir, ""); !slices.Equal(left, []string{"started"}) {
 		t.Errorf("files %q", left)
 	}

@@ -14,7 +14,7 @@ func TestPipelinedCommandsAreDropped(t *testing.T) {
 	t.Parallel()
 	m := popMailbox(fetchtest.StartPOPServer(t, fetchtest.POPOptions{DropsPipelined: true}))
 	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Memory).Connect}, mode: fetch.ClearText}, m)
-	r.a.Timeout = 500 * time.Millisecond
+	r.a.Timeout = 3 * time.Second
 	r.append(t, "INBOX", numbered(5)...)
 	r.retrieve(t, 5)
 	if left := r.count(t, "INBOX"); left != 0 {

@@ -96,7 +96,7 @@ func TestManyPollsAreCheap(t *testing.T) {
 	if total := after.TotalAlloc - before.TotalAlloc; total > 40<<20 {
 		t.Errorf("%d MB allocated", total>>20)
 	}
-	if took > 3*time.Second {
+	if took > 20*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

@@ -133,20 +133,22 @@ func TestCancelledRetrieval(t *testing.T) {
 // A queue without room stops the requests, and what was requested before is read all the same.
 func TestBacklogStopsRequests(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
-	for i := range windowCount + windowCount/2 { // the second half was asked for when half of the first was read
-		fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
-	}
-	s, m, peer := openOn(t, 2000, 20, b.String())
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); err == nil { // nobody takes
-		t.Error("no error")
-	}
-	_ = s.Close()
-	if err := peer.Done(); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		for i := range windowCount + windowCount/2 { // the second half was asked for when half of the first was read
+			fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
+		}
+		s, m, peer := openOn(t, 2000, 20, b.String())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); err == nil { // nobody takes
+			t.Error("no error")
+		}
+		_ = s.Close()
+		if err := peer.Done(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Silence at any step ends in an error within the time-out, never in waiting.
