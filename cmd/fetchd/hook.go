@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"fetchd/fetch"
 )
 
-// hookTimeout bounds preconnect and postconnect; a dial-up line or a tunnel takes its time.
-const hookTimeout = 5 * time.Minute
+const (
+	hookTimeout = 5 * time.Minute // for preconnect and postconnect; a dial-up line or a tunnel takes its time
+	hookOutput  = 4 << 10         // bytes kept of what they print
+)
 
 // hooked returns a Connector that runs pre before it connects and post after the session was closed; "" is nothing. A
 // pre that fails ends the retrieval before it begins, as in fetchmail.
@@ -60,26 +60,10 @@ func runHook(ctx context.Context, name, command string) error {
 	if command == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	var out head
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a child that it left in the background holds the output
+	out := &bounded{limit: hookOutput}
+	err := runShell(ctx, command, hookTimeout, out, out)
+	if err == nil {
 		return nil
 	}
-	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand", name, command, err, strings.TrimSpace(string(out.text))))
-}
-
-// head keeps the beginning of what is written to it.
-type head struct{ text []byte }
-
-func (h *head) Write(p []byte) (int, error) {
-	const limit = 4 << 10
-	h.text = append(h.text, p[:min(len(p), limit-len(h.text))]...)
-	return len(p), nil
+	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand", name, command, err, strings.TrimSpace(out.buf.String())))
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -151,19 +149,8 @@ func readPassword(r io.Reader) (string, error) {
 
 // evalPassword runs command in a shell and returns the first line of its output.
 func evalPassword(ctx context.Context, command string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, evalTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
 	out, problems := &bounded{limit: maxPassword + 1}, &bounded{limit: maxEvalError}
-	cmd.Stdout, cmd.Stderr = out, problems
-	err := cmd.Run()
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return "", fmt.Errorf("passwordeval did not end within %v", evalTimeout)
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // that is an agent left running with our pipe
+	if err := runShell(ctx, command, evalTimeout, out, problems); err != nil {
 		return "", fmt.Errorf("passwordeval: %w: %q", err, problems.buf.String())
 	}
 	text, err := readPassword(&out.buf)
@@ -171,15 +158,4 @@ func evalPassword(ctx context.Context, command string) (string, error) {
 		return "", fmt.Errorf("passwordeval: %w", err)
 	}
 	return text, nil
-}
-
-// bounded keeps the first limit bytes of what is written to it.
-type bounded struct {
-	buf   bytes.Buffer
-	limit int
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	b.buf.Write(p[:min(len(p), b.limit-b.buf.Len())])
-	return len(p), nil
 }
