@@ -44,6 +44,7 @@ type (
 		Pending(uidl string) bool
 		Adopt(ctx context.Context, uidls []string) error
 		Record(ctx context.Context, uidls []string, pending, durable bool) error
+		RecordPending(ctx context.Context, uidls []string, sizes []int64, durable bool) error
 		Acknowledged(ctx context.Context, uidls []string) error
 		See(uidl []byte) journal.Sight
 		End(ctx context.Context, all bool) error
@@ -452,6 +453,14 @@ func maildrop(t *testing.T, h *house) {
 	}
 	must(t, d.Start(ctx))
 	same(t, "new in the second retrieval", d.New(), false)
+	must(t, d.RecordPending(ctx, []string{"s 1", "t"}, []int64{123, 0}, true))
+	for range 2 {
+		same(t, "size of a pending message", d.See([]byte("s 1")), journal.Sight{UIDL: "s 1", Done: true, Pending: true, Size: 123})
+		same(t, "size that is not known", d.See([]byte("t")), journal.Sight{UIDL: "t", Done: true, Pending: true})
+		h.reopen(t)
+		d = h.maildrop(t)
+	}
+	must(t, d.Start(ctx))
 	same(t, "repeat", d.Repeat(), true)
 	must(t, d.End(ctx, false))
 	must(t, d.Start(ctx))

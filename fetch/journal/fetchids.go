@@ -175,7 +175,7 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	if len(lacking) == 0 && !d.New() {
 		return 0, nil
 	}
-	rows, err := encode(imported, j.now().Unix(), lacking)
+	rows, err := encode(imported, j.now().Unix(), lacking, nil)
 	if err != nil {
 		return 0, explain(j.path, "write", err)
 	}

@@ -83,9 +83,10 @@ func (d *Maildrop) Pending(uidl string) bool {
 // Sight is what is known of a message that the server lists.
 type Sight struct {
 	UIDL    string
-	Done    bool // see Maildrop.Done
-	Pending bool // see Maildrop.Pending
-	Again   bool // it was seen before, since Start
+	Done    bool  // see Maildrop.Done
+	Pending bool  // see Maildrop.Pending
+	Size    int64 // of the message that is pending, 0 = not known
+	Again   bool  // it was seen before, since Start
 }
 
 // See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the retrievals
@@ -95,7 +96,7 @@ func (d *Maildrop) See(uidl []byte) Sight {
 	defer d.mu.Unlock()
 	escaped := escapeBytes(uidl)
 	k := d.marks.see(escaped)
-	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Again: k.listed}
+	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed}
 	if len(escaped) != len(uidl) {
 		s.UIDL = string(uidl)
 	}
@@ -105,7 +106,7 @@ func (d *Maildrop) See(uidl []byte) Sight {
 
 // Adopt records uidls as not to be delivered.
 func (d *Maildrop) Adopt(ctx context.Context, uidls []string) error {
-	return d.add(ctx, adopted, uidls, false)
+	return d.add(ctx, adopted, uidls, nil, false)
 }
 
 // Record is as for Mailbox. An empty UIDL is an error, and then none of them is recorded.
@@ -114,22 +115,29 @@ func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable boo
 	if pend {
 		what = pending
 	}
-	return d.add(context.WithoutCancel(ctx), what, uidls, durable)
+	return d.add(context.WithoutCancel(ctx), what, uidls, nil, durable)
+}
+
+// RecordPending is Record of messages that are still to be deleted. sizes, one for each, are what the server listed: a
+// message of another size under the same UIDL is another message, because the server may use a UIDL again once it has
+// deleted the first (RFC 1939 section 7), and we need not have heard that it did.
+func (d *Maildrop) RecordPending(ctx context.Context, uidls []string, sizes []int64, durable bool) error {
+	return d.add(context.WithoutCancel(ctx), pending, uidls, sizes, durable)
 }
 
 // Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists them, even
 // where ctx has ended.
 func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
-	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, false)
+	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, nil, false)
 }
 
-func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, durable bool) error {
+func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, sizes []int64, durable bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(uidls) == 0 && what != adopted {
 		return nil
 	}
-	rows, err := encode(what, d.j.now().Unix(), uidls)
+	rows, err := encode(what, d.j.now().Unix(), uidls, sizes)
 	if err != nil {
 		return explain(d.j.path, "write", err)
 	}

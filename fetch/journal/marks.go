@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -10,6 +11,7 @@ const day = 24 * 60 * 60
 // mark is what is known of a UIDL.
 type mark struct {
 	uidl    string // escaped
+	size    int64  // of a pending message, as the server listed it; 0 = not known
 	absent  int32  // the UTC day on which the server's list lacked it first; 0 = it is listed
 	done    bool   // recorded, and not forgotten
 	pending bool
@@ -43,23 +45,35 @@ func (m *marks) replay(rows []row) error {
 			if !ended || uidl == "" {
 				return &damageError{fmt.Errorf("malformed UIDLs at %.40q", text)}
 			}
-			m.apply(uidl, r)
+			if err := m.apply(uidl, r); err != nil {
+				return err
+			}
 			text = rest
 		}
 	}
 	return nil
 }
 
-func (m *marks) apply(uidl string, r row) {
+// apply follows one line of r: a UIDL, and of what is pending its size behind a blank, which no escaped UIDL has.
+func (m *marks) apply(uidl string, r row) error {
 	switch r.what {
 	case delivered, adopted, imported, pending:
+		var size int64
+		uidl, text, sized := strings.Cut(uidl, " ")
+		if sized {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || uidl == "" {
+				return &damageError{fmt.Errorf("malformed UIDL with a size %.40q", text)}
+			}
+			size = n
+		}
 		k := &m.list[m.place(uidl)]
-		*k = mark{uidl: k.uidl, listed: k.listed, done: true, pending: r.what == pending}
-		return
+		*k = mark{uidl: k.uidl, size: size, listed: k.listed, done: true, pending: r.what == pending}
+		return nil
 	}
 	i, found := m.index[uidl]
 	if !found {
-		return
+		return nil
 	}
 	k := &m.list[i]
 	switch r.what {
@@ -72,6 +86,7 @@ func (m *marks) apply(uidl string, r row) {
 	case forgotten:
 		*k = mark{uidl: k.uidl, listed: k.listed}
 	}
+	return nil
 }
 
 // find gives what is known of a UIDL, nil for nothing. It is valid until the next place.
@@ -141,7 +156,7 @@ func (m *marks) fold(now int64) []row {
 		case !k.done:
 			continue
 		case k.pending:
-			pend.add(k.uidl)
+			pend.add(sized(k.uidl, k.size))
 		default:
 			done.add(k.uidl)
 		}

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"errors"
+	"strconv"
 )
 
 // chunk is about how many bytes of UIDLs go into one row.
@@ -76,14 +77,26 @@ func (c *chunks) rows(what fact, at int64) []row {
 	return rows
 }
 
-// encode gives the rows that say what of uidls.
-func encode(what fact, at int64, uidls []string) ([]row, error) {
+// sized is the line of a pending UIDL.
+func sized(escaped string, size int64) string {
+	if size <= 0 {
+		return escaped
+	}
+	return escaped + " " + strconv.FormatInt(size, 10)
+}
+
+// encode gives the rows that say what of uidls, with their sizes if there are any.
+func encode(what fact, at int64, uidls []string, sizes []int64) ([]row, error) {
 	var c chunks
-	for _, uidl := range uidls {
+	for i, uidl := range uidls {
 		if uidl == "" {
 			return nil, errEmptyUIDL
 		}
-		c.add(escape(uidl))
+		line := escape(uidl)
+		if sizes != nil {
+			line = sized(line, sizes[i])
+		}
+		c.add(line)
 	}
 	return c.rows(what, at), nil
 }

@@ -13,7 +13,11 @@ func FuzzUIDLs(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		uidls := strings.Split(text, "|")
-		rows, err := encode(pending, 1, uidls)
+		sizes := make([]int64, len(uidls))
+		for i := range sizes {
+			sizes[i] = int64(i % 3 * 1000)
+		}
+		rows, err := encode(pending, 1, uidls, sizes)
 		if slices.Contains(uidls, "") != (err != nil) {
 			t.Fatalf("%q: %v", uidls, err)
 		}
@@ -50,7 +54,7 @@ func FuzzUIDLs(f *testing.F) {
 func TestChunks(t *testing.T) {
 	t.Parallel()
 	uidl := strings.Repeat("x", 70)
-	rows, err := encode(delivered, 1, slices.Repeat([]string{uidl}, 10000))
+	rows, err := encode(delivered, 1, slices.Repeat([]string{uidl}, 10000), nil)
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}

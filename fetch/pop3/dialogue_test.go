@@ -28,7 +28,7 @@ import (
 //
 //	#! tls clear|starttls|wrapped    (clear)
 //	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow, user U, password P
-//	#! journal UID=done UID=pending  before the retrieval
+//	#! journal UID=done UID=pending UID=20  before the retrieval; the last is pending and had 20 octets
 //	#! after UID=done UID=pending UID=none
 //	#! error REGEXP                  of the error; without it there must be none
 //	#! kind KIND                     of the error
@@ -255,7 +255,11 @@ func (s *scenario) prepare(ctx context.Context, j *journal.Journal) {
 	}
 	for _, fact := range strings.Fields(s.journal) {
 		uid, what, _ := strings.Cut(fact, "=")
-		if err := d.Record(ctx, []string{uid}, what == "pending", false); err != nil {
+		record := func() error { return d.Record(ctx, []string{uid}, what == "pending", false) }
+		if size, err := strconv.ParseInt(what, 10, 64); err == nil {
+			record = func() error { return d.RecordPending(ctx, []string{uid}, []int64{size}, false) }
+		}
+		if err := record(); err != nil {
 			s.t.Fatal(err)
 		}
 	}

@@ -28,8 +28,9 @@ type row struct {
 	uidl    string // "" = can't be told by it: no UIDL, or one that an earlier message has too
 	size    int64
 	listed  bool
-	done    bool // says the journal of uidl
-	pending bool // so
+	done    bool  // says the journal of uidl
+	pending bool  // so
+	before  int64 // the size of the message that is pending, 0 = not known
 }
 
 // listing is the state of a maildrop.
@@ -127,7 +128,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 			s.logDuplicate(num, rest)
 			return nil
 		}
-		r.uidl, r.done, r.pending = sight.UIDL, sight.Done, sight.Pending
+		r.uidl, r.done, r.pending, r.before = sight.UIDL, sight.Done, sight.Pending, sight.Size
 		return nil
 	})
 	if err != nil {

@@ -72,14 +72,16 @@ func (m *maildrop) sort() {
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
 	for i, r := range m.listing.rows {
 		num := i + 1
+		if r.pending && r.before > 0 && r.before != r.size { // its UIDL names another message by now
+			r.done, r.pending = false, false
+		}
 		switch {
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl, true})
 			m.counts.Pending++
+		case r.done && a.Flush:
+			m.deletes = append(m.deletes, deletion{num, r.uidl, false})
 		case r.done && !a.FetchAll:
-			if a.Flush {
-				m.deletes = append(m.deletes, deletion{num, r.uidl, false})
-			}
 		case a.Limit > 0 && r.size > a.Limit:
 			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl, Size: r.size})
 			if a.LimitFlush {
@@ -141,11 +143,14 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 // Record implements fetch.Mailbox. It returns once the record survives the end of the process. Nothing is deleted on the
 // server before Commit, which first makes all records durable at once.
 func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
-	uids := make([]string, len(items))
+	uids, sizes := make([]string, len(items)), make([]int64, len(items))
 	for i, it := range items {
-		uids[i] = it.UID
+		uids[i], sizes[i] = it.UID, it.Size
 	}
-	return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, !m.s.a.Keep, false))
+	if m.s.a.Keep {
+		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
+	}
+	return fetch.Fail(fetch.KindJournal, m.record.RecordPending(ctx, uids, sizes, false))
 }
 
 // Acknowledge implements fetch.Mailbox: unless mail is kept, the messages will be deleted by Commit.
