@@ -72,6 +72,7 @@ type view struct {
 	uidNext  uint32
 	found    journal.Set // what may be new
 	large    journal.Set // of these larger than the account's limit
+	silent   bool        // no result of the search came
 }
 
 // selectFailed is failed for a mailbox that can't be selected, most likely for its name.
@@ -113,21 +114,23 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	}
 	if known != 0 && known != m.validity {
 		s.a.Log.Warn(fetch.EventRenumbered, "account", s.a.Name, "mailbox", m.name, "old", known, "new", m.validity)
-		found, large, serr = s.startSearch(m.rec).wait()
+		first = s.startSearch(m.rec)
+		found, large, serr = first.wait()
 	}
 	if serr == nil && m.rewound(uint32(data.UIDNext), found) {
 		s.a.Log.Warn(fetch.EventRewound, "account", s.a.Name, "mailbox", m.name, "next", data.UIDNext, "known", m.rec.Done().Max())
 		if err := m.rec.Restart(ctx); err != nil {
 			return view{}, fetch.Fail(fetch.KindJournal, err)
 		}
-		found, large, serr = s.startSearch(m.rec).wait()
+		first = s.startSearch(m.rec)
+		found, large, serr = first.wait()
 	}
 	if serr != nil {
 		return view{}, serr
 	}
 	s.mailbox = m.name
 	s.guard.expectValidity(m.validity)
-	return view{data.NumMessages, uint32(data.UIDNext), found, large}, nil
+	return view{data.NumMessages, uint32(data.UIDNext), found, large, first.silent()}, nil
 }
 
 // rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was put back
@@ -183,6 +186,7 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	if err := m.flush(pending); err != nil {
 		return err
 	}
+	m.todo = m.todo.Minus(m.flushed)
 	m.counts.Messages = int(v.messages)
 	m.counts.Pending = int(pending.Len())
 	m.counts.Seen = max(0, int(v.messages)-int(m.todo.Len()))
@@ -220,6 +224,9 @@ func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 		last = min(last, v.uidNext-1)
 	}
 	if isFirst(m.rec) {
+		if err := m.confirm(v); err != nil {
+			return err
+		}
 		last = v.uidNext - 1
 		if v.uidNext == 0 { // an old server
 			all, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{}))
@@ -236,6 +243,19 @@ func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 		return nil
 	}
 	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, old)) // an empty set too makes the mailbox known
+}
+
+// confirm makes sure, where the first search had no result at all, that the messages are indeed \Seen: what was not
+// found is taken for old, for good. RFC 9051 section 6.4.4 demands a result, but not of a server that found nothing.
+func (m *mailbox) confirm(v view) error {
+	if !v.silent || v.messages == 0 {
+		return nil
+	}
+	seen, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}))
+	if err == nil && seen.Len() < uint64(v.messages) {
+		err = m.s.broken(fmt.Errorf("server has %d messages here, and gave no result of a search for those not seen", v.messages))
+	}
+	return err
 }
 
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.

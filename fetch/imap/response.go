@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -239,6 +240,9 @@ func (g *guard) check(line []byte) error {
 	case r.kind == "FETCH":
 		g.lookForUID(line)
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
+		if err := g.found(line); err != nil {
+			return err
+		}
 		if g.order(line); g.unsorted > maxUnsorted {
 			return g.violation("the result of a search in no order")
 		}
@@ -268,6 +272,40 @@ func (r *response) nest(line []byte) bool {
 		}
 	}
 	return !quoted
+}
+
+// found counts the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a command under
+// way, and be its only one: imapclient would pass over the first kind, and take the last of the second for all.
+func (g *guard) found(line []byte) error {
+	if g.resp.lines > 1 {
+		return nil
+	}
+	tag := ""
+	if m := searchTag.FindSubmatch(line); m != nil {
+		tag = string(m[1])
+	}
+	if tag != "" && !g.awaited(tag) {
+		return g.violation("the result of a search that is not under way: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))
+	}
+	g.mu.Lock()
+	again := tag != "" && g.result == tag
+	g.results++
+	g.result = tag
+	g.mu.Unlock()
+	if again {
+		return g.violation("two results of one search: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))
+	}
+	return nil
+}
+
+// searchTag finds the tag in an ESEARCH response.
+var searchTag = regexp.MustCompile(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
+
+// searchResults is how many results of searches have come.
+func (g *guard) searchResults() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.results
 }
 
 // order counts the numbers in line that are smaller than the one before.

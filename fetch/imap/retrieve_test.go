@@ -127,6 +127,12 @@ func TestRetrieveOddServers(t *testing.T) {
 
 		{"ESEARCH", []pass{{esearch("(TAG \"T2\") UID ALL 2,1") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
 		{"ESEARCH finds nothing", []pass{{esearch("(TAG \"T2\") UID") + bye, "", ""}}},
+		{"ESEARCH for another command", []pass{{strings.TrimSuffix(esearch("(TAG \"X9\") UID ALL 1:2"), "S: T2 OK done\n") + "STALL", "", "not under way"}}},
+		{"two ESEARCH for one search", []pass{{strings.TrimSuffix(esearch("(TAG \"T2\") UID ALL 1\nS: * ESEARCH (TAG \"T2\") UID ALL 2"), "S: T2 OK done\n") + "STALL", "", "two results"}}},
+		{"ESEARCH that only counts", []pass{{esearch("(TAG \"T2\") UID COUNT 2"), "", "did not name them"}}},
+		{"no result of the first search", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH\nS: T3 OK", "", "gave no result"},
+			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"no result of the first search, all are seen", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1 2\nS: T3 OK" + bye, "", ""}, nothing}},
 		{"ESEARCH of the world", []pass{{esearch("(TAG \"T2\") UID ALL 1:4294967295"), "", "claims to have found"}}},
 		{"ESEARCH of no UIDs", []pass{{esearch("(TAG \"T2\") ALL 1:2"), "", "something else"}}},
 		{"ESEARCH up to *", []pass{{strings.TrimSuffix(esearch("(TAG \"T2\") UID ALL 1:*"), "S: T2 OK done\n") + "STALL", "", "response-data"}}},
@@ -159,6 +165,9 @@ func TestRetrieveOddServers(t *testing.T) {
 		})
 	}
 }
+
+// unfound is the beginning of a session with two messages whose search is answered by OK alone.
+var unfound = strings.NewReplacer("S: * SEARCH \n", "", "9 EXISTS", "2 EXISTS").Replace(selected("", 10, ""))
 
 // esearch is the beginning of a session whose search has this answer.
 func esearch(answer string) string {

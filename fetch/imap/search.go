@@ -22,7 +22,11 @@ type search struct {
 	s      *session
 	all    *imapclient.SearchCommand
 	larger *imapclient.SearchCommand
+	before int // results of searches that had come when it was sent
 }
+
+// silent tells, after wait, that no result came: the server found nothing, or forgot to say what.
+func (q *search) silent() bool { return q.s.guard.searchResults() == q.before }
 
 // startSearch sends the search for what may be new: everything the journal does not have, without asking for what it
 // has. Nothing is waited for.
@@ -35,7 +39,8 @@ func (s *session) startSearch(rec record) *search {
 	default:
 		c.UID = []imap.UIDSet{missing(rec.Done())}
 	}
-	out := &search{s: s, all: s.sendSearch(c)}
+	out := &search{s: s, before: s.guard.searchResults()}
+	out.all = s.sendSearch(c)
 	if s.a.Limit > 0 {
 		larger := *c
 		larger.Larger = s.a.Limit
@@ -85,6 +90,9 @@ func (s *session) searched(cmd *imapclient.SearchCommand) (journal.Set, error) {
 	data, err := cmd.Wait()
 	if err != nil {
 		return set, s.failed("search", err)
+	}
+	if data.All == nil && data.Count > 0 {
+		return set, s.broken(fmt.Errorf("server found %d messages and did not name them", data.Count))
 	}
 	uids, ok := data.All.(imap.UIDSet)
 	if !ok && data.All != nil {
