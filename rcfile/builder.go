@@ -6,9 +6,10 @@ import "slices"
 type builder struct {
 	*reporter
 	cfg         *Config
-	poll        Poll // the entry being read
-	defaults    Poll // what entries inherit; one user
-	hasDefaults bool // this file has a defaults entry
+	format      Format // of the outermost file
+	poll        Poll   // the entry being read
+	defaults    Poll   // what entries inherit; one user
+	hasDefaults bool   // this file has a defaults entry
 	include     func(w word)
 	empties     bool  // a TOML file said an empty list
 	permission  error // an included file that isn't private

@@ -47,8 +47,17 @@ type Config struct {
 	Polls    []Poll   // in file order; "skip" entries included with Active false
 	Warnings []*Error // what was accepted but deserves a word; each with its position
 
-	defaults Poll // what AdHoc inherits; one user, or none without a defaults entry
+	defaults Poll   // what AdHoc inherits; one user, or none without a defaults entry
+	format   Format // see Format
 }
+
+// Format is the grammar that the file was in: Fetchmailrc or TOML, also where it was to be found out; Auto if none was
+// read.
+func (c *Config) Format() Format { return c.format }
+
+// HasDefaults tells whether the file has defaults for servers that are named on the command line alone. They are merged
+// into Polls, and Fprint does not write them.
+func (c *Config) HasDefaults() bool { return len(c.defaults.Users) > 0 }
 
 // Globals are the "set" statements.
 type Globals struct {

@@ -33,7 +33,7 @@ func (b *builder) finish() (*Config, error) {
 	if err := b.join(); err != nil {
 		return nil, err
 	}
-	b.cfg.defaults = b.defaults
+	b.cfg.defaults, b.cfg.format = b.defaults, b.format
 	b.cfg.Warnings = b.warnings
 	byPlace(b.cfg.Warnings)
 	return b.cfg, nil
@@ -48,6 +48,9 @@ func (b *builder) parse(name string, text []byte, format Format) {
 	}
 	if format == Auto {
 		format = detect(name, text)
+	}
+	if b.format == Auto { // the outermost file comes first
+		b.format = format
 	}
 	b.cfg.Polls = slices.Grow(b.cfg.Polls, lines(text))
 	if format == TOML {

@@ -30,7 +30,7 @@ func nearest(text string, within int, candidates iter.Seq[string]) string {
 		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least || !sameEnd(lower, name, least) {
 			continue
 		}
-		if d := distance(lower, name); d < least || d == least && (best == "" || name < best) {
+		if d := distance(lower, name); d < least || d == least && (best == "" || strings.HasPrefix(name, lower) || name < best && !strings.HasPrefix(best, lower)) {
 			best, least = name, d
 		}
 	}

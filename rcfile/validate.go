@@ -18,8 +18,9 @@ func (b *builder) validate(p *Poll) {
 }
 
 func (b *builder) validateUser(p *Poll, u *User) {
-	if proto := u.SSLProto; proto.Set && proto.Value == "" && u.SSL.Or(false) {
-		b.warn(proto.Pos, `sslproto "" does nothing beside ssl`, "leave it out")
+	mode := u.SSLMode.Or("none")
+	if proto := u.SSLProto; proto.Set && proto.Value == "" && (u.SSL.Or(false) || mode != "none") {
+		b.warn(proto.Pos, `sslproto "" does nothing beside ssl and sslmode`, "leave it out")
 	} else if proto.Set && proto.Value == "" && !p.local() {
 		b.warn(proto.Pos, `sslproto "": `+noTLS, "")
 	}

@@ -30,7 +30,7 @@ var serverWords = []Keyword{
 	{Name: "auth", Aliases: []string{"authenticate", "preauth", "preauthenticate"}, Kind: Enum, Values: auths,
 		server: func(p *Poll) any { return &p.Auth }},
 	{Name: "uidl", Kind: Flag, Default: false, traits: fusedNo, server: func(p *Poll) any { return &p.UIDL }},
-	{Name: "envelope", Kind: Text, traits: oneLine, server: func(p *Poll) any { return &p.Envelope }},
+	{Name: "envelope", Kind: Text, traits: oneLine | fusedNo, server: func(p *Poll) any { return &p.Envelope }},
 	{Name: "envskip", Kind: Count, Default: 0, Own: true, server: func(p *Poll) any { return &p.EnvSkip }},
 	{Name: "qvirtual", Kind: Text, server: func(p *Poll) any { return &p.QVirtual }},
 	{Name: "aka", Kind: TextList, server: func(p *Poll) any { return &p.AKA }},

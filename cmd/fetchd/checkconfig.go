@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"fetchd/fetch"
@@ -58,6 +59,9 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
 	for _, w := range cfg.Warnings {
 		k.log.Warn(w.Error())
 	}
+	for _, w := range c.warnings {
+		k.log.Warn(w)
+	}
 	for _, warning := range globalDifferences(&cfg.Globals) {
 		k.log.Warn(warning)
 	}
@@ -87,7 +91,7 @@ func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, poll
 			}
 			accounts = append(accounts, a)
 			stored, err := s.secrets.stored(w.lookup(poll, u))
-			missing := checkFiles(u, s.at.home)
+			missing := checkFiles(poll, u, s.at.home)
 			if err != nil {
 				missing = append(missing, err)
 			}
@@ -124,7 +128,11 @@ func (k *configCheck) refused(account string, err error) {
 		if !errors.As(e, &mistake) {
 			e = &refusedError{account, e}
 		}
-		k.bad(exitSyntax, e)
+		st := exitSyntax
+		if errors.Is(e, fs.ErrNotExist) || errors.Is(e, fs.ErrPermission) {
+			st = exitIO
+		}
+		k.bad(st, e)
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 	"fetchd/rcfile"
 )
 
-// checkFiles looks for the commands, files and directories that the user's settings name. Those for TLS were loaded
+// checkFiles looks for the commands, files and directories that the account's settings name. Those for TLS were loaded
 // already. Mail goes to the Maildir in home where nothing else is said.
-func checkFiles(u *rcfile.User, home string) []error {
+func checkFiles(poll *rcfile.Poll, u *rcfile.User, home string) []error {
 	var errs []error
 	add := func(err error) {
 		if err != nil {
@@ -26,6 +26,11 @@ func checkFiles(u *rcfile.User, home string) []error {
 	}
 	if u.MDA.Set {
 		add(checkCommand("mda", u.MDA.Value))
+	}
+	for keyword, command := range map[string]rcfile.Opt[string]{"preconnect": u.Preconnect, "postconnect": u.Postconnect, "plugin": poll.Plugin} {
+		if command.Set && command.Value != "" {
+			add(checkCommand(keyword, command.Value))
+		}
 	}
 	if u.PasswordEval.Set && !u.Password.Set {
 		add(checkCommand("passwordeval", u.PasswordEval.Value))
@@ -94,12 +99,20 @@ func checkMaildir(dir string) error {
 	return checkDirectory("maildir", filepath.Dir(dir))
 }
 
-// checkPlaces tells whether the journal and the lock file could be written.
+// checkPlaces tells whether the journal, the lock file and the log could be written.
 func checkPlaces(at *places, cfg *rcfile.Config) error {
-	return errors.Join(
+	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
+	if pidfile == "" {
+		return errors.New("pidfile is empty; leave it out")
+	}
+	errs := []error{
 		checkDirectory("journal", existing(filepath.Dir(journalPath(at, cfg)))),
-		checkDirectory("pidfile", filepath.Dir(cfg.Globals.Pidfile.Or(at.pidfile))),
-	)
+		checkDirectory("pidfile", filepath.Dir(pidfile)),
+	}
+	if logfile := cfg.Globals.Logfile.Value; logfile != "" && cfg.Globals.Daemon.Value > 0 {
+		errs = append(errs, checkDirectory("logfile", filepath.Dir(logfile)))
+	}
+	return errors.Join(errs...)
 }
 
 // existing is dir, or the nearest directory above it that exists: the journal's directories are made when needed.

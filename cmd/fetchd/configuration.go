@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fetchd/rcfile"
@@ -16,7 +17,7 @@ import (
 // file get entries of their own. A missing file is an error only if it was named.
 func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{Format: c.format(), Stdin: p.stdin}
-	loader.SkipPermissions = c.mode == modeVersion || c.mode == modeDump || p.isCredential(c.rcfile.Value)
+	loader.SkipPermissions = c.mode == modeVersion || p.isCredential(c.rcfile.Value)
 	if c.rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -33,6 +34,15 @@ func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, err
 	}
 	addServers(cfg, c.servers)
 	c.override(cfg)
+	var errs []error
+	for i := range cfg.Polls {
+		if _, err := port(&cfg.Polls[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
 	return cfg, nil
 }
 
@@ -47,12 +57,18 @@ func addServers(cfg *rcfile.Config, servers []string) {
 	for _, name := range servers {
 		known := false
 		for i := range cfg.Polls {
-			known = known || cfg.Polls[i].Name == name
+			known = known || called(&cfg.Polls[i], name)
 		}
 		if !known {
 			cfg.Polls = append(cfg.Polls, cfg.AdHoc(name))
 		}
 	}
+}
+
+// called tells whether the command line means the poll by name: its own, or one that aka lists, in any case as in
+// fetchmail.
+func called(poll *rcfile.Poll, name string) bool {
+	return poll.Name == name || slices.ContainsFunc(poll.AKA, func(aka string) bool { return strings.EqualFold(aka, name) })
 }
 
 // override puts what the command line says over what the file says.
@@ -97,7 +113,7 @@ func selected(cfg *rcfile.Config, servers []string) []*rcfile.Poll {
 		poll := &cfg.Polls[i]
 		wanted := len(servers) == 0 && poll.Active
 		for _, name := range servers {
-			wanted = wanted || name == poll.Name
+			wanted = wanted || called(poll, name)
 		}
 		if wanted {
 			polls = append(polls, poll)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"fetchd/rcfile"
 )
@@ -16,7 +15,7 @@ func convertCommand() subcommand {
 		name: "convert", args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
 		summary: "Writes an rc file in the other grammar, passwords included. Comments are lost and defaults are merged into the entries.",
 		options: []option{
-			{long: "to", arg: "FORMAT", values: "toml fetchmailrc", help: "toml, or fetchmailrc (as if not said for a .toml file)"},
+			{long: "to", arg: "FORMAT", values: "toml fetchmailrc", help: "toml, or fetchmailrc; the one that FILE is not in if not said"},
 			{long: "output", short: "o", arg: "NEW", help: "write to NEW, which must not exist, readable by you alone"},
 		},
 		run: runConvert,
@@ -35,8 +34,7 @@ func runConvert(_ context.Context, p *program, c *commandLine) status {
 	case len(c.servers) == 1:
 		path = c.servers[0]
 	}
-	to, err := targetFormat(c.own["to"], path)
-	if err != nil {
+	if err := checkTarget(c.own["to"]); err != nil {
 		return p.usage(err)
 	}
 	cfg, err := rcfile.Loader{Format: c.format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
@@ -46,8 +44,11 @@ func runConvert(_ context.Context, p *program, c *commandLine) status {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, escape(w.Error()))
 	}
+	if cfg.HasDefaults() {
+		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is named on the command line alone no longer has them\n", p.name)
+	}
 	var text bytes.Buffer
-	if err := rcfile.Fprint(&text, cfg, to); err != nil {
+	if err := rcfile.Fprint(&text, cfg, targetFormat(c.own["to"], cfg)); err != nil {
 		return p.fail(exitSyntax, err)
 	}
 	if err := p.writeConverted(c, text.Bytes()); err != nil {
@@ -69,14 +70,19 @@ func (p *program) writeConverted(c *commandLine, text []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-func targetFormat(word, path string) (rcfile.Format, error) {
-	switch {
-	case word == "toml", word == "" && !strings.HasSuffix(path, ".toml"):
-		return rcfile.TOML, nil
-	case word == "fetchmailrc", word == "":
-		return rcfile.Fetchmailrc, nil
+func checkTarget(word string) error {
+	if word == "" || word == "toml" || word == "fetchmailrc" {
+		return nil
 	}
-	return 0, fmt.Errorf("option --to: %q is none of: toml, fetchmailrc", word)
+	return fmt.Errorf("option --to: %q is none of: toml, fetchmailrc", word)
+}
+
+// targetFormat is the format asked for, else the one that the file is not in.
+func targetFormat(word string, cfg *rcfile.Config) rcfile.Format {
+	if word == "toml" || word == "" && cfg.Format() != rcfile.TOML {
+		return rcfile.TOML
+	}
+	return rcfile.Fetchmailrc
 }
 
 // format is what --rcformat says.

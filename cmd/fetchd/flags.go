@@ -26,6 +26,7 @@ func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
 	rest := fs.Args()
 	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
 		c.servers = rest
+		c.quitLast = c.quitLast && fs.ArgsLenAtDash() < 0
 		return c, nil
 	}
 	for i := range subcommands {
@@ -38,7 +39,7 @@ func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
 		return c, parseError(table, err)
 	}
 	c.servers = fs.Args()
-	c.quitLast = c.quitLast && len(c.servers) == 0
+	c.quitLast = c.quitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
 	return c, nil
 }
 

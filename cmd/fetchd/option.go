@@ -56,6 +56,13 @@ func text(place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, strin
 	}
 }
 
+// setService is --service; a name or number that does not exist is refused at once.
+func setService(c *commandLine, arg string) error {
+	_, err := servicePort(arg)
+	c.poll.Service = said(c, arg)
+	return err
+}
+
 // word is text in lower case that must be one of words.
 func word(words string, place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, string) error {
 	return func(c *commandLine, arg string) error {

@@ -60,7 +60,7 @@ func serverOptions() []option {
 		{long: "protocol", aliases: []string{"proto"}, short: "p", arg: "NAME", values: accepted("protocol"), group: groupServer, help: "imap, pop3 or auto",
 			set: enum("protocol", func(c *commandLine) *optString { return &c.poll.Protocol })},
 		{long: "service", aliases: []string{"port"}, short: "P", arg: "PORT", group: groupServer, help: "port number or service name",
-			set: text(func(c *commandLine) *optString { return &c.poll.Service })},
+			set: setService},
 		{long: "timeout", short: "t", arg: "SECONDS", group: groupServer, help: "give up on a server that is silent for so long; 300 if not said",
 			set: seconds(func(c *commandLine) *optInt { return &c.poll.Timeout })},
 		{long: "plugin", arg: "COMMAND", group: groupServer, help: "talk to COMMAND instead of a TCP connection; %h %p = host, port",

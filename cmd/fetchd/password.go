@@ -57,7 +57,7 @@ func (s *secrets) password(l lookup) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		text, found, err := s.find(ctx, l)
 		if err == nil && !found && l.needed {
-			err = fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)", l.account)
+			err = noPassword(l)
 		}
 		if err != nil {
 			return "", fetch.Fail(fetch.KindAuth, err)
@@ -65,6 +65,21 @@ func (s *secrets) password(l lookup) func(context.Context) (string, error) {
 		s.hidden.add(l.account, l.login, text)
 		return text, nil
 	}
+}
+
+func noPassword(l lookup) error {
+	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)", l.account)
+}
+
+// missing is the error of an account that needs a password and has no source of one.
+func (s *secrets) missing(l lookup) error {
+	if _, ok := s.early[l.account]; ok || !l.needed {
+		return nil
+	}
+	if found, err := s.stored(l); found || err != nil { // the latter is reported by who reads it
+		return nil
+	}
+	return fetch.Fail(fetch.KindAuth, noPassword(l))
 }
 
 // find looks at the sources in turn: the rc file, systemd's credentials, ~/.netrc.

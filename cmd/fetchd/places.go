@@ -21,7 +21,7 @@ type places struct {
 	journal  string
 }
 
-// findPlaces reads them from the environment. The error is a FETCHMAILHOME that is no directory.
+// findPlaces reads them from the environment. The error is a FETCHMAILHOME or HOME_ETC that is no directory.
 func findPlaces(env func(string) string, uid int) (*places, error) {
 	p, err := findFiles(env, uid)
 	if err == nil {
@@ -38,8 +38,8 @@ func findFiles(env func(string) string, uid int) (*places, error) {
 		}
 	}
 	if h := env("FETCHMAILHOME"); h != "" {
-		if info, err := os.Stat(h); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("FETCHMAILHOME: %q is not a directory; create it or unset the variable", h)
+		if err := mustBeDirectory("FETCHMAILHOME", h); err != nil {
+			return nil, err
 		}
 		return &places{
 			home: home, rcfile: filepath.Join(h, "fetchmailrc"), fetchids: filepath.Join(h, ".fetchids"),
@@ -48,6 +48,9 @@ func findFiles(env func(string) string, uid int) (*places, error) {
 	}
 	etc := home
 	if e := env("HOME_ETC"); e != "" {
+		if err := mustBeDirectory("HOME_ETC", e); err != nil {
+			return nil, err
+		}
 		etc = e
 	}
 	p := &places{
@@ -58,6 +61,13 @@ func findFiles(env func(string) string, uid int) (*places, error) {
 		p.pidfile = "/var/run/fetchmail.pid"
 	}
 	return p, nil
+}
+
+func mustBeDirectory(variable, path string) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: %q is not a directory; create it or unset the variable", variable, path)
+	}
+	return nil
 }
 
 const journalName = "journal.db"

@@ -31,8 +31,8 @@ func TestFindPlaces(t *testing.T) {
 			home: "/root", rcfile: "/root/.fetchmailrc", fetchids: "/root/.fetchids", pidfile: "/var/run/fetchmail.pid", netrc: "/root/.netrc",
 			journal: "/root/.local/state/fetchd/journal.db",
 		}},
-		{"HOME_ETC", environment("HOME", "/h", "HOME_ETC", "/e"), 1000, places{
-			home: "/h", rcfile: "/e/.fetchmailrc", fetchids: "/e/.fetchids", pidfile: "/e/.fetchmail.pid", netrc: "/e/.netrc",
+		{"HOME_ETC", environment("HOME", "/h", "HOME_ETC", dir), 1000, places{
+			home: "/h", rcfile: dir + "/.fetchmailrc", fetchids: dir + "/.fetchids", pidfile: dir + "/.fetchmail.pid", netrc: dir + "/.netrc",
 			journal: "/h/.local/state/fetchd/journal.db",
 		}},
 		{"FETCHMAILHOME", environment("HOME", "/h", "HOME_ETC", "/e", "FETCHMAILHOME", dir, "STATE_DIRECTORY", "/s"), 0, places{

@@ -28,8 +28,10 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	switch {
 	case c.mode == modeDump:
+		p.warnHere(c, cfg)
 		return p.dump(c, cfg)
 	case c.mode == modeVersion:
+		p.warnHere(c, cfg)
 		return p.showVersion(c, at, cfg)
 	case c.quit && p.detached == nil: // else the process that started us has done so
 		if st := p.quitRunning(ctx, pidfile); c.quitLast {
@@ -145,6 +147,14 @@ func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logger) {
 		if p.env(name) != "" {
 			log.Warn("the environment variable " + name + " does nothing")
 		}
+	}
+}
+
+// warnHere says on standard error what warn writes into the log.
+func (p *program) warnHere(c *commandLine, cfg *rcfile.Config) {
+	if log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr}); err == nil {
+		p.warn(c, cfg, log)
+		_ = log.Close()
 	}
 }
 

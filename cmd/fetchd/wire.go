@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -145,9 +146,20 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 		}
 	}
 	a.Memory = w.memory(a)
+	a.Connect = w.withPassword(a.Connect, w.lookup(poll, u))
 	a.Connect = hooked(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	a.RejectBad = poll.BadHeader.Value == "reject"
 	return a, w.setDelivery(a, u)
+}
+
+// withPassword does not connect where no password can be had, as fetchmail does not. A plugin may log in by itself.
+func (w *wiring) withPassword(connect fetch.Connector, l lookup) fetch.Connector {
+	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		if err := w.secrets.missing(l); err != nil && a.Plugin == "" {
+			return nil, err
+		}
+		return connect(ctx, a)
+	}
 }
 
 // memory is what the daemon remembers of the account's login, also across a change of the rc file.
@@ -234,13 +246,21 @@ func port(poll *rcfile.Poll) (int, error) {
 	if !poll.Service.Set || poll.Service.Value == "" {
 		return 0, nil
 	}
-	text := poll.Service.Value
-	n, err := strconv.Atoi(text)
+	n, err := servicePort(poll.Service.Value)
 	if err != nil {
-		n, err = net.LookupPort("tcp", text)
+		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: err.Error(), Hint: "write the port number"}
+	}
+	return n, nil
+}
+
+// servicePort gives the number of a service that is one, or a name that the system knows.
+func servicePort(service string) (int, error) {
+	n, err := strconv.Atoi(service)
+	if err != nil {
+		n, err = net.LookupPort("tcp", service)
 	}
 	if err != nil || n < 1 || n > 65535 {
-		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: fmt.Sprintf("service %q is neither a port (1 to 65535) nor a known name", text), Hint: "write the port number"}
+		return 0, fmt.Errorf("service %q is neither a port (1 to 65535) nor a known name", service)
 	}
 	return n, nil
 }
