@@ -3,9 +3,11 @@ package tlsverify
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +74,37 @@ func TestCheckListFindsWhatTurnsClientsAway(t *testing.T) {
 				CheckOptions{Proto: "imap", Wrapped: wrapped, Policy: Options{CAFile: ca.File(t), ALPN: []string{"imap"}}})
 			if (c.want == "") != (r.ExitStatus() == 0) || !strings.Contains(text(t, r), c.want) || c.want != "" && found(r, CheckAddresses, OK) {
 				t.Errorf("%s, wrapped %v:\n%s", c.name, wrapped, text(t, r))
+			}
+		}
+	}
+}
+
+// The account's certificate tells who we are: a server that is not trusted does not get it, and is judged all the same.
+func TestCheckListShowsNoClientCertificateToStrangers(t *testing.T) {
+	t.Parallel()
+	ca, other := tlstest.NewCA(t), tlstest.NewCA(t)
+	client := ca.Leaf(tlstest.Leaf{CN: "ann", Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	key, err := tlstest.KeyPEM(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{CAFile: ca.File(t), ALPN: []string{"imap"}, CertFile: tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(client), key...))}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, trusted := range []bool{true, false} {
+			var shown atomic.Int32
+			cert := other.Leaf(good())
+			if trusted {
+				cert = ca.Leaf(good())
+			}
+			cfg := ca.ClientCAs(modern(cert))
+			cfg.MaxVersion = version
+			cfg.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+				shown.Add(int32(len(raw)))
+				return nil
+			}
+			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: true, told: make(chan string, 1000)}, CheckOptions{Proto: "imap", Wrapped: true, Policy: o})
+			if (shown.Load() > 0) != trusted || trusted == found(r, CheckChain, Fail) {
+				t.Errorf("%s, trusted %v: shown %d times\n%s", tls.VersionName(version), trusted, shown.Load(), text(t, r))
 			}
 		}
 	}

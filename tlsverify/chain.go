@@ -11,7 +11,8 @@ import (
 
 const minRSABits = 2048 // NIST SP 800-131A; CA/Browser Forum baseline 6.1.5
 
-// chain verifies the certificates as sent, leaf first, and gives the first chain to a trusted root without weak links.
+// chain verifies the certificates as sent, leaf first, and gives the first chain to a trusted root without weak links, one
+// that holds a pinned key if there are several.
 func (p *Policy) chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	leaf := withoutSANCritical(sent[0])
 	pool := x509.NewCertPool()
@@ -29,11 +30,22 @@ func (p *Policy) chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 		return nil, p.diagnose(sent, now, err)
 	}
 	var weak error
+	var good []*x509.Certificate
 	for _, chain := range chains {
 		chain[0] = sent[0]
-		if weak = weakLink(chain); weak == nil {
+		if err := weakLink(chain); err != nil {
+			weak = err
+			continue
+		}
+		if _, pinned := p.pinned(chain); pinned || len(p.opt.Pins) == 0 {
 			return chain, nil
 		}
+		if good == nil {
+			good = chain
+		}
+	}
+	if good != nil {
+		return good, nil
 	}
 	return nil, weak
 }

@@ -268,11 +268,14 @@ func bare(err error) error {
 }
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {
-	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN}, refs: c.strict.refs, proto: r, client: c.strict.client, ready: true}
+	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN}, refs: c.strict.refs, proto: r, client: c.strict.client, strict: c.strict, ready: true}
 	if in != nil {
 		in.tried = true
 	}
 	tc, v, err := p.Client(ctx, conn)
+	if err != nil && v != nil && v.strange != nil && v.asked != "" { // it has shown what there is to judge
+		return &v.state, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +284,7 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in
 	case in != nil:
 		in.answered, err = newTalk(c.d, tc).injected()
 		return &state, err
-	case v.asked != "":
+	case v.asked != "" && v.strange == nil:
 		if err := v.Explain(newTalk(c.d, tc).farewell()); err != nil {
 			return nil, &HandshakeError{Err: err}
 		}

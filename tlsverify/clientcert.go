@@ -53,6 +53,10 @@ func (p *Policy) showClient(v *Verdict) *tls.Certificate {
 		v.asked = "and there is none; name one with sslcert and sslkey"
 		return &tls.Certificate{}
 	}
+	if v.strange != nil {
+		v.asked = "and is not shown it, because it is not trusted itself"
+		return &tls.Certificate{}
+	}
 	v.asked = "and does not accept that of sslcert; ask the operator for another"
 	return p.client
 }

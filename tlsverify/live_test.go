@@ -431,6 +431,20 @@ func TestPinAndCheckDemandBoth(t *testing.T) {
 	}
 }
 
+// With a root and an intermediate both trusted there are two verified chains; a pin may be in either.
+func TestPinInAnyVerifiedChain(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	sub := root.Intermediate(tlstest.Authority{})
+	cert := sub.Leaf(good())
+	both := tlstest.WriteFile(t, "both.pem", append(root.PEM(), sub.PEM()...))
+	for name, pinned := range map[string]*x509.Certificate{"leaf": cert.Leaf, "intermediate": sub.Cert, "root": root.Cert} {
+		if v, err := meet(t, policy(t, Options{Host: host, CAFile: both, Pins: []Pin{PinOf(pinned)}}), cert); err != nil || v.MatchedPin == "" {
+			t.Errorf("%s pinned: %v", name, err)
+		}
+	}
+}
+
 func TestFingerprintsLive(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)

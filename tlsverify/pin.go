@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -200,12 +201,18 @@ func (p *Policy) matchPin(v *Verdict) (Pin, bool) {
 	if len(certs) == 0 {
 		certs = v.Presented[:1]
 	}
+	pin, ok := p.pinned(certs)
+	if ok {
+		v.MatchedPin = pin.String()
+	}
+	return pin, ok
+}
+
+// pinned finds the first certificate with a pinned key.
+func (p *Policy) pinned(certs []*x509.Certificate) (Pin, bool) {
 	for _, c := range certs {
-		for _, pin := range p.opt.Pins {
-			if pin == PinOf(c) {
-				v.MatchedPin = pin.String()
-				return pin, true
-			}
+		if pin := PinOf(c); slices.Contains(p.opt.Pins, pin) {
+			return pin, true
 		}
 	}
 	return Pin{}, false

@@ -64,6 +64,7 @@ type Policy struct {
 	roots    *x509.CertPool // nil = the system's
 	anchors  []*x509.Certificate
 	client   *tls.Certificate
+	strict   *Policy // decides to whom client is shown, where this one trusts everybody; nil = this one
 	crls     *crlStore
 	warnings []string
 	ready    bool
@@ -197,7 +198,12 @@ func (p *Policy) config(v *Verdict, sessions *sessionCache) *tls.Config {
 		NextProtos:         p.opt.ALPN,
 		Time:               p.now,
 		InsecureSkipVerify: true,
-		VerifyConnection:   func(cs tls.ConnectionState) error { return p.verify(cs, v) },
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if p.strict != nil {
+				v.strange, v.state = p.strict.verify(cs, &Verdict{Host: v.Host, now: v.now}), cs
+			}
+			return p.verify(cs, v)
+		},
 	}
 	if sessions != nil {
 		cfg.ClientSessionCache = sessions

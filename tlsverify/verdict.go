@@ -30,7 +30,9 @@ type Verdict struct {
 	NotAfter        time.Time
 
 	now      time.Time
-	asked    string // the server wanted a client certificate: how that is, for a message
+	strange  error               // why Policy.strict does not trust the server
+	state    tls.ConnectionState // then
+	asked    string              // the server wanted a client certificate: how that is, for a message
 	warnings []string
 }
 
