@@ -87,6 +87,14 @@ func Fail(k Kind, err error) error {
 	return &Error{Kind: k, Err: err}
 }
 
+// Again marks err, of a Connector or Session, as one after which another session may do better at once: it is ErrSimpler
+// without its text.
+func Again(err error) error { return again{err} }
+
+type again struct{ error }
+
+func (e again) Unwrap() []error { return []error{e.error, ErrSimpler} }
+
 // At names the server in err, which happened on the way to a login. A refused login is the account's matter, whose name
 // stands beside it wherever errors are shown. The Kind stays.
 func At(host string, port int, err error) error {

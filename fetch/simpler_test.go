@@ -1,6 +1,8 @@
 package fetch_test
 
 import (
+	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -8,6 +10,14 @@ import (
 	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/pop3"
 )
+
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	err := fetch.Fail(fetch.KindTLS, fetch.Again(io.ErrUnexpectedEOF))
+	if err.Error() != io.ErrUnexpectedEOF.Error() || !errors.Is(err, fetch.ErrSimpler) || !errors.Is(err, io.ErrUnexpectedEOF) || fetch.KindOf(err) != fetch.KindTLS {
+		t.Errorf("%v, %v", err, fetch.KindOf(err))
+	}
+}
 
 // A server that offers PIPELINING and drops what is pipelined is read all the same, by a single pass too.
 func TestPipelinedCommandsAreDropped(t *testing.T) {

@@ -120,6 +120,9 @@ func (d *dialogue) startTLS(ctx context.Context) error {
 	if wire.IsTimeout(err) || ctx.Err() != nil {
 		return fetch.Fail(fetch.KindNetwork, err)
 	}
+	if v := d.conn.Verdict(); v != nil && v.Resumed { // by what the server showed at an earlier handshake; it is forgotten now
+		err = fetch.Again(err)
+	}
 	return fetch.Fail(fetch.KindTLS, err)
 }
 

@@ -92,6 +92,9 @@ func (s *session) startTLS(ctx context.Context) error {
 	if wire.IsTimeout(err) || ctx.Err() != nil {
 		return network("TLS", err)
 	}
+	if v := s.c.Verdict(); v != nil && v.Resumed { // by what the server showed at an earlier handshake; it is forgotten now
+		err = fetch.Again(err)
+	}
 	return fetch.Fail(fetch.KindTLS, err)
 }
 

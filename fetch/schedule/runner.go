@@ -20,6 +20,9 @@ const (
 	jitter          = 0.1 // of every delay, either way
 )
 
+// reconnectDelay comes before a new connection after one that was watched for longer than networkDelay.
+const reconnectDelay = time.Second
+
 // startSpread is within what time the first retrievals of many accounts begin: half of them at once.
 const startSpread = 2 * time.Second
 
@@ -134,16 +137,21 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 		timeout = defaultIdleTimeout
 	}
 	r.watches.Store(true)
+	began := time.Now()
 	_, err := ret.Watch(ctx, r.wake, timeout)
 	r.watches.Store(false)
 	if err == nil {
 		return true
 	}
 	if !errors.Is(err, fetch.ErrCannotWatch) {
+		r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
+		if time.Since(began) > networkDelay { // as servers and routers end what was idle for long
+			r.pause(ctx, reconnectDelay)
+			return true
+		}
 		r.mu.Lock()
 		r.failures++
 		r.mu.Unlock()
-		r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
 		r.pause(ctx, r.delay(err))
 		return true
 	}

@@ -284,6 +284,22 @@ func TestLostWatchReconnects(t *testing.T) {
 	})
 }
 
+// What was watched for long and ends then, as idle connections do, is connected to again at once.
+func TestLongWatchReconnectsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, s := time.Now(), &server{watches: true, mail: make(chan struct{})}
+		a := s.account("a")
+		a.Idle = true
+		run(t, 100*time.Second, Options{Interval: time.Hour}, func(*Scheduler) {
+			<-time.After(40 * time.Second)
+			close(s.mail)
+		}, a)
+		if got, want := seconds(start, s.connects), []int{0, 41, 71}; !slices.Equal(got[:min(3, len(got))], want) {
+			t.Errorf("connected at %v, want %v", got, want)
+		}
+	})
+}
+
 func TestWakeAndReplace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, s, other := time.Now(), &server{}, &server{}
