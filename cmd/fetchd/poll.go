@@ -116,8 +116,13 @@ func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rc
 	return st
 }
 
-// interruptibly runs f with a context that ends at SIGTERM or SIGINT; a second signal ends the process.
+// interruptibly runs f with a context that ends at SIGTERM, SIGINT or SIGHUP, which a closed terminal sends; a second
+// signal ends the process. Who ended us is not to take that for a failure.
 func (s *service) interruptibly(ctx context.Context, f func(context.Context) status) status {
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(s.p.signals, unix.SIGHUP)
+	}
+	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -125,11 +130,15 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) sta
 		case <-ctx.Done():
 		case sig := <-s.p.signals:
 			s.log.Info("terminated with " + signalName(sig))
-			signal.Reset(unix.SIGTERM, unix.SIGINT)
+			signal.Reset(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 			cancel()
 		}
 	}()
-	return f(ctx)
+	st := f(ctx)
+	if ctx.Err() != nil && outer.Err() == nil {
+		return exitMail
+	}
+	return st
 }
 
 // warn says what the configuration and the command line are to be warned about.

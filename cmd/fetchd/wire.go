@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/net/idna"
+
 	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/imap"
@@ -111,6 +113,9 @@ func host(poll *rcfile.Poll) string {
 	text := poll.Via.Or(poll.Name)
 	if bare, ok := strings.CutPrefix(strings.TrimSuffix(text, "]"), "["); ok && net.ParseIP(bare) != nil {
 		return bare
+	}
+	if ascii, err := idna.Lookup.ToASCII(text); err == nil && strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return ascii // resolvers know no other form (RFC 5891)
 	}
 	return text
 }
