@@ -27,6 +27,12 @@ func (e *AgentError) Error() string {
 
 func (e *AgentError) Unwrap() error { return e.Reason }
 
+// IsLater tells whether err is an agent's word that it will take the message another time (EX_TEMPFAIL), and no failure.
+func IsLater(err error) bool {
+	var e *AgentError
+	return errors.As(err, &e) && e.Status == exTempFail
+}
+
 // sysexits(3), and what the shell returns.
 const (
 	exDataErr   = 65

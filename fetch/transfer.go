@@ -165,6 +165,9 @@ func (t *transfer) report(it *Item, err error) {
 	if err != nil {
 		t.res.Failed++
 		level := slog.LevelError
+		if delivery.IsLater(err) {
+			level = slog.LevelInfo
+		}
 		if !t.a.Memory.refuse(t.name, it, err, t.a.now()) {
 			level = slog.LevelDebug
 		}
@@ -187,9 +190,20 @@ func (t *transfer) fail(it *Item, err error) {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", it.UID, it.Size, err)
 	}
 	t.failed = append(t.failed, f)
-	if t.err == nil || delivery.ClassOf(t.err) == delivery.Permanent && f.class != delivery.Permanent {
+	if t.err == nil || weight(err) > weight(t.err) {
 		t.err = err
 	}
+}
+
+// weight orders the failures of one pass, of which one stands for all in its error.
+func weight(err error) int {
+	switch {
+	case delivery.IsLater(err):
+		return 0
+	case delivery.ClassOf(err) == delivery.Permanent:
+		return 1
+	}
+	return 2
 }
 
 // failures is the error of the messages that were not delivered, but for those that are now set aside.

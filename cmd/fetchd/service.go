@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
@@ -136,7 +139,11 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 		return st // we were told to end
 	}
 	if err != nil {
-		s.log.Error(fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+		level := slog.LevelError
+		if !slices.ContainsFunc(flatten(err), func(e error) bool { return !delivery.IsLater(e) }) {
+			level = slog.LevelInfo
+		}
+		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
 	}
 	if st != exitMail && st != exitNoMail {
 		s.log.Info(eventOutcome, "account", a.Name, "status", int(st))
