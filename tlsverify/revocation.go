@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,22 +163,70 @@ func checkLists(lists []*x509.RevocationList, cert, issuer *x509.Certificate, no
 			}
 		}
 		current := !now.Add(clockSkew).Before(l.ThisUpdate) && (l.NextUpdate.IsZero() || now.Before(l.NextUpdate))
-		covered = covered || current && complete(l)
+		covered = covered || current && complete(l, cert)
 	}
 	return covered, nil
 }
 
 const removeFromCRL = 8 // RFC 5280 §5.3.1: only on a delta list
 
-// complete: a critical extension makes a list a delta or a part of one (RFC 5280 §5.2), which proves nothing by silence.
-func complete(l *x509.RevocationList) bool {
+// complete tells whether cert would be on l if it were revoked. A critical extension makes a list a delta, or one for
+// some certificates (RFC 5280 §5.2), which proves nothing of others by its silence.
+func complete(l *x509.RevocationList, cert *x509.Certificate) bool {
 	for _, e := range l.Extensions {
-		if e.Critical && !e.Id.Equal(oidAuthorityID) {
+		switch {
+		case !e.Critical || e.Id.Equal(oidAuthorityID):
+		case e.Id.Equal(oidDistributionPoint) && isFor(e.Value, cert):
+		default:
 			return false
 		}
 	}
 	return true
 }
+
+var oidDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+
+// distributionPoint is an issuingDistributionPoint (RFC 5280 §5.2.5).
+type distributionPoint struct {
+	Point       asn1.RawValue  `asn1:"optional,tag:0"` // a DistributionPointName, a choice, and so tagged explicitly
+	OnlyUsers   bool           `asn1:"optional,tag:1"`
+	OnlyCAs     bool           `asn1:"optional,tag:2"`
+	OnlyReasons asn1.BitString `asn1:"optional,tag:3"`
+	Indirect    bool           `asn1:"optional,tag:4"`
+	OnlyAttrs   bool           `asn1:"optional,tag:5"`
+}
+
+// isFor tells whether a list with this issuingDistributionPoint is for cert (RFC 5280 §6.3.3 b 2): for its kind, and
+// where it names places, for one that cert names.
+func isFor(point []byte, cert *x509.Certificate) bool {
+	var p distributionPoint
+	if rest, err := asn1.Unmarshal(point, &p); err != nil || len(rest) > 0 {
+		return false
+	}
+	if p.Indirect || p.OnlyAttrs || p.OnlyReasons.BitLength > 0 || p.OnlyUsers && cert.IsCA || p.OnlyCAs && !cert.IsCA {
+		return false
+	}
+	if len(p.Point.FullBytes) == 0 {
+		return true
+	}
+	var full asn1.RawValue
+	if rest, err := asn1.Unmarshal(p.Point.Bytes, &full); err != nil || len(rest) > 0 || full.Class != asn1.ClassContextSpecific || full.Tag != 0 {
+		return false // a name relative to the issuer's
+	}
+	for rest := full.Bytes; len(rest) > 0; {
+		var name asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &name); err != nil {
+			return false
+		}
+		if name.Class == asn1.ClassContextSpecific && name.Tag == tagURI && slices.Contains(cert.CRLDistributionPoints, string(name.Bytes)) {
+			return true
+		}
+	}
+	return false
+}
+
+const tagURI = 6 // of a GeneralName
 
 // crlStore reads revocation lists and reads them again when a file changed.
 type crlStore struct {

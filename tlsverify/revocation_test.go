@@ -3,6 +3,8 @@ package tlsverify
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"os"
 	"testing"
@@ -61,6 +63,62 @@ func TestRevocationLists(t *testing.T) {
 				checkMessage(t, err)
 			}
 		})
+	}
+}
+
+// A list for a part of an issuer's certificates counts for those (RFC 5280 §6.3.3), as Let's Encrypt's are made.
+func TestPartialRevocationLists(t *testing.T) {
+	t.Parallel()
+	const here, elsewhere = "http://c.example/1.crl", "http://c.example/2.crl"
+	leaf, ca := &x509.Certificate{CRLDistributionPoints: []string{here}}, &x509.Certificate{IsCA: true, CRLDistributionPoints: []string{here}}
+	at := func(uris ...string) asn1.RawValue {
+		var names []byte
+		for _, u := range uris {
+			der, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagURI, Bytes: []byte(u)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, der...)
+		}
+		full, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: full}
+	}
+	tests := []struct {
+		name  string
+		point distributionPoint
+		cert  *x509.Certificate
+		want  bool
+	}{
+		{"for users, from here", distributionPoint{Point: at(here), OnlyUsers: true}, leaf, true},
+		{"one of two places", distributionPoint{Point: at(elsewhere, here)}, leaf, true},
+		{"from elsewhere", distributionPoint{Point: at(elsewhere), OnlyUsers: true}, leaf, false},
+		{"for users", distributionPoint{OnlyUsers: true}, leaf, true},
+		{"for users, of a CA", distributionPoint{OnlyUsers: true}, ca, false},
+		{"for CAs", distributionPoint{OnlyCAs: true}, leaf, false},
+		{"for CAs, of one", distributionPoint{OnlyCAs: true}, ca, true},
+		{"for some reasons", distributionPoint{OnlyReasons: asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}}, leaf, false},
+		{"indirect", distributionPoint{Indirect: true}, leaf, false},
+		{"for attributes", distributionPoint{OnlyAttrs: true}, leaf, false},
+	}
+	for _, tt := range tests {
+		der, err := asn1.Marshal(tt.point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &x509.RevocationList{Extensions: []pkix.Extension{{Id: oidDistributionPoint, Critical: true, Value: der}}}
+		if got := complete(l, tt.cert); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+		l.Extensions = append(l.Extensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true})
+		if complete(l, tt.cert) {
+			t.Errorf("%s: a delta counted", tt.name)
+		}
+	}
+	if isFor([]byte("junk"), leaf) {
+		t.Error("junk counted")
 	}
 }
 
@@ -155,4 +213,23 @@ func stapledBy(t *testing.T, issuer, other *tlstest.CA, l tlstest.Leaf) tls.Cert
 	}
 	cert.OCSPStaple = staple
 	return cert
+}
+
+// What is for a certificate that names no places names none itself, and is for CAs or users alone.
+func FuzzDistributionPoint(f *testing.F) {
+	for _, p := range []distributionPoint{{OnlyUsers: true}, {OnlyCAs: true, OnlyUsers: true}, {Indirect: true}} {
+		der, err := asn1.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(der)
+	}
+	f.Add([]byte("\x30\x0a\xa0\x08\xa0\x06\x86\x04http"))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		user, ca := isFor(der, &x509.Certificate{}), isFor(der, &x509.Certificate{IsCA: true})
+		var p distributionPoint
+		if _, err := asn1.Unmarshal(der, &p); (user || ca) && (err != nil || len(p.Point.FullBytes) > 0 || user && p.OnlyCAs || ca && p.OnlyUsers) {
+			t.Errorf("%x: %v %v, %+v, %v", der, user, ca, p, err)
+		}
+	})
 }
