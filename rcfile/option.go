@@ -165,7 +165,7 @@ func (p *parser) endsList(list string, w word, line int) bool {
 
 // swallowed speaks up about a list element that looks like a keyword with a slip of the pen, or like its value.
 func (p *parser) swallowed(list string, w word) {
-	const shortest = 4
+	const shortest = 3 // of which only a lost letter is noticed: many names are one letter away from a keyword of three
 	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
 		p.errf(w.pos, "quote it if it is an element; else look at the word before it", "number %q in the list of %q", clip(w.text), list)
 		return
@@ -174,7 +174,7 @@ func (p *parser) swallowed(list string, w word) {
 		return
 	}
 	options := yieldWords(func(k *Keyword) bool { return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly) })
-	if name := nearest(w.text, 1, options); name != "" && name != w.text {
+	if name := nearest(w.text, 1, options); name != "" && name != w.text && len(name) > shortest {
 		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q", w.text, list)
 	}
 }
