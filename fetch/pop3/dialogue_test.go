@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/delivery"
@@ -75,8 +76,12 @@ func TestDialogues(t *testing.T) {
 		for name, text := range dialogues(t, file) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				s := newScenario(t, text, policy)
-				s.run(fetchtest.NewPeer(t, text, server))
+				run := func(t *testing.T) { newScenario(t, text, policy).run(fetchtest.NewPeer(t, text, server)) }
+				if strings.Contains(text, "#! tls") { // certificates are valid in real time
+					run(t)
+					return
+				}
+				synctest.Test(t, run)
 			})
 		}
 	}
