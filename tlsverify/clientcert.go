@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -97,6 +98,10 @@ func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
 			if der, err = decryptKey(block, pass); err != nil {
 				return nil, &passError{err}
 			}
+			var any asn1.RawValue
+			if rest, err := asn1.Unmarshal(der, &any); err != nil || len(rest) > 0 { // one wrong pass phrase in 256 leaves a padding that is right
+				return nil, &passError{errPassWrong}
+			}
 		}
 		switch block.Type {
 		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
@@ -133,5 +138,5 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	if k, err := x509.ParseECPrivateKey(der); err == nil {
 		return k, nil
 	}
-	return nil, errors.New("private key of an unknown kind, or the wrong pass phrase")
+	return nil, errors.New("private key of an unknown kind")
 }

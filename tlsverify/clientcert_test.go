@@ -91,6 +91,12 @@ func TestEncryptedKeys(t *testing.T) {
 			if _, err := readKey(file, pass("shut sesame", nil)); err == nil || !strings.Contains(err.Error(), "pass phrase") {
 				t.Errorf("wrong pass phrase: %v", err)
 			}
+			// Each of these leaves one of the keys with a padding that is right.
+			for _, wrong := range []string{"wrong49", "wrong274", "wrong43", "wrong23", "wrong175"} {
+				if _, err := readKey(file, pass(wrong, nil)); !errors.Is(err, errPassWrong) {
+					t.Errorf("%s: %v", wrong, err)
+				}
+			}
 			if _, err := readKey(file, nil); !errors.Is(err, errPassNeeded) {
 				t.Errorf("no pass phrase: %v", err)
 			}
