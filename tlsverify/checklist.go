@@ -268,7 +268,10 @@ func bare(err error) error {
 }
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {
-	p := &Policy{opt: Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN}, refs: c.strict.refs, proto: r, client: c.strict.client, strict: c.strict, ready: true}
+	p := &Policy{
+		opt:  Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN},
+		refs: c.strict.refs, proto: r, client: c.strict.client, strict: c.strict, ready: true,
+	}
 	if in != nil {
 		in.tried = true
 	}

@@ -98,8 +98,8 @@ func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
 			if der, err = decryptKey(block, pass); err != nil {
 				return nil, &passError{err}
 			}
-			var any asn1.RawValue
-			if rest, err := asn1.Unmarshal(der, &any); err != nil || len(rest) > 0 { // one wrong pass phrase in 256 leaves a padding that is right
+			var whole asn1.RawValue
+			if rest, err := asn1.Unmarshal(der, &whole); err != nil || len(rest) > 0 { // one wrong pass phrase in 256 leaves a padding that is right
 				return nil, &passError{errPassWrong}
 			}
 		}

@@ -56,12 +56,7 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
 		}
 		return k.status
 	}
-	for _, w := range cfg.Warnings {
-		k.log.Warn(w.Error())
-	}
-	for _, w := range c.warnings {
-		k.log.Warn(w)
-	}
+	p.warn(c, cfg, &logger{Logger: k.log})
 	for _, warning := range globalDifferences(&cfg.Globals) {
 		k.log.Warn(warning)
 	}

@@ -27,9 +27,9 @@ func checkFiles(poll *rcfile.Poll, u *rcfile.User, home string) []error {
 	if u.MDA.Set {
 		add(checkCommand("mda", u.MDA.Value))
 	}
-	for keyword, command := range map[string]rcfile.Opt[string]{"preconnect": u.Preconnect, "postconnect": u.Postconnect, "plugin": poll.Plugin} {
-		if command.Set && command.Value != "" {
-			add(checkCommand(keyword, command.Value))
+	for _, c := range [][2]string{{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value}, {"plugin", poll.Plugin.Value}} {
+		if c[1] != "" {
+			add(checkCommand(c[0], c[1]))
 		}
 	}
 	if u.PasswordEval.Set && !u.Password.Set {

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"fetchd/rcfile"
 )
 
 // A closed terminal ends a single pass as cleanly as SIGTERM does, and the status blames no server for it.
@@ -24,17 +22,6 @@ func TestInterrupted(t *testing.T) {
 		})
 		if st != exitMail {
 			t.Errorf("%v: status %d", sig, st)
-		}
-	}
-}
-
-func TestHost(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"Mail.example.org": "Mail.example.org", "[2001:db8::1]": "2001:db8::1", "münchen.example.org": "xn--mnchen-3ya.example.org", "a_b": "a_b",
-	} {
-		if got := host(&rcfile.Poll{Name: name}); got != want {
-			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }

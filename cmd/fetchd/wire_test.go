@@ -268,3 +268,14 @@ func TestPasswordErrorIsOfKindAuth(t *testing.T) {
 		t.Errorf("error %v of kind %v", err, fetch.KindOf(err))
 	}
 }
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Mail.example.org": "Mail.example.org", "[2001:db8::1]": "2001:db8::1", "münchen.example.org": "xn--mnchen-3ya.example.org", "a_b": "a_b",
+	} {
+		if got := host(&rcfile.Poll{Name: name}); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ type guard struct {
 	idle     bool     // an IDLE was sent, and no DONE yet
 	open     []string // tags of the commands sent and not answered
 	results  int      // of searches, so far
-	result   string   // the tag that the last of them named
+	named    []string // tags in ESEARCH since the last answer to a command, "" for none
 	quiet    bool     // the server owes us no answer
 	validity uint32   // of the selected mailbox; 0 = none
 	claim    claim
@@ -138,6 +138,9 @@ func (g *guard) awaited(tag string) bool {
 func (g *guard) answered(tag string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if tag != "+" {
+		g.named = nil
+	}
 	g.open = slices.DeleteFunc(g.open, func(t string) bool { return t == tag })
 	if g.quiet = len(g.open) == 0 || g.idle && tag == "+"; g.quiet {
 		g.conn.SetTimeout(quietTimeout)

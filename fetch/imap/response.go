@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -288,9 +289,11 @@ func (g *guard) found(line []byte) error {
 		return g.violation("the result of a search that is not under way: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
 	g.mu.Lock()
-	again := tag != "" && g.result == tag
+	again := g.resp.kind == "ESEARCH" && slices.Contains(g.named, tag)
 	g.results++
-	g.result = tag
+	if g.resp.kind == "ESEARCH" && !again {
+		g.named = append(g.named, tag)
+	}
 	g.mu.Unlock()
 	if again {
 		return g.violation("two results of one search: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))

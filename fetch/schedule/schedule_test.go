@@ -266,8 +266,8 @@ func TestWatchWithTooFewConnections(t *testing.T) {
 				t.Errorf("%s was looked at %d times", name, n)
 			}
 		}
-		if watched != 2 {
-			t.Errorf("%d folders are watched, want 2 of 6: %v", watched, s.looked)
+		if watched < 1 || watched > 2 { // 2 leave one connection to poll by; who comes first may leave it at 1
+			t.Errorf("%d folders are watched, want 1 or 2 of 6: %v", watched, s.looked)
 		}
 	})
 }
