@@ -266,8 +266,8 @@ func TestWatchWithTooFewConnections(t *testing.T) {
 				t.Errorf("%s was looked at %d times", name, n)
 			}
 		}
-		if watched < 1 || watched > 2 { // 2 leave one connection to poll by; who comes first may leave it at 1
-			t.Errorf("%d folders are watched, want 1 or 2 of 6: %v", watched, s.looked)
+		if watched > 2 { // one connection is left to poll by; who meets whom at the start decides how many watch at all
+			t.Errorf("%d folders are watched, want at most 2 of 6: %v", watched, s.looked)
 		}
 	})
 }
