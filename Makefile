@@ -20,11 +20,12 @@ fuzz:
 	@GO='$(GO)' FUZZTIME=20s .ci/steps fuzz
 
 demo:
-	@$(GO) run ./cmd/fetchd demo
+	@bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && \
+	CGO_ENABLED=0 $(GO) build -trimpath -o "$$bin/" ./cmd/fetchd ./cmd/demo && "$$bin/demo" -fetchd "$$bin/fetchd"
 
 # The same work done by fetchd and by other programs: BENCH="-w imap,pop3 -r 5"; -help lists workloads and contenders.
 bench:
-	@$(GO) run ./internal/bench $(BENCH)
+	@$(GO) run ./cmd/bench $(BENCH)
 
 microbench:
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,11 +15,20 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
-	"fetchd/cmd/fetchd/internal/demo"
+	"fetchd/cmd/internal/demo"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fetchd": main, "fetchmail": main})
+	testscript.Main(m, map[string]func(){"fetchd": main, "fetchmail": main, "demo": showDemo})
+}
+
+// showDemo is the demonstration, of the fetchd on the path.
+func showDemo() {
+	err := demo.Show(context.Background(), demo.Options{Program: "fetchd", Stdout: os.Stdout, Stderr: os.Stderr})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on

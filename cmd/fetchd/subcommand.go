@@ -14,5 +14,5 @@ type subcommand struct {
 // subcommands is the table of them. It is empty for a program called by the name "fetchmail", so that old scripts with
 // a server of such a name go on working.
 func subcommands() []subcommand {
-	return []subcommand{checkTLSCommand(), checkConfigCommand(), convertCommand(), pinCommand(), demoCommand(), completionCommand()}
+	return []subcommand{checkTLSCommand(), checkConfigCommand(), convertCommand(), pinCommand(), completionCommand()}
 }

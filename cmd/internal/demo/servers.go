@@ -1,4 +1,4 @@
-// Package demo holds the servers and messages of "fetchd demo": an IMAPS and a POP3S server on loopback, with
+// Package demo is the demonstration: an IMAPS and a POP3S server on loopback with some messages, with
 // certificates of a throw-away authority. They are made to be looked at, not to be used.
 package demo
 

@@ -1,6 +1,6 @@
 // Command bench measures fetchd beside other retrieval programs and a raw reader, on a private Dovecot that it starts
 // itself. It prints a table for each workload and writes only into temporary folders, which it removes. It is run from
-// the module's root: go run ./internal/bench, or make bench. As root the programs run as nobody, since some refuse root.
+// the module's root: go run ./cmd/bench, or make bench. As root the programs run as nobody, since some refuse root.
 package main
 
 import (

@@ -1,0 +1,136 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Options say what Show runs, and where what it says goes.
+type Options struct {
+	Program        string   // path of the fetchd to show
+	Arguments      []string // further ones for each of its runs, such as -v
+	KeepFiles      bool     // leave the temporary directory for a closer look
+	Stdout, Stderr io.Writer
+}
+
+// Show starts the servers, writes an rc file and runs the program on it twice: the first run finds mail, the second
+// none. Everything happens in a temporary directory. An error says which run ended in another way than it must.
+func Show(ctx context.Context, o Options) error {
+	dir, err := os.MkdirTemp("", "fetchd-demo-")
+	if err != nil {
+		return err
+	}
+	err = o.show(ctx, dir)
+
+	if o.KeepFiles {
+		fmt.Fprintf(o.Stdout, "\nEverything is in %s.\n", dir)
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// The exit statuses of the program that the demonstration expects.
+const (
+	foundMail = 0
+	foundNone = 1
+)
+
+func (o *Options) show(ctx context.Context, dir string) error {
+	servers, err := Start(Messages())
+	if err != nil {
+		return err
+	}
+	defer servers.Close()
+	rc, err := writeFiles(dir, servers)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(o.Stdout, "An IMAPS server listens on port %d, a POP3S server on port %d. The rc file:\n\n%s\n",
+		servers.IMAPPort, servers.POP3Port, rc)
+	fmt.Fprintf(o.Stdout, "First run: fetchd -f %s\n\n", filepath.Join(dir, "fetchmailrc"))
+	if err := o.runProgram(ctx, dir, foundMail); err != nil {
+		return err
+	}
+	if err := o.listMaildir(dir); err != nil {
+		return err
+	}
+
+	fmt.Fprint(o.Stdout, "\nSecond run, which finds nothing new (status 1):\n\n")
+	if err := o.runProgram(ctx, dir, foundNone); err != nil {
+		return err
+	}
+	fmt.Fprint(o.Stdout, farewell)
+	return nil
+}
+
+const farewell = `
+For your own account put this into ~/.fetchmailrc, with chmod 600:
+
+    poll imap.example.org proto imap
+        user "you" password "your password" ssl keep
+
+ssl is TLS from the first byte; without it STARTTLS is demanded. No sslcertfile
+is needed: the system's certificates are trusted. keep leaves the mail on the
+server; remove it once you are content. "fetchd check-config" checks the file,
+"fetchd" retrieves once into ~/Maildir, "fetchd -d 300" every five minutes.
+`
+
+// writeFiles writes the rc file and what it names, and returns its text with the password hidden.
+func writeFiles(dir string, s *Servers) (string, error) {
+	text := func(password string) string {
+		return fmt.Sprintf(`set pidfile "pid"
+set idfile "ids"
+defaults user %q password %q ssl sslcertfile "root.pem" maildir "Maildir"
+poll imaps via %s proto imap port %d keep
+poll pop3s via %s proto pop3 port %d
+`, s.User, password, Host, s.IMAPPort, Host, s.POP3Port)
+	}
+
+	files := map[string][]byte{"root.pem": s.Root, "fetchmailrc": []byte(text(s.Password))}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return text("***"), nil
+}
+
+// runProgram runs the program on the demonstration's rc file, with dir as its home. Any exit status but want is an error.
+func (o *Options) runProgram(ctx context.Context, dir string, want int) error {
+	cmd := exec.CommandContext(ctx, o.Program, append([]string{"-f", filepath.Join(dir, "fetchmailrc")}, o.Arguments...)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "FETCHMAILHOME=", "HOME_ETC=", "XDG_STATE_HOME=", "STATE_DIRECTORY=")
+	cmd.Stdout, cmd.Stderr = o.Stdout, o.Stderr
+	err := cmd.Run()
+
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	if got := cmd.ProcessState.ExitCode(); got != want {
+		return fmt.Errorf("%s ended with status %d, not %d", o.Program, got, want)
+	}
+	return nil
+}
+
+func (o *Options) listMaildir(dir string) error {
+	files, err := os.ReadDir(filepath.Join(dir, "Maildir", "new"))
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(o.Stdout, "\n%d messages in %s:\n\n", len(files), filepath.Join(dir, "Maildir", "new"))
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(o.Stdout, "  %8d  %s\n", info.Size(), f.Name())
+	}
+	return nil
+}
