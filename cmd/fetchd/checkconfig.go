@@ -43,7 +43,7 @@ func (k *configCheck) writeLine(l line) error {
 }
 
 func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
-	at, err := findPlaces(p.env, p.uid)
+	at, err := p.places()
 	if err != nil {
 		return p.fail(exitInternal, err)
 	}

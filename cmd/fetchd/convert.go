@@ -23,7 +23,7 @@ func convertCommand() subcommand {
 }
 
 func runConvert(_ context.Context, p *program, c *commandLine) status {
-	at, err := findPlaces(p.env, p.uid)
+	at, err := p.places()
 	if err != nil {
 		return p.fail(exitInternal, err)
 	}

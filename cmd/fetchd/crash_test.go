@@ -33,7 +33,7 @@ type victim struct {
 
 func newVictim(t *testing.T, d *fetchtest.Dovecot, protocol string, mda bool) *victim {
 	t.Helper()
-	return &victim{d: d, user: d.User(), protocol: protocol, mda: mda, dir: t.TempDir()}
+	return &victim{d: d, user: d.User(), protocol: protocol, mda: mda, dir: newPlace(t)}
 }
 
 // configure writes the rc file; tls and destination are words for it.

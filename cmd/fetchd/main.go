@@ -12,15 +12,21 @@ import (
 	"syscall"
 )
 
-func main() {
+// runDir is where fetchmail has root's lock file.
+const runDir = "/var/run"
+
+func main() { os.Exit(int(start(runDir))) }
+
+// start runs the program as this process asks for it. Root's lock file is in the directory runDir.
+func start(runDir string) status {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		env: os.Getenv, uid: os.Getuid(), signals: signals,
+		env: os.Getenv, uid: os.Getuid(), runDir: runDir, signals: signals,
 	}
 	if err := p.adopt(); err != nil {
-		os.Exit(int(p.fail(exitInternal, err)))
+		return p.fail(exitInternal, err)
 	}
-	os.Exit(int(p.run(context.Background())))
+	return p.run(context.Background())
 }

@@ -21,16 +21,20 @@ type places struct {
 	journal  string
 }
 
-// findPlaces reads them from the environment. The error is a FETCHMAILHOME or HOME_ETC that is no directory.
-func findPlaces(env func(string) string, uid int) (*places, error) {
-	p, err := findFiles(env, uid)
-	if err == nil {
-		p.caller, p.agent = caller(env, uid), agentUser(env, uid)
+// places reads them from the environment. The error is a FETCHMAILHOME or HOME_ETC that is no directory.
+func (p *program) places() (*places, error) {
+	at, err := findFiles(p.env)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if p.uid == 0 && p.env("FETCHMAILHOME") == "" {
+		at.pidfile = filepath.Join(p.runDir, "fetchmail.pid")
+	}
+	at.caller, at.agent = caller(p.env, p.uid), agentUser(p.env, p.uid)
+	return at, nil
 }
 
-func findFiles(env func(string) string, uid int) (*places, error) {
+func findFiles(env func(string) string) (*places, error) {
 	home := env("HOME")
 	if home == "" {
 		if u, err := user.Current(); err == nil {
@@ -53,14 +57,10 @@ func findFiles(env func(string) string, uid int) (*places, error) {
 		}
 		etc = e
 	}
-	p := &places{
+	return &places{
 		home: home, rcfile: filepath.Join(etc, ".fetchmailrc"), fetchids: filepath.Join(etc, ".fetchids"),
 		pidfile: filepath.Join(etc, ".fetchmail.pid"), netrc: filepath.Join(etc, ".netrc"), journal: filepath.Join(stateDir(env, home), journalName),
-	}
-	if uid == 0 {
-		p.pidfile = "/var/run/fetchmail.pid"
-	}
-	return p, nil
+	}, nil
 }
 
 func mustBeDirectory(variable, path string) error {

@@ -51,16 +51,18 @@ func TestFindPlaces(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := findFiles(tt.env, tt.uid)
+			p := &program{env: tt.env, uid: tt.uid, runDir: runDir}
+			got, err := p.places()
 			if err != nil {
 				t.Fatal(err)
 			}
+			got.caller, got.agent = "", "" // TestCaller looks at these
 			if *got != tt.want {
 				t.Errorf("got  %+v\nwant %+v", *got, tt.want)
 			}
 		})
 	}
-	if _, err := findPlaces(environment("FETCHMAILHOME", dir+"/missing"), 0); err == nil {
+	if _, err := (&program{env: environment("FETCHMAILHOME", dir+"/missing")}).places(); err == nil {
 		t.Error("a FETCHMAILHOME that is missing passes")
 	}
 }

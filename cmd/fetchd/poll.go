@@ -13,7 +13,7 @@ import (
 
 // poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
 func (p *program) poll(ctx context.Context, c *commandLine) status {
-	at, err := findPlaces(p.env, p.uid)
+	at, err := p.places()
 	if err != nil {
 		return p.fail(exitInternal, err)
 	}

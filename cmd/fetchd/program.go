@@ -15,6 +15,7 @@ type program struct {
 	stdout, stderr io.Writer
 	env            func(string) string
 	uid            int
+	runDir         string         // where root's lock file is
 	signals        chan os.Signal // receives SIGTERM and SIGINT from the start; more are asked for where they are needed
 
 	detached *detached         // nil = in the foreground

@@ -18,10 +18,6 @@ import (
 	"fetchd/cmd/internal/demo"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fetchd": main, "fetchmail": main, "demo": showDemo})
-}
-
 // showDemo is the demonstration, of the fetchd on the path.
 func showDemo() {
 	err := demo.Show(context.Background(), demo.Options{Program: "fetchd", Stdout: os.Stdout, Stderr: os.Stderr})
@@ -31,12 +27,16 @@ func showDemo() {
 	}
 }
 
+// nohup tells whether SIGHUP is ignored. It is asked once: after a Notify and its end signal.Ignored says no, but who is
+// started from here ignores the signal all the same.
+var nohup = signal.Ignored(unix.SIGHUP)
+
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
 // $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. The template
 // rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	if signal.Ignored(unix.SIGHUP) { // under nohup daemons would take over that from us
+	if nohup { // under nohup daemons would take over that from us
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, unix.SIGHUP)
 		t.Cleanup(func() { signal.Stop(hup) })
@@ -55,6 +55,11 @@ func setUpScript(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { _ = servers.Close() })
+	release, err := holdPlace(env.WorkDir)
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = release() })
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err

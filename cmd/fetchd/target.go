@@ -96,7 +96,7 @@ func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
 
 // targetWiring reads accounts for those who only look at servers.
 func (p *program) targetWiring(c *commandLine) (*places, *wiring, error) {
-	at, err := findPlaces(p.env, p.uid)
+	at, err := p.places()
 	if err != nil {
 		return nil, nil, err
 	}
