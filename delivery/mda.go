@@ -15,7 +15,7 @@ import (
 
 const (
 	// DefaultMDATimeout is how long a delivery agent may take for one message if nothing else is said.
-	DefaultMDATimeout = 5 * time.Minute
+	DefaultMDATimeout = 10 * time.Minute
 	// mdaGrace is what an agent gets between SIGTERM and SIGKILL, and for its children to let go of its output.
 	mdaGrace = time.Second
 

@@ -110,7 +110,7 @@ var loginWords = []Keyword{
 	{Name: "limitflush", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
 		Note: "it deletes mail larger than limit from the server, unread", user: func(u *User) any { return &u.LimitFlush }},
 	{Name: "rewrite", Kind: Flag, Default: false, traits: fusedNo, user: func(u *User) any { return &u.Rewrite }},
-	{Name: "stripcr", Kind: Flag, Default: false, traits: fusedNo, user: func(u *User) any { return &u.StripCR }},
+	{Name: "stripcr", Kind: Flag, Default: true, traits: fusedNo, user: func(u *User) any { return &u.StripCR }},
 	{Name: "forcecr", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
 		Note: "line ends are always right for the kind of delivery; leave it out", user: func(u *User) any { return &u.ForceCR }},
 	{Name: "pass8bits", Aliases: []string{"pass8"}, Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,

@@ -64,7 +64,7 @@ func (w *wiring) trustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Optio
 	o := tlsverify.Options{
 		Host: a.Host, CommonName: u.SSLCommonName.Value, Proto: u.SSLProto.Value, NoCheck: !u.SSLCertCk.Or(true),
 		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value, IncludeSystem: w.env("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
-		CertFile: u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value, ExpiryWarn: expiryWarn(u.SSLExpiryWarn),
+		CertFile: u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value, ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)),
 		SessionCache: w.sessions, ALPN: alpn(a.Protocol),
 		KeyPass: func() (string, error) {
 			return w.secrets.keyPass(lookup{account: a.Name, poll: a.Poll, host: a.Host, login: a.User, user: u})
@@ -92,14 +92,11 @@ func (w *wiring) trustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Optio
 }
 
 // expiryWarn turns days, 0 = never, into what tlsverify wants.
-func expiryWarn(days optInt) time.Duration {
-	if !days.Set {
-		return 0
-	}
-	if days.Value == 0 {
+func expiryWarn(days int) time.Duration {
+	if days == 0 {
 		return -1
 	}
-	return time.Duration(days.Value) * 24 * time.Hour
+	return time.Duration(days) * 24 * time.Hour
 }
 
 // alpn is the protocol's name in the TLS handshake (RFC 8314 section 3.1's registry).

@@ -178,10 +178,13 @@ func (w *wiring) memory(a *fetch.Account) *fetch.Memory {
 	return w.memories[a.Key]
 }
 
-// Both are fetchmail's, in seconds.
+// What the rc file's table of keywords shows where nothing is said; a test compares.
 const (
-	defaultTimeout  = 300
-	defaultWarnings = 3600
+	defaultTimeout     = 300  // seconds, fetchmail's
+	defaultWarnings    = 3600 // seconds, fetchmail's
+	defaultIdleTimeout = 1680 // seconds: servers may end IDLE after 30 minutes (RFC 2177)
+	defaultExpiryWarn  = 14   // days
+	defaultJobs        = 1
 )
 
 // timeout never is 0, which fetchmail takes as "wait for ever".
@@ -217,7 +220,7 @@ func (w *wiring) setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 	a.Expunge = u.Expunge.Value
 	a.Warnings = duration(u.Warnings.Or(defaultWarnings))
 	a.Compress = u.Compress.Value
-	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, duration(u.IdleTimeout.Value), poll.KeepAlive.Value
+	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, duration(u.IdleTimeout.Or(defaultIdleTimeout)), poll.KeepAlive.Value
 	a.Every, a.Interval = duration(poll.Every.Value), poll.Interval.Value
 	switch poll.RetrieveError.Value {
 	case "abort":
@@ -233,7 +236,7 @@ func (w *wiring) setDelivery(a *fetch.Account, u *rcfile.User) error {
 	if a.Deliverer, err = destination(u, w.places.home, w.places.agent); err != nil {
 		return err
 	}
-	a.Jobs = u.MDAJobs.Value
+	a.Jobs = u.MDAJobs.Or(defaultJobs)
 	a.Recipients = []string{w.places.caller}
 	if len(u.Locals) > 0 {
 		a.Recipients = []string{u.Locals[0].Local}
