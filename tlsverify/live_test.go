@@ -431,6 +431,41 @@ func TestPinAndCheckDemandBoth(t *testing.T) {
 	}
 }
 
+// Of a list of pins and one of fingerprints, one of each must match: neither stands in for the other.
+func TestPinAndFingerprintDemandBoth(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cert, other := ca.Leaf(good()), ca.Leaf(good())
+	right, wrong := PinOf(cert.Leaf), PinOf(other.Leaf)
+	rightPrint, wrongPrint := sha256Of(cert.Leaf), sha256Of(other.Leaf)
+	cases := []struct {
+		name        string
+		pin         Pin
+		fingerprint Fingerprint
+		kind        string // of the one that doesn't match; "" = accepted
+	}{
+		{"both right", right, rightPrint, ""},
+		{"wrong pin", wrong, rightPrint, "public-key pin"},
+		{"wrong fingerprint", right, wrongPrint, "fingerprint"},
+		{"both wrong", wrong, wrongPrint, "public-key pin"},
+	}
+	for _, noCheck := range []bool{false, true} {
+		for _, c := range cases {
+			t.Run(fmt.Sprintf("%s, chain ignored %v", c.name, noCheck), func(t *testing.T) {
+				t.Parallel()
+				o := Options{Host: host, CAFile: ca.File(t), NoCheck: noCheck}
+				o.Pins, o.Fingerprints = []Pin{c.pin}, []Fingerprint{c.fingerprint}
+
+				_, err := meet(t, policy(t, o), cert)
+				var pe *PinError
+				if (err == nil) != (c.kind == "") || err != nil && (!errors.As(err, &pe) || pe.Kind != c.kind) {
+					t.Errorf("%T %v", err, err)
+				}
+			})
+		}
+	}
+}
+
 // With a root and an intermediate both trusted there are two verified chains; a pin may be in either.
 func TestPinInAnyVerifiedChain(t *testing.T) {
 	t.Parallel()
@@ -532,11 +567,16 @@ func resume(t *testing.T, first, second *Policy, cfg *tls.Config) (*Verdict, err
 // exchange reads a line, so that the client gets its session ticket.
 func exchange(t *testing.T, p *Policy, cfg *tls.Config) (*Verdict, error) {
 	t.Helper()
+	return exchangeAt(t, p, cfg, 993)
+}
+
+func exchangeAt(t *testing.T, p *Policy, cfg *tls.Config, port int) (*Verdict, error) {
+	t.Helper()
 	srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error { _, err := io.WriteString(c, "* OK\r\n"); return err }}
 	conn := srv.Pipe()
 	defer srv.Wait()
 	defer conn.Close()
-	tc, v, err := p.Client(t.Context(), conn)
+	tc, v, err := p.Client(t.Context(), at{conn, port})
 	if err != nil {
 		return v, err
 	}

@@ -22,6 +22,32 @@ func crl(t *testing.T, ca *tlstest.CA, from, until time.Time, revoked ...*x509.C
 	return pem
 }
 
+// crlOf signs any kind of list.
+func crlOf(t *testing.T, ca *tlstest.CA, list x509.RevocationList) []byte {
+	t.Helper()
+	pem, err := ca.SignCRL(&list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem
+}
+
+// delta makes a list one of changes to another (RFC 5280 §5.2.4).
+var delta = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
+
+// someReasons are keyCompromise alone (RFC 5280 §4.2.1.13).
+var someReasons = asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}
+
+// partial makes a list one of some certificates.
+func partial(t *testing.T, p distributionPoint) []pkix.Extension {
+	t.Helper()
+	der, err := asn1.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []pkix.Extension{{Id: oidDistributionPoint, Critical: true, Value: der}}
+}
+
 func TestRevocationLists(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewCA(t)
@@ -30,6 +56,12 @@ func TestRevocationLists(t *testing.T) {
 	imposter := tlstest.NewRoot(t, tlstest.Authority{Name: "Test Intermediate"})
 	cert := sub.Leaf(good())
 	past, now, future := time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	list := func(kind []pkix.Extension, entries ...x509.RevocationListEntry) x509.RevocationList {
+		return x509.RevocationList{ThisUpdate: now, NextUpdate: future, ExtraExtensions: kind, RevokedCertificateEntries: entries}
+	}
+	entry := func(reason int) x509.RevocationListEntry {
+		return x509.RevocationListEntry{SerialNumber: cert.Leaf.SerialNumber, RevocationTime: now, ReasonCode: reason}
+	}
 	cases := []struct {
 		name    string
 		list    []byte
@@ -46,6 +78,13 @@ func TestRevocationLists(t *testing.T) {
 		{"revoked by a stranger", append(crl(t, sub, now, future), crl(t, imposter, now, future, cert.Leaf)...), true, false},
 		{"intermediate revoked", append(crl(t, sub, now, future), crl(t, root, now, future, sub.Cert)...), false, true},
 		{"intermediate not revoked", append(crl(t, sub, now, future), crl(t, root, now, future)...), true, false},
+		{"not on a delta", crlOf(t, sub, list(delta)), false, false},
+		{"on a delta", crlOf(t, sub, list(delta, entry(0))), false, true},
+		{"not on a delta beside a whole one", append(crl(t, sub, now, future), crlOf(t, sub, list(delta))...), true, false},
+		{"taken off by a delta", append(crl(t, sub, now, future), crlOf(t, sub, list(delta, entry(removeFromCRL)))...), true, false},
+		{"not on one for authorities", crlOf(t, sub, list(partial(t, distributionPoint{OnlyCAs: true}))), false, false},
+		{"not on one for some reasons", crlOf(t, sub, list(partial(t, distributionPoint{OnlyReasons: someReasons}))), false, false},
+		{"not on one for servers", crlOf(t, sub, list(partial(t, distributionPoint{OnlyUsers: true}))), true, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,7 +138,7 @@ func TestPartialRevocationLists(t *testing.T) {
 		{"for users, of a CA", distributionPoint{OnlyUsers: true}, ca, false},
 		{"for CAs", distributionPoint{OnlyCAs: true}, leaf, false},
 		{"for CAs, of one", distributionPoint{OnlyCAs: true}, ca, true},
-		{"for some reasons", distributionPoint{OnlyReasons: asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}}, leaf, false},
+		{"for some reasons", distributionPoint{OnlyReasons: someReasons}, leaf, false},
 		{"indirect", distributionPoint{Indirect: true}, leaf, false},
 		{"for attributes", distributionPoint{OnlyAttrs: true}, leaf, false},
 	}

@@ -45,11 +45,20 @@ func (ca *CA) OCSP(cert *x509.Certificate, s Staple) ([]byte, error) {
 
 // CRL makes a revocation list of ca in PEM, valid from to until.
 func (ca *CA) CRL(from, until time.Time, revoked ...*x509.Certificate) ([]byte, error) {
-	list := &x509.RevocationList{Number: big.NewInt(from.Unix()), ThisUpdate: from, NextUpdate: until}
+	list := &x509.RevocationList{ThisUpdate: from, NextUpdate: until}
+
 	for _, c := range revoked {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
 			x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: from})
 	}
+
+	return ca.SignCRL(list)
+}
+
+// SignCRL gives list, of any kind, its number and ca's signature, in PEM.
+func (ca *CA) SignCRL(list *x509.RevocationList) ([]byte, error) {
+	list.Number = big.NewInt(list.ThisUpdate.Unix())
+
 	der, err := x509.CreateRevocationList(rand.Reader, list, ca.Cert, ca.Key)
 	if err != nil {
 		return nil, err
