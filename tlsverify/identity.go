@@ -113,8 +113,15 @@ func parseIP(text string) (netip.Addr, bool) {
 	return ip.WithZone("").Unmap(), true
 }
 
+// maxHostName is longer than any host name, which has 253 octets and so as many characters at most. Converting a longer
+// one takes time in proportion to the square of its length (RFC 3492 §6).
+const maxHostName = 253 * utf8.UTFMax
+
 // hostName gives the name as lower-case A-labels without the trailing dot.
 func hostName(text string) (string, error) {
+	if len(text) > maxHostName {
+		return "", fmt.Errorf("too long for a host name")
+	}
 	name := strings.TrimSuffix(text, ".")
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("not UTF-8")

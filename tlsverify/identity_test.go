@@ -260,6 +260,19 @@ func srvSAN(t testing.TB, names []string) []byte {
 	return der
 }
 
+// Converting a long name to ASCII takes quadratic time: 8 s for this one.
+func TestOverlongHostIsRefusedUnread(t *testing.T) {
+	t.Parallel()
+	var long strings.Builder
+	for i := range 50_000 {
+		long.WriteRune(rune(0x4e00 + i%20_000))
+	}
+
+	if _, err := hostName(long.String()); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestCommonNameMustStandAlone(t *testing.T) {
 	t.Parallel()
 	multi, err := asn1.Marshal(pkix.RDNSequence{{
@@ -291,6 +304,10 @@ func TestPolicyNamesItsReferences(t *testing.T) {
 	}
 }
 
+// maxFuzzedName keeps the fuzzing quick: minimizing an input takes runs in proportion to the square of its length, and
+// what lies beyond the limits of a name says nothing new.
+const maxFuzzedName = 80
+
 func FuzzIdentity(f *testing.F) {
 	for _, c := range identityCases {
 		for _, d := range c.dns {
@@ -298,7 +315,11 @@ func FuzzIdentity(f *testing.F) {
 		}
 	}
 	f.Add("*.example.org", "mail.example.org")
+	f.Add(strings.Repeat("a", 2*maxFuzzedName), "mail.example.org") // so that the limit is not found anew
 	f.Fuzz(func(t *testing.T, presented, host string) {
+		if len(presented)+len(host) > 2*maxFuzzedName {
+			return
+		}
 		name, err := hostName(host)
 		if err != nil || !matchDNS(presented, name) {
 			return
