@@ -124,11 +124,16 @@ func addFlags(flags ...imap.Flag) *imap.StoreFlags {
 
 // settle sends what is left, waits for all answers and writes into the journal what the server confirmed.
 func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
+	if err := m.makeDurable(ctx); err != nil {
+		return 0, err
+	}
+
 	if !m.readOnly {
 		m.acks.gather.AddSet(m.acks.pending)
 		m.sendGathered()
 		m.sendAll(m.flushed, m.remove)
 	}
+
 	var confirmed, removed journal.Set
 	var expunged uint64
 	for _, ch := range m.acks.sent {
@@ -156,6 +161,15 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	return int(removed.And(confirmed).Len()), err
+}
+
+// makeDurable makes sure that the power can fail once the server has forgotten what earlier retrievals delivered: their
+// records may not have been durable. Those of this retrieval are.
+func (m *mailbox) makeDurable(ctx context.Context) error {
+	if m.flushed.IsEmpty() && (m.acks.pending.IsEmpty() || !m.forgets()) {
+		return nil
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Sync(ctx))
 }
 
 // abandon waits for what a retrieval that failed has left under way, before another mailbox is selected: behind a COPY

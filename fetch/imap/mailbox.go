@@ -26,6 +26,7 @@ type record interface {
 	Adopt(ctx context.Context, uids journal.Set) error
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
 	Acknowledged(ctx context.Context, uids journal.Set) error
+	Sync(ctx context.Context) error
 	End(ctx context.Context, st journal.Status) error
 }
 
@@ -305,9 +306,11 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	for _, it := range items {
 		set.Add(it.Num)
 	}
-	forgets := !m.s.a.Keep || m.s.a.MoveTo != ""
-	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, forgets))
+	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, m.forgets()))
 }
+
+// forgets tells whether an acknowledged message is gone from this mailbox.
+func (m *mailbox) forgets() bool { return !m.s.a.Keep || m.s.a.MoveTo != "" }
 
 // Skip implements fetch.Mailbox.
 func (m *mailbox) Skip(ctx context.Context, items []*fetch.Item) error {

@@ -26,6 +26,14 @@ var (
 	errOrphan  = fmt.Errorf("%w: only its write-ahead log (-wal) is there", ErrDamaged)
 )
 
+var errHeld = errors.New("another program holds it")
+
+// syncError: a sync failed, now or earlier. What was written may not survive a power failure.
+type syncError struct{ err error }
+
+func (e *syncError) Error() string { return fmt.Sprintf("sync: %v", e.err) }
+func (e *syncError) Unwrap() error { return e.err }
+
 // newerError: the file was written by a later version of this program.
 type newerError struct{ version, known int }
 
@@ -53,8 +61,13 @@ func explain(path, act string, err error) error {
 
 func hint(err error) string {
 	var newer *newerError
+	var unsynced *syncError
 	var code *sqlite.Error
 	switch {
+	case errors.As(err, &unsynced):
+		return "see whether the disk is full or faulty, then start fetchd anew: until then it deletes nothing on a server"
+	case errors.Is(err, errHeld):
+		return codeHint(sqlite3.SQLITE_BUSY)
 	case errors.Is(err, errOrphan):
 		return "put the journal back beside its -wal, or move the -wal away to begin anew: what is on the server is then delivered again"
 	case errors.Is(err, ErrDamaged):

@@ -9,6 +9,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -16,7 +17,8 @@ import (
 
 // Options are the settings of OpenWith; the zero value is what Open uses.
 type Options struct {
-	Now func() time.Time // the clock; nil = time.Now
+	Now  func() time.Time     // the clock; nil = time.Now
+	Sync func(*os.File) error // makes the write-ahead log durable; nil = (*os.File).Sync
 }
 
 // Journal is an open journal. It is safe for concurrent use, by several processes too.
@@ -34,7 +36,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 	return OpenWith(ctx, path, Options{})
 }
 
-// OpenWith is Open with a choice of clock.
+// OpenWith is Open with a choice of clock and system call.
 func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -50,7 +52,7 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
-	w, err := newWriter(ctx, db, path)
+	w, err := newWriter(ctx, db, path, o.Sync)
 	if err != nil {
 		db.Close()
 		return nil, explain(path, "open", err)
@@ -73,6 +75,12 @@ func (j *Journal) shut() error {
 		err = dbErr
 	}
 	return explain(j.path, "close", err)
+}
+
+// Sync returns once all that was recorded so far survives a power failure. After a sync that failed it fails until the
+// journal is opened anew, and so does every durable record.
+func (j *Journal) Sync(ctx context.Context) error {
+	return j.write(ctx, true, func(context.Context, *writer) error { return nil })
 }
 
 // write has the writer do f in a transaction.

@@ -169,6 +169,9 @@ func (m *Mailbox) Acknowledged(ctx context.Context, uids Set) error {
 	return m.add(context.WithoutCancel(ctx), acknowledged, uids, false)
 }
 
+// Sync is Journal.Sync.
+func (m *Mailbox) Sync(ctx context.Context) error { return m.j.Sync(ctx) }
+
 func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

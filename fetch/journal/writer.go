@@ -28,7 +28,8 @@ type writer struct {
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
-	dirty   bool     // something was committed since the last sync
+	syncLog func(*os.File) error
+	dirty   bool // something was committed since the last sync
 	syncErr error
 	orders  chan order
 	quit    chan struct{}
@@ -36,16 +37,24 @@ type writer struct {
 }
 
 // newWriter opens the connection, brings the schema up to date and proves that the journal can be written.
-func newWriter(ctx context.Context, db *sql.DB, path string) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, path string, syncLog func(*os.File) error) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		conn: conn, stmts: map[string]*sql.Stmt{}, dirty: true,
+		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: syncLog, dirty: true,
 		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
+	if w.syncLog == nil {
+		w.syncLog = (*os.File).Sync
+	}
+
+	left := hasLog(path)
 	err = w.prove(ctx)
+	if err == nil && left {
+		err = w.rewrite(ctx)
+	}
 	if err == nil {
 		w.log, err = os.OpenFile(path+"-wal", os.O_WRONLY, 0)
 	}
@@ -64,6 +73,24 @@ func (w *writer) prove(ctx context.Context) error {
 		return err
 	}
 	return migrate(ctx, w.conn)
+}
+
+// hasLog tells whether there is a write-ahead log with something in it: its process did not end well, or still runs.
+func hasLog(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
+}
+
+// rewrite brings what another process left in the write-ahead log into the database, durably. That process may have
+// ended because a sync failed: then the log's pages pass for clean without being on the disk, and no sync of the log
+// would write them.
+func (w *writer) rewrite(ctx context.Context) error {
+	var busy, inLog, written int
+	err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &inLog, &written)
+	if err == nil && busy != 0 {
+		err = errHeld
+	}
+	return err
 }
 
 // do waits until t is committed. A ctx that ends before the writer has begun withdraws it; after that the wait is
@@ -156,10 +183,13 @@ func (w *writer) rollback(ctx context.Context, err error) error {
 // one can be believed, as the system may have dropped the pages.
 func (w *writer) sync() error {
 	if w.syncErr == nil {
-		w.syncErr = w.log.Sync()
+		w.syncErr = w.syncLog(w.log)
 	}
 	w.dirty = w.syncErr != nil
-	return w.syncErr
+	if w.syncErr != nil {
+		return &syncError{w.syncErr}
+	}
+	return nil
 }
 
 // exec runs a statement, prepared at its first use. The statements are few and constant.

@@ -37,9 +37,11 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	if len(m.deletes) == 0 {
 		return nil, nil, nil
 	}
-	if err := m.makeDurable(ctx); err != nil {
+	// One sync for all records of this retrieval, and for those of earlier ones.
+	if err := m.s.a.Journal.Sync(ctx); err != nil {
 		return nil, nil, fetch.Fail(fetch.KindJournal, err)
 	}
+
 	slices.SortFunc(m.deletes, func(a, b deletion) int { return a.num - b.num })
 	if gone, refused, err = m.s.dele(m.deletes); err != nil {
 		return nil, nil, err
@@ -51,16 +53,6 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
 	}
 	return gone, refused, nil
-}
-
-// makeDurable makes all records of this retrieval survive a power failure, by one durable write behind them.
-func (m *maildrop) makeDurable(ctx context.Context) error {
-	for i := len(m.deletes) - 1; i >= 0; i-- {
-		if d := m.deletes[i]; d.recorded {
-			return m.record.Record(ctx, []string{d.uid}, true, true)
-		}
-	}
-	return nil
 }
 
 // end ends the journal's record: what is gone from the server may be forgotten after a while.

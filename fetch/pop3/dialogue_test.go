@@ -30,6 +30,7 @@ import (
 //	#! tls clear|starttls|wrapped    (clear)
 //	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow, user U, password P
 //	#! journal UID=done UID=pending UID=20  before the retrieval; the last is pending and had 20 octets
+//	#! syncfails                     of the journal
 //	#! after UID=done UID=pending UID=none
 //	#! error REGEXP                  of the error; without it there must be none
 //	#! kind KIND                     of the error
@@ -42,6 +43,7 @@ type scenario struct {
 	account *fetch.Account
 	memory  Memory
 	journal string
+	sync    error
 	after   string
 	err     *regexp.Regexp
 	kind    string
@@ -172,6 +174,8 @@ func (s *scenario) set(word, value string) {
 		s.memory.slow.Add("mail.example.org:110")
 	case "journal":
 		s.journal = value
+	case "syncfails":
+		s.sync = errors.New("input/output error")
 	case "after":
 		s.after = value
 	case "error":
@@ -219,7 +223,9 @@ func (s *scenario) String() string { return "test" }
 
 func (s *scenario) run(peer *fetchtest.Peer) {
 	t, a, ctx := s.t, s.account, context.Background()
-	j, err := journal.Open(ctx, filepath.Join(t.TempDir(), "journal.db"))
+	j, err := journal.OpenWith(ctx, filepath.Join(t.TempDir(), "journal.db"), journal.Options{
+		Sync: func(*os.File) error { return s.sync },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

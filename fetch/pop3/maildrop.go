@@ -30,9 +30,8 @@ type maildrop struct {
 
 // deletion is a message to be deleted on the server.
 type deletion struct {
-	num      int
-	uid      string
-	recorded bool // in the journal, as pending
+	num int
+	uid string
 }
 
 // Open implements fetch.Session.
@@ -77,10 +76,10 @@ func (m *maildrop) sort() {
 		}
 		switch {
 		case r.pending && (!a.Keep || a.Flush):
-			m.deletes = append(m.deletes, deletion{num, r.uidl, true})
+			m.deletes = append(m.deletes, deletion{num, r.uidl})
 			m.counts.Pending++
 		case r.done && a.Flush:
-			m.deletes = append(m.deletes, deletion{num, r.uidl, false})
+			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
 		case a.Limit > 0 && r.size > a.Limit:
 			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl, Size: r.size})
@@ -135,7 +134,7 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 		return true, nil
 	}
 	if !m.s.a.Keep {
-		m.deletes = append(m.deletes, deletion{int(it.Num), uid, true})
+		m.deletes = append(m.deletes, deletion{int(it.Num), uid})
 	}
 	return false, nil
 }
@@ -161,7 +160,7 @@ func (m *maildrop) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, it := range items {
-		m.deletes = append(m.deletes, deletion{int(it.Num), it.UID, true})
+		m.deletes = append(m.deletes, deletion{int(it.Num), it.UID})
 	}
 	return nil
 }
