@@ -1,0 +1,77 @@
+package ownfile
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Read opens a file that the program believes. It follows links, doesn't wait for the writer of a pipe, and fails with
+// an *Error where CheckWriters does.
+func Read(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckWriters(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// CheckWriters returns an *Error if others than this user and root could have written the open file, or put it where
+// its name was looked for. A character device passes: root makes them.
+func CheckWriters(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("check the permissions of %s: %w", f.Name(), err)
+	}
+	if isDevice(info) {
+		return nil
+	}
+	if err := written(info, f.Name()); err != nil {
+		return err
+	}
+	return checkWay(f.Name())
+}
+
+// CheckDir returns an *Error if others than this user and root could put a file into the open directory, or another
+// directory in its place. The sticky bit is no excuse: it lets everybody add files.
+func CheckDir(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("check the permissions of %s: %w", f.Name(), err)
+	}
+	if err := writtenDir(info, f.Name()); err != nil {
+		return err
+	}
+	return checkWay(f.Name())
+}
+
+// written returns an *Error for a file that is somebody else's, or that a group or all can write. The user's own group
+// is no exception here, as it is none for fetchmail's rc file.
+func written(info fs.FileInfo, path string) error {
+	switch {
+	case !isTrusted(info):
+		uid, _ := owner(info)
+		return refuse(info, path, "it must be owned by you (uid %d, but its owner is %d); run: chown %d %s", os.Geteuid(), uid, os.Geteuid(), path)
+	case info.Mode().Perm()&(groupWrites|allWrite) != 0:
+		return refuse(info, path, "others can write it (%04o); run: chmod 600 %s", info.Mode().Perm(), path)
+	}
+	return nil
+}
+
+// writtenDir returns an *Error for a directory that is somebody else's, or in which others can make files.
+func writtenDir(info fs.FileInfo, path string) error {
+	switch {
+	case !isTrusted(info):
+		uid, _ := owner(info)
+		return refuse(info, path, "the directory must be owned by you (uid %d, but its owner is %d); use another", os.Geteuid(), uid)
+	case othersWrite(info):
+		return refuse(info, path, "others can put files into the directory (%04o); run: chmod go-w %s", info.Mode().Perm(), path)
+	}
+	return nil
+}
