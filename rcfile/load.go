@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"fetchd/delivery/ownfile"
 )
 
 // Loader reads configurations from files. The zero Loader is what the daemon uses.
@@ -17,15 +19,18 @@ type Loader struct {
 	Format Format
 	Stdin  io.Reader // what the path "-" means; nil is os.Stdin
 
-	// SkipPermissions leaves out the check that a file with secrets is private (fetchmail's --version does).
+	// SkipPermissions leaves out the check that others can neither write the files nor read the secrets in them
+	// (fetchmail's --version does). Nothing that was read so may be acted on.
 	SkipPermissions bool
+	// Credentials is a directory whose files pass without that check, "" = none: who filled it answers for them.
+	Credentials string
 	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one beside it);
 	// what an included file of another directory says gets its directory.
 	AsWritten bool
 }
 
 // Load reads the rc file at path, or standard input for "-", and what it includes. It fails with an *Error for
-// each mistake, joined; with a *PermissionError where others could read the file's secrets; or with the error of
+// each mistake, joined; with a *PermissionError where others could write a file, or read its secrets; or with the error of
 // opening a file, which for a missing one is fs.ErrNotExist.
 func Load(path string, format Format) (*Config, error) { return Loader{Format: format}.Load(path) }
 
@@ -78,9 +83,14 @@ func (l *loading) file(path string, from Pos) error {
 		return fmt.Errorf("open rc file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	if err := mustBeFile(f); err != nil {
+	err = mustBeFile(f)
+	if err == nil && l.checks(path) {
+		err = checkWriters(f)
+	}
+	if err != nil {
 		return err
 	}
+
 	text, err := readAll(f, path)
 	if err != nil {
 		return err
@@ -92,15 +102,20 @@ func (l *loading) file(path string, from Pos) error {
 	return l.checked(f, func() { l.parse(path, text, format) })
 }
 
-// checked parses and then checks the permissions against what the file held.
+// checks tells whether the file at path must be safe from others.
+func (l *loading) checks(path string) bool {
+	return !l.SkipPermissions && (l.Credentials == "" || filepath.Dir(path) != filepath.Clean(l.Credentials))
+}
+
+// checked parses and then checks who may read the file against what it held.
 func (l *loading) checked(f *os.File, parse func()) error {
 	b, outer := l.builder, l.builder.cfg
 	b.cfg = &Config{Globals: outer.Globals}
 	parse()
 	inner := b.cfg
 	inner.defaults, b.cfg = b.defaults, outer
-	if !l.SkipPermissions && len(b.errs) == 0 {
-		if err := CheckPermissions(f, inner); err != nil {
+	if l.checks(f.Name()) && len(b.errs) == 0 {
+		if err := checkReaders(f, inner); err != nil {
 			return err
 		}
 	}
@@ -143,14 +158,14 @@ func (l *loading) parse(name string, text []byte, format Format) {
 // include reads the file or the directory that w names, seen from the file name.
 func (l *loading) include(w word, name string) {
 	path := resolve(w.text, name, true)
-	info, err := os.Stat(path)
+	files, err := l.included(w, path)
+	if _, ok := errors.AsType[*PermissionError](err); ok {
+		l.builder.permission = err
+		return
+	}
 	if err != nil {
 		l.builder.errf(w.pos, "give a file or directory that exists", "include: %v", err)
 		return
-	}
-	files := []string{path}
-	if info.IsDir() {
-		files = l.filesOf(w, path)
 	}
 	saved := l.builder.poll
 	for _, file := range files {
@@ -178,12 +193,29 @@ func (l *loading) includeOne(w word, file string) {
 	}
 }
 
-// filesOf lists the rc files in path: names that end in .rc or .toml, in the order of the alphabet.
-func (l *loading) filesOf(w word, path string) []string {
-	list, err := os.ReadDir(path)
+// included lists the files that path means: itself, or those in it where it is a directory, in which nobody else may be
+// able to make one.
+func (l *loading) included(w word, path string) ([]string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		l.builder.errf(w.pos, "", "include: %v", err)
+		return nil, err
 	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || !info.IsDir() {
+		return []string{path}, err
+	}
+	if !l.SkipPermissions {
+		if err := ownfile.CheckDir(f); err != nil {
+			return nil, asPermission(err)
+		}
+	}
+	list, err := f.ReadDir(-1)
+	return l.rcFiles(w, path, list), err
+}
+
+// rcFiles picks from a directory's list the names that end in .rc or .toml, in the order of the alphabet.
+func (l *loading) rcFiles(w word, path string, list []fs.DirEntry) []string {
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	var files []string
 	for _, e := range list {
 		ending := filepath.Ext(e.Name())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,8 +25,14 @@ func filesIn(t *testing.T, files map[string]string) string {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		bits := map[string]fs.FileMode{"": 0o600, "644": 0o644, "640": 0o640, "620": 0o620, "601": 0o601, "710": 0o710, "700": 0o700}
-		if err := os.Chmod(path, bits[mode]); err != nil {
+		if mode == "" {
+			mode = "600"
+		}
+		bits, err := strconv.ParseUint(mode, 8, 9)
+		if err == nil {
+			err = os.Chmod(path, fs.FileMode(bits))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,6 +61,14 @@ func TestLoadPermissions(t *testing.T) {
 		{"preconnect", "644", "poll x proto imap user a pre m\n", true, false},
 		{"esmtppassword", "644", "poll x proto imap esmtppassword m user a\n", true, false},
 		{"defaults only", "644", "defaults user a pass p\n", true, false},
+		{"passwordfile", "644", "poll x proto imap user a passwordfile f\n", true, false},
+		{"passwordfd", "644", "poll x proto imap user a passwordfd 3\n", true, false},
+		{"sslkey", "644", "poll x proto imap user a sslcert c sslkey k\n", true, false},
+		{"sslkeypass", "644", "poll x proto imap user a sslcert c sslkeypass s\n", true, false},
+		{"sslcert alone", "644", "poll x proto imap user a sslcert c\n", false, true},
+		{"no secret, group writes", "620", harmless, true, false},
+		{"no secret, others write", "602", harmless, true, false},
+		{"a mistake, others write", "666", "poll x frob\n", true, false},
 		{"toml", "644", "[[poll]]\nname='x'\nprotocol='imap'\nuser='a'\npassword='p'\n", true, false},
 	}
 	for _, tt := range tests {
@@ -71,7 +86,8 @@ func TestLoadPermissions(t *testing.T) {
 			if c != nil && len(c.Warnings) > 0 != tt.warned {
 				t.Errorf("warnings: %v", c.Warnings)
 			}
-			if _, err := (Loader{SkipPermissions: true}).Load(path); err != nil {
+			_, err = Loader{SkipPermissions: true}.Load(path)
+			if _, ok := errors.AsType[*PermissionError](err); ok {
 				t.Errorf("with the check off: %v", err)
 			}
 		})
@@ -218,7 +234,7 @@ func TestIncludeMistakes(t *testing.T) {
 	})
 	for name, want := range map[string]string{
 		"circle":  "circle:2:9: " + dir + "/circle includes itself",
-		"missing": "missing:1:9: include: stat",
+		"missing": "missing:1:9: include: open",
 		"broken":  "inner.rc:1:8: unknown word",
 		"open":    "chmod 600 " + dir + "/open.rc",
 		"late":    `late:2:1: "defaults" is not the first`,
@@ -238,6 +254,69 @@ func TestIncludeMistakes(t *testing.T) {
 	}
 }
 
+// TestIncludesOfOthers: what another user could have written is never read, be it without a secret: it would say where
+// the secrets go.
+func TestIncludesOfOthers(t *testing.T) {
+	t.Parallel()
+	const theft = "poll evil proto imap user a passwordfile /home/victim/.secret\n"
+	tests := []struct {
+		name, include string
+		files         map[string]string
+		mode          fs.FileMode // of the directory d
+		want          string      // "" = it is read
+	}{
+		{"safe directory", "d", map[string]string{"d/x.rc": theft}, 0o755, ""},
+		{"open directory", "d", map[string]string{"d/x.rc": theft}, 0o777, "chmod go-w"},
+		{"open directory with nothing in it", "d", map[string]string{"d/x": ""}, 0o777, "chmod go-w"},
+		{"directory like /tmp", "d", map[string]string{"d/x.rc": theft}, 0o777 | fs.ModeSticky, "chmod go-w"},
+		{"open file", "d", map[string]string{"d/x.rc@622": "# nothing"}, 0o700, "chmod 600"},
+		{"one file in an open directory", "d/x.rc", map[string]string{"d/x.rc": theft}, 0o777, "chmod go-w"},
+		{"one file in a directory like /tmp", "d/x.rc", map[string]string{"d/x.rc": theft}, 0o777 | fs.ModeSticky, ""},
+		{"within another", "one.rc", map[string]string{"one.rc": "include d", "d/x.rc": theft}, 0o777, "chmod go-w"},
+		{"readable secret", "d/x.rc", map[string]string{"d/x.rc@644": theft}, 0o700, "chmod 600"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filesIn(t, tt.files)
+			if err := os.Chmod(filepath.Join(dir, "d"), tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			outer := "include " + filepath.Join(dir, tt.include)
+			rc := filepath.Join(filesIn(t, map[string]string{"rc": outer}), "rc")
+			for name, load := range map[string]func() (*Config, error){
+				"file":        func() (*Config, error) { return Load(rc, Auto) },
+				"stdin":       func() (*Config, error) { return Loader{Stdin: strings.NewReader(outer)}.Load("-") },
+				"credentials": func() (*Config, error) { return Loader{Credentials: filepath.Dir(rc)}.Load(rc) },
+			} {
+				_, err := load()
+				refused, ok := errors.AsType[*PermissionError](err)
+				if ok != (tt.want != "") || ok && !strings.Contains(refused.Error(), tt.want) {
+					t.Errorf("%s: %v, want %q", name, err, tt.want)
+				}
+			}
+			if _, err := (Loader{SkipPermissions: true}).Load(rc); err != nil {
+				t.Errorf("with the check off: %v", err)
+			}
+		})
+	}
+}
+
+// TestCredentials: the files of that directory alone pass, whatever their bits.
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	dir := filesIn(t, map[string]string{"rc@640": "poll x user a pass p", "x/rc@640": "poll x user a pass p"})
+	if _, err := (Loader{Credentials: dir + "/"}).Load(filepath.Join(dir, "rc")); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{"x/rc", "x/../rc"} {
+		_, err := Loader{Credentials: filepath.Join(dir, "x", "..", "y")}.Load(filepath.Join(dir, path))
+		if _, ok := errors.AsType[*PermissionError](err); !ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Format{
@@ -251,39 +330,5 @@ func TestDetect(t *testing.T) {
 	}
 	if detect("a.toml", nil) != TOML {
 		t.Error("a.toml is not TOML")
-	}
-}
-
-// owned is the description of a file of somebody.
-type owned struct {
-	fs.FileInfo
-	mode fs.FileMode
-	uid  int
-}
-
-func (o owned) Mode() fs.FileMode { return o.mode }
-func (o owned) Sys() any          { return &syscall.Stat_t{Uid: uint32(o.uid)} }
-
-func TestComplaint(t *testing.T) {
-	t.Parallel()
-	me := os.Geteuid()
-	tests := []struct {
-		name, path string
-		info       owned
-		want       string
-	}{
-		{"mine", "rc", owned{mode: 0o600, uid: me}, ""},
-		{"of somebody else", "rc", owned{mode: 0o600, uid: me + 1}, "chown"},
-		{"a pipe", "rc", owned{mode: fs.ModeNamedPipe | 0o600, uid: me}, "regular file"},
-		{"a terminal", "rc", owned{mode: fs.ModeDevice | 0o600, uid: me}, "regular file"},
-		{"null", os.DevNull, owned{mode: fs.ModeDevice | 0o666, uid: me + 1}, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := complaint(tt.info, tt.path); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
-				t.Errorf("%q", got)
-			}
-		})
 	}
 }

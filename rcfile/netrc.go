@@ -34,7 +34,7 @@ func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
 	return Secret{}, false
 }
 
-// LoadNetrc reads the .netrc file at path. A file with passwords that others could read is left out, and the
+// LoadNetrc reads the .netrc file at path. A file with passwords that others could read or write is left out, and the
 // warning says so. A missing file is no error and gives an empty Netrc.
 func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -59,6 +59,9 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	n, warnings, err := ParseNetrc(path, text)
 	if err != nil {
 		return nil, nil, err
+	}
+	if unsafe, ok := errors.AsType[*PermissionError](checkWriters(f)); ok && n.secret() {
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used", Hint: unsafe.Error()}}, nil
 	}
 	if info.Mode().Perm()&0o077 != 0 && n.secret() {
 		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())

@@ -1,14 +1,16 @@
 package rcfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
-	"syscall"
+
+	"fetchd/delivery/ownfile"
 )
 
-// PermissionError says that others could read an rc file that holds a secret, or write one that runs commands.
+// PermissionError says that others could read an rc file that holds a secret, or write any.
 type PermissionError struct {
 	Path string
 	Mode fs.FileMode
@@ -18,18 +20,29 @@ type PermissionError struct {
 // Error implements error.
 func (e *PermissionError) Error() string { return e.Path + ": " + e.Msg }
 
-// CheckPermissions checks that the open file, from which c was read, is a regular file of the present user that the
-// group can't read or write and others can't use at all. It returns a *PermissionError only if c holds a secret or runs
-// a command; otherwise the complaint becomes one of c's warnings. /dev/null always passes.
-func CheckPermissions(f *os.File, c *Config) error {
+// asPermission makes a *PermissionError of what package ownfile refuses.
+func asPermission(err error) error {
+	if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
+		return &PermissionError{Path: unsafe.Path, Mode: unsafe.Mode, Msg: unsafe.Msg}
+	}
+	return err
+}
+
+// checkWriters refuses a file that others could have written, or exchanged for another: they would say whose password
+// goes where, and what is run. That holds for a file without secrets too. /dev/null always passes.
+func checkWriters(f *os.File) error { return asPermission(ownfile.CheckWriters(f)) }
+
+// checkReaders refuses a file that others can read, if c, which was read from it, holds a secret or runs a command;
+// otherwise the complaint becomes one of c's warnings.
+func checkReaders(f *os.File, c *Config) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("check the permissions of %s: %w", f.Name(), err)
 	}
-	msg := complaint(info, f.Name())
-	if msg == "" {
+	if f.Name() == os.DevNull || info.Mode().Perm()&othersMay == 0 {
 		return nil
 	}
+	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s", info.Mode().Perm(), f.Name())
 	if !c.sensitive() {
 		c.Warnings = append(c.Warnings, &Error{Pos: Pos{File: f.Name()}, Msg: msg})
 		return nil
@@ -37,35 +50,20 @@ func CheckPermissions(f *os.File, c *Config) error {
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg}
 }
 
+// othersMay are the bits that nobody but the owner may have; the group may search, as fetchmail lets it.
+const othersMay fs.FileMode = 0o067
+
 // mustBeFile refuses a pipe, a directory and a device, which have no text or no end; /dev/null is an empty file.
 func mustBeFile(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || info.Mode().IsRegular() || f.Name() == os.DevNull {
 		return err
 	}
-	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: complaint(info, f.Name())}
+	return &PermissionError{Path: f.Name(), Mode: info.Mode(),
+		Msg: "it must be a regular file; copy its text into one, or give it on standard input with -f -"}
 }
 
-// othersMay are the bits that nobody but the owner may have; the group may search, as fetchmail lets it.
-const othersMay fs.FileMode = 0o067
-
-func complaint(info fs.FileInfo, path string) string {
-	if path == os.DevNull {
-		return ""
-	}
-	if !info.Mode().IsRegular() {
-		return "it must be a regular file; copy its text into one, or give it on standard input with -f -"
-	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return fmt.Sprintf("it must be owned by you (uid %d, but its owner is %d); run: chown %d %s", os.Geteuid(), stat.Uid, os.Geteuid(), path)
-	}
-	if info.Mode().Perm()&othersMay != 0 {
-		return fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s", info.Mode().Perm(), path)
-	}
-	return ""
-}
-
-// sensitive tells whether c holds a secret or runs a command.
+// sensitive tells whether c holds or names a secret, or runs a command.
 func (c *Config) sensitive() bool {
 	return c.defaults.sensitive() || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.sensitive() })
 }
@@ -91,7 +89,9 @@ func (k *Keyword) private(slot any) bool {
 	case *Opt[Secret]:
 		return s.Set && !s.Value.IsZero()
 	case *Opt[string]:
-		return k.has(isCommand) && s.Set
+		return k.has(isCommand|namesSecret) && s.Set
+	case *Opt[int]:
+		return k.has(namesSecret) && s.Set
 	}
 	return false
 }

@@ -16,8 +16,9 @@ import (
 // configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
 // file get entries of their own. A missing file is an error only if it was named.
 func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
-	loader := rcfile.Loader{Format: c.format(), Stdin: p.stdin}
-	loader.SkipPermissions = c.mode == modeVersion || p.isCredential(c.rcfile.Value)
+	loader := rcfile.Loader{
+		Format: c.format(), Stdin: p.stdin, SkipPermissions: c.mode == modeVersion, Credentials: p.credentials(),
+	}
 	if c.rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -46,11 +47,14 @@ func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, err
 	return cfg, nil
 }
 
-// isCredential tells whether systemd hands the file over with LoadCredential. It sees to who may read it, and does so by
-// an access list where it can, so that the file's owner is root and its mode has bits for a group.
-func (p *program) isCredential(path string) bool {
+// credentials is the directory in which systemd hands files over (LoadCredential), "" = none. It sees to who may read
+// them, and does so by an access list where it can, so that their owner is root and their mode has bits for a group.
+func (p *program) credentials() string {
 	dir := p.env("CREDENTIALS_DIRECTORY")
-	return filepath.IsAbs(dir) && filepath.Dir(path) == filepath.Clean(dir)
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return dir
 }
 
 func addServers(cfg *rcfile.Config, servers []string) {
