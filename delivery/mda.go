@@ -31,6 +31,9 @@ type MDAOptions struct {
 	Timeout time.Duration // for one message; 0 = DefaultMDATimeout
 	Env     []string      // KEY=value, added to the clean environment of the agent
 	Dir     string        // working directory; "" = ours
+	// Recipients are the local names that messages are for, as far as they are known: an agent must be told them as they
+	// are.
+	Recipients []string
 	// User is the name to run the agent as. It needs root, unless it is the user that fetchd runs as; "" = that user.
 	User string
 }
@@ -55,13 +58,18 @@ type MDA struct {
 }
 
 // NewMDA returns a Deliverer that runs o.Command. In it %T and %s stand for the recipients, each a word of its own, and
-// %F for the envelope sender, as if quoted for the shell; a single quote in them becomes "_". Values never become part
-// of the text that the shell reads, so nothing in them is ever run. Other uses of % stay as they are.
+// %F for the envelope sender, as if quoted for the shell. Values never become part of the text that the shell reads, and
+// what could have a meaning for a program that the command starts becomes "_" in them: all but ASCII letters, digits and
+// @_-=+:,./ and also a leading "-" and "..". So nothing in them is ever run. Other uses of % stay as they are.
 //
 // It is an error if the command is empty, has %T, %F or %s where the shell would not replace them (in single quotes,
-// in a here-document), or if o.User is not known or would need root.
+// in a here-document) or in double quotes with other text, if it has %T and one of o.Recipients would be changed, or if
+// o.User is not known or would need root.
 func NewMDA(o MDAOptions) (*MDA, error) {
 	command, err := parseAgentCommand(o.Command)
+	if err == nil {
+		err = command.checkNames(o.Recipients)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mda %.200q: %w", o.Command, err)
 	}

@@ -36,12 +36,11 @@ func argsScript(t *testing.T) string {
 var hostile = []string{
 	"ann", "x'; touch P; '", "lo'c;id al", "-x", "--", "a b", "$(touch P)", "`touch P`", "a\nb", "\n", "a\tb", `"; touch P; "`,
 	`\`, `a\'b`, "*", "~", "${HOME}", "$1", "!!", "", "\x01\x7f\x80\xff", "#x", "a;b", "a&b", "a|touch P", "%T", "%F", "%s", "%n",
-	"<P", ">P", "é", "FOO=bar", "$((1+1))", "\r", "a\x00b",
+	"<P", ">P", "é", "FOO=bar", "$((1+1))", "\r", "a\x00b", "a`touch P`@x", "-oQ/tmp/x@evil", "../P",
 }
 
 func TestMDAArguments(t *testing.T) {
 	t.Parallel()
-	clean := strings.NewReplacer("'", "_", "\x00", "_")
 	for _, tt := range []struct {
 		name, command string
 		want          func(sender, r string) []string
@@ -50,7 +49,7 @@ func TestMDAArguments(t *testing.T) {
 		{"through the shell", "ARGS -f %F -d %T; true", func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
 		{"same as T", "ARGS %s %%", func(_, r string) []string { return []string{r, "bob", "%%"} }},
 		{"in a word", "ARGS -d%T+x %Fy", func(s, r string) []string { return []string{"-d" + r, "bob+x", s + "y"} }},
-		{"double quotes", `ARGS "%F" "to %T."`, func(s, r string) []string { return []string{s, "to " + r + " bob."} }},
+		{"double quotes", `ARGS "%F" "%T". -f"%F"`, func(s, r string) []string { return []string{s, r + " bob.", "-f" + s} }},
 		{"after set", `set -- 1 2; ARGS %F "$2"`, func(s, _ string) []string { return []string{s, "2"} }},
 		{"in a function", `f() { ARGS "$1" %F; }; f 7`, func(s, _ string) []string { return []string{"7", s} }},
 		{"others untouched", `ARGS %h %t '%d' \%T "50%"`, func(_, _ string) []string { return []string{"%h", "%t", "%d", "%T", "50%"} }},
@@ -72,7 +71,7 @@ func TestMDAArguments(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := strings.Join(tt.want(clean.Replace(m.Sender), clean.Replace(value)), "\x00") + "\x00"
+				want := strings.Join(tt.want(agentArgument(m.Sender), agentArgument(value)), "\x00") + "\x00"
 				if string(got) != want {
 					t.Errorf("recipient %q: got %q, want %q", value, got, want)
 				}
@@ -95,8 +94,15 @@ func TestNewMDARefuses(t *testing.T) {
 		{"quoted %s", "procmail -d 'x %s'", "", "%s in single quotes"},
 		{"quoted %F", `a "'" 'b%F'`, "", "%F in single quotes"},
 		{"here-document", "cat <<E\n%T\nE\n", "", "<<"},
-		{"substitution in quotes", `a "$(echo '%T')"`, "", "substitution"},
-		{"backquotes in quotes", "a \"`echo %T`\"", "", "substitution"},
+		{"second shell", `sh -c "agent -f %F"`, "", "%F in double quotes with other text; hint: "},
+		{"before other text", `a "%T "`, "", "%T in double quotes"},
+		{"after other text", `a " %s"`, "", "%s in double quotes"},
+		{"twice", `a "%F%T"`, "", "%F in double quotes"},
+		{"after an escaped quote", `a "\"%F"`, "", "%F in double quotes"},
+		{"before an escaped quote", `a "%F\""`, "", "%F in double quotes"},
+		{"quotes left open", `a "%F`, "", "%F in double quotes"},
+		{"substitution in quotes", `a "$(echo '%T')"`, "", "%T in double quotes"},
+		{"backquotes in quotes", "a \"`echo %T`\"", "", "%T in double quotes"},
 		{"NUL", "a\x00b", "", "NUL"},
 		{"unknown user", "cat", "no-such-user", "run as \"no-such-user\""},
 	} {

@@ -14,6 +14,7 @@ type agentCommand struct {
 	pieces []commandPiece
 	plain  []string // its words, if it means the same without a shell
 	uses   bool     // any %T, %F or %s
+	names  bool     // any %T or %s
 }
 
 // commandPiece is shell text, or a place for a value.
@@ -26,8 +27,6 @@ type commandPiece struct {
 var (
 	errNoCommand    = errors.New("the command is empty; hint: name a delivery agent, as in mda \"procmail -d %T\"")
 	errHereDocument = errors.New("%T, %F or %s after \"<<\"; hint: put the command into a script and pass them to it")
-	errSubstitution = errors.New(
-		"%T, %F or %s in a substitution in double quotes; hint: put the command into a script and pass them to it")
 )
 
 // parseAgentCommand finds the places for values, and how the shell's quotes stand there.
@@ -45,7 +44,7 @@ func parseAgentCommand(text string) (*agentCommand, error) {
 		}
 	}
 	s.flush(len(text))
-	return &agentCommand{text: text, pieces: s.pieces, plain: plainWords(text), uses: s.uses}, nil
+	return &agentCommand{text: text, pieces: s.pieces, plain: plainWords(text), uses: s.uses, names: s.names}, nil
 }
 
 // commandScanner follows the quotes of a shell command.
@@ -54,9 +53,10 @@ type commandScanner struct {
 	at     int // the next byte
 	from   int // start of the text not yet in pieces
 	quote  byte
-	nested bool // in double quotes, after the start of a substitution
+	opened int  // where the quote is
 	here   bool // after "<<"
 	uses   bool
+	names  bool
 	pieces []commandPiece
 }
 
@@ -81,11 +81,9 @@ func (s *commandScanner) step() error {
 			s.at = len(s.text) - 1
 		}
 	case s.quote == 0 && (c == '\'' || c == '"'):
-		s.quote, s.nested = c, false
+		s.quote, s.opened = c, s.at
 	case s.quote == c:
 		s.quote = 0
-	case s.quote == '"' && (c == '`' || c == '$' && rest != "" && strings.IndexByte("({", rest[0]) >= 0):
-		s.nested = true
 	case s.quote == 0 && c == '<' && strings.HasPrefix(rest, "<"):
 		s.here = true
 	}
@@ -99,18 +97,25 @@ func (s *commandScanner) place(letter byte) error {
 		return fmt.Errorf("%%%c in single quotes; hint: remove the quotes, fetchd quotes the value itself", letter)
 	case s.here:
 		return errHereDocument
-	case s.nested:
-		return errSubstitution
+	case s.quote == '"' && !s.fillsQuotes():
+		// Such a text is often a command for a second shell, which would read the value as a part of it.
+		return fmt.Errorf("%%%c in double quotes with other text; hint: close them before it, as in \"-f\"%%%[1]c; "+
+			"a shell within them takes it as an argument: sh -c 'agent \"$1\"' sh %%%[1]c", letter)
 	}
 	s.flush(s.at)
 	if letter == 's' {
 		letter = 'T'
 	}
 	s.pieces = append(s.pieces, commandPiece{value: letter, quoted: s.quote == '"'})
-	s.uses = true
+	s.uses, s.names = true, s.names || letter == 'T'
 	s.at += 2
 	s.from = s.at
 	return nil
+}
+
+// fillsQuotes tells whether the place is all that its double quotes hold.
+func (s *commandScanner) fillsQuotes() bool {
+	return s.opened == s.at-1 && strings.HasPrefix(s.text[s.at+2:], `"`)
 }
 
 // shellWords returns the arguments of a shell that runs the command for m. The values are arguments too: the first line
@@ -122,10 +127,10 @@ func (c *agentCommand) shellWords(m *Message) []string {
 	}
 	var script strings.Builder
 	script.WriteString("fetchd_F=$1")
-	words = append(words, harmless(m.EnvelopeSender()))
+	words = append(words, agentArgument(m.EnvelopeSender()))
 	for i, r := range m.Recipients {
 		fmt.Fprintf(&script, " fetchd_T%d=${%d}", i, i+2)
-		words = append(words, harmless(r))
+		words = append(words, agentArgument(r))
 	}
 	fmt.Fprintf(&script, "; shift %d\n", len(words)-4)
 	for _, p := range c.pieces {
@@ -165,21 +170,16 @@ func (c *agentCommand) words(m *Message) []string {
 		switch w {
 		case "%T", "%s":
 			for _, r := range m.Recipients {
-				words = append(words, harmless(r))
+				words = append(words, agentArgument(r))
 			}
 		case "%F":
-			words = append(words, harmless(m.EnvelopeSender()))
+			words = append(words, agentArgument(m.EnvelopeSender()))
 		default:
 			words = append(words, w)
 		}
 	}
 	return words
 }
-
-// harmless is fetchmail's rule for a single quote; a NUL can't stand in an argument.
-func harmless(value string) string { return argumentSafe.Replace(value) }
-
-var argumentSafe = strings.NewReplacer("'", "_", "\x00", "_")
 
 // plainWords splits a command that has nothing for a shell to do, else it returns nil.
 func plainWords(text string) []string {

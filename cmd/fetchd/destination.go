@@ -13,7 +13,7 @@ import (
 //
 // The order is fetchmail's: bsmtp, else mda, else SMTP or LMTP. Where nothing is said it is the Maildir in the home
 // directory.
-func destination(u *rcfile.User, home, agentUser string) (delivery.Deliverer, error) {
+func destination(u *rcfile.User, at *places, agentUser string) (delivery.Deliverer, error) {
 	switch {
 	case u.BSMTP.Set:
 		return nil, notYet("bsmtp")
@@ -25,13 +25,13 @@ func destination(u *rcfile.User, home, agentUser string) (delivery.Deliverer, er
 		dir, err := filepath.Abs(u.Maildir.Value)
 		return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir}), err
 	case u.MDA.Set:
-		return mda(u, agentUser)
+		return mda(u, recipients(u, at), agentUser)
 	case u.LMTP.Value:
 		return nil, notYet("lmtp")
 	case len(u.SMTPHosts) > 0:
 		return nil, notYet("smtphost")
 	}
-	return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(home)}), nil
+	return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(at.home)}), nil
 }
 
 // choseDefault tells whether destination had nothing to go by, which the log then names.
@@ -39,10 +39,20 @@ func choseDefault(u *rcfile.User) bool {
 	return !u.BSMTP.Set && !u.Mbox.Set && !u.Maildir.Set && !u.MDA.Set && !u.LMTP.Value && len(u.SMTPHosts) == 0
 }
 
-func mda(u *rcfile.User, agentUser string) (delivery.Deliverer, error) {
-	d, err := delivery.NewMDA(delivery.MDAOptions{Command: u.MDA.Value, Timeout: duration(u.MDATimeout.Value), User: agentUser})
+func mda(u *rcfile.User, recipients []string, agentUser string) (delivery.Deliverer, error) {
+	d, err := delivery.NewMDA(delivery.MDAOptions{
+		Command: u.MDA.Value, Timeout: duration(u.MDATimeout.Value), User: agentUser, Recipients: recipients,
+	})
 	if err != nil {
 		return nil, &rcfile.Error{Pos: u.MDA.Pos, Msg: err.Error()}
 	}
 	return d, nil
+}
+
+// recipients are the local names that the account's mail is for.
+func recipients(u *rcfile.User, at *places) []string {
+	if len(u.Locals) > 0 {
+		return []string{u.Locals[0].Local}
+	}
+	return []string{at.caller}
 }

@@ -82,7 +82,7 @@ func (p *program) describe(w io.Writer, at *places, poll *rcfile.Poll, u *rcfile
 		line("Folders: %s", strings.Join(folders, ", "))
 	}
 	line("Messages: %s", describeRetrieval(u))
-	d, err := destination(u, at.home, "")
+	d, err := destination(u, at, "")
 	if err != nil {
 		line("Delivery: %v", err)
 	} else {

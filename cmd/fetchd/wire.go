@@ -233,14 +233,11 @@ func (w *wiring) setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 // setDelivery chooses the destination and who gets the mail there.
 func (w *wiring) setDelivery(a *fetch.Account, u *rcfile.User) error {
 	var err error
-	if a.Deliverer, err = destination(u, w.places.home, w.places.agent); err != nil {
+	if a.Deliverer, err = destination(u, w.places, w.places.agent); err != nil {
 		return err
 	}
+	a.Recipients = recipients(u, w.places)
 	a.Jobs = u.MDAJobs.Or(defaultJobs)
-	a.Recipients = []string{w.places.caller}
-	if len(u.Locals) > 0 {
-		a.Recipients = []string{u.Locals[0].Local}
-	}
 	a.KeepCR = u.StripCR.Set && !u.StripCR.Value
 	a.Headers = delivery.HeaderRules{DropStatus: u.DropStatus.Value, DropDelivered: u.DropDelivered.Value}
 	if u.Rewrite.Set && u.Rewrite.Value { // fetchmail's default is on; it breaks signatures
