@@ -19,6 +19,7 @@ import (
 	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/pop3"
+	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
@@ -128,6 +129,9 @@ func (w *wiring) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, err
 	port, err := port(poll)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := wire.PluginCommand(poll.Plugin.Value, host(poll), port); err != nil {
+		return nil, &rcfile.Error{Pos: poll.Plugin.Pos, Msg: err.Error()}
 	}
 	a := &fetch.Account{
 		Name: w.name(poll, u), Poll: poll.Name, Key: w.journalKey(poll, u, port),

@@ -148,6 +148,7 @@ func TestWireRefuses(t *testing.T) {
 		{"mda in quotes", `poll h proto imap user ann mda "procmail -d '%T'"`, "rc:1:32: mda", true},
 		{"mda for a second shell", `poll h proto imap user ann mda 'sh -c "agent -f %F"'`, "rc:1:32: mda", true},
 		{"name that the mda can't be told", `poll h proto imap user ann is "o'neil" mda "procmail -d %T"`, `told "o_neil"`, true},
+		{"plugin's host", `poll "h;id" proto imap plugin "nc %h %p" user ann`, `rc:1:31: plugin: host "h;id"`, true},
 		{"port", "poll h proto imap port 70000 user ann", "70000", true},
 		{"contradiction", "poll h proto imap user ann ssl sslmode none", "contradict", true},
 		{"missing file", "poll h proto imap user ann sslcertfile /no/such/file", "/no/such/file", false},

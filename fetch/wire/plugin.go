@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -19,6 +18,10 @@ const pluginGrace = 3 * time.Second
 // pluginWord is a word of a plugin's command line.
 var pluginWord = regexp.MustCompile(`\S+`)
 
+// hostText is a host name or an IP address, perhaps with a zone. None is taken for an option, in none has the shell
+// anything to do.
+var hostText = regexp.MustCompile(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
+
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
 type pluginConn struct {
 	net.Conn
@@ -26,18 +29,31 @@ type pluginConn struct {
 	exited chan error
 }
 
-// dialPlugin runs command through the shell. %h and %p stand for host and port where they are words of their own, as
-// in fetchmail; both are put in quoted.
-func dialPlugin(command, host string, port int) (net.Conn, error) {
+// PluginCommand returns what the shell runs for command: %h and %p stand for host and port where they are words of their
+// own, as in fetchmail. A host with other characters than names and addresses have is an error where it would be put in.
+func PluginCommand(command, host string, port int) (string, error) {
+	var err error
 	command = pluginWord.ReplaceAllStringFunc(command, func(word string) string {
-		switch word {
-		case "%h":
-			return shellQuote(host)
-		case "%p":
+		switch {
+		case word == "%p":
 			return strconv.Itoa(port)
+		case word != "%h":
+			return word
+		case !hostText.MatchString(host):
+			err = fmt.Errorf("plugin: host %.200q would mean something to the shell; "+
+				"hint: name the server by its host name or IP address", host)
 		}
-		return word
+		return host
 	})
+	return command, err
+}
+
+// dialPlugin runs command through the shell.
+func dialPlugin(command, host string, port int) (net.Conn, error) {
+	command, err := PluginCommand(command, host, port)
+	if err != nil {
+		return nil, err
+	}
 	fds, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
@@ -90,5 +106,3 @@ func (p *pluginConn) Close() error {
 	}
 	return err
 }
-
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

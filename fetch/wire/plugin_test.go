@@ -17,7 +17,9 @@ func TestPlugin(t *testing.T) {
 		want          string
 	}{
 		{"arguments", "echo host %h port %p %% %hx", "mail.example.org", "", "host mail.example.org port 143 %% %hx"},
-		{"a host that is no host", "echo %h", "$(id);'`id`", "", "$(id);'`id`"},
+		{"addresses", "echo %h", "fe80::1%eth0", "", "fe80::1%eth0"},
+		{"in quotes", `sh -c "echo %h %p "`, "mail.example.org", "", "mail.example.org 143"},
+		{"a host that is not used", "echo x", "$(id)", "", "x"},
 		{"both ways", "read a; echo got $a", "h", "hello", "got hello"},
 	}
 	for _, tt := range tests {
@@ -44,6 +46,19 @@ func TestPlugin(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A host is put into a text that a shell reads, perhaps two, or is an argument that may be taken for an option.
+func TestPluginRefusesHost(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{
+		"$(id)", "`id`", "a;id", "a b", "a'b", `a"b`, "a\nid", "-oProxyCommand=id", "a|id", "", "a>b", "*", "a\\b", "bücher.example",
+	} {
+		_, err := wire.Dial(t.Context(), host, 143, "echo %h", time.Minute)
+		if err == nil || !strings.Contains(err.Error(), "hint: name the server by its host name") {
+			t.Errorf("host %q: %v", host, err)
+		}
 	}
 }
 
