@@ -66,7 +66,7 @@ func create(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	return syncDir(filepath.Dir(path))
+	return nil // the directories are synced before the first durable record
 }
 
 // build gives the empty file at path the current schema, durably.
@@ -99,12 +99,4 @@ func wal(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("the file system does not allow a write-ahead log (mode %q)", mode)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

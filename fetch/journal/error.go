@@ -34,6 +34,9 @@ type syncError struct{ err error }
 func (e *syncError) Error() string { return fmt.Sprintf("sync: %v", e.err) }
 func (e *syncError) Unwrap() error { return e.err }
 
+// errUnsettled: the directories that lead to the journal could not be synced. It is tried again.
+var errUnsettled = errors.New("its directories are not durable")
+
 // newerError: the file was written by a later version of this program.
 type newerError struct{ version, known int }
 
@@ -66,6 +69,8 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &unsynced):
 		return "see whether the disk is full or faulty, then start fetchd anew: until then it deletes nothing on a server"
+	case errors.Is(err, errUnsettled):
+		return "see whether the disk is faulty: nothing is deleted on a server until this works, and each retrieval tries it again"
 	case errors.Is(err, errHeld):
 		return codeHint(sqlite3.SQLITE_BUSY)
 	case errors.Is(err, errOrphan):

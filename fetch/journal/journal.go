@@ -17,8 +17,9 @@ import (
 
 // Options are the settings of OpenWith; the zero value is what Open uses.
 type Options struct {
-	Now  func() time.Time     // the clock; nil = time.Now
-	Sync func(*os.File) error // makes the write-ahead log durable; nil = (*os.File).Sync
+	Now     func() time.Time        // the clock; nil = time.Now
+	Sync    func(*os.File) error    // makes the write-ahead log durable; nil = (*os.File).Sync
+	SyncDir func(path string) error // makes the names in a directory durable; nil = fsync(2) of it
 }
 
 // Journal is an open journal. It is safe for concurrent use, by several processes too.
@@ -52,7 +53,7 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
-	w, err := newWriter(ctx, db, path, o.Sync)
+	w, err := newWriter(ctx, db, path, o)
 	if err != nil {
 		db.Close()
 		return nil, explain(path, "open", err)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -31,23 +33,28 @@ type writer struct {
 	syncLog func(*os.File) error
 	dirty   bool // something was committed since the last sync
 	syncErr error
+	place   settler
 	orders  chan order
 	quit    chan struct{}
 	ended   chan struct{}
 }
 
 // newWriter opens the connection, brings the schema up to date and proves that the journal can be written.
-func newWriter(ctx context.Context, db *sql.DB, path string, syncLog func(*os.File) error) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: syncLog, dirty: true,
+		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync, dirty: true,
+		place:  settler{dir: filepath.Dir(path), sync: o.SyncDir},
 		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if w.syncLog == nil {
 		w.syncLog = (*os.File).Sync
+	}
+	if w.place.sync == nil {
+		w.place.sync = syncDir
 	}
 
 	left := hasLog(path)
@@ -152,12 +159,17 @@ func (w *writer) group(ctx context.Context, orders []order) {
 }
 
 func (w *writer) commit(ctx context.Context, orders []order) error {
+	durable := slices.ContainsFunc(orders, func(o order) bool { return o.durable })
+	if durable { // before anything is written, so that nothing of it is repeated where this fails
+		if err := w.place.settle(); err != nil {
+			return err
+		}
+	}
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	durable := false
+
 	for _, o := range orders {
-		durable = durable || o.durable
 		if err := o.task(ctx, w); err != nil {
 			return w.rollback(ctx, err)
 		}
@@ -219,7 +231,7 @@ func (w *writer) stop() error {
 	<-w.ended
 	var err error
 	if w.dirty {
-		err = w.sync()
+		err = errors.Join(w.place.settle(), w.sync())
 	}
 	for _, s := range w.stmts {
 		s.Close()
