@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/rcfile"
 )
 
@@ -33,11 +33,11 @@ func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, err
 	if err != nil {
 		return nil, err
 	}
-	addServers(cfg, c.servers)
+	account.AddUnknown(cfg, c.servers)
 	c.override(cfg)
 	var errs []error
 	for i := range cfg.Polls {
-		if _, err := port(&cfg.Polls[i]); err != nil {
+		if _, err := account.Port(&cfg.Polls[i]); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -55,24 +55,6 @@ func (p *program) credentials() string {
 		return ""
 	}
 	return dir
-}
-
-func addServers(cfg *rcfile.Config, servers []string) {
-	for _, name := range servers {
-		known := false
-		for i := range cfg.Polls {
-			known = known || called(&cfg.Polls[i], name)
-		}
-		if !known {
-			cfg.Polls = append(cfg.Polls, cfg.AdHoc(name))
-		}
-	}
-}
-
-// called tells whether the command line means the poll by name: its own, or one that aka lists, in any case as in
-// fetchmail.
-func called(poll *rcfile.Poll, name string) bool {
-	return poll.Name == name || slices.ContainsFunc(poll.AKA, func(aka string) bool { return strings.EqualFold(aka, name) })
 }
 
 // override puts what the command line says over what the file says.
@@ -98,8 +80,7 @@ func (c *commandLine) override(cfg *rcfile.Config) {
 func forgetDestinations(cfg *rcfile.Config) {
 	for i := range cfg.Polls {
 		for j := range cfg.Polls[i].Users {
-			u := &cfg.Polls[i].Users[j]
-			u.MDA, u.Maildir, u.Mbox, u.BSMTP, u.LMTP, u.SMTPHosts = optString{}, optString{}, optString{}, optString{}, optBool{}, nil
+			account.ForgetDestinations(&cfg.Polls[i].Users[j])
 		}
 	}
 }
@@ -108,22 +89,6 @@ func take[T any](to *rcfile.Opt[T], from rcfile.Opt[T]) {
 	if from.Set {
 		*to = from
 	}
-}
-
-// selected are the polls to run: those that were named, also "skip" ones, else the active ones.
-func selected(cfg *rcfile.Config, servers []string) []*rcfile.Poll {
-	var polls []*rcfile.Poll
-	for i := range cfg.Polls {
-		poll := &cfg.Polls[i]
-		wanted := len(servers) == 0 && poll.Active
-		for _, name := range servers {
-			wanted = wanted || called(poll, name)
-		}
-		if wanted {
-			polls = append(polls, poll)
-		}
-	}
-	return polls
 }
 
 // failConfig reports what configuration returned, a line for each mistake.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -30,7 +31,6 @@ func (p *program) catchDaemonSignals() {
 
 // runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) status {
-	s.memory.memories = map[string]*fetch.Memory{}
 	accounts, err := s.wire(cfg)
 	var mistake *rcfile.Error
 	refused := s.refuse(err)
@@ -121,9 +121,7 @@ func (d *daemon) serve(ctx context.Context) {
 			case unix.SIGUSR1:
 				d.log.Info("awakened by " + signalName(sig))
 				d.reloadChanged(ctx)
-				for _, m := range d.memory.memories {
-					m.Retry()
-				}
+				d.resolver.Retry()
 				d.scheduler.Wake()
 			case unix.SIGHUP:
 				d.manager.reloading()
@@ -171,7 +169,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	cfg, err := d.p.configuration(d.c, d.at)
-	if err == nil && len(selected(cfg, d.c.servers)) == 0 { // an editor may have it half written
+	if err == nil && len(account.Selected(cfg, d.c.servers)) == 0 { // an editor may have it half written
 		cfg = nil
 		if _, err = os.Stat(d.path); err == nil {
 			err = errors.New(d.path + " names no mailservers")

@@ -1,7 +1,7 @@
 // Fetchd retrieves mail from POP3 and IMAP servers over verified TLS and delivers it locally.
 //
 // This package is the process: the command line, signals, the lock, exit statuses, and the wiring of the other
-// packages. There is no protocol and no policy in it.
+// packages. There is no protocol in it; what the entries of an rc file mean is in internal/account.
 package main
 
 import (

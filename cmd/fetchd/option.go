@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/rcfile"
 )
 
@@ -58,7 +59,7 @@ func text(place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, strin
 
 // setService is --service; a name or number that does not exist is refused at once.
 func setService(c *commandLine, arg string) error {
-	_, err := servicePort(arg)
+	_, err := account.ServicePort(arg)
 	c.poll.Service = said(c, arg)
 	return err
 }

@@ -25,11 +25,11 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	if len(c.servers) != 1 {
 		return p.usage(errors.New("pin takes one host"))
 	}
-	at, w, err := p.targetWiring(c)
+	at, s, err := p.targetService(c)
 	if err != nil {
 		return p.failTargets(c, err)
 	}
-	o, accounts, err := p.pinTarget(c, at, w)
+	o, accounts, err := s.pinTarget()
 	if err != nil {
 		return p.failTargets(c, err)
 	}

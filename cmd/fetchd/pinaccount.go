@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
@@ -20,28 +21,29 @@ type pinAccount struct {
 // pinTarget is the server that the argument names, and the accounts that it is for: those of the entry of that name, or
 // else those that reach that host and port. The server is judged by what the first of them trusts. Without --write, who
 // names a host needs no rc file, so mistakes there don't matter.
-func (p *program) pinTarget(c *commandLine, at *places, w *wiring) (o tlsverify.CheckOptions, accounts []*pinAccount, err error) {
-	cfg, rcErr := p.rcConfiguration(c, at)
+func (s *service) pinTarget() (o tlsverify.CheckOptions, accounts []*pinAccount, err error) {
+	c := s.c
+	cfg, rcErr := s.p.rcConfiguration(c, s.at)
 	if rcErr != nil {
 		cfg = &rcfile.Config{}
 	}
-	if !saysHow(c) {
+	if !namesTransport(c) {
 		accounts = entryAccounts(cfg, c.servers[0])
 	}
 	if len(accounts) == 0 {
-		if o, err = w.target(c, c.servers[0]); err != nil {
+		if o, err = s.target(c.servers[0]); err != nil {
 			return o, nil, err
 		}
-		accounts = reaching(cfg, o.Host, portOf(o))
+		accounts = accountsAt(cfg, o.Host, account.PortOf(o))
 	}
-	accounts, err = w.pinTargets(cfg, accounts)
+	accounts, err = s.pinTargets(cfg, accounts)
 	switch {
 	case err != nil:
 		return o, nil, err
 	case len(accounts) == 0:
-		o, err = w.target(c, c.servers[0])
+		o, err = s.target(c.servers[0])
 		return o, nil, err
-	case saysHow(c):
+	case namesTransport(c):
 		o.Policy = accounts[0].target.Policy
 		return o, accounts, nil
 	}
@@ -53,11 +55,11 @@ func entryAccounts(cfg *rcfile.Config, name string) []*pinAccount {
 	return pinAccounts(cfg, func(poll *rcfile.Poll, _ *rcfile.User) bool { return poll.Name == name })
 }
 
-// reaching are the accounts that reach the host at the port.
-func reaching(cfg *rcfile.Config, server string, at int) []*pinAccount {
+// accountsAt are the accounts whose server is the host at the port.
+func accountsAt(cfg *rcfile.Config, host string, port int) []*pinAccount {
 	return pinAccounts(cfg, func(poll *rcfile.Poll, u *rcfile.User) bool {
-		o, err := reached(poll, u)
-		return err == nil && strings.EqualFold(o.Host, server) && portOf(o) == at
+		o, err := account.Address(poll, u)
+		return err == nil && strings.EqualFold(o.Host, host) && account.PortOf(o) == port
 	})
 }
 
@@ -74,15 +76,16 @@ func pinAccounts(cfg *rcfile.Config, wanted func(*rcfile.Poll, *rcfile.User) boo
 }
 
 // pinTargets completes the accounts, without those that a pin is of no use for.
-func (w *wiring) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*pinAccount, err error) {
+func (s *service) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*pinAccount, err error) {
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
 		u := &poll.Users[a.user]
-		a.name = w.name(poll, u)
-		if a.target, err = w.rcTarget(poll, u); err != nil {
+		a.name = s.resolver.Name(poll, u)
+		var ok bool
+		if a.target, ok, err = s.resolver.Target(poll, u); err != nil {
 			return nil, err
 		}
-		if a.target.Host != "" {
+		if ok {
 			of = append(of, a)
 		}
 	}
@@ -93,7 +96,7 @@ func (w *wiring) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*p
 func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify.Verdict) error {
 	known := map[string]bool{}
 	for _, a := range accounts {
-		id := sameCheck(a.target)
+		id := checkIdentity(a.target)
 		refused, ok := known[id]
 		if !ok {
 			v, judgement, err := tlsverify.Look(ctx, a.target)
@@ -116,5 +119,5 @@ func (p *program) noAccount(c *commandLine, at *places, o tlsverify.CheckOptions
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.rcfile.Or(at.rcfile), o.Host, portOf(o))
+	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/rcfile"
 )
 
@@ -44,7 +47,7 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 		return p.fail(exitIO, err)
 	case holder != nil:
 		return p.meetRunning(c, holder)
-	case len(selected(cfg, c.servers)) == 0:
+	case len(account.Selected(cfg, c.servers)) == 0:
 		return p.fail(exitSyntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.rcfile.Or(at.rcfile)))
 	}
 	interval := cfg.Globals.Daemon.Value
@@ -66,15 +69,16 @@ func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config)
 		return nil
 	}
 	p.early = map[string]string{}
-	w := &wiring{env: p.env, places: at}
-	s := &secrets{env: p.env, netrc: at.netrc, early: p.early, warn: func(string, string) {}}
-	var lookups []lookup
-	for _, poll := range selected(cfg, c.servers) {
+	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Early: p.early, Warn: func(string, string) {}}
+	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
+
+	var logins []secret.Login
+	for _, poll := range account.Selected(cfg, c.servers) {
 		for i := range poll.Users {
-			lookups = append(lookups, w.lookup(poll, &poll.Users[i]))
+			logins = append(logins, r.Login(poll, &poll.Users[i]))
 		}
 	}
-	return s.collect(lookups, p.prompt)
+	return finder.Collect(logins, p.prompt)
 }
 
 // serve holds the lock, the log and the journal while the retrievals run.
@@ -97,13 +101,13 @@ func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rc
 	}
 	defer log.Close()
 	p.warn(c, cfg, log)
-	s := p.newService(c, at, log)
+	s := p.newService(c, at, log, interval > 0)
 	if err := s.openJournal(ctx, cfg); err != nil {
 		return s.end(exitIO, err)
 	}
 	st := exitMail
 	if interval > 0 {
-		st = s.runDaemon(ctx, cfg, duration(interval))
+		st = s.runDaemon(ctx, cfg, time.Duration(interval)*time.Second)
 	} else {
 		st = s.interruptibly(ctx, func(ctx context.Context) status { return s.once(ctx, cfg) })
 	}

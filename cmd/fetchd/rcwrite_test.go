@@ -46,7 +46,7 @@ func TestInsertPin(t *testing.T) {
 				t.Fatal(err)
 			}
 			var edits []pinEdit
-			for _, a := range reaching(cfg, "h", tt.port) {
+			for _, a := range accountsAt(cfg, "h", tt.port) {
 				edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, tt.alone}})
 			}
 			err = insertPin(rcfile.Loader{}, path, edits)

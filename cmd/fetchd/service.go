@@ -2,62 +2,69 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
 	"fetchd/fetch"
-	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
-	"fetchd/fetch/pop3"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
 )
 
 // service is a program that polls: what lives as long as it does, across reloads of the rc file.
 type service struct {
-	p       *program
-	c       *commandLine
-	at      *places
-	log     *logger
-	journal *journal.Journal
-	secrets *secrets
-	memory  wiring // what the wirings share
+	p        *program
+	c        *commandLine
+	at       *places
+	log      *logger
+	journal  *journal.Journal
+	resolver *account.Resolver
 }
 
-func (p *program) newService(c *commandLine, at *places, log *logger) *service {
+// newService makes the service; with remember the accounts remember what they could not deliver, as a daemon's do.
+func (p *program) newService(c *commandLine, at *places, log *logger, remember bool) *service {
 	s := &service{p: p, c: c, at: at, log: log}
-	s.secrets = p.newSecrets(at, log)
+	finder := p.newFinder(at, log)
 	if c.command != nil { // what polls has asked before
-		s.secrets.ask = p.prompt
+		finder.Ask = p.prompt
 	}
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
 	hostname, err := os.Hostname()
 	if err != nil {
 		hostname = "localhost"
 	}
-	const sessions = 256 // TLS sessions kept for resumption
-	s.memory = wiring{
-		env: p.env, places: at, log: log.Logger, hostname: hostname, secrets: s.secrets,
-		sessions: tls.NewLRUClientSessionCache(sessions), imap: new(imap.Memory), pop3: new(pop3.Memory), resolver: net.DefaultResolver, key: key,
-	}
+
+	s.resolver = account.New(account.Environment{
+		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
+		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Remember: remember,
+	})
 	return s
 }
 
-func (p *program) newSecrets(at *places, log *logger) *secrets {
+// trace returns what makes an account's protocol trace, nil where the log does not show it.
+func (s *service) trace() func(account string) func(line string) {
+	if s.log.level > levelTrace {
+		return nil
+	}
+	return func(account string) func(string) {
+		return func(line string) {
+			s.log.Log(context.Background(), levelTrace, eventTrace, "account", account, "line", line)
+		}
+	}
+}
+
+func (p *program) newFinder(at *places, log *logger) *secret.Finder {
 	said := &saidBefore{last: map[string]time.Time{}} // a daemon asks for a password at each login
-	return &secrets{
-		env: p.env, netrc: at.netrc, early: p.early, hidden: log.hidden,
-		warn: func(account, text string) {
+	return &secret.Finder{
+		Getenv: p.env, Netrc: at.netrc, Early: p.early, Learn: log.hidden.add,
+		Warn: func(account, text string) {
 			if !said.recently(text, time.Now()) {
 				log.Warn(text, "account", account)
 			}
@@ -65,26 +72,22 @@ func (p *program) newSecrets(at *places, log *logger) *secrets {
 	}
 }
 
-// wire makes the accounts of cfg that are to be retrieved from; the error is as for wiring.accounts.
+// wire makes the accounts of cfg that are to be retrieved from; the error is as for Resolver.Resolve.
 func (s *service) wire(cfg *rcfile.Config) ([]*fetch.Account, error) {
-	w := s.memory
-	w.journal, w.invisible = s.journal, cfg.Globals.Invisible.Value
-	polls := selected(cfg, s.c.servers)
-	if s.log.level <= levelTrace {
-		w.trace = func(account string) func(string) {
-			return func(line string) {
-				s.log.Log(context.Background(), levelTrace, eventTrace, "account", account, "line", line)
-			}
-		}
-	}
+	polls := account.Selected(cfg, s.c.servers)
 	for _, poll := range polls {
 		for i := range poll.Users {
-			if u := &poll.Users[i]; choseDefault(u) {
-				s.log.Info("no destination is named; mail goes to "+s.at.home+"/Maildir", "account", w.name(poll, u))
+			if u := &poll.Users[i]; !account.NamesDestination(u) {
+				s.log.Info("no destination is named; mail goes to "+s.at.home+"/Maildir", "account", s.resolver.Name(poll, u))
 			}
 		}
 	}
-	return w.accounts(polls)
+
+	accounts, warnings, err := s.resolver.Resolve(polls, &cfg.Globals, s.journal)
+	for _, w := range warnings {
+		s.log.Warn(w.Text, "account", w.Account)
+	}
+	return accounts, err
 }
 
 // openJournal opens the record of what was delivered.
@@ -100,9 +103,13 @@ func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
 // takeOver takes over what fetchmail remembers, and what we remember of an account under its former port, so that
 // nobody gets anything twice.
 func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
-	if err := s.follow(ctx, accounts); err != nil {
+	err := account.ContinueRecords(ctx, s.journal, accounts, func(a *fetch.Account, from string) {
+		s.log.Info("the record of "+from+" is continued as "+a.Key, "account", a.Name)
+	})
+	if err != nil {
 		return err
 	}
+
 	f, err := os.Open(cfg.Globals.Idfile.Or(s.at.fetchids))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -3,12 +3,12 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
-	"fetchd/fetch"
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/rcfile"
 )
 
@@ -20,9 +20,16 @@ func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) st
 	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(p.stdout, "Trusted certificates: %s\n", p.trustRoots())
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg), cfg.Globals.Pidfile.Or(at.pidfile))
-	for _, poll := range selected(cfg, c.servers) {
+
+	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
+	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder})
+	for _, poll := range account.Selected(cfg, c.servers) {
 		for i := range poll.Users {
-			p.describe(p.stdout, at, poll, &poll.Users[i])
+			u := &poll.Users[i]
+			fmt.Fprintf(p.stdout, "\nOptions for retrieving from %s:\n", escape(r.Name(poll, u)))
+			for _, line := range r.Describe(poll, u) {
+				fmt.Fprintf(p.stdout, "  %s\n", escape(line))
+			}
 		}
 	}
 	return exitMail
@@ -63,99 +70,4 @@ func journalPath(at *places, cfg *rcfile.Config) string {
 		return idfile + ".db"
 	}
 	return at.journal
-}
-
-// describe prints one account's settings as they are after defaults, file and command line.
-func (p *program) describe(w io.Writer, at *places, poll *rcfile.Poll, u *rcfile.User) {
-	names := &wiring{env: p.env, places: at}
-	line := func(format string, args ...any) { fmt.Fprintf(w, "  %s\n", escape(fmt.Sprintf(format, args...))) }
-	fmt.Fprintf(w, "\nOptions for retrieving from %s:\n", escape(names.name(poll, u)))
-	server := host(poll)
-	if poll.Service.Value != "" {
-		server += ", port " + poll.Service.Value
-	}
-	line("Server: %s, protocol %s, time-out %d s", server, poll.Protocol.Or("auto"), poll.Timeout.Or(defaultTimeout))
-	line("Login: %s, password %s", poll.Auth.Or("any"), passwordSource(names.lookup(poll, u), at))
-	line("TLS: %s", describeTLS(u))
-	folders := append(append([]string(nil), u.Folders...), u.FolderPatterns...)
-	if len(folders) > 0 {
-		line("Folders: %s", strings.Join(folders, ", "))
-	}
-	line("Messages: %s", describeRetrieval(u))
-	d, err := destination(u, at, "")
-	if err != nil {
-		line("Delivery: %v", err)
-	} else {
-		line("Delivery: %s", d)
-	}
-	if err := unsupported(u); err != nil {
-		line("This account is refused: %v", err)
-	}
-}
-
-func passwordSource(l lookup, at *places) string {
-	u := l.user
-	switch {
-	case !l.needed:
-		return "not needed"
-	case u.Password.Set:
-		return "in the rc file"
-	case u.PasswordEval.Set:
-		return "from a command"
-	case u.PasswordFile.Set:
-		return "from " + u.PasswordFile.Value
-	case u.PasswordFD.Set:
-		return fmt.Sprintf("from descriptor %d", u.PasswordFD.Value)
-	}
-	return "from $CREDENTIALS_DIRECTORY, " + at.netrc + " or the terminal"
-}
-
-func describeTLS(u *rcfile.User) string {
-	mode, err := tlsMode(u)
-	if err != nil {
-		return err.Error()
-	}
-	if mode == fetch.ClearText {
-		return "none: clear text"
-	}
-	text := "STARTTLS, mandatory"
-	if mode == fetch.Wrapped {
-		text = "from the first byte"
-	}
-	if u.SSLCertCk.Or(true) {
-		text += "; certificate checked"
-	} else {
-		text += "; certificate NOT checked"
-	}
-	if n := len(u.SSLPins) + len(u.SSLFingerprints); n > 0 {
-		text += fmt.Sprintf("; %d pins", n)
-	}
-	for _, o := range []optString{u.SSLProto, u.SSLCommonName, u.SSLCertFile, u.SSLCertPath} {
-		if o.Set {
-			text += "; " + o.Value
-		}
-	}
-	return text
-}
-
-func describeRetrieval(u *rcfile.User) string {
-	words := []string{"new ones"}
-	if u.FetchAll.Value {
-		words = []string{"all"}
-	}
-	if u.Keep.Value {
-		words = append(words, "kept on the server")
-	} else {
-		words = append(words, "deleted after delivery")
-	}
-	if u.Limit.Value > 0 {
-		words = append(words, fmt.Sprintf("up to %d bytes", u.Limit.Value))
-	}
-	if u.FetchLimit.Value > 0 {
-		words = append(words, fmt.Sprintf("at most %d a poll", u.FetchLimit.Value))
-	}
-	if u.Idle.Value {
-		words = append(words, "waiting with IDLE")
-	}
-	return strings.Join(words, ", ")
 }

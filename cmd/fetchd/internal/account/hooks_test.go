@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func TestHooks(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			at := strings.NewReplacer("LOG", filepath.Join(dir, "log"), "PID", filepath.Join(dir, "pid"))
-			connect := hooked(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, tt.connect }, at.Replace(tt.pre), at.Replace(tt.post))
+			connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, tt.connect }, at.Replace(tt.pre), at.Replace(tt.post))
 			s, err := connect(t.Context(), &fetch.Account{})
 			if err == nil {
 				if w, ok := s.(fetch.Watcher); !ok || !w.CanWatch() {
@@ -63,14 +63,14 @@ func TestHooks(t *testing.T) {
 func TestHungPostconnectEndsWithTheDaemon(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	connect := hooked(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, nil }, "", "sleep 60")
+	connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, nil }, "", "sleep 60")
 	s, err := connect(ctx, &fetch.Account{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cancel()
 	start := time.Now()
-	if err := s.Close(); err == nil || time.Since(start) > endTimeout {
+	if err := s.Close(); err == nil || time.Since(start) > fetch.Grace+time.Second {
 		t.Errorf("error %v after %v", err, time.Since(start))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"fmt"
@@ -70,7 +70,7 @@ func sameEffects(t *testing.T, keyword string, got, want map[string]string) {
 // effects are the plain values that the account of an rc file holds, by the path to each.
 func effects(t *testing.T, text string) map[string]string {
 	t.Helper()
-	accounts, _, err := wireText(t, text+"\n")
+	accounts, _, err := resolveText(t, text+"\n")
 	if err != nil || len(accounts) != 1 {
 		t.Fatalf("%s: %d accounts, %v", text, len(accounts), err)
 	}

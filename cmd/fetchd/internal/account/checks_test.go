@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"os"
@@ -34,18 +34,6 @@ func TestCheckMaildir(t *testing.T) {
 	} {
 		if err := checkMaildir(at(tt.name)); (err == nil) != tt.good {
 			t.Errorf("%s: %v", tt.name, err)
-		}
-	}
-}
-
-func TestCheckCommand(t *testing.T) {
-	t.Parallel()
-	for command, want := range map[string]bool{
-		"sh -c x": true, `"sh" -c x`: true, "'/no/such agent' %T": true, "A=b nosuch": true, `/no/such\ agent`: true, "if x; then y; fi": true,
-		"/no/such/agent": false, "'/no/such/agent' %T": false, " ": false,
-	} {
-		if err := checkCommand("mda", command); err == nil != want {
-			t.Errorf("%s: %v", command, err)
 		}
 	}
 }

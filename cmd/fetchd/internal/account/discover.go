@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"context"
@@ -11,17 +11,23 @@ import (
 )
 
 // setDiscovery makes the account find its server by SRV records (RFC 6186), at every connection anew.
-func (w *wiring) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
+func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
 	switch {
 	case poll.Via.Set || poll.Service.Set || poll.Plugin.Set:
-		return &rcfile.Error{Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Hint: "remove via, service and plugin, or srv"}
+		return &rcfile.Error{
+			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Hint: "remove via, service and plugin, or srv",
+		}
 	case a.TLS == fetch.ClearText:
-		return &rcfile.Error{Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only the certificate tells", Hint: "remove sslproto '' or srv"}
+		return &rcfile.Error{
+			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only the certificate tells",
+			Hint: "remove sslproto '' or srv",
+		}
 	}
-	o, err := w.trustOptions(a, u)
+	o, err := r.TrustOptions(a, u)
 	if err != nil {
 		return err
 	}
+
 	protos := []string{"imap", "pop3"}
 	switch a.Protocol {
 	case fetch.IMAP:
@@ -29,14 +35,16 @@ func (w *wiring) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 	case fetch.POP3:
 		protos = protos[1:]
 	}
+
 	a.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-		targets, err := tlsverify.Discover(ctx, w.resolver, poll.Name, protos)
+		targets, err := tlsverify.Discover(ctx, r.env.DNS, poll.Name, protos)
 		if err != nil {
 			return nil, fetch.Fail(fetch.KindNetwork, err)
 		}
+
 		var errs []error
 		for _, t := range targets {
-			s, err := w.connectTarget(ctx, *a, o, t)
+			s, err := r.connectTarget(ctx, *a, o, t)
 			if err == nil || fetch.KindOf(err) != fetch.KindNetwork {
 				return s, err
 			}
@@ -49,24 +57,27 @@ func (w *wiring) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Use
 
 // connectTarget connects to one server that was found. Its name came from DNS and proves nothing: the certificate has to
 // be for the domain, or for what sslcommonname says.
-func (w *wiring) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t tlsverify.Target) (fetch.Session, error) {
+func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t tlsverify.Target) (
+	fetch.Session, error) {
 	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service
-	connect := fetch.Connector(w.imap.Connect)
+	connect := fetch.Connector(r.imap.Connect)
 	a.Protocol, a.TLS = fetch.IMAP, fetch.StartTLS
 	switch t.Service {
 	case "imaps":
 		a.TLS = fetch.Wrapped
 	case "pop3":
-		a.Protocol, connect = fetch.POP3, w.pop3.Connect
+		a.Protocol, connect = fetch.POP3, r.pop3.Connect
 	case "pop3s":
-		a.Protocol, a.TLS, connect = fetch.POP3, fetch.Wrapped, w.pop3.Connect
+		a.Protocol, a.TLS, connect = fetch.POP3, fetch.Wrapped, r.pop3.Connect
 	}
+
 	o.ALPN = alpn(a.Protocol)
 	policy, err := tlsverify.New(o)
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindConfig, err)
 	}
 	a.Host, a.Port, a.Policy = t.Host, t.Port, policy
+
 	s, err := connect(ctx, &a)
 	if err != nil {
 		return nil, fmt.Errorf("_%s._tcp.%s: %w", t.Service, t.Domain, err)

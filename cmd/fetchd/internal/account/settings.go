@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"crypto/hmac"
@@ -11,11 +11,12 @@ import (
 
 // settings identifies the configuration of one account for the life of this process, secrets included, so that a reload
 // leaves alone what did not change. It is a keyed digest: nothing can be learnt from it.
-func (w *wiring) settings(poll *rcfile.Poll, u *rcfile.User) string {
+func (r *Resolver) settings(poll *rcfile.Poll, u *rcfile.User) string {
 	one := *poll
 	one.Users = []rcfile.User{*u}
-	mac := hmac.New(sha256.New, w.key)
-	if err := rcfile.Dump(mac, &rcfile.Config{Polls: []rcfile.Poll{one}}, rcfile.DumpOptions{ShowSecrets: true}); err != nil {
+	mac := hmac.New(sha256.New, r.secret)
+	cfg := &rcfile.Config{Polls: []rcfile.Poll{one}}
+	if err := rcfile.Dump(mac, cfg, rcfile.DumpOptions{ShowSecrets: true}); err != nil {
 		return rand.Text() // as if it had changed
 	}
 	return hex.EncodeToString(mac.Sum(nil))

@@ -1,8 +1,6 @@
-package main
+package account
 
 import (
-	"io"
-	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,7 +9,7 @@ import (
 	"fetchd/fetch/journal"
 )
 
-func TestRecordFollowsAChangedPort(t *testing.T) {
+func TestRecordIsContinuedAtAnotherPort(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name                      string
@@ -45,12 +43,11 @@ func TestRecordFollowsAChangedPort(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s := &service{journal: j, log: &logger{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
 			var accounts []*fetch.Account
 			for _, key := range tt.accounts {
 				accounts = append(accounts, &fetch.Account{Key: key})
 			}
-			if err := s.follow(ctx, accounts); err != nil {
+			if err := ContinueRecords(ctx, j, accounts, func(*fetch.Account, string) {}); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := j.Names(ctx); err != nil || !slices.Equal(got, tt.after) {

@@ -1,15 +1,17 @@
-package main
+package account
 
 import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/tlstest"
@@ -55,15 +57,18 @@ func TestKeyPass(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			s := &secrets{env: environment("CREDENTIALS_DIRECTORY", tt.credentials), early: map[string]string{}, warn: func(string, string) {}}
-			w := &wiring{env: environment(), places: &places{}, secrets: s}
-			var lookups []lookup
-			for i := range cfg.Polls[0].Users {
-				lookups = append(lookups, w.lookup(&cfg.Polls[0], &cfg.Polls[0].Users[i]))
+			finder := &secret.Finder{
+				Getenv: environment("CREDENTIALS_DIRECTORY", tt.credentials), Early: map[string]string{},
+				Warn: func(string, string) {},
 			}
-			if err := s.collect(lookups, func(question string) (string, error) {
+			r := New(Environment{Getenv: environment(), Secrets: finder, Log: slog.New(slog.DiscardHandler)})
+			var logins []secret.Login
+			for i := range cfg.Polls[0].Users {
+				logins = append(logins, r.Login(&cfg.Polls[0], &cfg.Polls[0].Users[i]))
+			}
+			if err := finder.Collect(logins, func(question string) (string, error) {
 				if asked++; tt.typed == "" {
-					return "", errNoTerminal
+					return "", secret.ErrNoTerminal
 				}
 				if !strings.Contains(question, "key.pem") {
 					t.Errorf("question %q", question)
@@ -73,12 +78,8 @@ func TestKeyPass(t *testing.T) {
 				t.Fatal(err)
 			}
 			u := &cfg.Polls[0].Users[map[string]int{"ann": 0, "bob": 1}[tt.user]]
-			log, err := openLog(logTarget{out: os.Stderr, err: os.Stderr})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.log = log.Logger
-			err = w.setTrust(&fetch.Account{Name: tt.user + "@h", Poll: "h", Host: "h", User: tt.user, Protocol: fetch.IMAP}, &cfg.Polls[0], u)
+			a := &fetch.Account{Name: tt.user + "@h", Poll: "h", Host: "h", User: tt.user, Protocol: fetch.IMAP}
+			err := r.setTrust(a, u)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || asked != tt.questions {
 				t.Errorf("%v, asked %d times", err, asked)
 			}
@@ -94,9 +95,10 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 	t.Parallel()
 	cert, key := lockedPair(t, "sesame")
 	u := &rcfile.User{SSLCert: rcfile.Some(cert), SSLKey: rcfile.Some(key)}
-	s := &secrets{env: environment(), early: map[string]string{}}
+	f := &secret.Finder{Getenv: environment(), Early: map[string]string{}}
 	ended := errors.New("terminated")
-	if err := s.collect([]lookup{{account: "ann@h", user: u}}, func(string) (string, error) { return "", ended }); !errors.Is(err, ended) {
+	login := secret.Login{Account: "ann@h", User: u, KeyFile: key}
+	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended }); !errors.Is(err, ended) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,49 +1,54 @@
-package main
+package account
 
 import (
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
 
 // setTrust says when TLS starts and what the server must prove.
-func (w *wiring) setTrust(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
+func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	var err error
-	if a.TLS, err = tlsMode(u); err != nil {
+	if a.TLS, err = TLSMode(u); err != nil {
 		return err
 	}
-	w.warnPort(a)
+	if text := portContradiction(a); text != "" {
+		r.warn(a.Name, text)
+	}
 	if a.TLS == fetch.ClearText {
-		if a.Plugin == "" && !loopback(a.Host) {
-			w.log.Warn("the connection is NOT ENCRYPTED: password and mail can be read and changed on the way; remove sslproto '' or sslmode none if the server has TLS", "account", a.Name)
+		if a.Plugin == "" && !isLoopback(a.Host) {
+			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and changed on the way; "+
+				"remove sslproto '' or sslmode none if the server has TLS")
 		}
 		return nil
 	}
-	o, err := w.trustOptions(a, u)
+
+	o, err := r.TrustOptions(a, u)
 	if err != nil {
 		return err
 	}
 	if a.Policy, err = tlsverify.New(o); err != nil {
 		return err
 	}
-	for _, warning := range a.Policy.Warnings() {
-		w.log.Warn(warning, "account", a.Name)
+	for _, text := range a.Policy.Warnings() {
+		r.warn(a.Name, text)
 	}
 	return nil
 }
 
-// tlsMode reads sslmode, ssl and sslproto. STARTTLS is the default and never optional.
-func tlsMode(u *rcfile.User) (fetch.TLSMode, error) {
+// TLSMode reads sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an *rcfile.Error.
+func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	switch {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
 		if u.SSL.Value {
-			return 0, &rcfile.Error{Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other", Hint: "remove one of them"}
+			return 0, &rcfile.Error{
+				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other", Hint: "remove one of them",
+			}
 		}
 		return fetch.ClearText, nil
 	case u.SSLMode.Set && u.SSLMode.Value == "wrapped":
@@ -58,18 +63,21 @@ func tlsMode(u *rcfile.User) (fetch.TLSMode, error) {
 	return fetch.StartTLS, nil
 }
 
-// trustOptions collects the account's options for tlsverify. A value that makes no sense is an *rcfile.Error with its
-// place.
-func (w *wiring) trustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Options, error) {
+// TrustOptions collects the options of u for tlsverify; a names the server and the login. A value that makes no sense is
+// an *rcfile.Error with its place.
+func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Options, error) {
+	login := secret.Login{
+		Account: a.Name, Poll: a.Poll, Host: a.Host, Name: a.User, User: u, KeyFile: u.SSLKey.Or(u.SSLCert.Value),
+	}
 	o := tlsverify.Options{
 		Host: a.Host, CommonName: u.SSLCommonName.Value, Proto: u.SSLProto.Value, NoCheck: !u.SSLCertCk.Or(true),
-		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value, IncludeSystem: w.env("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
-		CertFile: u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value, ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)),
-		SessionCache: w.sessions, ALPN: alpn(a.Protocol),
-		KeyPass: func() (string, error) {
-			return w.secrets.keyPass(lookup{account: a.Name, poll: a.Poll, host: a.Host, login: a.User, user: u})
-		},
+		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value,
+		IncludeSystem: r.env.Getenv("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
+		CertFile:      u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value,
+		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions, ALPN: alpn(a.Protocol),
+		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
 	}
+
 	var errs []error
 	mistake := func(at rcfile.Pos, err error) {
 		if err != nil {
@@ -110,28 +118,21 @@ func alpn(p fetch.Protocol) []string {
 	return nil
 }
 
-// loopback tells whether host is this machine by its very name: names are not looked up.
-func loopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
-// warnPort warns where the port contradicts the protocol or the way TLS starts.
-func (w *wiring) warnPort(a *fetch.Account) {
-	if text := portContradiction(a); text != "" {
-		w.log.Warn(text, "account", a.Name)
-	}
-}
-
+// portContradiction is a warning about a port that contradicts the protocol or the way TLS starts, "" if it doesn't.
 func portContradiction(a *fetch.Account) string {
-	usual := retrieval(knownPorts()[a.Port].proto)
+	known, ok := KnownPort(a.Port)
+	if !ok {
+		return ""
+	}
+	usual := RetrievalProtocol(known.Proto)
 	switch {
-	case usual != fetch.Auto && a.Protocol != fetch.Auto && usual != a.Protocol:
+	case usual == fetch.Auto:
+		return ""
+	case a.Protocol != fetch.Auto && usual != a.Protocol:
 		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port, usual, a.Protocol)
-	case (a.Port == 993 || a.Port == 995) && a.TLS != fetch.Wrapped:
+	case known.Wrapped && a.TLS != fetch.Wrapped:
 		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out", a.Port)
-	case (a.Port == 143 || a.Port == 110) && a.TLS == fetch.Wrapped:
+	case !known.Wrapped && a.TLS == fetch.Wrapped:
 		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or leave the port out", a.Port)
 	}
 	return ""

@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/fetch"
 )
 
@@ -15,9 +16,9 @@ const (
 	hookOutput  = 4 << 10         // bytes kept of what they print
 )
 
-// hooked returns a Connector that runs pre before it connects and post after the session was closed; "" is nothing. A
+// runHooks returns a Connector that runs pre before it connects and post after the session was closed; "" is nothing. A
 // pre that fails ends the retrieval before it begins, as in fetchmail.
-func hooked(connect fetch.Connector, pre, post string) fetch.Connector {
+func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 	if pre == "" && post == "" {
 		return connect
 	}
@@ -25,12 +26,14 @@ func hooked(connect fetch.Connector, pre, post string) fetch.Connector {
 		if err := runHook(ctx, "preconnect", pre); err != nil {
 			return nil, err
 		}
+
 		late, cancel := fetch.Graceful(ctx)
 		s, err := connect(ctx, a)
 		if err != nil {
 			defer cancel()
 			return nil, errors.Join(err, runHook(late, "postconnect", post))
 		}
+
 		h := hookedSession{Session: s, ctx: late, cancel: cancel, post: post}
 		if w, ok := s.(fetch.Watcher); ok {
 			return struct {
@@ -60,10 +63,12 @@ func runHook(ctx context.Context, name, command string) error {
 	if command == "" {
 		return nil
 	}
-	out := &bounded{limit: hookOutput}
-	err := runShell(ctx, command, hookTimeout, out, out)
+
+	out := &shell.Output{Limit: hookOutput}
+	err := shell.Run(ctx, command, hookTimeout, out, out)
 	if err == nil {
 		return nil
 	}
-	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand", name, command, err, strings.TrimSpace(out.buf.String())))
+	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand",
+		name, command, err, strings.TrimSpace(out.String())))
 }

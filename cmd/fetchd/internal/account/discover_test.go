@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"fetchd/fetch"
-	"fetchd/fetch/imap"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/tlstest"
 )
@@ -22,6 +21,10 @@ func (r records) LookupSRV(_ context.Context, service, _, _ string) (string, []*
 		return "", nil, &net.DNSError{Err: "no such host", IsNotFound: true}
 	}
 	return "", r[service], nil
+}
+
+func newDiscoverer(dns records) *Resolver {
+	return New(Environment{Getenv: environment(), Log: slog.New(slog.DiscardHandler), DNS: dns})
 }
 
 // The server that DNS names must have a certificate for the domain; its own name counts for nothing.
@@ -52,12 +55,12 @@ func TestDiscovery(t *testing.T) {
 					srv.Start(conn)
 				}
 			}()
-			w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), imap: new(imap.Memory), resolver: records{
+			r := newDiscoverer(records{
 				"imaps": {{Target: "localhost.", Port: uint16(ln.Addr().(*net.TCPAddr).Port)}},
-			}}
-			a := &fetch.Account{Name: "a", Protocol: fetch.IMAP, TLS: fetch.Wrapped, Log: w.log}
+			})
+			a := &fetch.Account{Name: "a", Protocol: fetch.IMAP, TLS: fetch.Wrapped, Log: r.env.Log}
 			u := &rcfile.User{SSLCertFile: rcfile.Some(ca.File(t))}
-			if err := w.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, u); err != nil {
+			if err := r.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, u); err != nil {
 				t.Fatal(err)
 			}
 			_, err = a.Connect(t.Context(), a) // the peer is no IMAP server
@@ -70,9 +73,9 @@ func TestDiscovery(t *testing.T) {
 
 func TestDiscoveryWithoutRecords(t *testing.T) {
 	t.Parallel()
-	w := &wiring{env: func(string) string { return "" }, log: slog.New(slog.DiscardHandler), imap: new(imap.Memory), resolver: records{}}
-	a := &fetch.Account{Protocol: fetch.IMAP, Log: w.log}
-	if err := w.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, &rcfile.User{}); err != nil {
+	r := newDiscoverer(records{})
+	a := &fetch.Account{Protocol: fetch.IMAP, Log: r.env.Log}
+	if err := r.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, &rcfile.User{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := a.Connect(t.Context(), a)

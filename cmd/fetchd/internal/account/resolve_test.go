@@ -1,4 +1,4 @@
-package main
+package account
 
 import (
 	"context"
@@ -9,32 +9,56 @@ import (
 	"testing"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
 	"fetchd/fetch"
-	"fetchd/fetch/imap"
-	"fetchd/fetch/pop3"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/tlstest"
 )
 
-// wireText wires an rc file as a run would, and returns what was logged.
-func wireText(t *testing.T, text string) ([]*fetch.Account, string, error) {
+// environment returns a getenv that knows the pairs.
+func environment(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+// newTestResolver returns a Resolver for the user "me" whose home is /h.
+func newTestResolver() *Resolver {
+	return New(Environment{
+		Getenv: environment("HOME", "/h"), Home: "/h", Caller: "me", Hostname: "here", Version: "fetchd/test",
+		Log:     slog.New(slog.DiscardHandler),
+		Secrets: &secret.Finder{Getenv: environment(), Warn: func(string, string) {}},
+	})
+}
+
+// resolveText resolves an rc file as a run would, and returns the warnings, a line each.
+func resolveText(t *testing.T, text string) ([]*fetch.Account, string, error) {
+	t.Helper()
+	return resolveWith(t, newTestResolver(), text)
+}
+
+func resolveWith(t *testing.T, r *Resolver, text string) ([]*fetch.Account, string, error) {
 	t.Helper()
 	cfg, err := rcfile.Parse("rc", []byte(text), rcfile.Fetchmailrc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log strings.Builder
-	w := &wiring{
-		env: environment("HOME", "/h"), places: &places{home: "/h", caller: "me"}, hostname: "here", imap: new(imap.Memory), pop3: new(pop3.Memory), key: []byte("k"),
-		log:     slog.New(&textHandler{sink: &terminalSink{name: "fetchd", out: &log, err: &log}}),
-		secrets: &secrets{env: environment(), warn: func(string, string) {}},
+
+	accounts, warnings, err := r.Resolve(Selected(cfg, nil), &cfg.Globals, nil)
+	var lines strings.Builder
+	for _, w := range warnings {
+		fmt.Fprintf(&lines, "%s: %s\n", w.Account, w.Text)
 	}
-	accounts, err := w.accounts(selected(cfg, nil))
-	return accounts, log.String(), err
+	return accounts, lines.String(), err
 }
 
-func TestWireAccount(t *testing.T) {
+func TestResolve(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, text string
@@ -74,7 +98,7 @@ func TestWireAccount(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			accounts, _, err := wireText(t, tt.text+"\n")
+			accounts, _, err := resolveText(t, tt.text+"\n")
 			if err != nil || len(accounts) != 1 {
 				t.Fatalf("%d accounts, %v", len(accounts), err)
 			}
@@ -107,13 +131,13 @@ func TestLoginOfCertificate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			accounts, _, err := wireText(t, tt.text+"\n")
+			accounts, _, err := resolveText(t, tt.text+"\n")
 			if err != nil || len(accounts) != 1 || accounts[0].User != tt.want || accounts[0].Name != tt.want+"@h" {
 				t.Errorf("%+v, %v; want %q", accounts, err, tt.want)
 			}
 		})
 	}
-	if _, _, err := wireText(t, "poll h proto imap sslcert /no/such/file\n"); err == nil || !strings.Contains(err.Error(), "/no/such/file") {
+	if _, _, err := resolveText(t, "poll h proto imap sslcert /no/such/file\n"); err == nil || !strings.Contains(err.Error(), "/no/such/file") {
 		t.Errorf("missing file: %v", err)
 	}
 }
@@ -121,14 +145,14 @@ func TestLoginOfCertificate(t *testing.T) {
 // What a daemon remembers belongs to the login, also when the rc file was read again.
 func TestMemoriesOutliveAReload(t *testing.T) {
 	t.Parallel()
-	w := &wiring{memories: map[string]*fetch.Memory{}}
-	one := w.memory(&fetch.Account{Key: "a"})
-	if one == nil || one != w.memory(&fetch.Account{Key: "a"}) || one == w.memory(&fetch.Account{Key: "b"}) {
+	r := New(Environment{Remember: true})
+	one := r.memory("a")
+	if one == nil || one != r.memory("a") || one == r.memory("b") {
 		t.Error("not one memory for each login")
 	}
 }
 
-func TestWireRefuses(t *testing.T) {
+func TestResolveRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, text, want string
@@ -158,7 +182,7 @@ func TestWireRefuses(t *testing.T) {
 			t.Parallel()
 			cfg, err := rcfile.Parse("rc", []byte(tt.text+"\n"), rcfile.Fetchmailrc)
 			if err == nil {
-				_, _, err = wireText(t, tt.text+"\npoll good proto imap user ann\n")
+				_, _, err = resolveText(t, tt.text+"\npoll good proto imap user ann\n")
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v (%v), want %q", err, cfg, tt.want)
@@ -169,14 +193,14 @@ func TestWireRefuses(t *testing.T) {
 			}
 		})
 	}
-	accounts, _, err := wireText(t, "poll h proto imap user ann mbox x\npoll good proto imap user ann\n")
+	accounts, _, err := resolveText(t, "poll h proto imap user ann mbox x\npoll good proto imap user ann\n")
 	if err == nil || len(accounts) != 1 || accounts[0].Poll != "good" {
 		t.Errorf("the other account does not run: %v, %v", accounts, err)
 	}
 }
 
 // No mailbox is retrieved by two accounts of one record: a later one gets what those before it leave.
-func TestWireKeepsAccountsApart(t *testing.T) {
+func TestResolveSeparatesOwners(t *testing.T) {
 	t.Parallel()
 	const left = "an entry before this one, with the same poll name, via, port and user, retrieves it"
 	for _, tt := range []struct{ name, text, boxes, warning string }{
@@ -193,7 +217,7 @@ func TestWireKeepsAccountsApart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			accounts, log, err := wireText(t, tt.text+"\n")
+			accounts, log, err := resolveText(t, tt.text+"\n")
 			var got []string
 			for _, a := range accounts {
 				got = append(got, fmt.Sprint(a.Mailboxes, a.Patterns, a.Besides))
@@ -205,7 +229,7 @@ func TestWireKeepsAccountsApart(t *testing.T) {
 	}
 }
 
-func TestWireWarns(t *testing.T) {
+func TestResolveWarns(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
 		{"no check", "poll h proto imap user ann no sslcertck", "any server is believed"},
@@ -227,7 +251,7 @@ func TestWireWarns(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, log, err := wireText(t, tt.text+"\n")
+			_, log, err := resolveText(t, tt.text+"\n")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,8 +264,9 @@ func TestWireWarns(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
+	r := newTestResolver()
 	settings := func(text string) string {
-		accounts, _, err := wireText(t, text+"\n")
+		accounts, _, err := resolveWith(t, r, text+"\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +288,7 @@ func TestSettings(t *testing.T) {
 
 func TestPasswordErrorIsOfKindAuth(t *testing.T) {
 	t.Parallel()
-	accounts, _, err := wireText(t, "poll h proto imap user ann\n")
+	accounts, _, err := resolveText(t, "poll h proto imap user ann\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +302,7 @@ func TestHost(t *testing.T) {
 	for name, want := range map[string]string{
 		"Mail.example.org": "Mail.example.org", "[2001:db8::1]": "2001:db8::1", "münchen.example.org": "xn--mnchen-3ya.example.org", "a_b": "a_b",
 	} {
-		if got := host(&rcfile.Poll{Name: name}); got != want {
+		if got := Host(&rcfile.Poll{Name: name}); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}

@@ -1,0 +1,58 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/rcfile"
+)
+
+// Check looks for the commands, files and directories that the account's settings name, without using them. Those for
+// TLS were loaded when the account was made.
+func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
+	var errs []error
+	add := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+
+	if d := destinationOf(u); d.check != nil {
+		add(d.check(r, u))
+	}
+	hooks := []struct{ keyword, command string }{
+		{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value}, {"plugin", poll.Plugin.Value},
+	}
+	for _, h := range hooks {
+		if h.command != "" {
+			add(shell.Check(h.keyword, h.command))
+		}
+	}
+	add(r.env.Secrets.Check(r.Login(poll, u)))
+	return errs
+}
+
+// CheckDirectory tells whether files can be made in the directory that the keyword names.
+func CheckDirectory(keyword, dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
+	}
+	return nil
+}
+
+// checkMaildir looks at the directory that a delivery writes to first, or would make it in; the one above a Maildir is
+// never made.
+func checkMaildir(dir string) error {
+	for _, at := range []string{filepath.Join(dir, "tmp"), dir} {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			return CheckDirectory("maildir", at)
+		}
+	}
+	return CheckDirectory("maildir", filepath.Dir(dir))
+}

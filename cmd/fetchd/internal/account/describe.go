@@ -1,0 +1,110 @@
+package account
+
+import (
+	"fmt"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+// Summary says in one line what is done for an account.
+func Summary(a *fetch.Account) string {
+	text := fmt.Sprintf("%s: %s from %s", a.Name, a.Protocol, a.Host)
+	if a.Port != 0 {
+		text += fmt.Sprintf(" port %d", a.Port)
+	}
+	switch a.TLS {
+	case fetch.StartTLS:
+		text += " with STARTTLS"
+	case fetch.Wrapped:
+		text += " with TLS"
+	default:
+		text += " in clear text"
+	}
+	if a.Keep {
+		text += ", kept there"
+	}
+	return text + ", into " + a.Deliverer.String()
+}
+
+// Describe says in some lines how the entry's settings are after defaults, file and command line. They hold no secret,
+// but what they quote of the file is not escaped.
+func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
+	server := Host(poll)
+	if poll.Service.Value != "" {
+		server += ", port " + poll.Service.Value
+	}
+	lines := []string{
+		fmt.Sprintf("Server: %s, protocol %s, time-out %d s",
+			server, poll.Protocol.Or("auto"), poll.Timeout.Or(defaultTimeout)),
+		fmt.Sprintf("Login: %s, password %s", poll.Auth.Or("any"), r.env.Secrets.Describe(r.Login(poll, u))),
+		"TLS: " + describeTLS(u),
+	}
+	if folders := append(append([]string(nil), u.Folders...), u.FolderPatterns...); len(folders) > 0 {
+		lines = append(lines, "Folders: "+strings.Join(folders, ", "))
+	}
+	lines = append(lines, "Messages: "+describeRetrieval(u))
+
+	if d, err := r.openDestination(u); err != nil {
+		lines = append(lines, "Delivery: "+err.Error())
+	} else {
+		lines = append(lines, "Delivery: "+d.String())
+	}
+	if err := refuseUnsupported(u); err != nil {
+		lines = append(lines, fmt.Sprintf("This account is refused: %v", err))
+	}
+	return lines
+}
+
+func describeTLS(u *rcfile.User) string {
+	mode, err := TLSMode(u)
+	if err != nil {
+		return err.Error()
+	}
+	if mode == fetch.ClearText {
+		return "none: clear text"
+	}
+
+	text := "STARTTLS, mandatory"
+	if mode == fetch.Wrapped {
+		text = "from the first byte"
+	}
+	if u.SSLCertCk.Or(true) {
+		text += "; certificate checked"
+	} else {
+		text += "; certificate NOT checked"
+	}
+	if n := len(u.SSLPins) + len(u.SSLFingerprints); n > 0 {
+		text += fmt.Sprintf("; %d pins", n)
+	}
+	for _, o := range []rcfile.Opt[string]{u.SSLProto, u.SSLCommonName, u.SSLCertFile, u.SSLCertPath} {
+		if o.Set {
+			text += "; " + o.Value
+		}
+	}
+	return text
+}
+
+func describeRetrieval(u *rcfile.User) string {
+	words := []string{"new ones"}
+	if u.FetchAll.Value {
+		words = []string{"all"}
+	}
+	if u.Keep.Value {
+		words = append(words, "kept on the server")
+	} else {
+		words = append(words, "deleted after delivery")
+	}
+
+	if u.Limit.Value > 0 {
+		words = append(words, fmt.Sprintf("up to %d bytes", u.Limit.Value))
+	}
+	if u.FetchLimit.Value > 0 {
+		words = append(words, fmt.Sprintf("at most %d a poll", u.FetchLimit.Value))
+	}
+	if u.Idle.Value {
+		words = append(words, "waiting with IDLE")
+	}
+	return strings.Join(words, ", ")
+}

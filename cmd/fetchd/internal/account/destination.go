@@ -1,0 +1,122 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/delivery"
+	"fetchd/rcfile"
+)
+
+// destination is a kind of delivery that the rc file may name. A further one is a row of destinations.
+type destination struct {
+	isNamed func(*rcfile.User) bool
+	open    func(*Resolver, *rcfile.User) (delivery.Deliverer, error)
+	check   func(*Resolver, *rcfile.User) error // what can be found out without delivering; nil = nothing
+}
+
+// destinations is the table of them, in fetchmail's order: the first that is named is used or refused, never replaced by
+// another.
+var destinations = []destination{
+	{isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set }, open: refuseKind("bsmtp")},
+	{isNamed: func(u *rcfile.User) bool { return u.Mbox.Set }, open: refuseKind("mbox")},
+	{
+		isNamed: func(u *rcfile.User) bool { return u.Maildir.Set },
+		open:    openMaildir,
+		check:   func(_ *Resolver, u *rcfile.User) error { return checkMaildir(u.Maildir.Value) },
+	},
+	{
+		isNamed: func(u *rcfile.User) bool { return u.MDA.Set },
+		open:    openMDA,
+		check:   func(_ *Resolver, u *rcfile.User) error { return shell.Check("mda", u.MDA.Value) },
+	},
+	{isNamed: func(u *rcfile.User) bool { return u.LMTP.Value }, open: refuseKind("lmtp")},
+	{isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 }, open: refuseKind("smtphost")},
+}
+
+// homeMaildir is the destination where nothing is named.
+var homeMaildir = destination{
+	open: func(r *Resolver, _ *rcfile.User) (delivery.Deliverer, error) {
+		return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(r.env.Home)}), nil
+	},
+	check: func(r *Resolver, _ *rcfile.User) error { return checkMaildir(delivery.DefaultMaildir(r.env.Home)) },
+}
+
+// destinationOf is how the user's mail is delivered.
+func destinationOf(u *rcfile.User) destination {
+	for _, d := range destinations {
+		if d.isNamed(u) {
+			return d
+		}
+	}
+	return homeMaildir
+}
+
+// NamesDestination tells whether the rc file says where the user's mail goes.
+func NamesDestination(u *rcfile.User) bool {
+	for _, d := range destinations {
+		if d.isNamed(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// ForgetDestinations removes the destinations that the file names: something else names another.
+func ForgetDestinations(u *rcfile.User) {
+	u.MDA, u.Maildir, u.Mbox, u.BSMTP = rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}
+	u.LMTP, u.SMTPHosts = rcfile.Opt[bool]{}, nil
+}
+
+func (r *Resolver) openDestination(u *rcfile.User) (delivery.Deliverer, error) {
+	return destinationOf(u).open(r, u)
+}
+
+// errNotYet is what an account that needs something still missing is refused with.
+var errNotYet = errors.New("not in this version")
+
+// refuseKind is for a kind of delivery that this version does not have: the account is never run as if it were not
+// written there.
+func refuseKind(keyword string) func(*Resolver, *rcfile.User) (delivery.Deliverer, error) {
+	return func(*Resolver, *rcfile.User) (delivery.Deliverer, error) { return nil, notYet(keyword) }
+}
+
+func notYet(what string) error { return fmt.Errorf("%s is %w", what, errNotYet) }
+
+// refuseUnsupported refuses an account that asks for something, other than a destination, that this version does not
+// have.
+func refuseUnsupported(u *rcfile.User) error {
+	if len(u.Locals) > 1 || u.Wildcard {
+		return notYet("multidrop (more than one local name, or *)")
+	}
+	return nil
+}
+
+func openMaildir(_ *Resolver, u *rcfile.User) (delivery.Deliverer, error) {
+	if u.MDA.Set {
+		return nil, errors.New("maildir and mda are both set; remove one of them")
+	}
+	dir, err := filepath.Abs(u.Maildir.Value)
+	return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir}), err
+}
+
+func openMDA(r *Resolver, u *rcfile.User) (delivery.Deliverer, error) {
+	d, err := delivery.NewMDA(delivery.MDAOptions{
+		Command: u.MDA.Value, Timeout: seconds(u.MDATimeout.Value), User: r.env.AgentUser,
+		Recipients: r.recipients(u),
+	})
+	if err != nil {
+		return nil, &rcfile.Error{Pos: u.MDA.Pos, Msg: err.Error()}
+	}
+	return d, nil
+}
+
+// recipients are the local names that the account's mail is for.
+func (r *Resolver) recipients(u *rcfile.User) []string {
+	if len(u.Locals) > 0 {
+		return []string{u.Locals[0].Local}
+	}
+	return []string{r.env.Caller}
+}

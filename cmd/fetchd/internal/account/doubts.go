@@ -1,0 +1,89 @@
+package account
+
+import (
+	"fmt"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+// doubt is a warning, if it applies.
+type doubt struct {
+	applies bool
+	text    string
+}
+
+// applying are the texts of the doubts that apply.
+func applying(doubts []doubt) []string {
+	var texts []string
+	for _, d := range doubts {
+		if d.applies {
+			texts = append(texts, d.text)
+		}
+	}
+	return texts
+}
+
+// GlobalDoubts are about the "set" words of the file that fetchmail obeys in another way. Those of which that is true
+// wherever they stand were warned about when the file was read.
+func GlobalDoubts(g *rcfile.Globals) []string {
+	return applying([]doubt{
+		{g.Bouncemail.Value,
+			"set bouncemail: nothing is ever sent to senders; what is refused stays on the server and is in the log"},
+		{g.Spambounce.Value, "set spambounce: nothing is ever sent to senders"},
+		{g.Softbounce.Set && !g.Softbounce.Value,
+			"set no softbounce: refused mail is never deleted; it stays on the server and is set aside"},
+		{g.Postmaster.Set,
+			"set postmaster: does nothing, as no mail is ever nobody's; notices go where the account's mail goes"},
+	})
+}
+
+// Doubts are about settings of an account that are allowed but hardly meant, or that fetchmail obeys in another way.
+func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
+	isDaemon := g.Daemon.Value > 0
+	return append(applying([]doubt{
+		{!poll.Protocol.Set, "no protocol is named: IMAP is tried, then POP3; name it with proto"},
+		{a.FetchAll && a.Keep && isDaemon,
+			"fetchall with keep in a daemon retrieves everything again at every poll; remove one of them"},
+		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value,
+			"keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
+		{a.LimitFlush && a.Limit == 0, "limitflush does nothing without limit"},
+		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
+		{a.Idle && !isDaemon, "idle does nothing without daemon"},
+		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
+		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
+		{len(u.SSLFingerprints) > 0 && a.TLS == fetch.ClearText, "sslfingerprint does nothing without TLS"},
+	}), destinationDoubts(poll, u)...)
+}
+
+// destinationDoubts are about an account whose destination the file does not name.
+func destinationDoubts(poll *rcfile.Poll, u *rcfile.User) []string {
+	if NamesDestination(u) {
+		return nil
+	}
+
+	whose := "it"
+	if len(u.Locals) == 1 {
+		whose = fmt.Sprintf("the mail for %q", u.Locals[0].Local)
+	}
+	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on this machine, "+
+		"here it goes to the Maildir above; name one with maildir or mda", whose)}
+	if words := smtpWords(poll, u); len(words) > 0 {
+		texts = append(texts, strings.Join(words, ", ")+": does nothing without SMTP")
+	}
+	return texts
+}
+
+// smtpWords are the keywords of the file that only matter for delivery by SMTP.
+func smtpWords(poll *rcfile.Poll, u *rcfile.User) []string {
+	return applying([]doubt{
+		{u.SMTPAddress.Set, "smtpaddress"},
+		{u.SMTPName.Set, "smtpname"},
+		{len(u.AntiSpam) > 0, "antispam"},
+		{u.BatchLimit.Value > 0, "batchlimit"},
+		{poll.Plugout.Set, "plugout"},
+		{poll.ESMTPName.Set, "esmtpname"},
+		{poll.ESMTPPassword.Set, "esmtppassword"},
+	})
+}

@@ -1,0 +1,46 @@
+package account
+
+import (
+	"strconv"
+	"strings"
+
+	"fetchd/rcfile"
+)
+
+// key names an account in the journal. Two accounts of one key retrieve the same mail.
+type key struct {
+	poll, via string
+	port      int // 0 = the protocol's default
+	user      string
+}
+
+// String is the key as the journal keeps it, "poll|via|port|user". None of the parts can imitate another.
+func (k key) String() string {
+	return strings.Join([]string{escapeKey(k.poll), escapeKey(k.via), strconv.Itoa(k.port), escapeKey(k.user)}, "|")
+}
+
+func escapeKey(part string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(part) }
+
+func unescapeKey(part string) string {
+	return strings.NewReplacer("%25", "%", "%7C", "|").Replace(part)
+}
+
+// parseKey reads what String wrote; false for any other text.
+func parseKey(text string) (key, bool) {
+	parts := strings.Split(text, "|")
+	if len(parts) != 4 {
+		return key{}, false
+	}
+	port, err := strconv.Atoi(parts[2])
+	return key{unescapeKey(parts[0]), unescapeKey(parts[1]), port, unescapeKey(parts[3])}, err == nil
+}
+
+// sameButPort tells whether k and other differ in the port alone.
+func (k key) sameButPort(other key) bool {
+	k.port = other.port
+	return k == other
+}
+
+func (r *Resolver) key(poll *rcfile.Poll, u *rcfile.User, port int) key {
+	return key{poll.Name, poll.Via.Value, port, r.loginName(u)}
+}

@@ -1,0 +1,126 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fetchd/fetch"
+)
+
+// knownMailboxes are the mailboxes of an account as far as they are known before it logs in.
+func knownMailboxes(a *fetch.Account) []string {
+	if len(a.Mailboxes) == 0 && len(a.Patterns) == 0 || a.Protocol == fetch.POP3 {
+		return []string{"INBOX"}
+	}
+	return a.Mailboxes
+}
+
+// owned is what the accounts of one record in the journal retrieve.
+type owned struct{ mailboxes, patterns []string }
+
+// leftOut is why an account does not get a mailbox.
+const leftOut = "%s %q is left out: an entry before this one, with the same poll name, via, port and user, %s; " +
+	"remove it here, or give this entry another poll name, and via"
+
+// SeparateOwners takes from each account the mailboxes that one before it with the same record retrieves, as both would
+// deliver a message that neither has recorded yet. Accounts that have none then are left out. The warnings say what was
+// taken.
+func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings []Warning) {
+	records := map[string]*owned{}
+	for _, a := range accounts {
+		o := records[a.Key]
+		if o == nil {
+			o = new(owned)
+			records[a.Key] = o
+		}
+		taken := func(what, name, does string) {
+			warnings = append(warnings, Warning{a.Name, fmt.Sprintf(leftOut, what, name, does)})
+		}
+		if o.assign(a, taken) {
+			left = append(left, a)
+		}
+	}
+
+	for _, a := range left {
+		if len(a.Patterns) > 0 {
+			a.Besides = without(records[a.Key].mailboxes, a.Mailboxes)
+		}
+	}
+	return left, warnings
+}
+
+// assign leaves a what is not owned yet, and tells whether that is anything. It calls taken for the rest.
+func (o *owned) assign(a *fetch.Account, taken func(what, name, does string)) bool {
+	mine, patterns := knownMailboxes(a), a.Patterns
+	for _, box := range mine {
+		if slices.Contains(o.mailboxes, canonical(box)) {
+			taken("mailbox", box, "retrieves it")
+			mine = without(mine, []string{box})
+		}
+	}
+	for _, pattern := range a.Patterns {
+		if slices.ContainsFunc(o.patterns, func(other string) bool { return mayMeet(pattern, other) }) {
+			taken("pattern", pattern, "may mean the same mailboxes")
+			patterns = without(patterns, []string{pattern})
+		}
+	}
+
+	for _, box := range mine {
+		o.mailboxes = append(o.mailboxes, canonical(box))
+	}
+	o.patterns = append(o.patterns, patterns...)
+	if len(a.Mailboxes) > 0 {
+		a.Mailboxes = mine
+	}
+	a.Patterns = patterns
+	return len(mine)+len(patterns) > 0
+}
+
+// without is names less those in others.
+func without(names, others []string) []string {
+	var left []string
+	for _, name := range names {
+		if !slices.ContainsFunc(others, func(o string) bool { return canonical(o) == canonical(name) }) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// canonical is the mailbox's name in the spelling that is the same for all.
+func canonical(box string) string {
+	if strings.EqualFold(box, "INBOX") {
+		return "INBOX"
+	}
+	return box
+}
+
+// mayMeet tells whether there may be a mailbox that both patterns mean: what stands before their first wildcards tells.
+func mayMeet(a, b string) bool {
+	wild := func(s string) string {
+		before, _, _ := strings.Cut(strings.ReplaceAll(s, "%", "*"), "*")
+		return before
+	}
+	a, b = wild(a), wild(b)
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}
+
+// SharedMailboxes warns of accounts that retrieve from one mailbox under different names: both get each message, but only
+// if neither deletes it.
+func SharedMailboxes(accounts []*fetch.Account) []Warning {
+	var warnings []Warning
+	seen := map[string]*fetch.Account{}
+	for _, a := range accounts {
+		for _, box := range knownMailboxes(a) {
+			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.User, box)
+			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
+				text := fmt.Sprintf("mailbox %q of this login is also retrieved by poll %q", box, other.Poll)
+				warnings = append(warnings, Warning{a.Name, text})
+				continue
+			}
+			seen[id] = a
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,253 @@
+// Package account says what the entries of an rc file mean: which accounts there are, whom they trust, where their mail
+// goes. It knows neither the command line nor the process: whoever has a configuration, from a file or from elsewhere,
+// can have its accounts. A Resolver is its main type.
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+
+	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/delivery"
+	"fetchd/fetch"
+	"fetchd/fetch/imap"
+	"fetchd/fetch/journal"
+	"fetchd/fetch/pop3"
+	"fetchd/fetch/wire"
+	"fetchd/rcfile"
+	"fetchd/tlsverify"
+)
+
+// Environment is what accounts take from the process around them.
+type Environment struct {
+	Getenv    func(string) string
+	Home      string // where mail goes when nothing else is said
+	Caller    string // login name of whoever runs the program
+	AgentUser string // who delivery agents run as; "" = the caller
+	Hostname  string // ours, for the Received line
+	Version   string // "fetchd/0.1", for the Received line
+	Secrets   *secret.Finder
+	Log       *slog.Logger
+	Trace     func(account string) func(line string) // nil = no protocol trace
+	DNS       tlsverify.SRVResolver                  // nil = the system's
+	Remember  bool                                   // a daemon: accounts remember what they could not deliver
+}
+
+// Resolver turns the entries of an rc file into accounts. It holds what these share, and what survives a reload of the
+// file, so that a program needs one. It belongs to one goroutine; the accounts that it makes don't.
+type Resolver struct {
+	env      Environment
+	imap     *imap.Memory
+	pop3     *pop3.Memory
+	sessions tls.ClientSessionCache
+	memories map[string]*fetch.Memory // by the account's key
+	secret   []byte                   // of this process: makes Account.Settings tell nothing about passwords
+	warnings []Warning
+}
+
+// sessionsKept is for how many servers a TLS session is kept, to resume it.
+const sessionsKept = 256
+
+// New returns a Resolver. It opens nothing.
+func New(env Environment) *Resolver {
+	if env.DNS == nil {
+		env.DNS = net.DefaultResolver
+	}
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // never fails
+	return &Resolver{
+		env: env, imap: new(imap.Memory), pop3: new(pop3.Memory), secret: random,
+		sessions: tls.NewLRUClientSessionCache(sessionsKept), memories: map[string]*fetch.Memory{},
+	}
+}
+
+// Warning is something that the user should know about an account that can be retrieved from.
+type Warning struct {
+	Account string
+	Text    string
+}
+
+// RefusedError says that one account can't be retrieved from; the others can.
+type RefusedError struct {
+	Account string
+	Err     error
+}
+
+func (e *RefusedError) Error() string { return e.Account + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Resolve makes the accounts of the polls, which record their deliveries in j. The error joins a *RefusedError for each
+// account that can't be retrieved from, and an *rcfile.Error for each value that makes no sense; with one of the latter
+// there are no accounts.
+func (r *Resolver) Resolve(polls []*rcfile.Poll, globals *rcfile.Globals, j *journal.Journal) (
+	[]*fetch.Account, []Warning, error) {
+	var all []*fetch.Account
+	var errs []error
+	var warnings []Warning
+	broken := false
+	for _, poll := range polls {
+		for i := range poll.Users {
+			a, said, err := r.Account(poll, &poll.Users[i])
+			warnings = append(warnings, said...)
+			var mistake *rcfile.Error
+			switch {
+			case errors.As(err, &mistake):
+				errs, broken = append(errs, err), true
+			case err != nil:
+				errs = append(errs, &RefusedError{r.Name(poll, &poll.Users[i]), err})
+			default:
+				a.Journal, a.Received = j, !globals.Invisible.Value
+				all = append(all, a)
+			}
+		}
+	}
+	if broken {
+		return nil, warnings, errors.Join(errs...)
+	}
+
+	all, said := SeparateOwners(all)
+	return all, append(warnings, said...), errors.Join(errs...)
+}
+
+// Account makes the account of one user of a poll, without a journal. Whether another entry has a claim on its mailboxes
+// is not looked at; Resolve does so.
+func (r *Resolver) Account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, []Warning, error) {
+	r.warnings = nil
+	a, err := r.account(poll, u)
+	return a, r.warnings, err
+}
+
+// warn notes a warning about the account that is being made.
+func (r *Resolver) warn(account, text string) {
+	r.warnings = append(r.warnings, Warning{account, text})
+}
+
+func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
+	if err := refuseUnsupported(u); err != nil {
+		return nil, err
+	}
+	port, err := Port(poll)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := wire.PluginCommand(poll.Plugin.Value, Host(poll), port); err != nil {
+		return nil, &rcfile.Error{Pos: poll.Plugin.Pos, Msg: err.Error()}
+	}
+
+	a := &fetch.Account{
+		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(), Settings: r.settings(poll, u),
+		Host: Host(poll), Port: port, Plugin: poll.Plugin.Value, Auth: poll.Auth.Or("any"), User: r.loginName(u),
+		Timeout: timeout(poll), Log: r.env.Log,
+		Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
+	}
+	r.setProtocol(a, poll)
+	if err := r.setTrust(a, u); err != nil {
+		return nil, err
+	}
+	login := r.Login(poll, u)
+	a.Password = r.env.Secrets.Password(login)
+	setRetrieval(a, poll, u)
+	if err := r.setDelivery(a, u); err != nil {
+		return nil, err
+	}
+	if r.env.Trace != nil {
+		a.Trace = r.env.Trace(a.Name)
+	}
+	a.Memory = r.memory(a.Key)
+
+	// What wraps Connect comes last, and hooks outermost: they run whether or not there is a connection.
+	if poll.SRV.Value {
+		if err := r.setDiscovery(a, poll, u); err != nil {
+			return nil, err
+		}
+	}
+	a.Connect = r.requirePassword(a.Connect, login)
+	a.Connect = runHooks(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
+	return a, nil
+}
+
+// Login is where the account's password may come from.
+func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
+	auth := poll.Auth.Value
+	l := secret.Login{
+		Account: r.Name(poll, u), Poll: poll.Name, Host: Host(poll), Name: r.loginName(u), User: u,
+		Needed: auth != "external" && auth != "implicit",
+	}
+	if mode, err := TLSMode(u); err == nil && mode != fetch.ClearText {
+		l.KeyFile = u.SSLKey.Or(u.SSLCert.Value)
+	}
+	return l
+}
+
+// requirePassword does not connect where no password can be had, as fetchmail does not. A plugin may log in by itself.
+func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetch.Connector {
+	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		if err := r.env.Secrets.Missing(l); err != nil && a.Plugin == "" {
+			return nil, err
+		}
+		return connect(ctx, a)
+	}
+}
+
+// memory is what a daemon remembers of the account's login, also across a change of the rc file.
+func (r *Resolver) memory(key string) *fetch.Memory {
+	if !r.env.Remember {
+		return nil
+	}
+	if r.memories[key] == nil {
+		r.memories[key] = new(fetch.Memory)
+	}
+	return r.memories[key]
+}
+
+// Retry makes all accounts try again what they have set aside.
+func (r *Resolver) Retry() {
+	for _, m := range r.memories {
+		m.Retry()
+	}
+}
+
+// setRetrieval copies what to retrieve and what to do with it on the server.
+func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
+	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
+	a.Keep, a.FetchAll, a.Flush, a.LimitFlush = u.Keep.Value, u.FetchAll.Value, u.Flush.Value, u.LimitFlush.Value
+	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
+	a.Limit, a.FetchLimit = int64(u.Limit.Value), u.FetchLimit.Value
+	a.RateLimit = int64(u.RateLimit.Value)
+	a.Expunge = u.Expunge.Value
+	a.Warnings = seconds(u.Warnings.Or(defaultWarnings))
+	a.Compress = u.Compress.Value
+	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, seconds(u.IdleTimeout.Or(defaultIdleTimeout)), poll.KeepAlive.Value
+	a.Every, a.Interval = seconds(poll.Every.Value), poll.Interval.Value
+	a.RejectBad = poll.BadHeader.Value == "reject"
+
+	switch poll.RetrieveError.Value {
+	case "abort":
+		a.RetrieveError = fetch.Abort
+	case "markseen":
+		a.RetrieveError = fetch.MarkSeen
+	}
+}
+
+// setDelivery chooses the destination, and who gets the mail there.
+func (r *Resolver) setDelivery(a *fetch.Account, u *rcfile.User) error {
+	var err error
+	if a.Deliverer, err = r.openDestination(u); err != nil {
+		return err
+	}
+	a.Recipients = r.recipients(u)
+	a.Jobs = u.MDAJobs.Or(defaultJobs)
+
+	a.KeepCR = u.StripCR.Set && !u.StripCR.Value
+	a.Headers = delivery.HeaderRules{DropStatus: u.DropStatus.Value, DropDelivered: u.DropDelivered.Value}
+	if u.Rewrite.Set && u.Rewrite.Value { // fetchmail's default is on; it breaks signatures
+		a.Headers.Rewrite = delivery.AddressHost(a.Host)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// ErrNoTerminal is returned by a prompt where nobody can be asked.
+var ErrNoTerminal = errors.New("standard input is no terminal")
+
+// Collect gets what can only be had now: from descriptors, and from whoever sits at the terminal. It is called once,
+// before the program detaches. The prompt shows its argument and returns what was typed; it makes the text safe for a
+// terminal.
+func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error)) error {
+	read := map[int]string{}
+	for _, l := range logins {
+		if err := f.collectKeyPass(l, prompt); err != nil {
+			return err
+		}
+		if !l.Needed {
+			continue
+		}
+		if err := f.collectPassword(l, read, prompt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(string) (string, error)) error {
+	if source := namedSource(l.User); source != nil && source.collect != nil {
+		text, err := source.collect(l.User, read)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.Account, err)
+		}
+		f.Early[l.Account] = text
+		return nil
+	}
+	stored, err := f.Stored(l)
+	if stored || err != nil { // the error comes back when the account asks
+		return nil
+	}
+
+	text, err := prompt(fmt.Sprintf("Enter password for %s: ", l.Account))
+	if errors.Is(err, ErrNoTerminal) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the password for %s: %w", l.Account, err)
+	}
+	f.Early[l.Account] = text
+	return nil
+}
+
+// fromDescriptor reads the password from a descriptor that we were started with. It can be read only once, so what was
+// read is kept in read for other accounts that name it too.
+func fromDescriptor(n int, read map[int]string) (string, error) {
+	if text, ok := read[n]; ok {
+		return text, nil
+	}
+
+	f := os.NewFile(uintptr(n), fmt.Sprintf("descriptor %d", n))
+	if f == nil {
+		return "", fmt.Errorf("passwordfd %d is not a descriptor", n)
+	}
+	text, err := readPassword(f)
+	if err != nil {
+		return "", fmt.Errorf("passwordfd %d: %w", n, err)
+	}
+	read[n] = text
+	return text, f.Close()
+}

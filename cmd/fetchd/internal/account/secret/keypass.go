@@ -1,0 +1,66 @@
+package secret
+
+import (
+	"errors"
+	"fmt"
+
+	"fetchd/tlsverify"
+)
+
+// errKeyPass is for a key whose pass phrase nothing gives.
+var errKeyPass = errors.New(
+	"is encrypted; give its pass phrase with sslkeypass, in a credential of systemd, or at the terminal")
+
+// earlyKey is the place of a key's pass phrase among the early secrets. No account has such a name.
+func earlyKey(path string) string { return "\x00sslkey\x00" + path }
+
+// KeyPass finds the pass phrase of the login's private key: in the rc file, what was typed in, systemd's credentials.
+// Where Ask is set, it asks.
+func (f *Finder) KeyPass(l Login) (string, error) {
+	if l.User.SSLKeyPass.Set {
+		return l.User.SSLKeyPass.Value.Reveal(), nil
+	}
+	if text, ok := f.Early[earlyKey(l.KeyFile)]; ok {
+		return text, nil
+	}
+	if text, found, err := f.credential(l, ".sslkeypass"); found || err != nil {
+		return text, err
+	}
+	if f.Ask == nil {
+		return "", errKeyPass
+	}
+	if err := f.askKeyPass(l.KeyFile, f.Ask); err != nil {
+		return "", err
+	}
+	return f.Early[earlyKey(l.KeyFile)], nil
+}
+
+// collectKeyPass asks for the pass phrase of the login's private key if nothing else gives it, once for each key.
+func (f *Finder) collectKeyPass(l Login, prompt func(string) (string, error)) error {
+	if l.KeyFile == "" || !tlsverify.KeyEncrypted(l.KeyFile) {
+		return nil // what is wrong with the file is said where the account is made
+	}
+	if _, err := f.KeyPass(l); !errors.Is(err, errKeyPass) {
+		return nil
+	}
+	if err := f.askKeyPass(l.KeyFile, prompt); !errors.Is(err, errKeyPass) {
+		return err
+	}
+	return nil
+}
+
+func (f *Finder) askKeyPass(path string, prompt func(string) (string, error)) error {
+	text, err := prompt(fmt.Sprintf("Enter pass phrase for %s: ", path))
+	if errors.Is(err, ErrNoTerminal) {
+		return errKeyPass
+	}
+	if err != nil {
+		return fmt.Errorf("read the pass phrase for %s: %w", path, err)
+	}
+
+	if f.Early == nil {
+		f.Early = map[string]string{}
+	}
+	f.Early[earlyKey(path)] = text
+	return nil
+}

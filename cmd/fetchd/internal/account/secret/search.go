@@ -1,0 +1,44 @@
+package secret
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fetchd/rcfile"
+)
+
+// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name, with
+// suffix behind it.
+func (f *Finder) credential(l Login, suffix string) (string, bool, error) {
+	dir := f.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", false, nil
+	}
+
+	for _, name := range []string{"fetchd." + l.Name + "@" + l.Host, "fetchd." + l.Account, l.Poll} {
+		if strings.ContainsAny(name, "/\x00") {
+			continue
+		}
+		text, err := readFirstLine(filepath.Join(dir, name+suffix))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		return text, true, err
+	}
+	return "", false, nil
+}
+
+// fromNetrc looks the login up in .netrc, by the poll's name and then by the host.
+func (f *Finder) fromNetrc(l Login) (string, bool, error) {
+	n, warnings, err := rcfile.LoadNetrc(f.Netrc)
+	if err != nil {
+		return "", false, err
+	}
+	for _, w := range warnings {
+		f.Warn(l.Account, w.Error())
+	}
+	found, ok := n.Lookup(l.Name, l.Poll, l.Host)
+	return found.Reveal(), ok, nil
+}

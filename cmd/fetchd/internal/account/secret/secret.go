@@ -1,0 +1,141 @@
+// Package secret finds the passwords of accounts, and the pass phrases of their private keys. Where they may come from
+// is one ordered table, sources.
+package secret
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+// maxPassword bounds what a source may give; OAuth tokens reach some kilobytes.
+const maxPassword = 64 << 10
+
+// Login says whose password is wanted.
+type Login struct {
+	Account string // its name in the log: "ann@mail.example.org"
+	Poll    string
+	Host    string
+	Name    string // what it logs in with
+	User    *rcfile.User
+	Needed  bool   // false where the login needs no password
+	KeyFile string // the private key that TLS will use; "" = none
+}
+
+// Finder finds passwords. What can be had only once, or was typed in, is kept in Early. Its methods may be called
+// concurrently, but for Collect.
+type Finder struct {
+	Getenv func(string) string
+	Netrc  string            // path of .netrc
+	Early  map[string]string // passwords by account, and the pass phrases of keys; Collect fills it
+	// Ask is for the pass phrase of a key while an account is made; nil = nobody can be asked.
+	Ask   func(question string) (string, error)
+	Warn  func(account, text string)
+	Learn func(account, login, password string) // told of each password that is handed out, to conceal it; nil = nobody
+}
+
+// Password returns the function that an account asks for its password.
+func (f *Finder) Password(l Login) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		text, found, err := f.find(ctx, l)
+		if err == nil && !found && l.Needed {
+			err = noPassword(l)
+		}
+		if err != nil {
+			return "", fetch.Fail(fetch.KindAuth, err)
+		}
+
+		if f.Learn != nil {
+			f.Learn(l.Account, l.Name, text)
+		}
+		return text, nil
+	}
+}
+
+func noPassword(l Login) error {
+	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)",
+		l.Account)
+}
+
+// Missing is the error of an account that needs a password and has no source of one.
+func (f *Finder) Missing(l Login) error {
+	if _, ok := f.Early[l.Account]; ok || !l.Needed {
+		return nil
+	}
+	if stored, err := f.Stored(l); stored || err != nil { // the latter is reported by whoever reads it
+		return nil
+	}
+	return fetch.Fail(fetch.KindAuth, noPassword(l))
+}
+
+// Stored tells whether the rc file names a source for the login, or one has a password, without running a command.
+func (f *Finder) Stored(l Login) (bool, error) {
+	if source := namedSource(l.User); source != nil {
+		return true, nil
+	}
+	_, found, err := f.search(l)
+	return found, err
+}
+
+// Check looks at the source that the rc file names for the login without using it.
+func (f *Finder) Check(l Login) error {
+	source := namedSource(l.User)
+	if source == nil || source.check == nil {
+		return nil
+	}
+	return source.check(l.User)
+}
+
+// Describe says where the login's password comes from.
+func (f *Finder) Describe(l Login) string {
+	if !l.Needed {
+		return "not needed"
+	}
+	if source := namedSource(l.User); source != nil {
+		return source.describe(l.User)
+	}
+	return "from $CREDENTIALS_DIRECTORY, " + f.Netrc + " or the terminal"
+}
+
+// find asks the source that the rc file names, or else looks where nothing needs to be named.
+func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
+	if text, ok := f.Early[l.Account]; ok {
+		return text, true, nil
+	}
+	if source := namedSource(l.User); source != nil {
+		text, err := source.read(ctx, f, l)
+		return text, true, err
+	}
+	return f.search(l)
+}
+
+// search looks at systemd's credentials, then at .netrc.
+func (f *Finder) search(l Login) (text string, found bool, err error) {
+	if text, found, err = f.credential(l, ""); found || err != nil {
+		return text, found, err
+	}
+	return f.fromNetrc(l)
+}
+
+// readPassword reads the first line of r without its line end.
+func readPassword(r io.Reader) (string, error) {
+	line, err := bufio.NewReaderSize(io.LimitReader(r, maxPassword+1), 512).ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	if len(line) > maxPassword {
+		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	}
+
+	text := strings.TrimRight(string(line), "\r\n")
+	if text == "" {
+		return "", errors.New("the first line, which is to be the password, is empty")
+	}
+	return text, nil
+}

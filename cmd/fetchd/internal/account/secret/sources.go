@@ -1,0 +1,119 @@
+package secret
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/rcfile"
+)
+
+// source is one way in which the rc file may name a password. A further one is a row of namedSources.
+type source struct {
+	isNamed  func(*rcfile.User) bool
+	describe func(*rcfile.User) string
+	check    func(*rcfile.User) error // what can be found out without using it; nil = nothing
+	read     func(context.Context, *Finder, Login) (string, error)
+	// collect reads it at the start, where it can be read only once; nil = it can be read at any time. What was read
+	// before is in the map, by descriptor.
+	collect func(*rcfile.User, map[int]string) (string, error)
+}
+
+// namedSources is the table of them; the first that the rc file names counts.
+var namedSources = []source{
+	{
+		isNamed:  func(u *rcfile.User) bool { return u.Password.Set },
+		describe: func(*rcfile.User) string { return "in the rc file" },
+		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
+			return l.User.Password.Value.Reveal(), nil
+		},
+	},
+	{
+		isNamed:  func(u *rcfile.User) bool { return u.PasswordEval.Set },
+		describe: func(*rcfile.User) string { return "from a command" },
+		check:    func(u *rcfile.User) error { return shell.Check("passwordeval", u.PasswordEval.Value) },
+		read: func(ctx context.Context, _ *Finder, l Login) (string, error) {
+			return evalPassword(ctx, l.User.PasswordEval.Value)
+		},
+	},
+	{
+		isNamed:  func(u *rcfile.User) bool { return u.PasswordFile.Set },
+		describe: func(u *rcfile.User) string { return "from " + u.PasswordFile.Value },
+		check:    func(u *rcfile.User) error { return checkReadable("passwordfile", u.PasswordFile.Value) },
+		read: func(_ context.Context, f *Finder, l Login) (string, error) {
+			return f.passwordFile(l.Account, l.User.PasswordFile.Value)
+		},
+	},
+	{
+		isNamed:  func(u *rcfile.User) bool { return u.PasswordFD.Set },
+		describe: func(u *rcfile.User) string { return fmt.Sprintf("from descriptor %d", u.PasswordFD.Value) },
+		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
+			return "", fmt.Errorf("passwordfd %d gave no password at the start", l.User.PasswordFD.Value)
+		},
+		collect: func(u *rcfile.User, read map[int]string) (string, error) {
+			return fromDescriptor(u.PasswordFD.Value, read)
+		},
+	},
+}
+
+// namedSource is the source that the rc file names for the user, or nil.
+func namedSource(u *rcfile.User) *source {
+	for i := range namedSources {
+		if namedSources[i].isNamed(u) {
+			return &namedSources[i]
+		}
+	}
+	return nil
+}
+
+func (f *Finder) passwordFile(account, path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		f.Warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s",
+			path, info.Mode().Perm(), path))
+	}
+	text, err := readFirstLine(path)
+	if err != nil {
+		return "", fmt.Errorf("passwordfile: %w", err)
+	}
+	return text, nil
+}
+
+func readFirstLine(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return readPassword(f)
+}
+
+func checkReadable(keyword, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", keyword, err)
+	}
+	return f.Close()
+}
+
+// Bounds of a command that prints a password.
+const (
+	evalTimeout  = 30 * time.Second
+	maxEvalError = 200
+)
+
+// evalPassword runs command in a shell and returns the first line of its output.
+func evalPassword(ctx context.Context, command string) (string, error) {
+	out, problems := &shell.Output{Limit: maxPassword + 1}, &shell.Output{Limit: maxEvalError}
+	if err := shell.Run(ctx, command, evalTimeout, out, problems); err != nil {
+		return "", fmt.Errorf("passwordeval: %w: %q", err, problems.String())
+	}
+
+	text, err := readPassword(&out.Buffer)
+	if err != nil {
+		return "", fmt.Errorf("passwordeval: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,41 @@
+package account
+
+import (
+	"slices"
+	"strings"
+
+	"fetchd/rcfile"
+)
+
+// Selected are the polls to run: those that names mean, also "skip" ones, else the active ones.
+func Selected(cfg *rcfile.Config, names []string) []*rcfile.Poll {
+	var polls []*rcfile.Poll
+	for i := range cfg.Polls {
+		poll := &cfg.Polls[i]
+		wanted := len(names) == 0 && poll.Active
+		for _, name := range names {
+			wanted = wanted || isCalled(poll, name)
+		}
+		if wanted {
+			polls = append(polls, poll)
+		}
+	}
+	return polls
+}
+
+// AddUnknown gives each name that no poll has an entry of its own.
+func AddUnknown(cfg *rcfile.Config, names []string) {
+	for _, name := range names {
+		known := slices.ContainsFunc(cfg.Polls, func(poll rcfile.Poll) bool { return isCalled(&poll, name) })
+		if !known {
+			cfg.Polls = append(cfg.Polls, cfg.AdHoc(name))
+		}
+	}
+}
+
+// isCalled tells whether name means the poll: its own name, or one that aka lists, in any case as in fetchmail.
+func isCalled(poll *rcfile.Poll, name string) bool {
+	return poll.Name == name || slices.ContainsFunc(poll.AKA, func(aka string) bool {
+		return strings.EqualFold(aka, name)
+	})
+}

@@ -1,0 +1,120 @@
+package account
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/net/idna"
+
+	"fetchd/fetch"
+	"fetchd/rcfile"
+	"fetchd/tlsverify"
+)
+
+// Host is what is dialled for the poll; an IPv6 address may stand in brackets, as in a URL.
+func Host(poll *rcfile.Poll) string {
+	text := poll.Via.Or(poll.Name)
+	if bare, ok := strings.CutPrefix(strings.TrimSuffix(text, "]"), "["); ok && net.ParseIP(bare) != nil {
+		return bare
+	}
+
+	foreign := strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+	if ascii, err := idna.Lookup.ToASCII(text); err == nil && foreign {
+		return ascii // resolvers know no other form (RFC 5891)
+	}
+	return text
+}
+
+// isLoopback tells whether host is this machine by its very name: names are not looked up.
+func isLoopback(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// Port gives the number of the poll's service, 0 where the protocol's default is meant. The error is an *rcfile.Error.
+func Port(poll *rcfile.Poll) (int, error) {
+	if !poll.Service.Set || poll.Service.Value == "" {
+		return 0, nil
+	}
+	n, err := ServicePort(poll.Service.Value)
+	if err != nil {
+		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: err.Error(), Hint: "write the port number"}
+	}
+	return n, nil
+}
+
+// ServicePort gives the number of a service that is one, or a name that the system knows.
+func ServicePort(service string) (int, error) {
+	n, err := strconv.Atoi(service)
+	if err != nil {
+		n, err = net.LookupPort("tcp", service)
+	}
+	if err != nil || n < 1 || n > 65535 {
+		return 0, fmt.Errorf("service %q is neither a port (1 to 65535) nor a known name", service)
+	}
+	return n, nil
+}
+
+// What the rc file's table of keywords shows where nothing is said; a test compares.
+const (
+	defaultTimeout     = 300  // seconds, fetchmail's
+	defaultWarnings    = 3600 // seconds, fetchmail's
+	defaultIdleTimeout = 1680 // seconds: servers may end IDLE after 30 minutes (RFC 2177)
+	defaultExpiryWarn  = 14   // days
+	defaultJobs        = 1
+)
+
+// timeout never is 0, which fetchmail takes as "wait for ever".
+func timeout(poll *rcfile.Poll) time.Duration {
+	if s := poll.Timeout.Or(defaultTimeout); s > 0 {
+		return seconds(s)
+	}
+	return seconds(defaultTimeout)
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// protocol chooses the protocol, and how it connects and logs in.
+func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
+	switch poll.Protocol.Or("auto") {
+	case "apop":
+		a.Protocol, a.Connect, a.Auth = fetch.POP3, r.pop3.Connect, "apop"
+	case "imap":
+		a.Protocol, a.Connect = fetch.IMAP, r.imap.Connect
+	case "auto":
+		a.Protocol, a.Connect = fetch.Auto, fetch.FirstOf(r.imap.Connect, r.pop3.Connect)
+	default:
+		a.Protocol, a.Connect = fetch.POP3, r.pop3.Connect
+	}
+}
+
+// loginName is what the account logs in with: the name in the rc file, else that in the client certificate, else the
+// caller's.
+func (r *Resolver) loginName(u *rcfile.User) string {
+	if !u.Remote.Set && u.SSLCert.Set {
+		if name := certificateName(u.SSLCert.Value); name != "" {
+			return name
+		}
+	}
+	return u.Remote.Or(r.env.Caller)
+}
+
+// certificateName is the common name in the first certificate of a PEM file, "" if there is none: what is wrong with
+// the file is said where it is used.
+func certificateName(path string) string {
+	name, err := tlsverify.ClientName(path)
+	if err != nil || strings.ContainsFunc(name, unicode.IsControl) {
+		return ""
+	}
+	return name
+}
+
+// Name is the account's name in the log, as in fetchmail's.
+func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
+	return r.loginName(u) + "@" + poll.Name
+}

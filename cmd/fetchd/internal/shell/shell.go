@@ -1,0 +1,79 @@
+// Package shell runs the commands of an rc file, other than delivery agents.
+package shell
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Run runs a command of the rc file in a shell, and keeps what it prints in out and problems, which may be the same.
+// After limit the command is killed with all that it started; what it leaves running in the background is not waited
+// for.
+func Run(ctx context.Context, command string, limit time.Duration, out, problems *Output) error {
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+
+	cmd := exec.CommandContext(timed, "/bin/sh", "-c", command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	cmd.Stdout, cmd.Stderr = out, problems
+
+	err := cmd.Run()
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay): // the latter: something in the background has our pipe
+		return nil
+	case errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
+		return fmt.Errorf("it did not end within %v", limit)
+	}
+	return err
+}
+
+// Output keeps the first Limit bytes of what is written to it. The others count as written.
+type Output struct {
+	bytes.Buffer
+	Limit int
+}
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.Buffer.Write(p[:min(len(p), o.Limit-o.Len())])
+	return len(p), nil
+}
+
+// Check looks for the program that the command of keyword starts with. A command that begins with shell syntax is left
+// to the shell.
+func Check(keyword, command string) error {
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return fmt.Errorf("%s is empty", keyword)
+	}
+
+	name := words[0]
+	if mark := name[:1]; len(name) > 1 && strings.ContainsAny(mark, `"'`) && strings.HasSuffix(name, mark) {
+		name = name[1 : len(name)-1]
+	}
+	if strings.ContainsAny(name, "\"'$`|&;<>(){}[]*?!=~#\\") || isShellWord(name) {
+		return nil
+	}
+
+	if _, err := exec.LookPath(name); err != nil {
+		return fmt.Errorf("%s: there is no command %q; install it or write its full path", keyword, name)
+	}
+	return nil
+}
+
+// isShellWord tells whether the shell does name itself.
+func isShellWord(name string) bool {
+	switch name {
+	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap", "eval", "command",
+		":", ".":
+		return true
+	}
+	return false
+}
