@@ -1,5 +1,7 @@
 package delivery
 
+import "golang.org/x/sys/unix"
+
 // syncHow is how the files of a group become durable.
 type syncHow int
 
@@ -11,12 +13,18 @@ const (
 
 // syncCalls are the system calls that durability rests on. Tests put others in their place.
 type syncCalls struct {
-	plan   func(dir, n int) syncHow                                   // for n files in the file system of dir
-	fsync  func(fd int) error                                         // file or directory
-	syncfs func(fd int) error                                         // all of the file system
-	move   func(fromDir int, from string, toDir int, to string) error // EEXIST rather than overwriting
+	plan    func(dir, n int) syncHow // for n files in the file system of dir
+	fsync   func(fd int) error       // file or directory
+	syncfs  func(fd int) error       // all of the file system
+	close   func(fd int) error
+	move    moveCall // EEXIST rather than overwriting
+	replace moveCall // overwriting
 }
 
+type moveCall func(fromDir int, from string, toDir int, to string) error
+
 func systemCalls() syncCalls {
-	return syncCalls{plan: syncPlan, fsync: fsync, syncfs: syncfs, move: moveExclusive}
+	return syncCalls{
+		plan: syncPlan, fsync: fsync, syncfs: syncfs, close: unix.Close, move: moveExclusive, replace: unix.Renameat,
+	}
 }

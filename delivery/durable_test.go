@@ -29,30 +29,38 @@ func (r *recorder) calls(dir string) syncCalls {
 		fsync: func(fd int) error {
 			return errors.Join(r.note("fsync "+r.kind(dir, fd)), real.fsync(fd))
 		},
-		syncfs: func(fd int) error { return errors.Join(r.note("syncfs"), real.syncfs(fd)) },
-		move: func(fromDir int, from string, toDir int, to string) error {
-			if err := r.note("move"); err != nil {
-				return err
-			}
-			return real.move(fromDir, from, toDir, to)
-		},
+		syncfs:  func(fd int) error { return errors.Join(r.note("syncfs"), real.syncfs(fd)) },
+		close:   func(fd int) error { return errors.Join(r.note("close"), real.close(fd)) },
+		move:    r.moves("move", real.move),
+		replace: r.moves("replace", real.replace),
+	}
+}
+
+func (r *recorder) moves(event string, real moveCall) moveCall {
+	return func(fromDir int, from string, toDir int, to string) error {
+		if err := r.note(event); err != nil {
+			return err
+		}
+		return real(fromDir, from, toDir, to)
 	}
 }
 
 func (r *recorder) note(event string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = append(r.events, event)
+	if event != "close" {
+		r.events = append(r.events, event)
+	}
 	return r.fail[event]
 }
 
-// kind tells new and cur from files.
+// kind tells the directories from files.
 func (r *recorder) kind(dir string, fd int) string {
 	var st, sub unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err.Error()
 	}
-	for _, name := range []string{"new", "cur"} {
+	for _, name := range []string{"new", "cur", ".", ".."} {
 		if err := unix.Stat(filepath.Join(dir, name), &sub); err == nil && sub.Ino == st.Ino && sub.Dev == st.Dev {
 			return name
 		}
@@ -63,13 +71,21 @@ func (r *recorder) kind(dir string, fd int) string {
 // recorded returns a Maildir that exists, with a recorder under it.
 func recorded(t *testing.T, how syncHow) (*Maildir, *recorder) {
 	t.Helper()
-	d := NewMaildir(MaildirOptions{Dir: t.TempDir()})
-	if err := d.create(); err != nil {
-		t.Fatal(err)
-	}
+	d := NewMaildir(MaildirOptions{Dir: filepath.Join(t.TempDir(), "Maildir")})
+	opened(t, d).close()
 	r := &recorder{how: how, fail: make(map[string]error)}
 	d.sys = r.calls(d.dir)
 	return d, r
+}
+
+// opened returns a group of no messages with the directories of d open.
+func opened(t *testing.T, d *Maildir) *maildirGroup {
+	t.Helper()
+	g := &maildirGroup{dir: d, tmp: -1, new: -1, cur: -1}
+	if err := g.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 func threeMails(t *testing.T) []*Message {
@@ -111,7 +127,7 @@ func TestMaildirFoundInCurIsMadeDurable(t *testing.T) {
 	moveToCur(":2,S")(t, d.dir, messageName(m))
 	m.Repeat, r.events = true, nil
 	deliver(t, d, m)
-	if want := []string{"fsync new", "fsync cur"}; !slices.Equal(r.events, want) {
+	if want := []string{"fsync file", "fsync cur"}; !slices.Equal(r.events, want) {
 		t.Errorf("got %q, want %q", r.events, want)
 	}
 }
@@ -124,11 +140,13 @@ func TestMaildirCallFails(t *testing.T) {
 		inNew int // messages there after the failure
 	}{
 		{"fsync file", syncEach, 0},
+		{"close", syncEach, 0}, // NFS tells of a full disk there
+		{"close", syncWhole, 0},
 		{"syncfs", syncWhole, 0},
 		{"move", syncWhole, 0},
 		{"fsync new", syncEach, 3},
 	} {
-		t.Run(tt.event, func(t *testing.T) {
+		t.Run(fmt.Sprint(tt.event, tt.how), func(t *testing.T) {
 			t.Parallel()
 			d, r := recorded(t, tt.how)
 			r.fail[tt.event] = unix.EIO

@@ -13,41 +13,48 @@ import (
 
 // MaildirOptions say where messages go and who may read them.
 type MaildirOptions struct {
-	// Dir is the Maildir, with new, cur and tmp below it. It and they are made when they are missing; the directory
-	// above it is not: a home that is not mounted is an error, not a place to start a new one.
+	// Dir is the Maildir, with new, cur and tmp below it. It and they are made when they are missing; the
+	// directory above it is not: a home that is not mounted is an error, not a place to start a new one.
 	Dir string
-	// Perm are the permissions of a message, 0 = 0600. New directories get them too, with x wherever there is r.
+	// Perm are the permissions of a message, 0 = 0600. New directories get them too, with x wherever there is
+	// r.
 	Perm os.FileMode
 }
 
-// Maildir delivers into a Maildir. It is safe for concurrent use, also by several processes, and holds nothing open
-// between deliveries. As long as no two processes deliver the same message of the same account at the same moment, any
-// number of repeats leaves one copy.
+// Maildir delivers into a Maildir. It is safe for concurrent use, also by several processes, and holds
+// nothing open between deliveries. As long as no two processes deliver the same message of the same account
+// at the same moment, any number of repeats leaves one copy.
 //
-// A message is written as tmp/NAME, made durable, and only then moved to new/NAME; after that the directory new is
-// made durable, and only then Deliver returns nil. So new never holds half a message, whenever the machine stops. One
-// message costs openat, write, fsync, close, renameat2(RENAME_NOREPLACE) and fsync of new. A group shares the last one,
-// and on Linux, where it is known to report errors, one syncfs stands for the fsync of each.
+// A message is written as tmp/NAME, made durable, and only then moved to new/NAME; after that the directory
+// new is made durable, and only then Deliver returns nil. So new never holds half a message, whenever the
+// machine stops. One message costs openat, write, fsync, close, renameat2(RENAME_NOREPLACE) and fsync of new.
+// A group shares the last one, and on Linux, where it is known to report errors, one syncfs stands for the
+// fsync of each.
 //
-// NAME is the same for the same message, see messageName: a repeat lands on the name of the first try. Nothing in new
-// is ever overwritten.
+// NAME is the same for the same message, see messageName: a repeat lands on the name of the first try.
+// Nothing in new is ever overwritten but by the same message again. A sync that failed is never believed
+// later: Linux reports a lost write once, so what it concerned is written anew.
 type Maildir struct {
 	dir  string
 	perm uint32
 	sys  syncCalls
 
-	mu   sync.Mutex
-	busy map[string]struct{} // names of the messages being delivered now: each has one writer of tmp/NAME
+	mu      sync.Mutex          // guards what follows
+	busy    map[string]struct{} // names of the messages being delivered now: each has one writer in tmp
+	doubted map[string]struct{} // names that were moved to new before a sync of new failed
+	kept    maildirIDs          // the directories whose own entries are durable
 }
 
-// NewMaildir returns a Deliverer into o.Dir. It touches no file: a missing or unusable directory shows at Deliver.
+// NewMaildir returns a Deliverer into o.Dir. It touches no file: a missing or unusable directory shows at
+// Deliver.
 func NewMaildir(o MaildirOptions) *Maildir {
 	perm := uint32(o.Perm.Perm())
 	if perm == 0 {
 		perm = 0o600
 	}
 	return &Maildir{
-		dir: filepath.Clean(o.Dir), perm: perm, sys: systemCalls(), busy: make(map[string]struct{}),
+		dir: filepath.Clean(o.Dir), perm: perm, sys: systemCalls(),
+		busy: make(map[string]struct{}), doubted: make(map[string]struct{}),
 	}
 }
 
@@ -79,8 +86,8 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	g.store(ctx)
 	g.publish(ctx)
 	for i := range g.items {
-		if it := &g.items[i]; it.err != nil {
-			errs[i] = d.explain(fmt.Sprintf("deliver message %.200q to", it.m.UID), it.err)
+		if err := g.items[i].result(); err != nil {
+			errs[i] = d.explain(fmt.Sprintf("deliver message %.200q to", ms[i].UID), err)
 		}
 	}
 	return errs
@@ -92,59 +99,12 @@ func (d *Maildir) begin(ctx context.Context, ms []*Message) (*maildirGroup, erro
 		return nil, err
 	}
 	g := &maildirGroup{dir: d, items: make([]maildirItem, len(ms)), tmp: -1, new: -1, cur: -1}
-	err := g.open()
-	if errors.Is(err, unix.ENOENT) {
-		g.close()
-		if err = d.create(); err == nil {
-			err = g.open()
-		}
-	}
-	if err != nil {
+	if err := g.prepare(); err != nil {
 		g.close()
 		return nil, err
 	}
 	g.claim(ms)
 	return g, nil
-}
-
-// create makes the Maildir and what is missing in it, durably.
-func (d *Maildir) create() error {
-	perm := os.FileMode(d.perm | d.perm>>2&0o111)
-	made := os.Mkdir(d.dir, perm)
-	if made != nil && !errors.Is(made, os.ErrExist) {
-		return made
-	}
-	for _, sub := range []string{"tmp", "new", "cur"} {
-		if err := os.Mkdir(filepath.Join(d.dir, sub), perm); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	if err := d.syncDir(d.dir); err != nil || made != nil {
-		return err
-	}
-	return d.syncDir(filepath.Dir(d.dir))
-}
-
-// syncDir makes the entries of a directory durable.
-func (d *Maildir) syncDir(path string) error {
-	fd, err := openDir(path)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return d.sys.fsync(fd)
-}
-
-// openDir opens a directory to name files in it.
-func openDir(path string) (fd int, err error) {
-	err = untilDone(func() (e error) {
-		fd, e = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return e
-	})
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return fd, nil
 }
 
 // untilDone repeats a system call that a signal cut short.
@@ -167,6 +127,8 @@ func (d *Maildir) explain(act string, err error) error {
 		class, hint = Unusable, "the directory above it must exist (is it mounted?)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
 		class, hint = Unusable, "let the user that fetchd runs as write there, or name another Maildir"
+	case errors.Is(err, errOneDirectory), errors.Is(err, unix.EXDEV):
+		class, hint = Unusable, "new, cur and tmp must be three directories of its own, in one file system"
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
 		class, hint = Unusable, "it must be a directory with new, cur and tmp in it; name another Maildir"
 	}

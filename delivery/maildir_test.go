@@ -143,7 +143,7 @@ func TestMaildirReplacesLeftoverInTmp(t *testing.T) {
 	d := NewMaildir(MaildirOptions{Dir: dir})
 	deliver(t, d, mailFrom(t, "1", "first\n"))
 	m := mailFrom(t, "2", "short\n")
-	if err := os.WriteFile(filepath.Join(dir, "tmp", messageName(m)), []byte("half of a longer message"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tmp", messageName(m)+firstTry), []byte("half of a longer message"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	deliver(t, d, m)
@@ -160,12 +160,9 @@ func TestMaildirLeavesNoHalfFileToOthers(t *testing.T) {
 	d, other := NewMaildir(MaildirOptions{Dir: dir}), NewMaildir(MaildirOptions{Dir: dir})
 	deliver(t, d, mailFrom(t, "1", "first\n"))
 	m := mailFrom(t, "2", "text\n")
-	first := &maildirGroup{dir: d, items: make([]maildirItem, 1), tmp: -1, new: -1, cur: -1}
-	second := &maildirGroup{dir: other, items: make([]maildirItem, 1), tmp: -1, new: -1, cur: -1}
+	first, second := opened(t, d), opened(t, other)
 	for _, g := range []*maildirGroup{first, second} {
-		if err := g.open(); err != nil {
-			t.Fatal(err)
-		}
+		g.items = make([]maildirItem, 1)
 		g.claim([]*Message{m})
 	}
 	first.store(t.Context())
@@ -229,7 +226,7 @@ func TestMaildirOneBadMessage(t *testing.T) {
 				ms = append(ms, mailFrom(t, fmt.Sprint(i), fmt.Sprintf("body %d\n", i)))
 			}
 			deliver(t, d, mailFrom(t, "first", "x"))
-			if err := os.MkdirAll(filepath.Join(dir, "tmp", messageName(ms[1])), 0o700); err != nil {
+			if err := os.MkdirAll(filepath.Join(dir, "tmp", messageName(ms[1])+firstTry), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			ms[2] = ms[0] // the same message twice in one group

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,34 +15,47 @@ const (
 	flagSeparator = ':'  // begins ":2,FLAGS" in the names in cur
 )
 
-// findEarlier looks for copies of the messages that an earlier run may have delivered: in new, and in one listing of
-// cur, where a mail reader has moved what it has seen.
+// findEarlier looks for copies of the messages that an earlier run may have delivered: in new, and in one
+// listing of cur, where a mail reader has moved what it has seen. They count once they are durable; others
+// are written anew.
 func (g *maildirGroup) findEarlier() {
-	var wanted map[string]*maildirItem
+	var inNew, inCur []*maildirItem
+	wanted := make(map[string]*maildirItem)
 	for i := range g.items {
 		it := &g.items[i]
-		if !it.m.Repeat || it.state != claimed {
-			continue
+		switch {
+		case !it.m.Repeat || it.state != claimed || it.doubted:
+		case g.holdsDurably(g.new, it.name, it):
+			inNew = append(inNew, it)
+		default:
+			wanted[it.name] = it
 		}
-		if g.holds(g.new, it.name, it.m) {
-			it.state = done
-			continue
-		}
-		if wanted == nil {
-			wanted = make(map[string]*maildirItem)
-		}
-		wanted[it.name] = it
 	}
 	if len(wanted) > 0 {
-		g.searchCur(wanted)
+		inCur = g.searchCur(wanted)
+	}
+	g.count(g.new, inNew)
+	g.count(g.cur, inCur)
+}
+
+// count takes what was found in a directory as delivered, if its entries can be made durable.
+func (g *maildirGroup) count(dir int, found []*maildirItem) {
+	if len(found) == 0 || g.dir.sys.fsync(dir) != nil {
+		return
+	}
+	for _, it := range found {
+		it.state = done
 	}
 }
 
-func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) {
-	f, err := os.Open(filepath.Join(g.dir.dir, "cur"))
+// searchCur returns those of the wanted that are in cur. A second copy is the lesser evil where it can't be
+// read.
+func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) (found []*maildirItem) {
+	fd, err := unix.Openat(g.cur, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return // a second copy is the lesser evil
+		return nil
 	}
+	f := os.NewFile(uintptr(fd), "cur")
 	defer f.Close()
 	for err == nil {
 		var names []string
@@ -53,26 +65,58 @@ func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) {
 			if i := strings.IndexByte(name, flagSeparator); i >= 0 {
 				unique = name[:i]
 			}
-			if it := wanted[unique]; it != nil && it.state == claimed && g.holds(g.cur, name, it.m) {
-				it.state, g.inCur = done, true
+			if it := wanted[unique]; it != nil && g.holdsDurably(g.cur, name, it) {
+				delete(wanted, unique)
+				found = append(found, it)
 			}
 		}
 	}
+	return found
 }
 
-// holds reports whether the file has the message at its end. Its beginning, the trace, has another time at each try.
-func (g *maildirGroup) holds(dir int, name string, m *Message) bool {
+// holds reports whether the file is an earlier copy of the message.
+func (g *maildirGroup) holds(dir int, name string, it *maildirItem) bool {
+	f := openCopy(dir, name, it)
+	if f == nil {
+		return false
+	}
+	_ = f.Close()
+	return true
+}
+
+// holdsDurably is holds, and the copy was synced.
+func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool {
+	f := openCopy(dir, name, it)
+	if f == nil {
+		return false
+	}
+	defer f.Close()
+	return g.dir.sys.fsync(int(f.Fd())) == nil
+}
+
+// openCopy opens a file that has the message at its end, else returns nil. Its beginning, the trace, has
+// another time at each try. The file that we wrote ourselves is no copy: it would be removed for its own
+// sake.
+func openCopy(dir int, name string, it *maildirItem) *os.File {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return nil
 	}
 	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() < m.size() {
+	if !isCopy(f, it) {
+		_ = f.Close()
+		return nil
+	}
+	return f
+}
+
+func isCopy(f *os.File, it *maildirItem) bool {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || idOf(&st) == it.own {
 		return false
 	}
-	return sameBytes(io.NewSectionReader(f, info.Size()-m.size(), m.size()), m.open())
+	size := it.m.size()
+	return st.Size >= size && sameBytes(io.NewSectionReader(f, st.Size-size, size), it.m.open())
 }
 
 func sameBytes(a, b io.Reader) bool {

@@ -18,6 +18,7 @@ const (
 var (
 	errBusy = errors.New("the same message is being delivered by another retrieval")
 	errName = errors.New("its file name is taken by other messages")
+	errLeft = errors.New("it was not written") // would be a mistake of ours
 )
 
 // maildirItem is one message of a group on its way.
@@ -25,8 +26,11 @@ type maildirItem struct {
 	m     *Message
 	name  string
 	tmp   string // its name in tmp
+	own   fileID // the file there
 	err   error
 	state itemState
+
+	doubted bool // a copy in new may not be durable, whatever a sync says now
 }
 
 type itemState int
@@ -35,36 +39,23 @@ const (
 	waiting itemState = iota
 	claimed           // the name is ours
 	stored            // the file in tmp is complete
-	done              // a copy is in new or cur
+	moved             // it is in new
+	done              // a copy is in new or cur, durably
 )
+
+// result is nil only for what is done.
+func (it *maildirItem) result() error {
+	if it.err == nil && it.state != done {
+		return errLeft
+	}
+	return it.err
+}
 
 // maildirGroup is the messages of one DeliverGroup with the directories opened for it.
 type maildirGroup struct {
 	dir           *Maildir
 	items         []maildirItem
 	tmp, new, cur int // descriptors
-	inCur         bool
-}
-
-func (g *maildirGroup) open() (err error) {
-	for _, sub := range [...]struct {
-		fd   *int
-		name string
-	}{{&g.tmp, "/tmp"}, {&g.new, "/new"}, {&g.cur, "/cur"}} {
-		if *sub.fd, err = openDir(g.dir.dir + sub.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g *maildirGroup) close() {
-	for _, fd := range [...]*int{&g.tmp, &g.new, &g.cur} {
-		if *fd >= 0 {
-			_ = unix.Close(*fd)
-		}
-		*fd = -1
-	}
 }
 
 // claim names the messages and takes those names, unless another group is at work on one of them.
@@ -82,6 +73,7 @@ func (g *maildirGroup) claim(ms []*Message) {
 		}
 		g.dir.busy[it.name] = struct{}{}
 		it.state = claimed
+		_, it.doubted = g.dir.doubted[it.name]
 	}
 }
 
@@ -94,8 +86,15 @@ func (g *maildirGroup) end() {
 	}
 	g.dir.mu.Lock()
 	for i := range g.items {
-		if it := &g.items[i]; it.state != waiting {
+		it := &g.items[i]
+		if it.state != waiting {
 			delete(g.dir.busy, it.name)
+		}
+		switch it.state {
+		case moved:
+			g.dir.doubted[it.name] = struct{}{}
+		case done:
+			delete(g.dir.doubted, it.name)
 		}
 	}
 	g.dir.mu.Unlock()
@@ -150,21 +149,30 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 		return scratch
 	}
 	it.state = stored // from here on there is a file to remove
-	scratch, it.err = writeMessage(ctx, fd, it.m, scratch)
+	var st unix.Stat_t
+	if it.err = unix.Fstat(fd, &st); it.err == nil {
+		it.own = idOf(&st)
+		scratch, it.err = writeMessage(ctx, fd, it.m, scratch)
+	}
 	if it.err == nil && sync {
 		it.err = g.dir.sys.fsync(fd)
 	}
-	if err := unix.Close(fd); err != nil && it.err == nil && !errors.Is(err, unix.EINTR) {
+	if err := g.dir.sys.close(fd); err != nil && it.err == nil && !errors.Is(err, unix.EINTR) {
 		it.err = err // NFS tells of a full disk here
 	}
 	return scratch
 }
 
-// secondTry ends a message's name in tmp when the first is taken.
-const secondTry = ".2"
+// These end a message's name in tmp, so that no file there has the name of a delivered message. The second is
+// used when the first is taken.
+const (
+	firstTry  = ".tmp"
+	secondTry = ".tmp2"
+)
 
-// createTmp creates a file in tmp. What a killed run left there of the message goes; where that has the first name, ours
-// gets the second: should it be the file of a process that lives, that one finds it gone, and not ours half-written.
+// createTmp creates a file in tmp. What a killed run left there of the message goes; where that has the first
+// name, ours gets the second: should it be the file of a process that lives, that one finds it gone, and not
+// ours half-written.
 func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	create := func() (e error) {
@@ -174,10 +182,10 @@ func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 	if it.m.Repeat {
 		_ = unix.Unlinkat(g.tmp, it.name+secondTry, 0)
 	}
-	it.tmp = it.name
+	it.tmp = it.name + firstTry
 	if err = untilDone(create); errors.Is(err, unix.EEXIST) {
-		if err = unix.Unlinkat(g.tmp, it.name, 0); err == nil || errors.Is(err, unix.ENOENT) {
-			it.tmp += secondTry
+		if err = unix.Unlinkat(g.tmp, it.tmp, 0); err == nil || errors.Is(err, unix.ENOENT) {
+			it.tmp = it.name + secondTry
 			err = untilDone(create)
 		}
 	}
@@ -189,49 +197,50 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	if err := ctx.Err(); err != nil {
 		g.fail(stored, err)
 	}
-	moved := false
+	some := false
 	for i := range g.items {
 		it := &g.items[i]
 		if it.state == stored && it.err == nil {
-			g.move(it)
+			it.err = g.move(it)
 		}
-		moved = moved || it.state == done
+		some = some || it.state == moved
 	}
-	if !moved {
+	if !some {
 		return
 	}
-	err := g.dir.sys.fsync(g.new)
-	if err == nil && g.inCur {
-		err = g.dir.sys.fsync(g.cur)
+
+	if err := g.dir.sys.fsync(g.new); err != nil {
+		g.fail(moved, err)
+		return
 	}
-	if err != nil {
-		g.fail(done, err)
+	for i := range g.items {
+		if it := &g.items[i]; it.state == moved {
+			it.state = done
+		}
 	}
 }
 
-// move gives a stored message its place in new. If there is an earlier copy, it stays and ours goes.
-func (g *maildirGroup) move(it *maildirItem) {
+// move gives a stored message its place in new. An earlier copy there gives way to it: ours is known to be
+// durable.
+func (g *maildirGroup) move(it *maildirItem) error {
 	name := it.name
 	for try := range nameAttempts {
 		if try > 0 {
 			name = it.name + "-" + strconv.Itoa(try)
 		}
 		err := g.dir.sys.move(g.tmp, it.tmp, g.new, name)
+		if errors.Is(err, unix.EEXIST) {
+			if !g.holds(g.new, name, it) {
+				continue
+			}
+			err = g.dir.sys.replace(g.tmp, it.tmp, g.new, name)
+		}
 		if err == nil {
-			it.state = done
-			return
+			it.state = moved
 		}
-		if !errors.Is(err, unix.EEXIST) {
-			it.err = err
-			return
-		}
-		if g.holds(g.new, name, it.m) {
-			_ = unix.Unlinkat(g.tmp, it.tmp, 0)
-			it.state = done
-			return
-		}
+		return err
 	}
-	it.err = errName
+	return errName
 }
 
 // fail gives err to every message in that state that has none yet.
