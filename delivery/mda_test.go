@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -235,11 +236,56 @@ func TestMDAStatus(t *testing.T) {
 					}
 					continue
 				}
+				if later := tt.name == "EX_TEMPFAIL"; IsLater(err) != later {
+					t.Errorf("called later %v, want %v", !later, later)
+				}
 				if ClassOf(err) != tt.class || !strings.Contains(fmt.Sprint(err), tt.says) || len(fmt.Sprint(err)) > 1200 {
 					t.Errorf("class %d, %v", ClassOf(err), err)
 				}
 			}
 		})
+	}
+}
+
+// An agent that can't even be started has delivered nothing, and the error says whose fault that is.
+func TestMDACannotStart(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "missing")
+	many := slices.Repeat([]string{strings.Repeat("x", 1000)}, 10_000)
+	for _, tt := range []struct {
+		name       string
+		options    MDAOptions
+		recipients []string
+		class      Class
+		says       string
+	}{
+		{"no directory", MDAOptions{Command: "/bin/true", Dir: missing}, nil, Unusable, "a working directory that the agent may enter"},
+		{"no directory for the shell", MDAOptions{Command: "exit 0", Dir: missing}, nil, Unusable, "no such file or directory"},
+		{"a file as directory", MDAOptions{Command: "exit 0", Dir: "/dev/null"}, nil, Unusable, "not a directory"},
+		{"too many recipients", MDAOptions{Command: "/bin/true %T"}, many, Permanent, "too many recipients"},
+		{"too many for the shell", MDAOptions{Command: "true; true %T"}, many, Permanent, "too many recipients"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := mailFrom(t, "1", "x")
+			m.Recipients = append(m.Recipients, tt.recipients...)
+			err := newMDA(t, tt.options).Deliver(context.Background(), m)
+			var agent *AgentError
+			if !errors.As(err, &agent) || agent.Status != -1 || ClassOf(err) != tt.class || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("class %d, %.500v; want %d, %q", ClassOf(err), err, tt.class, tt.says)
+			}
+		})
+	}
+}
+
+// Not all the world's directories are open to the user whom root runs the agent as.
+func TestMDACannotStartAsUser(t *testing.T) {
+	t.Parallel()
+	a := newMDA(t, MDAOptions{Command: "exit 0", Dir: t.TempDir()})
+	a.cred = &syscall.Credential{Uid: 65534, Gid: 65534}
+	err := a.Deliver(context.Background(), mailFrom(t, "1", "x"))
+	if ClassOf(err) != Unusable || !strings.Contains(fmt.Sprint(err), "hint: fetchd ") {
+		t.Errorf("class %d, %v", ClassOf(err), err)
 	}
 }
 

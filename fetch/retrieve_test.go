@@ -179,6 +179,7 @@ func TestTransfer(t *testing.T) {
 	t.Parallel()
 	full := errors.New("mailbox full")
 	gone := &delivery.Error{Class: delivery.Unusable, Err: errors.New("no such command")}
+	later := &delivery.Error{Class: delivery.Temporary, Err: &delivery.AgentError{Status: 75, Reason: errors.New("later")}}
 	broken := Fail(KindNetwork, errors.New("connection lost"))
 	journal := Fail(KindJournal, errors.New("disk full"))
 	box := func(n int) *fakeMailbox { return &fakeMailbox{name: "a", n: n} }
@@ -205,6 +206,11 @@ func TestTransfer(t *testing.T) {
 		{"refused in a group", true, []*fakeMailbox{box(3)}, map[string]error{"2": full}, 0,
 			"open a; deliver 1; deliver 2; deliver 3; record 1,3; acknowledge 1,3; commit; close", KindDelivery,
 			Result{Messages: 3, New: 3, Delivered: 2, Bytes: 6, Deleted: 3, Failed: 1}},
+		{"later one by one", false, []*fakeMailbox{box(2)}, map[string]error{"1": later}, 0,
+			"open a; deliver 1; deliver 2; record 2; acknowledge 2; commit; close", KindDelivery,
+			Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3, Deleted: 2, Failed: 1}},
+		{"later in a group", true, []*fakeMailbox{box(2)}, map[string]error{"1": later, "2": later}, 0,
+			"open a; deliver 1; deliver 2; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
 		{"all refused in a group", true, []*fakeMailbox{box(2)}, map[string]error{"1": full, "2": full}, 0,
 			"open a; deliver 1; deliver 2; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
 		{"refused here, and not left out there", false, []*fakeMailbox{box(1), {name: "b", n: 1}}, map[string]error{"1": full}, 0,
