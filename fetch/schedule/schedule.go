@@ -32,6 +32,8 @@ type Options struct {
 	Done func(a *fetch.Account, res fetch.Result, err error)
 	// Rand gives jitter in [0,1); nil = math/rand.
 	Rand func() float64
+	// Clock reads the clocks that tell of a suspended machine; nil = the system's.
+	Clock func() Clocks
 }
 
 // Scheduler runs the retrievals of a set of accounts.
@@ -61,6 +63,9 @@ func New(o Options) *Scheduler {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64
+	}
+	if o.Clock == nil {
+		o.Clock = systemClocks(time.Now())
 	}
 	return &Scheduler{opt: o, slots: make(chan struct{}, o.MaxPolls), hosts: map[string]chan struct{}{}, turns: map[string]chan struct{}{}, runners: map[string]*runner{}}
 }
@@ -207,31 +212,6 @@ func (s *Scheduler) host(a *fetch.Account) chan struct{} {
 		s.hosts[key] = make(chan struct{}, s.opt.MaxPerHost)
 	}
 	return s.hosts[key]
-}
-
-// clockTick is how often the wall clock is compared with the monotonic one; clockJump is how far it must have gone ahead
-// for us to have been asleep: connections may be dead then and mail may wait.
-const (
-	clockTick = 30 * time.Second
-	clockJump = 60 * time.Second
-)
-
-// watchClock wakes everything after the machine was suspended; it returns when ctx ends.
-func (s *Scheduler) watchClock(ctx context.Context) {
-	ticker := time.NewTicker(clockTick)
-	defer ticker.Stop()
-	last := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			if now.Round(0).Sub(last.Round(0))-now.Sub(last) > clockJump {
-				s.Wake()
-			}
-			last = now
-		}
-	}
 }
 
 // Status is what the scheduler is doing, for the service manager.

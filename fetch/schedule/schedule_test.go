@@ -324,6 +324,50 @@ func TestWakeAndReplace(t *testing.T) {
 	})
 }
 
+// Who wakes us has mended something: the next failure is the first again.
+func TestWakeForgetsBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		s := &server{fails: func(int) error { return fetch.Fail(fetch.KindNetwork, errors.New("no")) }}
+		run(t, 700*time.Second, Options{Interval: time.Minute}, func(sch *Scheduler) {
+			time.AfterFunc(300*time.Second, sch.Wake)
+		}, s.account("a"))
+		if got, want := seconds(start, s.connects), []int{0, 60, 120, 240, 300, 360, 420, 540}; !slices.Equal(got, want) {
+			t.Errorf("connected at %v, want %v", got, want)
+		}
+	})
+}
+
+// Who stops waiting for a place among all leaves the one at the server that it had.
+func TestEndedWaitLeavesItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &server{}
+		a, busy := server.account("a"), server.account("busy")
+		busy.Host = "other"
+		s := New(Options{MaxPolls: 1, MaxPerHost: 1})
+		if err := s.acquire(t.Context(), busy); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := s.acquire(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got a place that nobody left: %v", err)
+			}
+			cancel()
+		}
+
+		s.release(busy)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.acquire(ctx, a); err != nil {
+			t.Errorf("there is no place at the server: %v", err)
+		}
+		if len(s.slots) != 1 || len(s.host(busy)) != 0 {
+			t.Errorf("%d places are taken, %d at the other server", len(s.slots), len(s.host(busy)))
+		}
+	})
+}
+
 // An account that is changed while a message of it is being delivered begins anew when that has ended: it would find the
 // message not recorded yet.
 func TestReplacedAccountWaitsForItself(t *testing.T) {
