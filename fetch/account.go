@@ -11,6 +11,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/fetch/journal"
+	"fetchd/fetch/wire"
 	"fetchd/tlsverify"
 )
 
@@ -64,6 +65,7 @@ type Account struct {
 	Auth     string            // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …
 	User     string
 	Password func(context.Context) (string, error) // asked for once a connection needs it; the result is not kept
+	Hidden   *wire.Concealer                       // takes what was sent as a password out of what is shown; nil = each connection's own
 	Timeout  time.Duration                         // no answer for so long ends the connection
 
 	Mailboxes []string // IMAP folders, literal names

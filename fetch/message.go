@@ -34,7 +34,7 @@ func (t *transfer) unfit(it *Item) error {
 	const quote = 200
 	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
 		"message %.200q has a malformed header: %q is no field; it stays on the server; hint: write \"bad-header accept\" to get it",
-		it.UID, line[:min(len(line), quote)])}
+		t.a.Hidden.Clean(it.UID), line[:min(len(line), quote)])}
 }
 
 func (t *transfer) receivedLine(now time.Time) []byte {

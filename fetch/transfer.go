@@ -187,7 +187,7 @@ func (t *transfer) report(it *Item, err error) {
 func (t *transfer) fail(it *Item, err error) {
 	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
 	if t.a.Memory != nil && len(t.failed) < noticeLines {
-		f.text = fmt.Sprintf("%.70q of %d bytes: %v", it.UID, it.Size, err)
+		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
 	t.failed = append(t.failed, f)
 	if t.err == nil || weight(err) > weight(t.err) {

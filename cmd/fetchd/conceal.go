@@ -1,73 +1,77 @@
 package main
 
 import (
-	"encoding/base64"
+	"context"
 	"log/slog"
-	"strconv"
-	"strings"
 	"sync"
+
+	"fetchd/fetch/wire"
 )
 
-// concealed knows the passwords in use. Some servers repeat in their answer what they were sent, and their answers are
-// in errors and in the protocol; no line of the log but the plain progress shows them. A nil *concealed knows none. It
-// is safe for concurrent use.
+// concealed has the Concealer of each account, also across reloads. What a server says in an error or in the protocol is
+// concealed where it is read; the log does so again for the names that a server gives to messages and mailboxes. Text of
+// our own stays as it is: with the password "password" it would tell what it conceals. It is safe for concurrent use.
 type concealed struct {
-	mu    sync.RWMutex
-	forms map[string][]string // by account
-	clean *strings.Replacer
+	mu       sync.Mutex
+	accounts map[string]*wire.Concealer
 }
 
-// shortestConcealed keeps a password of a letter or two from making the log unreadable.
-const shortestConcealed = 4
-
-// add replaces the account's password by another one.
-func (c *concealed) add(account, login, password string) {
-	if c == nil || len(password) < shortestConcealed {
-		return
-	}
-	quoted := strconv.Quote(password)
-	encode := base64.StdEncoding.EncodeToString
+// of is the Concealer of an account, made when it is first asked for.
+func (c *concealed) of(account string) *wire.Concealer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.forms[account]; len(known) > 0 && known[0] == password {
-		return
+	if c.accounts == nil {
+		c.accounts = map[string]*wire.Concealer{}
 	}
-	if c.forms == nil {
-		c.forms = map[string][]string{}
+	if c.accounts[account] == nil {
+		c.accounts[account] = new(wire.Concealer)
 	}
-	c.forms[account] = []string{
-		password, quoted[1 : len(quoted)-1], strings.ReplaceAll(password, `"`, `\"`),
-		encode([]byte(password)), encode([]byte("\x00" + login + "\x00" + password)),
+	return c.accounts[account]
+}
+
+// concealHandler takes the secrets of a record's account out of its other attributes that are strings.
+type concealHandler struct {
+	slog.Handler
+	hidden  *concealed
+	account string // of WithAttrs
+}
+
+func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
+	account := h.account
+	var attrs []slog.Attr
+	r.Attrs(func(a slog.Attr) bool {
+		if attrs = append(attrs, a); a.Key == "account" {
+			account = a.Value.String()
+		}
+		return true
+	})
+	if account == "" {
+		return h.Handler.Handle(ctx, r)
 	}
-	var pairs []string
-	for _, forms := range c.forms {
-		for _, form := range forms {
-			pairs = append(pairs, form, "***")
+
+	secrets := h.hidden.of(account)
+	for i, a := range attrs {
+		if a.Key != "account" && a.Value.Kind() == slog.KindString {
+			attrs[i].Value = slog.StringValue(secrets.Clean(a.Value.String()))
 		}
 	}
-	c.clean = strings.NewReplacer(pairs...)
+	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	clean.AddAttrs(attrs...)
+	return h.Handler.Handle(ctx, clean)
 }
 
-// text shows *** in place of every password.
-func (c *concealed) text(s string) string {
-	if c == nil {
-		return s
+func (h *concealHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	with.Handler = h.Handler.WithAttrs(attrs)
+	for _, a := range attrs {
+		if a.Key == "account" {
+			with.account = a.Value.String()
+		}
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.clean == nil {
-		return s
-	}
-	return c.clean.Replace(s)
+	return &with
 }
 
-// attr is text for an attribute in the JSON log.
-func (c *concealed) attr(a slog.Attr) slog.Attr {
-	switch v := a.Value.Any().(type) {
-	case error:
-		return slog.String(a.Key, c.text(v.Error()))
-	case string:
-		return slog.String(a.Key, c.text(v))
-	}
-	return a
+// WithGroup implements slog.Handler.
+func (h *concealHandler) WithGroup(name string) slog.Handler {
+	return &concealHandler{h.Handler.WithGroup(name), h.hidden, h.account}
 }

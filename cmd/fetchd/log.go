@@ -78,18 +78,17 @@ func openLog(t logTarget) (*logger, error) {
 	case t.detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
-	var h slog.Handler = &textHandler{sink: sink, level: l.level, hidden: l.hidden}
+	var h slog.Handler = &textHandler{sink: sink, level: l.level}
 	if t.json {
-		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			return l.hidden.attr(jsonAttr(a))
-		}})
+		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level, ReplaceAttr: jsonAttr})
 	}
+	h = &concealHandler{Handler: h, hidden: l.hidden}
 	l.Logger = slog.New(&verdictHandler{h, l.level <= levelTrace, &saidBefore{last: map[string]time.Time{}}})
 	return l, nil
 }
 
 // jsonAttr writes what the JSON log would otherwise show as a structure or a bare number.
-func jsonAttr(a slog.Attr) slog.Attr {
+func jsonAttr(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value.Any().(type) {
 	case describer:
 		return slog.String(a.Key, description(v))

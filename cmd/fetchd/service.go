@@ -43,7 +43,8 @@ func (p *program) newService(c *commandLine, at *places, log *logger, remember b
 
 	s.resolver = account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
-		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Remember: remember,
+		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Hidden: log.hidden.of,
+		Remember: remember,
 	})
 	return s
 }
@@ -63,7 +64,7 @@ func (s *service) trace() func(account string) func(line string) {
 func (p *program) newFinder(at *places, log *logger) *secret.Finder {
 	said := &saidBefore{last: map[string]time.Time{}} // a daemon asks for a password at each login
 	return &secret.Finder{
-		Getenv: p.env, Netrc: at.netrc, Early: p.early, Learn: log.hidden.add,
+		Getenv: p.env, Netrc: at.netrc, Early: p.early,
 		Warn: func(account, text string) {
 			if !said.recently(text, time.Now()) {
 				log.Warn(text, "account", account)

@@ -27,10 +27,9 @@ type lineSink interface {
 
 // textHandler is the slog.Handler of the text log: it words the records as fetchmail does.
 type textHandler struct {
-	sink   lineSink
-	level  slog.Level
-	attrs  []slog.Attr
-	hidden *concealed
+	sink  lineSink
+	level slog.Level
+	attrs []slog.Attr
 }
 
 func (h *textHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
@@ -41,9 +40,6 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	for _, l := range wording(r.Level, r.Message, attrs) {
 		if l.level < h.level {
 			continue
-		}
-		if l.level != slog.LevelInfo { // fetchmail's lines hold nothing that a server says
-			l.text = h.hidden.text(l.text)
 		}
 		l.text = escape(l.text)
 		if err := h.sink.writeLine(l); err != nil {

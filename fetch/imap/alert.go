@@ -13,6 +13,7 @@ const maxAlerts = 5
 // alerts shows what the server wants its user to read (RFC 9051 section 7.1). The text of a refusal is in its error.
 type alerts struct {
 	log     *slog.Logger
+	conn    *wire.Conn
 	account string
 	shown   int
 }
@@ -22,5 +23,5 @@ func (l *alerts) show(r reply) {
 		return
 	}
 	l.shown++
-	l.log.Warn(fetch.EventAlert, "account", l.account, "text", wire.Quoted([]byte(r.text)))
+	l.log.Warn(fetch.EventAlert, "account", l.account, "text", l.conn.Quoted([]byte(r.text)))
 }

@@ -9,7 +9,6 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/sasl"
-	"fetchd/fetch/wire"
 )
 
 // maxUntagged bounds how many untagged responses one command before the login may bring.
@@ -115,7 +114,7 @@ func (d *dialogue) continued(tag string) (reply, error) {
 		case r.tag != "*":
 			return r, d.violation("answer", line)
 		case r.word == "BYE":
-			return r, fetch.Fail(fetch.KindServer, d.conn.Break(fmt.Errorf("server ended the connection: BYE %s", wire.Quoted([]byte(r.text)))))
+			return r, fetch.Fail(fetch.KindServer, d.conn.Break(fmt.Errorf("server ended the connection: BYE %s", d.conn.Quoted([]byte(r.text)))))
 		}
 		d.note(r)
 	}
@@ -124,7 +123,7 @@ func (d *dialogue) continued(tag string) (reply, error) {
 
 // violation ends the connection over something that no IMAP server may say here.
 func (d *dialogue) violation(what string, line []byte) error {
-	err := fmt.Errorf("not an IMAP %s: %s", what, wire.Quoted(line))
+	err := fmt.Errorf("not an IMAP %s: %s", what, d.conn.Quoted(line))
 	if d.tag == 0 {
 		hint := "is this the IMAP port, and does \"ssl\" fit it?"
 		if bytes.HasPrefix(line, []byte("+OK")) {
@@ -148,6 +147,7 @@ func (d *dialogue) answer(m sasl.Mechanism, initial *[]byte, text string) error 
 	} else if err == nil {
 		out, err = m.Next(challenge)
 	}
+	err = d.conn.CleanError(err)
 	if errors.Is(err, sasl.ErrWrongProof) {
 		return fetch.Fail(fetch.KindAuth, d.conn.Break(err))
 	}

@@ -184,7 +184,9 @@ func (g *guard) Write(p []byte) (int, error) {
 		g.conn.SetTimeout(0)
 	}
 	g.mu.Unlock()
-	g.conn.TraceOut(string(bytes.TrimRight(p, "\r\n")))
+	if g.conn.Tracing() { // the names of mailboxes are the server's
+		g.conn.TraceOut(g.conn.Clean(string(bytes.TrimRight(p, "\r\n"))))
+	}
 	if err := g.conn.Write(p); err != nil {
 		return 0, err
 	}

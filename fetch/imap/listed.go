@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"fetchd/fetch"
-	"fetchd/fetch/wire"
 )
 
 // misnamed tells whether a LIST response names a mailbox that imapclient would end the connection over. The mailbox is
@@ -17,7 +16,7 @@ func (g *guard) misnamed(line []byte) bool {
 		return false
 	}
 	if g.unnamed++; g.unnamed <= maxAlerts {
-		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox", wire.Quoted([]byte(name)))
+		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox", g.conn.Quoted([]byte(name)))
 	}
 	return true
 }

@@ -53,13 +53,14 @@ const loginTimeouts = 3
 // logIn starts TLS and logs in; plain says not to compress. After an error the connection is closed.
 func logIn(ctx context.Context, a *fetch.Account, raw net.Conn, plain bool) (*dialogue, error) {
 	d := &dialogue{a: a, plain: plain, alerts: alerts{log: a.Log, account: a.Name}}
-	d.conn = wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})
+	d.conn = wire.New(raw, wire.Options{Label: "IMAP", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit, Hidden: a.Hidden})
 	if a.Timeout > 0 {
 		whole := loginTimeouts * a.Timeout
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, whole, fmt.Errorf("not logged in after %s: %w", whole, os.ErrDeadlineExceeded))
 		defer cancel()
 	}
+	d.alerts.conn = d.conn
 	release := d.conn.Bind(ctx)
 	defer release()
 	if err := d.establish(ctx); err != nil {
@@ -143,7 +144,7 @@ func (d *dialogue) greeting() error {
 	case r.word == "PREAUTH":
 		return d.preauth(r)
 	case r.word == "BYE":
-		return fetch.Fail(fetch.KindServer, fmt.Errorf("server refused the connection: BYE %s", wire.Quoted([]byte(r.text))))
+		return fetch.Fail(fetch.KindServer, fmt.Errorf("server refused the connection: BYE %s", d.conn.Quoted([]byte(r.text))))
 	}
 	return d.violation("greeting", line)
 }
@@ -170,7 +171,7 @@ func (d *dialogue) commandSTARTTLS() error {
 		return err
 	}
 	if r.word != "OK" {
-		return fetch.Fail(fetch.KindTLS, fmt.Errorf("server refused STARTTLS: %s %s%s", r.word, wire.Quoted([]byte(r.text)), hint))
+		return fetch.Fail(fetch.KindTLS, fmt.Errorf("server refused STARTTLS: %s %s%s", r.word, d.conn.Quoted([]byte(r.text)), hint))
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (d *dialogue) capability() error {
 		return err
 	}
 	if r.word != "OK" || d.caps == nil {
-		return fetch.Fail(fetch.KindProtocol, fmt.Errorf("CAPABILITY: %s %s", r.word, wire.Quoted([]byte(r.text))))
+		return fetch.Fail(fetch.KindProtocol, fmt.Errorf("CAPABILITY: %s %s", r.word, d.conn.Quoted([]byte(r.text))))
 	}
 	return nil
 }
@@ -199,9 +200,10 @@ func (d *dialogue) login(ctx context.Context) error {
 	if err != nil {
 		return fetch.Fail(fetch.KindAuth, err)
 	}
+	d.conn.Conceal(cred.User, cred.Password)
 	mechs, err := sasl.Choose(d.a.Auth, d.mechanisms(), cred, d.conn.TLS())
 	if err != nil {
-		return fetch.Fail(fetch.KindAuth, err)
+		return fetch.Fail(fetch.KindAuth, d.conn.CleanError(err))
 	}
 	refused := errors.New("no way to log in that both sides know; hint: the server must offer PLAIN, LOGIN or SCRAM")
 	for tries, m := 0, 0; m < len(mechs) && tries < 2; m++ {
@@ -282,7 +284,7 @@ func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
 	}
 	if r.word != "OK" {
 		d.wrong = r.code == "AUTHENTICATIONFAILED" || r.code == "EXPIRED"
-		return loginError(d.a, r)
+		return d.loginError(r)
 	}
 	if !d.told {
 		d.caps = nil // RFC 9051 section 6.2: the login changes them
@@ -291,7 +293,7 @@ func (d *dialogue) try(m sasl.Mechanism, cred sasl.Credentials) error {
 }
 
 // loginError is a refused login, by its response code (RFC 5530) or text.
-func loginError(a *fetch.Account, r reply) error {
+func (d *dialogue) loginError(r reply) error {
 	kind, hint := fetch.KindAuth, "; hint: check user and password in the rc file"
 	low := strings.ToLower(r.text)
 	switch {
@@ -303,7 +305,7 @@ func loginError(a *fetch.Account, r reply) error {
 	if kind != fetch.KindAuth {
 		hint = "; hint: this passes; it is tried again next time"
 	}
-	err := fmt.Errorf("login as %q refused: %s %s%s", a.User, r.word, wire.Quoted([]byte(r.text)), hint)
+	err := fmt.Errorf("login as %q refused: %s %s%s", d.a.User, r.word, d.conn.Quoted([]byte(r.text)), hint)
 	if crowded(low) {
 		err = fmt.Errorf("%w: %w", fetch.ErrCrowded, err)
 	}

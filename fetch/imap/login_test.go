@@ -3,6 +3,7 @@ package imap
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -148,6 +149,7 @@ func checkLogin(t *testing.T, r *rig, script string, config *tls.Config, kind fe
 		r.secretless(p.Clear())
 	}
 	r.secretless(r.traced())
+	r.secretless(fmt.Sprint(err))
 }
 
 func TestLoginIsCancelled(t *testing.T) {

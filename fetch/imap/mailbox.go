@@ -78,7 +78,7 @@ type view struct {
 
 // selectFailed is failed for a mailbox that can't be selected, most likely for its name.
 func (s *session) selectFailed(name string, err error) error {
-	failed := s.failed(fmt.Sprintf("select %q", name), err)
+	failed := s.failed("select "+s.conn.Quoted([]byte(name)), err)
 	if fetch.KindOf(failed) == fetch.KindServer && name != "INBOX" {
 		failed = fmt.Errorf("%w; hint: check folder in the rc file", failed)
 	}
@@ -106,7 +106,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 		return view{}, s.selectFailed(m.name, err)
 	}
 	if data.UIDValidity == 0 {
-		return view{}, s.broken(fmt.Errorf("select %q: server gives no UIDVALIDITY; hint: use POP3 with this server", m.name))
+		return view{}, s.broken(fmt.Errorf("select %s: server gives no UIDVALIDITY; hint: use POP3 with this server", s.conn.Quoted([]byte(m.name))))
 	}
 	known := m.rec.UIDValidity()
 	m.validity = data.UIDValidity

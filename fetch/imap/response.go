@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"fetchd/fetch"
-	"fetchd/fetch/wire"
 )
 
 // Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
@@ -106,10 +105,10 @@ func (g *guard) answer(r reply) error {
 		return nil
 	}
 	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
-		return g.violation("what is no IMAP response: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
 	if !g.awaited(r.tag) {
-		return g.violation("an answer to no command under way: %s", wire.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+		return g.violation("an answer to no command under way: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
 	if g.endsIdle(r) {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
@@ -149,7 +148,7 @@ func (g *guard) status(r reply) error {
 	g.conn.KeptAlive()
 	switch {
 	case r.word == "BYE":
-		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", wire.Quoted([]byte(r.text))))
+		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.text))))
 	case r.word != "OK" || r.code != "UIDVALIDITY" && r.code != "UIDNEXT":
 		return nil
 	}
@@ -176,9 +175,9 @@ func (g *guard) data(line []byte) error {
 	before, size, ok := literal(line)
 	switch {
 	case r.body && !r.goesOn(line, ok):
-		return g.violation("a message that is not as long as it was announced: %s follows it", wire.Quoted(bytes.TrimRight(line, "\r\n")))
+		return g.violation("a message that is not as long as it was announced: %s follows it", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	case size < 0:
-		return g.violation("a malformed literal %s", wire.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
+		return g.violation("a malformed literal %s", g.conn.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
 	case !ok:
 		return g.finish(line)
 	case r.kind == "FETCH" && r.depth == 1 && isBody(before):
@@ -286,7 +285,7 @@ func (g *guard) found(line []byte) error {
 		tag = string(m[1])
 	}
 	if tag != "" && !g.awaited(tag) {
-		return g.violation("the result of a search that is not under way: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))
+		return g.violation("the result of a search that is not under way: %s", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
 	g.mu.Lock()
 	again := g.resp.kind == "ESEARCH" && slices.Contains(g.named, tag)
@@ -296,7 +295,7 @@ func (g *guard) found(line []byte) error {
 	}
 	g.mu.Unlock()
 	if again {
-		return g.violation("two results of one search: %s", wire.Quoted(bytes.TrimRight(line, "\r\n")))
+		return g.violation("two results of one search: %s", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
 	return nil
 }

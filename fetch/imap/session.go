@@ -163,9 +163,9 @@ func (s *session) failed(act string, err error) error {
 		}
 		code := ""
 		if ierr.Code != "" {
-			code = "[" + string(ierr.Code) + "] "
+			code = "[" + s.conn.Clean(string(ierr.Code)) + "] "
 		}
-		return fetch.Fail(kind, fmt.Errorf("%s: %s %s%s", act, ierr.Type, code, wire.Quoted([]byte(ierr.Text))))
+		return fetch.Fail(kind, fmt.Errorf("%s: %s %s%s", act, ierr.Type, code, s.conn.Quoted([]byte(ierr.Text))))
 	}
 	return s.broken(fmt.Errorf("%s: %w", act, err))
 }
@@ -175,6 +175,7 @@ func (s *session) broken(err error) error {
 	if cerr := s.connError(); cerr != nil {
 		return fetch.Fail(fetch.KindNetwork, cerr)
 	}
+	err = s.conn.CleanError(err)
 	_ = s.conn.Break(err)
 	return fetch.Fail(fetch.KindProtocol, err)
 }

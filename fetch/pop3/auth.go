@@ -52,12 +52,12 @@ func (s *session) challenges(m sasl.Mechanism, line string, initial []byte) erro
 		if err != nil {
 			return network(line, err)
 		}
-		kind, text, err := parseReply(answer)
+		kind, text, err := parseReply(s.c, answer)
 		switch {
 		case err != nil:
 			return outOfStep(s.c, fmt.Errorf("%s: %w", line, err))
 		case kind == replyErr:
-			return classify(replyError(line, text), fetch.KindAuth)
+			return classify(replyError(s.c, line, text), fetch.KindAuth)
 		case kind == replyOK:
 			if err := m.Finish(); err != nil {
 				return fetch.Fail(fetch.KindAuth, s.c.Break(err))
@@ -89,6 +89,7 @@ func next(m sasl.Mechanism, text []byte) ([]byte, error) {
 
 // cancel ends an exchange because of err, so that the server takes the next command as a command (RFC 5034 section 4).
 func (s *session) cancel(line string, err error) error {
+	err = s.c.CleanError(err)
 	failed := fetch.Fail(fetch.KindAuth, fmt.Errorf("%s: %w", line, err))
 	if errors.Is(err, sasl.ErrWrongProof) {
 		return fetch.Fail(fetch.KindAuth, s.c.Break(failed))

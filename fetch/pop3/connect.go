@@ -50,7 +50,7 @@ func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 
 // start takes a fresh connection and closes it on an error.
 func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn, port int) (fetch.Session, error) {
-	c := wire.New(conn, wire.Options{Label: "POP3", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit})
+	c := wire.New(conn, wire.Options{Label: "POP3", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit, Hidden: a.Hidden})
 	defer c.Bind(ctx)()
 	s := &session{a: a, c: c, memory: m, host: net.JoinHostPort(a.Host, fmt.Sprint(port)), port: port}
 	if err := s.logIn(ctx); err != nil {

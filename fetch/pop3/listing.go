@@ -10,7 +10,6 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
-	"fetchd/fetch/wire"
 )
 
 // Bounds of a listing.
@@ -197,7 +196,7 @@ func (s *session) readRows(command string, messages int, each func(num int, rest
 			err = each(int(num), bytes.Trim(rest, " \t"))
 		}
 		if err != nil {
-			return outOfStep(s.c, fmt.Errorf("%s: malformed row %s: %w", command, wire.Quoted(line), err))
+			return outOfStep(s.c, fmt.Errorf("%s: malformed row %s: %w", command, s.c.Quoted(line), err))
 		}
 	}
 }
@@ -218,6 +217,6 @@ func number(text []byte, limit int64) (int64, bool) {
 
 func (s *session) logDuplicate(num int, uidl []byte) {
 	if s.a.Log != nil {
-		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid", wire.Printable(uidl))
+		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid", s.c.Printable(uidl))
 	}
 }

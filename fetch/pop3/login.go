@@ -112,7 +112,7 @@ func (s *session) authenticate(ctx context.Context, greeting string) error {
 	}
 	mechanisms, err := sasl.Choose(s.a.Auth, s.caps["SASL"], cred, s.c.TLS())
 	if err != nil {
-		return fetch.Fail(fetch.KindAuth, err)
+		return fetch.Fail(fetch.KindAuth, s.c.CleanError(err))
 	}
 	return s.refused(s.try(mechanisms, cred))
 }
@@ -190,5 +190,6 @@ func (s *session) credentials(ctx context.Context) (sasl.Credentials, error) {
 		return cred, fetch.Fail(fetch.KindAuth, fmt.Errorf("password for %q: %w", s.a.User, err))
 	}
 	cred.Password = password
+	s.c.Conceal(cred.User, cred.Password)
 	return cred, nil
 }

@@ -55,7 +55,7 @@ const (
 )
 
 // parseReply reads a status line. Who sends anything else is out of step, or no POP3 server.
-func parseReply(line []byte) (kind replyKind, text []byte, err error) {
+func parseReply(c *wire.Conn, line []byte) (kind replyKind, text []byte, err error) {
 	word, text, _ := bytes.Cut(line, []byte{' '})
 	if i := bytes.IndexByte(word, '\t'); i >= 0 {
 		word, text = word[:i], line[i+1:]
@@ -68,19 +68,20 @@ func parseReply(line []byte) (kind replyKind, text []byte, err error) {
 	case bytes.Equal(word, []byte("+")):
 		return replyMore, text, nil
 	}
-	return 0, nil, fmt.Errorf("the server says %s where +OK or -ERR belongs", wire.Quoted(line))
+	return 0, nil, fmt.Errorf("the server says %s where +OK or -ERR belongs", c.Quoted(line))
 }
 
 // replyError makes the error of an -ERR line's text.
-func replyError(command string, text []byte) *ReplyError {
+func replyError(c *wire.Conn, command string, text []byte) *ReplyError {
 	e := &ReplyError{Command: command}
 	if len(text) > 0 && text[0] == '[' {
 		if end := bytes.IndexByte(text, ']'); end > 0 && end <= 64 && printable(text[:end]) {
-			e.Code = strings.ToUpper(string(text[1:end]))
+			e.Code = strings.ToUpper(c.Clean(string(text[1:end])))
 			text = bytes.TrimLeft(text[end+1:], " ")
 		}
 	}
-	e.Text = string(text[:min(len(text), 200)])
+	e.Text = c.Clean(string(text)) // before it is cut, or a part of a secret stays
+	e.Text = e.Text[:min(len(e.Text), 200)]
 	return e
 }
 
@@ -118,7 +119,7 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 		return nil, network(command, err)
 	}
 	c.Answered()
-	kind, text, err := parseReply(line)
+	kind, text, err := parseReply(c, line)
 	if err == nil && kind == replyMore {
 		err = errors.New("the server sends a challenge where +OK or -ERR belongs")
 	}
@@ -126,7 +127,7 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 		return nil, outOfStep(c, fmt.Errorf("%s: %w", command, err))
 	}
 	if kind == replyErr {
-		return nil, replyError(command, text)
+		return nil, replyError(c, command, text)
 	}
 	return text, nil
 }

@@ -35,6 +35,7 @@ type Options struct {
 	Timeout time.Duration     // longest wait for any one read or write; 0 = 5 minutes
 	Trace   func(line string) // nil = none
 	Rate    int64             // bytes a second read at most; 0 = no limit
+	Hidden  *Concealer        // knows secrets of earlier connections, and learns this one's; nil = one of its own
 }
 
 // Conn is a connection to a server. Reads belong to one goroutine and writes to one goroutine at a time; Close may be
@@ -56,6 +57,9 @@ type Conn struct {
 func New(conn net.Conn, o Options) *Conn {
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Minute
+	}
+	if o.Hidden == nil {
+		o.Hidden = new(Concealer)
 	}
 	c := &Conn{opt: o, conn: conn}
 	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate}
@@ -121,7 +125,7 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 		case IsTimeout(err):
 			err = c.timed.timeoutError("TLS handshake")
 		}
-		return c.Break(err)
+		return c.Break(c.CleanError(err)) // it may quote what came instead of TLS
 	}
 	c.replace(explained{secured, verdict})
 	c.tls = true

@@ -320,8 +320,9 @@ func FuzzPrintable(f *testing.F) {
 	for _, s := range []string{"", "plain", "\x00\r\n\x1b[31m", "\xff\xfe", `a\"b`, strings.Repeat("€", 2000)} {
 		f.Add([]byte(s))
 	}
+	c := wire.New(nil, wire.Options{})
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, s := range []string{wire.Printable(text), wire.Quoted(text)} {
+		for _, s := range []string{c.Printable(text), c.Quoted(text)} {
 			if len(s) > 10*wire.TraceLimit {
 				t.Errorf("%d bytes from %d", len(s), len(text))
 			}

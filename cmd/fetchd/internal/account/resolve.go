@@ -33,6 +33,7 @@ type Environment struct {
 	Secrets   *secret.Finder
 	Log       *slog.Logger
 	Trace     func(account string) func(line string) // nil = no protocol trace
+	Hidden    func(account string) *wire.Concealer   // of the log; nil = each connection knows its own secrets
 	DNS       tlsverify.SRVResolver                  // nil = the system's
 	Remember  bool                                   // a daemon: accounts remember what they could not deliver
 }
@@ -158,6 +159,9 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	}
 	if r.env.Trace != nil {
 		a.Trace = r.env.Trace(a.Name)
+	}
+	if r.env.Hidden != nil {
+		a.Hidden = r.env.Hidden(a.Name)
 	}
 	a.Memory = r.memory(a.Key)
 

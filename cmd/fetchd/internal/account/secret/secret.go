@@ -35,9 +35,8 @@ type Finder struct {
 	Netrc  string            // path of .netrc
 	Early  map[string]string // passwords by account, and the pass phrases of keys; Collect fills it
 	// Ask is for the pass phrase of a key while an account is made; nil = nobody can be asked.
-	Ask   func(question string) (string, error)
-	Warn  func(account, text string)
-	Learn func(account, login, password string) // told of each password that is handed out, to conceal it; nil = nobody
+	Ask  func(question string) (string, error)
+	Warn func(account, text string)
 }
 
 // Password returns the function that an account asks for its password.
@@ -49,10 +48,6 @@ func (f *Finder) Password(l Login) func(context.Context) (string, error) {
 		}
 		if err != nil {
 			return "", fetch.Fail(fetch.KindAuth, err)
-		}
-
-		if f.Learn != nil {
-			f.Learn(l.Account, l.Name, text)
 		}
 		return text, nil
 	}
