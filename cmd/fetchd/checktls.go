@@ -56,7 +56,7 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
 
 func (p *program) printReport(c *commandLine, r *tlsverify.Report) error {
 	if c.has("json") {
-		return r.JSON(p.stdout)
+		return r.JSON(jsonEscaper{p.stdout})
 	}
 	if err := r.Text(p.stdout); err != nil || !c.has("report") {
 		return err

@@ -80,7 +80,7 @@ func openLog(t logTarget) (*logger, error) {
 	}
 	var h slog.Handler = &textHandler{sink: sink, level: l.level}
 	if t.json {
-		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l.level, ReplaceAttr: jsonAttr})
+		h = slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: l.level, ReplaceAttr: jsonAttr})
 	}
 	h = &concealHandler{Handler: h, hidden: l.hidden}
 	l.Logger = slog.New(&verdictHandler{h, l.level <= levelTrace, &saidBefore{last: map[string]time.Time{}}})

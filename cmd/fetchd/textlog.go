@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // levelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
@@ -57,29 +54,6 @@ func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup is not used by this program; the group's name is dropped.
 func (h *textHandler) WithGroup(string) slog.Handler { return h }
-
-// escape makes s safe for a terminal and one line of a file: control characters, invalid UTF-8 and invisible
-// formatting characters become \x and \u sequences.
-func escape(s string) string {
-	clean := func(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) }
-	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1, r < 0x80 && !clean(r):
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case !clean(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
 
 // oneLine puts the lines of a joined error behind each other.
 func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
