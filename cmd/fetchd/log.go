@@ -31,7 +31,8 @@ type logTarget struct {
 	out, err io.Writer // the terminal
 	file     string    // "" = none
 	syslog   bool
-	detached bool // there is no terminal
+	socket   string // of the system log; "" = the usual one
+	detached bool   // there is no terminal
 	json     bool
 	silent   bool
 	verbose  int
@@ -62,7 +63,7 @@ func openLog(t logTarget) (*logger, error) {
 		}
 		l.file, l.closer, sink, w = f, f, f, f
 	case t.syslog:
-		s, err := openSyslog(t.name)
+		s, err := openSyslog(t.name, t.socket)
 		if err != nil && !t.detached { // mail is worth more than the place of its log
 			t.syslog = false
 			l, lerr := openLog(t)

@@ -84,9 +84,14 @@ func (s *fileSink) Close() error {
 // syslogSink writes to the system log.
 type syslogSink struct{ w *syslog.Writer }
 
-// openSyslog connects to the system log with facility mail. The caller closes it.
-func openSyslog(name string) (*syslogSink, error) {
-	w, err := syslog.New(syslog.LOG_MAIL|syslog.LOG_INFO, name)
+// openSyslog connects to the system log with facility mail, at its usual socket where none is named. The caller closes
+// it.
+func openSyslog(name, socket string) (*syslogSink, error) {
+	network := ""
+	if socket != "" {
+		network = "unixgram"
+	}
+	w, err := syslog.Dial(network, socket, syslog.LOG_MAIL|syslog.LOG_INFO, name)
 	if err != nil {
 		return nil, fmt.Errorf("reach the system log: %w", err)
 	}
