@@ -105,6 +105,10 @@ func (v *Verdict) noteExpiry(p *Policy) {
 	}
 }
 
+// Proven tells whether somebody vouches for the server: a verified chain to a name that was asked for, or a pin. With
+// nosslcertck alone nobody does. A nil Verdict proves nothing.
+func (v *Verdict) Proven() bool { return v != nil && (len(v.Chain) > 0 || v.MatchedPin != "") }
+
 // String is one line for the log: version, and by what the server was recognised.
 func (v *Verdict) String() string {
 	how := "not verified"
