@@ -11,6 +11,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/fetch/journal"
+	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
 	"fetchd/tlsverify"
 )
@@ -28,14 +29,14 @@ const (
 // String gives the name as in the log and the Received line.
 func (p Protocol) String() string { return [...]string{"auto", "IMAP", "POP3"}[p] }
 
-// TLSMode is when TLS starts.
-type TLSMode int
+// TLSMode is when TLS starts, see package login.
+type TLSMode = login.Mode
 
 // The modes. There is no opportunistic one.
 const (
-	StartTLS  TLSMode = iota // STARTTLS or STLS, mandatory
-	Wrapped                  // TLS from the first byte
-	ClearText                // never TLS: only where the rc file says so in so many words
+	StartTLS  = login.StartTLS  // STARTTLS or STLS, mandatory
+	Wrapped   = login.Wrapped   // TLS from the first byte
+	ClearText = login.ClearText // never TLS: only where the rc file says so in so many words
 )
 
 // RetrieveError says what to do with a message that can't be retrieved (fetchmail 7's retrieve-error).
@@ -140,9 +141,11 @@ func (a *Account) now() time.Time {
 	return time.Now()
 }
 
-// SawCertificate logs what a server presented; verdict may be nil.
-func (a *Account) SawCertificate(verdict *tlsverify.Verdict) {
-	if verdict != nil && a.Log != nil {
-		a.Log.Info(EventTLS, "account", a.Name, "verdict", verdict)
+// Login is how to log in to the account by the service that it is spoken to with.
+func (a *Account) Login(s login.Service) login.Options {
+	return login.Options{
+		Service: s, Account: a.Name, Host: a.Host, Port: a.Port, Plugin: a.Plugin,
+		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Hidden: a.Hidden,
+		Timeout: a.Timeout, Rate: a.RateLimit, Trace: a.Trace, Log: a.Log,
 	}
 }

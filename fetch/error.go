@@ -1,105 +1,40 @@
 package fetch
 
-import (
-	"errors"
-	"fmt"
-	"net"
-	"strconv"
-)
+import "fetchd/fetch/login"
 
-// Kind is what failed, as the exit status and the back-off see it.
-type Kind int
+// Kind is what failed, as the exit status and the back-off see it. See package login, where most errors come from.
+type Kind = login.Kind
 
-// The kinds. The zero Kind is for an error nobody classified; it is treated as KindNetwork.
+// The kinds.
 const (
-	KindUnknown  Kind = iota
-	KindNetwork       // dial, DNS, connection lost, time-out
-	KindTLS           // the server could not prove who it is, or TLS was not to be had
-	KindAuth          // login refused, or no password
-	KindProtocol      // the server said what no server may say
-	KindServer        // the server reported an error of its own
-	KindBusy          // the mailbox is locked by another session
-	KindDelivery      // the message could not be handed on
-	KindJournal       // our own records could not be read or written
-	KindConfig        // a setting that can't work
+	KindUnknown  = login.KindUnknown
+	KindNetwork  = login.KindNetwork
+	KindTLS      = login.KindTLS
+	KindAuth     = login.KindAuth
+	KindProtocol = login.KindProtocol
+	KindServer   = login.KindServer
+	KindBusy     = login.KindBusy
+	KindDelivery = login.KindDelivery
+	KindJournal  = login.KindJournal
+	KindConfig   = login.KindConfig
 )
 
-// String is the word for the kind in logs.
-func (k Kind) String() string {
-	switch k {
-	case KindNetwork:
-		return "network"
-	case KindTLS:
-		return "tls"
-	case KindAuth:
-		return "auth"
-	case KindProtocol:
-		return "protocol"
-	case KindServer:
-		return "server"
-	case KindBusy:
-		return "busy"
-	case KindDelivery:
-		return "delivery"
-	case KindJournal:
-		return "journal"
-	case KindConfig:
-		return "config"
-	}
-	return "unknown"
-}
-
-// Error is a failed retrieval: what failed (Kind), where (Account) and why.
-type Error struct {
-	Kind Kind
-	Err  error
-}
-
-func (e *Error) Error() string { return e.Err.Error() }
-
-func (e *Error) Unwrap() error { return e.Err }
+// Error is a failed retrieval: what failed (Kind) and why.
+type Error = login.Error
 
 // ErrSimpler is in the error of a Session or Connector with a server that seems not to do what it offers. From now on it
 // is asked for less, so that another session may succeed, and is made at once.
-var ErrSimpler = errors.New("the server offers what it does not do")
+var ErrSimpler = login.ErrSimpler
 
 // ErrCrowded is in the error of a Connector where the server has no more connections for this login at a time.
-var ErrCrowded = errors.New("the server allows this login no more connections at a time")
+var ErrCrowded = login.ErrCrowded
 
 // KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
-func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	return KindUnknown
-}
+func KindOf(err error) Kind { return login.KindOf(err) }
 
 // Fail gives err the Kind k, unless it is nil or has one already.
-func Fail(k Kind, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return err
-	}
-	return &Error{Kind: k, Err: err}
-}
+func Fail(k Kind, err error) error { return login.Fail(k, err) }
 
 // Again marks err, of a Connector or Session, as one after which another session may do better at once: it is ErrSimpler
 // without its text.
-func Again(err error) error { return again{err} }
-
-type again struct{ error }
-
-func (e again) Unwrap() []error { return []error{e.error, ErrSimpler} }
-
-// At names the server in err, which happened on the way to a login. A refused login is the account's matter, whose name
-// stands beside it wherever errors are shown. The Kind stays.
-func At(host string, port int, err error) error {
-	if err == nil || KindOf(err) == KindAuth {
-		return err
-	}
-	return fmt.Errorf("%s: %w", net.JoinHostPort(host, strconv.Itoa(port)), err)
-}
+func Again(err error) error { return login.Again(err) }

@@ -1,11 +1,13 @@
 package fetch
 
+import "fetchd/fetch/login"
+
 // Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's wording.
 // Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this retrieval, from 1),
 // total (of a mailbox, or of what n counts), size (octets as the server says them), seen, err.
 const (
-	EventConnected   = "connected"                  // debug: account, host, tls
-	EventTLS         = "server certificate"         // info: account, verdict (*tlsverify.Verdict)
+	EventConnected   = login.EventConnected         // debug: account, host, tls
+	EventTLS         = login.EventTLS               // info: account, verdict (*tlsverify.Verdict)
 	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: likewise, the server gives out UIDs again

@@ -2,13 +2,11 @@ package imap
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"fetchd/fetch"
-	"fetchd/fetch/sasl"
+	"fetchd/fetch/login"
 )
 
 // maxUntagged bounds how many untagged responses one command before the login may bring.
@@ -48,77 +46,82 @@ func (d *dialogue) note(r reply) {
 	d.alerts.show(r)
 	switch {
 	case r.word == "CAPABILITY":
-		d.caps = strings.Fields(strings.ToUpper(r.text))
+		d.offer = offered(r.text)
 	case r.code == "CAPABILITY":
-		d.caps = strings.Fields(strings.ToUpper(r.args))
-	default:
-		return
+		d.offer = offered(r.args)
 	}
-	d.told = true
 }
 
-// mechanisms are the SASL mechanisms on offer.
-func (d *dialogue) mechanisms() []string {
-	var out []string
-	for _, c := range d.caps {
-		if m, ok := strings.CutPrefix(c, "AUTH="); ok {
-			out = append(out, m)
-		}
+// reply is r as package login sees it.
+func (d *dialogue) reply(r reply) login.Reply {
+	out := login.Reply{
+		Command: d.command, Word: r.word, Code: r.code, Detail: r.args, Text: r.text,
+		Offer: d.offer, LoggedIn: r.word == "PREAUTH",
+	}
+	if r.code == "CAPABILITY" {
+		out.Code, out.Detail = "", ""
+	}
+	switch {
+	case r.tag == "+":
+		out.Status = login.Challenge
+	case r.word == "OK" || r.word == "PREAUTH":
+		out.Status = login.OK
+	case r.word == "BYE" && d.tag > 0:
+		out.Status = login.Ended
 	}
 	return out
 }
 
-// nextTag is for the command whose name is verb, which errors until the next one name.
-func (d *dialogue) nextTag(verb string) string {
-	d.verb = verb
+// begin is for the next command, which errors call by this name.
+func (d *dialogue) begin(command string) {
+	d.command, d.offer = command, nil
 	d.tag++
-	return "A" + strconv.Itoa(d.tag)
 }
 
-// command sends a command and waits for its result. What the trace shows is shown, or the line where that is "".
-func (d *dialogue) command(line, shown string) (reply, error) {
-	verb, _, _ := strings.Cut(line, " ")
-	tag := d.nextTag(verb)
+// run sends a command and waits for its result. What the trace shows is shown, or the line where that is "".
+func (d *dialogue) run(command, line, shown string) (login.Reply, error) {
+	d.begin(command)
 	if shown != "" {
-		shown = tag + " " + shown
+		shown = fmt.Sprintf("A%d %s", d.tag, shown)
 	}
-	if err := d.conn.WriteLine(tag+" "+line, shown); err != nil {
-		return reply{}, err
+	r, err := d.Respond(fmt.Sprintf("A%d %s", d.tag, line), shown)
+	if err != nil {
+		return r, err
 	}
-	return d.result(tag)
+	return d.final(r)
 }
 
-// result waits for the tagged response; a continuation request on the way is a violation.
-func (d *dialogue) result(tag string) (reply, error) {
-	r, err := d.continued(tag)
-	if err == nil && r.tag == "+" {
-		return r, d.violation("answer", []byte("+ "+r.text))
+// final refuses a continuation request where nothing is to be continued.
+func (d *dialogue) final(r login.Reply) (login.Reply, error) {
+	if r.Status == login.Challenge {
+		return r, d.violation("answer", []byte("+ "+r.Text))
 	}
-	return r, err
+	return r, nil
 }
 
-// continued waits for the tagged response or a continuation request.
-func (d *dialogue) continued(tag string) (reply, error) {
+// answer waits for the tagged response or a continuation request.
+func (d *dialogue) answer() (login.Reply, error) {
+	failed := login.Reply{Command: d.command}
 	for range maxUntagged {
 		line, err := d.conn.ReadLine(0)
 		if err != nil {
-			return reply{}, fmt.Errorf("%s: %w", d.verb, err)
+			return failed, err
 		}
 		r := parseLine(line)
 		switch {
 		case r.tag == "+":
-			return r, nil
-		case r.tag == tag && (r.word == "OK" || r.word == "NO" || r.word == "BAD"):
+			return d.reply(r), nil
+		case r.tag == "A"+strconv.Itoa(d.tag) && (r.word == "OK" || r.word == "NO" || r.word == "BAD"):
 			d.note(r)
-			return r, nil
+			return d.reply(r), nil
 		case r.tag != "*":
-			return r, d.violation("answer", line)
+			return failed, d.violation("answer", line)
 		case r.word == "BYE":
-			return r, fetch.Fail(fetch.KindServer, d.conn.Break(fmt.Errorf("server ended the connection: BYE %s", d.conn.Quoted([]byte(r.text)))))
+			return d.reply(r), nil
 		}
 		d.note(r)
 	}
-	return reply{}, d.violation("answer", []byte("more than "+strconv.Itoa(maxUntagged)+" untagged responses"))
+	return failed, d.violation("answer", []byte("more than "+strconv.Itoa(maxUntagged)+" untagged responses"))
 }
 
 // violation ends the connection over something that no IMAP server may say here.
@@ -131,50 +134,7 @@ func (d *dialogue) violation(what string, line []byte) error {
 		}
 		err = fmt.Errorf("%w; hint: %s", err, hint)
 	}
-	return fetch.Fail(fetch.KindProtocol, d.conn.Break(err))
-}
-
-// answer responds to a challenge. An exchange that the mechanism gives up is cancelled, so that the connection stays in
-// step (RFC 9051 section 6.2.2).
-func (d *dialogue) answer(m sasl.Mechanism, initial *[]byte, text string) error {
-	if d.gaveUp != nil {
-		return d.violation("answer", []byte("+ "+text))
-	}
-	var out []byte
-	challenge, err := sasl.DecodeChallenge([]byte(text))
-	if err == nil && *initial != nil && len(challenge) == 0 {
-		out, *initial = *initial, nil
-	} else if err == nil {
-		out, err = m.Next(challenge)
-	}
-	err = d.conn.CleanError(err)
-	if errors.Is(err, sasl.ErrWrongProof) {
-		return fetch.Fail(fetch.KindAuth, d.conn.Break(err))
-	}
-	if err != nil {
-		if werr := d.conn.WriteLine("*", ""); werr != nil {
-			return werr
-		}
-		d.gaveUp = err
-		return nil
-	}
-	return d.conn.WriteLine(sasl.EncodeResponse(out), "***")
-}
-
-// finished judges the tagged response of an exchange.
-func (d *dialogue) finished(m sasl.Mechanism, r reply) error {
-	gaveUp := d.gaveUp
-	d.gaveUp = nil
-	if gaveUp == nil && r.word == "OK" {
-		gaveUp = m.Finish()
-		if gaveUp != nil { // the server says we are in, but has not shown that it knows us
-			return fetch.Fail(fetch.KindAuth, d.conn.Break(gaveUp))
-		}
-	}
-	if gaveUp != nil && r.word == "OK" {
-		return fetch.Fail(fetch.KindAuth, d.conn.Break(errors.Join(gaveUp, errors.New("and yet the server says OK"))))
-	}
-	return fetch.Fail(fetch.KindAuth, gaveUp)
+	return login.Fail(login.KindProtocol, d.conn.Break(err))
 }
 
 // plainASCII tells whether s can stand in a quoted string (RFC 9051 section 4.3).

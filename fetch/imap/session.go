@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -18,6 +17,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
+	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
 )
 
@@ -46,21 +46,22 @@ func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 
 // Connect is the fetch.Connector for IMAP.
 func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	raw, err := wire.Dial(ctx, a.Host, port(a), a.Plugin, a.Timeout)
+	o := a.Login(service)
+	raw, err := login.Dial(ctx, o)
 	if err != nil {
-		return nil, fetch.At(a.Host, port(a), fetch.Fail(fetch.KindNetwork, err))
+		return nil, o.At(err)
 	}
 	s, err := m.begin(ctx, a, raw)
-	return s, fetch.At(a.Host, port(a), err)
+	return s, o.At(err)
 }
 
 // begin makes a session on a new connection, which it closes on an error.
 func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, error) {
-	d, err := logIn(ctx, a, raw, m.plain.Has(server(a)))
+	d, caps, err := logIn(ctx, a, raw, m.plain.Has(server(a)))
 	if err != nil {
 		return nil, err
 	}
-	s := &session{a: a, conn: d.conn, memory: m, caps: d.caps, changed: make(chan struct{}, 1)}
+	s := &session{a: a, conn: d.conn, memory: m, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
@@ -195,7 +196,10 @@ func (s *session) connError() error {
 }
 
 // server is a Memory's word for the account's server.
-func server(a *fetch.Account) string { return net.JoinHostPort(a.Host, strconv.Itoa(port(a))) }
+func server(a *fetch.Account) string {
+	o := a.Login(service)
+	return o.Server()
+}
 
 // uidSet turns the journal's kind of set into go-imap's.
 func uidSet(s journal.Set) imap.UIDSet {

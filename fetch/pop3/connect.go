@@ -1,10 +1,10 @@
-// Package pop3 is the mailbox session for POP3 (RFC 1939). The greeting, STLS and the login are its own dialogue on a
-// wire.Conn; then go-pop3 gives the commands of the session through an adapter that never lets it read ahead, while
-// the lists and the bodies of messages are read straight from the connection, with pipelining (RFC 2449) where the
-// server offers it.
+// Package pop3 is the mailbox session for POP3 (RFC 1939). The greeting, STLS and the login are its own
+// dialogue on a wire.Conn; then go-pop3 gives the commands of the session through an adapter that never lets
+// it read ahead, while the lists and the bodies of messages are read straight from the connection, with
+// pipelining (RFC 2449) where the server offers it.
 //
-// Connect is the door; what it returns follows fetch.Session. Deletions are sent and made final in Commit, so that a
-// connection lost before leaves every message on the server.
+// Connect is the door; what it returns follows fetch.Session. Deletions are sent and made final in Commit, so
+// that a connection lost before leaves every message on the server.
 package pop3
 
 import (
@@ -14,17 +14,12 @@ import (
 	"net"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
 )
 
-// The ports of RFC 1939 and RFC 8314.
-const (
-	portClear   = 110
-	portWrapped = 995
-)
-
-// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by command. The zero
-// value is ready. It is safe for concurrent use.
+// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by
+// command. The zero value is ready. It is safe for concurrent use.
 type Memory struct{ slow wire.Unable }
 
 // Connect is a fetch.Connector without a Memory.
@@ -34,36 +29,40 @@ func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 
 // Connect is a fetch.Connector: it dials, verifies the server, and logs in.
 func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	port := a.Port
-	if port == 0 && a.TLS == fetch.Wrapped {
-		port = portWrapped
-	} else if port == 0 {
-		port = portClear
-	}
-	conn, err := wire.Dial(ctx, a.Host, port, a.Plugin, a.Timeout)
+	o := a.Login(service)
+	conn, err := login.Dial(ctx, o)
 	if err != nil {
-		return nil, fetch.At(a.Host, port, fetch.Fail(fetch.KindNetwork, err))
+		return nil, o.At(err)
 	}
-	s, err := m.start(ctx, a, conn, port)
-	return s, fetch.At(a.Host, port, err)
+	s, err := m.start(ctx, a, conn)
+	return s, o.At(err)
 }
 
 // start takes a fresh connection and closes it on an error.
-func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn, port int) (fetch.Session, error) {
-	c := wire.New(conn, wire.Options{Label: "POP3", Timeout: a.Timeout, Trace: a.Trace, Rate: a.RateLimit, Hidden: a.Hidden})
-	defer c.Bind(ctx)()
-	s := &session{a: a, c: c, memory: m, host: net.JoinHostPort(a.Host, fmt.Sprint(port)), port: port}
-	if err := s.logIn(ctx); err != nil {
-		_ = c.Close()
+func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (fetch.Session, error) {
+	o := a.Login(service)
+	s := &session{a: a, c: login.New(conn, o), memory: m, host: o.Server()}
+	defer s.c.Bind(ctx)()
+	if err := s.logIn(ctx, o); err != nil {
 		return nil, s.pipelined(err, true)
 	}
-	client, err := newClient(c)
+
+	client, err := newClient(s.c)
 	if err != nil {
-		_ = c.Close()
+		_ = s.c.Close()
 		return nil, fetch.Fail(fetch.KindProtocol, err)
 	}
 	s.client = client
 	return s, nil
+}
+
+// logIn takes the connection into the TRANSACTION state. What the server listed before, over TLS, says how to
+// ask for what it lists now: that travels with the first commands, see listing.go.
+func (s *session) logIn(ctx context.Context, o login.Options) error {
+	d := &dialogue{c: s.c, pipeline: !s.memory.slow.Has(s.host)}
+	_, err := login.Run(ctx, s.c, d, o)
+	s.caps = d.caps
+	return err
 }
 
 // session is one connection, logged in.
@@ -73,7 +72,6 @@ type session struct {
 	client *client
 	memory *Memory
 	host   string // and port: the memory's key
-	port   int
 	caps   capabilities
 	ended  bool // QUIT was sent
 }
@@ -84,8 +82,8 @@ func (s *session) Mailboxes(context.Context) ([]string, error) { return []string
 // Peer implements fetch.Session.
 func (s *session) Peer() string { return s.c.RemoteIP() }
 
-// Close implements fetch.Session. Its error is always nil: what had to be confirmed was in Commit, so that a QUIT that is
-// still to be said needs no answer.
+// Close implements fetch.Session. Its error is always nil: what had to be confirmed was in Commit, so that a
+// QUIT that is still to be said needs no answer.
 func (s *session) Close() error {
 	if !s.ended && s.c.Err() == nil {
 		s.ended = true
@@ -100,9 +98,9 @@ func (s *session) pipelining() bool {
 	return s.caps.has("PIPELINING") && !s.memory.slow.Has(s.host)
 }
 
-// pipelined looks at the error of an exchange that was pipelined: a server that was out of step is remembered, and, with
-// silent, one that did not answer: it may have dropped what came behind the first command. The error then is a
-// fetch.ErrSimpler: a single pass has no later one to do better.
+// pipelined looks at the error of an exchange that was pipelined: a server that was out of step is
+// remembered, and, with silent, one that did not answer: it may have dropped what came behind the first
+// command. The error then is a fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
 	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
 		s.memory.slow.Add(s.host)

@@ -238,7 +238,7 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 			return nil, errors.New("a dialogue is one session")
 		}
 		connected = true
-		return s.memory.start(ctx, a, peer.Pipe(), 110)
+		return s.memory.start(ctx, a, peer.Pipe())
 	}
 	result, err := fetch.Retrieve(ctx, a)
 	if perr := peer.Done(); perr != nil {

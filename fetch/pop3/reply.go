@@ -93,6 +93,8 @@ func printable(code []byte) bool {
 // errOutOfStep marks the error of a server whose answers don't fit our commands.
 var errOutOfStep = errors.New("out of step")
 
+var errChallenge = errors.New("the server sends a challenge where +OK or -ERR belongs")
+
 // outOfStep breaks the connection: nothing that comes now can be trusted to belong to anything.
 func outOfStep(c *wire.Conn, err error) error {
 	return fetch.Fail(fetch.KindProtocol, c.Break(fmt.Errorf("%w (%w)", err, errOutOfStep)))
@@ -121,7 +123,7 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 	c.Answered()
 	kind, text, err := parseReply(c, line)
 	if err == nil && kind == replyMore {
-		err = errors.New("the server sends a challenge where +OK or -ERR belongs")
+		err = errChallenge
 	}
 	if err != nil {
 		return nil, outOfStep(c, fmt.Errorf("%s: %w", command, err))

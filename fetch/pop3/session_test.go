@@ -18,7 +18,7 @@ import (
 // pipelinedStart is a session up to its listing of n messages of the given size.
 func pipelinedStart(n, size int) string {
 	var b strings.Builder
-	b.WriteString("#! auth implicit\nS: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n")
+	b.WriteString("#! auth implicit\nS: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n")
 	fmt.Fprintf(&b, "S: +OK\nS: PIPELINING\nS: .\nS: +OK %d %d\nS: +OK\n", n, n*size)
 	for i := range n {
 		fmt.Fprintf(&b, "S: %d u%d\n", i+1, i+1)
@@ -60,7 +60,7 @@ func TestDrippingLists(t *testing.T) {
 		fmt.Fprintf(&rows, "%d 9\\r\\n", i+1)
 	}
 	drip := "DRIP 10ms " + rows.String() + "\n"
-	const piped, plain = "S: +OK\nS: PIPELINING\nS: .\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n", "S: -ERR\nC: STAT\nS: +OK 12000 1\nC: UIDL\n"
+	const piped, plain = "S: +OK\nS: PIPELINING\nS: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n", "S: -ERR\nC: NOOP\nS: +OK\nC: STAT\nS: +OK 12000 1\nC: UIDL\n"
 	for _, tt := range []struct{ name, script, command string }{
 		{"UIDL", plain + "S: +OK\n", "UIDL: "},
 		{"LIST", plain + "S: -ERR\nC: LIST\nS: +OK\n", "LIST: "},
@@ -72,7 +72,7 @@ func TestDrippingLists(t *testing.T) {
 				text := "#! auth implicit\nS: +OK\nC: CAPA\n" + tt.script + drip
 				a := newScenario(t, text, nil).account
 				a.Timeout, a.Journal = time.Minute, openJournal(t)
-				s, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe(), 110)
+				s, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -96,7 +96,7 @@ func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbo
 	s.account.Timeout = time.Hour
 	peer := fetchtest.NewPeer(t, text, nil)
 	session := &session{a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), memory: &s.memory}
-	if err := session.logIn(t.Context()); err != nil {
+	if err := session.logIn(t.Context(), s.account.Login(service)); err != nil {
 		t.Fatal(err)
 	}
 	client, err := newClient(session.c)
@@ -163,7 +163,7 @@ func TestSilenceAtEachStep(t *testing.T) {
 				a := newScenario(t, text, nil).account
 				a.Timeout = 5 * time.Minute
 				start := time.Now()
-				_, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe(), 110)
+				_, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 				if fetch.KindOf(err) != fetch.KindNetwork || time.Since(start) != a.Timeout || !wire.IsTimeout(err) {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}

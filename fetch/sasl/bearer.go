@@ -13,6 +13,12 @@ type bearer struct {
 	name, response string
 }
 
+// IsToken tells whether m sends an access token.
+func IsToken(m Mechanism) bool {
+	_, ok := m.(bearer)
+	return ok
+}
+
 // NewOAuthBearer returns OAUTHBEARER; the password is the access token.
 func NewOAuthBearer(c Credentials) Mechanism {
 	var b strings.Builder

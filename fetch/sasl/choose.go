@@ -21,14 +21,13 @@ func (e *NotOfferedError) Error() string {
 }
 
 // Choose returns the mechanisms to try, best first, for the rc file's auth word. offered is what the server announced
-// for the channel as it is now, in any case. verified tells whether the channel is TLS with a verified peer; without it
-// the order prefers what hides the password, and the caller must not start one that is ClearText unless the account
-// asks for clear text.
+// for the channel as it is now, in any case. verified tells whether somebody vouches for the peer, a chain or a pin;
+// without it the order prefers what hides the password. Whether the channel may carry it is the caller's to decide.
 //
 //	any          SCRAM-SHA-256, SCRAM-SHA-1, (CRAM-MD5 if not verified), PLAIN, LOGIN, the protocol's own
 //	password     the protocol's own, PLAIN, LOGIN
 //	oauthbearer  OAUTHBEARER, XOAUTH2
-//	implicit     none: the connection is logged in already
+//	apop         the protocol's own, by a digest
 //	external, plain, login, cram-md5, scram-sha-1, scram-sha-256, xoauth2: that one
 //
 // An error is a *NotOfferedError, or says what is wrong with the word or the credentials.
@@ -40,13 +39,10 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 	if !ok {
 		return nil, fmt.Errorf("auth %q is not supported; hint: leave \"auth\" out to take the best the server has", auth)
 	}
-	if len(names) == 0 {
-		return nil, nil
-	}
 	var out []Mechanism
 	for _, name := range names {
-		if name == "" {
-			out = append(out, ProtocolLogin{})
+		if name == "" || name == "APOP" {
+			out = append(out, ProtocolLogin{Credentials: cred, Digest: name == "APOP"})
 		} else if slices.ContainsFunc(offered, func(o string) bool { return strings.EqualFold(o, name) }) {
 			out = append(out, mechanism(name, cred))
 		}
@@ -69,9 +65,7 @@ func order(auth string, verified bool) ([]string, bool) {
 		return []string{"", "PLAIN", "LOGIN"}, true
 	case "oauthbearer":
 		return []string{"OAUTHBEARER", "XOAUTH2"}, true
-	case "implicit", "ssh":
-		return nil, true
-	case "external", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2":
+	case "apop", "external", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2":
 		return []string{strings.ToUpper(auth)}, true
 	}
 	return nil, false

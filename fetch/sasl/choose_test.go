@@ -11,8 +11,8 @@ func names(t *testing.T, ms []Mechanism) string {
 	t.Helper()
 	var out []string
 	for _, m := range ms {
-		if _, ok := m.(ProtocolLogin); ok {
-			out = append(out, "own")
+		if own, ok := m.(ProtocolLogin); ok {
+			out = append(out, map[bool]string{false: "own", true: "APOP"}[own.Digest])
 			continue
 		}
 		name, _, err := m.Start()
@@ -47,7 +47,7 @@ func TestChoose(t *testing.T) {
 		{"login", "login", all, true, "LOGIN"},
 		{"external", "external", all, true, "EXTERNAL"},
 		{"scram-1", "scram-sha-1", all, true, "SCRAM-SHA-1"},
-		{"implicit", "implicit", all, true, ""},
+		{"apop", "apop", all, true, "APOP"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

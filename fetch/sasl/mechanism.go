@@ -27,9 +27,12 @@ type Mechanism interface {
 	Finish() error
 }
 
-// ProtocolLogin stands in Choose's answer for the login command of the protocol itself: LOGIN in IMAP, USER and PASS in
-// POP3. It has no exchange: Start returns an error.
-type ProtocolLogin struct{}
+// ProtocolLogin stands in Choose's answer for a login command of the protocol itself: LOGIN in IMAP, USER and PASS in
+// POP3; with Digest, one that sends a digest of the password: APOP. It has no exchange: Start returns an error.
+type ProtocolLogin struct {
+	Credentials Credentials
+	Digest      bool
+}
 
 // Start implements Mechanism.
 func (ProtocolLogin) Start() (string, []byte, error) {
@@ -40,7 +43,7 @@ func (ProtocolLogin) Start() (string, []byte, error) {
 func (ProtocolLogin) Next([]byte) ([]byte, error) { return nil, sasl.ErrUnexpectedServerChallenge }
 
 // ClearText implements Mechanism.
-func (ProtocolLogin) ClearText() bool { return true }
+func (p ProtocolLogin) ClearText() bool { return !p.Digest }
 
 // Finish implements Mechanism.
 func (ProtocolLogin) Finish() error { return nil }

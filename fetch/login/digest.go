@@ -1,0 +1,36 @@
+package login
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"strings"
+
+	"fetchd/fetch/sasl"
+)
+
+// timestamp is a msg-id as RFC 1939 section 7 wants it. Anything else may be an attacker's choice of text,
+// which MD5 gives the password away to (CVE-2007-1558).
+var timestamp = regexp.MustCompile(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
+
+// digest logs in with a digest of the greeting's timestamp and the password, over TLS only. The timestamp of
+// a greeting in clear text may be anybody's; it is forgotten with the greeting when TLS starts.
+func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
+	p, ok := a.p.(Digester)
+	if !ok {
+		return Reply{}, Fail(KindConfig, errors.New("auth \"apop\" is for POP3; hint: leave \"auth\" out"))
+	}
+	if !a.conn.TLS() {
+		return Reply{}, Fail(KindConfig, errors.New("auth \"apop\" is too weak without TLS;"+
+			" hint: use TLS, and leave \"auth\" out"))
+	}
+	stamp := timestamp.FindString(a.greeting)
+	if stamp == "" || strings.Count(a.greeting, "<") != 1 || strings.Count(a.greeting, ">") != 1 {
+		return Reply{}, Fail(KindAuth, errors.New("auth \"apop\": the server's greeting over TLS has no"+
+			" well-formed timestamp; hint: leave \"auth\" out"))
+	}
+
+	sum := md5.Sum([]byte(stamp + cred.Password))
+	return named(p.Digest(cred.User, hex.EncodeToString(sum[:])))
+}

@@ -1,0 +1,105 @@
+package login
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is what failed, as the exit status and the back-off see it. Package fetch has the same names: they
+// stand here because a login is where most of them come from, and because delivery may import this package.
+type Kind int
+
+// The kinds. The zero Kind is for an error nobody classified; it is treated as KindNetwork.
+const (
+	KindUnknown  Kind = iota
+	KindNetwork       // dial, DNS, connection lost, time-out
+	KindTLS           // the server could not prove who it is, or TLS was not to be had
+	KindAuth          // login refused, or no password
+	KindProtocol      // the server said what no server may say
+	KindServer        // the server reported an error of its own
+	KindBusy          // the mailbox is locked by another session
+	KindDelivery      // the message could not be handed on
+	KindJournal       // our own records could not be read or written
+	KindConfig        // a setting that can't work
+)
+
+// String is the word for the kind in logs.
+func (k Kind) String() string {
+	switch k {
+	case KindNetwork:
+		return "network"
+	case KindTLS:
+		return "tls"
+	case KindAuth:
+		return "auth"
+	case KindProtocol:
+		return "protocol"
+	case KindServer:
+		return "server"
+	case KindBusy:
+		return "busy"
+	case KindDelivery:
+		return "delivery"
+	case KindJournal:
+		return "journal"
+	case KindConfig:
+		return "config"
+	}
+	return "unknown"
+}
+
+// Error is an error with its Kind.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindUnknown
+}
+
+// Fail gives err the Kind k, unless it is nil or has one already.
+func Fail(k Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: k, Err: err}
+}
+
+// ErrSimpler is in the error of a server that seems not to do what it offers. From now on it is asked for
+// less, so that another session may succeed, and is made at once.
+var ErrSimpler = errors.New("the server offers what it does not do")
+
+// ErrCrowded is in the error of a server that has no more connections for this login at a time.
+var ErrCrowded = errors.New("the server allows this login no more connections at a time")
+
+// Again marks err as one after which another session may do better at once: it is ErrSimpler without its
+// text.
+func Again(err error) error { return again{err} }
+
+type again struct{ error }
+
+func (e again) Unwrap() []error { return []error{e.error, ErrSimpler} }
+
+// At names the server in err, which happened on the way to a login. A refused login is the account's matter,
+// whose name stands beside it wherever errors are shown. The Kind stays.
+func (o *Options) At(err error) error {
+	if err == nil || KindOf(err) == KindAuth {
+		return err
+	}
+	return fmt.Errorf("%s: %w", o.Server(), err)
+}

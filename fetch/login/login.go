@@ -1,0 +1,230 @@
+// Package login takes a connection from its first byte to where the user is logged in, for every protocol. It
+// is the only place that decides whether a secret may be sent.
+//
+// Run tells the story: TLS, the greeting, STARTTLS, capabilities, credentials, mechanisms. A Protocol
+// supplies commands and replies and decides nothing. Package logintest holds what every Protocol must pass.
+package login
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
+)
+
+// Mode is when TLS starts.
+type Mode int
+
+// The modes. There is no opportunistic one.
+const (
+	StartTLS  Mode = iota // STARTTLS or STLS, mandatory
+	Wrapped               // TLS from the first byte
+	ClearText             // never TLS: only where the user says so in so many words
+)
+
+// Options describe one login. The zero value is safe: it gets nowhere, for want of a policy.
+type Options struct {
+	Service  Service
+	Account  string // for the log
+	Host     string // what is dialled
+	Port     int    // 0 = the service's for the mode
+	Plugin   string // see wire.Dial
+	TLS      Mode
+	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
+	Auth     string            // rc-file word, see sasl.Choose; or implicit, ssh
+	User     string
+	Password func(context.Context) (string, error) // asked for once the server is proven; nil = there is none
+	Hidden   *wire.Concealer                       // see wire.Options
+	Timeout  time.Duration                         // longest wait for an answer; 0 = 5 minutes
+	Rate     int64                                 // bytes a second; 0 = no limit
+	Trace    func(line string)                     // nil = none
+	Log      *slog.Logger                          // nil = none
+}
+
+// Service is a protocol's name and its ports.
+type Service struct {
+	Name           string // "IMAP"
+	Plain, Wrapped int
+}
+
+// What a login logs.
+const (
+	EventConnected = "connected"          // debug: account, host (with its port), tls
+	EventTLS       = "server certificate" // info: account, verdict (*tlsverify.Verdict)
+)
+
+const (
+	// defaultTimeout is for Options without one.
+	defaultTimeout = 5 * time.Minute
+	// loginTimeouts bounds the way from the first byte to the login, in time-outs, so that a server can't
+	// stretch it by saying one byte a minute.
+	loginTimeouts = 3
+)
+
+// Dial connects to the server. The connection is for New.
+func Dial(ctx context.Context, o Options) (net.Conn, error) {
+	conn, err := wire.Dial(ctx, o.Host, o.port(), o.Plugin, o.Timeout)
+	return conn, Fail(KindNetwork, err)
+}
+
+// New makes the connection that Run and its Protocol speak on.
+func New(conn net.Conn, o Options) *wire.Conn {
+	return wire.New(conn, wire.Options{Label: o.Service.Name, Timeout: o.Timeout, Trace: o.Trace, Rate: o.Rate, Hidden: o.Hidden})
+}
+
+// Run verifies the server and logs in, within one time limit for the whole. p speaks on conn. Run returns
+// what the server offers to who is logged in, nil if it did not say. After an error, which has a Kind, the
+// connection is closed.
+func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, error) {
+	ctx, cancel := limit(ctx, o.Timeout)
+	defer cancel()
+	release := conn.Bind(ctx)
+	defer release()
+
+	a := &attempt{conn: conn, p: p, o: o, log: o.Log}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if err := a.run(ctx); err != nil {
+		_ = conn.Close()
+		return nil, Fail(KindNetwork, err)
+	}
+	return a.offer, nil
+}
+
+func limit(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	whole := loginTimeouts * timeout
+	late := fmt.Errorf("not logged in after %s: %w", whole, os.ErrDeadlineExceeded)
+	return context.WithTimeoutCause(ctx, whole, late)
+}
+
+// port is the one that is dialled.
+func (o *Options) port() int {
+	switch {
+	case o.Port != 0:
+		return o.Port
+	case o.TLS == Wrapped:
+		return o.Service.Wrapped
+	}
+	return o.Service.Plain
+}
+
+// Server names what is dialled, host and port.
+func (o *Options) Server() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.port())) }
+
+// attempt is one login under way.
+type attempt struct {
+	conn *wire.Conn
+	p    Protocol
+	o    Options
+	log  *slog.Logger
+
+	// What the server said on the channel as it is now; begun anew with TLS and with the login.
+	offer    *Offer // nil = not known
+	greeting string
+	loggedIn bool // by the greeting
+}
+
+// run is the order of things. Nothing secret is sent before logIn.
+func (a *attempt) run(ctx context.Context) error {
+	if a.o.TLS == Wrapped {
+		if err := a.secure(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.greet(); err != nil {
+		return err
+	}
+	if a.o.TLS == StartTLS {
+		if err := a.upgrade(ctx); err != nil {
+			return err
+		}
+	}
+	a.log.Debug(EventConnected, "account", a.o.Account, "host", a.o.Server(), "tls", a.conn.TLS())
+
+	if !a.loggedIn {
+		if err := a.logIn(ctx); err != nil {
+			return err
+		}
+	}
+	f, ok := a.p.(Finisher)
+	if !ok {
+		return nil
+	}
+	if err := a.capabilities(); err != nil {
+		return err
+	}
+	return f.Finish(a.offer)
+}
+
+// greet reads the greeting. One that says who we are is not believed where STARTTLS was to come: it would be
+// skipped (fetchmail-SA-2021-02).
+func (a *attempt) greet() error {
+	r, err := a.p.Greeting()
+	r.Command = "greeting"
+	switch {
+	case err != nil && wire.IsTimeout(err) && !a.conn.TLS():
+		return fmt.Errorf("wait for the greeting: %w; hint: a server that says nothing may wait for TLS:"+
+			" try \"ssl\"", err)
+	case err != nil:
+		return fmt.Errorf("wait for the greeting: %w", err)
+	case r.Status != OK:
+		return a.refusal(r, KindServer)
+	case r.LoggedIn && a.o.TLS == StartTLS:
+		return Fail(KindTLS, fmt.Errorf("server greeted with %s, which skips STARTTLS; hint: if this server"+
+			" logs you in by itself, use \"ssl\", or a plugin with \"sslproto ''\"", r.Word))
+	}
+
+	a.greeting, a.offer, a.loggedIn = r.Text, r.Offer, r.LoggedIn
+	return nil
+}
+
+// capabilities asks what the server offers, unless it said so unasked.
+func (a *attempt) capabilities() error {
+	if a.offer != nil {
+		return nil
+	}
+
+	r, err := a.p.Capabilities()
+	if err != nil {
+		return failed(r, err)
+	}
+	if r.Status != OK || r.Offer == nil {
+		return a.refusal(r, KindProtocol)
+	}
+	a.offer = r.Offer
+	return nil
+}
+
+// credentials asks for the password where the login needs one. The port is the one in use, as RFC 7628 has
+// it.
+func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
+	cred := sasl.Credentials{User: a.o.User, Host: a.o.Host, Port: a.o.port()}
+	if a.o.Auth == "external" {
+		return cred, nil
+	}
+	if a.o.Password == nil {
+		return cred, Fail(KindAuth, fmt.Errorf("no password for %q; hint: write it into the rc file", a.o.User))
+	}
+
+	password, err := a.o.Password(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil: // what asks for the password was ended for it
+		return cred, Fail(KindNetwork, fmt.Errorf("password for %q: %w", a.o.User, context.Cause(ctx)))
+	case err != nil:
+		return cred, Fail(KindAuth, fmt.Errorf("password for %q: %w", a.o.User, err))
+	}
+	a.conn.Conceal(cred.User, password) // before any of it is sent: the server may repeat it
+	cred.Password = password
+	return cred, nil
+}

@@ -1,0 +1,127 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fetchd/fetch/sasl"
+)
+
+// maxTries is how many refused tries one login may have: servers lock accounts after repeated failures.
+const maxTries = 2
+
+const hintOffer = "hint: the server must offer PLAIN, LOGIN or SCRAM"
+
+// try is one mechanism that was tried, as far as it matters for the next.
+type try struct {
+	mechanism sasl.Mechanism
+	gaveAway  bool // the password or token itself was on its way
+	refused   bool // by the server; else the mechanism gave up
+	judged    bool // the server named the password or the user as the reason
+}
+
+// logIn tries the mechanisms in order, and succeeds only by one that the server accepted.
+func (a *attempt) logIn(ctx context.Context) error {
+	if err := a.capabilities(); err != nil {
+		return err
+	}
+	if a.o.Auth == "implicit" || a.o.Auth == "ssh" {
+		return a.implicit()
+	}
+	mechanisms, err := a.mechanisms(ctx)
+	if err != nil {
+		return err
+	}
+
+	var last *try
+	failure := errors.New("no way to log in that both sides know; " + hintOffer)
+	for tries := 0; len(mechanisms) > 0 && tries < maxTries; mechanisms = mechanisms[1:] {
+		m := mechanisms[0]
+		if last != nil && !a.mayFollow(m, last) {
+			continue
+		}
+		last = &try{mechanism: m}
+		tries++
+		failure = a.try(last)
+		if failure == nil || a.conn.Err() != nil || KindOf(failure) != KindAuth {
+			return failure
+		}
+	}
+	return Fail(KindAuth, failure)
+}
+
+// implicit accepts that the server knows the user by other means, if it says so itself.
+func (a *attempt) implicit() error {
+	const hint = "hint: it may need another plugin, or a password"
+	p, ok := a.p.(Prover)
+	if !ok {
+		return Fail(KindAuth, fmt.Errorf("auth %q: server did not greet as one that knows the user; %s",
+			a.o.Auth, hint))
+	}
+
+	r, err := p.LoggedIn()
+	switch {
+	case err != nil:
+		return failed(r, err)
+	case r.Status == Refused:
+		return Fail(KindAuth, fmt.Errorf("auth %q: server does not know the user: %s; %s", a.o.Auth, a.says(r), hint))
+	case r.Status != OK:
+		return a.refusal(r, KindProtocol)
+	}
+	return nil
+}
+
+// mechanisms are what may be tried, best first.
+func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
+	cred, err := a.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := sasl.Choose(a.o.Auth, a.offer.Mechanisms, cred, a.proven())
+	if err != nil {
+		return nil, Fail(KindAuth, a.conn.CleanError(err))
+	}
+
+	var usable []sasl.Mechanism
+	for _, m := range all {
+		if own, ok := m.(sasl.ProtocolLogin); !ok || own.Digest || a.offer.NoLogin == "" {
+			usable = append(usable, m)
+		}
+	}
+	if len(usable) == 0 && len(all) > 0 {
+		return nil, Fail(KindAuth, fmt.Errorf("%s; %s", a.offer.NoLogin, hintOffer))
+	}
+	return usable, nil
+}
+
+// mayFollow is the one rule for another try after last was refused or gave up.
+func (a *attempt) mayFollow(m sasl.Mechanism, last *try) bool {
+	switch {
+	case last.gaveAway || last.judged:
+		return false // each further refusal of a wrong password brings the account closer to being locked
+	case !a.proven() && !last.mechanism.ClearText():
+		return !m.ClearText() // who poses as the server must not get the password by refusing what hides it
+	case last.refused && !last.mechanism.ClearText():
+		return m.ClearText() // a server that stores only hashes can't do with another proof either
+	}
+	return true
+}
+
+// try runs one mechanism. It is the one guard before every secret: where TLS was wanted there is TLS.
+func (a *attempt) try(t *try) error {
+	if !a.conn.TLS() && a.o.TLS != ClearText {
+		return Fail(KindTLS, errors.New("the connection is not encrypted: the password is not sent"))
+	}
+
+	r, err := a.exchange(t)
+	if err != nil {
+		return err
+	}
+	if r.Status != OK {
+		t.refused, t.judged = true, r.judged()
+		return a.loginRefusal(r, t)
+	}
+	a.offer = r.Offer // RFC 9051 section 6.2: what was offered before the login counts no more
+	return nil
+}

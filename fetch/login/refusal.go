@@ -1,0 +1,173 @@
+package login
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"fetchd/fetch/sasl"
+)
+
+// refusal is a row of the table of refusals: what a server says, and what it means to its user. The text
+// comes from the server, so it decides about nothing but the error's kind and hint.
+type refusal struct {
+	name  string         // for the tests
+	codes []string       // any of them, or
+	says  *regexp.Regexp // in the code's arguments and the text,
+	but   *regexp.Regexp // and not this
+	kind  Kind
+	hint  string // "" = what the login's own mechanism suggests
+}
+
+const (
+	hintPasses   = "this passes; it is tried again next time"
+	hintOperator = "it does not pass by itself; ask the server's operator"
+)
+
+// refusals is the one table, most telling first: the first row that fits counts. Codes are those of RFC 2449,
+// 3206 and 5530; the words were seen on the servers named.
+var refusals = []refusal{
+	// What the user has to do at the provider.
+	{name: "web login", codes: []string{"WEBALERT"}, // Gmail, with an address
+		says: words(`web login required|(log|sign) in (via|with|through|using) (your|a) (web )?browser`),
+		kind: KindAuth, hint: "log in once with a web browser, where the provider asks for something"},
+	{name: "app password", // Gmail, Yahoo, iCloud, mail.ru; QQ and 163 (authorization code)
+		says: words(`(app|application)([- ]specific)?[- ]password|authori[sz]ation code`),
+		kind: KindAuth, hint: "make an app password at the provider and write it in place of your own"},
+	{name: "switched off", // Gmail, Yandex, Zoho, GMX
+		says: words(`\b(imap|pop3?)\b.{0,40}\b(disabled|switched off|not (allowed|activated|permitted))|` +
+			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\byet to enable (imap|pop3?)\b`),
+		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings; if it is on, check user and password"},
+	{name: "not connected", // Exchange Online
+		says: words(`authenticated but not connected`),
+		kind: KindAuth, hint: "the login is known but has no right to this mailbox:" +
+			" check the user, and the token's account and scopes"},
+	{name: "no passwords", // Exchange Online
+		says: words(`basic ?auth\w* (is )?(disabled|blocked)|basicauthblocked`),
+		kind: KindAuth, hint: "the provider takes no passwords any more: get a token and write auth \"xoauth2\""},
+	{name: "expired", codes: []string{"EXPIRED"},
+		says: words(`password (has |is )?expired`),
+		kind: KindAuth, hint: "the password has expired: set a new one at the provider"},
+	{name: "privacy", codes: []string{"PRIVACYREQUIRED"},
+		kind: KindTLS, hint: "the server wants TLS first: leave out \"sslproto ''\""},
+	{name: "operator", codes: []string{"CONTACTADMIN", "SYS/PERM"},
+		kind: KindServer, hint: hintOperator},
+
+	// A wrong password, whatever the text says.
+	{name: "wrong", codes: []string{"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "AUTH"},
+		kind: KindAuth},
+
+	// What passes.
+	{name: rowCrowded, // Dovecot, Cyrus, Courier; Gmail, which has no code for it
+		says: words(`\bconnections\b.*\b(maximum|too many)\b|\b(maximum|too many)\b.*\bconnections\b`),
+		kind: KindServer, hint: hintPasses},
+	{name: "in use", codes: []string{"INUSE", "IN-USE", "LOGIN-DELAY"}, // in words: servers older than RFC 2449
+		says: words(`\block(ed|ing)?\b|\bbusy\b|\bin use\b`), but: words(`\baccount\b`), // it is locked for long
+		kind: KindBusy, hint: hintPasses},
+	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "LIMIT", "OVERQUOTA", "SYS/TEMP", "SYS"},
+		// Exchange (Server Unavailable. 15), Hotmail (Exceeded the login limit), Gmail (System Error,
+		// bandwidth limits), Dovecot (Temporary authentication failure), Yahoo (Rate limit hit), QQ (login
+		// frequency limited)
+		says: words(`\bunavailable\b|\btemporar(y|ily)\b|\b(login|rate|bandwidth|command)\b.{0,20}\blimit|` +
+			`\bfrequency limited\b|\b(again|back) later\b|\btoo many\b|\b(system|server|internal) error\b`),
+		kind: KindServer, hint: hintPasses},
+}
+
+// rowCrowded names the row that is more than a kind and a hint: see ErrCrowded.
+const rowCrowded = "crowded"
+
+func words(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?is)` + pattern) }
+
+func (row refusal) fits(r Reply) bool {
+	if slices.Contains(row.codes, r.Code) {
+		return true
+	}
+	text := r.Detail + " " + r.Text
+	return row.says != nil && row.says.MatchString(text) && (row.but == nil || !row.but.MatchString(text))
+}
+
+// says is the reply as errors show it.
+func (a *attempt) says(r Reply) string {
+	code := ""
+	if r.Code != "" {
+		quoted := a.conn.Quoted([]byte(strings.TrimSpace(r.Code + " " + r.Detail)))
+		code = "[" + strings.ReplaceAll(strings.Trim(quoted, `"…`), `\"`, `"`) + "] "
+	}
+	return fmt.Sprintf("%s: the server answers %s %s%s", r.Command, r.Word, code, a.conn.Quoted([]byte(r.Text)))
+}
+
+// judged tells whether the server named the password or the user as the reason for a refusal.
+func (r Reply) judged() bool {
+	return slices.Contains([]string{"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "AUTH", "EXPIRED"}, r.Code)
+}
+
+// row is the row that fits, or one of kind def.
+func (r Reply) row(def Kind) refusal {
+	for _, row := range refusals {
+		if row.fits(r) {
+			return row
+		}
+	}
+	if r.Passing {
+		return refusal{kind: KindServer, hint: hintPasses}
+	}
+	return refusal{kind: def}
+}
+
+// refusal is the error of a reply that does not lead on, on the way to the login; def is the kind of a
+// refusal that the table does not know.
+func (a *attempt) refusal(r Reply, def Kind) error {
+	switch r.Status {
+	case Ended:
+		row := r.row(KindServer)
+		err := fmt.Errorf("server ended the connection: %w", row.explain(errors.New(a.says(r)), row.hint))
+		return Fail(row.kind, a.conn.Break(err))
+	case Refused:
+		row := r.row(def)
+		return Fail(row.kind, row.explain(errors.New(a.says(r)), row.hint))
+	}
+	return Fail(KindProtocol, a.conn.Break(fmt.Errorf("%s, which is no answer to it", a.says(r))))
+}
+
+// loginRefusal is the error of a refused login.
+func (a *attempt) loginRefusal(r Reply, t *try) error {
+	if r.Status != Refused {
+		return a.refusal(r, KindServer)
+	}
+
+	row := r.row(KindAuth)
+	hint := row.hint
+	if hint == "" {
+		hint = a.hint(t)
+	}
+	return Fail(row.kind, row.explain(fmt.Errorf("login as %q refused: %s", a.o.User, a.says(r)), hint))
+}
+
+// hint is what to check after a refusal that says no more than that.
+func (a *attempt) hint(t *try) string {
+	switch {
+	case sasl.IsToken(t.mechanism):
+		return "the token was refused: get a fresh one, for this user and with the right to read mail"
+	case a.o.Auth == "external":
+		return "check the user and the client certificate (sslcert) in the rc file"
+	case !t.mechanism.ClearText() && !a.proven():
+		return "check user and password in the rc file; if they are right, the server may know the password" +
+			" only as a hash: name its key by sslpin, or write auth \"password\""
+	case !t.mechanism.ClearText():
+		return "check user and password in the rc file; if they are right, write auth \"password\""
+	}
+	return "check user and password in the rc file"
+}
+
+// explain adds to err what the row knows.
+func (row refusal) explain(err error, hint string) error {
+	if hint != "" {
+		err = fmt.Errorf("%w; hint: %s", err, hint)
+	}
+	if row.name == rowCrowded {
+		err = fmt.Errorf("%w: %w", ErrCrowded, err)
+	}
+	return err
+}

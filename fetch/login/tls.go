@@ -1,0 +1,55 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fetchd/fetch/wire"
+)
+
+// upgrade asks for TLS and starts it. A server whose own list lacks it is not asked; no answer but OK leads
+// on.
+func (a *attempt) upgrade(ctx context.Context) error {
+	hint := fmt.Sprintf("; nothing was sent in clear text; hint: if the server has TLS on port %d, write \"ssl\"",
+		a.o.Service.Wrapped)
+	if a.offer != nil && !a.offer.StartTLS {
+		return Fail(KindTLS, errors.New("server does not offer STARTTLS, or somebody removed it on the way"+hint))
+	}
+
+	r, err := a.p.StartTLS()
+	switch {
+	case err != nil:
+		return failed(r, err)
+	case r.Status == Refused:
+		return Fail(KindTLS, errors.New(a.says(r)+hint))
+	case r.Status != OK:
+		return a.refusal(r, KindProtocol)
+	}
+	return a.secure(ctx)
+}
+
+// secure does the handshake and the checks. Nothing that was said before counts afterwards.
+func (a *attempt) secure(ctx context.Context) error {
+	a.offer, a.greeting, a.loggedIn = nil, "", false
+
+	err := a.conn.StartTLS(ctx, a.o.Policy)
+	verdict := a.conn.Verdict()
+	if verdict != nil {
+		a.log.Info(EventTLS, "account", a.o.Account, "verdict", verdict)
+	}
+
+	switch {
+	case err == nil:
+		return nil
+	case wire.IsTimeout(err) || ctx.Err() != nil:
+		return Fail(KindNetwork, err)
+	case verdict != nil && verdict.Resumed:
+		err = Again(err) // what the server showed at an earlier handshake is forgotten now: a new one may pass
+	}
+	return Fail(KindTLS, err)
+}
+
+// proven tells whether somebody vouches for the server: a chain of certificates to a name of it, or a pin.
+// TLS alone, with "no sslcertck", hides the password from who listens and not from who poses as the server.
+func (a *attempt) proven() bool { return a.conn.TLS() && a.conn.Verdict().Proven() }
