@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 const minRSABits = 2048 // NIST SP 800-131A; CA/Browser Forum baseline 6.1.5
@@ -198,7 +200,7 @@ func nameConstraints(chain []*x509.Certificate, matched string) error {
 	for _, ca := range chain[1:] {
 		if !permitted(ca, name) {
 			return &ChainError{Reason: NameConstraint, Subject: subject(chain[0]), Issuer: subject(ca),
-				Err: errors.New("no certificates for " + quote(name) + " by this issuer")}
+				Err: errors.New("no certificates for " + show.Quote(name) + " by this issuer")}
 		}
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // CheckOptions say which server is to be judged, and how it is reached.
@@ -50,6 +52,7 @@ func newChecker(o CheckOptions) (*checker, error) {
 	if o.Policy.Host == "" {
 		o.Policy.Host = o.Host
 	}
+	o.Policy.Protocol, o.Policy.StartTLS = d.name, !o.Wrapped
 	if o.Via == "" {
 		o.Via = o.Host
 	}
@@ -112,7 +115,7 @@ func CheckServer(ctx context.Context, o CheckOptions) (*Report, error) {
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("check %s: %w; try again", quote(o.Host), err)
+		return nil, show.Fail("try again", "check %s: %w", show.Quote(o.Host), err)
 	}
 	return c.report(seen), nil
 }
@@ -151,11 +154,11 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 	}
 	name, err := hostName(c.o.Via)
 	if err != nil {
-		return nil, fmt.Errorf("host %s: %w; write a host name or an address", quote(c.o.Via), err)
+		return nil, show.Fail("write a host name or an address", "host %s: %w", show.Quote(c.o.Via), err)
 	}
 	addrs, err := c.o.Resolve(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("host %s: %w; check the host name", quote(name), bare(err))
+		return nil, show.Fail("check the host name", "host %s: %w", show.Quote(name), bare(err))
 	}
 	var unique []netip.Addr
 	seen := map[netip.Addr]bool{}
@@ -166,7 +169,7 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 		}
 	}
 	if len(unique) == 0 {
-		return nil, fmt.Errorf("resolve %s: no address; check the host name", quote(name))
+		return nil, show.Fail("check the host name", "resolve %s: no address", show.Quote(name))
 	}
 	return unique, nil
 }
@@ -227,7 +230,7 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, r ProtoRange, s *st
 	defer cancel()
 	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
 	if err != nil {
-		return nil, fmt.Errorf("port %d: %w; check host and port", c.o.Port, bare(err))
+		return nil, show.Fail("check host and port", "port %d: %w", c.o.Port, bare(err))
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -269,14 +272,14 @@ func bare(err error) error {
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in *injection) (*tls.ConnectionState, error) {
 	p := &Policy{
-		opt:  Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN},
+		opt:  Options{NoCheck: true, Now: c.o.Policy.Now, ALPN: c.o.Policy.ALPN, Protocol: c.o.Policy.Protocol, StartTLS: c.o.Policy.StartTLS},
 		refs: c.strict.refs, proto: r, client: c.strict.client, strict: c.strict, ready: true,
 	}
 	if in != nil {
 		in.tried = true
 	}
 	tc, v, err := p.Client(ctx, conn)
-	if err != nil && v != nil && v.strange != nil && v.asked != "" { // it has shown what there is to judge
+	if err != nil && v != nil && v.strange != nil && v.asked != noDemand { // it has shown what there is to judge
 		return &v.state, nil
 	}
 	if err != nil {
@@ -287,7 +290,7 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, r ProtoRange, in
 	case in != nil:
 		in.answered, err = newTalk(c.d, tc).injected()
 		return &state, err
-	case v.asked != "" && v.strange == nil:
+	case v.asked != noDemand && v.strange == nil:
 		if err := v.Explain(newTalk(c.d, tc).farewell()); err != nil {
 			return nil, &HandshakeError{Err: err}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 )
 
 // classify gives a failed handshake one of this package's types.
@@ -13,7 +14,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head) error {
 	}
 	var notTLS tls.RecordHeaderError
 	if errors.As(err, &notTLS) && !looksLikeTLS(h.first) {
-		return &NotTLSError{Banner: string(h.first)}
+		return p.notTLS(h)
 	}
 	if v, old := h.tooOld(p.proto); old {
 		e := &VersionError{Want: p.proto}
@@ -29,6 +30,19 @@ func (p *Policy) classify(ctx context.Context, err error, h *head) error {
 		err = errors.Join(cause, err)
 	}
 	return &HandshakeError{Err: err}
+}
+
+func (p *Policy) notTLS(h *head) *NotTLSError {
+	e := &NotTLSError{Said: printableBeginning(h.first), Protocol: p.opt.Protocol, StartTLS: p.opt.StartTLS}
+
+	if p.opt.SRVDomain != "" {
+		e.SRV = "_" + p.opt.Service + "._tcp." + p.opt.SRVDomain
+	}
+	if a, ok := h.RemoteAddr().(*net.TCPAddr); ok {
+		e.Port = a.Port
+	}
+
+	return e
 }
 
 // looksLikeTLS: a record type and major version 3 (RFC 8446 §5.1).

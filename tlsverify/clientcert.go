@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // setClientCertificate loads sslcert and sslkey.
@@ -18,7 +20,7 @@ func (p *Policy) setClientCertificate() error {
 		return nil
 	}
 	if o.CertFile == "" {
-		return fmt.Errorf("sslkey %q has no sslcert; name the file with the client certificate", o.KeyFile)
+		return show.Fail("name the file with the client certificate", "sslkey %q has no sslcert", o.KeyFile)
 	}
 	if o.KeyFile == "" {
 		o.KeyFile = o.CertFile
@@ -36,29 +38,40 @@ func (p *Policy) setClientCertificate() error {
 		return loadError("sslkey", o.KeyFile, err, "give a PEM file with the private key of sslcert")
 	}
 	if !sameKey(certs[0], key) {
-		return fmt.Errorf("sslkey %q does not belong to the certificate in sslcert %q; name the two files of one pair", o.KeyFile, o.CertFile)
+		return show.Fail("name the two files of one pair",
+			"sslkey %q does not belong to the certificate in sslcert %q", o.KeyFile, o.CertFile)
 	}
 	p.client = &tls.Certificate{PrivateKey: key, Leaf: certs[0]}
 	for _, c := range certs {
 		p.client.Certificate = append(p.client.Certificate, c.Raw)
 	}
 	if p.now().After(certs[0].NotAfter) {
-		p.warn(fmt.Sprintf("client certificate %q expired on %s; get a new one", o.CertFile, date(certs[0].NotAfter)))
+		p.warn("get a new one", "client certificate %q expired on %s", o.CertFile, show.Date(certs[0].NotAfter))
 	}
 	return nil
 }
 
+// clientDemand is how it stands with the client certificate that a server asked for, if it refuses us.
+type clientDemand struct{ state, hint string }
+
+var (
+	noDemand         clientDemand
+	clientMissing    = clientDemand{"and there is none", "name one with sslcert and sslkey"}
+	clientWithheld   = clientDemand{state: "and is not shown it, because it is not trusted itself"}
+	clientUnaccepted = clientDemand{"and does not accept that of sslcert", "ask the operator for another"}
+)
+
 // showClient gives the certificate for a server that asks for one, which is an empty one where there is none.
 func (p *Policy) showClient(v *Verdict) *tls.Certificate {
 	if p.client == nil {
-		v.asked = "and there is none; name one with sslcert and sslkey"
+		v.asked = clientMissing
 		return &tls.Certificate{}
 	}
 	if v.strange != nil {
-		v.asked = "and is not shown it, because it is not trusted itself"
+		v.asked = clientWithheld
 		return &tls.Certificate{}
 	}
-	v.asked = "and does not accept that of sslcert; ask the operator for another"
+	v.asked = clientUnaccepted
 	return p.client
 }
 
@@ -66,10 +79,10 @@ func (p *Policy) showClient(v *Verdict) *tls.Certificate {
 // certificate: with TLS 1.3 a server says so only then (RFC 8446 §4.4.2.4).
 func (v *Verdict) Explain(err error) error {
 	var op *net.OpError
-	if v == nil || v.asked == "" || !errors.As(err, &op) || op.Op != "remote error" {
+	if v == nil || v.asked == noDemand || !errors.As(err, &op) || op.Op != "remote error" {
 		return err
 	}
-	return fmt.Errorf("the server asked for a client certificate %s (%w)", v.asked, err)
+	return show.Fail(v.asked.hint, "the server asked for a client certificate %s (%w)", v.asked.state, err)
 }
 
 // ClientName returns the common name of the first certificate in a PEM file, "" if it has none.

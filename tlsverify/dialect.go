@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // dialect is how a mail protocol gets to TLS, for the check-list: nothing but greeting, capabilities, STARTTLS, a no-op
@@ -37,7 +39,7 @@ func dialectOf(name string) (dialect, error) {
 			return d, nil
 		}
 	}
-	return dialect{}, fmt.Errorf("protocol %s is not known; use imap, pop3, smtp, submission, lmtp or sieve", quote(name))
+	return dialect{}, show.Fail("use imap, pop3, smtp, submission, lmtp or sieve", "protocol %s is not known", show.Quote(name))
 }
 
 func (d dialect) port(wrapped bool) int {
@@ -109,7 +111,7 @@ func (t *talk) greet() ([]string, error) {
 		return lines, fmt.Errorf("greeting: %w", err)
 	}
 	if !strings.HasPrefix(strings.ToUpper(lines[0]), t.d.greeting) {
-		return lines, fmt.Errorf("greeting %s", quote(lines[0]))
+		return lines, fmt.Errorf("greeting %s", show.Quote(lines[0]))
 	}
 	return lines, nil
 }
@@ -184,7 +186,7 @@ func (t *talk) upgrade(more ...string) (startTLS, error) {
 	}
 	s.early = t.r.Buffered()
 	if !strings.HasPrefix(strings.ToUpper(s.answer), strings.ToUpper(t.d.started)) {
-		return s, fmt.Errorf("%s refused: %s", t.d.offer, quote(s.answer))
+		return s, fmt.Errorf("%s refused: %s", t.d.offer, show.Quote(s.answer))
 	}
 	return s, nil
 }

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // SRVResolver looks up SRV records; net.DefaultResolver is one.
@@ -34,10 +35,19 @@ type NotOfferedError struct {
 }
 
 func (e *NotOfferedError) Error() string {
+	domain := "domain " + show.Quote(e.Domain)
 	if len(e.Denied) > 0 {
-		return fmt.Sprintf("domain %s says that it does not offer %s; ask its operator, or name the server without srv", quote(e.Domain), strings.Join(e.Denied, ", "))
+		return show.WithHint(domain+" says that it does not offer "+strings.Join(e.Denied, ", "), e.Hint())
 	}
-	return fmt.Sprintf("domain %s has no SRV records for %s; name the server itself, without srv", quote(e.Domain), strings.Join(e.Services, ", "))
+	return show.WithHint(domain+" has no SRV records for "+strings.Join(e.Services, ", "), e.Hint())
+}
+
+// Hint is the next step.
+func (e *NotOfferedError) Hint() string {
+	if len(e.Denied) > 0 {
+		return "ask its operator, or name the server without srv"
+	}
+	return "name the server itself, without srv"
 }
 
 var srvServices = [...]struct {
@@ -63,7 +73,7 @@ func Discover(ctx context.Context, resolver SRVResolver, domain string, protos [
 		return nil, err
 	}
 	if ref.Kind != DNSID {
-		return nil, fmt.Errorf("srv domain %s is an address and has no SRV records; drop srv", quote(domain))
+		return nil, show.Fail("drop srv", "srv domain %s is an address and has no SRV records", show.Quote(domain))
 	}
 	var all []Target
 	var problems []error
@@ -97,7 +107,7 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string, n
 		none.Services = append(none.Services, s.service)
 		_, records, err := resolver.LookupSRV(ctx, s.service, "tcp", domain)
 		if err != nil && !notFound(err) {
-			problems = append(problems, fmt.Errorf("look up SRV _%s._tcp.%s: %w; try again, or name the server without srv", s.service, domain, err))
+			problems = append(problems, show.Fail("try again, or name the server without srv", "look up SRV _%s._tcp.%s: %w", s.service, domain, err))
 		}
 		if denied(records) {
 			none.Denied = append(none.Denied, s.service)

@@ -23,7 +23,7 @@ func FuzzHead(f *testing.F) {
 		if old && v >= tls.VersionTLS12 {
 			t.Fatalf("version %x is too old", v)
 		}
-		if e := (&NotTLSError{Banner: string(h.first)}).Error(); strings.ContainsAny(e, "\r\n\x00\x1b") || len(e) > 1500 {
+		if e := (&NotTLSError{Said: printableBeginning(h.first)}).Error(); strings.ContainsAny(e, "\r\n\x00\x1b") || len(e) > 700 {
 			t.Fatalf("message %q", e)
 		}
 	})

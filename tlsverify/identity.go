@@ -4,12 +4,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"fmt"
+	"errors"
 	"net/netip"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // IDKind is a kind of identifier (RFC 6125 §1.8, RFC 9525 §2).
@@ -81,7 +83,8 @@ func srvReferences(domain, service string) ([]ReferenceID, error) {
 	}
 	service = strings.ToLower(service)
 	if r.Kind != DNSID || !validService(service) {
-		return nil, fmt.Errorf("SRV service %s of %s: not a service of a domain; name the server itself", quote(service), quote(domain))
+		return nil, show.Fail("name the server itself",
+			"SRV service %s of %s: not a service of a domain", show.Quote(service), show.Quote(domain))
 	}
 	return []ReferenceID{{Kind: SRVID, Name: r.Name, Service: service}, r}, nil
 }
@@ -92,7 +95,7 @@ func parseReference(what, text string) (ReferenceID, error) {
 	}
 	name, err := hostName(text)
 	if err != nil {
-		return ReferenceID{}, fmt.Errorf("%s %s: %w; write the host name that the certificate is to be for", what, quote(text), err)
+		return ReferenceID{}, show.Fail("write the host name that the certificate is to be for", "%s %s: %w", what, show.Quote(text), err)
 	}
 	return ReferenceID{Kind: DNSID, Name: name}, nil
 }
@@ -120,22 +123,22 @@ const maxHostName = 253 * utf8.UTFMax
 // hostName gives the name as lower-case A-labels without the trailing dot.
 func hostName(text string) (string, error) {
 	if len(text) > maxHostName {
-		return "", fmt.Errorf("too long for a host name")
+		return "", errors.New("too long for a host name")
 	}
 	name := strings.TrimSuffix(text, ".")
 	if !utf8.ValidString(name) {
-		return "", fmt.Errorf("not UTF-8")
+		return "", errors.New("not UTF-8")
 	}
 	if !isASCII(name) {
 		a, err := idna.Lookup.ToASCII(name)
 		if err != nil {
-			return "", fmt.Errorf("not an internationalised host name")
+			return "", errors.New("not an internationalised host name")
 		}
 		name = strings.TrimSuffix(a, ".")
 	}
 	name, ok := dnsName(name)
 	if !ok {
-		return "", fmt.Errorf("not a host name")
+		return "", errors.New("not a host name")
 	}
 	return name, nil
 }

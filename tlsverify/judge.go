@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // Level is how bad an Item is.
@@ -114,7 +116,7 @@ func (j *judge) unreached(s sight) {
 func problem(err error) string {
 	var h *HandshakeError
 	if errors.As(err, &h) {
-		return "TLS handshake: " + cut(h.Err.Error())
+		return "TLS handshake: " + show.Cut(h.Err.Error())
 	}
 	return err.Error()
 }
@@ -167,7 +169,7 @@ func (j *judge) versions(s sight) {
 	}
 	for i, v := range checkedVersions {
 		if err := s.versions[i]; err != nil && !as[*VersionError](err) && !as[*HandshakeError](err) {
-			j.detail("not tried: " + tls.VersionName(v) + ": " + cut(err.Error()))
+			j.detail("not tried: " + tls.VersionName(v) + ": " + show.Cut(err.Error()))
 		}
 	}
 	j.detail("chosen: " + tls.VersionName(s.state.Version) + ", " + tls.CipherSuiteName(s.state.CipherSuite))
@@ -188,7 +190,7 @@ func (j *judge) names() {
 		j.add(CheckNames, OK, "%s", matched)
 	}
 	if names := ids.strings(); len(names) > 0 {
-		j.detail("presented: " + quoteList(names))
+		j.detail("presented: " + show.QuoteList(names))
 	}
 }
 
@@ -212,13 +214,13 @@ func (j *judge) order() {
 		sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, c.RawSubject) }
 		switch {
 		case isRoot(c) && !slices.ContainsFunc(j.sent[i+2:], isNoRoot):
-			j.add(CheckChain, Warn, "the root %s is sent along; leave it out", quote(subject(c)))
+			j.add(CheckChain, Warn, "the root %s is sent along; leave it out", show.Quote(subject(c)))
 		case isRoot(c):
-			j.add(CheckChain, Fail, "wrong order: certificate %d, the root %s, is sent before an intermediate; leave it out", i+2, quote(subject(c)))
+			j.add(CheckChain, Fail, "wrong order: certificate %d, the root %s, is sent before an intermediate; leave it out", i+2, show.Quote(subject(c)))
 		case bytes.Equal(last.RawIssuer, c.RawSubject):
 			last = c
 		case slices.ContainsFunc(j.sent[:i+1], sameName): // a copy, or signed by another issuer
-			j.add(CheckChain, Warn, "certificate %d is one more for %s; leave it out unless another issuer signed it on purpose", i+2, quote(subject(c)))
+			j.add(CheckChain, Warn, "certificate %d is one more for %s; leave it out unless another issuer signed it on purpose", i+2, show.Quote(subject(c)))
 		default:
 			j.disorder(i + 1)
 			return
@@ -234,11 +236,11 @@ func (j *judge) disorder(i int) {
 	c := j.sent[i]
 	for _, other := range j.sent {
 		if bytes.Equal(other.RawIssuer, c.RawSubject) {
-			j.add(CheckChain, Fail, "wrong order: certificate %d, %s, must come right after the one that it signed", i+1, quote(subject(c)))
+			j.add(CheckChain, Fail, "wrong order: certificate %d, %s, must come right after the one that it signed", i+1, show.Quote(subject(c)))
 			return
 		}
 	}
-	j.add(CheckChain, Warn, "certificate %d, %s, has no part in the chain; leave it out", i+1, quote(subject(c)))
+	j.add(CheckChain, Warn, "certificate %d, %s, has no part in the chain; leave it out", i+1, show.Quote(subject(c)))
 }
 
 // trust follows the chain at a time when none of it was out of date, because dates are an item of their own.
@@ -254,7 +256,7 @@ func (j *judge) trust() {
 		j.trusted(chain)
 	case !errors.As(err, &ce):
 		return // weakness, which is an item of its own
-	case ce.Reason == UnknownRoot, ce.Reason == SelfSigned, ce.Reason == NoRoots:
+	case ce.Reason == UnknownRoot, ce.Reason == UnknownIssuer, ce.Reason == SelfSigned, ce.Reason == NoRoots:
 		j.completeWithoutRoot(ce)
 		j.add(CheckRoot, Fail, "%s", ce)
 		j.fingerprints(j.sent[len(j.sent)-1])
@@ -269,8 +271,8 @@ func (j *judge) trust() {
 }
 
 func (j *judge) completeWithoutRoot(ce *ChainError) {
-	if ce.Reason == UnknownRoot && !j.has(CheckChain) {
-		j.add(CheckChain, OK, "%d certificates, in order up to the issuer %s", len(j.sent), quote(ce.Issuer))
+	if (ce.Reason == UnknownRoot || ce.Reason == UnknownIssuer) && !j.has(CheckChain) {
+		j.add(CheckChain, OK, "%d certificates, in order up to the issuer %s", len(j.sent), show.Quote(ce.Issuer))
 	}
 }
 
@@ -287,12 +289,12 @@ func (j *judge) trusted(chain []*x509.Certificate) {
 		}
 	}
 	root := chain[len(chain)-1]
-	j.add(CheckRoot, OK, "%s is in %s", quote(subject(root)), j.c.strict.lookedIn())
+	j.add(CheckRoot, OK, "%s is in %s", show.Quote(subject(root)), j.c.strict.lookedIn())
 	j.fingerprints(root)
 }
 
 func (j *judge) fingerprints(c *x509.Certificate) {
-	j.detail("certificate " + quote(subject(c)))
+	j.detail("certificate " + show.Quote(subject(c)))
 	for _, f := range FingerprintsOf(c) {
 		j.detail(f.String())
 	}
@@ -335,10 +337,10 @@ func commonTime(certs []*x509.Certificate, now time.Time) time.Time {
 func (j *judge) strength() {
 	for i, c := range j.sent {
 		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < minRSABits {
-			j.add(CheckStrength, Fail, "certificate %d, %s: %s, 2048 are needed", i+1, quote(subject(c)), keyStrength(c))
+			j.add(CheckStrength, Fail, "certificate %d, %s: %s, 2048 are needed", i+1, show.Quote(subject(c)), keyStrength(c))
 		}
 		if weakAlgorithm(c.SignatureAlgorithm) && !selfIssued(c) {
-			j.add(CheckStrength, Fail, "certificate %d, %s: signed with %s, SHA-256 or better is needed", i+1, quote(subject(c)), c.SignatureAlgorithm)
+			j.add(CheckStrength, Fail, "certificate %d, %s: signed with %s, SHA-256 or better is needed", i+1, show.Quote(subject(c)), c.SignatureAlgorithm)
 		}
 	}
 	if !j.has(CheckStrength) {
@@ -352,13 +354,13 @@ func (j *judge) validity() {
 		v := &Verdict{Host: j.c.o.Host, NotAfter: c.NotAfter, now: now}
 		switch {
 		case now.After(c.NotAfter):
-			j.add(CheckValidity, Fail, "certificate %d, %s, expired on %s", i+1, quote(subject(c)), date(c.NotAfter))
+			j.add(CheckValidity, Fail, "certificate %d, %s, expired on %s", i+1, show.Quote(subject(c)), show.Date(c.NotAfter))
 		case now.Before(c.NotBefore):
-			j.add(CheckValidity, Fail, "certificate %d, %s, is not valid before %s; check this machine's clock too", i+1, quote(subject(c)), date(c.NotBefore))
+			j.add(CheckValidity, Fail, "certificate %d, %s, is not valid before %s; check this machine's clock too", i+1, show.Quote(subject(c)), show.Date(c.NotBefore))
 		case v.Expiring(j.c.strict) != "":
-			j.add(CheckValidity, Warn, "certificate %d, %s, ends in %d days, on %s", i+1, quote(subject(c)), v.DaysLeft(), date(c.NotAfter))
+			j.add(CheckValidity, Warn, "certificate %d, %s, ends in %d days, on %s", i+1, show.Quote(subject(c)), v.DaysLeft(), show.Date(c.NotAfter))
 		case i == 0:
-			j.add(CheckValidity, OK, "%d days left, until %s", v.DaysLeft(), date(c.NotAfter))
+			j.add(CheckValidity, OK, "%d days left, until %s", v.DaysLeft(), show.Date(c.NotAfter))
 		}
 	}
 }

@@ -17,12 +17,15 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/scrypt"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 var (
-	errPassNeeded = errors.New("is encrypted and there is no pass phrase; set sslkeypass")
-	errPassWrong  = errors.New("can't be decrypted: wrong pass phrase; correct it")
-	errPassScheme = errors.New(`is encrypted in a way that is not known here; "openssl pkcs8 -topk8 -v2 aes-256-cbc" makes one that is`)
+	errPassNeeded = show.Fail("set sslkeypass", "is encrypted and there is no pass phrase")
+	errPassWrong  = show.Fail("correct it", "can't be decrypted: wrong pass phrase")
+	errPassScheme = show.Fail(`"openssl pkcs8 -topk8 -v2 aes-256-cbc" makes one that is`,
+		"is encrypted in a way that is not known here")
 )
 
 func encrypted(b *pem.Block) bool {

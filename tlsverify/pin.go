@@ -7,9 +7,12 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // Fingerprint is a digest of a whole certificate: it changes with each renewal.
@@ -22,6 +25,8 @@ type Fingerprint struct {
 type Pin [sha256.Size]byte
 
 const pinPrefix = "sha256//"
+
+const pasteHint = `paste the one that "fetchd pin HOST" prints`
 
 // digests are the fingerprint algorithms, with the words that may stand before the digits.
 var digests = [...]struct {
@@ -42,7 +47,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	algorithm, digits := splitFingerprint(strings.TrimSpace(text))
 	sum, err := parseHex(digits)
 	if err != nil {
-		return Fingerprint{}, fmt.Errorf("fingerprint %s: %w; paste the one that \"fetchd pin HOST\" prints", quote(text), err)
+		return Fingerprint{}, show.Fail(pasteHint, "fingerprint %s: %w", show.Quote(text), err)
 	}
 	for _, d := range digests {
 		if len(sum) == d.size && (algorithm == "" || algorithm == d.name) {
@@ -52,7 +57,8 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	if algorithm == "" {
 		algorithm = "MD5, SHA-1 or SHA-256"
 	}
-	return Fingerprint{}, fmt.Errorf("fingerprint %s has %d bytes, which is not the length of %s; paste it whole", quote(text), len(sum), algorithm)
+	return Fingerprint{}, show.Fail("paste it whole",
+		"fingerprint %s has %d bytes, which is not the length of %s", show.Quote(text), len(sum), algorithm)
 }
 
 func splitFingerprint(text string) (algorithm, digits string) {
@@ -74,22 +80,22 @@ func splitFingerprint(text string) (algorithm, digits string) {
 func parseHex(digits string) ([]byte, error) {
 	const longest = 3*sha256.Size - 1
 	if digits == "" || len(digits) > longest {
-		return nil, fmt.Errorf("wrong length")
+		return nil, errors.New("wrong length")
 	}
 	if strings.Contains(digits, ":") {
 		for i := 2; i < len(digits); i += 3 {
 			if digits[i] != ':' {
-				return nil, fmt.Errorf("colons must stand between all bytes or none")
+				return nil, errors.New("colons must stand between all bytes or none")
 			}
 		}
 		if len(digits)%3 != 2 {
-			return nil, fmt.Errorf("colons must stand between all bytes or none")
+			return nil, errors.New("colons must stand between all bytes or none")
 		}
 		digits = strings.ReplaceAll(digits, ":", "")
 	}
 	b, err := hex.DecodeString(digits)
 	if err != nil {
-		return nil, fmt.Errorf("not hexadecimal")
+		return nil, errors.New("not hexadecimal")
 	}
 	return b, nil
 }
@@ -146,7 +152,7 @@ func ParsePin(text string) (Pin, error) {
 	var p Pin
 	t := strings.TrimSpace(text)
 	wrong := func(why string) (Pin, error) {
-		return Pin{}, fmt.Errorf("pin %s: %s; paste the one that \"fetchd pin HOST\" prints", quote(text), why)
+		return Pin{}, show.Fail(pasteHint, "pin %s: %s", show.Quote(text), why)
 	}
 	if strings.Contains(t, ";") {
 		return wrong("several pins are written as several values")

@@ -15,6 +15,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // Options describe a Policy. The zero value but for Host is safe: system roots, TLS 1.2 or newer, chain and identity
@@ -28,6 +30,10 @@ type Options struct {
 	// SRVDomain and Service are set when the server was found by SRV records: "example.net" and "imaps". The reference
 	// identities are then the SRV-ID _imaps.example.net and the DNS-ID example.net, and Host is not one (RFC 6125 §6.2.1).
 	SRVDomain, Service string
+	// Protocol ("imap", "pop3", …, "" = any) and StartTLS (TLS begins with a command, not with the first byte) are what the
+	// user configured. They change nothing but the advice in messages.
+	Protocol string
+	StartTLS bool
 	// Proto is sslproto as written, see ParseProto. The caller decides about a clear-text connection before it comes here.
 	Proto string
 	// NoCheck is nosslcertck: chain and name are not checked. Pins still are.
@@ -102,7 +108,9 @@ func (p *Policy) setIdentity() error {
 func (p *Policy) setProto() error {
 	r, warning, err := ParseProto(p.opt.Proto)
 	p.proto = r
-	p.warn(warning)
+	if warning != "" {
+		p.warnings = append(p.warnings, warning)
+	}
 	return err
 }
 
@@ -115,25 +123,23 @@ func (p *Policy) setRevocation() error {
 	return err
 }
 
-func (p *Policy) warn(text string) {
-	if text != "" {
-		p.warnings = append(p.warnings, text)
-	}
+func (p *Policy) warn(hint, format string, args ...any) {
+	p.warnings = append(p.warnings, show.WithHint(fmt.Sprintf(format, args...), hint))
 }
 
 func (p *Policy) warnOptions() {
 	if p.opt.NoCheck && len(p.opt.Pins)+len(p.opt.Fingerprints) == 0 {
-		p.warn("nosslcertck without a pin: any server is believed to be " + quote(p.name()) +
-			`; add sslpin with the key that "fetchd pin HOST" prints, or drop nosslcertck`)
+		p.warn(`add sslpin with the key that "fetchd pin HOST" prints, or drop nosslcertck`,
+			"nosslcertck without a pin: any server is believed to be %s", show.Quote(p.name()))
 	}
 	for _, f := range p.opt.Fingerprints {
 		if f.Weak() {
-			p.warn(f.Algorithm + " fingerprints can be forged: replace " + f.String() +
-				" by the sha256: line that is shown at the next connection")
+			p.warn("replace it by the sha256: line that is shown at the next connection",
+				"%s fingerprints can be forged: %s", f.Algorithm, f)
 		}
 	}
 	if p.opt.NoCheck && p.crls != nil {
-		p.warn("sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
+		p.warn("drop one of them", "sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
 	}
 }
 
@@ -293,5 +299,5 @@ func (p *Policy) knownKey() *Pin {
 
 // loadError names the rc-file word and the file, and ends in the next step.
 func loadError(word, path string, err error, next string) error {
-	return fmt.Errorf("%s %q: %w; %s", word, path, err, next)
+	return show.Fail(next, "%s %q: %w", word, path, err)
 }

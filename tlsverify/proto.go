@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // ProtoRange is the TLS versions that are spoken; Max 0 means the newest known.
@@ -50,17 +52,21 @@ func ParseProto(word string) (r ProtoRange, warning string, err error) {
 			continue
 		}
 		if e.older {
-			warning = fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996); drop it, or ask the operator for TLS 1.2", word)
+			warning = show.WithHint(fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996)", word),
+				"drop it, or ask the operator for TLS 1.2")
 		}
 		return e.r, warning, nil
 	}
 	switch w {
 	case "tls1.1":
-		return safe, fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996); write tls1.1+ if the server really has nothing better", word), nil
+		warning = show.WithHint(fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996)", word),
+			"write tls1.1+ if the server really has nothing better")
+		return safe, warning, nil
 	case "tls1":
-		return safe, "", fmt.Errorf("sslproto %q would allow nothing but TLS 1.0, which is broken: drop sslproto, or write tls1+ if the server really has nothing better", word)
+		return safe, "", show.Fail("drop sslproto, or write tls1+ if the server really has nothing better",
+			"sslproto %q would allow nothing but TLS 1.0, which is broken", word)
 	case "ssl2", "ssl3", "ssl3+":
-		return safe, "", fmt.Errorf("sslproto %q is broken and gone: drop sslproto, the default is TLS 1.2 or newer", word)
+		return safe, "", show.Fail("drop sslproto, the default is TLS 1.2 or newer", "sslproto %q is broken and gone", word)
 	}
-	return safe, "", fmt.Errorf("sslproto %s is not known: use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+", quote(word))
+	return safe, "", show.Fail("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+", "sslproto %s is not known", show.Quote(word))
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // Report is what the check-list found.
@@ -146,21 +148,21 @@ func (r *Report) paste() []string {
 
 // Text writes the report for a person: one line an item, then the rc lines.
 func (r *Report) Text(w io.Writer) error {
-	out := &lines{w: w}
-	out.printf("%s port %d, %s, %s: %s", quote(r.Host), r.Port, r.Proto, r.way(), strings.Join(r.Addresses, " "))
+	out := &show.Lines{W: w}
+	out.Printf("%s port %d, %s, %s: %s", show.Quote(r.Host), r.Port, r.Proto, r.way(), strings.Join(r.Addresses, " "))
 	for _, it := range r.Items {
-		out.printf("%-4s %-9s %s", it.Level, it.Check, it.line())
+		out.Printf("%-4s %-9s %s", it.Level, it.Check, it.line())
 		if it.Level != OK || it.Check == CheckRoot {
 			for _, d := range it.Details {
-				out.printf("     %-9s   %s", "", d)
+				out.Printf("     %-9s   %s", "", d)
 			}
 		}
 	}
-	out.printf("\n# for the rc file:")
+	out.Printf("\n# for the rc file:")
 	for _, l := range r.Paste {
-		out.printf("%s", l)
+		out.Printf("%s", l)
 	}
-	return out.err
+	return out.Err
 }
 
 func (it Item) line() string {
@@ -201,14 +203,14 @@ func (r *Report) OperatorMessage(w io.Writer, link string) error {
 	if link == "" {
 		link = "docs/server-checklist.md"
 	}
-	out := &lines{w: w}
-	out.printf("Subject: TLS of %s port %d\n", quote(r.Host), r.Port)
+	out := &show.Lines{W: w}
+	out.Printf("Subject: TLS of %s port %d\n", show.Quote(r.Host), r.Port)
 	if r.ExitStatus() == 0 {
-		out.printf("A check of %s port %d (%s, %s) on %s found nothing to complain about.", quote(r.Host), r.Port, r.Proto, r.way(), date(r.Time))
-		return out.err
+		out.Printf("A check of %s port %d (%s, %s) on %s found nothing to complain about.", show.Quote(r.Host), r.Port, r.Proto, r.way(), show.Date(r.Time))
+		return out.Err
 	}
-	out.printf("A check of %s port %d (%s, %s) on %s, at %s, found what keeps mail programs from verifying the server:\n",
-		quote(r.Host), r.Port, r.Proto, r.way(), date(r.Time), strings.Join(r.Addresses, ", "))
+	out.Printf("A check of %s port %d (%s, %s) on %s, at %s, found what keeps mail programs from verifying the server:\n",
+		show.Quote(r.Host), r.Port, r.Proto, r.way(), show.Date(r.Time), strings.Join(r.Addresses, ", "))
 	n := 0
 	for _, q := range requirements {
 		if r.wanting(q.check) {
@@ -216,26 +218,26 @@ func (r *Report) OperatorMessage(w io.Writer, link string) error {
 			r.complain(out, n, q.check, q.text, link)
 		}
 	}
-	out.printf("The check logs in nowhere and sends no credentials. It can be repeated with: fetchd check-tls %s", r.command())
-	return out.err
+	out.Printf("The check logs in nowhere and sends no credentials. It can be repeated with: fetchd check-tls %s", r.command())
+	return out.Err
 }
 
 func (r *Report) wanting(check string) bool {
 	return slices.ContainsFunc(r.Items, func(it Item) bool { return it.Check == check && it.Level != OK })
 }
 
-func (r *Report) complain(out *lines, n int, check, requirement, link string) {
-	out.printf("%d. %s", n, requirement)
+func (r *Report) complain(out *show.Lines, n int, check, requirement, link string) {
+	out.Printf("%d. %s", n, requirement)
 	for _, it := range r.Items {
 		if it.Check != check || it.Level == OK {
 			continue
 		}
-		out.printf("   %s: %s", it.Level, it.line())
+		out.Printf("   %s: %s", it.Level, it.line())
 		for _, d := range it.Details {
-			out.printf("      %s", d)
+			out.Printf("      %s", d)
 		}
 	}
-	out.printf("   See %s#%s\n", link, check)
+	out.Printf("   See %s#%s\n", link, check)
 }
 
 func (r *Report) command() string {
@@ -249,7 +251,7 @@ func (r *Report) command() string {
 // PinLines are the rc lines for a certificate: its public-key pin, and the fingerprint as a comment.
 func PinLines(cert *x509.Certificate) []string {
 	return []string{
-		"# key of " + quote(subject(cert)) + ", certificate valid until " + date(cert.NotAfter),
+		"# key of " + show.Quote(subject(cert)) + ", certificate valid until " + show.Date(cert.NotAfter),
 		fmt.Sprintf("sslpin %q", PinOf(cert)),
 		fmt.Sprintf("# or, for this certificate only: sslfingerprint %q", sha256Of(cert)),
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ocsp"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // clockSkew is how far a responder's clock may be ahead of ours.
@@ -32,6 +34,8 @@ func (p *Policy) verifyRevocation(v *Verdict, staple []byte) error {
 	return p.checkLists(v)
 }
 
+const staplingHint = "tell the operator (docs/server-checklist.md#stapling)"
+
 // checkStaple refuses a revoked certificate, and one that promises a staple and comes without a good one (RFC 7633).
 func (v *Verdict) checkStaple(staple []byte) error {
 	leaf := v.Chain[0]
@@ -42,16 +46,17 @@ func (v *Verdict) checkStaple(staple []byte) error {
 		case r != nil && r.Status == ocsp.Revoked:
 			return &RevokedError{Subject: subject(leaf), When: r.RevokedAt, Why: "stapled OCSP response"}
 		case err == nil:
-			v.Revocation = "stapled OCSP: good until " + date(r.NextUpdate)
+			v.Revocation = "stapled OCSP: good until " + show.Date(r.NextUpdate)
 			return nil
 		}
-		problem = "the stapled OCSP response is of no use (" + cut(err.Error()) + ")"
+		problem = "the stapled OCSP response is of no use (" + show.Cut(err.Error()) + ")"
 	}
 	if mustStaple(leaf) {
-		return &RevokedError{Subject: subject(leaf), Why: "it must come with a stapled OCSP response, but " + problem + "; tell the operator (docs/server-checklist.md#stapling)"}
+		return &RevokedError{Subject: subject(leaf), Next: staplingHint,
+			Why: "it must come with a stapled OCSP response, but " + problem}
 	}
 	if len(staple) > 0 {
-		v.warn("%s; tell the operator (docs/server-checklist.md#stapling)", problem)
+		v.warn(staplingHint, "%s", problem)
 	}
 	return nil
 }
@@ -70,11 +75,11 @@ func parseStaple(staple []byte, leaf, issuer *x509.Certificate, now time.Time) (
 	case r.Status != ocsp.Good:
 		return r, errors.New("the responder doesn't know the certificate")
 	case now.Add(clockSkew).Before(r.ThisUpdate):
-		return r, fmt.Errorf("it is from the future, %s", date(r.ThisUpdate))
+		return r, fmt.Errorf("it is from the future, %s", show.Date(r.ThisUpdate))
 	case !r.NextUpdate.IsZero() && now.After(r.NextUpdate):
-		return r, fmt.Errorf("it is out of date since %s", date(r.NextUpdate))
+		return r, fmt.Errorf("it is out of date since %s", show.Date(r.NextUpdate))
 	case r.NextUpdate.IsZero() && now.Sub(r.ThisUpdate) > 7*24*time.Hour:
-		return r, fmt.Errorf("it is from %s", date(r.ThisUpdate))
+		return r, fmt.Errorf("it is from %s", show.Date(r.ThisUpdate))
 	}
 	return r, nil
 }
@@ -135,8 +140,8 @@ func (p *Policy) checkLists(v *Verdict) error {
 			return err
 		}
 		if !covered && i == 0 {
-			return &RevokedError{Subject: subject(cert), Why: fmt.Sprintf("there is no valid revocation list of its issuer %s in sslcrlfile %q; put a current one there, or drop sslcrlfile",
-				quote(issuer(cert)), p.opt.CRL)}
+			return &RevokedError{Subject: subject(cert), Next: "put a current one there, or drop sslcrlfile",
+				Why: fmt.Sprintf("there is no valid revocation list of its issuer %s in sslcrlfile %q", show.Quote(issuer(cert)), p.opt.CRL)}
 		}
 	}
 	v.Revocation = joinNonEmpty(v.Revocation, "revocation list: not on it")

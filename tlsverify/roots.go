@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 // setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store, shared by all
@@ -39,7 +41,7 @@ func (p *Policy) poolRoots() error {
 	if p.opt.IncludeSystem {
 		system, err := x509.SystemCertPool()
 		if err != nil {
-			return fmt.Errorf("system's root certificates: %w; install the ca-certificates package", err)
+			return show.Fail("install the ca-certificates package", "system's root certificates: %w", err)
 		}
 		p.roots = system
 	}

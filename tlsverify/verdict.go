@@ -10,6 +10,8 @@ import (
 	"io"
 	"math"
 	"time"
+
+	"fetchd/tlsverify/internal/show"
 )
 
 type certificate = *x509.Certificate
@@ -32,7 +34,7 @@ type Verdict struct {
 	now      time.Time
 	strange  error               // why Policy.strict does not trust the server
 	state    tls.ConnectionState // then
-	asked    string              // the server wanted a client certificate: how that is, for a message
+	asked    clientDemand        // the server wanted a client certificate
 	warnings []string
 }
 
@@ -58,21 +60,22 @@ func (v *Verdict) seen() *Verdict {
 // to replace it, the coming end of its certificate.
 func (v *Verdict) Warnings() []string { return append([]string(nil), v.warnings...) }
 
-func (v *Verdict) warn(format string, args ...any) {
-	v.warnings = append(v.warnings, fmt.Sprintf(format, args...))
+func (v *Verdict) warn(hint, format string, args ...any) {
+	v.warnings = append(v.warnings, show.WithHint(fmt.Sprintf(format, args...), hint))
 }
 
 func (v *Verdict) noteCommonName(matched string) {
 	if len(matched) > 5 && matched[:5] == CNID.String() {
-		v.warn("certificate of %s names it only in the subject's common name, which other programs no longer accept; tell the operator (docs/server-checklist.md#names)", v.Host)
+		v.warn("tell the operator (docs/server-checklist.md#names)",
+			"certificate of %s names it only in the subject's common name, which other programs no longer accept", v.Host)
 	}
 }
 
 func (v *Verdict) noteFingerprint(f Fingerprint, leaf *x509.Certificate) {
 	v.MatchedPin = f.String()
 	if f.Weak() {
-		v.warn("%s fingerprints can be forged; write instead: sslfingerprint %q, or sslpin %q, which survives renewals",
-			f.Algorithm, sha256Of(leaf).String(), PinOf(leaf).String())
+		hint := fmt.Sprintf("write instead: sslfingerprint %q, or sslpin %q, which survives renewals", sha256Of(leaf), PinOf(leaf))
+		v.warn(hint, "%s fingerprints can be forged", f.Algorithm)
 	}
 }
 
@@ -89,19 +92,22 @@ func (v *Verdict) Expiring(p *Policy) string {
 	if limit < 0 || v.NotAfter.Sub(v.now) > limit {
 		return ""
 	}
-	text := fmt.Sprintf("certificate of %s ends in %d days, on %s", v.Host, v.DaysLeft(), date(v.NotAfter))
-	if len(p.opt.Fingerprints) > 0 {
-		text += "; sslfingerprint will not match its successor: ask the operator for the next one, or use sslpin"
+	problem := fmt.Sprintf("certificate of %s ends in %d days, on %s", v.Host, v.DaysLeft(), show.Date(v.NotAfter))
+	hint := ""
+	switch {
+	case len(p.opt.Fingerprints) > 0:
+		problem += "; sslfingerprint will not match its successor"
+		hint = "ask the operator for the next one, or use sslpin"
+	case len(p.opt.Pins) > 0:
+		problem += "; sslpin matches its successor only if the key stays"
+		hint = "ask the operator for the next one"
 	}
-	if len(p.opt.Pins) > 0 {
-		text += "; sslpin matches its successor only if the key stays: ask the operator for the next one"
-	}
-	return text
+	return show.WithHint(problem, hint)
 }
 
 func (v *Verdict) noteExpiry(p *Policy) {
 	if text := v.Expiring(p); text != "" {
-		v.warn("%s", text)
+		v.warnings = append(v.warnings, text)
 	}
 }
 
@@ -134,64 +140,52 @@ func (v *Verdict) Describe(w io.Writer) error {
 	if v.Resumed {
 		resumed = ", resumed"
 	}
-	out := &lines{w: w}
-	out.printf("TLS with %s: %s, %s%s", v.Host, v.Version, v.Cipher, resumed)
+	out := &show.Lines{W: w}
+	out.Printf("TLS with %s: %s, %s%s", v.Host, v.Version, v.Cipher, resumed)
 	for i, c := range v.Presented {
 		if i == maxCertsShown {
-			out.printf("… and %d more certificates", len(v.Presented)-i)
+			out.Printf("… and %d more certificates", len(v.Presented)-i)
 			break
 		}
-		out.certificate(i, c)
+		describeCertificate(out, i, c)
 	}
-	out.either("identity", v.MatchedIdentity, "not matched")
-	out.either("pin", v.MatchedPin, "none")
+	either(out, "identity", v.MatchedIdentity, "not matched")
+	either(out, "pin", v.MatchedPin, "none")
 	if len(v.Chain) > 0 {
-		out.printf("trusted root: %s", quote(subject(v.Chain[len(v.Chain)-1])))
+		out.Printf("trusted root: %s", show.Quote(subject(v.Chain[len(v.Chain)-1])))
 	}
-	out.either("revocation", v.Revocation, "not checked")
+	either(out, "revocation", v.Revocation, "not checked")
 	for _, t := range v.warnings {
-		out.printf("warning: %s", t)
+		out.Printf("warning: %s", t)
 	}
-	return out.err
+	return out.Err
 }
 
-// lines writes lines until the first error.
-type lines struct {
-	w   io.Writer
-	err error
-}
-
-func (l *lines) printf(format string, args ...any) {
-	if l.err == nil {
-		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+func either(out *show.Lines, what, found, none string) {
+	if found == "" {
+		found = none
 	}
+	out.Printf("%s: %s", what, found)
 }
 
-func (l *lines) either(what, text, none string) {
-	if text == "" {
-		text = none
-	}
-	l.printf("%s: %s", what, text)
-}
-
-func (l *lines) certificate(i int, c *x509.Certificate) {
-	l.printf("certificate %d:", i+1)
-	l.printf("  subject: %s", quote(c.Subject.String()))
-	l.printf("  issuer: %s", quote(issuer(c)))
+func describeCertificate(out *show.Lines, i int, c *x509.Certificate) {
+	out.Printf("certificate %d:", i+1)
+	out.Printf("  subject: %s", show.Quote(c.Subject.String()))
+	out.Printf("  issuer: %s", show.Quote(issuer(c)))
 	names := presentedBy(c).strings()
 	for n, name := range names {
 		if n == maxSANsShown {
-			l.printf("  … and %d more names", len(names)-n)
+			out.Printf("  … and %d more names", len(names)-n)
 			break
 		}
-		l.printf("  name: %s", quote(name))
+		out.Printf("  name: %s", show.Quote(name))
 	}
-	l.printf("  valid: %s to %s", date(c.NotBefore), date(c.NotAfter))
-	l.printf("  key: %s, signature: %s", keyStrength(c), c.SignatureAlgorithm)
+	out.Printf("  valid: %s to %s", show.Date(c.NotBefore), show.Date(c.NotAfter))
+	out.Printf("  key: %s, signature: %s", keyStrength(c), c.SignatureAlgorithm)
 	for _, f := range FingerprintsOf(c) {
-		l.printf("  %s fingerprint: %s", f.Algorithm, colons(f.Sum))
+		out.Printf("  %s fingerprint: %s", f.Algorithm, colons(f.Sum))
 	}
-	l.printf("  public-key pin: %s", PinOf(c))
+	out.Printf("  public-key pin: %s", PinOf(c))
 }
 
 // subject names a certificate in messages; those of today often have no subject but the names.

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fetchd/tlsverify/internal/show"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -104,7 +105,7 @@ func TestInvalidUTF8InNames(t *testing.T) {
 func TestQuoteIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{strings.Repeat("\x00", 1<<20), strings.Repeat("\xff", 1<<20), strings.Repeat("é", 1<<19)} {
-		if q := quote(s); len(q) > 4*maxPeerText+40 || !utf8.ValidString(q) || strings.ContainsAny(q, "\x00\n") {
+		if q := show.Quote(s); len(q) > 4*show.MaxPeer+40 || !utf8.ValidString(q) || strings.ContainsAny(q, "\x00\n") {
 			t.Errorf("%d bytes", len(q))
 		}
 	}

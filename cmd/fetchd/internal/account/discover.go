@@ -71,7 +71,7 @@ func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsveri
 		a.Protocol, a.TLS, connect = fetch.POP3, fetch.Wrapped, r.pop3.Connect
 	}
 
-	o.ALPN = alpn(a.Protocol)
+	o.ALPN, o.Protocol, o.StartTLS = alpn(a.Protocol), protocolName(a.Protocol), a.TLS == fetch.StartTLS
 	policy, err := tlsverify.New(o)
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindConfig, err)

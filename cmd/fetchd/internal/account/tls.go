@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
@@ -75,6 +76,7 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		IncludeSystem: r.env.Getenv("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
 		CertFile:      u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value,
 		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions, ALPN: alpn(a.Protocol),
+		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
 		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
 	}
 
@@ -109,13 +111,18 @@ func expiryWarn(days int) time.Duration {
 
 // alpn is the protocol's name in the TLS handshake (RFC 8314 section 3.1's registry).
 func alpn(p fetch.Protocol) []string {
-	switch p {
-	case fetch.IMAP:
-		return []string{"imap"}
-	case fetch.POP3:
-		return []string{"pop3"}
+	if p == fetch.Auto {
+		return nil
 	}
-	return nil
+	return []string{protocolName(p)}
+}
+
+// protocolName is the protocol for tlsverify, "" where it is tried out.
+func protocolName(p fetch.Protocol) string {
+	if p == fetch.Auto {
+		return ""
+	}
+	return strings.ToLower(p.String())
 }
 
 // portContradiction is a warning about a port that contradicts the protocol or the way TLS starts, "" if it doesn't.
