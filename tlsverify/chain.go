@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,9 +137,9 @@ func (p *Policy) diagnoseInvalid(inv x509.CertificateInvalidError, now time.Time
 
 // walk follows the issuers from the leaf up, to find where the chain breaks.
 func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error {
-	cur := sent[0]
+	cur, rest := sent[0], slices.Clone(sent[1:])
 	for range sent {
-		if selfIssued(cur) {
+		if selfSigned(cur) {
 			if cur == sent[0] {
 				return p.chainError(SelfSigned, cur, now, err)
 			}
@@ -147,7 +148,8 @@ func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error 
 		if weak := weakSignature(cur); weak != nil {
 			return weak
 		}
-		issuer := issuerAmong(cur, sent[1:])
+
+		issuer := issuerAmong(cur, rest)
 		if issuer == nil {
 			issuer = issuerAmong(cur, p.anchors)
 		}
@@ -157,12 +159,16 @@ func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error 
 		if e := cur.CheckSignatureFrom(issuer); e != nil {
 			return p.diagnoseSignature(cur, issuer, now, e)
 		}
+
+		rest = slices.DeleteFunc(rest, issuer.Equal)
 		cur = issuer
 	}
-	if cur == sent[0] {
+
+	// What was sent beyond the gap shows that the chain goes on: then it is no root that is missing.
+	if cur == sent[0] || slices.ContainsFunc(rest, func(c *x509.Certificate) bool { return c.IsCA }) {
 		return p.chainError(MissingIntermediate, cur, now, err)
 	}
-	return p.chainError(UnknownRoot, cur, now, err)
+	return p.chainError(UnknownIssuer, cur, now, err)
 }
 
 func (p *Policy) diagnoseSignature(cert, issuer *x509.Certificate, now time.Time, err error) error {
@@ -174,6 +180,16 @@ func (p *Policy) diagnoseSignature(cert, issuer *x509.Certificate, now time.Time
 }
 
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
+// selfSigned tells whether c vouches for itself: the same name twice does not make it so. A signature of an algorithm that
+// is no longer verified is believed, since nothing depends on it.
+func selfSigned(c *x509.Certificate) bool {
+	if !selfIssued(c) {
+		return false
+	}
+	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
+	return err == nil || as[x509.InsecureAlgorithmError](err)
+}
 
 // issuerAmong prefers a certificate that really signed cert to one that only has the issuer's name.
 func issuerAmong(cert *x509.Certificate, among []*x509.Certificate) *x509.Certificate {

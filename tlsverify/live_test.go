@@ -3,6 +3,7 @@ package tlsverify
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,21 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 	withRoot.Certificate = append(withRoot.Certificate, a.foreign.Cert.Raw)
 	misordered := a.sub.Intermediate(tlstest.Authority{Name: "Lower"}).Leaf(good())
 	misordered.Certificate[1], misordered.Certificate[2] = misordered.Certificate[2], misordered.Certificate[1]
+	upper := root.Intermediate(tlstest.Authority{Name: "Upper"})
+	middle := upper.Intermediate(tlstest.Authority{Name: "Middle"})
+	gap := func(then ...*x509.Certificate) tls.Certificate { // Middle is not sent
+		c := middle.Intermediate(tlstest.Authority{Name: "Lower"}).Leaf(good())
+		c.Certificate = c.Certificate[:2]
+		for _, more := range then {
+			c.Certificate = append(c.Certificate, more.Raw)
+		}
+		return c
+	}
+	signer := root.Leaf(tlstest.Leaf{DNS: []string{host}, CN: host})
+	namesake := (&tlstest.CA{Cert: signer.Leaf, Key: signer.PrivateKey.(crypto.Signer), Issuer: root}).
+		Leaf(tlstest.Leaf{DNS: []string{host}, CN: host, Bare: true})
+	withSigner := namesake
+	withSigner.Certificate = append(slices.Clone(namesake.Certificate), signer.Certificate[0])
 	return a, []liveCase{
 		{name: "good", cert: a.sub.Leaf(good())},
 		{name: "good, RSA", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.RSA = 2048 })},
@@ -81,7 +98,12 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 		{name: "expired intermediate", cert: oldSub.Leaf(good()), want: chainReason(Expired)},
 		{name: "self-signed", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.SelfSigned = true; l.CN = host }), want: chainReason(SelfSigned)},
 		{name: "missing intermediate", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.Bare = true }), want: chainReason(MissingIntermediate)},
-		{name: "unknown root", cert: foreignSub.Leaf(good()), want: chainReason(UnknownRoot)},
+		{name: "unknown root", cert: foreignSub.Leaf(good()), want: chainReason(UnknownIssuer)},
+		{name: "intermediate missing in the middle", cert: gap(root.Cert), want: chainReason(MissingIntermediate)},
+		{name: "intermediate missing in the middle, root left out", cert: gap(upper.Cert), want: chainReason(MissingIntermediate)},
+		{name: "intermediate missing at the end", cert: gap(), want: chainReason(UnknownIssuer)},
+		{name: "looks self-signed, issuer missing", cert: namesake, want: chainReason(MissingIntermediate)},
+		{name: "looks self-signed, signed by another leaf", cert: withSigner, want: chainReason(NotCA)},
 		{name: "unknown root, sent", cert: withRoot, want: chainReason(UnknownRoot)},
 		{name: "intermediate with another key", cert: rekeyed, want: chainReason(BadSignature)},
 		{name: "for clients", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.Usage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), want: chainReason(WrongUsage)},

@@ -235,6 +235,9 @@ func (p *Policy) verify(cs tls.ConnectionState, v *Verdict) error {
 		return &HandshakeError{Err: errors.New("server sent no certificate")}
 	}
 	ids := presentedBy(cs.PeerCertificates[0])
+	if ids.malformed { // no honest certificate has a NUL in a name: not even nosslcertck lets it pass
+		return &IdentityError{Want: referenceStrings(p.refs), Presented: ids.strings(), Malformed: true}
+	}
 	if err := p.verifyChain(v, ids); err != nil {
 		return err
 	}

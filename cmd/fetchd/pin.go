@@ -84,14 +84,20 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 func pinHelps(judgement error) bool {
 	var weak *tlsverify.WeakError
 	var revoked *tlsverify.RevokedError
-	return !errors.As(judgement, &weak) && !errors.As(judgement, &revoked)
+	return !errors.As(judgement, &weak) && !errors.As(judgement, &revoked) && !malformed(judgement)
 }
 
 // pinAlone tells whether the server is of use only if nothing but the pin vouches for it.
 func pinAlone(judgement error) bool {
 	var chain *tlsverify.ChainError
 	var identity *tlsverify.IdentityError
-	return errors.As(judgement, &chain) || errors.As(judgement, &identity)
+	return (errors.As(judgement, &chain) || errors.As(judgement, &identity)) && pinHelps(judgement)
+}
+
+// malformed tells whether the certificate has a name that no setting lets pass.
+func malformed(judgement error) bool {
+	var identity *tlsverify.IdentityError
+	return errors.As(judgement, &identity) && identity.Malformed
 }
 
 // writePin asks, and then adds the pin to the accounts.

@@ -21,6 +21,8 @@ func TestShowPinSaysWhetherItHelps(t *testing.T) {
 		{nil, "trusted without a pin"},
 		{&tlsverify.ChainError{Reason: tlsverify.SelfSigned, Err: errors.New("x")}, "WITHOUT A PIN THIS SERVER IS REFUSED"},
 		{&tlsverify.WeakError{What: "RSA 1024 bits"}, "THIS SERVER IS REFUSED, WITH THE PIN TOO"},
+		{&tlsverify.IdentityError{}, "no sslcertck"},
+		{&tlsverify.IdentityError{Malformed: true}, "THIS SERVER IS REFUSED, WITH THE PIN TOO"},
 		{&tlsverify.RevokedError{Why: "no list"}, "THIS SERVER IS REFUSED, WITH THE PIN TOO"},
 	} {
 		var out bytes.Buffer
