@@ -66,12 +66,19 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d.serve(ctx)
 	d.manager.stopping()
 	cancel()
+	s.awaitEnd(ended)
+	return exitMail
+}
+
+// awaitEnd waits until the retrievals have ended, but not for one that hangs.
+func (s *service) awaitEnd(ended <-chan struct{}) {
+	timer := time.NewTimer(endTimeout)
+	defer timer.Stop()
 	select {
 	case <-ended:
-	case <-time.After(endTimeout):
+	case <-timer.C:
 		s.log.Warn("some retrievals did not end in time")
 	}
-	return exitMail
 }
 
 // report is service.report, but for an error that was reported before.
