@@ -58,3 +58,130 @@ func (c *Config) Format() Format { return c.format }
 // HasDefaults tells whether the file has defaults for servers that are named on the command line alone. They are merged
 // into Polls, and Fprint does not write them.
 func (c *Config) HasDefaults() bool { return len(c.defaults.Users) > 0 }
+
+// Globals are the "set" statements.
+type Globals struct {
+	Daemon     Opt[int] // seconds; 0 = one pass
+	Logfile    Opt[string]
+	Idfile     Opt[string]
+	Pidfile    Opt[string]
+	Postmaster Opt[string]
+	Bouncemail Opt[bool]
+	Spambounce Opt[bool]
+	Softbounce Opt[bool]
+	Syslog     Opt[bool]
+	Invisible  Opt[bool]
+	Showdots   Opt[bool]
+	Properties Opt[string]
+	MaxPolls   Opt[int] // ours: retrievals at once, default 32
+	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
+}
+
+// Poll is one "poll" or "skip" entry: a server.
+type Poll struct {
+	Pos           Pos
+	Name          string
+	Via           Opt[string]
+	Active        bool
+	Protocol      Opt[string] // lower case: auto imap pop3 apop sdps …
+	Service       Opt[string] // port number or service name
+	Timeout       Opt[int]    // seconds
+	Interval      Opt[int]    // poll every N-th cycle
+	Every         Opt[int]    // ours: seconds between polls of this entry
+	Auth          Opt[string] // lower case, aliases resolved: any password cram-md5 external implicit oauthbearer …
+	UIDL          Opt[bool]
+	Envelope      Opt[string] // "" with Set = "no envelope"
+	EnvSkip       Opt[int]
+	QVirtual      Opt[string]
+	AKA           []string
+	LocalDomains  []string
+	DNS           Opt[bool]
+	CheckAlias    Opt[bool]
+	Interface     Opt[string]
+	Monitor       Opt[string]
+	Plugin        Opt[string]
+	Plugout       Opt[string]
+	Principal     Opt[string]
+	ESMTPName     Opt[string]
+	ESMTPPassword Opt[Secret]
+	TracePolls    Opt[bool]
+	BadHeader     Opt[string] // accept | reject
+	RetrieveError Opt[string] // abort | continue | markseen
+	SRV           Opt[bool]   // ours: find the server by RFC 6186
+	KeepAlive     Opt[bool]   // ours: keep the connection between polls
+	Users         []User      // at least one
+}
+
+// LocalName maps a name on the server to a local one; both are the same for a plain local name.
+type LocalName struct {
+	Server string
+	Local  string
+}
+
+// User is one account on a poll's server.
+type User struct {
+	Pos             Pos
+	Remote          Opt[string] // login name
+	Password        Opt[Secret]
+	PasswordEval    Opt[string] // ours and fetchmail 7: command whose first output line is the password
+	PasswordFile    Opt[string]
+	PasswordFD      Opt[int]
+	Locals          []LocalName
+	Wildcard        bool // "*" among the local names
+	Folders         []string
+	FolderPatterns  []string // ours: LIST patterns
+	SMTPHosts       []string
+	FetchDomains    []string
+	AntiSpam        []int
+	MDA             Opt[string]
+	MDAJobs         Opt[int]    // ours: delivery agents at once, default 1
+	MDATimeout      Opt[int]    // ours: seconds an agent may take, default 600
+	Maildir         Opt[string] // ours: deliver into this Maildir
+	Mbox            Opt[string] // ours
+	BSMTP           Opt[string]
+	LMTP            Opt[bool]
+	SMTPAddress     Opt[string]
+	SMTPName        Opt[string]
+	Preconnect      Opt[string]
+	Postconnect     Opt[string]
+	Properties      Opt[string]
+	SSL             Opt[bool]
+	SSLProto        Opt[string] // as written, any case; "" with Set = never TLS
+	SSLMode         Opt[string] // fetchmail 7 sslmode/tlsmode: none | wrapped | starttls=may | starttls=must
+	SSLCert         Opt[string]
+	SSLKey          Opt[string]
+	SSLKeyPass      Opt[Secret] // ours: pass phrase of SSLKey
+	SSLCertCk       Opt[bool]
+	SSLCertFile     Opt[string]
+	SSLCertPath     Opt[string]
+	SSLCommonName   Opt[string]
+	SSLFingerprints []Opt[string] // each as written; checked by tlsverify.ParseFingerprint
+	SSLPins         []Opt[string] // ours: sha256//BASE64
+	SSLCRLFile      Opt[string]   // ours: file or directory
+	SSLExpiryWarn   Opt[int]      // ours: days, 0 = off, default 14
+	Keep            Opt[bool]
+	FetchAll        Opt[bool]
+	Flush           Opt[bool]
+	LimitFlush      Opt[bool]
+	Rewrite         Opt[bool]
+	StripCR         Opt[bool]
+	ForceCR         Opt[bool]
+	Pass8Bits       Opt[bool]
+	DropStatus      Opt[bool]
+	DropDelivered   Opt[bool]
+	MimeDecode      Opt[bool]
+	Idle            Opt[bool]
+	IdleTimeout     Opt[int] // seconds
+	ForceIdle       Opt[bool]
+	MarkSeen        Opt[bool]   // ours: set \Seen on kept messages, default on as in fetchmail
+	MoveTo          Opt[string] // ours: move delivered messages to this folder instead of deleting
+	Compress        Opt[bool]   // ours: COMPRESS=DEFLATE
+	RateLimit       Opt[int]    // ours: bytes a second, 0 = none
+	Limit           Opt[int]    // bytes, 0 = none
+	Warnings        Opt[int]    // seconds between oversize notes
+	FetchLimit      Opt[int]
+	FetchSizeLimit  Opt[int]
+	FastUIDL        Opt[int]
+	BatchLimit      Opt[int]
+	Expunge         Opt[int]
+}

@@ -2,7 +2,11 @@ package main
 
 import "fetchd/rcfile"
 
-type optString = rcfile.Opt[string]
+type (
+	optString = rcfile.Opt[string]
+	optBool   = rcfile.Opt[bool]
+	optInt    = rcfile.Opt[int]
+)
 
 // mode is what the command line asks for.
 type mode int
@@ -14,7 +18,8 @@ const (
 	modeDump
 )
 
-// commandLine is what the arguments say.
+// commandLine is what the arguments say. What overrides the rc file stands in globals, poll and user, where only the
+// values that were said are Set.
 type commandLine struct {
 	mode    mode
 	command *subcommand // nil = none
@@ -27,11 +32,14 @@ type commandLine struct {
 	rcfile    optString
 	rcformat  optString
 	logFormat optString
-	said      rcfile.Said // what overrides the rc file
+	globals   rcfile.Globals
+	poll      rcfile.Poll
+	user      rcfile.User
 
 	own      map[string]string // options of the subcommand, by long name; a flag has the value ""
 	warnings []string
 	given    []string // long names of all options, in order
+	parsing  string   // long name of the option that is being parsed
 }
 
 // has tells whether the subcommand's option was given.

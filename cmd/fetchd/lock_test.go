@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -36,6 +38,67 @@ func TestLock(t *testing.T) {
 	}
 	if h, err := lockHolder(path); h != nil || err != nil {
 		t.Errorf("holder after the end: %v, %v", h, err)
+	}
+}
+
+// Who opened the file before its holder removed it has a lock on nothing, and must not believe it.
+func TestLockExcludes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pid")
+	var inside, most, taken atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				l, err := takeLock(path, 0)
+				var held *lockedError
+				if errors.As(err, &held) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				taken.Add(1)
+				most.Store(max(most.Load(), inside.Add(1)))
+				there := stillThere(l.file, path)
+				inside.Add(-1)
+				l.Release()
+				if !there {
+					t.Error("locked a file that is gone")
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() != 1 || taken.Load() < 100 {
+		t.Errorf("%d at once have the lock that was taken %d times", most.Load(), taken.Load())
+	}
+}
+
+func TestStillThere(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pid")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !stillThere(f, path) {
+		t.Error("a file that nobody removed is gone")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if stillThere(f, path) {
+		t.Error("a removed file is there")
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stillThere(f, path) {
+		t.Error("another file of that name is taken for it")
 	}
 }
 

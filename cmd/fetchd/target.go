@@ -102,7 +102,7 @@ func (s *service) target(text string) (tlsverify.CheckOptions, error) {
 	o, err := target(s.c, text)
 	if err == nil {
 		a := &fetch.Account{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}
-		o.Policy, err = s.resolver.TrustOptions(a, &s.c.said.User)
+		o.Policy, err = s.resolver.TrustOptions(a, &s.c.user)
 	}
 	return o, err
 }
