@@ -26,7 +26,16 @@ func (e *lockedError) Error() string { return fmt.Sprintf("process %d holds the 
 
 // takeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
 // When another process has it the error is a *lockedError.
-func takeLock(path string, interval int) (*lock, error) {
+func takeLock(path string, interval int) (l *lock, err error) {
+	awaitHeir(func() bool {
+		l, err = tryLock(path, interval)
+		var held *lockedError
+		return !errors.As(err, &held) || held.lives()
+	})
+	return l, err
+}
+
+func tryLock(path string, interval int) (*lock, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		if err != nil {
@@ -95,7 +104,15 @@ func readHolder(f *os.File) *lockedError {
 }
 
 // lockHolder tells who holds the lock at path; nil = nobody.
-func lockHolder(path string) (*lockedError, error) {
+func lockHolder(path string) (holder *lockedError, err error) {
+	awaitHeir(func() bool {
+		holder, err = findHolder(path)
+		return holder == nil || holder.lives()
+	})
+	return holder, err
+}
+
+func findHolder(path string) (*lockedError, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestLock(t *testing.T) {
@@ -74,6 +76,54 @@ func TestLockExcludes(t *testing.T) {
 	wg.Wait()
 	if most.Load() != 1 || taken.Load() < 100 {
 		t.Errorf("%d at once have the lock that was taken %d times", most.Load(), taken.Load())
+	}
+}
+
+// Who is killed while an agent is started leaves the lock to the child for a moment. The next run waits for its end and
+// does not call the dead process another fetchd.
+func TestLockOfTheDead(t *testing.T) {
+	t.Parallel()
+	dead := exec.Command("/bin/true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		pid   int
+		lasts time.Duration
+		waits time.Duration
+		had   bool // the lock is had
+	}{
+		{"dead", dead.Process.Pid, time.Second, time.Second, true},
+		{"not named yet", 0, time.Second, time.Second, true},
+		{"alive", os.Getppid(), time.Second, 0, false},
+		{"held without end", dead.Process.Pid, time.Hour, heirTime, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "pid")
+				l, err := tryLock(path, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", tt.pid), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				time.AfterFunc(tt.lasts, func() { l.file.Close() })
+				start := time.Now()
+				holder, err := lockHolder(path)
+				if had := holder == nil && err == nil; had != tt.had || time.Since(start).Truncate(time.Second) != tt.waits {
+					t.Errorf("after %v: held by %+v, %v", time.Since(start), holder, err)
+				}
+				mine, err := takeLock(path, 0)
+				if had := err == nil; had != tt.had {
+					t.Errorf("the lock: %v", err)
+				} else if had {
+					mine.Release()
+				}
+			})
+		})
 	}
 }
 
