@@ -17,6 +17,7 @@ import (
 	"fetchd/fetch/journal"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
+	"fetchd/tlsverify"
 )
 
 // service is a program that polls: what lives as long as it does, across reloads of the rc file.
@@ -152,6 +153,9 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 			level = slog.LevelInfo
 		}
 		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+		if details := tlsverify.Details(err); len(details) > 0 {
+			s.log.Log(ctx, levelTrace, eventEvidence, "account", a.Name, "details", details)
+		}
 	}
 	if st != exitMail && st != exitNoMail {
 		s.log.Info(eventOutcome, "account", a.Name, "status", int(st))

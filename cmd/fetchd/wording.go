@@ -11,8 +11,9 @@ import (
 
 // The events of this package; those of a retrieval are in package fetch.
 const (
-	eventTrace   = "protocol" // account, line
-	eventOutcome = "query"    // account, status
+	eventTrace    = "protocol" // account, line
+	eventOutcome  = "query"    // account, status
+	eventEvidence = "evidence" // account, details ([]string): what is known of a refused server, for -v
 )
 
 // fields gives the attributes of a record by name.
@@ -112,6 +113,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return []line{{level, false, fmt.Sprintf("Query status=%d (%s)", f.number("status"), status(f.number("status")))}}
 	case fetch.EventTLS:
 		return verdictLines(level, f)
+	case eventEvidence:
+		return evidenceLines(level, f)
 	case eventTrace:
 		return []line{{level, false, f.text("line")}}
 	}
@@ -176,6 +179,15 @@ func verdictLines(level slog.Level, f fields) []line {
 	var lines []line
 	for s := range strings.Lines(description(d)) {
 		lines = append(lines, line{min(level, levelTrace), false, f.text("account") + ": " + strings.TrimRight(s, "\n")})
+	}
+	return lines
+}
+
+func evidenceLines(level slog.Level, f fields) []line {
+	details, _ := f["details"].Resolve().Any().([]string)
+	var lines []line
+	for _, d := range details {
+		lines = append(lines, line{level, false, f.text("account") + ": " + d})
 	}
 	return lines
 }

@@ -95,6 +95,12 @@ func TestWording(t *testing.T) {
 		}, "", "fetchd: WARNING: ann@h: it ends soon poll=h\n"},
 		{"certificate, escaped", 1, false, func(l *slog.Logger) { l.Info(fetch.EventTLS, "account", "ann@h", "verdict", fakeVerdict{}) },
 			"fetchd: ann@h: subject: CN=\\x1b[31mmail\nfetchd: ann@h: issuer: CN=ca\n", "fetchd: WARNING: ann@h: it ends soon\n"},
+		{"evidence hidden", 0, false, func(l *slog.Logger) {
+			l.Log(t.Context(), levelTrace, eventEvidence, "account", "ann@h", "details", []string{"a: b"})
+		}, "", ""},
+		{"evidence", 1, false, func(l *slog.Logger) {
+			l.Log(t.Context(), levelTrace, eventEvidence, "account", "ann@h", "details", []string{"expected: x", "presented: y"})
+		}, "fetchd: ann@h: expected: x\nfetchd: ann@h: presented: y\n", ""},
 		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "", ""},
 		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
 		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d; b\\xff\\u202eé\n", ""},
