@@ -35,6 +35,9 @@ func connect(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// builtAs follows in the name under which a journal is built.
+const builtAs = ".new"
+
 // create makes the database when there is none. It is built under another name, so that an empty or half-made file at
 // path is never mistaken for a new journal, and nobody ever sees it with wider permissions than 0600 (SQLite gives the
 // -wal and -shm beside it the same).
@@ -49,10 +52,7 @@ func create(ctx context.Context, path string) error {
 	if _, err := os.Stat(path + "-wal"); err == nil {
 		return errOrphan
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+builtAs) // 0600
 	if err != nil {
 		return err
 	}

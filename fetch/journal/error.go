@@ -8,6 +8,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"fetchd/delivery/ownfile"
 )
 
 // ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
@@ -64,9 +66,12 @@ func explain(path, act string, err error) error {
 
 func hint(err error) string {
 	var newer *newerError
+	var unsafe *ownfile.Error
 	var unsynced *syncError
 	var code *sqlite.Error
 	switch {
+	case errors.As(err, &unsafe):
+		return "the journal and its directory must be yours, and writable for nobody else; -i names another place"
 	case errors.As(err, &unsynced):
 		return "see whether the disk is full or faulty, then start fetchd anew: until then it deletes nothing on a server"
 	case errors.Is(err, errUnsettled):

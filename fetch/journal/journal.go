@@ -32,7 +32,8 @@ type Journal struct {
 }
 
 // Open opens or creates the journal at path (0600, missing directories 0700) and proves that it can be written. Closing
-// is up to the caller. A damaged, foreign or newer file is an error and left as it is.
+// is up to the caller. A damaged, foreign or newer file is an error and left as it is, and so is one that another user
+// could have written, or that stands where another user can put files.
 func Open(ctx context.Context, path string) (*Journal, error) {
 	return OpenWith(ctx, path, Options{})
 }
@@ -43,11 +44,13 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
+	real, err := findPlace(path) // SQLite follows links too, for the -wal
+	if err != nil {
+		return nil, explain(path, "open", err)
+	}
+	path = real
 	if err := create(ctx, path); err != nil {
 		return nil, explain(path, "create", err)
-	}
-	if path, err = filepath.EvalSymlinks(path); err != nil { // SQLite follows them too, for the -wal
-		return nil, explain(path, "open", err)
 	}
 	db, err := connect(path)
 	if err != nil {

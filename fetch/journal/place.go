@@ -1,0 +1,80 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fetchd/delivery/ownfile"
+)
+
+// findPlace makes the directories of the journal at path where they lack, and returns its path without links. It fails
+// if anybody else could have written the journal, or can put a file beside it: SQLite opens its files by their names
+// and believes what stands in them, and a message that is recorded as delivered is deleted on the server.
+func findPlace(path string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	if err := checkDir(filepath.Dir(path)); err != nil { // where a link would stand
+		return "", err
+	}
+
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		real, err = filepath.EvalSymlinks(filepath.Dir(path))
+		real = filepath.Join(real, filepath.Base(path))
+	}
+	if err == nil {
+		err = checkDir(filepath.Dir(real))
+	}
+	if err != nil {
+		return "", err
+	}
+	return real, checkFiles(real)
+}
+
+func checkDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return ownfile.CheckDir(d)
+}
+
+// checkFiles looks at the files that SQLite would open.
+func checkFiles(path string) error {
+	err := ownfile.Look(path)
+	if err != nil && dropBuilt(path) {
+		err = ownfile.Look(path)
+	}
+	if err != nil {
+		return err
+	}
+	for _, beside := range []string{"-wal", "-shm", "-journal"} {
+		if err := ownfile.Look(path + beside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropBuilt removes the name under which the journal was built, if its process was killed before it could. It tells
+// whether there was one.
+func dropBuilt(path string) bool {
+	info, err := os.Lstat(path)
+	list, err2 := os.ReadDir(filepath.Dir(path))
+	if errors.Join(err, err2) != nil {
+		return false
+	}
+	dropped := false
+	for _, e := range list {
+		built, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), filepath.Base(path)+builtAs) && os.SameFile(info, built) {
+			dropped = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) == nil || dropped
+		}
+	}
+	return dropped
+}
