@@ -19,19 +19,20 @@ type Loader struct {
 	Format Format
 	Stdin  io.Reader // what the path "-" means; nil is os.Stdin
 
-	// SkipPermissions leaves out the check that others can neither write the files nor read the secrets in them
-	// (fetchmail's --version does). Nothing that was read so may be acted on.
+	// SkipPermissions leaves out the check that others can neither write the files nor read the secrets in
+	// them (fetchmail's --version does). Nothing that was read so may be acted on.
 	SkipPermissions bool
-	// Credentials is a directory whose files pass without that check, "" = none: who filled it answers for them.
+	// Credentials is a directory whose files pass without that check, "" = none: who filled it answers for
+	// them.
 	Credentials string
-	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one beside it);
-	// what an included file of another directory says gets its directory.
+	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one
+	// beside it); what an included file of another directory says gets its directory.
 	AsWritten bool
 }
 
-// Load reads the rc file at path, or standard input for "-", and what it includes. It fails with an *Error for
-// each mistake, joined; with a *PermissionError where others could write a file, or read its secrets; or with the error of
-// opening a file, which for a missing one is fs.ErrNotExist.
+// Load reads the rc file at path, or standard input for "-", and what it includes. It fails with an *Error
+// for each mistake, joined; with a *PermissionError where others could write a file, or read its secrets;
+// or with the error of opening a file, which for a missing one is fs.ErrNotExist.
 func Load(path string, format Format) (*Config, error) { return Loader{Format: format}.Load(path) }
 
 // The bounds keep a wrong path or a circle of includes from eating the machine.
@@ -193,8 +194,8 @@ func (l *loading) includeOne(w word, file string) {
 	}
 }
 
-// included lists the files that path means: itself, or those in it where it is a directory, in which nobody else may be
-// able to make one.
+// included lists the files that path means: itself, or those in it where it is a directory, in which nobody
+// else may be able to make one.
 func (l *loading) included(w word, path string) ([]string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -28,12 +28,13 @@ func asPermission(err error) error {
 	return err
 }
 
-// checkWriters refuses a file that others could have written, or exchanged for another: they would say whose password
-// goes where, and what is run. That holds for a file without secrets too. /dev/null always passes.
+// checkWriters refuses a file that others could have written, or exchanged for another: they would say
+// whose password goes where, and what is run. That holds for a file without secrets too. /dev/null always
+// passes.
 func checkWriters(f *os.File) error { return asPermission(ownfile.CheckWriters(f)) }
 
-// checkReaders refuses a file that others can read, if c, which was read from it, holds a secret or runs a command;
-// otherwise the complaint becomes one of c's warnings.
+// checkReaders refuses a file that others can read, if c, which was read from it, holds a secret or runs a
+// command; otherwise the complaint becomes one of c's warnings.
 func checkReaders(f *os.File, c *Config) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -42,7 +43,8 @@ func checkReaders(f *os.File, c *Config) error {
 	if f.Name() == os.DevNull || info.Mode().Perm()&othersMay == 0 {
 		return nil
 	}
-	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s", info.Mode().Perm(), f.Name())
+	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s",
+		info.Mode().Perm(), f.Name())
 	if !c.sensitive() {
 		c.Warnings = append(c.Warnings, &Error{Pos: Pos{File: f.Name()}, Msg: msg})
 		return nil
@@ -53,7 +55,8 @@ func checkReaders(f *os.File, c *Config) error {
 // othersMay are the bits that nobody but the owner may have; the group may search, as fetchmail lets it.
 const othersMay fs.FileMode = 0o067
 
-// mustBeFile refuses a pipe, a directory and a device, which have no text or no end; /dev/null is an empty file.
+// mustBeFile refuses a pipe, a directory and a device, which have no text or no end; /dev/null is an empty
+// file.
 func mustBeFile(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || info.Mode().IsRegular() || f.Name() == os.DevNull {

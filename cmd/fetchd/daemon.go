@@ -35,7 +35,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	var mistake *rcfile.Error
 	refused := s.refuse(err)
 	if errors.As(err, &mistake) || refused && len(accounts) == 0 {
-		return exitSyntax
+		return statusOfRefused(err)
 	}
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
 		return s.end(exitIO, err)

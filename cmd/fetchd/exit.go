@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 
@@ -85,6 +86,14 @@ func statusOfError(err error) status {
 		return exitServer
 	}
 	return exitSocket
+}
+
+// statusOfRefused is the status of accounts that can't be retrieved from.
+func statusOfRefused(err error) status {
+	if errors.Is(err, fs.ErrPermission) {
+		return exitIO
+	}
+	return exitSyntax
 }
 
 // outcome folds the statuses of the retrievals of one pass into one.

@@ -23,7 +23,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) status {
 	var mu sync.Mutex
 	var result outcome
 	if s.refuse(err) {
-		result.add(exitSyntax, false)
+		result.add(statusOfRefused(err), false)
 	}
 	add := func(st status, deliveryFailed bool) {
 		mu.Lock()

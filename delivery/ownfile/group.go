@@ -14,15 +14,16 @@ const (
 	allWrite    fs.FileMode = 0o002
 )
 
-// othersWrite tells whether the bits of a file or directory let anybody else write: all, or a group that isn't the
-// user's own.
+// othersWrite tells whether the bits of a file or directory let anybody else write: all, or a group that
+// isn't the user's own.
 func othersWrite(info fs.FileInfo) bool {
 	perm := info.Mode().Perm()
 	return perm&allWrite != 0 || perm&groupWrites != 0 && !isOwnGroup(info)
 }
 
-// isOwnGroup tells whether the file's group is the one that many systems give each user, with the user's name and
-// nobody else in it. There a umask of 002 is usual, so that all that the user makes can be written by that group.
+// isOwnGroup tells whether the file's group is the one that many systems give each user, with the user's
+// name and nobody else in it. There a umask of 002 is usual, so that all that the user makes can be written
+// by that group.
 func isOwnGroup(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

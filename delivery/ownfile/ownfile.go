@@ -1,6 +1,7 @@
-// Package ownfile decides which files the program may trust or write, on a machine that has other users. Open is for
-// what the program writes itself (log, lock, journal): nobody else may have planted it. Read is for what it believes (an
-// rc file, a password): nobody else may be able to write it. The package imports nothing of ours.
+// Package ownfile decides which files the program may trust or write, on a machine that has other users.
+// Open is for what the program writes itself (log, lock, journal): nobody else may have planted it. Read is
+// for what it believes (an rc file, a password): nobody else may be able to write it. The package imports
+// nothing of ours.
 package ownfile
 
 import (
@@ -22,9 +23,13 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Path + ": " + e.Msg }
 
-// Open opens, or with os.O_CREATE makes (0600), a file that the program writes. It fails with an *Error for a symbolic
-// link, for what is no regular file (without waiting for the reader of a pipe), and for a file that belongs to somebody
-// else, has a second name, or can be written by others. flag must not hold os.O_TRUNC, which acts before any check.
+// Unwrap returns fs.ErrPermission, which it is a kind of.
+func (e *Error) Unwrap() error { return fs.ErrPermission }
+
+// Open opens, or with os.O_CREATE makes (0600), a file that the program writes. It fails with an *Error for
+// a symbolic link, for what is no regular file (without waiting for the reader of a pipe), and for a file
+// that belongs to somebody else, has a second name, or can be written by others. flag must not hold
+// os.O_TRUNC, which acts before any check.
 func Open(path string, flag int) (*os.File, error) {
 	return open(path, flag, func(fs.FileInfo) bool { return false })
 }
@@ -39,7 +44,7 @@ func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeCharDevice != 0
 func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		if unsafe := Look(path); unsafe != nil { // which says more than the system's "too many levels of symbolic links"
+		if unsafe := Look(path); unsafe != nil { // says more than "too many levels of symbolic links"
 			return nil, unsafe
 		}
 		return nil, err
@@ -56,8 +61,8 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 	return f, nil
 }
 
-// Look returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It is for files
-// that others open by their names, and proves something only in a directory that passes CheckDir.
+// Look returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It is
+// for files that others open by their names, and proves something only in a directory that passes CheckDir.
 func Look(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -71,13 +76,15 @@ func planted(info fs.FileInfo, path string) error {
 	uid, links := owner(info)
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		return refuse(info, path, "it is a symbolic link, which is not followed; name the file that it leads to")
+		return refuse(info, path, "it is a symbolic link, which is not followed; name its target")
 	case !info.Mode().IsRegular():
 		return refuse(info, path, "it must be a regular file; move it away, or name another")
 	case uid != os.Geteuid():
-		return refuse(info, path, "it must belong to you (uid %d), but belongs to uid %d; move it away, or name another", os.Geteuid(), uid)
+		return refuse(info, path, "it must belong to you (uid %d), but belongs to uid %d; move it away, or name another",
+			os.Geteuid(), uid)
 	case links > 1:
-		return refuse(info, path, "it has %d names (hard links), and must have one; move it away, or name another", links)
+		return refuse(info, path, "it has %d names (hard links), and must have one; move it away, or name another",
+			links)
 	case othersWrite(info):
 		return refuse(info, path, "others can write it (%04o); run: chmod go-w %s", info.Mode().Perm(), path)
 	}

@@ -49,7 +49,9 @@ func TestOpen(t *testing.T) {
 			write(t, path+"x", 0o600)
 			must(t, os.Symlink(path+"x", path))
 		}, "symbolic link"},
-		{"a link to nowhere", func(t *testing.T, path string) { must(t, os.Symlink(path+"x", path)) }, "symbolic link"},
+		{"a link to nowhere", func(t *testing.T, path string) {
+			must(t, os.Symlink(path+"x", path))
+		}, "symbolic link"},
 		{"a second name", func(t *testing.T, path string) {
 			write(t, path+"x", 0o600)
 			must(t, os.Link(path+"x", path))
@@ -186,7 +188,8 @@ func TestOwnersAndBits(t *testing.T) {
 	}
 }
 
-// TestOwnGroup: the group that has the user's name is not others for directories and own files, but is for an rc file.
+// TestOwnGroup: the group that has the user's name is not others for directories and own files, but is for
+// an rc file.
 func TestOwnGroup(t *testing.T) {
 	t.Parallel()
 	info := described{mode: 0o660, uid: os.Geteuid(), gid: os.Getegid()}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read opens a file that the program believes. It follows links, doesn't wait for the writer of a pipe, and fails with
-// an *Error where CheckWriters does.
+// Read opens a file that the program believes, or a directory whose files it believes. It follows links,
+// doesn't wait for the writer of a pipe, and fails with an *Error where CheckWriters does.
 func Read(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -22,15 +22,19 @@ func Read(path string) (*os.File, error) {
 	return f, nil
 }
 
-// CheckWriters returns an *Error if others than this user and root could have written the open file, or put it where
-// its name was looked for. A character device passes: root makes them.
+// CheckWriters returns an *Error if others than this user and root could have written the open file, or put
+// it where its name was looked for. A character device passes: root makes them. For a directory it is
+// CheckDir.
 func CheckWriters(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("check the permissions of %s: %w", f.Name(), err)
 	}
-	if isDevice(info) {
+	switch {
+	case isDevice(info):
 		return nil
+	case info.IsDir():
+		return CheckDir(f)
 	}
 	if err := written(info, f.Name()); err != nil {
 		return err
@@ -38,8 +42,8 @@ func CheckWriters(f *os.File) error {
 	return checkWay(f.Name())
 }
 
-// CheckDir returns an *Error if others than this user and root could put a file into the open directory, or another
-// directory in its place. The sticky bit is no excuse: it lets everybody add files.
+// CheckDir returns an *Error if others than this user and root could put a file into the open directory, or
+// another directory in its place. The sticky bit is no excuse: it lets everybody add files.
 func CheckDir(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -51,13 +55,14 @@ func CheckDir(f *os.File) error {
 	return checkWay(f.Name())
 }
 
-// written returns an *Error for a file that is somebody else's, or that a group or all can write. The user's own group
-// is no exception here, as it is none for fetchmail's rc file.
+// written returns an *Error for a file that is somebody else's, or that a group or all can write. The
+// user's own group is no exception here, as it is none for fetchmail's rc file.
 func written(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):
 		uid, _ := owner(info)
-		return refuse(info, path, "it must be owned by you (uid %d, but its owner is %d); run: chown %d %s", os.Geteuid(), uid, os.Geteuid(), path)
+		return refuse(info, path, "it must be owned by you (uid %d, but its owner is %d); run: chown %[1]d %[3]s",
+			os.Geteuid(), uid, path)
 	case info.Mode().Perm()&(groupWrites|allWrite) != 0:
 		return refuse(info, path, "others can write it (%04o); run: chmod 600 %s", info.Mode().Perm(), path)
 	}
@@ -69,9 +74,11 @@ func writtenDir(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):
 		uid, _ := owner(info)
-		return refuse(info, path, "the directory must be owned by you (uid %d, but its owner is %d); use another", os.Geteuid(), uid)
+		return refuse(info, path, "the directory must be owned by you (uid %d, but its owner is %d); use another",
+			os.Geteuid(), uid)
 	case othersWrite(info):
-		return refuse(info, path, "others can put files into the directory (%04o); run: chmod go-w %s", info.Mode().Perm(), path)
+		return refuse(info, path, "others can put files into the directory (%04o); run: chmod go-w %s",
+			info.Mode().Perm(), path)
 	}
 	return nil
 }

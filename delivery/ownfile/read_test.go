@@ -89,7 +89,8 @@ func TestRead(t *testing.T) {
 			if err == nil {
 				f.Close()
 			}
-			if unsafe, ok := errors.AsType[*Error](err); ok != (tt.want != "") || ok && !strings.Contains(unsafe.Error(), tt.want) {
+			unsafe, ok := errors.AsType[*Error](err)
+			if ok != (tt.want != "") || ok && !strings.Contains(unsafe.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
@@ -118,7 +119,8 @@ func TestReadOddFiles(t *testing.T) {
 
 func TestCheckDir(t *testing.T) {
 	t.Parallel()
-	for mode, ok := range map[fs.FileMode]bool{0o700: true, 0o755: true, 0o777: false, fs.ModeSticky | 0o777: false} {
+	modes := map[fs.FileMode]bool{0o700: true, 0o755: true, 0o777: false, fs.ModeSticky | 0o777: false}
+	for mode, ok := range modes {
 		dir := filepath.Join(t.TempDir(), "d")
 		must(t, os.Mkdir(dir, 0o700))
 		must(t, os.Chmod(dir, mode))
@@ -128,5 +130,10 @@ func TestCheckDir(t *testing.T) {
 			t.Errorf("%v: %v", mode, err)
 		}
 		f.Close()
+		if f, err := Read(dir); err == nil {
+			f.Close()
+		} else if ok || !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("read of %v: %v", mode, err)
+		}
 	}
 }

@@ -11,8 +11,9 @@ import (
 // maxLinks is how many symbolic links the system follows in one path (MAXSYMLINKS).
 const maxLinks = 40
 
-// checkWay returns an *Error if somebody else could make path lead to another file. It goes the way that the system
-// goes, through all symbolic links. What can't be seen on it is passed over: the file was opened already.
+// checkWay returns an *Error if somebody else could make path lead to another file. It goes the way that
+// the system goes, through all symbolic links. What can't be seen on it is passed over: the file was opened
+// already.
 func checkWay(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -52,9 +53,10 @@ func checkWay(path string) error {
 	return nil
 }
 
-// checkEntry returns an *Error if somebody else could exchange the entry of the directory dir. decides is set for what
-// is no plain directory on the way: the file itself, or a link. Elsewhere only what everybody can write counts, because
-// another directory in its place is found out by its owner, and groups of administrators share such places.
+// checkEntry returns an *Error if somebody else could exchange the entry of the directory dir. decides is
+// set for what is no plain directory on the way: the file itself, or a link. Elsewhere only what everybody
+// can write counts, because another directory in its place is found out by its owner, and groups of
+// administrators share such places.
 func checkEntry(dir, entry string, decides bool) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -70,7 +72,8 @@ func checkEntry(dir, entry string, decides bool) error {
 		return writtenDir(info, dir)
 	}
 	if info.Mode().Perm()&allWrite != 0 {
-		return refuse(info, dir, "everybody can exchange what is in the directory (%04o); run: chmod o-w %s", info.Mode().Perm(), dir)
+		return refuse(info, dir, "everybody can exchange what is in the directory (%04o); run: chmod o-w %s",
+			info.Mode().Perm(), dir)
 	}
 	return nil
 }

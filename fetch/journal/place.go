@@ -10,9 +10,10 @@ import (
 	"fetchd/delivery/ownfile"
 )
 
-// findPlace makes the directories of the journal at path where they lack, and returns its path without links. It fails
-// if anybody else could have written the journal, or can put a file beside it: SQLite opens its files by their names
-// and believes what stands in them, and a message that is recorded as delivered is deleted on the server.
+// findPlace makes the directories of the journal at path where they lack, and returns its path without
+// links. It fails if anybody else could have written the journal, or can put a file beside it: SQLite opens
+// its files by their names and believes what stands in them, and a message that is recorded as delivered is
+// deleted on the server.
 func findPlace(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
@@ -61,18 +62,18 @@ func checkFiles(path string) error {
 	return nil
 }
 
-// dropBuilt removes the name under which the journal was built, if its process was killed before it could. It tells
-// whether there was one.
+// dropBuilt removes the name under which the journal was built, if its process was killed before it could.
+// It tells whether there was one.
 func dropBuilt(path string) bool {
 	info, err := os.Lstat(path)
 	list, err2 := os.ReadDir(filepath.Dir(path))
 	if errors.Join(err, err2) != nil {
 		return false
 	}
-	dropped := false
+	prefix, dropped := filepath.Base(path)+builtAs, false
 	for _, e := range list {
 		built, err := e.Info()
-		if err == nil && strings.HasPrefix(e.Name(), filepath.Base(path)+builtAs) && os.SameFile(info, built) {
+		if err == nil && strings.HasPrefix(e.Name(), prefix) && os.SameFile(info, built) {
 			dropped = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) == nil || dropped
 		}
 	}

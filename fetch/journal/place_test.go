@@ -36,7 +36,9 @@ func TestOpenRefusesWhatOthersPlanted(t *testing.T) {
 		{"a stranger's file", func(t *testing.T, dir string) { give(t, dir+"/state.db") }},
 		{"a stranger's directory", func(t *testing.T, dir string) { give(t, dir) }},
 		{"a second name", func(t *testing.T, dir string) { must(t, os.Link(dir+"/state.db", dir+"/x")) }},
-		{"a log that is a link", func(t *testing.T, dir string) { must(t, os.Symlink("x", dir+"/state.db-wal")) }},
+		{"a log that is a link", func(t *testing.T, dir string) {
+			must(t, os.Symlink("x", dir+"/state.db-wal"))
+		}},
 		{"a stranger's log", func(t *testing.T, dir string) {
 			must(t, os.WriteFile(dir+"/state.db-wal", []byte("x"), 0o600))
 			give(t, dir+"/state.db-wal")
@@ -70,7 +72,8 @@ func TestOpenRefusesWhatOthersPlanted(t *testing.T) {
 			if err == nil {
 				j.Close()
 			}
-			if _, ok := errors.AsType[*ownfile.Error](err); !ok || !strings.Contains(err.Error(), "; hint: the journal and its directory") {
+			const hint = "; hint: the journal and its directory"
+			if _, ok := errors.AsType[*ownfile.Error](err); !ok || !strings.Contains(err.Error(), hint) {
 				t.Error(err)
 			}
 		})

@@ -9,16 +9,17 @@ import (
 	"syscall"
 )
 
-// settler makes the journal's own name durable, and the names of the directories that were made for it. Otherwise a
-// power loss could take away all that was synced into the file. Its fields belong to the writer's goroutine.
+// settler makes the journal's own name durable, and the names of the directories that were made for it.
+// Otherwise a power loss could take away all that was synced into the file. Its fields belong to the
+// writer's goroutine.
 type settler struct {
 	dir     string                  // of the journal
 	sync    func(path string) error // of a directory
 	settled bool
 }
 
-// settle does so once, and again at each call until it has succeeded: an earlier process may have made a directory and
-// died, or failed to sync it.
+// settle does so once, and again at each call until it has succeeded: an earlier process may have made a
+// directory and died, or failed to sync it.
 func (s *settler) settle() error {
 	if s.settled {
 		return nil
@@ -47,10 +48,11 @@ func isOurs(dir string) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// cantSync tells whether a directory that is older than the journal can't be opened for it, or its file system (an
-// automounter's) has nothing to sync.
+// cantSync tells whether a directory that is older than the journal can't be opened for it, or its file
+// system (an automounter's) has nothing to sync.
 func cantSync(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
+	return errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP)
 }
 
 func syncDir(dir string) error {

@@ -41,7 +41,8 @@ func TestDirectoriesAreDurable(t *testing.T) {
 			t.Errorf("a record that isn't durable: %v, %q", err, d.synced)
 		}
 		for range 2 {
-			if err := m.Record(ctx, SetOf(2), true, true); !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "tries it again") {
+			err := m.Record(ctx, SetOf(2), true, true)
+			if !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "tries it again") {
 				t.Errorf("%s fails, and the record says %v", broken, err)
 			}
 		}
@@ -53,7 +54,8 @@ func TestDirectoriesAreDurable(t *testing.T) {
 			t.Errorf("synced %q, want %q first", d.synced, want)
 		}
 		d.synced = nil
-		if err := errors.Join(m.Record(ctx, SetOf(3), true, true), j.Close()); err != nil || len(d.synced) > 0 {
+		err = errors.Join(m.Record(ctx, SetOf(3), true, true), j.Close())
+		if err != nil || len(d.synced) > 0 {
 			t.Errorf("afterwards: %v, %q", err, d.synced)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 )
 
@@ -36,6 +37,28 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	}
 	add(r.env.Secrets.Check(r.Login(poll, u)))
 	return errs
+}
+
+// checkTrustFiles refuses files that say whom we believe, and as whom we show ourselves, if others could have written
+// them. What else is wrong with them is said where they are read.
+func checkTrustFiles(u *rcfile.User) error {
+	files := []struct{ keyword, path string }{
+		{"sslkey", u.SSLKey.Value}, {"sslcert", u.SSLCert.Value},
+		{"sslcertfile", u.SSLCertFile.Value}, {"sslcertpath", u.SSLCertPath.Value}, {"sslcrlfile", u.SSLCRLFile.Value},
+	}
+	for _, f := range files {
+		if f.path == "" {
+			continue
+		}
+		file, err := ownfile.Read(f.path)
+		if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
+			return fmt.Errorf("%s: %w", f.keyword, unsafe)
+		}
+		if err == nil {
+			_ = file.Close()
+		}
+	}
+	return nil
 }
 
 // CheckDirectory tells whether files can be made in the directory that the keyword names.

@@ -33,6 +33,9 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTrustFiles(u); err != nil {
+		return err
+	}
 	if a.Policy, err = tlsverify.New(o); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 )
 
@@ -70,11 +71,17 @@ func namedSource(u *rcfile.User) *source {
 }
 
 func (f *Finder) passwordFile(account, path string) (string, error) {
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+	file, err := ownfile.Read(path)
+	if err != nil {
+		return "", fmt.Errorf("passwordfile: %w", err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
 		f.Warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s",
 			path, info.Mode().Perm(), path))
 	}
-	text, err := readFirstLine(path)
+
+	text, err := readPassword(file)
 	if err != nil {
 		return "", fmt.Errorf("passwordfile: %w", err)
 	}
@@ -91,7 +98,7 @@ func readFirstLine(path string) (string, error) {
 }
 
 func checkReadable(keyword, path string) error {
-	f, err := os.Open(path)
+	f, err := ownfile.Read(path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", keyword, err)
 	}
