@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"fetchd/delivery/ownfile"
 )
 
 // lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as fetchmail's
@@ -17,12 +19,18 @@ type lock struct{ file *os.File }
 
 // lockedError says that another process holds the lock.
 type lockedError struct {
-	pid       int
+	pid       int // 0 = it isn't known; else the process may be sent signals
 	daemon    bool
 	fetchmail bool // it is not this program, but fetchmail
 }
 
-func (e *lockedError) Error() string { return fmt.Sprintf("process %d holds the lock", e.pid) }
+func (e *lockedError) Error() string {
+	if e.pid == 0 {
+		return "another process holds the lock, and the lock file doesn't say which; " +
+			"try again, or look with lslocks or fuser"
+	}
+	return fmt.Sprintf("process %d holds the lock", e.pid)
+}
 
 // takeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
 // When another process has it the error is a *lockedError.
@@ -37,7 +45,7 @@ func takeLock(path string, interval int) (l *lock, err error) {
 
 func tryLock(path string, interval int) (*lock, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		f, err := ownfile.Open(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return nil, fmt.Errorf("open the lock file: %w; --pidfile names another", err)
 		}
@@ -92,6 +100,15 @@ func (l *lock) Release() {
 
 // readHolder reads who holds the lock. A holder that has not written its id yet has the id 0.
 func readHolder(f *os.File) *lockedError {
+	e := readLock(f)
+	if e.pid <= 1 || !hasOpen(e.pid, f) {
+		e.pid = 0
+	}
+	return e
+}
+
+// readLock reads what the lock file says, be it long ago.
+func readLock(f *os.File) *lockedError {
 	const enough = 64 // two numbers
 	text, _ := io.ReadAll(io.LimitReader(f, enough))
 	words := strings.Fields(string(text))
@@ -113,7 +130,7 @@ func lockHolder(path string) (holder *lockedError, err error) {
 }
 
 func findHolder(path string) (*lockedError, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	f, err := ownfile.Open(path, os.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -125,16 +142,9 @@ func findHolder(path string) (*lockedError, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return readHolder(f), nil
 	}
-	if holder := readHolder(f); err == nil && isFetchmail(holder.pid) {
+	if holder := readLock(f); err == nil && isFetchmail(holder.pid) {
 		holder.fetchmail = true
 		return holder, nil
 	}
 	return nil, err
-}
-
-// isFetchmail tells, where there is a /proc, whether a process is fetchmail, which locks nothing but the name of its
-// lock file: that of a dead one may name any process.
-func isFetchmail(pid int) bool {
-	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	return err == nil && string(name) == "fetchmail\n" && pid != os.Getpid()
 }

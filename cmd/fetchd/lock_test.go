@@ -3,11 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,7 +100,8 @@ func TestLockOfTheDead(t *testing.T) {
 	}{
 		{"dead", dead.Process.Pid, time.Second, time.Second, true},
 		{"not named yet", 0, time.Second, time.Second, true},
-		{"alive", os.Getppid(), time.Second, 0, false},
+		{"alive", os.Getpid(), time.Second, 0, false},
+		{"a stranger", os.Getppid(), time.Hour, heirTime, false},
 		{"held without end", dead.Process.Pid, time.Hour, heirTime, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,21 +175,89 @@ func TestStaleLockFile(t *testing.T) {
 	}
 }
 
-func TestLockFollowsNoLink(t *testing.T) {
+// TestPlantedLockFile: what somebody else put there is neither written nor believed, and stays.
+func TestPlantedLockFile(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	target := filepath.Join(dir, "precious")
-	if err := os.WriteFile(target, []byte("x"), 0o600); err != nil {
+	plants := map[string]func(target, path string) error{
+		"link":      os.Symlink,
+		"hard link": os.Link,
+		"pipe":      func(_, path string) error { return syscall.Mkfifo(path, 0o600) },
+		"open to others": func(_, path string) error {
+			return errors.Join(os.WriteFile(path, []byte("1234\n300\n"), 0o600), os.Chmod(path, 0o666))
+		},
+		"a stranger's": func(_, path string) error {
+			if os.Geteuid() != 0 {
+				return errors.ErrUnsupported
+			}
+			return errors.Join(os.WriteFile(path, []byte("1234\n300\n"), 0o600), os.Chown(path, 54321, 54321))
+		},
+	}
+	for name, plant := range plants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			target, path := filepath.Join(dir, "precious"), filepath.Join(dir, "pid")
+			err := errors.Join(os.WriteFile(target, []byte("x"), 0o600), plant(target, path))
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skip("only root can give files away")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := takeLock(path, 0); err == nil || !strings.Contains(err.Error(), "--pidfile") {
+				t.Errorf("take: %v", err)
+			}
+			if h, err := lockHolder(path); h != nil || err == nil {
+				t.Errorf("holder: %v, %v", h, err)
+			}
+			if text, _ := os.ReadFile(target); string(text) != "x" {
+				t.Errorf("something else was written: %q", text)
+			}
+			if _, err := os.Lstat(path); err != nil {
+				t.Errorf("it is gone: %v", err)
+			}
+		})
+	}
+}
+
+// TestHolderOfLock: nobody is taken for the holder for being named in the file.
+func TestHolderOfLock(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		t.Skip("no /proc here")
+	}
+	path := filepath.Join(t.TempDir(), "pid")
+	l, err := takeLock(path, 300)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(target, filepath.Join(dir, "pid")); err != nil {
+	defer l.Release()
+	stranger := exec.Command("cat")
+	in, err := stranger.StdinPipe()
+	if err := errors.Join(err, stranger.Start()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := takeLock(filepath.Join(dir, "pid"), 0); err == nil {
-		t.Error("the link was followed")
+	for _, text := range []string{strconv.Itoa(stranger.Process.Pid) + "\n300\n", "1\n300\n", "0\n", "-1\n", "999999999\n", "x\n", ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			h, err := lockHolder(path)
+			if err != nil || h == nil || h.pid != 0 {
+				t.Errorf("%q: %+v, %v", text, h, err)
+			}
+			p := &program{name: "fetchd", stderr: io.Discard}
+			if st := p.quitRunning(t.Context(), path); st != exitExcluded {
+				t.Errorf("quit with %q: status %d", text, st)
+			}
+			if st := p.meetRunning(&commandLine{}, h); st != exitExcluded {
+				t.Errorf("wake with %q: status %d", text, st)
+			}
+		})
 	}
-	if text, _ := os.ReadFile(target); string(text) != "x" {
-		t.Errorf("its target was written: %q", text)
+	in.Close()
+	if err := stranger.Wait(); err != nil {
+		t.Errorf("the stranger: %v", err)
 	}
 }
 
@@ -212,6 +285,9 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 	if h, err := lockHolder(path); err != nil || h == nil || !h.fetchmail || !h.daemon {
 		t.Errorf("while it runs: %+v, %v", h, err)
+	}
+	if isFetchmail(os.Getppid()) || isFetchmail(1) {
+		t.Error("any process is taken for fetchmail")
 	}
 	in.Close()
 	_ = cmd.Wait()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"fetchd/delivery/ownfile"
 )
 
 // terminalSink writes as fetchmail does on a terminal: what went wrong to err, the rest to out.
@@ -47,11 +49,12 @@ func openLogfile(name, path string) (*fileSink, error) {
 	return s, s.Reopen()
 }
 
-// Reopen opens the file anew, for log rotation; if that fails the old one stays in use.
+// Reopen opens the file anew, for log rotation; if that fails the old one stays in use. What somebody else put there,
+// so that we write into it or wait for its reader, is refused.
 func (s *fileSink) Reopen() error {
-	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := ownfile.Append(s.path)
 	if err != nil {
-		return fmt.Errorf("open the log file: %w", err)
+		return fmt.Errorf("open the log file: %w; --logfile names another", err)
 	}
 	s.mu.Lock()
 	old := s.file

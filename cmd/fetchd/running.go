@@ -23,9 +23,13 @@ func (p *program) quitRunning(ctx context.Context, path string) status {
 	if holder == nil {
 		return p.fail(exitExcluded, fmt.Errorf("no other %s is running", p.name))
 	}
+	if holder.pid == 0 {
+		return p.fail(exitExcluded, holder)
+	}
 	if err := signalProcess(holder.pid, unix.SIGTERM); err != nil {
 		return p.fail(exitExcluded, err)
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, quitTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -47,6 +51,8 @@ func (p *program) quitRunning(ctx context.Context, path string) status {
 // for something that the daemon would not do.
 func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
 	switch {
+	case holder.pid == 0:
+		return p.fail(exitExcluded, holder)
 	case holder.fetchmail:
 		return p.fail(exitExcluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.pid, p.name))
 	case len(c.servers) > 0 || c.check:

@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
+	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/schedule"
@@ -112,7 +113,7 @@ func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*
 		return err
 	}
 
-	f, err := os.Open(cfg.Globals.Idfile.Or(s.at.fetchids))
+	f, err := ownfile.Read(cfg.Globals.Idfile.Or(s.at.fetchids)) // who writes it says what isn't fetched any more
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// hasOpen tells whether a process, which the lock file f names, has that file open, as its holder does. The
+// file may name a process that ended long ago, and whose number a stranger has now, while its next holder
+// hasn't written it yet or while whoever may read the file has locked it. We can look into our own user's
+// processes alone, root into all. Where there is no /proc, the file is believed: it is ours, and nobody
+// else can write it.
+func hasOpen(pid int, f *os.File) bool {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		return true
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range list {
+		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, info) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail locks
+// nothing but the name of its lock file: that of a dead one may name any process.
+func isFetchmail(pid int) bool {
+	if pid <= 1 || pid == os.Getpid() {
+		return false
+	}
+	dir := fmt.Sprintf("/proc/%d", pid)
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	name, err := os.ReadFile(filepath.Join(dir, "comm"))
+	return err == nil && string(name) == "fetchmail\n" && ok && int(stat.Uid) == os.Geteuid()
+}
