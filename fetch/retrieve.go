@@ -155,8 +155,8 @@ func FirstOf(connectors ...Connector) Connector {
 
 // spoolOptions are how this account's messages are held.
 func (a *Account) spoolOptions() delivery.SpoolOptions {
-	return delivery.SpoolOptions{Dir: a.SpoolDir, KeepCR: a.KeepCR, Limit: maxMessage}
+	return delivery.SpoolOptions{Dir: a.SpoolDir, KeepCR: a.KeepCR, Limit: MaxMessage}
 }
 
-// maxMessage ends a message that does not end: a server may announce any size.
-const maxMessage = 4 << 30
+// MaxMessage ends a message that does not end: a server may announce any size. No session reads more of one.
+const MaxMessage = 4 << 30

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"fetchd/fetch"
+	"fetchd/fetch/wire"
 )
 
 // status is an exit status, with fetchmail's numbers.
@@ -82,7 +83,7 @@ func statusOfError(err error) status {
 		return exitDNS
 	case errors.As(err, &op) && op.Op == "dial":
 		return exitSocket
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrSlow):
 		return exitServer
 	}
 	return exitSocket

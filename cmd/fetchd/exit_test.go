@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fetchd/fetch"
+	"fetchd/fetch/wire"
 )
 
 func TestStatusOf(t *testing.T) {
@@ -31,6 +32,7 @@ func TestStatusOf(t *testing.T) {
 		{"dial timed out", fetch.Result{}, network(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}), 2},
 		{"name not found", fetch.Result{}, network(&net.OpError{Op: "dial", Err: &net.DNSError{}}), 11},
 		{"silent server", fetch.Result{}, network(os.ErrDeadlineExceeded), 7},
+		{"dripping server", fetch.Result{}, network(fmt.Errorf("fetch: %w", wire.ErrSlow)), 7},
 		{"silent server by context", fetch.Result{}, network(context.DeadlineExceeded), 7},
 		{"tls", fetch.Result{}, failed(fetch.KindTLS), 2},
 		{"login", fetch.Result{}, failed(fetch.KindAuth), 3},

@@ -143,7 +143,7 @@ func (g *guard) answered(tag string) {
 	}
 	g.open = slices.DeleteFunc(g.open, func(t string) bool { return t == tag })
 	if g.quiet = len(g.open) == 0 || g.idle && tag == "+"; g.quiet {
-		g.conn.SetTimeout(quietTimeout)
+		g.conn.Quiet(quietTimeout)
 	}
 }
 

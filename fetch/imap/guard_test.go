@@ -175,12 +175,12 @@ func TestLargeUnaskedBodies(t *testing.T) {
 	t.Parallel()
 	g := guardOn(strings.NewReader(""), 1)
 	for range 2 { // the second may be one that was asked for
-		if err := g.admit(maxBody); err != nil {
+		if err := g.admit(fetch.MaxMessage); err != nil {
 			t.Fatal(err)
 		}
 		g.asked()
 	}
-	_ = g.admit(maxBody)
+	_ = g.admit(fetch.MaxMessage)
 	_ = g.admit(1)
 	if err := g.admit(1); err == nil || fetch.KindOf(err) != fetch.KindProtocol {
 		t.Errorf("error %v", err)

@@ -17,7 +17,6 @@ const (
 	maxResponse   = 1 << 20  // one response with its literals; a FETCH without the body is some hundred bytes
 	maxSearchLine = 4 << 20  // SEARCH and ESEARCH: half a million UIDs
 	maxText       = 16 << 20 // all responses to one command, bodies apart: imapclient keeps what LIST and SEARCH bring
-	maxBody       = 4 << 30  // one message
 	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with the UID behind the body (claim) look so
 	maxDepth      = 32       // parentheses within each other; imapclient recurses and would overflow its stack
 	maxUnsorted   = 10_000   // UIDs out of order in the result of a search: imapclient sorts by inserting
@@ -145,7 +144,6 @@ func (r reply) plain() []byte {
 // status looks at an untagged status response. imapclient needs only what it tells of UIDs.
 func (g *guard) status(r reply) error {
 	g.alerts.show(r)
-	g.conn.KeptAlive()
 	switch {
 	case r.word == "BYE":
 		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.text))))
@@ -195,12 +193,12 @@ func (g *guard) data(line []byte) error {
 
 // admit counts a message body of size bytes, which nobody may have asked for.
 func (g *guard) admit(size int64) error {
-	if size > maxBody {
+	if size > fetch.MaxMessage {
 		return g.violation("a message of %d bytes", size)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.unasked > maxUnasked || g.unaskedBytes > maxBody {
+	if g.unasked > maxUnasked || g.unaskedBytes > fetch.MaxMessage {
 		return g.violation("%d messages of %d bytes in a row that nobody asked for", g.unasked, g.unaskedBytes)
 	}
 	g.unasked++

@@ -143,16 +143,16 @@ func TestRetrieveOddServers(t *testing.T) {
 			{selected("COMPRESS=DEFLATE", 10, "") + bye, "", ""}}},
 		{"messages that nobody asked for", []pass{{found("1", "1") + fetched(1, "ab") + "ENDLESS * 2 FETCH (UID 2 BODY[] {2}\\r\\nab)\\r\\n", "1=ab", "nobody asked for"}}},
 		{"silence", []pass{{found("1", "1") + "STALL", "", "no answer"}}},
-		{"dripping status lines", []pass{{found("1", "1") + "DRIP 10ms * OK x\\r\\n", "", "fetch: the answer came at less than 1024 bytes a second"}}},
-		{"dripping search", []pass{{strings.TrimSuffix(selected("", 10, "1"), "S: T2 OK done\n") + "DRIP 10ms * SEARCH 1\\r\\n", "", "search: the answer came at less than 1024 bytes a second"}}},
-		{"dripping literals", []pass{{found("1", "1") + "DRIP 10ms * LIST () NIL {4}\\r\\nabcd\\r\\n", "", "fetch: the answer came at less than 1024 bytes a second"}}},
-		{"unasked messages that drip", []pass{{found("1", "1") + "DRIP 10ms * 2 FETCH (UID 2 BODY[] {2}\\r\\nab)\\r\\n", "", "fetch: the answer came at less than 1024 bytes a second"}}},
-		{"a slow message and kept alive", []pass{{found("1", "1") + strings.Repeat("WAIT 50s\nS: * OK still here\n", 10) + "S< * 1 FETCH (UID 1 BODY[] {80000}\\r\\n\n" +
-			strings.Repeat("WAIT 40s\nS< "+strings.Repeat("x", 4000)+"\n", 20) + "S: )\nS: T3 OK" + bye, "1=" + strings.Repeat("x", 80000), ""}}},
+		{"dripping status lines", []pass{{found("1", "1") + "DRIP 10ms * OK x\\r\\n", "", "fetch: the server is too slow: it sent less than 512 bytes a second"}}},
+		{"dripping search", []pass{{strings.TrimSuffix(selected("", 10, "1"), "S: T2 OK done\n") + "DRIP 10ms * SEARCH 1\\r\\n", "", "search: the server is too slow: it sent less than 512 bytes a second"}}},
+		{"dripping literals", []pass{{found("1", "1") + "DRIP 10ms * LIST () NIL {4}\\r\\nabcd\\r\\n", "", "fetch: the server is too slow: it sent less than 512 bytes a second"}}},
+		{"unasked messages that drip", []pass{{found("1", "1") + "DRIP 10ms * 2 FETCH (UID 2 BODY[] {2}\\r\\nab)\\r\\n", "", "fetch: the server is too slow: it sent less than 512 bytes a second"}}},
+		{"a slow message and kept alive", []pass{{found("1", "1") + strings.Repeat("WAIT 50s\nS: * OK still here\n", 10) + "S< * 1 FETCH (UID 1 BODY[] {800000}\\r\\n\n" +
+			strings.Repeat("WAIT 40s\nS< "+strings.Repeat("x", 40000)+"\n", 20) + "S: )\nS: T3 OK" + bye, "1=" + strings.Repeat("x", 800000), ""}}},
 		{"slow to find the next message", []pass{{found("1 2 3", "1:3") + "WAIT 50s\n" + fetched(1, "ab") + strings.Repeat("WAIT 50s\nS: * OK\n", 6) + fetched(2, "cd") +
 			strings.Repeat("WAIT 50s\nS: * OK\n", 6) + fetched(3, "ef") + "S: T3 OK" + bye, "1=ab 2=cd 3=ef", ""}}},
-		{"kept alive for too long", []pass{{found("1", "1") + strings.Repeat("WAIT 50s\nS: * OK still here\n", 14) + "STALL", "", "fetch: the answer came at less than 1024 bytes a second"}}},
-		{"dripping", []pass{{found("1", "1") + "DRIP 50s * 1 FETCH (UID 1 BODY[] {9000000}xxxxxxxxxxxxxxxxxxxxxxxxxxx", "", "reasonable speed"}}},
+		{"kept alive for too long", []pass{{found("1", "1") + strings.Repeat("WAIT 50s\nS: * OK still here\n", 13) + "STALL", "", "fetch: the server is too slow: it sent less than 512 bytes a second"}}},
+		{"dripping", []pass{{found("1", "1") + "DRIP 50s * 1 FETCH (UID 1 BODY[] {9000000}xxxxxxxxxxxxxxxxxxxxxxxxxxx", "", "fetch: the server is too slow"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

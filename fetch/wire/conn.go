@@ -62,7 +62,7 @@ func New(conn net.Conn, o Options) *Conn {
 		o.Hidden = new(Concealer)
 	}
 	c := &Conn{opt: o, conn: conn}
-	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate}
+	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate, debt: debt{timeout: o.Timeout, count: anyNumber}}
 	c.r, c.w = readers.Get().(*bufio.Reader), c.timed
 	c.r.Reset(c.timed)
 	return c
@@ -176,30 +176,37 @@ func (c *Conn) SetTimeout(d time.Duration) {
 	if d <= 0 {
 		d = c.opt.Timeout
 	}
-	c.timed.setTimeout(d)
+	c.timed.setTimeout(d, false)
 }
 
-// ReadFull fills p with a part of a response that is no line and no message.
+// Quiet is SetTimeout for a time in which the server owes us nothing: it may be as slow as it likes. It lasts until the
+// next SetTimeout.
+func (c *Conn) Quiet(d time.Duration) { c.timed.setTimeout(d, true) }
+
+// ReadFull fills p with a part of a response that is no line.
 func (c *Conn) ReadFull(p []byte) error {
-	c.timed.text = true
-	defer func() { c.timed.text = false }()
 	if _, err := io.ReadFull(c.r, p); err != nil {
 		return c.readError(err)
 	}
 	return nil
 }
 
-// Answered notes that the server has given a whole answer, or a message that was asked for: the time that responses
-// may take begins anew.
-func (c *Conn) Answered() { c.timed.answered() }
+// Answered notes that the server has given a whole answer, or begun a message that was asked for.
+func (c *Conn) Answered() {
+	c.timed.mu.Lock()
+	defer c.timed.mu.Unlock()
+	c.timed.debt.answered()
+}
 
-// KeptAlive notes that the server has said no more than that it is there: it need not make progress, for as long as
-// responses may take.
-func (c *Conn) KeptAlive() { c.timed.keptAlive() }
+// Expect notes that a message of at most n bytes comes now: it has the time that these take. What comes beyond them,
+// until the next Answered, does not count as progress.
+func (c *Conn) Expect(n int64) {
+	c.timed.mu.Lock()
+	defer c.timed.mu.Unlock()
+	c.timed.debt.count = n
+}
 
 func (c *Conn) readRaw(limit int) ([]byte, error) {
-	c.timed.text = true
-	defer func() { c.timed.text = false }()
 	if limit <= 0 {
 		limit = MaxLine
 	}
@@ -226,8 +233,7 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 	}
 }
 
-// Reader gives the buffered bytes and then the connection's; for who reads messages, which may be slower than what
-// ReadLine and ReadFull read. Its errors are the connection's.
+// Reader gives the buffered bytes and then the connection's; for who reads messages. Its errors are the connection's.
 func (c *Conn) Reader() *bufio.Reader { return c.r }
 
 // readError turns a clean end into io.ErrUnexpectedEOF: no server may end a connection while we read.

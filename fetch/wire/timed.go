@@ -13,23 +13,17 @@ import (
 // timedConn arms a deadline before every read and write and keeps the first error for ever.
 type timedConn struct {
 	net.Conn
+	rate int64
+
+	mu      sync.Mutex
 	timeout time.Duration
-	rate    int64
+	err     error
+	failed  chan struct{} // closed with the first error; made when somebody waits
+	debt    debt          // of the peer
+	quiet   bool          // the peer owes us nothing: how long we read is not counted
+	asked   time.Time     // when that ended
 
-	mu     sync.Mutex
-	err    error
-	failed chan struct{} // closed with the first error; made when somebody waits
-
-	asked  time.Time     // when we last sent something, or changed the time-out
-	waited time.Duration // for the peer since then
-	came   int64         // bytes that arrived in this time
-
-	text       bool          // the read under way is for responses and not for a message; the reading goroutine's
-	textWaited time.Duration // for responses since the last answer
-	textCame   int64
-	kept       time.Duration // of waited, forgiven to a server that kept the connection alive
-
-	owed  time.Duration // by the rate limit: how long the bytes read so far should still take
+	owed  time.Duration // by the rate limit: how long the bytes read so far should still take; the reading goroutine's
 	since time.Time
 }
 
@@ -55,37 +49,17 @@ func (t *timedConn) firstError() error {
 	return t.err
 }
 
-// setTimeout also counts for the read under way.
-func (t *timedConn) setTimeout(d time.Duration) {
+// setTimeout also counts for the read under way. quiet is as for Conn.Quiet.
+func (t *timedConn) setTimeout(d time.Duration, quiet bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timeout = d
-	t.begin()
+	if t.quiet && !quiet {
+		t.asked = time.Now()
+	}
+	t.quiet = quiet
 	if t.err == nil {
 		_ = t.Conn.SetReadDeadline(time.Now().Add(d))
-	}
-}
-
-// begin makes the time that is added up start anew; t.mu is held.
-func (t *timedConn) begin() {
-	t.asked, t.waited, t.came = time.Now(), 0, 0
-	t.textWaited, t.textCame, t.kept = 0, 0, 0
-}
-
-// answered makes the time for responses start anew.
-func (t *timedConn) answered() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.textWaited, t.textCame = 0, 0
-}
-
-// keptAlive makes all other time start anew, as long as that has not summed up to textTimeouts since our last command.
-func (t *timedConn) keptAlive() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.kept+t.waited <= textTimeouts*t.timeout {
-		t.kept += t.waited
-		t.waited, t.came = 0, 0
 	}
 }
 
@@ -133,48 +107,25 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A peer that sends a byte now and then never runs into a deadline. So the time that was spent waiting since our last
-// command is added up, and once it passes some time-outs the peer must have sent at least minRate bytes a second. What
-// is no message must come at minTextRate: it is small, and who drips it keeps us for days within the bounds of its
-// size. A server at work on something long, which says so now and then, has textTimeouts for it.
-const (
-	progressTimeouts = 3
-	minRate          = 64
-	textTimeouts     = 10
-	minTextRate      = 1 << 10
-)
-
+// progress counts n bytes that came of a read since began.
 func (t *timedConn) progress(began time.Time, n int) error {
 	t.mu.Lock()
 	if began.Before(t.asked) { // the read was under way already, on a quiet connection
 		began = t.asked
 	}
-	took := time.Since(began)
-	t.waited += took
-	t.came += int64(n)
-	slow := t.waited > progressTimeouts*t.timeout && slower(t.came, t.waited, minRate)
-	if t.text {
-		t.textWaited += took
-		t.textCame += int64(n)
+	var err error
+	if !t.quiet {
+		err = t.debt.add(time.Since(began), n)
 	}
-	most := textTimeouts * t.timeout
-	slowText := t.textWaited > most && slower(t.textCame, t.textWaited, minTextRate)
 	t.mu.Unlock()
-	switch {
-	case slow:
-		return t.fail(t.timeoutError("answer at a reasonable speed"))
-	case slowText:
-		return t.fail(fmt.Errorf("the answer came at less than %d bytes a second for %s; hint: the server may be overloaded; if it always is, raise \"timeout\"", minTextRate, most))
+
+	if err != nil {
+		return t.fail(err)
 	}
 	return nil
 }
 
-func slower(n int64, d time.Duration, rate float64) bool { return float64(n) < rate*d.Seconds() }
-
 func (t *timedConn) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	t.begin()
-	t.mu.Unlock()
 	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
 		return 0, t.fail(err)
 	}
