@@ -104,11 +104,36 @@ func TestBodyIsReadToItsEndWhenTheSpoolIsFull(t *testing.T) {
 	}
 }
 
+// A body that does not end breaks the connection: what comes behind its limit may be anything.
 func TestBodyBeyondItsLimit(t *testing.T) {
 	t.Parallel()
 	c := connOf(bytes.Repeat([]byte("0123456789\r\n"), 1000), 100)
 	if _, err := readBody(c, io.Discard, 5000); !errors.Is(err, errBody) {
 		t.Errorf("%v", err)
+	}
+	if line, err := c.ReadLine(0); !errors.Is(err, errBody) {
+		t.Errorf("then %q, %v", line, err)
+	}
+	if err := c.WriteLine("QUIT", ""); !errors.Is(err, errBody) {
+		t.Errorf("then %v", err)
+	}
+}
+
+// Whatever size LIST has, no body is read beyond 4 GB.
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ listed, want int64 }{
+		{0, slack},
+		{1000, slack + 2000},
+		{1 << 30, 2<<30 + slack},
+		{2 << 30, 4 << 30},
+		{4 << 30, 4 << 30},
+		{9_200_000_000, 4 << 30},
+		{1 << 62, 4 << 30},
+	} {
+		if got := bodyLimit(tt.listed); got != tt.want {
+			t.Errorf("LIST says %d: %d, want %d", tt.listed, got, tt.want)
+		}
 	}
 }
 

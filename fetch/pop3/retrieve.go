@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 )
 
@@ -18,6 +19,10 @@ const (
 
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
+
+// bodyLimit is how much of a body that LIST says to be of this size is read before the connection is given up. The size
+// is the server's word: whatever it is, there is an end.
+func bodyLimit(listed int64) int64 { return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage) }
 
 // retrieval is a Retrieve under way.
 type retrieval struct {
@@ -37,6 +42,9 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	for r.sent < len(m.todo) || len(r.items) > 0 {
 		if err := r.ask(ctx); err != nil {
 			return err
+		}
+		if len(r.items) == 0 { // none that is left can be had
+			continue
 		}
 		it := r.items[0]
 		r.items[0], r.items = nil, r.items[1:]
@@ -83,6 +91,12 @@ func (r *retrieval) send() error {
 			break
 		}
 		it := r.m.item(r.sent+1, todo[r.sent])
+		r.sent++
+		if size > fetch.MaxMessage {
+			it.Err = tooLarge(it)
+			r.q.Put(it)
+			continue
+		}
 		start := len(r.line)
 		r.line = strconv.AppendUint(append(r.line, "RETR "...), uint64(it.Num), 10)
 		if s.c.Tracing() {
@@ -91,7 +105,6 @@ func (r *retrieval) send() error {
 		r.line = append(r.line, "\r\n"...)
 		r.items = append(r.items, it)
 		r.bytes += size
-		r.sent++
 	}
 	if len(r.line) == 0 {
 		return nil
@@ -100,6 +113,14 @@ func (r *retrieval) send() error {
 		return network("RETR", err)
 	}
 	return nil
+}
+
+// tooLarge is why a message that LIST says to be endless is not asked for: it would end the connection, and keep those
+// behind it from coming.
+func tooLarge(it *fetch.Item) error {
+	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
+		"message %d has %d octets, says the server, and more than %d are never read; it stays there; hint: delete it with another program",
+		it.Num, it.Size, int64(fetch.MaxMessage))}
 }
 
 // read reads the answer for it and puts it.
@@ -116,7 +137,8 @@ func (r *retrieval) read(it *fetch.Item) error {
 		return nil
 	}
 	body := r.q.NewSpool()
-	sink, err := readBody(c, body, 2*min(it.Size, 1<<60)+slack)
+	c.Expect(2 * min(it.Size, fetch.MaxMessage))
+	sink, err := readBody(c, body, bodyLimit(it.Size))
 	if err != nil {
 		body.Release()
 		return network(fmt.Sprintf("RETR %d", it.Num), err)
