@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"fetchd/delivery"
@@ -22,10 +23,11 @@ func Retrieve(ctx context.Context, a *Account) (Result, error) {
 
 // progress is how far a retrieval is. It may need several sessions: a POP3 server deletes at the end of one.
 type progress struct {
-	res   *Result
-	later bool  // this is not the first session
-	more  bool  // this is not the last one
-	left  []Ref // messages that an earlier session could not deliver
+	res       *Result
+	delivered *atomic.Int64
+	later     bool  // this is not the first session
+	more      bool  // this is not the last one
+	left      []Ref // messages that an earlier session could not deliver
 }
 
 // retrieve visits the mailboxes in turn. One that can't be opened does not keep the others from it.
@@ -74,7 +76,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 	more := a.limit(m, &c, name, res)
 	res.New += c.New
-	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, peer: s.Peer()}
+	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer()}
 	if c.New > 0 {
 		if err := t.run(ctx); err != nil {
 			return err

@@ -3,15 +3,17 @@ package fetch
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
 // Retriever retrieves from one account again and again and may keep the connection in between: for an account with
 // KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine.
 type Retriever struct {
-	a     *Account
-	s     Session
-	brief bool
+	a         *Account
+	s         Session
+	brief     bool
+	delivered atomic.Int64
 }
 
 // NewRetriever returns a Retriever without a connection.
@@ -30,6 +32,9 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	return res, err
 }
 
+// Delivered is how many messages were delivered so far, in all passes. It may be called from anywhere.
+func (r *Retriever) Delivered() int64 { return r.delivered.Load() }
+
 // Brief says whether connections end with their retrieval from now on, whatever the account says.
 func (r *Retriever) Brief(on bool) { r.brief = on }
 
@@ -38,7 +43,7 @@ func (r *Retriever) Brief(on bool) { r.brief = on }
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var errs []error
 	var simpler error
-	p := &progress{res: res}
+	p := &progress{res: res, delivered: &r.delivered}
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)

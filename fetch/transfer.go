@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"fetchd/delivery"
 )
@@ -25,6 +26,8 @@ type transfer struct {
 	peer  string
 	total int
 	trace traceLine
+
+	delivered *atomic.Int64 // by all that the Retriever does
 
 	mu     sync.Mutex // guards what follows, and Record and Acknowledge of m
 	res    *Result
@@ -179,6 +182,7 @@ func (t *transfer) report(it *Item, err error) {
 	t.worked = true
 	t.a.Memory.delivered(t.name, it)
 	t.res.Delivered++
+	t.delivered.Add(1)
 	t.res.Bytes += it.Size
 	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
 		"uid", it.UID, "deleted", !t.a.Keep)

@@ -110,11 +110,7 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 		}
 		defer end()
 	}
-	if err := r.s.acquire(ctx, r.a); err != nil {
-		return fetch.Result{}, err
-	}
-	defer r.s.release(r.a)
-	res, err := ret.Retrieve(ctx)
+	res, err := r.s.retrieve(ctx, ret, r.a)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = time.Now()

@@ -6,9 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -24,7 +22,7 @@ const (
 // Options describe a Scheduler; the zero value has the defaults.
 type Options struct {
 	Interval   time.Duration // between the retrievals of an account that says nothing else; 0 = 5 minutes
-	MaxPolls   int           // retrievals at once
+	MaxPolls   int           // retrievals at once, but for slow ones
 	MaxPerHost int           // of these to one server (host and port)
 	Log        *slog.Logger
 
@@ -40,6 +38,7 @@ type Options struct {
 type Scheduler struct {
 	opt   Options
 	slots chan struct{}
+	slow  chan struct{} // places of those that gave theirs to another
 
 	mu      sync.Mutex
 	hosts   map[string]chan struct{}
@@ -67,7 +66,10 @@ func New(o Options) *Scheduler {
 	if o.Clock == nil {
 		o.Clock = systemClocks(time.Now())
 	}
-	return &Scheduler{opt: o, slots: make(chan struct{}, o.MaxPolls), hosts: map[string]chan struct{}{}, turns: map[string]chan struct{}{}, runners: map[string]*runner{}}
+	return &Scheduler{
+		opt: o, slots: make(chan struct{}, o.MaxPolls), slow: make(chan struct{}, slowFactor*o.MaxPolls),
+		hosts: map[string]chan struct{}{}, turns: map[string]chan struct{}{}, runners: map[string]*runner{},
+	}
 }
 
 // Outcome is one account's part of Once.
@@ -84,10 +86,11 @@ func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outco
 	var wg sync.WaitGroup
 	for i, a := range accounts {
 		wg.Go(func() {
+			r := fetch.NewRetriever(a)
 			out[i].Account = a
-			if out[i].Err = s.acquire(ctx, a); out[i].Err == nil {
-				out[i].Result, out[i].Err = fetch.Retrieve(ctx, a)
-				s.release(a)
+			out[i].Result, out[i].Err = s.retrieve(ctx, r, a)
+			if err := r.Close(); out[i].Err == nil {
+				out[i].Err = err
 			}
 			if s.opt.Done != nil {
 				s.opt.Done(a, out[i].Result, out[i].Err)
@@ -181,37 +184,6 @@ func (s *Scheduler) Wake() {
 		r.polls.Store(false)
 		r.due()
 	}
-}
-
-// acquire waits for a place among all retrievals and among those of the account's server: first the server's, so that
-// who waits for a slow server takes no place from the others.
-func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) error {
-	for _, slots := range []chan struct{}{s.host(a), s.slots} {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			if slots == s.slots {
-				<-s.host(a)
-			}
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-func (s *Scheduler) release(a *fetch.Account) {
-	<-s.slots
-	<-s.host(a)
-}
-
-func (s *Scheduler) host(a *fetch.Account) chan struct{} {
-	key := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hosts[key] == nil {
-		s.hosts[key] = make(chan struct{}, s.opt.MaxPerHost)
-	}
-	return s.hosts[key]
 }
 
 // Status is what the scheduler is doing, for the service manager.

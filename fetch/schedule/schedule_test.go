@@ -345,21 +345,22 @@ func TestEndedWaitLeavesItsPlace(t *testing.T) {
 		a, busy := server.account("a"), server.account("busy")
 		busy.Host = "other"
 		s := New(Options{MaxPolls: 1, MaxPerHost: 1})
-		if err := s.acquire(t.Context(), busy); err != nil {
+		held, err := s.acquire(t.Context(), busy)
+		if err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if err := s.acquire(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := s.acquire(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got a place that nobody left: %v", err)
 			}
 			cancel()
 		}
 
-		s.release(busy)
+		held.release()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := s.acquire(ctx, a); err != nil {
+		if _, err := s.acquire(ctx, a); err != nil {
 			t.Errorf("there is no place at the server: %v", err)
 		}
 		if len(s.slots) != 1 || len(s.host(busy)) != 0 {
