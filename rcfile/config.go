@@ -75,6 +75,7 @@ type Globals struct {
 	Properties Opt[string]
 	MaxPolls   Opt[int] // ours: retrievals at once, default 32
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
+	PassLimit  Opt[int] // ours: seconds that a single pass may take, default 7200; 0 = any number
 }
 
 // Poll is one "poll" or "skip" entry: a server.

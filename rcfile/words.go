@@ -16,6 +16,7 @@ var globalWords = []Keyword{
 	{Name: "properties", Kind: Text, global: func(g *Globals) any { return &g.Properties }},
 	{Name: "maxpolls", Kind: Count, Default: 32, Own: true, global: func(g *Globals) any { return &g.MaxPolls }},
 	{Name: "maxperhost", Kind: Count, Default: 10, Own: true, global: func(g *Globals) any { return &g.MaxPerHost }},
+	{Name: "passlimit", Kind: Seconds, Default: 7200, Own: true, global: func(g *Globals) any { return &g.PassLimit }},
 }
 
 // serverWords are options of a poll entry.

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"fetchd/fetch"
+	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
 )
 
@@ -20,28 +20,37 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) status {
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
 		return s.end(exitIO, err)
 	}
-	var mu sync.Mutex
 	var result outcome
 	if s.refuse(err) {
 		result.add(statusOfRefused(err), false)
 	}
-	add := func(st status, deliveryFailed bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		result.add(st, deliveryFailed)
-	}
-	if s.c.check {
-		for _, a := range accounts {
-			res, err := look(ctx, a)
-			add(s.report(ctx, a, res, err), false)
+	pass := newPass(cfg.Globals)
+	limited, end := pass.begin(ctx)
+	defer end()
+	for _, o := range s.outcomes(limited, cfg, accounts, pass) {
+		if !pass.isLate(o.Account) {
+			result.add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}
-		return result.status()
 	}
-	outcomes := s.scheduler(cfg, 0, nil).Once(ctx, accounts)
-	for _, o := range outcomes {
-		add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
+	if err := pass.err(); err != nil { // also where mail came: somebody has to look
+		return s.end(exitServer, err)
 	}
 	return result.status()
+}
+
+// outcomes retrieves from accounts, or only looks, and tells pass of each that has ended.
+func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account, pass *pass) []schedule.Outcome {
+	if !s.c.check {
+		ended := func(a *fetch.Account, _ fetch.Result, err error) { pass.ended(ctx, a, err) }
+		return s.scheduler(cfg, 0, ended).Once(ctx, accounts)
+	}
+	var out []schedule.Outcome
+	for _, a := range accounts {
+		res, err := look(ctx, a)
+		pass.ended(ctx, a, err)
+		out = append(out, schedule.Outcome{Account: a, Result: res, Err: err})
+	}
+	return out
 }
 
 // look is --check: it finds out what is new and retrieves nothing. In the Result, what is new counts as delivered.

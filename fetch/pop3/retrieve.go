@@ -22,7 +22,9 @@ const slack = 64 << 20
 
 // bodyLimit is how much of a body that LIST says to be of this size is read before the connection is given up. The size
 // is the server's word: whatever it is, there is an end.
-func bodyLimit(listed int64) int64 { return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage) }
+func bodyLimit(listed int64) int64 {
+	return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage)
+}
 
 // retrieval is a Retrieve under way.
 type retrieval struct {

@@ -17,6 +17,10 @@ import (
 const (
 	DefaultMaxPolls   = 32
 	DefaultMaxPerHost = 10 // Dovecot allows 10 connections of a user from one address, Gmail 15, Courier 20 in all
+
+	// DefaultPassLimit is for Once, whose context has to end it: a server that is slow enough holds a pass for days, and as
+	// long as it runs cron starts no other. A mail of 20 MB through a 56k modem takes an hour.
+	DefaultPassLimit = 2 * time.Hour
 )
 
 // Options describe a Scheduler; the zero value has the defaults.

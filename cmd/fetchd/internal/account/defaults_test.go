@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -47,7 +48,8 @@ func checkGlobalDefault(t *testing.T, name string, shown any) {
 	done, known := map[string]any{
 		"daemon": g.Daemon.Value, "syslog": g.Syslog.Value, "invisible": g.Invisible.Value,
 		"spambounce": g.Spambounce.Value, "showdots": g.Showdots.Value,
-		"maxpolls": schedule.DefaultMaxPolls, "maxperhost": schedule.DefaultMaxPerHost,
+		"passlimit": int(schedule.DefaultPassLimit / time.Second),
+		"maxpolls":  schedule.DefaultMaxPolls, "maxperhost": schedule.DefaultMaxPerHost,
 		"bouncemail": true, "softbounce": true, // fetchmail's: here they do nothing
 	}[name]
 	if !known || done != shown {
