@@ -66,20 +66,26 @@ func mustBeFile(f *os.File) error {
 		Msg: "it must be a regular file; copy its text into one, or give it on standard input with -f -"}
 }
 
+// HoldsSecret tells whether the file itself holds a password or a pass phrase, which Fprint prints.
+func (c *Config) HoldsSecret() bool { return c.says((*Keyword).secret) }
+
 // sensitive tells whether c holds or names a secret, or runs a command.
-func (c *Config) sensitive() bool {
-	return c.defaults.sensitive() || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.sensitive() })
+func (c *Config) sensitive() bool { return c.says((*Keyword).private) }
+
+// says tells whether anything is said for which is returns true: that gets a keyword and what is said for it.
+func (c *Config) says(is func(k *Keyword, slot any) bool) bool {
+	return c.defaults.says(is) || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.says(is) })
 }
 
-func (p *Poll) sensitive() bool {
+func (p *Poll) says(is func(k *Keyword, slot any) bool) bool {
 	for i := range serverWords {
-		if k := &serverWords[i]; k.private(k.server(p)) {
+		if k := &serverWords[i]; is(k, k.server(p)) {
 			return true
 		}
 	}
 	for i := range p.Users {
 		for j := range loginWords {
-			if k := &loginWords[j]; k.private(k.user(&p.Users[i])) {
+			if k := &loginWords[j]; is(k, k.user(&p.Users[i])) {
 				return true
 			}
 		}
@@ -87,10 +93,15 @@ func (p *Poll) sensitive() bool {
 	return false
 }
 
+func (k *Keyword) secret(slot any) bool {
+	s, ok := slot.(*Opt[Secret])
+	return ok && s.Set && !s.Value.IsZero()
+}
+
 func (k *Keyword) private(slot any) bool {
 	switch s := slot.(type) {
 	case *Opt[Secret]:
-		return s.Set && !s.Value.IsZero()
+		return k.secret(slot)
 	case *Opt[string]:
 		return k.has(isCommand|namesSecret) && s.Set
 	case *Opt[int]:

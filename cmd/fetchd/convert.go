@@ -13,7 +13,8 @@ import (
 func convertCommand() subcommand {
 	return subcommand{
 		name: "convert", args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
-		summary: "Writes an rc file in the other grammar, passwords included. Comments are lost and defaults are merged into the entries.",
+		summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
+			"Comments are lost and defaults are merged into the entries.",
 		options: []option{
 			{long: "to", arg: "FORMAT", values: "toml fetchmailrc", help: "toml, or fetchmailrc; the one that FILE is not in if not said"},
 			{long: "output", short: "o", arg: "NEW", help: "write to NEW, which must not exist, readable by you alone"},
@@ -40,6 +41,10 @@ func runConvert(_ context.Context, p *program, c *commandLine) status {
 	cfg, err := rcfile.Loader{Format: c.format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
 	if err != nil {
 		return p.failConfig(err)
+	}
+	if !c.has("output") && !c.showSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
+		return p.fail(exitSyntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
+			"--output NEW writes to a file, --show-secrets shows them"))
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, escape(w.Error()))

@@ -27,7 +27,7 @@ func runOptions() []option {
 		{long: "nomail-ok", own: true, group: groupRun, help: "\"no mail\" is status 0 instead of 1 (for cron and systemd)", set: do(func(c *commandLine) { c.nomailOK = true })},
 		{long: "configdump", group: groupRun, help: "print the merged configuration as JSON; poll nothing",
 			set: do(func(c *commandLine) { c.mode = modeDump })},
-		{long: "show-secrets", own: true, group: groupRun, help: "with --configdump, print passwords too", set: do(func(c *commandLine) { c.showSecrets = true })},
+		{long: "show-secrets", own: true, group: groupRun, help: "with --configdump or convert, show passwords", set: do(func(c *commandLine) { c.showSecrets = true })},
 	}
 }
 

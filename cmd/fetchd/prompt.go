@@ -12,11 +12,10 @@ import (
 
 // prompt asks on the terminal that standard input is, without echo. A signal ends it.
 func (p *program) prompt(question string) (string, error) {
-	f, ok := p.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !isTerminal(p.stdin) {
 		return "", secret.ErrNoTerminal
 	}
-	fd := int(f.Fd())
+	fd := int(p.stdin.(*os.File).Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
@@ -34,6 +33,12 @@ func (p *program) prompt(question string) (string, error) {
 	case sig := <-p.signals:
 		return "", errors.Join(fmt.Errorf("terminated with %s", signalName(sig)), term.Restore(fd, before))
 	}
+}
+
+// isTerminal tells whether a stream of the program is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // typed is what came of a question.

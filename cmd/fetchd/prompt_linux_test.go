@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -70,4 +71,66 @@ func TestPrompt(t *testing.T) {
 	if text, err := p.prompt("Enter password: "); text != "sesame" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
+}
+
+// TestConvertOnATerminal: passwords are shown there only when they are asked for.
+func TestConvertOnATerminal(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, text string
+		args       []string
+		want       status
+		shown      string // at the terminal's other end; "" = nothing
+	}{
+		{"a password", "poll h proto imap user ann password sesame", nil, exitSyntax, ""},
+		{"a pass phrase", "poll h proto imap user ann sslcert c sslkeypass sesame", nil, exitSyntax, ""},
+		{"in defaults", "defaults user ann password sesame", nil, exitSyntax, ""},
+		{"asked for", "poll h proto imap user ann password sesame", []string{"--show-secrets"}, exitMail, "sesame"},
+		{"into a file", "poll h proto imap user ann password sesame",
+			[]string{"--output", filepath.Join(t.TempDir(), "new")}, exitMail, ""},
+		{"none", "poll h proto imap user ann passwordfile sesame", nil, exitMail, "passwordfile"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			master, tty := openTerminal(t)
+			defer master.Close()
+			dir := t.TempDir()
+			rc := filepath.Join(dir, "rc")
+			if err := os.WriteFile(rc, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var problems strings.Builder
+			env := func(name string) string { return map[string]string{"HOME": dir}[name] }
+			p := &program{name: "fetchd", stdout: tty, stderr: &problems, env: env}
+			p.args = append([]string{"convert", rc}, tt.args...)
+			if st := p.run(t.Context()); st != tt.want {
+				t.Errorf("status %d: %s", st, problems.String())
+			}
+			if _, err := tty.WriteString("end"); err != nil {
+				t.Fatal(err)
+			}
+			shown := untilEnd(t, master)
+			if tt.shown == "" && shown != "end" || !strings.Contains(shown, tt.shown) {
+				t.Errorf("the terminal shows %q", shown)
+			}
+			if tt.want != exitMail && !strings.Contains(problems.String(), "--show-secrets") {
+				t.Errorf("said: %s", problems.String())
+			}
+		})
+	}
+}
+
+// untilEnd reads what the terminal shows up to "end".
+func untilEnd(t *testing.T, master io.Reader) string {
+	t.Helper()
+	var text []byte
+	buf := make([]byte, 4096)
+	for !strings.HasSuffix(string(text), "end") {
+		n, err := master.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, buf[:n]...)
+	}
+	return string(text)
 }
