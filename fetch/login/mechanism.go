@@ -38,7 +38,7 @@ func (a *attempt) logIn(ctx context.Context) error {
 	failure := errors.New("no way to log in that both sides know; " + hintOffer)
 	for tries := 0; len(mechanisms) > 0 && tries < maxTries; mechanisms = mechanisms[1:] {
 		m := mechanisms[0]
-		if last != nil && !a.mayFollow(m, last) {
+		if last != nil && !mayFollow(m, last, a.proven()) {
 			continue
 		}
 		last = &try{mechanism: m}
@@ -96,11 +96,11 @@ func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
 }
 
 // mayFollow is the one rule for another try after last was refused or gave up.
-func (a *attempt) mayFollow(m sasl.Mechanism, last *try) bool {
+func mayFollow(m sasl.Mechanism, last *try, proven bool) bool {
 	switch {
 	case last.gaveAway || last.judged:
 		return false // each further refusal of a wrong password brings the account closer to being locked
-	case !a.proven() && !last.mechanism.ClearText():
+	case !proven && !last.mechanism.ClearText():
 		return !m.ClearText() // who poses as the server must not get the password by refusing what hides it
 	case last.refused && !last.mechanism.ClearText():
 		return m.ClearText() // a server that stores only hashes can't do with another proof either

@@ -2,18 +2,9 @@ package login
 
 import (
 	"errors"
-	"net"
 	"strings"
 	"testing"
 )
-
-// newAttempt is a login on a connection that nobody speaks on.
-func newAttempt(t *testing.T) *attempt {
-	t.Helper()
-	client, server := net.Pipe()
-	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
-	return &attempt{conn: New(client, Options{})}
-}
 
 // What servers say when they refuse a login, and what it means.
 func TestRefusals(t *testing.T) {
@@ -101,7 +92,7 @@ func TestRefusalsHaveHints(t *testing.T) {
 
 func TestReplyText(t *testing.T) {
 	t.Parallel()
-	a := newAttempt(t)
+	a := newAttempt(t, &spoken{})
 	for _, tt := range []struct {
 		reply Reply
 		want  string
@@ -122,7 +113,7 @@ func TestReplyText(t *testing.T) {
 
 func TestCrowdedIsTold(t *testing.T) {
 	t.Parallel()
-	err := newAttempt(t).refusal(Reply{Text: "Too many connections"}, KindServer)
+	err := newAttempt(t, &spoken{}).refusal(Reply{Text: "Too many connections"}, KindServer)
 	if !errors.Is(err, ErrCrowded) || KindOf(err) != KindServer {
 		t.Errorf("%v", err)
 	}

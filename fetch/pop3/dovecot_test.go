@@ -98,14 +98,14 @@ func TestAgainstDovecot(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
-	})
-	// Last, because Dovecot makes everybody at our address wait after it.
-	t.Run("wrong password", func(t *testing.T) {
-		a := accountOn(t, d, d.User(), true)
-		a.Password = func(context.Context) (string, error) { return "wrong", nil }
-		if _, err := fetch.Retrieve(t.Context(), a); fetch.KindOf(err) != fetch.KindAuth {
-			t.Errorf("%v", err)
-		}
+		t.Run("wrong password", func(t *testing.T) {
+			t.Parallel()
+			a := accountOn(t, d, d.User(), true)
+			a.Password = func(context.Context) (string, error) { return "wrong", nil }
+			if _, err := fetch.Retrieve(t.Context(), a); fetch.KindOf(err) != fetch.KindAuth {
+				t.Errorf("%v", err)
+			}
+		})
 	})
 }
 

@@ -1,0 +1,202 @@
+package login
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
+)
+
+// spoken is a Protocol that gives its replies one after the other, and remembers what it was told to send.
+type spoken struct {
+	replies []Reply
+	sent    []string
+}
+
+func (s *spoken) next(sent string) (Reply, error) {
+	s.sent = append(s.sent, sent)
+	if len(s.replies) == 0 {
+		return Reply{Command: sent, Text: "no more"}, nil
+	}
+	r := s.replies[0]
+	s.replies = s.replies[1:]
+	r.Command = sent
+	return r, nil
+}
+
+func (s *spoken) Greeting() (Reply, error)                { return s.next("greeting") }
+func (s *spoken) StartTLS() (Reply, error)                { return s.next("STARTTLS") }
+func (s *spoken) Capabilities() (Reply, error)            { return s.next("CAPABILITY") }
+func (s *spoken) Login(c sasl.Credentials) (Reply, error) { return s.next("LOGIN " + c.Password) }
+func (s *spoken) Auth(mechanism, initial string) (Reply, error) {
+	return s.next("AUTH " + mechanism + " " + initial)
+}
+func (s *spoken) Respond(line, _ string) (Reply, error)     { return s.next(line) }
+func (s *spoken) Digest(user, digest string) (Reply, error) { return s.next("APOP " + digest) }
+func (s *spoken) LoggedIn() (Reply, error)                  { return s.next("NOOP") }
+
+// finisher is spoken with something to ask at the end.
+type finisher struct {
+	spoken
+	offer *Offer
+}
+
+func (f *finisher) Finish(o *Offer) error {
+	f.offer = o
+	return nil
+}
+
+// newAttempt is a login in clear text, as the user wants it.
+func newAttempt(t *testing.T, p Protocol) *attempt {
+	t.Helper()
+	client, server := net.Pipe()
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	o := Options{TLS: ClearText, Auth: "any", User: "ann", Password: password}
+	return &attempt{conn: New(client, o), p: p, o: o, offer: &Offer{MaxInitial: 100}}
+}
+
+func password(context.Context) (string, error) { return "sesame", nil }
+
+var cred = sasl.Credentials{User: "ann", Password: "sesame"}
+
+// The last guard: whatever came before it, nothing leaves without TLS where TLS was wanted.
+func TestNothingIsSentWithoutTLS(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{StartTLS, Wrapped} {
+		for _, m := range []sasl.Mechanism{
+			sasl.NewPlain(cred), sasl.NewLogin(cred), sasl.NewCRAMMD5(cred), sasl.NewSCRAMSHA256(cred), sasl.NewXOAuth2(cred),
+			sasl.ProtocolLogin{Credentials: cred}, sasl.ProtocolLogin{Credentials: cred, Digest: true},
+		} {
+			p := &spoken{}
+			a := newAttempt(t, p)
+			a.o.TLS, a.greeting = mode, "<1.2@x>"
+			err := a.try(&try{mechanism: m})
+			if KindOf(err) != KindTLS || len(p.sent) > 0 {
+				t.Errorf("%T: %v; sent %q", m, err, p.sent)
+			}
+		}
+	}
+}
+
+func TestMayFollow(t *testing.T) {
+	t.Parallel()
+	hidden, clear := sasl.NewCRAMMD5(cred), sasl.NewPlain(cred)
+	tests := []struct {
+		name             string
+		last             try
+		next             sasl.Mechanism
+		unproven, proven bool // nobody vouches for the server, or somebody does
+	}{
+		{"password refused", try{mechanism: clear, gaveAway: true, refused: true}, clear, false, false},
+		{"password refused, then a proof", try{mechanism: clear, gaveAway: true, refused: true}, hidden, false, false},
+		{"gave up after the password", try{mechanism: clear, gaveAway: true}, clear, false, false},
+		{"refused before the password", try{mechanism: clear, refused: true}, clear, true, true},
+		{"gave up before the password", try{mechanism: clear}, clear, true, true},
+		{"proof refused", try{mechanism: hidden, refused: true}, clear, false, true},
+		{"proof refused, then another", try{mechanism: hidden, refused: true}, hidden, true, false},
+		{"proof refused with a code", try{mechanism: hidden, refused: true, judged: true}, clear, false, false},
+		{"proof refused with a code, then another", try{mechanism: hidden, refused: true, judged: true}, hidden, false, false},
+		{"proof given up", try{mechanism: hidden}, clear, false, true},
+		{"proof given up, then another", try{mechanism: hidden}, hidden, true, true},
+	}
+	for _, tt := range tests {
+		if got := mayFollow(tt.next, &tt.last, false); got != tt.unproven {
+			t.Errorf("%s: %v where nobody vouches for the server", tt.name, got)
+		}
+		if got := mayFollow(tt.next, &tt.last, true); got != tt.proven {
+			t.Errorf("%s: %v where the server is proven", tt.name, got)
+		}
+	}
+}
+
+// endless answers every challenge.
+type endless struct{ sasl.Mechanism }
+
+func (endless) Start() (string, []byte, error) { return "ENDLESS", nil, nil }
+func (endless) Next([]byte) ([]byte, error)    { return []byte("x"), nil }
+func (endless) ClearText() bool                { return false }
+
+func TestChallengesAreBounded(t *testing.T) {
+	t.Parallel()
+	p := &spoken{replies: slices.Repeat([]Reply{{Status: Challenge}}, maxChallenges+1)}
+	err := newAttempt(t, p).try(&try{mechanism: endless{}})
+	if KindOf(err) != KindAuth || !strings.Contains(err.Error(), "more than 8 challenges") {
+		t.Errorf("%v", err)
+	}
+	if len(p.sent) != maxChallenges+2 || p.sent[len(p.sent)-1] != "*" {
+		t.Errorf("sent %q", p.sent)
+	}
+}
+
+// A long initial response, or one that the server does not take with the command, answers the first
+// challenge, whatever that says.
+func TestInitialResponse(t *testing.T) {
+	t.Parallel()
+	const initial = "AGFubgBzZXNhbWU="
+	for _, tt := range []struct {
+		most int
+		want []string
+	}{
+		{100, []string{"AUTH PLAIN " + initial}},
+		{len(initial), []string{"AUTH PLAIN " + initial}},
+		{len(initial) - 1, []string{"AUTH PLAIN ", initial}},
+		{0, []string{"AUTH PLAIN ", initial}},
+	} {
+		p := &spoken{replies: []Reply{{Status: Challenge, Text: "go ahead!"}, {Status: OK}}}
+		if len(tt.want) == 1 {
+			p.replies = p.replies[1:]
+		}
+		a := newAttempt(t, p)
+		a.offer.MaxInitial = tt.most
+		if err := a.try(&try{mechanism: sasl.NewPlain(cred)}); err != nil || !slices.Equal(p.sent, tt.want) {
+			t.Errorf("at most %d: %v; sent %q", tt.most, err, p.sent)
+		}
+	}
+}
+
+// What the server offered before the login counts no more: who needs it asks again.
+func TestOfferAfterLogin(t *testing.T) {
+	t.Parallel()
+	before, after := &Offer{MaxInitial: 100, Mechanisms: []string{"PLAIN"}}, &Offer{Words: []string{"NEW"}}
+	for _, told := range []bool{true, false} {
+		p := &finisher{}
+		p.replies = []Reply{{Status: OK, Offer: before}, {Status: OK}, {Status: OK, Offer: after}}
+		if told {
+			p.replies = []Reply{{Status: OK, Offer: before}, {Status: OK, Offer: after}}
+		}
+		a := newAttempt(t, p)
+		offer, err := Run(t.Context(), a.conn, p, a.o)
+		if err != nil || offer != after || p.offer != after {
+			t.Errorf("told %v: %v, %v, %v", told, offer, p.offer, err)
+		}
+	}
+}
+
+// A server that ends the connection is out of order, at whatever step.
+func TestServerEnds(t *testing.T) {
+	t.Parallel()
+	offer := &Offer{MaxInitial: 100, Mechanisms: []string{"PLAIN"}}
+	steps := []Reply{{Status: OK}, {Status: OK, Offer: offer}, {Status: OK}}
+	for n := range steps {
+		p := &spoken{replies: append(slices.Clone(steps[:n]), Reply{Status: Ended, Word: "BYE", Text: "restart"})}
+		a := newAttempt(t, p)
+		_, err := Run(t.Context(), a.conn, p, a.o)
+		if KindOf(err) != KindServer || !strings.Contains(err.Error(), `BYE "restart"`) || a.conn.Err() == nil {
+			t.Errorf("step %d: %s: %v", n, KindOf(err), err)
+		}
+	}
+}
+
+func TestTooLateIsATimeout(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := limit(t.Context(), 1)
+	defer cancel()
+	<-ctx.Done()
+	if err := context.Cause(ctx); !wire.IsTimeout(err) {
+		t.Errorf("%v", err)
+	}
+}

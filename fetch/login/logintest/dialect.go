@@ -1,0 +1,55 @@
+// Package logintest holds what every login.Protocol must pass. Run plays the server for it, honest or not, in
+// the words of a Dialect.
+package logintest
+
+import (
+	"fetchd/fetch/login"
+	"fetchd/fetch/wire"
+)
+
+// Subject is a Protocol and the words in which its server is played.
+type Subject struct {
+	Service login.Service
+	New     func(*wire.Conn) login.Protocol
+	Dialect Dialect
+	Own     bool                  // it has a login command of its own
+	Codes   map[login.Kind]string // a code of the protocol for a refusal of this kind
+}
+
+// Dialect is the server's side of a protocol, as far as a login goes. It remembers nothing; its lines end in
+// CRLF.
+type Dialect interface {
+	// Greeting is what the server says first; refused is why it won't serve, "" = it will.
+	Greeting(refused string) string
+	// Preauth is a greeting that says that the user is known; "" = the protocol has none.
+	Preauth() string
+	// Read takes a line of the client apart.
+	Read(line string) Command
+	// Reply answers c. Of a login.Challenge, text is its base64.
+	Reply(c Command, s login.Status, code, text string) string
+	// Offer answers c with what the server offers.
+	Offer(c Command, startTLS bool, mechanisms []string) string
+}
+
+// Verb is what a command wants.
+type Verb int
+
+// The verbs. Other is everything that leads nowhere, Name the half of a login that has no secret in it.
+const (
+	Other Verb = iota
+	StartTLS
+	Capabilities
+	Auth
+	Name
+	Password
+	Literal // a part of a login is to follow
+	Known   // is the user known?
+)
+
+// Command is a line of the client.
+type Command struct {
+	Verb      Verb
+	Tag       string
+	Mechanism string
+	Initial   string // response, in base64
+}

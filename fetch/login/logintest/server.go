@@ -1,0 +1,206 @@
+package logintest
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fetchd/fetch/login"
+)
+
+// verdict is what a server says of one try.
+type verdict struct{ code, text string }
+
+// server is a mail server that knows nothing but logins. The zero value with a dialect and a certificate is
+// honest, and lets everybody in; the fields say where it is not.
+type server struct {
+	dialect Dialect
+	cert    *tls.Config
+
+	wrapped   bool
+	refused   string   // at the greeting
+	preauth   bool     // greets so
+	noTLS     bool     // refuses STARTTLS
+	injected  string   // sent behind the answer to STARTTLS
+	before    []string // mechanisms offered in clear text, where TLS is to come
+	offered   []string // and as it should be
+	flood     bool     // of capabilities
+	known     bool     // it says that it knows the user
+	challenge string   // the first of every exchange; "" = an empty one, if need be
+	accepts   bool     // what was cancelled
+	refuses   map[string]verdict
+	drips     time.Duration // between two bytes; 0 = it writes at once
+	lines     int           // it falls silent instead of its n-th answer; 0 = never
+
+	mu    sync.Mutex
+	clear []string // lines heard in clear text
+	heard []string // all lines
+	tries []string // mechanisms tried; "own" is the protocol's own login
+
+	conn net.Conn
+	r    *bufio.Reader
+	said int
+}
+
+// serve speaks until the client leaves.
+func (s *server) serve(conn net.Conn) {
+	defer conn.Close()
+	s.use(conn)
+	if s.wrapped && !s.secure() {
+		return
+	}
+	greeting := s.dialect.Greeting(s.refused)
+	if s.preauth {
+		greeting = s.dialect.Preauth()
+	}
+	s.say(greeting)
+
+	for {
+		line, err := s.read()
+		if err != nil {
+			return
+		}
+		if !s.answer(s.dialect.Read(line)) {
+			return
+		}
+	}
+}
+
+// answer does one command; false ends the connection.
+func (s *server) answer(c Command) bool {
+	_, secure := s.conn.(*tls.Conn)
+	switch c.Verb {
+	case StartTLS:
+		if s.noTLS {
+			s.reply(c, login.Refused, "", "no")
+			return true
+		}
+		s.say(s.dialect.Reply(c, login.OK, "", "go on") + s.injected)
+		return s.secure()
+	case Capabilities:
+		mechanisms := s.offered
+		if s.before != nil && !secure {
+			mechanisms = s.before
+		}
+		if s.flood {
+			mechanisms = slices.Repeat([]string{"X-EVIL"}, 1<<16)
+		}
+		s.say(s.dialect.Offer(c, !secure, mechanisms))
+	case Auth:
+		s.auth(c)
+	case Name:
+		s.reply(c, login.OK, "", "and the password?")
+	case Literal:
+		s.reply(c, login.Challenge, "", "go on")
+	case Password:
+		s.judge(c, "own")
+	case Known:
+		if s.known {
+			s.reply(c, login.OK, "", "of course")
+			return true
+		}
+		s.reply(c, login.Refused, "", "who?")
+	default:
+		s.reply(c, login.Refused, "", "what?")
+	}
+	return true
+}
+
+// auth is an exchange of a mechanism whose proofs are all accepted.
+func (s *server) auth(c Command) {
+	if s.challenge != "" {
+		s.reply(c, login.Challenge, "", s.challenge)
+		line, err := s.read()
+		if err != nil {
+			return
+		}
+		if strings.Trim(line, `"`) == "*" {
+			s.tried(c.Mechanism + " cancelled")
+			s.reply(c, map[bool]login.Status{true: login.OK, false: login.Refused}[s.accepts], "", "cancelled")
+			return
+		}
+	}
+
+	rounds := map[string]int{"PLAIN": 1, "OAUTHBEARER": 1, "XOAUTH2": 1, "LOGIN": 2, "CRAM-MD5": 1}[c.Mechanism]
+	if c.Initial != "" {
+		rounds--
+	}
+	for range rounds {
+		challenge := ""
+		if c.Mechanism == "CRAM-MD5" {
+			challenge = "PDEuMkB4Pg=="
+		}
+		s.reply(c, login.Challenge, "", challenge)
+		if _, err := s.read(); err != nil {
+			return
+		}
+	}
+	s.judge(c, c.Mechanism)
+}
+
+func (s *server) judge(c Command, mechanism string) {
+	s.tried(mechanism)
+	if v, ok := s.refuses[mechanism]; ok {
+		s.reply(c, login.Refused, v.code, v.text)
+		return
+	}
+	s.reply(c, login.OK, "", "welcome")
+}
+
+func (s *server) tried(mechanism string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tries = append(s.tries, mechanism)
+}
+
+func (s *server) use(conn net.Conn) { s.conn, s.r = conn, bufio.NewReader(conn) }
+
+func (s *server) secure() bool {
+	secure := tls.Server(s.conn, s.cert)
+	if secure.Handshake() != nil {
+		return false
+	}
+	s.use(secure)
+	return true
+}
+
+func (s *server) read() (string, error) {
+	line, err := s.r.ReadString('\n')
+	line = strings.TrimRight(line, "\r\n")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if line != "" {
+		s.heard = append(s.heard, line)
+		if _, secure := s.conn.(*tls.Conn); !secure {
+			s.clear = append(s.clear, line)
+		}
+	}
+	return line, err
+}
+
+func (s *server) reply(c Command, status login.Status, code, text string) {
+	s.say(s.dialect.Reply(c, status, code, text))
+}
+
+// say writes text, slowly or not at all where that is the server's way.
+func (s *server) say(text string) {
+	if s.said++; s.lines > 0 && s.said >= s.lines {
+		_, _ = io.Copy(io.Discard, s.conn) // silent until the client leaves
+		return
+	}
+	if s.drips == 0 {
+		_, _ = io.WriteString(s.conn, text)
+		return
+	}
+	for i := range len(text) {
+		<-time.After(s.drips)
+		if _, err := io.WriteString(s.conn, text[i:i+1]); err != nil {
+			return
+		}
+	}
+}

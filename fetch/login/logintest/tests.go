@@ -1,0 +1,256 @@
+package logintest
+
+import (
+	"context"
+	"errors"
+
+	"fetchd/fetch/login"
+	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
+)
+
+// loggedIn is what leads to a login.
+var loggedIn = map[string]func(*rig){
+	"STARTTLS, PLAIN": func(r *rig) { r.succeeds("PLAIN") },
+	"wrapped, PLAIN": func(r *rig) {
+		r.TLS, r.wrapped = login.Wrapped, true
+		r.succeeds("PLAIN")
+	},
+	"LOGIN": func(r *rig) {
+		r.offered = []string{"LOGIN"}
+		r.succeeds("LOGIN")
+	},
+	"CRAM-MD5": func(r *rig) {
+		r.Auth, r.offered = "cram-md5", []string{"PLAIN", "CRAM-MD5"}
+		r.succeeds("CRAM-MD5")
+	},
+	"token": func(r *rig) {
+		r.Auth, r.offered = "oauthbearer", []string{"PLAIN", "XOAUTH2", "OAUTHBEARER"}
+		r.succeeds("OAUTHBEARER")
+	},
+	"the protocol's own": func(r *rig) {
+		r.offered = nil
+		if r.subject.Own {
+			r.succeeds("own")
+			return
+		}
+		r.keepsFrom(login.KindAuth)
+	},
+	"odd characters in the password": func(r *rig) {
+		r.offered = nil
+		if r.subject.Own {
+			r.password(`sésame "\ street`)
+			r.succeeds("own")
+		}
+	},
+	"clear text, where the user wants it": func(r *rig) {
+		r.TLS = login.ClearText
+		r.succeeds("PLAIN")
+	},
+	"what was offered before TLS is forgotten": func(r *rig) {
+		r.before, r.offered = []string{"PLAIN", "LOGIN"}, []string{"CRAM-MD5"}
+		r.Auth = "cram-md5"
+		r.succeeds("CRAM-MD5")
+	},
+	"nobody vouches: proofs first": func(r *rig) {
+		r.offered, r.Policy = []string{"PLAIN", "CRAM-MD5"}, policy(r.t, tlsverify.Options{NoCheck: true})
+		r.succeeds("CRAM-MD5")
+	},
+	"a pin vouches": func(r *rig) {
+		pin, err := tlsverify.ParsePin(r.pin)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.offered = []string{"PLAIN", "CRAM-MD5"}
+		r.Policy = policy(r.t, tlsverify.Options{NoCheck: true, Pins: []tlsverify.Pin{pin}})
+		r.succeeds("PLAIN")
+	},
+}
+
+// unproven is a server that has not shown who it is: nothing of a login is sent.
+var unproven = map[string]func(*rig){
+	"STARTTLS refused": func(r *rig) {
+		r.noTLS = true
+		r.keeps(login.KindTLS, "nothing was sent in clear text")
+	},
+	"another's certificate": func(r *rig) {
+		r.cert = r.wrong
+		r.keeps(login.KindTLS, "other.example.org")
+	},
+	"another's certificate, wrapped": func(r *rig) {
+		r.TLS, r.wrapped, r.cert = login.Wrapped, true, r.wrong
+		r.keeps(login.KindTLS, "other.example.org")
+	},
+	"no policy": func(r *rig) {
+		r.Policy = nil
+		r.keeps(login.KindTLS, "no TLS policy")
+	},
+	"answer behind the answer to STARTTLS": func(r *rig) {
+		r.injected = r.dialect.Reply(Command{Tag: "A2"}, login.OK, "", "welcome")
+		r.keeps(login.KindTLS, "in clear text behind")
+	},
+	"greeting that skips STARTTLS": func(r *rig) {
+		if r.preauth = r.dialect.Preauth() != ""; r.preauth {
+			r.keeps(login.KindTLS, "skips STARTTLS")
+		}
+	},
+	"clear text on a port for TLS": func(r *rig) {
+		r.TLS = login.Wrapped
+		r.keeps(login.KindTLS, "")
+	},
+	"proof refused: the password is not for who nobody vouches for": func(r *rig) {
+		r.offered, r.Policy = []string{"PLAIN", "LOGIN", "CRAM-MD5"}, policy(r.t, tlsverify.Options{NoCheck: true})
+		r.refuses = map[string]verdict{"CRAM-MD5": {"", "use PLAIN"}}
+		r.fails(login.KindAuth, "sslpin")
+		r.wants("CRAM-MD5")
+	},
+	"implicit, and the server does not know the user": func(r *rig) {
+		r.Auth = "implicit"
+		r.keeps(login.KindAuth, "hint: it may need another plugin, or a password")
+	},
+}
+
+// refused is a server that says no. The text is the server's; what it means is ours.
+var refused = map[string]func(*rig){
+	"service": func(r *rig) {
+		r.refused = "out of order"
+		r.keeps(login.KindServer, "out of order")
+	},
+	"too many connections": func(r *rig) {
+		r.refused = "too many connections from your address"
+		if err := r.fails(login.KindServer, "this passes"); !errors.Is(err, login.ErrCrowded) {
+			r.t.Errorf("%v is not ErrCrowded", err)
+		}
+	},
+	"wrong password, without a code": func(r *rig) {
+		r.offered, r.refuses = []string{"PLAIN", "LOGIN"}, map[string]verdict{"PLAIN": {"", "no"}}
+		r.fails(login.KindAuth, `login as "ann" refused: `)
+		r.wants("PLAIN")
+	},
+	"wrong password, by LOGIN": func(r *rig) {
+		r.offered, r.refuses = []string{"LOGIN"}, map[string]verdict{"LOGIN": {"", "no"}}
+		r.fails(login.KindAuth, "check user and password")
+		r.wants("LOGIN")
+	},
+	"wrong password, with a code": func(r *rig) {
+		r.offered = []string{"PLAIN", "LOGIN"}
+		r.refuses = map[string]verdict{"PLAIN": {r.subject.Codes[login.KindAuth], "no"}}
+		r.fails(login.KindAuth, `"no"; hint: check user and password in the rc file`)
+		r.wants("PLAIN")
+	},
+	"proof, with a code": func(r *rig) {
+		if r.subject.Codes[login.KindAuth] == "" {
+			return
+		}
+		r.Auth, r.offered = "cram-md5", []string{"PLAIN", "CRAM-MD5"}
+		r.refuses = map[string]verdict{"CRAM-MD5": {r.subject.Codes[login.KindAuth], "no"}}
+		r.fails(login.KindAuth, `write auth "password"`)
+		r.wants("CRAM-MD5")
+	},
+	"token": func(r *rig) {
+		r.Auth, r.offered = "oauthbearer", []string{"XOAUTH2", "OAUTHBEARER"}
+		r.refuses = map[string]verdict{"OAUTHBEARER": {r.subject.Codes[login.KindAuth], "no"}}
+		r.fails(login.KindAuth, "get a fresh one")
+		r.wants("OAUTHBEARER")
+	},
+	"passing, with a code": func(r *rig) {
+		r.refuses = map[string]verdict{"PLAIN": {r.subject.Codes[login.KindServer], "no"}}
+		r.fails(login.KindServer, "this passes")
+		r.wants("PLAIN")
+	},
+	"passing, in words": func(r *rig) {
+		r.offered, r.refuses = []string{"PLAIN", "LOGIN"}, map[string]verdict{"PLAIN": {"", "Server Unavailable. 15"}}
+		r.fails(login.KindServer, "this passes")
+		r.wants("PLAIN")
+	},
+	"busy": func(r *rig) {
+		r.refuses = map[string]verdict{"PLAIN": {r.subject.Codes[login.KindBusy], "mailbox is locked"}}
+		r.fails(login.KindBusy, "this passes")
+	},
+	"no password": func(r *rig) {
+		r.Password = func(context.Context) (string, error) { return "", errHelper }
+		r.keepsFrom(login.KindAuth)
+	},
+	"password that needs a while": func(r *rig) {
+		r.Password = func(context.Context) (string, error) {
+			return "", &login.Error{Kind: login.KindNetwork, Err: errHelper}
+		}
+		r.keepsFrom(login.KindNetwork)
+	},
+	"mechanism not offered": func(r *rig) {
+		r.Auth = "cram-md5"
+		r.keepsFrom(login.KindAuth)
+	},
+}
+
+// exchange is what may go wrong between a mechanism and the server.
+var exchange = map[string]func(*rig){
+	"garbage is cancelled, and the next mechanism tried": func(r *rig) {
+		r.offered, r.challenge = []string{"LOGIN"}, "!!!"
+		if r.subject.Own {
+			r.succeeds("LOGIN cancelled", "own")
+			return
+		}
+		r.fails(login.KindAuth, "base64")
+		r.wants("LOGIN cancelled")
+	},
+	"cancelled, and accepted all the same": func(r *rig) {
+		r.Auth, r.offered, r.challenge, r.accepts = "cram-md5", []string{"CRAM-MD5", "PLAIN"}, "!!!", true
+		r.fails(login.KindProtocol, "accepts a login that was cancelled")
+		r.wants("CRAM-MD5 cancelled")
+	},
+	"success without SCRAM's proof": func(r *rig) {
+		r.offered = []string{"SCRAM-SHA-256", "PLAIN"}
+		r.fails(login.KindAuth, "without proving")
+		r.wants("SCRAM-SHA-256")
+	},
+	"wrong proof": func(r *rig) {
+		r.offered, r.challenge = []string{"SCRAM-SHA-256", "PLAIN"}, "dj1BQUE=" // v=AAA
+		r.fails(login.KindAuth, "may not be your server")
+		r.wants()
+	},
+	"line break in the user": func(r *rig) {
+		r.User = "ann\r\nA9 NOOP"
+		r.keepsFrom(login.KindAuth)
+	},
+	"line break in the password": func(r *rig) {
+		r.password("x\ny")
+		r.keepsFrom(login.KindAuth)
+	},
+	"NUL in the password": func(r *rig) {
+		r.password("x\x00y")
+		r.keepsFrom(login.KindAuth)
+	},
+}
+
+// bounded is a server that would keep us for ever.
+var bounded = map[string]func(*rig){
+	"endless capabilities": func(r *rig) {
+		r.flood = true
+		if err := r.run(); err == nil || r.took != 0 {
+			r.t.Errorf("%v after %s", err, r.took)
+		}
+	},
+	"one byte at a time": func(r *rig) {
+		r.drips = timeout / 2
+		if err := r.fails(login.KindNetwork, "not logged in after 3m0s"); !wire.IsTimeout(err) || r.took != 3*timeout {
+			r.t.Errorf("%v after %s", err, r.took)
+		}
+	},
+	"a helper that never ends": func(r *rig) {
+		r.Password = func(ctx context.Context) (string, error) {
+			<-ctx.Done()
+			return "", errHelper
+		}
+		if err := r.fails(login.KindNetwork, "not logged in after 3m0s"); !wire.IsTimeout(err) || r.took != 3*timeout {
+			r.t.Errorf("%v after %s", err, r.took)
+		}
+	},
+}
+
+// keepsFrom wants an error of kind before anything of a login is sent.
+func (r *rig) keepsFrom(kind login.Kind) {
+	r.t.Helper()
+	r.fails(kind, "")
+	r.wants()
+}
