@@ -2,7 +2,6 @@ package tlsverify
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -12,11 +11,10 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-const minRSABits = 2048 // NIST SP 800-131A; CA/Browser Forum baseline 6.1.5
-
-// chain verifies the certificates as sent, leaf first, and gives the first chain to a trusted root without weak links, one
-// that holds a pinned key if there are several.
-func (p *Policy) chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
+// Chain verifies the certificates as sent, leaf first, at a point in time, and gives the first chain to a trusted root
+// without weak links, one that holds a pinned key if there are several. Names are not checked. The error is a *ChainError
+// or a *WeakError.
+func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	leaf := withoutSANCritical(sent[0])
 	pool := x509.NewCertPool()
 	for _, c := range sent[1:] {
@@ -70,8 +68,8 @@ func withoutSANCritical(leaf *x509.Certificate) *x509.Certificate {
 // of any kind.
 func weakLink(chain []*x509.Certificate) error {
 	for i, c := range chain {
-		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < minRSABits {
-			return &WeakError{Subject: subject(c), What: keyStrength(c), Need: "RSA keys need 2048 bits"}
+		if WeakKey(c) {
+			return &WeakError{Subject: Subject(c), What: KeyStrength(c), Need: "RSA keys need 2048 bits"}
 		}
 		if i < len(chain)-1 {
 			if err := weakSignature(c); err != nil {
@@ -83,18 +81,12 @@ func weakLink(chain []*x509.Certificate) error {
 }
 
 func weakSignature(c *x509.Certificate) error {
-	if !weakAlgorithm(c.SignatureAlgorithm) {
+	if !WeakSignature(c) {
 		return nil
 	}
-	return &WeakError{Subject: subject(c), What: c.SignatureAlgorithm.String() + " signature", Need: "signatures need SHA-256 or better"}
-}
-
-func weakAlgorithm(a x509.SignatureAlgorithm) bool {
-	switch a {
-	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		return true
+	return &WeakError{
+		Subject: Subject(c), What: c.SignatureAlgorithm.String() + " signature", Need: "signatures need SHA-256 or better",
 	}
-	return false
 }
 
 // maxDiagnosed bounds how many certificates of a failed chain are looked at: each pair may cost a signature check.
@@ -139,7 +131,7 @@ func (p *Policy) diagnoseInvalid(inv x509.CertificateInvalidError, now time.Time
 func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error {
 	cur, rest := sent[0], slices.Clone(sent[1:])
 	for range sent {
-		if selfSigned(cur) {
+		if IsSelfSigned(cur) {
 			if cur == sent[0] {
 				return p.chainError(SelfSigned, cur, now, err)
 			}
@@ -179,18 +171,6 @@ func (p *Policy) diagnoseSignature(cert, issuer *x509.Certificate, now time.Time
 	return p.chainError(BadSignature, cert, now, err)
 }
 
-func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
-
-// selfSigned tells whether c vouches for itself: the same name twice does not make it so. A signature of an algorithm that
-// is no longer verified is believed, since nothing depends on it.
-func selfSigned(c *x509.Certificate) bool {
-	if !selfIssued(c) {
-		return false
-	}
-	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
-	return err == nil || as[x509.InsecureAlgorithmError](err)
-}
-
 // issuerAmong prefers a certificate that really signed cert to one that only has the issuer's name.
 func issuerAmong(cert *x509.Certificate, among []*x509.Certificate) *x509.Certificate {
 	var named *x509.Certificate
@@ -206,16 +186,19 @@ func issuerAmong(cert *x509.Certificate, among []*x509.Certificate) *x509.Certif
 	return named
 }
 
-// nameConstraints applies the chain's constraints on DNS names to a name that crypto/x509 doesn't look at: the domain
-// of an SRV-ID or the CN-ID (RFC 5280 §4.2.1.10, RFC 4985 §4).
-func nameConstraints(chain []*x509.Certificate, matched string) error {
-	_, name, _ := strings.Cut(matched, " ")
-	if strings.HasPrefix(name, "_") && strings.HasPrefix(matched, "SRV-ID") {
+// CheckConstraints applies the chain's constraints on DNS names to a matched name that crypto/x509 doesn't look at: the
+// domain of an SRV-ID or the CN-ID (RFC 5280 §4.2.1.10, RFC 4985 §4). The error is a *ChainError.
+func CheckConstraints(chain []*x509.Certificate, matched string) error {
+	kind, name, _ := strings.Cut(matched, " ")
+	if kind != CNID.String() && kind != SRVID.String() {
+		return nil
+	}
+	if kind == SRVID.String() {
 		_, name, _ = strings.Cut(name, ".")
 	}
 	for _, ca := range chain[1:] {
 		if !permitted(ca, name) {
-			return &ChainError{Reason: NameConstraint, Subject: subject(chain[0]), Issuer: subject(ca),
+			return &ChainError{Reason: NameConstraint, Subject: Subject(chain[0]), Issuer: Subject(ca),
 				Err: errors.New("no certificates for " + show.Quote(name) + " by this issuer")}
 		}
 	}

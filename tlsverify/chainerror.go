@@ -1,6 +1,7 @@
 package tlsverify
 
 import (
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -36,10 +37,10 @@ type ChainError struct {
 	Err                 error     // what crypto/x509 said
 }
 
-func (p *Policy) chainError(r ChainReason, c certificate, now time.Time, err error) *ChainError {
+func (p *Policy) chainError(r ChainReason, c *x509.Certificate, now time.Time, err error) *ChainError {
 	return &ChainError{
-		Reason: r, Subject: subject(c), Issuer: issuer(c), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		Now: now, LookedIn: p.lookedIn(), Err: err,
+		Reason: r, Subject: Subject(c), Issuer: issuer(c), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		Now: now, LookedIn: p.TrustedIn(), Err: err,
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"net"
 )
 
-// classify gives a failed handshake one of this package's types.
-func (p *Policy) classify(ctx context.Context, err error, h *head) error {
+// classify gives a failed handshake in the versions of r one of this package's types.
+func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange) error {
 	if typed(err) {
 		return err
 	}
@@ -16,8 +16,8 @@ func (p *Policy) classify(ctx context.Context, err error, h *head) error {
 	if errors.As(err, &notTLS) && !looksLikeTLS(h.first) {
 		return p.notTLS(h)
 	}
-	if v, old := h.tooOld(p.proto); old {
-		e := &VersionError{Want: p.proto}
+	if v, old := h.tooOld(r); old {
+		e := &VersionError{Want: r}
 		if v != 0 {
 			e.Server = tls.VersionName(v)
 		}

@@ -45,13 +45,13 @@ func (p *Policy) setClientCertificate() error {
 	for _, c := range certs {
 		p.client.Certificate = append(p.client.Certificate, c.Raw)
 	}
-	if p.now().After(certs[0].NotAfter) {
+	if p.Now().After(certs[0].NotAfter) {
 		p.warn("get a new one", "client certificate %q expired on %s", o.CertFile, show.Date(certs[0].NotAfter))
 	}
 	return nil
 }
 
-// clientDemand is how it stands with the client certificate that a server asked for, if it refuses us.
+// clientDemand is how it stands with the client certificate that a server asked for.
 type clientDemand struct{ state, hint string }
 
 var (
@@ -61,28 +61,37 @@ var (
 	clientUnaccepted = clientDemand{"and does not accept that of sslcert", "ask the operator for another"}
 )
 
-// showClient gives the certificate for a server that asks for one, which is an empty one where there is none.
-func (p *Policy) showClient(v *Verdict) *tls.Certificate {
-	if p.client == nil {
-		v.asked = clientMissing
-		return &tls.Certificate{}
+// answer gives the certificate for a server that asks for one, which is an empty one where there is none, or where the
+// server is refused.
+func (d *clientDemand) answer(client *tls.Certificate, refusal error) *tls.Certificate {
+	*d = clientUnaccepted // if it fails yet
+	switch {
+	case client == nil:
+		*d = clientMissing
+	case refusal != nil:
+		*d = clientWithheld
+	default:
+		return client
 	}
-	if v.strange != nil {
-		v.asked = clientWithheld
-		return &tls.Certificate{}
+	return &tls.Certificate{}
+}
+
+// explain gives err its cause if the server refuses the client's certificate.
+func (d clientDemand) explain(err error) error {
+	op, ok := errors.AsType[*net.OpError](err)
+	if d == noDemand || !ok || op.Op != "remote error" {
+		return err
 	}
-	v.asked = clientUnaccepted
-	return p.client
+	return show.Fail(d.hint, "the server asked for a client certificate %s (%w)", d.state, err)
 }
 
 // Explain gives err, of the handshake or of the first read after it, its cause if the server refuses the client's
 // certificate: with TLS 1.3 a server says so only then (RFC 8446 §4.4.2.4).
 func (v *Verdict) Explain(err error) error {
-	var op *net.OpError
-	if v == nil || v.asked == noDemand || !errors.As(err, &op) || op.Op != "remote error" {
+	if v == nil {
 		return err
 	}
-	return show.Fail(v.asked.hint, "the server asked for a client certificate %s (%w)", v.asked.state, err)
+	return v.demand.explain(err)
 }
 
 // ClientName returns the common name of the first certificate in a PEM file, "" if it has none.

@@ -67,17 +67,17 @@ func referenceStrings(refs []ReferenceID) []string {
 func references(o Options) ([]ReferenceID, error) {
 	switch {
 	case o.CommonName != "":
-		r, err := parseReference("sslcommonname", o.CommonName)
+		r, err := ParseReference("sslcommonname", o.CommonName)
 		return []ReferenceID{r}, err
 	case o.SRVDomain != "" || o.Service != "":
 		return srvReferences(o.SRVDomain, o.Service)
 	}
-	r, err := parseReference("host", o.Host)
+	r, err := ParseReference("host", o.Host)
 	return []ReferenceID{r}, err
 }
 
 func srvReferences(domain, service string) ([]ReferenceID, error) {
-	r, err := parseReference("SRV domain", domain)
+	r, err := ParseReference("SRV domain", domain)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +89,12 @@ func srvReferences(domain, service string) ([]ReferenceID, error) {
 	return []ReferenceID{{Kind: SRVID, Name: r.Name, Service: service}, r}, nil
 }
 
-func parseReference(what, text string) (ReferenceID, error) {
+// ParseReference reads a host name or an address literal; what names it in the error.
+func ParseReference(what, text string) (ReferenceID, error) {
 	if ip, ok := parseIP(text); ok {
 		return ReferenceID{Kind: IPID, IP: ip}, nil
 	}
-	name, err := hostName(text)
+	name, err := HostName(text)
 	if err != nil {
 		return ReferenceID{}, show.Fail("write the host name that the certificate is to be for", "%s %s: %w", what, show.Quote(text), err)
 	}
@@ -120,8 +121,8 @@ func parseIP(text string) (netip.Addr, bool) {
 // one takes time in proportion to the square of its length (RFC 3492 §6).
 const maxHostName = 253 * utf8.UTFMax
 
-// hostName gives the name as lower-case A-labels without the trailing dot.
-func hostName(text string) (string, error) {
+// HostName gives a host name as lower-case A-labels without the trailing dot.
+func HostName(text string) (string, error) {
 	if len(text) > maxHostName {
 		return "", errors.New("too long for a host name")
 	}
@@ -250,12 +251,6 @@ func (ids identifiers) strings() []string {
 	return s
 }
 
-// byName reports whether the match was for a name that the issuers' constraints on DNS names must be applied to here,
-// because crypto/x509 applies them to DNS-IDs only.
-func (ids identifiers) byName(matched string) bool {
-	return strings.HasPrefix(matched, "CN-ID") || strings.HasPrefix(matched, "SRV-ID")
-}
-
 // matchIdentity looks for the first reference identity that the certificate presents, and says which, in the form of
 // ReferenceID.String.
 func matchIdentity(refs []ReferenceID, ids identifiers) (string, error) {
@@ -287,7 +282,7 @@ func (r ReferenceID) match(ids identifiers) (string, bool) {
 		return "", false
 	}
 	for _, n := range ids.dns {
-		if matchDNS(n, r.Name) {
+		if MatchDNS(n, r.Name) {
 			return r.String(), true
 		}
 	}
@@ -295,16 +290,16 @@ func (r ReferenceID) match(ids identifiers) (string, bool) {
 		return "", false
 	}
 	for _, n := range ids.cns {
-		if matchDNS(n, r.Name) {
+		if MatchDNS(n, r.Name) {
 			return CNID.String() + " " + r.Name, true
 		}
 	}
 	return "", false
 }
 
-// matchDNS compares a presented name with a reference name. A wildcard is the whole left-most label, stands for exactly
+// MatchDNS compares a presented name with a reference name. A wildcard is the whole left-most label, stands for exactly
 // one label, and is followed by two labels at least (RFC 9525 §6.3, RFC 7817 §3).
-func matchDNS(presented, reference string) bool {
+func MatchDNS(presented, reference string) bool {
 	presented = strings.TrimSuffix(presented, ".")
 	rest, wildcard := strings.CutPrefix(presented, "*.")
 	name, ok := dnsName(rest)

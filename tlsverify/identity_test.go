@@ -268,7 +268,7 @@ func TestOverlongHostIsRefusedUnread(t *testing.T) {
 		long.WriteRune(rune(0x4e00 + i%20_000))
 	}
 
-	if _, err := hostName(long.String()); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, err := HostName(long.String()); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("%v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestPolicyNamesItsReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(p.Expects(), ","); got != "SRV-ID _imaps.example.net,DNS-ID example.net" {
+	if got := strings.Join(referenceStrings(p.refs), ","); got != "SRV-ID _imaps.example.net,DNS-ID example.net" {
 		t.Errorf("expects %s", got)
 	}
 	if p.sni() != "example.net" {
@@ -320,8 +320,8 @@ func FuzzIdentity(f *testing.F) {
 		if len(presented)+len(host) > 2*maxFuzzedName {
 			return
 		}
-		name, err := hostName(host)
-		if err != nil || !matchDNS(presented, name) {
+		name, err := HostName(host)
+		if err != nil || !MatchDNS(presented, name) {
 			return
 		}
 		// Whatever matches is equal label by label, but for a first label of "*".

@@ -119,20 +119,9 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 		{name: "MD5 signature", cert: leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.MD5WithRSA }), want: as[*WeakError]},
 		{name: "SHA-1 signature on the intermediate", cert: root.Intermediate(tlstest.Authority{Signature: x509.SHA1WithRSA}).Leaf(good()), want: as[*WeakError]},
 		{name: "must-staple without staple", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.MustStaple = true }), want: as[*RevokedError]},
-		{name: "stapled good", cert: stapled(t, a.sub, good(), tlstest.Staple{})},
-		{name: "stapled revoked", cert: stapled(t, a.sub, good(), tlstest.Staple{Revoked: true}), want: as[*RevokedError]},
+		{name: "stapled good", cert: a.sub.StapledLeaf(good(), tlstest.Staple{})},
+		{name: "stapled revoked", cert: a.sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}), want: as[*RevokedError]},
 	}
-}
-
-func stapled(t *testing.T, ca *tlstest.CA, l tlstest.Leaf, s tlstest.Staple) tls.Certificate {
-	t.Helper()
-	cert := ca.Leaf(l)
-	staple, err := ca.OCSP(cert.Leaf, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert.OCSPStaple = staple
-	return cert
 }
 
 // modes are the ways into TLS.
@@ -461,7 +450,7 @@ func TestPinAndFingerprintDemandBoth(t *testing.T) {
 	ca := tlstest.NewCA(t)
 	cert, other := ca.Leaf(good()), ca.Leaf(good())
 	right, wrong := PinOf(cert.Leaf), PinOf(other.Leaf)
-	rightPrint, wrongPrint := sha256Of(cert.Leaf), sha256Of(other.Leaf)
+	rightPrint, wrongPrint := FingerprintOf(cert.Leaf), FingerprintOf(other.Leaf)
 	cases := []struct {
 		name        string
 		pin         Pin
@@ -519,7 +508,7 @@ func TestFingerprintsLive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		paste := `sslfingerprint "` + sha256Of(cert.Leaf).String() + `"`
+		paste := `sslfingerprint "` + FingerprintOf(cert.Leaf).String() + `"`
 		if got := strings.Contains(strings.Join(v.Warnings(), "\n"), paste); got != f.Weak() {
 			t.Errorf("%s: warnings %q", f.Algorithm, v.Warnings())
 		}
@@ -545,7 +534,7 @@ func TestRenewal(t *testing.T) {
 	if _, err := meet(t, policy(t, o), after); err != nil {
 		t.Errorf("public-key pin: %v", err)
 	}
-	o.Fingerprints = []Fingerprint{sha256Of(before.Leaf)}
+	o.Fingerprints = []Fingerprint{FingerprintOf(before.Leaf)}
 	wantKey(t, policy(t, o), after, KeySame)
 
 	o.Pins = nil
@@ -571,7 +560,7 @@ func wantKey(t *testing.T, p *Policy, cert tls.Certificate, want KeyState) {
 	if same := strings.Contains(text, "same key"); same != (want == KeySame) {
 		t.Errorf("message: %s", text)
 	}
-	if !strings.Contains(text, sha256Of(cert.Leaf).String()) {
+	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) {
 		t.Errorf("message lacks what was presented: %s", text)
 	}
 	if d := strings.Join(Details(err), "\n"); !strings.Contains(d, "presented: md5:") || !strings.Contains(d, "presented: sha256//") {
@@ -863,5 +852,33 @@ func TestResumptionSavesARoundTrip(t *testing.T) {
 			f.Close()
 			_, _ = srv.Wait()
 		}
+	}
+}
+
+func TestNameConstraintNamesTheIssuer(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	sub := root.Intermediate(tlstest.Authority{Name: "Elsewhere", PermittedDNS: []string{"example.com"}})
+	for _, l := range []tlstest.Leaf{{DNS: []string{host}}, {CN: host}} {
+		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}), tlstest.ServerConfig(sub.Leaf(l)))
+		if err == nil || !strings.HasPrefix(err.Error(), `issuer "CN=Elsewhere`) {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+}
+
+func TestRefusedChainLeavesTheIdentityMatched(t *testing.T) {
+	t.Parallel()
+	v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: tlstest.NewCA(t).File(t)}), tlstest.ServerConfig(tlstest.NewCA(t).Leaf(good())))
+	if err == nil || v.MatchedIdentity != "DNS-ID "+host || len(v.Chain) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestNameWithoutCheckIsTheHost(t *testing.T) {
+	t.Parallel()
+	p := policy(t, Options{Host: host, CommonName: "no name", NoCheck: true})
+	if w := strings.Join(p.Warnings(), "\n"); !strings.Contains(w, `believed to be "`+host+`"`) {
+		t.Error(w)
 	}
 }

@@ -132,7 +132,8 @@ func FingerprintsOf(cert *x509.Certificate) []Fingerprint {
 	return all
 }
 
-func sha256Of(cert *x509.Certificate) Fingerprint {
+// FingerprintOf gives the SHA-256 fingerprint of cert.
+func FingerprintOf(cert *x509.Certificate) Fingerprint {
 	return Fingerprint{"SHA-256", digests[2].sum(cert.Raw)}
 }
 
@@ -225,7 +226,7 @@ func (p *Policy) pinned(certs []*x509.Certificate) (Pin, bool) {
 }
 
 func (p *Policy) pinError(leaf *x509.Certificate, kind string, want []string) *PinError {
-	e := &PinError{Host: p.name(), Kind: kind, Want: want, Fingerprints: FingerprintsOf(leaf), Pin: PinOf(leaf),
+	e := &PinError{Host: p.Name(), Kind: kind, Want: want, Fingerprints: FingerprintsOf(leaf), Pin: PinOf(leaf),
 		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter}
 	if known := p.knownKey(); known != nil {
 		e.Key = KeyOther

@@ -1,18 +1,14 @@
 // Package tlsverify answers one question: is this server the one the user meant?
 //
 // A Policy says what must hold: TLS versions, chain, identity, pins and revocation. It is the only maker of a client's
-// tls.Config in the program; a Verdict is what was found out. Checklist judges a server for its operator, Discover finds
-// servers by SRV records. Package tlstest mints certificates for tests. There is no network code here but that of the
-// check-list, which dials only through the hooks given to it or with a plain net.Dialer.
+// tls.Config in the program; a Verdict is what was found out. Package check judges a server for its operator, and finds
+// servers by SRV records; package tlstest mints certificates for tests. Nothing here opens a connection.
 package tlsverify
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -64,17 +60,18 @@ const defaultExpiryWarn = 14 * 24 * time.Hour
 // Policy is what a server must prove before it is trusted. Use New: a nil or zero Policy refuses every server. It is
 // safe for concurrent use.
 type Policy struct {
+	// Set by New and not changed afterwards.
 	opt      Options
 	refs     []ReferenceID // empty only with NoCheck
 	proto    ProtoRange
 	roots    *x509.CertPool // nil = the system's
 	anchors  []*x509.Certificate
-	client   *tls.Certificate
-	strict   *Policy // decides to whom client is shown, where this one trusts everybody; nil = this one
-	crls     *crlStore
+	client   *tls.Certificate // nil = there is none to show
+	crls     *crlStore        // nil = none
 	warnings []string
 	ready    bool
 
+	// Guarded by mu.
 	mu      sync.Mutex
 	lastKey *Pin      // the key of the last accepted certificate, so that a renewal can be told from another key
 	shown   time.Time // when a server last showed its certificate
@@ -83,13 +80,15 @@ type Policy struct {
 // New loads what the options name. Its errors name the file or word and the next step.
 func New(o Options) (*Policy, error) {
 	p := &Policy{opt: o}
+
 	steps := []func() error{p.setIdentity, p.setProto, p.setRoots, p.setClientCertificate, p.setRevocation}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	p.warnOptions()
+
+	p.warnAboutOptions()
 	p.ready = true
 	return p, nil
 }
@@ -127,17 +126,19 @@ func (p *Policy) warn(hint, format string, args ...any) {
 	p.warnings = append(p.warnings, show.WithHint(fmt.Sprintf(format, args...), hint))
 }
 
-func (p *Policy) warnOptions() {
+func (p *Policy) warnAboutOptions() {
 	if p.opt.NoCheck && len(p.opt.Pins)+len(p.opt.Fingerprints) == 0 {
 		p.warn(`add sslpin with the key that "fetchd pin HOST" prints, or drop nosslcertck`,
-			"nosslcertck without a pin: any server is believed to be %s", show.Quote(p.name()))
+			"nosslcertck without a pin: any server is believed to be %s", show.Quote(p.Name()))
 	}
+
 	for _, f := range p.opt.Fingerprints {
 		if f.Weak() {
 			p.warn("replace it by the sha256: line that is shown at the next connection",
 				"%s fingerprints can be forged: %s", f.Algorithm, f)
 		}
 	}
+
 	if p.opt.NoCheck && p.crls != nil {
 		p.warn("drop one of them", "sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
 	}
@@ -151,145 +152,46 @@ func (p *Policy) Warnings() []string {
 	return append([]string(nil), p.warnings...)
 }
 
-// Expects lists the reference identities, as "DNS-ID mail.example.org". It is empty if names are not checked.
-func (p *Policy) Expects() []string {
-	if p == nil || p.opt.NoCheck {
-		return nil
-	}
-	return referenceStrings(p.refs)
-}
-
-func (p *Policy) now() time.Time {
-	if p.opt.Now != nil {
-		return p.opt.Now()
-	}
-	return time.Now()
-}
-
-// name is what the policy's server is called in messages.
-func (p *Policy) name() string {
+// Name is what the policy's server is called in messages.
+func (p *Policy) Name() string {
 	if len(p.refs) > 0 {
 		return p.refs[len(p.refs)-1].name()
 	}
 	return p.opt.Host
 }
 
-// Client does the TLS handshake on conn and checks the server, also when a session is resumed. It obeys ctx. On error
-// conn is left to the caller to close (crypto/tls may have closed it already when ctx ended). The error is, or wraps,
-// one of this package's error types; Details gives the evidence. The Verdict is non-nil whenever a certificate was seen.
-// When Client returns an error, the server has not received a byte of application data.
-func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict, error) {
-	if p == nil || !p.ready {
-		return nil, nil, errors.New("no TLS policy: the server can't be verified, so nothing is sent to it")
+// Now is the time by the policy's clock.
+func (p *Policy) Now() time.Time {
+	if p.opt.Now != nil {
+		return p.opt.Now()
 	}
-	v := &Verdict{Host: p.name(), now: p.now()}
-	h := &head{Conn: conn}
-	sessions := p.sessions(conn)
-	tc := tls.Client(h, p.config(v, sessions))
-	if err := tc.HandshakeContext(ctx); err != nil {
-		sessions.forget()
-		return nil, v.seen(), p.classify(ctx, v.Explain(err), h)
-	}
-	p.remember(v)
-	return tc, v, nil
+	return time.Now()
 }
 
-// config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to leave the
-// checks to VerifyConnection, which, unlike its own, also run for a resumed session.
-func (p *Policy) config(v *Verdict, sessions *sessionCache) *tls.Config {
-	cfg := &tls.Config{
-		ServerName:         p.sni(),
-		MinVersion:         p.proto.Min,
-		MaxVersion:         p.proto.Max,
-		NextProtos:         p.opt.ALPN,
-		Time:               p.now,
-		InsecureSkipVerify: true,
-		VerifyConnection: func(cs tls.ConnectionState) error {
-			if p.strict != nil {
-				v.strange, v.state = p.strict.verify(cs, &Verdict{Host: v.Host, now: v.now}), cs
-			}
-			return p.verify(cs, v)
-		},
-	}
-	if sessions != nil {
-		cfg.ClientSessionCache = sessions
-	}
-	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.showClient(v), nil }
-	return cfg
-}
+// Versions are the TLS versions that are spoken.
+func (p *Policy) Versions() ProtoRange { return p.proto }
 
-// sni is the verified name, or "" for an address literal (RFC 6066 §3).
-func (p *Policy) sni() string {
-	for _, r := range p.refs {
-		if r.Kind == DNSID {
-			return r.Name
-		}
-	}
-	return ""
-}
-
-// verify is the whole judgement: chain, identity, pins, revocation, in this order.
-func (p *Policy) verify(cs tls.ConnectionState, v *Verdict) error {
-	v.fill(cs)
-	if len(cs.PeerCertificates) == 0 {
-		return &HandshakeError{Err: errors.New("server sent no certificate")}
-	}
-	ids := presentedBy(cs.PeerCertificates[0])
-	if ids.malformed { // no honest certificate has a NUL in a name: not even nosslcertck lets it pass
-		return &IdentityError{Want: referenceStrings(p.refs), Presented: ids.strings(), Malformed: true}
-	}
-	if err := p.verifyChain(v, ids); err != nil {
-		return err
-	}
-	if err := p.verifyPins(v); err != nil {
-		return err
-	}
-	if err := p.verifyRevocation(v, cs.OCSPResponse); err != nil {
-		return err
-	}
-	v.noteExpiry(p)
-	return nil
-}
-
-func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
-	matched, err := matchIdentity(p.refs, ids)
-	v.MatchedIdentity = matched
-	if p.opt.NoCheck {
-		return nil
-	}
-	chain, chainErr := p.chain(v.Presented, v.now)
-	if chainErr != nil {
-		return chainErr
-	}
-	v.Chain = chain
-	if err != nil {
-		return err
-	}
-	if ids.byName(matched) {
-		if err := nameConstraints(chain, matched); err != nil {
-			return err
-		}
-	}
-	v.noteCommonName(matched)
-	return nil
-}
-
+// remember notes whom the policy trusted.
 func (p *Policy) remember(v *Verdict) {
 	pin := PinOf(v.Presented[0])
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.lastKey = &pin
 	if !v.Resumed || p.shown.IsZero() {
 		p.shown = v.now
 	}
 }
 
-// shownAt is now if nothing was shown yet: what others of the cache were shown may be used for a while.
-func (p *Policy) shownAt() time.Time {
+// lastShown is when a server last showed its certificate, and now if none did yet: sessions that other policies put into
+// the cache may be used for a while.
+func (p *Policy) lastShown() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if p.shown.IsZero() {
-		return p.now()
+		return p.Now()
 	}
 	return p.shown
 }
@@ -297,6 +199,7 @@ func (p *Policy) shownAt() time.Time {
 func (p *Policy) knownKey() *Pin {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	return p.lastKey
 }
 

@@ -22,7 +22,8 @@ func (r ProtoRange) String() string {
 	return tls.VersionName(r.Min) + " to " + tls.VersionName(r.Max)
 }
 
-func (r ProtoRange) has(v uint16) bool { return v >= r.Min && (r.Max == 0 || v <= r.Max) }
+// Has tells whether a version is in the range.
+func (r ProtoRange) Has(v uint16) bool { return v >= r.Min && (r.Max == 0 || v <= r.Max) }
 
 // protoRanges is the table of sslproto words; a word that is not here is refused.
 var protoRanges = [...]struct {

@@ -44,7 +44,7 @@ func (v *Verdict) checkStaple(staple []byte) error {
 		r, err := parseStaple(staple, leaf, v.Chain[1], v.now)
 		switch {
 		case r != nil && r.Status == ocsp.Revoked:
-			return &RevokedError{Subject: subject(leaf), When: r.RevokedAt, Why: "stapled OCSP response"}
+			return &RevokedError{Subject: Subject(leaf), When: r.RevokedAt, Why: "stapled OCSP response"}
 		case err == nil:
 			v.Revocation = "stapled OCSP: good until " + show.Date(r.NextUpdate)
 			return nil
@@ -52,7 +52,7 @@ func (v *Verdict) checkStaple(staple []byte) error {
 		problem = "the stapled OCSP response is of no use (" + show.Cut(err.Error()) + ")"
 	}
 	if mustStaple(leaf) {
-		return &RevokedError{Subject: subject(leaf), Next: staplingHint,
+		return &RevokedError{Subject: Subject(leaf), Next: staplingHint,
 			Why: "it must come with a stapled OCSP response, but " + problem}
 	}
 	if len(staple) > 0 {
@@ -132,7 +132,7 @@ func mustStaple(c *x509.Certificate) bool {
 func (p *Policy) checkLists(v *Verdict) error {
 	lists, err := p.crls.lists()
 	if err != nil {
-		return &RevokedError{Subject: subject(v.Chain[0]), Why: err.Error()}
+		return &RevokedError{Subject: Subject(v.Chain[0]), Why: err.Error()}
 	}
 	for i, cert := range v.Chain[:len(v.Chain)-1] {
 		covered, err := checkLists(lists, cert, v.Chain[i+1], v.now)
@@ -140,7 +140,7 @@ func (p *Policy) checkLists(v *Verdict) error {
 			return err
 		}
 		if !covered && i == 0 {
-			return &RevokedError{Subject: subject(cert), Next: "put a current one there, or drop sslcrlfile",
+			return &RevokedError{Subject: Subject(cert), Next: "put a current one there, or drop sslcrlfile",
 				Why: fmt.Sprintf("there is no valid revocation list of its issuer %s in sslcrlfile %q", show.Quote(issuer(cert)), p.opt.CRL)}
 		}
 	}
@@ -164,7 +164,7 @@ func checkLists(lists []*x509.RevocationList, cert, issuer *x509.Certificate, no
 		}
 		for _, e := range l.RevokedCertificateEntries {
 			if e.SerialNumber.Cmp(cert.SerialNumber) == 0 && e.ReasonCode != removeFromCRL {
-				return false, &RevokedError{Subject: subject(cert), When: e.RevocationTime, Why: "revocation list"}
+				return false, &RevokedError{Subject: Subject(cert), When: e.RevocationTime, Why: "revocation list"}
 			}
 		}
 		current := !now.Add(clockSkew).Before(l.ThisUpdate) && (l.NextUpdate.IsZero() || now.Before(l.NextUpdate))

@@ -216,17 +216,17 @@ func TestStaples(t *testing.T) {
 		ok     bool
 		warned bool
 	}{
-		{"good", stapled(t, sub, must, tlstest.Staple{}), true, false},
-		{"good, by a delegate", stapled(t, sub, must, delegate(signer)), true, false},
-		{"good, by a customer of the issuer", stapled(t, sub, must, delegate(customer)), false, false},
-		{"good, by a customer, no must-staple", stapled(t, sub, good(), delegate(customer)), true, true},
+		{"good", sub.StapledLeaf(must, tlstest.Staple{}), true, false},
+		{"good, by a delegate", sub.StapledLeaf(must, delegate(signer)), true, false},
+		{"good, by a customer of the issuer", sub.StapledLeaf(must, delegate(customer)), false, false},
+		{"good, by a customer, no must-staple", sub.StapledLeaf(good(), delegate(customer)), true, true},
 		{"good, by another authority", stapledBy(t, sub, root, must), false, false},
-		{"out of date, must-staple", stapled(t, sub, must, old), false, false},
-		{"out of date", stapled(t, sub, good(), old), true, true},
-		{"unknown, must-staple", stapled(t, sub, must, tlstest.Staple{Unknown: true}), false, false},
-		{"unknown", stapled(t, sub, good(), tlstest.Staple{Unknown: true}), true, true},
-		{"revoked", stapled(t, sub, good(), tlstest.Staple{Revoked: true}), false, false},
-		{"revoked, out of date", stapled(t, sub, good(), revoked), false, false},
+		{"out of date, must-staple", sub.StapledLeaf(must, old), false, false},
+		{"out of date", sub.StapledLeaf(good(), old), true, true},
+		{"unknown, must-staple", sub.StapledLeaf(must, tlstest.Staple{Unknown: true}), false, false},
+		{"unknown", sub.StapledLeaf(good(), tlstest.Staple{Unknown: true}), true, true},
+		{"revoked", sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}), false, false},
+		{"revoked, out of date", sub.StapledLeaf(good(), revoked), false, false},
 		{"garbage", garbage, true, true},
 	}
 	for _, c := range cases {

@@ -51,8 +51,8 @@ func (p *Policy) poolRoots() error {
 	return nil
 }
 
-// lookedIn says where trust was looked up.
-func (p *Policy) lookedIn() string {
+// TrustedIn says where trusted roots are looked up: "sslcertfile /etc/mail/root.pem".
+func (p *Policy) TrustedIn() string {
 	var places []string
 	if p.opt.CAFile != "" {
 		places = append(places, "sslcertfile "+p.opt.CAFile)

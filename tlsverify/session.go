@@ -25,7 +25,7 @@ func (p *Policy) sessions(conn net.Conn) *sessionCache {
 	if p.opt.SessionCache == nil {
 		return nil
 	}
-	s := &sessionCache{cache: p.opt.SessionCache, full: p.now().Sub(p.shownAt()) >= maxResumption}
+	s := &sessionCache{cache: p.opt.SessionCache, full: p.Now().Sub(p.lastShown()) >= maxResumption}
 	if a := conn.RemoteAddr(); a != nil {
 		_, port, _ := net.SplitHostPort(a.String())
 		s.prefix = port + "|"

@@ -1,9 +1,6 @@
 package tlsverify
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -13,8 +10,6 @@ import (
 
 	"fetchd/tlsverify/internal/show"
 )
-
-type certificate = *x509.Certificate
 
 // Verdict is what was found out about a server: one value for the log, -v and the check-list. It is not changed after
 // Client returned it.
@@ -32,11 +27,11 @@ type Verdict struct {
 	NotAfter        time.Time
 
 	now      time.Time
-	strange  error               // why Policy.strict does not trust the server
-	state    tls.ConnectionState // then
-	asked    clientDemand        // the server wanted a client certificate
+	demand   clientDemand
 	warnings []string
 }
+
+func (p *Policy) newVerdict() *Verdict { return &Verdict{Host: p.Name(), now: p.Now()} }
 
 func (v *Verdict) fill(cs tls.ConnectionState) {
 	v.Presented = cs.PeerCertificates
@@ -49,7 +44,8 @@ func (v *Verdict) fill(cs tls.ConnectionState) {
 	}
 }
 
-func (v *Verdict) seen() *Verdict {
+// orNil is the verdict, nil if no certificate was seen.
+func (v *Verdict) orNil() *Verdict {
 	if len(v.Presented) == 0 {
 		return nil
 	}
@@ -74,22 +70,30 @@ func (v *Verdict) noteCommonName(matched string) {
 func (v *Verdict) noteFingerprint(f Fingerprint, leaf *x509.Certificate) {
 	v.MatchedPin = f.String()
 	if f.Weak() {
-		hint := fmt.Sprintf("write instead: sslfingerprint %q, or sslpin %q, which survives renewals", sha256Of(leaf), PinOf(leaf))
+		hint := fmt.Sprintf("write instead: sslfingerprint %q, or sslpin %q, which survives renewals", FingerprintOf(leaf), PinOf(leaf))
 		v.warn(hint, "%s fingerprints can be forged", f.Algorithm)
 	}
 }
 
 // DaysLeft is the number of whole days until the server's certificate ends, negative after its end.
-func (v *Verdict) DaysLeft() int { return int(math.Floor(v.NotAfter.Sub(v.now).Hours() / 24)) }
+func (v *Verdict) DaysLeft() int { return DaysLeft(v.NotAfter, v.now) }
 
-// Expiring is the line about a certificate that ends within the policy's ExpiryWarn, or "". It is among Warnings too;
-// a daemon shows it once a day.
-func (v *Verdict) Expiring(p *Policy) string {
+// DaysLeft is the number of whole days from now to end, negative after it.
+func DaysLeft(end, now time.Time) int { return int(math.Floor(end.Sub(now).Hours() / 24)) }
+
+// EndsSoon tells whether a certificate that ends then is to be warned about.
+func (p *Policy) EndsSoon(end, now time.Time) bool {
 	limit := p.opt.ExpiryWarn
 	if limit == 0 {
 		limit = defaultExpiryWarn
 	}
-	if limit < 0 || v.NotAfter.Sub(v.now) > limit {
+	return limit > 0 && end.Sub(now) <= limit
+}
+
+// Expiring is the line about a certificate that ends within the policy's ExpiryWarn, or "". It is among Warnings too;
+// a daemon shows it once a day.
+func (v *Verdict) Expiring(p *Policy) string {
+	if !p.EndsSoon(v.NotAfter, v.now) {
 		return ""
 	}
 	problem := fmt.Sprintf("certificate of %s ends in %d days, on %s", v.Host, v.DaysLeft(), show.Date(v.NotAfter))
@@ -152,7 +156,7 @@ func (v *Verdict) Describe(w io.Writer) error {
 	either(out, "identity", v.MatchedIdentity, "not matched")
 	either(out, "pin", v.MatchedPin, "none")
 	if len(v.Chain) > 0 {
-		out.Printf("trusted root: %s", show.Quote(subject(v.Chain[len(v.Chain)-1])))
+		out.Printf("trusted root: %s", show.Quote(Subject(v.Chain[len(v.Chain)-1])))
 	}
 	either(out, "revocation", v.Revocation, "not checked")
 	for _, t := range v.warnings {
@@ -181,35 +185,9 @@ func describeCertificate(out *show.Lines, i int, c *x509.Certificate) {
 		out.Printf("  name: %s", show.Quote(name))
 	}
 	out.Printf("  valid: %s to %s", show.Date(c.NotBefore), show.Date(c.NotAfter))
-	out.Printf("  key: %s, signature: %s", keyStrength(c), c.SignatureAlgorithm)
+	out.Printf("  key: %s, signature: %s", KeyStrength(c), c.SignatureAlgorithm)
 	for _, f := range FingerprintsOf(c) {
 		out.Printf("  %s fingerprint: %s", f.Algorithm, colons(f.Sum))
 	}
 	out.Printf("  public-key pin: %s", PinOf(c))
-}
-
-// subject names a certificate in messages; those of today often have no subject but the names.
-func subject(c *x509.Certificate) string {
-	if s := c.Subject.String(); s != "" {
-		return s
-	}
-	if names := presentedBy(c).strings(); len(names) > 0 {
-		return names[0]
-	}
-	return "serial " + c.SerialNumber.Text(16)
-}
-
-func issuer(c *x509.Certificate) string { return c.Issuer.String() }
-
-// keyStrength gives "RSA 2048 bits", "ECDSA P-256", "Ed25519".
-func keyStrength(c *x509.Certificate) string {
-	switch k := c.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d bits", k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
-	}
-	return "unknown"
 }

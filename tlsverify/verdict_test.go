@@ -92,7 +92,7 @@ func checkDescription(t *testing.T, v *Verdict) {
 		t.Errorf("a forged line:\n%s", out)
 	}
 	leaf := v.Presented[0]
-	for _, w := range []string{PinOf(leaf).String(), "MD5 fingerprint: ", "SHA-1 fingerprint: ", colons(sha256Of(leaf).Sum), "valid: ", "subject: ", "issuer: "} {
+	for _, w := range []string{PinOf(leaf).String(), "MD5 fingerprint: ", "SHA-1 fingerprint: ", colons(FingerprintOf(leaf).Sum), "valid: ", "subject: ", "issuer: "} {
 		if !strings.Contains(out, w) {
 			t.Errorf("lacks %q:\n%s", w, out)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 func checkTLSCommand() subcommand {
@@ -23,7 +23,7 @@ func checkTLSCommand() subcommand {
 	}
 }
 
-// The statuses of check-tls beside tlsverify.Report.ExitStatus.
+// The statuses of check-tls beside check.Report.ExitStatus.
 const checkFailed status = 2
 
 func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
@@ -41,7 +41,7 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
 		if i > 0 && !c.has("json") {
 			fmt.Fprintln(p.stdout)
 		}
-		report, err := tlsverify.CheckServer(ctx, o)
+		report, err := check.Server(ctx, o)
 		if err != nil {
 			worst = max(worst, p.fail(checkFailed, err))
 			continue
@@ -54,7 +54,7 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
 	return worst
 }
 
-func (p *program) printReport(c *commandLine, r *tlsverify.Report) error {
+func (p *program) printReport(c *commandLine, r *check.Report) error {
 	if c.has("json") {
 		return r.JSON(jsonEscaper{p.stdout})
 	}

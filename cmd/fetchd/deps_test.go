@@ -27,6 +27,7 @@ func TestImportDirections(t *testing.T) {
 		"fetch/sasl":  {},
 		"fetch/login": {"tlsverify", "fetch/wire", "fetch/sasl"},
 	}
+	onlyFor := map[string]string{"tlsverify/check": "cmd"} // it connects to judge a server, which no retrieval does
 	const module = "fetchd/"
 	root := filepath.Join("..", "..")
 	for room, may := range allowed {
@@ -56,6 +57,9 @@ func TestImportDirections(t *testing.T) {
 				helper := strings.HasSuffix(ours, "test") && testing
 				if to != room && !helper && !slices.Contains(may, to) && !slices.Contains(may, ours) {
 					t.Errorf("%s imports %s, but %s may import only %v", path, name, room, may)
+				}
+				if user, ok := onlyFor[ours]; ok && room != user {
+					t.Errorf("%s imports %s, which is only for %s", path, name, user)
 				}
 				if strings.HasSuffix(ours, "test") && !helper {
 					t.Errorf("%s imports the test helper %s", path, name)

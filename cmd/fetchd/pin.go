@@ -10,6 +10,7 @@ import (
 
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 func pinCommand() subcommand {
@@ -35,7 +36,7 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	}
 	ctx, stop := interrupted(ctx)
 	defer stop()
-	verdict, judgement, err := tlsverify.Look(ctx, o)
+	verdict, judgement, err := check.Look(ctx, o)
 	if err != nil {
 		return p.fail(exitSocket, err)
 	}
@@ -72,7 +73,7 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 		text += escape(judgement.Error()) +
 			"\nPin the key only if the operator confirmed it by another way than this connection."
 	}
-	lines := tlsverify.PinLines(v.Presented[0])
+	lines := check.PinLines(v.Presented[0])
 	if pinAlone(judgement) {
 		lines = slices.Insert(lines, 1, "no sslcertck")
 	}

@@ -8,20 +8,21 @@ import (
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 // pinAccount is an account of the rc file that is to get a pin.
 type pinAccount struct {
 	poll, user int // places in rcfile.Config
 	name       string
-	target     tlsverify.CheckOptions
+	target     check.Options
 	refused    bool // by what the account trusts, so that it needs "no sslcertck" too
 }
 
 // pinTarget is the server that the argument names, and the accounts that it is for: those of the entry of that name, or
 // else those that reach that host and port. The server is judged by what the first of them trusts. Without --write, who
 // names a host needs no rc file, so mistakes there don't matter.
-func (s *service) pinTarget() (o tlsverify.CheckOptions, accounts []*pinAccount, err error) {
+func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err error) {
 	c := s.c
 	cfg, rcErr := s.p.rcConfiguration(c, s.at)
 	if rcErr != nil {
@@ -99,7 +100,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 		id := checkIdentity(a.target)
 		refused, ok := known[id]
 		if !ok {
-			v, judgement, err := tlsverify.Look(ctx, a.target)
+			v, judgement, err := check.Look(ctx, a.target)
 			if err != nil {
 				return err
 			}
@@ -115,7 +116,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 }
 
 // noAccount says why there is none that the pin could be written for.
-func (p *program) noAccount(c *commandLine, at *places, o tlsverify.CheckOptions) error {
+func (p *program) noAccount(c *commandLine, at *places, o check.Options) error {
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/fetch"
 	"fetchd/rcfile"
-	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 // targetOptions are those of check-tls and pin that say how a server is reached.
@@ -22,8 +22,8 @@ func targetOptions() []option {
 }
 
 // target reads HOST[:PORT] and the options about it. With neither, IMAP with TLS from the first byte is meant.
-func target(c *commandLine, text string) (tlsverify.CheckOptions, error) {
-	o := tlsverify.CheckOptions{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
+func target(c *commandLine, text string) (check.Options, error) {
+	o := check.Options{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		n, err := strconv.Atoi(p)
 		if err != nil || n < 1 || n > 65535 {
@@ -56,13 +56,13 @@ func target(c *commandLine, text string) (tlsverify.CheckOptions, error) {
 }
 
 // targets are what the arguments name, or else every server of the rc file, once.
-func (p *program) targets(c *commandLine) ([]tlsverify.CheckOptions, error) {
+func (p *program) targets(c *commandLine) ([]check.Options, error) {
 	at, s, err := p.targetService(c)
 	if err != nil {
 		return nil, err
 	}
 
-	var all []tlsverify.CheckOptions
+	var all []check.Options
 	for _, text := range c.servers {
 		if entry := s.entryTargets(text); len(entry) > 0 {
 			all = append(all, entry...)
@@ -98,7 +98,7 @@ func (p *program) targetService(c *commandLine) (*places, *service, error) {
 }
 
 // target is target with what the options say must be trusted.
-func (s *service) target(text string) (tlsverify.CheckOptions, error) {
+func (s *service) target(text string) (check.Options, error) {
 	o, err := target(s.c, text)
 	if err == nil {
 		a := &fetch.Account{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}
@@ -109,7 +109,7 @@ func (s *service) target(text string) (tlsverify.CheckOptions, error) {
 
 // entryTargets are the servers of the rc file's entry of that name. There are none if the options say how the host is
 // reached; and to name a host needs no rc file, so mistakes there don't matter.
-func (s *service) entryTargets(name string) []tlsverify.CheckOptions {
+func (s *service) entryTargets(name string) []check.Options {
 	if namesTransport(s.c) {
 		return nil
 	}
@@ -144,8 +144,8 @@ func (p *program) failTargets(c *commandLine, err error) status {
 }
 
 // rcTargets are the servers of the named polls, or of all active ones. Those in clear text are left out.
-func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.CheckOptions, error) {
-	var all []tlsverify.CheckOptions
+func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options, error) {
+	var all []check.Options
 	seen := map[string]bool{}
 	for _, poll := range account.Selected(cfg, names) {
 		for i := range poll.Users {
@@ -166,7 +166,7 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]tlsverify.Che
 }
 
 // checkIdentity is equal for targets that are checked in the same way.
-func checkIdentity(o tlsverify.CheckOptions) string {
+func checkIdentity(o check.Options) string {
 	o.Policy.KeyPass, o.Policy.SessionCache = nil, nil // no part of what is checked
 	return fmt.Sprint(o)
 }

@@ -3,6 +3,7 @@ package tlstest
 import (
 	"crypto"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -41,6 +42,18 @@ func (ca *CA) OCSP(cert *x509.Certificate, s Staple) ([]byte, error) {
 		responder, key = s.Responder, s.ResponderKey
 	}
 	return ocsp.CreateResponse(ca.Cert, responder, r, key)
+}
+
+// StapledLeaf is Leaf with an OCSP response about it.
+func (ca *CA) StapledLeaf(l Leaf, s Staple) tls.Certificate {
+	if ca.tb != nil {
+		ca.tb.Helper()
+	}
+	cert := ca.Leaf(l)
+	staple, err := ca.OCSP(cert.Leaf, s)
+	ca.check(err)
+	cert.OCSPStaple = staple
+	return cert
 }
 
 // CRL makes a revocation list of ca in PEM, valid from to until.

@@ -8,6 +8,7 @@ import (
 	"fetchd/fetch"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 // setDiscovery makes the account find its server by SRV records (RFC 6186), at every connection anew.
@@ -37,7 +38,7 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 	}
 
 	a.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-		targets, err := tlsverify.Discover(ctx, r.env.DNS, poll.Name, protos)
+		targets, err := check.Discover(ctx, r.env.DNS, poll.Name, protos)
 		if err != nil {
 			return nil, fetch.Fail(fetch.KindNetwork, err)
 		}
@@ -57,7 +58,7 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 
 // connectTarget connects to one server that was found. Its name came from DNS and proves nothing: the certificate has to
 // be for the domain, or for what sslcommonname says.
-func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t tlsverify.Target) (
+func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t check.Target) (
 	fetch.Session, error) {
 	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service
 	connect := fetch.Connector(r.imap.Connect)

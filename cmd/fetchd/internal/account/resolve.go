@@ -19,7 +19,7 @@ import (
 	"fetchd/fetch/pop3"
 	"fetchd/fetch/wire"
 	"fetchd/rcfile"
-	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 // Environment is what accounts take from the process around them.
@@ -34,7 +34,7 @@ type Environment struct {
 	Log       *slog.Logger
 	Trace     func(account string) func(line string) // nil = no protocol trace
 	Hidden    func(account string) *wire.Concealer   // of the log; nil = each connection knows its own secrets
-	DNS       tlsverify.SRVResolver                  // nil = the system's
+	DNS       check.SRVResolver                      // nil = the system's
 	Remember  bool                                   // a daemon: accounts remember what they could not deliver
 }
 

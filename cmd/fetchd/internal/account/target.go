@@ -3,12 +3,12 @@ package account
 import (
 	"fetchd/fetch"
 	"fetchd/rcfile"
-	"fetchd/tlsverify"
+	"fetchd/tlsverify/check"
 )
 
 // Target is how the server of an entry can be checked without logging in. ok is false where it can't be: there is no
 // TLS, or a plugin connects. A value that makes no sense is an *rcfile.Error.
-func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckOptions, ok bool, err error) {
+func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, ok bool, err error) {
 	mode, err := TLSMode(u)
 	if err != nil || mode == fetch.ClearText || poll.Plugin.Set {
 		return o, false, err
@@ -24,9 +24,9 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o tlsverify.CheckO
 }
 
 // Address is how the server of an entry is reached; a protocol that is tried out counts as IMAP.
-func Address(poll *rcfile.Poll, u *rcfile.User) (tlsverify.CheckOptions, error) {
+func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
 	mode, err := TLSMode(u)
-	o := tlsverify.CheckOptions{Host: Host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
+	o := check.Options{Host: Host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
 	if word := poll.Protocol.Or("auto"); word != "imap" && word != "auto" {
 		o.Proto = "pop3"
 	}
@@ -37,7 +37,7 @@ func Address(poll *rcfile.Poll, u *rcfile.User) (tlsverify.CheckOptions, error) 
 }
 
 // PortOf is the port that is meant by o, also where none is named.
-func PortOf(o tlsverify.CheckOptions) int {
+func PortOf(o check.Options) int {
 	if o.Port != 0 {
 		return o.Port
 	}

@@ -1,4 +1,4 @@
-package tlsverify
+package check
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -68,13 +69,14 @@ const maxTargets = 32
 // protos, wrapped TLS before STARTTLS where both have the same priority, then by priority and weight (RFC 2782,
 // RFC 6186 §3.4). A service that can't be looked up is an error only if no other was found.
 func Discover(ctx context.Context, resolver SRVResolver, domain string, protos []string) ([]Target, error) {
-	ref, err := parseReference("srv domain", domain)
+	ref, err := tlsverify.ParseReference("srv domain", domain)
 	if err != nil {
 		return nil, err
 	}
-	if ref.Kind != DNSID {
+	if ref.Kind != tlsverify.DNSID {
 		return nil, show.Fail("drop srv", "srv domain %s is an address and has no SRV records", show.Quote(domain))
 	}
+
 	var all []Target
 	var problems []error
 	none := &NotOfferedError{Domain: ref.Name}
@@ -83,6 +85,7 @@ func Discover(ctx context.Context, resolver SRVResolver, domain string, protos [
 		all = append(all, targets...)
 		problems = append(problems, err)
 	}
+
 	if len(all) > 0 {
 		return all, nil
 	}
@@ -92,11 +95,13 @@ func Discover(ctx context.Context, resolver SRVResolver, domain string, protos [
 	return nil, none
 }
 
+// ranked is a target with what DNS says of its rank.
 type ranked struct {
 	Target
 	priority, weight uint16
 }
 
+// discover looks up the services of one protocol, and notes in none what is not offered.
 func discover(ctx context.Context, resolver SRVResolver, domain, proto string, none *NotOfferedError) ([]Target, error) {
 	var found []ranked
 	var problems []error
@@ -105,26 +110,30 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string, n
 			continue
 		}
 		none.Services = append(none.Services, s.service)
+
 		_, records, err := resolver.LookupSRV(ctx, s.service, "tcp", domain)
 		if err != nil && !notFound(err) {
-			problems = append(problems, show.Fail("try again, or name the server without srv", "look up SRV _%s._tcp.%s: %w", s.service, domain, err))
+			problems = append(problems, show.Fail("try again, or name the server without srv",
+				"look up SRV _%s._tcp.%s: %w", s.service, domain, err))
 		}
 		if denied(records) {
 			none.Denied = append(none.Denied, s.service)
 			continue
 		}
+
 		for _, r := range records[:min(len(records), maxTargets)] {
-			if host, err := hostName(r.Target); err == nil && r.Port != 0 {
-				found = append(found, ranked{Target{s.service, domain, host, int(r.Port), s.wrapped}, r.Priority, r.Weight})
+			if host, err := tlsverify.HostName(r.Target); err == nil && r.Port != 0 {
+				target := Target{s.service, domain, host, int(r.Port), s.wrapped}
+				found = append(found, ranked{target, r.Priority, r.Weight})
 			}
 		}
 	}
-	return order(found), errors.Join(problems...)
+	return rank(found), errors.Join(problems...)
 }
 
 func notFound(err error) bool {
-	var dns *net.DNSError
-	return errors.As(err, &dns) && dns.IsNotFound
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }
 
 // denied: a single record with the target "." (RFC 2782, RFC 6186 §3.4).
@@ -132,11 +141,12 @@ func denied(records []*net.SRV) bool {
 	return len(records) == 1 && (records[0].Target == "." || records[0].Target == "")
 }
 
-// order sorts by priority, then wrapped first, and draws by weight among equals.
-func order(found []ranked) []Target {
+// rank sorts by priority, then wrapped first, and draws by weight among equals.
+func rank(found []ranked) []Target {
 	slices.SortStableFunc(found, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(a.priority, b.priority), compareWrapped(a, b))
 	})
+
 	var out []Target
 	for len(found) > 0 {
 		n := 1
@@ -151,10 +161,10 @@ func order(found []ranked) []Target {
 }
 
 func compareWrapped(a, b ranked) int {
-	if a.Wrapped == b.Wrapped {
+	switch {
+	case a.Wrapped == b.Wrapped:
 		return 0
-	}
-	if a.Wrapped {
+	case a.Wrapped:
 		return -1
 	}
 	return 1
@@ -167,6 +177,7 @@ func draw(group []ranked) int {
 	for _, g := range group {
 		sum += int(g.weight)*scale + 1
 	}
+
 	pick := rand.IntN(sum)
 	for i, g := range group {
 		pick -= int(g.weight)*scale + 1

@@ -1,4 +1,4 @@
-package tlsverify
+package check
 
 import (
 	"bufio"
@@ -12,13 +12,19 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/tlstest"
 )
+
+const host = "mail.example.org"
+
+func good() tlstest.Leaf { return tlstest.Leaf{DNS: []string{host}} }
 
 // mailServer answers as far as the check-list asks, in any protocol, and remembers what it was told.
 type mailServer struct {
@@ -125,7 +131,7 @@ func (m mailServer) inside(w io.Writer, r *bufio.Reader) {
 // fleet are servers by address.
 type fleet map[string]mailServer
 
-func (f fleet) options(t *testing.T, o CheckOptions) CheckOptions {
+func (f fleet) options(t *testing.T, o Options) Options {
 	o.Dial = func(_ context.Context, _, addr string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(addr)
 		if err != nil {
@@ -147,9 +153,9 @@ func (f fleet) options(t *testing.T, o CheckOptions) CheckOptions {
 	return o
 }
 
-func (f fleet) check(t *testing.T, o CheckOptions) *Report {
+func (f fleet) check(t *testing.T, o Options) *Report {
 	t.Helper()
-	r, err := CheckServer(t.Context(), f.options(t, o))
+	r, err := Server(t.Context(), f.options(t, o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +213,7 @@ func TestCheckListGoodServer(t *testing.T) {
 	for _, d := range dialects {
 		for _, wrapped := range []bool{true, false} {
 			m := mailServer{cfg: modern(cert), d: d, wrapped: wrapped}
-			r := twins(m).check(t, CheckOptions{Proto: d.name, Wrapped: wrapped, Policy: Options{CAFile: root.File(t)}})
+			r := twins(m).check(t, Options{Proto: d.name, Wrapped: wrapped, Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if r.ExitStatus() != 0 {
 				t.Errorf("%s wrapped=%v:\n%s", d.name, wrapped, text(t, r))
 			}
@@ -216,7 +222,7 @@ func TestCheckListGoodServer(t *testing.T) {
 			}
 			out := text(t, r)
 			for _, w := range []string{"ok   names     DNS-ID " + host, "TLS 1.2, TLS 1.3", "2 addresses, one certificate", "md5:", "sha256:", "\nsslcertck\n",
-				"\nsslpin \"" + PinOf(cert.Leaf).String() + "\"\n"} {
+				"\nsslpin \"" + tlsverify.PinOf(cert.Leaf).String() + "\"\n"} {
 				if !strings.Contains(out, w) {
 					t.Errorf("%s: output lacks %q:\n%s", d.name, w, out)
 				}
@@ -252,29 +258,29 @@ func TestCheckListCertificates(t *testing.T) {
 		check string
 		level Level
 	}{
-		{"other name", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"www.example.org"} }), CheckNames, Fail},
-		{"wildcard", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"*.example.org"} }), CheckNames, Warn},
-		{"common name", leaf(sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), CheckNames, Warn},
-		{"missing intermediate", leaf(sub, func(l *tlstest.Leaf) { l.Bare = true }), CheckChain, Fail},
-		{"wrong order", swapped, CheckChain, Fail},
-		{"root sent", rooted, CheckChain, Warn},
-		{"stranger sent", stranger, CheckChain, Warn},
-		{"unknown root", foreign.Intermediate(tlstest.Authority{Name: "F"}).Leaf(good()), CheckRoot, Fail},
-		{"self-signed", leaf(sub, func(l *tlstest.Leaf) { l.SelfSigned, l.CN = true, host }), CheckRoot, Fail},
-		{"weak key", leaf(sub, func(l *tlstest.Leaf) { l.RSA = 1024 }), CheckStrength, Fail},
-		{"weak signature", leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), CheckStrength, Fail},
-		{"expired", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = past }), CheckValidity, Fail},
-		{"not yet valid", leaf(sub, func(l *tlstest.Leaf) { l.NotBefore = soon }), CheckValidity, Fail},
-		{"ends soon", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = soon }), CheckValidity, Warn},
-		{"must-staple", leaf(sub, func(l *tlstest.Leaf) { l.MustStaple = true }), CheckRevocation, Fail},
-		{"revoked", stapled(t, sub, good(), tlstest.Staple{Revoked: true}), CheckRevocation, Fail},
-		{"stale staple", stapled(t, sub, good(), tlstest.Staple{ThisUpdate: past.Add(-time.Hour), NextUpdate: past}), CheckRevocation, Warn},
+		{"other name", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"www.example.org"} }), Names, Fail},
+		{"wildcard", leaf(sub, func(l *tlstest.Leaf) { l.DNS = []string{"*.example.org"} }), Names, Warn},
+		{"common name", leaf(sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), Names, Warn},
+		{"missing intermediate", leaf(sub, func(l *tlstest.Leaf) { l.Bare = true }), Chain, Fail},
+		{"wrong order", swapped, Chain, Fail},
+		{"root sent", rooted, Chain, Warn},
+		{"stranger sent", stranger, Chain, Warn},
+		{"unknown root", foreign.Intermediate(tlstest.Authority{Name: "F"}).Leaf(good()), Root, Fail},
+		{"self-signed", leaf(sub, func(l *tlstest.Leaf) { l.SelfSigned, l.CN = true, host }), Root, Fail},
+		{"weak key", leaf(sub, func(l *tlstest.Leaf) { l.RSA = 1024 }), Strength, Fail},
+		{"weak signature", leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), Strength, Fail},
+		{"expired", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = past }), Validity, Fail},
+		{"not yet valid", leaf(sub, func(l *tlstest.Leaf) { l.NotBefore = soon }), Validity, Fail},
+		{"ends soon", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = soon }), Validity, Warn},
+		{"must-staple", leaf(sub, func(l *tlstest.Leaf) { l.MustStaple = true }), Revocation, Fail},
+		{"revoked", sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}), Revocation, Fail},
+		{"stale staple", sub.StapledLeaf(good(), tlstest.Staple{ThisUpdate: past.Add(-time.Hour), NextUpdate: past}), Revocation, Warn},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := mailServer{cfg: modern(c.cert), d: dialects[0], wrapped: true}
-			r := twins(m).check(t, CheckOptions{Proto: "imap", Wrapped: true, Policy: Options{CAFile: root.File(t)}})
+			r := twins(m).check(t, Options{Proto: "imap", Wrapped: true, Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if !found(r, c.check, c.level) || r.ExitStatus() != int(c.level) {
 				t.Fatalf("no %s of %s:\n%s", c.level, c.check, text(t, r))
 			}
@@ -317,8 +323,8 @@ func TestCheckListSeveralFaultsAtOnce(t *testing.T) {
 		NotAfter: time.Now().Add(-time.Hour), Bare: true})
 	m := mailServer{cfg: tlstest.ServerConfig(broken), d: dialects[1]}
 	m.cfg.MaxVersion = tls.VersionTLS11
-	r := twins(m).check(t, CheckOptions{Proto: "pop3", Policy: Options{CAFile: root.File(t), Pins: []Pin{{}}}})
-	for _, check := range []string{CheckNames, CheckChain, CheckStrength, CheckValidity, CheckVersions, CheckPins} {
+	r := twins(m).check(t, Options{Proto: "pop3", Policy: tlsverify.Options{CAFile: root.File(t), Pins: []tlsverify.Pin{{}}}})
+	for _, check := range []string{Names, Chain, Strength, Validity, Versions, Pins} {
 		if !found(r, check, Fail) {
 			t.Errorf("no FAIL of %s:\n%s", check, text(t, r))
 		}
@@ -339,25 +345,25 @@ func TestCheckListSTARTTLS(t *testing.T) {
 		check string
 		level Level
 	}{
-		{"not advertised", 0, mailServer{silent: true}, CheckSTARTTLS, Warn},
-		{"not advertised, POP3", 1, mailServer{silent: true}, CheckSTARTTLS, Warn},
-		{"refused", 0, mailServer{refuse: true}, CheckSTARTTLS, Fail},
-		{"refused, POP3", 1, mailServer{refuse: true}, CheckSTARTTLS, Fail},
-		{"clear text after the answer", 0, mailServer{early: "* OK injected\r\n"}, CheckSTARTTLS, Fail},
-		{"PREAUTH", 0, mailServer{greeting: "* PREAUTH hello\r\n"}, CheckSTARTTLS, Fail},
-		{"injected command carried out, IMAP", 0, mailServer{leaky: true}, CheckSTARTTLS, Fail},
-		{"injected command carried out, POP3", 1, mailServer{leaky: true}, CheckSTARTTLS, Fail},
-		{"injected command carried out, SMTP", 2, mailServer{leaky: true}, CheckSTARTTLS, Fail},
-		{"injected command carried out, ManageSieve", 5, mailServer{leaky: true}, CheckSTARTTLS, Fail},
-		{"turned away", 0, mailServer{greeting: "* BYE too busy\r\n"}, CheckReach, Fail},
-		{"another protocol", 0, mailServer{greeting: "SSH-2.0-x\r\n"}, CheckReach, Fail},
-		{"endless line", 0, mailServer{greeting: "* OK " + strings.Repeat("x", 10000) + "\r\n"}, CheckReach, Fail},
+		{"not advertised", 0, mailServer{silent: true}, STARTTLS, Warn},
+		{"not advertised, POP3", 1, mailServer{silent: true}, STARTTLS, Warn},
+		{"refused", 0, mailServer{refuse: true}, STARTTLS, Fail},
+		{"refused, POP3", 1, mailServer{refuse: true}, STARTTLS, Fail},
+		{"clear text after the answer", 0, mailServer{early: "* OK injected\r\n"}, STARTTLS, Fail},
+		{"PREAUTH", 0, mailServer{greeting: "* PREAUTH hello\r\n"}, STARTTLS, Fail},
+		{"injected command carried out, IMAP", 0, mailServer{leaky: true}, STARTTLS, Fail},
+		{"injected command carried out, POP3", 1, mailServer{leaky: true}, STARTTLS, Fail},
+		{"injected command carried out, SMTP", 2, mailServer{leaky: true}, STARTTLS, Fail},
+		{"injected command carried out, ManageSieve", 5, mailServer{leaky: true}, STARTTLS, Fail},
+		{"turned away", 0, mailServer{greeting: "* BYE too busy\r\n"}, Reach, Fail},
+		{"another protocol", 0, mailServer{greeting: "SSH-2.0-x\r\n"}, Reach, Fail},
+		{"endless line", 0, mailServer{greeting: "* OK " + strings.Repeat("x", 10000) + "\r\n"}, Reach, Fail},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.m.cfg, c.m.d = cfg, dialects[c.proto]
-			r := twins(c.m).check(t, CheckOptions{Proto: c.m.d.name, Policy: Options{CAFile: root.File(t)}})
+			r := twins(c.m).check(t, Options{Proto: c.m.d.name, Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if !found(r, c.check, c.level) {
 				t.Errorf("no %s of %s:\n%s", c.level, c.check, text(t, r))
 			}
@@ -371,13 +377,13 @@ func TestCheckListComparesAddresses(t *testing.T) {
 	server := func(cert tls.Certificate) mailServer {
 		return mailServer{cfg: modern(cert), d: dialects[0], wrapped: true, told: make(chan string, 1000)}
 	}
-	o := CheckOptions{Proto: "imap", Wrapped: true, Policy: Options{CAFile: root.File(t)}}
+	o := Options{Proto: "imap", Wrapped: true, Policy: tlsverify.Options{CAFile: root.File(t)}}
 	r := fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(root.Leaf(good()))}.check(t, o)
-	if !found(r, CheckAddresses, Warn) || len(r.Pins) != 2 || !strings.Contains(text(t, r), "sslpin \""+r.Pins[0]+"\" \""+r.Pins[1]+"\"") {
+	if !found(r, Addresses, Warn) || len(r.Pins) != 2 || !strings.Contains(text(t, r), "sslpin \""+r.Pins[0]+"\" \""+r.Pins[1]+"\"") {
 		t.Errorf("two certificates:\n%s", text(t, r))
 	}
 	r = fleet{"192.0.2.1": server(root.Leaf(good()))}.check(t, o)
-	if !found(r, CheckAddresses, Fail) || !found(r, CheckReach, Fail) || !strings.Contains(text(t, r), "2001:db8::1: no TLS") {
+	if !found(r, Addresses, Fail) || !found(r, Reach, Fail) || !strings.Contains(text(t, r), "2001:db8::1: no TLS") {
 		t.Errorf("one address down:\n%s", text(t, r))
 	}
 	bad := root.Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}})
@@ -387,27 +393,32 @@ func TestCheckListComparesAddresses(t *testing.T) {
 	}
 }
 
+func selfSigned(judgement error) bool {
+	e, ok := errors.AsType[*tlsverify.ChainError](judgement)
+	return ok && e.Reason == tlsverify.SelfSigned
+}
+
 func TestLook(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewCA(t)
 	self := root.Leaf(tlstest.Leaf{DNS: []string{host}, CN: host, SelfSigned: true})
 	f := twins(mailServer{cfg: modern(self), d: dialects[0]})
-	v, judgement, err := Look(t.Context(), f.options(t, CheckOptions{Proto: "imap"}))
-	if err != nil || !chainReason(SelfSigned)(judgement) || v.Presented[0].Subject.CommonName != host {
+	v, judgement, err := Look(t.Context(), f.options(t, Options{Proto: "imap"}))
+	if err != nil || !selfSigned(judgement) || v.Presented[0].Subject.CommonName != host {
 		t.Fatalf("%+v, %v, %v", v, judgement, err)
 	}
-	if lines := strings.Join(PinLines(v.Presented[0]), "\n"); !strings.Contains(lines, `sslpin "`+PinOf(self.Leaf).String()+`"`) {
+	if lines := strings.Join(PinLines(v.Presented[0]), "\n"); !strings.Contains(lines, `sslpin "`+tlsverify.PinOf(self.Leaf).String()+`"`) {
 		t.Errorf("%s", lines)
 	}
-	if _, _, err := Look(t.Context(), fleet{}.options(t, CheckOptions{Proto: "imap"})); err == nil {
+	if _, _, err := Look(t.Context(), fleet{}.options(t, Options{Proto: "imap"})); err == nil {
 		t.Error("saw something where nobody is")
 	}
 }
 
-func TestCheckServerRefusesNonsense(t *testing.T) {
+func TestServerRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	for _, o := range []CheckOptions{{Host: host, Proto: "gopher"}, {Host: "a b", Proto: "imap"}, {Proto: "imap"}} {
-		if _, err := CheckServer(t.Context(), o); err == nil {
+	for _, o := range []Options{{Host: host, Proto: "gopher"}, {Host: "a b", Proto: "imap"}, {Proto: "imap"}} {
+		if _, err := Server(t.Context(), o); err == nil {
 			t.Errorf("checked %+v", o)
 		}
 	}
@@ -416,7 +427,7 @@ func TestCheckServerRefusesNonsense(t *testing.T) {
 // TestCheckListAnchors: each check, and each link in a message, leads to a section that exists.
 func TestCheckListAnchors(t *testing.T) {
 	t.Parallel()
-	doc, err := os.ReadFile("../docs/server-checklist.md")
+	doc, err := os.ReadFile("../../docs/server-checklist.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -425,13 +436,21 @@ func TestCheckListAnchors(t *testing.T) {
 			t.Errorf("docs/server-checklist.md has no section %q", q.check)
 		}
 	}
-	source, err := os.ReadFile("error.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source, -1) {
-		if !bytes.Contains(doc, []byte("<a id=\""+string(m[1])+"\"></a>")) {
-			t.Errorf("error.go links to #%s, which does not exist", m[1])
+	for _, dir := range []string{"..", "."} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, f := range files {
+			source, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source, -1) {
+				if !bytes.Contains(doc, []byte("<a id=\""+string(m[1])+"\"></a>")) {
+					t.Errorf("%s links to #%s, which does not exist", f, m[1])
+				}
+			}
 		}
 	}
 }

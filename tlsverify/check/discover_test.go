@@ -1,4 +1,4 @@
-package tlsverify
+package check
 
 import (
 	"context"
@@ -100,7 +100,7 @@ func TestWeightsAreDrawn(t *testing.T) {
 	t.Parallel()
 	first := map[string]int{}
 	for range 2000 {
-		out := order([]ranked{{Target{Host: "heavy"}, 0, 90}, {Target{Host: "light"}, 0, 10}, {Target{Host: "zero"}, 0, 0}})
+		out := rank([]ranked{{Target{Host: "heavy"}, 0, 90}, {Target{Host: "light"}, 0, 10}, {Target{Host: "zero"}, 0, 0}})
 		if len(out) != 3 {
 			t.Fatal("a target was lost")
 		}

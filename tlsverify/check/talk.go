@@ -1,4 +1,4 @@
-package tlsverify
+package check
 
 import (
 	"bufio"
@@ -10,44 +10,6 @@ import (
 
 	"fetchd/tlsverify/internal/show"
 )
-
-// dialect is how a mail protocol gets to TLS, for the check-list: nothing but greeting, capabilities, STARTTLS, a no-op
-// and the farewell is ever said, and never a credential.
-type dialect struct {
-	name             string
-	plain, wrapped   int    // default ports
-	greeting         string // how an answer that lets us go on begins
-	ask              string // for the capabilities; "" = they are in the greeting
-	offer            string // the capability
-	start, started   string // the command, and how its good answer begins
-	noop, noopAnswer string // how an injected no-op's answer is known; "" = by its being one answer too many
-	quit             string
-}
-
-var dialects = [...]dialect{
-	{"imap", 143, 993, "* OK", "a CAPABILITY", "STARTTLS", "b STARTTLS", "b OK", "c NOOP", "c ", "d LOGOUT"},
-	{"pop3", 110, 995, "+OK", "CAPA", "STLS", "STLS", "+OK", "NOOP", "", "QUIT"},
-	{"smtp", 25, 465, "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"submission", 587, 465, "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"lmtp", 24, 24, "220", "LHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"sieve", 4190, 4190, `"`, "", `"STARTTLS"`, "STARTTLS", "OK", `NOOP "injected"`, `"injected"`, "LOGOUT"},
-}
-
-func dialectOf(name string) (dialect, error) {
-	for _, d := range dialects {
-		if d.name == strings.ToLower(name) {
-			return d, nil
-		}
-	}
-	return dialect{}, show.Fail("use imap, pop3, smtp, submission, lmtp or sieve", "protocol %s is not known", show.Quote(name))
-}
-
-func (d dialect) port(wrapped bool) int {
-	if wrapped {
-		return d.wrapped
-	}
-	return d.plain
-}
 
 const (
 	maxLine  = 4096 // longer than any line before login may be
@@ -81,7 +43,7 @@ func (t *talk) line() (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
-// block reads an answer: lines until last says so.
+// block reads an answer: lines up to the one that last accepts.
 func (t *talk) block(last func(line string) bool) ([]string, error) {
 	var lines []string
 	for range maxLines {
@@ -106,6 +68,7 @@ func (t *talk) greet() ([]string, error) {
 	case "sieve":
 		last = sieveDone
 	}
+
 	lines, err := t.block(last)
 	if err != nil {
 		return lines, fmt.Errorf("greeting: %w", err)
@@ -124,6 +87,7 @@ func (t *talk) capabilities(greeting []string) ([]string, error) {
 	if err := t.say(t.d.ask); err != nil {
 		return nil, err
 	}
+
 	refused := false
 	return t.block(func(l string) bool {
 		switch t.d.name {
@@ -137,22 +101,12 @@ func (t *talk) capabilities(greeting []string) ([]string, error) {
 	})
 }
 
+// lastReply tells the last line of an SMTP reply from those before, which have a hyphen after the code.
 func lastReply(l string) bool { return len(l) < 4 || l[3] != '-' }
 
 func sieveDone(l string) bool {
 	u := strings.ToUpper(l)
 	return strings.HasPrefix(u, "OK") || strings.HasPrefix(u, "NO") || strings.HasPrefix(u, "BYE")
-}
-
-func (d dialect) offered(lines []string) bool {
-	for _, l := range lines {
-		for _, w := range strings.FieldsFunc(strings.ToUpper(l), func(r rune) bool { return r == ' ' || r == '-' }) {
-			if w == d.offer {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // startTLS is what was seen on the way to TLS.
@@ -173,11 +127,13 @@ func (t *talk) upgrade(more ...string) (startTLS, error) {
 	if err != nil {
 		return s, err
 	}
+
 	offers, err := t.capabilities(greeting)
 	if err != nil {
 		return s, fmt.Errorf("capabilities: %w", err)
 	}
-	s.advertised = t.d.offered(offers)
+	s.advertised = t.d.offers(offers)
+
 	if err := t.say(append([]string{t.d.start}, more...)...); err != nil {
 		return s, err
 	}
@@ -205,6 +161,7 @@ func (t *talk) injected() (bool, error) {
 	if err := t.say(t.d.quit); err != nil {
 		return false, err
 	}
+
 	answers := 0
 	for range maxLines {
 		l, err := t.line()
@@ -229,7 +186,7 @@ func (t *talk) farewell() error {
 	return err
 }
 
-// unread lets TLS see the bytes that came too early in clear text; a sound server sends none.
+// unread gives TLS the bytes that came too early in clear text; a sound server sends none.
 type unread struct {
 	net.Conn
 	r *bufio.Reader

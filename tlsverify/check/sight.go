@@ -1,0 +1,136 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"fetchd/tlsverify"
+	"fetchd/tlsverify/internal/show"
+)
+
+// sight is what was seen at one address.
+type sight struct {
+	addr     netip.Addr
+	err      error // no TLS came about
+	state    *tls.ConnectionState
+	start    startTLS
+	versions [len(checkedVersions)]error // nil = offered
+	inject   injection
+}
+
+// certificate tells whether there is one to judge.
+func (s sight) certificate() bool { return s.state != nil && len(s.state.PeerCertificates) > 0 }
+
+// injection is what became of a command that was sent in clear text before TLS.
+type injection struct {
+	tried, answered bool
+}
+
+var checkedVersions = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13}
+
+// allVersions is what a first connection offers, so that old servers are seen too.
+var allVersions = tlsverify.ProtoRange{Min: tls.VersionTLS10}
+
+// examine makes all connections to one address.
+func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
+	s := c.see(ctx, a)
+	if s.state == nil {
+		return s
+	}
+
+	for i, v := range checkedVersions {
+		_, s.versions[i] = c.connect(ctx, a, tlsverify.ProtoRange{Min: v, Max: v}, &startTLS{}, nil)
+	}
+	if !c.o.Wrapped {
+		_, _ = c.connect(ctx, a, allVersions, &startTLS{}, &s.inject)
+	}
+	return s
+}
+
+// see makes one connection.
+func (c *checker) see(ctx context.Context, a netip.Addr) sight {
+	s := sight{addr: a}
+	s.state, s.err = c.connect(ctx, a, allVersions, &s.start, nil)
+	return s
+}
+
+// connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either that the
+// wrong server may not know. With in, a command is sent in clear text before TLS.
+func (c *checker) connect(ctx context.Context, a netip.Addr, r tlsverify.ProtoRange, s *startTLS, in *injection) (
+	*tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+
+	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
+	if err != nil {
+		return nil, show.Fail("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+
+	under := conn
+	if !c.o.Wrapped {
+		t := newTalk(c.d, conn)
+		var more []string
+		if in != nil {
+			more = []string{c.d.noop}
+		}
+		if *s, err = t.upgrade(more...); err != nil {
+			return nil, err
+		}
+		if s.early > 0 {
+			return nil, fmt.Errorf("%d bytes of clear text after the answer to %s", s.early, c.d.offer)
+		}
+		under = unread{conn, t.r}
+	}
+	return c.handshake(ctx, under, r, in)
+}
+
+func (c *checker) handshake(ctx context.Context, conn net.Conn, r tlsverify.ProtoRange, in *injection) (
+	*tls.ConnectionState, error) {
+	if in != nil {
+		in.tried = true
+	}
+	seen, err := c.strict.Look(ctx, conn, r)
+	if err != nil {
+		return nil, err
+	}
+	if seen.Conn == nil { // it has shown what there is to judge
+		return &seen.State, nil
+	}
+
+	state := seen.Conn.ConnectionState()
+	switch {
+	case in != nil:
+		in.answered, err = newTalk(c.d, seen.Conn).injected()
+		return &state, err
+	case seen.Demanded():
+		// With TLS 1.3 a server says only now that it refuses the client's certificate.
+		if err := seen.Explain(newTalk(c.d, seen.Conn).farewell()); err != nil {
+			return nil, &tlsverify.HandshakeError{Err: err}
+		}
+	}
+	_ = seen.Conn.Close() // politeness; conn is closed by connect
+	return &state, nil
+}
+
+// withoutAddress takes away what an error of package net says of its address, which we name ourselves.
+func withoutAddress(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(dns.Err)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	return err
+}

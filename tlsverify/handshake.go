@@ -1,0 +1,111 @@
+package tlsverify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+)
+
+var errNoPolicy = errors.New("no TLS policy: the server can't be verified, so nothing is sent to it")
+
+// Client does the TLS handshake on conn and checks the server, also when a session is resumed. It obeys ctx. On error
+// conn is left to the caller to close (crypto/tls may have closed it already when ctx ended). The error is, or wraps,
+// one of this package's error types; Details gives the evidence. The Verdict is non-nil whenever a certificate was seen.
+// When Client returns an error, the server has not received a byte of application data.
+func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict, error) {
+	if p == nil || !p.ready {
+		return nil, nil, errNoPolicy
+	}
+
+	v := p.newVerdict()
+	sessions := p.sessions(conn)
+	cfg := p.config(p.proto)
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error { return p.verify(cs, v) }
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return v.demand.answer(p.client, nil), nil
+	}
+	if sessions != nil { // a nil *sessionCache in the interface would not be nil
+		cfg.ClientSessionCache = sessions
+	}
+
+	h := &head{Conn: conn}
+	tc := tls.Client(h, cfg)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		sessions.forget() // or the next handshake would resume what failed
+		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.proto)
+	}
+
+	p.remember(v)
+	return tc, v, nil
+}
+
+// Sight is what a server showed in a handshake that accepts everybody.
+type Sight struct {
+	Conn    *tls.Conn // nil if the server ended the handshake, after it had shown its certificate
+	State   tls.ConnectionState
+	Refusal error // why the policy would refuse the server; nil = it would trust it
+
+	demand clientDemand
+}
+
+// Look does a handshake in the versions of r, whoever the server is, so that it can be judged. Send it nothing that is
+// secret. The client certificate is shown only to a server that the policy trusts: it tells who we are. An error means
+// that there is nothing to judge.
+func (p *Policy) Look(ctx context.Context, conn net.Conn, r ProtoRange) (*Sight, error) {
+	if p == nil || !p.ready {
+		return nil, errNoPolicy
+	}
+
+	s := &Sight{}
+	cfg := p.config(r)
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		s.State = cs
+		_, s.Refusal = p.Judge(cs)
+		return nil
+	}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return s.demand.answer(p.client, s.Refusal), nil
+	}
+
+	h := &head{Conn: conn}
+	tc := tls.Client(h, cfg)
+	err := tc.HandshakeContext(ctx)
+	switch {
+	case err == nil:
+		s.Conn = tc
+	case s.demand == noDemand || s.Refusal == nil:
+		return nil, p.classify(ctx, s.Explain(err), h, r)
+	}
+	return s, nil
+}
+
+// Demanded tells whether the server asked for a client certificate and was shown what there is. With TLS 1.3 it refuses
+// that only after the handshake (RFC 8446 §4.4.2.4).
+func (s *Sight) Demanded() bool { return s.demand != noDemand && s.Refusal == nil }
+
+// Explain is Verdict.Explain.
+func (s *Sight) Explain(err error) error { return s.demand.explain(err) }
+
+// config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to leave the
+// checks to VerifyConnection, which, unlike its own, also run for a resumed session. The callers set VerifyConnection.
+func (p *Policy) config(r ProtoRange) *tls.Config {
+	return &tls.Config{
+		ServerName:         p.sni(),
+		MinVersion:         r.Min,
+		MaxVersion:         r.Max,
+		NextProtos:         p.opt.ALPN,
+		Time:               p.Now,
+		InsecureSkipVerify: true,
+	}
+}
+
+// sni is the verified name, or "" for an address literal (RFC 6066 §3).
+func (p *Policy) sni() string {
+	for _, r := range p.refs {
+		if r.Kind == DNSID {
+			return r.Name
+		}
+	}
+	return ""
+}
