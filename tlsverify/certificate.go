@@ -58,9 +58,9 @@ func WeakSignature(c *x509.Certificate) bool {
 // IsSelfIssued tells whether c names itself as its issuer.
 func IsSelfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
-// IsSelfSigned tells whether c vouches for itself: its name twice does not make it so. A signature of an algorithm that is
+// selfSigned tells whether c vouches for itself: its name twice does not make it so. A signature of an algorithm that is
 // no longer verified is believed, since nothing depends on it.
-func IsSelfSigned(c *x509.Certificate) bool {
+func selfSigned(c *x509.Certificate) bool {
 	if !IsSelfIssued(c) {
 		return false
 	}

@@ -131,7 +131,7 @@ func (p *Policy) diagnoseInvalid(inv x509.CertificateInvalidError, now time.Time
 func (p *Policy) walk(sent []*x509.Certificate, now time.Time, err error) error {
 	cur, rest := sent[0], slices.Clone(sent[1:])
 	for range sent {
-		if IsSelfSigned(cur) {
+		if selfSigned(cur) {
 			if cur == sent[0] {
 				return p.chainError(SelfSigned, cur, now, err)
 			}

@@ -188,7 +188,7 @@ func validLabel(l string) bool {
 // identifiers are what a certificate presents.
 type identifiers struct {
 	dns       []string
-	srv       []SRVName
+	srv       []srvName
 	ips       []netip.Addr
 	cns       []string
 	exclusive bool // there is an identifier that rules out the CN-ID
@@ -197,7 +197,7 @@ type identifiers struct {
 
 func presentedBy(cert *x509.Certificate) identifiers {
 	ids := identifiers{dns: cert.DNSNames, cns: commonNames(cert)}
-	srv, err := SRVNames(cert)
+	srv, err := srvNames(cert)
 	ids.srv = srv
 	for _, ip := range cert.IPAddresses {
 		if a, ok := netip.AddrFromSlice(ip); ok {

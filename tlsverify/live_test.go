@@ -509,7 +509,7 @@ func TestFingerprintsLive(t *testing.T) {
 			t.Fatal(err)
 		}
 		paste := `sslfingerprint "` + FingerprintOf(cert.Leaf).String() + `"`
-		if got := strings.Contains(strings.Join(v.Warnings(), "\n"), paste); got != f.Weak() {
+		if got := strings.Contains(strings.Join(v.Warnings(), "\n"), paste); got != f.weak() {
 			t.Errorf("%s: warnings %q", f.Algorithm, v.Warnings())
 		}
 		if _, err := meet(t, p, ca.Leaf(good())); !as[*PinError](err) {

@@ -110,11 +110,11 @@ func (f Fingerprint) String() string {
 	return colons(f.Sum)
 }
 
-// Weak reports whether another certificate with this fingerprint may be made.
-func (f Fingerprint) Weak() bool { return f.Algorithm != "SHA-256" }
+// weak reports whether another certificate with this fingerprint may be made.
+func (f Fingerprint) weak() bool { return f.Algorithm != "SHA-256" }
 
-// Matches reports whether f is the fingerprint of cert.
-func (f Fingerprint) Matches(cert *x509.Certificate) bool {
+// matches reports whether f is the fingerprint of cert.
+func (f Fingerprint) matches(cert *x509.Certificate) bool {
 	for _, d := range digests {
 		if d.name == f.Algorithm {
 			return d.sum(cert.Raw) == f.Sum
@@ -190,7 +190,7 @@ func (p *Policy) verifyPins(v *Verdict) error {
 		return nil
 	}
 	for _, f := range p.opt.Fingerprints {
-		if f.Matches(leaf) {
+		if f.matches(leaf) {
 			v.noteFingerprint(f, leaf)
 			return nil
 		}

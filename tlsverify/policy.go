@@ -133,7 +133,7 @@ func (p *Policy) warnAboutOptions() {
 	}
 
 	for _, f := range p.opt.Fingerprints {
-		if f.Weak() {
+		if f.weak() {
 			p.warn("replace it by the sha256: line that is shown at the next connection",
 				"%s fingerprints can be forged: %s", f.Algorithm, f)
 		}

@@ -31,7 +31,7 @@ func (p *Policy) verifyRevocation(v *Verdict, staple []byte) error {
 	if p.crls == nil {
 		return nil
 	}
-	return p.checkLists(v)
+	return p.checkAgainstLists(v)
 }
 
 const staplingHint = "tell the operator (docs/server-checklist.md#stapling)"
@@ -128,14 +128,14 @@ func mustStaple(c *x509.Certificate) bool {
 	return false
 }
 
-// checkLists demands a valid list for the leaf's issuer, and uses those for the other issuers where there are any.
-func (p *Policy) checkLists(v *Verdict) error {
+// checkAgainstLists demands a valid list for the leaf's issuer, and uses those for the other issuers where there are any.
+func (p *Policy) checkAgainstLists(v *Verdict) error {
 	lists, err := p.crls.lists()
 	if err != nil {
 		return &RevokedError{Subject: Subject(v.Chain[0]), Why: err.Error()}
 	}
 	for i, cert := range v.Chain[:len(v.Chain)-1] {
-		covered, err := checkLists(lists, cert, v.Chain[i+1], v.now)
+		covered, err := searchLists(lists, cert, v.Chain[i+1], v.now)
 		if err != nil {
 			return err
 		}
@@ -155,9 +155,9 @@ func joinNonEmpty(a, b string) string {
 	return a + "; " + b
 }
 
-// checkLists looks for cert on each list that its issuer signed. An entry counts on any such list; covered means that
+// searchLists looks for cert on each list that its issuer signed. An entry counts on any such list; covered means that
 // one was complete and is current.
-func checkLists(lists []*x509.RevocationList, cert, issuer *x509.Certificate, now time.Time) (covered bool, err error) {
+func searchLists(lists []*x509.RevocationList, cert, issuer *x509.Certificate, now time.Time) (covered bool, err error) {
 	for _, l := range lists {
 		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.CheckSignatureFrom(issuer) != nil {
 			continue

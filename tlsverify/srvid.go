@@ -10,11 +10,11 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// SRVName is a name of the form id-on-dnsSRV (RFC 4985 §2): service and domain, both in lower case.
-type SRVName struct{ Service, Name string }
+// srvName is a name of the form id-on-dnsSRV (RFC 4985 §2): service and domain, both in lower case.
+type srvName struct{ Service, Name string }
 
 // String gives "_imaps.example.net".
-func (n SRVName) String() string { return "_" + n.Service + "." + n.Name }
+func (n srvName) String() string { return "_" + n.Service + "." + n.Name }
 
 const (
 	maxSRVName  = 320  // a DNS name and a service label, with room
@@ -27,9 +27,9 @@ var (
 	errSRVName        = errors.New("malformed SRV name in the certificate")
 )
 
-// SRVNames lists the SRV-IDs that cert presents. An error means that there is one, or an otherName, that can't be
+// srvNames lists the SRV-IDs that cert presents. An error means that there is one, or an otherName, that can't be
 // read; the names that can be are returned with it.
-func SRVNames(cert *x509.Certificate) ([]SRVName, error) {
+func srvNames(cert *x509.Certificate) ([]srvName, error) {
 	for _, e := range cert.Extensions {
 		if e.Id.Equal(oidSubjectAltName) {
 			return parseSRVNames(e.Value)
@@ -39,7 +39,7 @@ func SRVNames(cert *x509.Certificate) ([]SRVName, error) {
 }
 
 // parseSRVNames reads the value of a subjectAltName extension: GeneralNames, of which only otherName counts here.
-func parseSRVNames(der []byte) (names []SRVName, err error) {
+func parseSRVNames(der []byte) (names []srvName, err error) {
 	in := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !in.ReadASN1(&list, cbasn1.SEQUENCE) || !in.Empty() {
@@ -65,7 +65,7 @@ func parseSRVNames(der []byte) (names []SRVName, err error) {
 }
 
 // parseOtherName reads OtherName ::= SEQUENCE { type-id, value [0] EXPLICIT IA5String }.
-func parseOtherName(in cryptobyte.String) (n SRVName, isSRV, ok bool) {
+func parseOtherName(in cryptobyte.String) (n srvName, isSRV, ok bool) {
 	var oid asn1.ObjectIdentifier
 	if !in.ReadASN1ObjectIdentifier(&oid) {
 		return n, false, false
@@ -85,17 +85,17 @@ func parseOtherName(in cryptobyte.String) (n SRVName, isSRV, ok bool) {
 }
 
 // parseSRVName reads "_Service.Name"; a wildcard is as malformed as any other stray character.
-func parseSRVName(s string) (SRVName, bool) {
+func parseSRVName(s string) (srvName, bool) {
 	rest, ok := strings.CutPrefix(s, "_")
 	if !ok {
-		return SRVName{}, false
+		return srvName{}, false
 	}
 	service, name, ok := strings.Cut(rest, ".")
 	if !ok || !validService(strings.ToLower(service)) {
-		return SRVName{}, false
+		return srvName{}, false
 	}
 	name, ok = dnsName(strings.TrimSuffix(name, "."))
-	return SRVName{strings.ToLower(service), name}, ok
+	return srvName{strings.ToLower(service), name}, ok
 }
 
 // validService checks a service label: letters, digits and inner hyphens (RFC 6335 §5.1), in lower case.

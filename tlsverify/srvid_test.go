@@ -40,7 +40,7 @@ func TestSRVNames(t *testing.T) {
 	}
 }
 
-func joinNames(names []SRVName) string {
+func joinNames(names []srvName) string {
 	var s []string
 	for _, n := range names {
 		s = append(s, n.String())

@@ -69,7 +69,7 @@ func (v *Verdict) noteCommonName(matched string) {
 
 func (v *Verdict) noteFingerprint(f Fingerprint, leaf *x509.Certificate) {
 	v.MatchedPin = f.String()
-	if f.Weak() {
+	if f.weak() {
 		hint := fmt.Sprintf("write instead: sslfingerprint %q, or sslpin %q, which survives renewals", FingerprintOf(leaf), PinOf(leaf))
 		v.warn(hint, "%s fingerprints can be forged", f.Algorithm)
 	}
@@ -90,9 +90,9 @@ func (p *Policy) EndsSoon(end, now time.Time) bool {
 	return limit > 0 && end.Sub(now) <= limit
 }
 
-// Expiring is the line about a certificate that ends within the policy's ExpiryWarn, or "". It is among Warnings too;
+// expiring is the line about a certificate that ends within the policy's ExpiryWarn, or "". It is among Warnings too;
 // a daemon shows it once a day.
-func (v *Verdict) Expiring(p *Policy) string {
+func (v *Verdict) expiring(p *Policy) string {
 	if !p.EndsSoon(v.NotAfter, v.now) {
 		return ""
 	}
@@ -110,7 +110,7 @@ func (v *Verdict) Expiring(p *Policy) string {
 }
 
 func (v *Verdict) noteExpiry(p *Policy) {
-	if text := v.Expiring(p); text != "" {
+	if text := v.expiring(p); text != "" {
 		v.warnings = append(v.warnings, text)
 	}
 }

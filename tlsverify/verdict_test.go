@@ -157,7 +157,7 @@ func TestExpiryWarning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := v.Expiring(p)
+			got := v.expiring(p)
 			if (got != "") != (c.want != "") || !strings.Contains(got, c.want) || len(v.Warnings()) > 0 != (got != "") {
 				t.Errorf("%q, warnings %q", got, v.Warnings())
 			}
