@@ -17,9 +17,10 @@ import (
 type record interface {
 	UIDValidity() uint32
 	Start(ctx context.Context, uidValidity uint32) error
-	Restart(ctx context.Context) error
+	Restart()
+	Claim(ctx context.Context) error
 	Repeat() bool
-	Status() journal.Status
+	UIDNext() uint32
 	Done() journal.Set
 	Pending() journal.Set
 	Delivered() journal.Set
@@ -27,7 +28,7 @@ type record interface {
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
 	Acknowledged(ctx context.Context, uids journal.Set) error
 	Sync(ctx context.Context) error
-	End(ctx context.Context, st journal.Status) error
+	End(ctx context.Context, uidNext uint32) error
 }
 
 // mailbox implements fetch.Mailbox.
@@ -120,9 +121,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	}
 	if serr == nil && m.rewound(uint32(data.UIDNext), found) {
 		s.a.Log.Warn(fetch.EventRewound, "account", s.a.Name, "mailbox", m.name, "next", data.UIDNext, "known", m.rec.Done().Max())
-		if err := m.rec.Restart(ctx); err != nil {
-			return view{}, fetch.Fail(fetch.KindJournal, err)
-		}
+		m.rec.Restart()
 		first = s.startSearch(m.rec)
 		found, large, serr = first.wait()
 	}
@@ -162,7 +161,7 @@ func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	if serr != nil {
 		return view{}, serr
 	}
-	v := view{uidNext: m.rec.Status().UIDNext, found: found, large: large}
+	v := view{uidNext: m.rec.UIDNext(), found: found, large: large}
 	if box := m.s.client.Mailbox(); box != nil {
 		v.messages = box.NumMessages
 	}
@@ -260,7 +259,7 @@ func (m *mailbox) confirm(v view) error {
 }
 
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.
-func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.Status() == (journal.Status{}) }
+func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.UIDNext() == 0 }
 
 // flush plans to delete what earlier retrievals delivered and kept.
 func (m *mailbox) flush(pending journal.Set) error {
@@ -327,5 +326,5 @@ func (m *mailbox) Commit(ctx context.Context) (int, error) {
 	if err != nil {
 		return deleted, err
 	}
-	return deleted, fetch.Fail(fetch.KindJournal, m.rec.End(ctx, journal.Status{UIDNext: max(1, m.uidNext), Messages: uint32(m.counts.Messages)}))
+	return deleted, fetch.Fail(fetch.KindJournal, m.rec.End(ctx, max(1, m.uidNext)))
 }

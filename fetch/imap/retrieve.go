@@ -56,6 +56,10 @@ type batch struct {
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
 // send; what a batch did not bring is asked for once more, message by message.
 func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
+	if err := m.rec.Claim(ctx); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+
 	var under []*batch
 	var lost journal.Set
 	todo, size := m.todo, uint64(firstBatch)

@@ -49,7 +49,7 @@ func BenchmarkRecord(b *testing.B) {
 			b.Run(fmt.Sprintf("uids=%d/durable=%v", size, durable), func(b *testing.B) {
 				m, err := benchJournal(b).Mailbox(b.Context(), "a", "INBOX")
 				if err == nil {
-					err = m.Start(b.Context(), 1)
+					err = begin(b.Context(), m, 1)
 				}
 				for i := uint32(0); b.Loop() && err == nil; i++ {
 					var s journal.Set
@@ -75,7 +75,7 @@ func BenchmarkRetrieval5000(b *testing.B) {
 			for n := 0; b.Loop(); n++ {
 				m, err := j.Mailbox(b.Context(), "a", fmt.Sprint("mailbox", n))
 				if err == nil {
-					err = m.Start(b.Context(), 1)
+					err = begin(b.Context(), m, 1)
 				}
 				for i := uint32(1); i <= messages && err == nil; i += batch {
 					var s journal.Set
@@ -85,7 +85,7 @@ func BenchmarkRetrieval5000(b *testing.B) {
 					}
 				}
 				if err == nil {
-					err = m.End(b.Context(), journal.Status{UIDNext: messages + 1})
+					err = m.End(b.Context(), messages+1)
 				}
 				if err != nil {
 					b.Fatal(err)
@@ -98,7 +98,7 @@ func BenchmarkRetrieval5000(b *testing.B) {
 			for n := 0; b.Loop(); n++ {
 				d, err := j.Maildrop(b.Context(), fmt.Sprint("account", n))
 				if err == nil {
-					err = d.Start(b.Context())
+					err = beginDrop(b.Context(), d)
 				}
 				for i := 0; i < messages && err == nil; i += batch {
 					err = d.Record(b.Context(), all[i:i+batch], true, durable)
@@ -126,7 +126,7 @@ func BenchmarkPoll(b *testing.B) {
 			err = m.Start(b.Context(), 1)
 		}
 		if err == nil {
-			err = m.End(b.Context(), journal.Status{})
+			err = m.End(b.Context(), 1)
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -139,7 +139,7 @@ func BenchmarkLoad100000(b *testing.B) {
 	j := benchJournal(b)
 	d, err := j.Maildrop(b.Context(), "a")
 	if err == nil {
-		err = d.Start(b.Context())
+		err = beginDrop(b.Context(), d)
 	}
 	if err == nil {
 		err = d.Record(b.Context(), benchUIDLs(100000), false, false)

@@ -15,59 +15,21 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// The contract suite: what a retrieval relies on, said against these interfaces so that another implementation can be
-// held to it with its own opener.
-type (
-	store interface {
-		Mailbox(ctx context.Context, account, mailbox string) (mailboxRecord, error)
-		Maildrop(ctx context.Context, account string) (maildropRecord, error)
-		Close() error
-	}
-	mailboxRecord interface {
-		UIDValidity() uint32
-		Start(ctx context.Context, uidValidity uint32) error
-		Restart(ctx context.Context) error
-		Repeat() bool
-		Done() journal.Set
-		Pending() journal.Set
-		Adopt(ctx context.Context, uids journal.Set) error
-		Record(ctx context.Context, uids journal.Set, pending, durable bool) error
-		Acknowledged(ctx context.Context, uids journal.Set) error
-		Status() journal.Status
-		End(ctx context.Context, st journal.Status) error
-	}
-	maildropRecord interface {
-		Start(ctx context.Context) error
-		New() bool
-		Repeat() bool
-		Done(uidl string) bool
-		Pending(uidl string) bool
-		Adopt(ctx context.Context, uidls []string) error
-		Record(ctx context.Context, uidls []string, pending, durable bool) error
-		RecordPending(ctx context.Context, uidls []string, sizes []int64, durable bool) error
-		Acknowledged(ctx context.Context, uidls []string) error
-		See(uidl []byte) journal.Sight
-		End(ctx context.Context, all bool) error
-	}
-	opener func(t *testing.T, path string, now func() time.Time) store
-)
+// The contract suite: what a retrieval relies on, whatever store is below.
 
-type sqlite struct{ *journal.Journal }
+// opener opens the journal at path. What an earlier opener of the same path has written is there.
+type opener func(t *testing.T, path string, now func() time.Time) *journal.Journal
 
-func (s sqlite) Mailbox(ctx context.Context, account, mailbox string) (mailboxRecord, error) {
-	return s.Journal.Mailbox(ctx, account, mailbox)
-}
-
-func (s sqlite) Maildrop(ctx context.Context, account string) (maildropRecord, error) {
-	return s.Journal.Maildrop(ctx, account)
-}
-
-func openSQLite(t *testing.T, path string, now func() time.Time) store {
+func openSQLite(t *testing.T, path string, now func() time.Time) *journal.Journal {
 	t.Helper()
 	j, err := journal.OpenWith(t.Context(), path, journal.Options{Now: now})
 	must(t, err)
-	t.Cleanup(func() { must(t, j.Close()) })
-	return sqlite{j}
+	return j
+}
+
+func openMemory() opener {
+	open := journal.MemoryOpener()
+	return func(_ *testing.T, path string, now func() time.Time) *journal.Journal { return open(path, now) }
 }
 
 func TestContract(t *testing.T) {
@@ -82,11 +44,18 @@ func TestContract(t *testing.T) {
 		{"recorded again", recordedAgain},
 		{"repeat", repeat},
 		{"renumbered mailbox", renumbered},
-		{"status", status},
+		{"UIDNEXT", uidNext},
 		{"many retrievals of one mailbox", manyRetrievals},
 		{"the largest UIDs", largestUIDs},
 		{"records are apart", apart},
 		{"overtaken", overtaken},
+		{"two openers", twoOpeners},
+		{"two openers of a maildrop", twoDropOpeners},
+		{"two openers, both new", twoNew},
+		{"nothing new", nothingNew},
+		{"cut off and nothing new", nothingNewAfterCut},
+		{"names and copies", namesAndCopies},
+		{"notes", notes},
 		{"not started", notStarted},
 		{"after the end of ctx", afterCtx},
 		{"closed", closed},
@@ -101,20 +70,26 @@ func TestContract(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := &house{open: openSQLite, path: filepath.Join(t.TempDir(), "state", "journal.db"), now: time.Unix(1800000000, 0)}
-			h.store = h.open(t, h.path, h.clock)
-			tt.run(t, h)
+			for name, open := range map[string]opener{"sqlite": openSQLite, "memory": openMemory()} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					path := filepath.Join(t.TempDir(), "state", "journal.db")
+					h := &house{open: open, path: path, now: time.Unix(1800000000, 0)}
+					h.reopen(t)
+					tt.run(t, h)
+				})
+			}
 		})
 	}
 }
 
 // house is a journal that a test can leave and enter again.
 type house struct {
-	open  opener
-	path  string
-	store store
-	mu    sync.Mutex
-	now   time.Time
+	open opener
+	path string
+	*journal.Journal
+	mu  sync.Mutex
+	now time.Time
 }
 
 func (h *house) clock() time.Time {
@@ -132,21 +107,37 @@ func (h *house) days(n int) {
 // reopen is as a new process sees it; the old journal stays open, as if it had been killed.
 func (h *house) reopen(t *testing.T) {
 	t.Helper()
-	h.store = h.open(t, h.path, h.clock)
+	h.Journal = h.open(t, h.path, h.clock).Watch()
+	t.Cleanup(func() { must(t, h.Journal.Close()) })
 }
 
-func (h *house) mailbox(t *testing.T, name string) mailboxRecord {
+func (h *house) mailbox(t *testing.T, name string) *journal.Mailbox {
 	t.Helper()
-	m, err := h.store.Mailbox(t.Context(), "ann@example.org", name)
+	m, err := h.Mailbox(t.Context(), "ann@example.org", name)
 	must(t, err)
 	return m
 }
 
-func (h *house) maildrop(t *testing.T) maildropRecord {
+func (h *house) maildrop(t *testing.T) *journal.Maildrop {
 	t.Helper()
-	d, err := h.store.Maildrop(t.Context(), "ann@example.org")
+	d, err := h.Maildrop(t.Context(), "ann@example.org")
 	must(t, err)
 	return d
+}
+
+// begin is what a retrieval does before it delivers.
+func begin(ctx context.Context, m *journal.Mailbox, validity uint32) error {
+	if err := m.Start(ctx, validity); err != nil {
+		return err
+	}
+	return m.Claim(ctx)
+}
+
+func beginDrop(ctx context.Context, d *journal.Maildrop) error {
+	if err := d.Start(ctx); err != nil {
+		return err
+	}
+	return d.Claim(ctx)
 }
 
 func must(t *testing.T, err error) {
@@ -174,11 +165,11 @@ func firstContact(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
 	same(t, "UIDVALIDITY never seen", m.UIDValidity(), 0)
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat", m.Repeat(), false)
 	must(t, m.Adopt(ctx, set(t, "1:10")))
 	must(t, m.Record(ctx, set(t, "11:12,14"), false, true))
-	must(t, m.End(ctx, journal.Status{}))
+	must(t, m.End(ctx, 1))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
 	same(t, "UIDVALIDITY", m.UIDValidity(), 7)
@@ -194,8 +185,12 @@ func firstContactCut(t *testing.T, h *house) {
 	must(t, h.mailbox(t, "INBOX").Start(ctx, 7))
 	h.reopen(t)
 	m := h.mailbox(t, "INBOX")
-	same(t, "UIDVALIDITY after Start alone", m.UIDValidity(), 0)
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
+	same(t, "repeat after Start alone", m.Repeat(), false)
+	h.reopen(t)
+	m = h.mailbox(t, "INBOX")
+	same(t, "UIDVALIDITY after Claim alone", m.UIDValidity(), 0)
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat", m.Repeat(), true)
 	must(t, m.Adopt(ctx, journal.Set{})) // nothing was there, but now we know
 	h.reopen(t)
@@ -205,7 +200,7 @@ func firstContactCut(t *testing.T, h *house) {
 func pendingAcknowledged(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "1:5"), true, false))
 	must(t, m.Record(ctx, set(t, "6"), false, false))
 	must(t, m.Acknowledged(ctx, set(t, "2:3,9")))
@@ -215,9 +210,9 @@ func pendingAcknowledged(t *testing.T, h *house) {
 		h.reopen(t)
 		m = h.mailbox(t, "INBOX")
 	}
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Acknowledged(ctx, m.Pending()))
-	must(t, m.End(ctx, journal.Status{}))
+	must(t, m.End(ctx, 1))
 	h.reopen(t)
 	same(t, "pending at last", h.mailbox(t, "INBOX").Pending().String(), "")
 }
@@ -225,7 +220,7 @@ func pendingAcknowledged(t *testing.T, h *house) {
 func recordedAgain(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "1:5"), true, false))
 	must(t, m.Record(ctx, set(t, "1:2"), false, false))
 	must(t, m.Record(ctx, journal.Set{}, true, true))
@@ -239,50 +234,56 @@ func recordedAgain(t *testing.T, h *house) {
 func repeat(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "1"), false, false))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat after a cut", m.Repeat(), true)
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat after a cut, same process", m.Repeat(), true)
-	must(t, m.End(ctx, journal.Status{}))
-	must(t, m.Start(ctx, 7))
+	must(t, m.End(ctx, 1))
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat after End", m.Repeat(), false)
-	must(t, m.End(ctx, journal.Status{}))
+	must(t, m.End(ctx, 1))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	same(t, "repeat after End, new process", m.Repeat(), false)
 }
 
 func renumbered(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "1:100"), true, false))
-	must(t, m.End(ctx, journal.Status{UIDNext: 101, Messages: 100}))
+	must(t, m.End(ctx, 101))
 	must(t, m.Start(ctx, 8))
+	same(t, "done of the renumbered", m.Done().String(), "")
+	h.reopen(t)
+	m = h.mailbox(t, "INBOX")
+	same(t, "UIDVALIDITY while nothing was written", m.UIDValidity(), 7)
+	must(t, begin(ctx, m, 8))
 	same(t, "done", m.Done().String(), "")
 	same(t, "pending", m.Pending().String(), "")
-	same(t, "status", m.Status(), journal.Status{})
+	same(t, "UIDNEXT", m.UIDNext(), 0)
 	same(t, "UIDVALIDITY", m.UIDValidity(), 8)
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
 	same(t, "UIDVALIDITY while nothing was recorded", m.UIDValidity(), 0)
-	must(t, m.Start(ctx, 8))
+	must(t, begin(ctx, m, 8))
 	must(t, m.Record(ctx, set(t, "3"), false, false))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
 	same(t, "UIDVALIDITY then", m.UIDValidity(), 8)
 	same(t, "done then", m.Done().String(), "3")
-	same(t, "status then", m.Status(), journal.Status{})
+	same(t, "UIDNEXT then", m.UIDNext(), 0)
 	if m.Start(ctx, 0) == nil {
 		t.Error("UIDVALIDITY 0 was taken")
 	}
-	must(t, m.Start(ctx, 8))
-	must(t, m.Restart(ctx))
+	must(t, begin(ctx, m, 8))
+	m.Restart()
+	must(t, m.Claim(ctx))
 	same(t, "done after Restart", m.Done().String(), "")
 	same(t, "UIDVALIDITY after Restart", m.UIDValidity(), 8)
 	must(t, m.Record(ctx, set(t, "1"), false, false))
@@ -290,24 +291,24 @@ func renumbered(t *testing.T, h *house) {
 	same(t, "done since Restart", h.mailbox(t, "INBOX").Done().String(), "1")
 }
 
-func status(t *testing.T, h *house) {
+func uidNext(t *testing.T, h *house) {
 	ctx := t.Context()
-	want := journal.Status{UIDNext: math.MaxUint32, Messages: 5, HighestModSeq: math.MaxUint64}
+	const want = math.MaxUint32
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
+	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "1"), false, false))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
-	same(t, "status without End", m.Status(), journal.Status{})
-	must(t, m.Start(ctx, 7))
+	same(t, "UIDNEXT without End", m.UIDNext(), 0)
+	must(t, begin(ctx, m, 7))
 	must(t, m.End(ctx, want))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
-	same(t, "status", m.Status(), want)
-	must(t, m.Start(ctx, 7))
-	same(t, "status during the next retrieval", m.Status(), want)
-	must(t, m.End(ctx, journal.Status{}))
-	same(t, "status taken back", m.Status(), journal.Status{})
+	same(t, "UIDNEXT", m.UIDNext(), want)
+	must(t, begin(ctx, m, 7))
+	same(t, "UIDNEXT during the next retrieval", m.UIDNext(), want)
+	must(t, m.End(ctx, 1))
+	same(t, "another UIDNEXT", m.UIDNext(), 1)
 }
 
 func manyRetrievals(t *testing.T, h *house) {
@@ -315,7 +316,7 @@ func manyRetrievals(t *testing.T, h *house) {
 	var done, pending journal.Set
 	m := h.mailbox(t, "INBOX")
 	for i := range uint32(60) {
-		must(t, m.Start(ctx, 7))
+		must(t, begin(ctx, m, 7))
 		must(t, m.Record(ctx, journal.SetOf(i*2+1), true, false))
 		done.Add(i*2 + 1)
 		pending.Add(i*2 + 1)
@@ -323,21 +324,21 @@ func manyRetrievals(t *testing.T, h *house) {
 			must(t, m.Acknowledged(ctx, journal.SetOf(i*2+1)))
 			pending = pending.Minus(journal.SetOf(i*2 + 1))
 		}
-		must(t, m.End(ctx, journal.Status{UIDNext: i}))
+		must(t, m.End(ctx, i))
 		if i%7 == 0 {
 			h.reopen(t)
 			m = h.mailbox(t, "INBOX")
 		}
 		same(t, "done", m.Done().String(), done.String())
 		same(t, "pending", m.Pending().String(), pending.String())
-		same(t, "UIDNEXT", m.Status().UIDNext, i)
+		same(t, "UIDNEXT", m.UIDNext(), i)
 	}
 }
 
 func largestUIDs(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, math.MaxUint32))
+	must(t, begin(ctx, m, math.MaxUint32))
 	must(t, m.Record(ctx, set(t, "1,4294967290:4294967295"), true, false))
 	h.reopen(t)
 	m = h.mailbox(t, "INBOX")
@@ -351,15 +352,15 @@ func apart(t *testing.T, h *house) {
 	for i, name := range names {
 		m := h.mailbox(t, name)
 		same(t, "UIDVALIDITY of "+name, m.UIDValidity(), 0)
-		must(t, m.Start(ctx, uint32(i+1)))
+		must(t, begin(ctx, m, uint32(i+1)))
 		must(t, m.Record(ctx, journal.SetOf(uint32(i+1)), false, false))
 	}
-	must(t, h.maildrop(t).Start(ctx))
+	must(t, beginDrop(ctx, h.maildrop(t)))
 	h.reopen(t)
 	for i, name := range names {
 		same(t, "done of "+name, h.mailbox(t, name).Done().String(), fmt.Sprint(i+1))
 	}
-	other, err := h.store.Mailbox(ctx, "bob@example.org", "INBOX")
+	other, err := h.Mailbox(ctx, "bob@example.org", "INBOX")
 	must(t, err)
 	same(t, "another account", other.UIDValidity(), 0)
 }
@@ -367,15 +368,15 @@ func apart(t *testing.T, h *house) {
 func overtaken(t *testing.T, h *house) {
 	ctx := t.Context()
 	slow := h.mailbox(t, "INBOX")
-	must(t, slow.Start(ctx, 7))
+	must(t, begin(ctx, slow, 7))
 	must(t, slow.Record(ctx, set(t, "1"), false, false))
 	h.reopen(t)
 	fast := h.mailbox(t, "INBOX")
-	must(t, fast.Start(ctx, 7))
+	must(t, begin(ctx, fast, 7))
 	for name, err := range map[string]error{
 		"record": slow.Record(ctx, set(t, "2"), false, false),
 		"start":  slow.Start(ctx, 7),
-		"end":    slow.End(ctx, journal.Status{UIDNext: 9}),
+		"end":    slow.End(ctx, 9),
 	} {
 		if !errors.Is(err, journal.ErrTaken) {
 			t.Errorf("%s after another retrieval began: %v", name, err)
@@ -383,26 +384,220 @@ func overtaken(t *testing.T, h *house) {
 	}
 	same(t, "the slow one's done", slow.Done().String(), "1")
 	must(t, fast.Record(ctx, set(t, "3"), false, false))
-	must(t, fast.End(ctx, journal.Status{}))
+	must(t, fast.End(ctx, 1))
 	h.reopen(t)
 	same(t, "done", h.mailbox(t, "INBOX").Done().String(), "1,3")
 }
 
+// What was recorded since a record was opened was not seen by its opener: it would be delivered again.
+func twoOpeners(t *testing.T, h *house) {
+	ctx := t.Context()
+	a := h.mailbox(t, "INBOX")
+	must(t, begin(ctx, a, 7))
+	must(t, a.Record(ctx, set(t, "1:4"), false, false))
+	h.reopen(t)
+	stale, started, claimed := h.mailbox(t, "INBOX"), h.mailbox(t, "INBOX"), h.mailbox(t, "INBOX")
+	must(t, started.Start(ctx, 7))
+	must(t, claimed.Start(ctx, 7))
+	must(t, a.Record(ctx, set(t, "5"), false, false))
+	for name, err := range map[string]error{
+		"start":  stale.Start(ctx, 7),
+		"claim":  started.Claim(ctx),
+		"adopt":  started.Adopt(ctx, set(t, "9")),
+		"end":    claimed.End(ctx, 3),
+		"record": func() error { must(t, a.Claim(ctx)); return a.Record(ctx, set(t, "6"), false, false) }(),
+	} {
+		if (name != "record") != errors.Is(err, journal.ErrTaken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	h.reopen(t)
+	b := h.mailbox(t, "INBOX")
+	must(t, begin(ctx, b, 7))
+	same(t, "done", b.Done().String(), "1:6")
+	if err := a.Record(ctx, set(t, "7"), false, true); !errors.Is(err, journal.ErrTaken) {
+		t.Errorf("record after another one's claim: %v", err)
+	}
+	if err := a.Acknowledged(ctx, set(t, "6")); !errors.Is(err, journal.ErrTaken) {
+		t.Errorf("acknowledged after another one's claim: %v", err)
+	}
+}
+
+func twoDropOpeners(t *testing.T, h *house) {
+	ctx := t.Context()
+	a := h.maildrop(t)
+	must(t, beginDrop(ctx, a))
+	h.reopen(t)
+	stale, started := h.maildrop(t), h.maildrop(t)
+	must(t, started.Start(ctx))
+	must(t, a.Record(ctx, []string{"five"}, false, false))
+	must(t, a.End(ctx, true))
+	for name, err := range map[string]error{"start": stale.Start(ctx), "claim": started.Claim(ctx), "end": started.End(ctx, false)} {
+		if !errors.Is(err, journal.ErrTaken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func twoNew(t *testing.T, h *house) {
+	ctx := t.Context()
+	a, b, c := h.maildrop(t), h.maildrop(t), h.maildrop(t)
+	must(t, b.Start(ctx))
+	must(t, beginDrop(ctx, a))
+	for name, err := range map[string]error{"claim": b.Claim(ctx), "start": c.Start(ctx)} {
+		if !errors.Is(err, journal.ErrTaken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, a.Record(ctx, []string{"a"}, false, false))
+}
+
+func nothingNew(t *testing.T, h *house) {
+	ctx := t.Context()
+	m, d := h.mailbox(t, "INBOX"), h.maildrop(t)
+	must(t, begin(ctx, m, 7))
+	must(t, m.Record(ctx, set(t, "1:5"), false, false))
+	must(t, m.End(ctx, 6))
+	must(t, beginDrop(ctx, d))
+	must(t, d.Record(ctx, []string{"a"}, false, false))
+	d.See([]byte("a"))
+	must(t, d.End(ctx, true))
+	h.reopen(t)
+	for range 3 {
+		m, d = h.mailbox(t, "INBOX"), h.maildrop(t)
+		must(t, m.Start(ctx, 7))
+		must(t, m.Record(ctx, journal.Set{}, true, false))
+		must(t, m.Acknowledged(ctx, journal.Set{}))
+		must(t, m.End(ctx, 6))
+		must(t, d.Start(ctx))
+		d.See([]byte("a"))
+		must(t, d.Acknowledged(ctx, nil))
+		must(t, d.End(ctx, true))
+		h.days(1)
+	}
+	same(t, "writes", h.Writes(), 0)
+	must(t, m.Start(ctx, 7))
+	must(t, m.End(ctx, 7))
+	same(t, "writes with a new UIDNEXT", h.Writes(), 1)
+	must(t, d.Start(ctx))
+	must(t, d.End(ctx, true))
+	same(t, "writes with a UIDL gone", h.Writes(), 2)
+	must(t, m.Start(ctx, 7))
+	must(t, m.Claim(ctx))
+	must(t, m.Claim(ctx))
+	same(t, "writes with a claim", h.Writes(), 3)
+	must(t, m.End(ctx, 7))
+	same(t, "writes with the claim's end", h.Writes(), 4)
+}
+
+// A mark that was left behind is removed by the next retrieval that ends well.
+func nothingNewAfterCut(t *testing.T, h *house) {
+	ctx := t.Context()
+	m := h.mailbox(t, "INBOX")
+	must(t, begin(ctx, m, 7))
+	must(t, m.End(ctx, 6))
+	must(t, begin(ctx, m, 7))
+	h.reopen(t)
+	m = h.mailbox(t, "INBOX")
+	must(t, m.Start(ctx, 7))
+	same(t, "repeat", m.Repeat(), true)
+	must(t, m.End(ctx, 6))
+	h.reopen(t)
+	m = h.mailbox(t, "INBOX")
+	must(t, m.Start(ctx, 7))
+	same(t, "repeat after an end", m.Repeat(), false)
+}
+
+func namesAndCopies(t *testing.T, h *house) {
+	ctx := t.Context()
+	for _, name := range []string{"a", "b"} {
+		d, err := h.Maildrop(ctx, name)
+		must(t, err)
+		must(t, beginDrop(ctx, d))
+		must(t, d.Record(ctx, []string{"of " + name}, false, true))
+		must(t, d.End(ctx, false))
+	}
+	m, err := h.Mailbox(ctx, "a", "INBOX")
+	must(t, err)
+	must(t, begin(ctx, m, 7))
+	must(t, m.Record(ctx, set(t, "3:5"), true, false))
+	must(t, h.SetNote(ctx, "a", "noted"))
+	must(t, h.Copy(ctx, "a", "c"))
+	names, err := h.Names(ctx)
+	same(t, "names", fmt.Sprint(names, err), "[a b c] <nil>")
+	for _, name := range []string{"a", "c"} {
+		d, err := h.Maildrop(ctx, name)
+		must(t, err)
+		same(t, "maildrop of "+name, fmt.Sprint(d.Done("of a"), d.Done("of b"), d.New()), "true false false")
+		m, err := h.Mailbox(ctx, name, "INBOX")
+		must(t, err)
+		must(t, begin(ctx, m, 7))
+		same(t, "mailbox of "+name, fmt.Sprint(m.Pending(), m.Repeat()), "3:5 true")
+		must(t, m.Record(ctx, set(t, "9"), false, true))
+		note, err := h.Note(ctx, name)
+		must(t, err)
+		same(t, "note of "+name, note, "noted")
+	}
+	if err := h.Copy(ctx, "b", "c"); err == nil {
+		t.Error("two records became one")
+	}
+}
+
+func notes(t *testing.T, h *house) {
+	ctx := t.Context()
+	for _, text := range []string{"", "one", "two\x00\n\xff", ""} {
+		must(t, h.SetNote(ctx, "ann", text))
+		must(t, h.SetNote(ctx, "bob", "his"))
+		h.reopen(t)
+		got, err := h.Note(ctx, "ann")
+		must(t, err)
+		same(t, "note", got, text)
+	}
+}
+
 func notStarted(t *testing.T, h *house) {
 	ctx := t.Context()
-	if h.mailbox(t, "INBOX").Record(ctx, set(t, "2"), false, false) == nil {
-		t.Error("recorded without Start")
+	m, d := h.mailbox(t, "INBOX"), h.maildrop(t)
+	refused := func(state string, claimed bool) {
+		t.Helper()
+		for name, err := range map[string]error{
+			"mailbox record": m.Record(ctx, set(t, "2"), false, false), "mailbox pending": m.Record(ctx, set(t, "2"), true, true),
+			"maildrop record": d.Record(ctx, []string{"a"}, false, false), "maildrop pending": d.Record(ctx, []string{"a"}, true, true),
+		} {
+			if err == nil {
+				t.Errorf("%s %s", name, state)
+			}
+		}
+		if claimed {
+			return
+		}
+		for name, err := range map[string]error{
+			"mailbox adopt": m.Adopt(ctx, set(t, "2")), "maildrop adopt": d.Adopt(ctx, []string{"a"}),
+			"mailbox claim": m.Claim(ctx), "maildrop claim": d.Claim(ctx), "mailbox end": m.End(ctx, 2), "maildrop end": d.End(ctx, false),
+		} {
+			if err == nil {
+				t.Errorf("%s %s", name, state)
+			}
+		}
 	}
-	if h.maildrop(t).Record(ctx, []string{"a"}, false, false) == nil {
-		t.Error("recorded without Start")
-	}
+	refused("without Start", false)
+	must(t, m.Start(ctx, 7))
+	must(t, d.Start(ctx))
+	refused("without Claim", true)
+	must(t, m.Adopt(ctx, set(t, "3")))
+	must(t, d.Adopt(ctx, []string{"b"}))
+	must(t, m.Claim(ctx))
+	must(t, d.Claim(ctx))
+	must(t, m.End(ctx, 1))
+	must(t, d.End(ctx, false))
+	refused("after End", false)
 }
 
 func afterCtx(t *testing.T, h *house) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m, d := h.mailbox(t, "INBOX"), h.maildrop(t)
-	must(t, m.Start(ctx, 7))
-	must(t, d.Start(ctx))
+	must(t, begin(ctx, m, 7))
+	must(t, beginDrop(ctx, d))
 	cancel()
 	must(t, m.Record(ctx, set(t, "2"), true, true))
 	must(t, m.Acknowledged(ctx, set(t, "2")))
@@ -411,7 +606,7 @@ func afterCtx(t *testing.T, h *house) {
 	if err := m.Adopt(ctx, set(t, "5")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Adopt after ctx: %v", err)
 	}
-	if err := m.End(ctx, journal.Status{}); !errors.Is(err, context.Canceled) {
+	if err := m.End(ctx, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("End after ctx: %v", err)
 	}
 	same(t, "done", m.Done().String(), "2")
@@ -420,13 +615,13 @@ func afterCtx(t *testing.T, h *house) {
 func closed(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
-	must(t, m.Start(ctx, 7))
-	must(t, h.store.Close())
-	must(t, h.store.Close())
+	must(t, begin(ctx, m, 7))
+	must(t, h.Close())
+	must(t, h.Close())
 	if err := m.Record(ctx, set(t, "2"), false, false); !errors.Is(err, journal.ErrClosed) {
 		t.Errorf("Record after Close: %v", err)
 	}
-	if _, err := h.store.Mailbox(ctx, "a", "b"); err == nil {
+	if _, err := h.Mailbox(ctx, "a", "b"); err == nil {
 		t.Error("Mailbox after Close")
 	}
 }
@@ -434,7 +629,7 @@ func closed(t *testing.T, h *house) {
 func maildrop(t *testing.T, h *house) {
 	ctx := t.Context()
 	d := h.maildrop(t)
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	same(t, "new", d.New(), true)
 	must(t, d.Adopt(ctx, []string{"old"}))
 	must(t, d.Record(ctx, []string{"a", "b"}, true, true))
@@ -451,7 +646,7 @@ func maildrop(t *testing.T, h *house) {
 		d = h.maildrop(t)
 		same(t, "new in a second process", d.New(), false)
 	}
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	same(t, "new in the second retrieval", d.New(), false)
 	must(t, d.RecordPending(ctx, []string{"s 1", "t"}, []int64{123, 0}, true))
 	for range 2 {
@@ -460,22 +655,22 @@ func maildrop(t *testing.T, h *house) {
 		h.reopen(t)
 		d = h.maildrop(t)
 	}
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	same(t, "repeat", d.Repeat(), true)
 	must(t, d.End(ctx, false))
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	same(t, "repeat after End", d.Repeat(), false)
 }
 
 func maildropCut(t *testing.T, h *house) {
 	ctx := t.Context()
-	must(t, h.maildrop(t).Start(ctx))
+	must(t, beginDrop(ctx, h.maildrop(t)))
 	h.reopen(t)
 	d := h.maildrop(t)
-	must(t, d.Start(ctx))
-	same(t, "new after Start alone", d.New(), true)
+	must(t, beginDrop(ctx, d))
+	same(t, "new after Claim alone", d.New(), true)
 	must(t, d.End(ctx, false))
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	same(t, "new after End", d.New(), false)
 }
 
@@ -486,7 +681,7 @@ func oddUIDLs(t *testing.T, h *house) {
 		strings.Repeat("q", 1e6), strings.Repeat("\xff", 1e6), strings.Repeat("q", 1e6-1) + "r", "'\";--",
 	}
 	d := h.maildrop(t)
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	must(t, d.Record(ctx, odd, true, false))
 	if d.Record(ctx, []string{"fine", ""}, false, false) == nil {
 		t.Error("empty UIDL was taken")
@@ -503,7 +698,7 @@ func oddUIDLs(t *testing.T, h *house) {
 	for _, u := range []string{"a", "b", "n", "\\x5c", strings.Repeat("q", 1e6-1)} {
 		same(t, fmt.Sprintf("done %.20q", u), d.Done(u), false)
 	}
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	for _, again := range []bool{false, true} {
 		for _, u := range odd {
 			same(t, fmt.Sprintf("sight of %.20q", u), d.See([]byte(u)), journal.Sight{UIDL: u, Done: true, Pending: true, Again: again})
@@ -518,10 +713,10 @@ func oddUIDLs(t *testing.T, h *house) {
 func forgetting(t *testing.T, h *house) {
 	ctx := t.Context()
 	listed := map[string]bool{"stays": true, "goes": true, "returns": true}
-	poll := func(record ...string) maildropRecord {
+	poll := func(record ...string) *journal.Maildrop {
 		h.reopen(t)
 		d := h.maildrop(t)
-		must(t, d.Start(ctx))
+		must(t, beginDrop(ctx, d))
 		must(t, d.Record(ctx, record, false, false))
 		for u := range listed {
 			d.See([]byte(u))
@@ -545,7 +740,7 @@ func forgetting(t *testing.T, h *house) {
 	d = poll()
 	same(t, "goes after 30 days", d.Done("goes"), true)
 	h.days(1)
-	must(t, func() error { d = h.maildrop(t); must(t, d.Start(ctx)); return d.End(ctx, false) }())
+	must(t, func() error { d = h.maildrop(t); must(t, beginDrop(ctx, d)); return d.End(ctx, false) }())
 	same(t, "goes while nothing is asked", d.Done("goes"), true)
 	d = poll()
 	same(t, "goes in the end", d.Done("goes"), false)
@@ -563,10 +758,10 @@ func forgetting(t *testing.T, h *house) {
 func listingOrders(t *testing.T, h *house) {
 	ctx := t.Context()
 	d := h.maildrop(t)
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	must(t, d.Record(ctx, []string{"a", "b", "c", "d", "e"}, false, false))
 	for _, listing := range []string{"abcde", "edcba", "bXd", "XYZ", "abXcdYe", "eaeXaX", ""} {
-		must(t, d.Start(ctx))
+		must(t, beginDrop(ctx, d))
 		for i, u := range listing {
 			want := journal.Sight{UIDL: string(u), Done: u >= 'a', Again: strings.ContainsRune(listing[:i], u)}
 			same(t, fmt.Sprintf("sight of %c in %s", u, listing), d.See([]byte(string(u))), want)
@@ -579,7 +774,7 @@ func listingOrders(t *testing.T, h *house) {
 	}
 }
 
-func seeAllBut(d maildropRecord, absent ...string) {
+func seeAllBut(d *journal.Maildrop, absent ...string) {
 	for i := range 60 {
 		if u := fmt.Sprint("u", i); !slices.Contains(absent, u) {
 			d.See([]byte(u))
@@ -591,7 +786,7 @@ func manyDropRetrievals(t *testing.T, h *house) {
 	ctx := t.Context()
 	d := h.maildrop(t)
 	for i := range 60 {
-		must(t, d.Start(ctx))
+		must(t, beginDrop(ctx, d))
 		must(t, d.Record(ctx, []string{fmt.Sprint("u", i)}, i%6 != 5, false))
 		if i%3 == 0 {
 			must(t, d.Acknowledged(ctx, []string{fmt.Sprint("u", i)}))
@@ -613,7 +808,7 @@ func manyDropRetrievals(t *testing.T, h *house) {
 		same(t, u+" pending", d.Pending(u), i%3 != 0 && i%6 != 5)
 	}
 	h.days(40)
-	must(t, d.Start(ctx))
+	must(t, beginDrop(ctx, d))
 	seeAllBut(d, "u5", "u17", "u23")
 	must(t, d.End(ctx, true))
 	for i := range 60 {
@@ -627,16 +822,16 @@ func manyGoroutines(t *testing.T, h *house) {
 	for i := range boxes {
 		wg.Go(func() {
 			ctx := context.WithoutCancel(t.Context())
-			m, err := h.store.Mailbox(ctx, fmt.Sprint("account", i%4), fmt.Sprint("mailbox", i))
-			d, err2 := h.store.Maildrop(ctx, fmt.Sprint("account", i))
-			err = errors.Join(err, err2, m.Start(ctx, 7), d.Start(ctx))
+			m, err := h.Mailbox(ctx, fmt.Sprint("account", i%4), fmt.Sprint("mailbox", i))
+			d, err2 := h.Maildrop(ctx, fmt.Sprint("account", i))
+			err = errors.Join(err, err2, begin(ctx, m, 7), beginDrop(ctx, d))
 			for k := range uint32(batches) {
 				err = errors.Join(err,
 					m.Record(ctx, journal.SetOf(k*3+1, k*3+2), true, k%8 == 0),
 					d.Record(ctx, []string{fmt.Sprint("a", k), fmt.Sprint("b", k)}, true, false),
 					m.Acknowledged(ctx, journal.SetOf(k*3+1)))
 			}
-			err = errors.Join(err, m.End(ctx, journal.Status{}), d.End(ctx, false))
+			err = errors.Join(err, m.End(ctx, 1), d.End(ctx, false))
 			if err != nil {
 				t.Error(err)
 			}
@@ -645,11 +840,11 @@ func manyGoroutines(t *testing.T, h *house) {
 	wg.Wait()
 	h.reopen(t)
 	for i := range boxes {
-		m, err := h.store.Mailbox(t.Context(), fmt.Sprint("account", i%4), fmt.Sprint("mailbox", i))
+		m, err := h.Mailbox(t.Context(), fmt.Sprint("account", i%4), fmt.Sprint("mailbox", i))
 		must(t, err)
 		same(t, "done", m.Done().Len(), 2*batches)
 		same(t, "pending", m.Pending().Len(), batches)
-		d, err := h.store.Maildrop(t.Context(), fmt.Sprint("account", i))
+		d, err := h.Maildrop(t.Context(), fmt.Sprint("account", i))
 		must(t, err)
 		same(t, "UIDLs", d.Pending("a0") && d.Pending(fmt.Sprint("b", batches-1)), true)
 	}

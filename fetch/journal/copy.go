@@ -1,36 +1,62 @@
 package journal
 
-import "context"
+import (
+	"context"
+	"errors"
+	"slices"
+)
 
 // Names lists the accounts that have a record, the one used last at the end.
 func (j *Journal) Names(ctx context.Context) ([]string, error) {
-	rows, err := j.db.QueryContext(ctx, "SELECT account FROM mailbox GROUP BY account ORDER BY max(changed), max(id)")
+	boxes, err := j.store.list(ctx)
 	if err != nil {
 		return nil, explain(j.path, "read", err)
 	}
-	defer rows.Close()
 	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, explain(j.path, "read", err)
+	for _, b := range slices.Backward(boxes) {
+		if !slices.Contains(names, b.account) {
+			names = append(names, b.account)
 		}
-		names = append(names, name)
 	}
-	return names, explain(j.path, "read", rows.Err())
+	slices.Reverse(names)
+	return names, nil
 }
 
 // Copy gives an account that has no record the record of another, which keeps it. No retrieval of either may run.
 func (j *Journal) Copy(ctx context.Context, from, to string) error {
-	return j.write(ctx, true, func(ctx context.Context, w *writer) error {
-		_, err := w.exec(ctx, "INSERT INTO mailbox (account, protocol, name, uidvalidity, run, in_use, folded, uidnext, messages, highestmodseq, changed) "+
-			"SELECT ?, protocol, name, uidvalidity, run, in_use, folded, uidnext, messages, highestmodseq, changed FROM mailbox WHERE account=?", to, from)
-		if err != nil {
-			return err
+	boxes, err := j.store.list(ctx)
+	if err != nil {
+		return explain(j.path, "read", err)
+	}
+	var changes []*change
+	for _, b := range boxes {
+		if b.account != from {
+			continue
 		}
-		_, err = w.exec(ctx, "INSERT INTO record (mailbox, what, at, uids) SELECT n.id, r.what, r.at, r.uids FROM record r "+
-			"JOIN mailbox o ON o.id=r.mailbox JOIN mailbox n ON n.protocol=o.protocol AND n.name=o.name "+
-			"WHERE o.account=? AND n.account=? ORDER BY r.id", from, to)
-		return err
-	})
+		s, err := j.load(ctx, b.key)
+		if err != nil {
+			return explain(j.path, "read", err)
+		}
+		copied := box{key: b.key, inUse: s.inUse, validity: s.validity, uidNext: s.uidNext, changed: s.changed}
+		copied.account = to
+		c := copied.next()
+		c.fold(s.rows)
+		changes = append(changes, c)
+	}
+	if err := j.store.save(ctx, true, changes...); err != nil {
+		return explain(j.path, "write", err)
+	}
+	return j.copyNote(ctx, from, to)
+}
+
+// copyNote copies a note if it is intact: it is no loss as a record would be.
+func (j *Journal) copyNote(ctx context.Context, from, to string) error {
+	text, err := j.Note(ctx, from)
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	if err == nil && text != "" {
+		err = j.SetNote(ctx, to, text)
+	}
+	return err
 }

@@ -35,7 +35,7 @@ func crashWriter(t *testing.T, path, first string) {
 func crashMailbox(ctx context.Context, t *testing.T, j *journal.Journal, a int) {
 	m, err := j.Mailbox(ctx, fmt.Sprint("account", a), "INBOX")
 	for err == nil {
-		err = m.Start(ctx, 1)
+		err = begin(ctx, m, 1)
 		for range 30 {
 			uid := m.Done().Max() + 2
 			if err == nil {
@@ -48,7 +48,7 @@ func crashMailbox(ctx context.Context, t *testing.T, j *journal.Journal, a int) 
 			}
 		}
 		if err == nil {
-			err = m.End(ctx, journal.Status{UIDNext: m.Done().Max()})
+			err = m.End(ctx, m.Done().Max())
 		}
 	}
 	t.Error(err)
@@ -61,7 +61,7 @@ func crashMaildrop(ctx context.Context, t *testing.T, j *journal.Journal, a int)
 		next++
 	}
 	for err == nil {
-		err = d.Start(ctx)
+		err = beginDrop(ctx, d)
 		for range 30 {
 			if err == nil {
 				err = d.Record(ctx, []string{fmt.Sprint("u", next)}, false, next%16 == 0)

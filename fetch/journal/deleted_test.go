@@ -19,7 +19,7 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 		defer j.Close()
 		d, err := j.Maildrop(ctx, "a")
 		if err == nil {
-			err = d.Start(ctx)
+			err = beginDrop(ctx, d)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -79,9 +79,9 @@ func TestPendingUIDLIsForgottenOnceAbsent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		d.Start(ctx),
+		beginDrop(ctx, d),
 		d.Record(ctx, []string{"gone", "there"}, true, true),
-		d.Start(ctx),
+		beginDrop(ctx, d),
 	} {
 		if err != nil {
 			t.Fatal(err)

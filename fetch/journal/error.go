@@ -15,8 +15,8 @@ import (
 // ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
 var ErrDamaged = errors.New("the journal is damaged")
 
-// ErrTaken is in the tree of the error of a record on which another retrieval has begun since it was opened. Nothing of
-// the refused call was written.
+// ErrTaken is in the tree of the error of a record that another retrieval has written since it was opened. Nothing of the
+// refused call was written.
 var ErrTaken = errors.New("another retrieval of it has begun")
 
 // ErrClosed is in the tree of the error of a call on a closed journal.
@@ -26,6 +26,12 @@ var (
 	errForeign = fmt.Errorf("%w: it is not a journal of fetchd", ErrDamaged)
 	errEmpty   = fmt.Errorf("%w: it is an empty file", ErrDamaged)
 	errOrphan  = fmt.Errorf("%w: only its write-ahead log (-wal) is there", ErrDamaged)
+)
+
+// What a record or a note that has changed on the disk is known by.
+var (
+	errSum   = errors.New("its checksum is wrong")
+	errIndex = fmt.Errorf("%w: an index does not lead to what is there", ErrDamaged)
 )
 
 var errHeld = errors.New("another program holds it")
@@ -46,6 +52,25 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("it has schema version %d and this fetchd knows versions up to %d", e.version, e.known)
 }
 
+// damageError: one record or note has changed on the disk; the others are intact. cure is the SQL that forgets it, and
+// then what comes of that.
+type damageError struct {
+	what, cure, then string
+	err              error
+}
+
+func (e *damageError) Error() string   { return fmt.Sprintf("%s: %v: %v", e.what, ErrDamaged, e.err) }
+func (e *damageError) Unwrap() []error { return []error{ErrDamaged, e.err} }
+
+func (b *box) damage(err error) error {
+	return &damageError{
+		what: fmt.Sprintf("record of %.200q %.200q", b.account, b.mailbox),
+		cure: fmt.Sprintf("DELETE FROM record WHERE mailbox=%d; DELETE FROM mailbox WHERE id=%[1]d", b.id),
+		then: "what is on the server then counts as new",
+		err:  err,
+	}
+}
+
 // explain names the act and the file, and tells the user what to do next. Nil stays nil.
 func explain(path, act string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -58,13 +83,14 @@ func explain(path, act string, err error) error {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}
-	if h := hint(err); h != "" {
+	if h := hint(err, path); h != "" {
 		return fmt.Errorf("%s journal %q: %w; hint: %s", act, path, err, h)
 	}
 	return fmt.Errorf("%s journal %q: %w", act, path, err)
 }
 
-func hint(err error) string {
+func hint(err error, path string) string {
+	var damage *damageError
 	var newer *newerError
 	var unsafe *ownfile.Error
 	var unsynced *syncError
@@ -78,6 +104,9 @@ func hint(err error) string {
 		return "see whether the disk is faulty: nothing is deleted on a server until this works, and each retrieval tries it again"
 	case errors.Is(err, errHeld):
 		return codeHint(sqlite3.SQLITE_BUSY)
+	case errors.As(err, &damage):
+		return fmt.Sprintf("put the journal back from a backup, or forget this part of it with `sqlite3 %s '%s'`; %s",
+			path, damage.cure, damage.then)
 	case errors.Is(err, errOrphan):
 		return "put the journal back beside its -wal, or move the -wal away to begin anew: what is on the server is then delivered again"
 	case errors.Is(err, ErrDamaged):
@@ -108,9 +137,3 @@ func codeHint(code int) string {
 	}
 	return ""
 }
-
-// damageError: a row holds what this package never writes.
-type damageError struct{ err error }
-
-func (e *damageError) Error() string   { return e.err.Error() }
-func (e *damageError) Unwrap() []error { return []error{ErrDamaged, e.err} }

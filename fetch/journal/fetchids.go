@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // fetchidsLine bounds a line of fetchmail's file; RFC 1939 allows a UIDL 70 bytes.
@@ -30,6 +31,11 @@ func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey fu
 	for _, a := range found {
 		added, err := j.importOnce(ctx, file, a)
 		n += added
+		var damage *damageError
+		if errors.As(err, &damage) { // its retrieval says so; the other accounts are not held up
+			complete = false
+			continue
+		}
 		if err != nil {
 			return n, err
 		}
@@ -60,10 +66,8 @@ func (j *Journal) setImported(ctx context.Context, file string, n int) error {
 	if file == "" {
 		return nil
 	}
-	return j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		_, err := w.exec(ctx, "INSERT OR REPLACE INTO imported (file, at, uids) VALUES (?, ?, ?)", file, j.now().Unix(), n)
-		return err
-	})
+	text := fmt.Sprintf("%d UIDLs, at %s", n, j.now().UTC().Format(time.RFC3339))
+	return explain(j.path, "write", j.setNote(ctx, importNote(file), text))
 }
 
 // fileMark names this state of a file, "" where r is none.
@@ -86,10 +90,12 @@ func (j *Journal) importedBefore(ctx context.Context, file string) (bool, error)
 	if file == "" {
 		return false, nil
 	}
-	n := 0
-	err := j.db.QueryRowContext(ctx, "SELECT count(*) FROM imported WHERE file=?", file).Scan(&n)
-	return n > 0, err
+	text, err := j.note(ctx, importNote(file))
+	return text != "", err
 }
+
+// importNote is the name of the note that a file was imported.
+func importNote(file string) string { return "imported " + file }
 
 // seen is what fetchmail's file says of one account.
 type seen struct {
@@ -179,16 +185,8 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	if err != nil {
 		return 0, explain(j.path, "write", err)
 	}
-	return len(lacking), j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		b := d.box
-		if err := b.begin(ctx, w, false); err != nil {
-			return err
-		}
-		if err := b.add(ctx, w, known, rows); err != nil {
-			return err
-		}
-		// The mark stays as it was: an import is no retrieval.
-		_, err := w.exec(ctx, "UPDATE mailbox SET in_use=? WHERE id=?", d.box.inUse, b.id)
-		return err
-	})
+	if err := d.Start(ctx); err != nil {
+		return 0, err
+	}
+	return len(lacking), d.append(ctx, rows, false) // the mark stays as it is: an import is no retrieval
 }

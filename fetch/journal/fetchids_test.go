@@ -35,7 +35,7 @@ func TestImportFetchids(t *testing.T) {
 	ann, err := j.Maildrop(t.Context(), "ann on example.org")
 	must(t, err)
 	same(t, "new", ann.New(), false)
-	must(t, ann.Start(t.Context()))
+	must(t, beginDrop(t.Context(), ann))
 	same(t, "repeat", ann.Repeat(), false)
 	for uidl, want := range map[string]bool{"1": true, "2@x": true, "last": true, "9": false, "u\\1": false, "": false} {
 		same(t, uidl, ann.Done(uidl), want)
@@ -81,7 +81,7 @@ func TestImportFetchidsOnce(t *testing.T) {
 	same(t, "looked at", calls, 2)
 	d, err := j.Maildrop(t.Context(), "ann on example.org")
 	must(t, err)
-	must(t, d.Start(t.Context()))
+	must(t, beginDrop(t.Context(), d))
 	must(t, d.Acknowledged(t.Context(), []string{"1"}))
 	must(t, d.End(t.Context(), true)) // forgets it
 	same(t, "with a stranger, when some was forgotten", load("ann@example.org 1\nbob@elsewhere.net 2\n", time.Hour), 0)
@@ -100,42 +100,4 @@ func TestImportFetchidsUnreadable(t *testing.T) {
 	if _, err := j.ImportFetchids(t.Context(), iotest.ErrReader(broken), onlyExample); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-}
-
-func TestAccounts(t *testing.T) {
-	t.Parallel()
-	ctx, now := t.Context(), time.Unix(1800000000, 0)
-	j, err := journal.OpenWith(ctx, filepath.Join(t.TempDir(), "j.db"), journal.Options{Now: func() time.Time { return now }})
-	must(t, err)
-	defer j.Close()
-	if all, err := j.Accounts(ctx); len(all) > 0 || err != nil {
-		t.Fatalf("new journal: %v, %v", all, err)
-	}
-	m, err := j.Mailbox(ctx, "bob", "INBOX")
-	must(t, err)
-	must(t, m.Start(ctx, 9))
-	must(t, m.Record(ctx, set(t, "1:10"), true, false))
-	must(t, m.Acknowledged(ctx, set(t, "1:3")))
-	archive, err := j.Mailbox(ctx, "bob", "Archive")
-	must(t, err)
-	must(t, archive.Start(ctx, 3))
-	now = now.Add(time.Hour)
-	d, err := j.Maildrop(ctx, "ann")
-	must(t, err)
-	must(t, d.Start(ctx))
-	must(t, d.Record(ctx, []string{"a", "b"}, true, false))
-	must(t, d.Acknowledged(ctx, []string{"a"}))
-	must(t, d.End(ctx, false))
-	all, err := j.Accounts(ctx)
-	must(t, err)
-	if len(all) != 2 || len(all[0].Mailboxes) != 1 || len(all[1].Mailboxes) != 2 {
-		t.Fatalf("accounts %+v", all)
-	}
-	same(t, "maildrop", all[0].Mailboxes[0], journal.MailboxInfo{Protocol: "pop3", Done: 2, Pending: 1, LastChange: now})
-	same(t, "empty mailbox", all[1].Mailboxes[0], journal.MailboxInfo{Name: "Archive", Protocol: "imap", InUse: true})
-	same(t, "mailbox", all[1].Mailboxes[1], journal.MailboxInfo{
-		Name: "INBOX", Protocol: "imap", UIDValidity: 9, Done: 10, Pending: 7, InUse: true, LastChange: now.Add(-time.Hour),
-	})
-	same(t, "names", all[0].Name+" "+all[1].Name, "ann bob")
-	same(t, "account's last change", all[1].LastChange, now.Add(-time.Hour))
 }

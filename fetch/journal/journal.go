@@ -8,7 +8,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,8 +24,7 @@ type Options struct {
 // Journal is an open journal. It is safe for concurrent use, by several processes too.
 type Journal struct {
 	path  string
-	db    *sql.DB // readers
-	w     *writer
+	store store
 	now   func() time.Time
 	close func() error
 }
@@ -52,42 +50,24 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err := create(ctx, path); err != nil {
 		return nil, explain(path, "create", err)
 	}
-	db, err := connect(path)
+	s, err := openSQLite(ctx, path, o)
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
-	w, err := newWriter(ctx, db, path, o)
-	if err != nil {
-		db.Close()
-		return nil, explain(path, "open", err)
+	return over(s, path, o.Now), nil
+}
+
+// over is a journal that is kept in s.
+func over(s store, path string, now func() time.Time) *Journal {
+	if now == nil {
+		now = time.Now
 	}
-	j := &Journal{path: path, db: db, w: w, now: o.Now}
-	if j.now == nil {
-		j.now = time.Now
-	}
-	j.close = sync.OnceValue(j.shut)
-	go w.run(context.WithoutCancel(ctx))
-	return j, nil
+	return &Journal{path: path, store: s, now: now, close: sync.OnceValue(s.close)}
 }
 
 // Close ends all writing durably. Writing to a closed journal is an error; closing it again gives the same result.
-func (j *Journal) Close() error { return j.close() }
-
-func (j *Journal) shut() error {
-	err := j.w.stop()
-	if dbErr := j.db.Close(); err == nil {
-		err = dbErr
-	}
-	return explain(j.path, "close", err)
-}
+func (j *Journal) Close() error { return explain(j.path, "close", j.close()) }
 
 // Sync returns once all that was recorded so far survives a power failure. After a sync that failed it fails until the
 // journal is opened anew, and so does every durable record.
-func (j *Journal) Sync(ctx context.Context) error {
-	return j.write(ctx, true, func(context.Context, *writer) error { return nil })
-}
-
-// write has the writer do f in a transaction.
-func (j *Journal) write(ctx context.Context, durable bool, f task) error {
-	return explain(j.path, "write", j.w.do(ctx, durable, f))
-}
+func (j *Journal) Sync(ctx context.Context) error { return explain(j.path, "write", j.store.sync(ctx)) }

@@ -6,35 +6,24 @@ import (
 	"sync"
 )
 
-// Status is what a mailbox looked like when a retrieval left nothing to do in it. When the server reports the same
-// values again there is nothing new. The zero Status never matches.
-type Status struct {
-	UIDNext       uint32
-	Messages      uint32
-	HighestModSeq uint64
-}
-
 // Mailbox is the record of one IMAP mailbox. It belongs to one retrieval at a time, which may use it from several
 // goroutines. After End it may be started again.
 type Mailbox struct {
-	j        *Journal
-	mu       sync.Mutex
-	box      box
+	mu sync.Mutex
+	record
 	validity uint32 // the one Start named, before that the recorded one
 	marks    uidMarks
 }
 
-// Mailbox opens the record of a mailbox of an account; Start creates it when it is new.
+// Mailbox opens the record of a mailbox of an account, which may be new.
 func (j *Journal) Mailbox(ctx context.Context, account, mailbox string) (*Mailbox, error) {
-	m := &Mailbox{j: j, box: box{account: account, protocol: imap, name: mailbox}}
-	rows, err := j.load(ctx, &m.box)
+	r, rows, err := j.record(ctx, key{account, imap, mailbox})
 	if err != nil {
-		return nil, explain(j.path, "read", err)
+		return nil, err
 	}
-	m.validity = m.box.validity
-	m.marks, err = replay(rows)
-	if err != nil {
-		return nil, explain(j.path, "read", err)
+	m := &Mailbox{record: r, validity: r.box.validity}
+	if m.marks, err = replay(rows); err != nil {
+		return nil, explain(j.path, "read", r.box.damage(err))
 	}
 	return m, nil
 }
@@ -52,7 +41,7 @@ func replay(rows []row) (uidMarks, error) {
 	for _, r := range rows {
 		uids, err := ParseSet(r.uids)
 		if err != nil {
-			return uidMarks{}, &damageError{err}
+			return uidMarks{}, err
 		}
 		k.apply(r.what, uids)
 	}
@@ -85,46 +74,47 @@ func (m *Mailbox) UIDValidity() uint32 {
 }
 
 // Start makes the record one of this UIDVALIDITY: where it differs from the recorded one everything recorded under the
-// old one is dropped and the mailbox is as new. It marks the record as in use; Repeat tells whether the mark of an
-// earlier retrieval was still there. A UIDVALIDITY of 0 is an error.
+// old one counts no more and the mailbox is as new. It is ErrTaken where the record was written since it was opened, and
+// writes nothing itself. A UIDVALIDITY of 0 is an error.
 func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if uidValidity == 0 {
-		return fmt.Errorf("start the record of %.200q %.200q: UIDVALIDITY 0, which RFC 3501 does not allow", m.box.account, m.box.name)
+		return fmt.Errorf("start the record of %.200q %.200q: UIDVALIDITY 0, which RFC 3501 does not allow",
+			m.box.account, m.box.mailbox)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.start(ctx, uidValidity, m.box.validity != uidValidity)
-}
-
-// Restart is Start for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything recorded is
-// dropped.
-func (m *Mailbox) Restart(ctx context.Context) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.start(ctx, m.validity, true)
-}
-
-func (m *Mailbox) start(ctx context.Context, uidValidity uint32, drop bool) error {
-	b := m.box
-	err := m.j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		b = m.box
-		return b.begin(ctx, w, drop)
-	})
-	if err != nil {
+	if err := m.start(ctx); err != nil {
 		return err
 	}
-	m.box, m.validity = b, uidValidity
-	if drop {
+	if m.validity = uidValidity; m.box.validity != uidValidity {
+		m.drop()
 		m.marks = uidMarks{}
 	}
 	return nil
+}
+
+// Restart is for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything recorded counts no
+// more.
+func (m *Mailbox) Restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drop()
+	m.marks = uidMarks{}
+}
+
+// Claim makes the record this retrieval's own and marks it as in use, before the first message is handed on: Record is
+// an error without it. Repeat tells the next retrieval that the mark was still there.
+func (m *Mailbox) Claim(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.claim(ctx)
 }
 
 // Repeat tells whether an earlier retrieval ended without End: it may have delivered what it could not record.
 func (m *Mailbox) Repeat() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.box.repeat
+	return m.repeat
 }
 
 // Done is the set of UIDs that were delivered or adopted; Pending those of them that are still to be acknowledged.
@@ -178,48 +168,44 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) er
 	if uids.IsEmpty() && what != adopted {
 		return nil
 	}
-	var rows []row
-	if !uids.IsEmpty() {
-		rows = []row{{what, m.j.now().Unix(), uids.String()}}
-	}
-	b := m.box
-	err := m.j.write(ctx, durable, func(ctx context.Context, w *writer) error {
-		b = m.box
-		return b.add(ctx, w, m.validity, rows)
-	})
-	if err != nil {
+	if err := m.mayRecord(what); err != nil {
 		return err
 	}
-	m.box = b
-	m.marks.apply(what, uids)
-	return nil
-}
 
-// Status is what End recorded last.
-func (m *Mailbox) Status() Status {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.box.status
-}
-
-// End ends the retrieval: it removes the in-use mark, remembers st and compacts the record.
-func (m *Mailbox) End(ctx context.Context, st Status) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.j.now().Unix()
-	var fold []row
-	if m.box.loose() {
-		fold = m.fold(now)
+	c := m.next()
+	c.to.validity = m.validity
+	if !uids.IsEmpty() {
+		c.add(row{what, m.j.now().Unix(), uids.String()})
 	}
-	b := m.box
-	err := m.j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		b = m.box
-		return b.end(ctx, w, m.validity, now, st, fold)
-	})
-	if err == nil {
-		m.box = b
+	err := m.write(ctx, durable, c)
+	if written(err) {
+		m.marks.apply(what, uids)
 	}
 	return err
+}
+
+// UIDNext is what End recorded last, 0 for a mailbox that no retrieval has come to the end of.
+func (m *Mailbox) UIDNext() uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.box.uidNext
+}
+
+// End ends the retrieval: it removes the in-use mark, remembers what the server said of the next UID and compacts the
+// record. It writes nothing where nothing has changed.
+func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.box.validity == m.validity && m.box.uidNext == uidNext && !m.box.loose() {
+		return m.end(ctx, nil)
+	}
+
+	c := m.next()
+	c.to.validity, c.to.uidNext = m.validity, uidNext
+	if m.box.loose() {
+		c.fold(m.fold(m.j.now().Unix()))
+	}
+	return m.end(ctx, c)
 }
 
 // fold gives the shortest rows that say what the record says.

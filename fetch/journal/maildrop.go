@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -11,43 +12,44 @@ const known = 1
 // Maildrop is the record of one POP3 account. UIDLs are opaque strings of any length and any bytes.
 // It belongs to one retrieval at a time, which may use it from several goroutines. After End it may be started again.
 type Maildrop struct {
-	j     *Journal
-	mu    sync.Mutex
-	box   box
+	mu sync.Mutex
+	record
 	isNew bool
 	marks *marks
 }
 
-// Maildrop opens the record of a POP3 account; Start creates it when it is new.
+// Maildrop opens the record of a POP3 account, which may be new.
 func (j *Journal) Maildrop(ctx context.Context, account string) (*Maildrop, error) {
-	d := &Maildrop{j: j, box: box{account: account, protocol: pop3}}
-	rows, err := j.load(ctx, &d.box)
+	r, rows, err := j.record(ctx, key{account: account, protocol: pop3})
 	if err != nil {
-		return nil, explain(j.path, "read", err)
+		return nil, err
 	}
-	d.isNew = d.box.validity != known
+	d := &Maildrop{record: r, isNew: r.box.validity != known}
 	if d.marks, err = newMarks(rows); err != nil {
-		return nil, explain(j.path, "read", err)
+		return nil, explain(j.path, "read", r.box.damage(err))
 	}
 	return d, nil
 }
 
-// Start marks the record as in use. New tells whether this account was never seen before; it was once there has been an
-// Adopt, Record, Acknowledged or End, or an import.
+// Start begins a retrieval. New tells whether this account was never seen before; it was once there has been an Adopt,
+// Record, Acknowledged or End, or an import. It is ErrTaken where the record was written since it was opened, and writes
+// nothing itself.
 func (d *Maildrop) Start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b := d.box
-	err := d.j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		b = d.box
-		return b.begin(ctx, w, false)
-	})
-	if err == nil {
-		d.box = b
-		d.isNew = b.validity != known
-		d.marks.restart()
+	if err := d.start(ctx); err != nil {
+		return err
 	}
-	return err
+	d.isNew = d.box.validity != known
+	d.marks.restart()
+	return nil
+}
+
+// Claim is as for Mailbox.
+func (d *Maildrop) Claim(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.claim(ctx)
 }
 
 // New: see Start.
@@ -61,7 +63,7 @@ func (d *Maildrop) New() bool {
 func (d *Maildrop) Repeat() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.box.repeat
+	return d.repeat
 }
 
 // Done tells whether the message was delivered (or adopted, or imported).
@@ -137,6 +139,10 @@ func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, sizes []i
 	if len(uidls) == 0 && what != adopted {
 		return nil
 	}
+	if err := d.mayRecord(what); err != nil {
+		return err
+	}
+
 	rows, err := encode(what, d.j.now().Unix(), uidls, sizes)
 	if err != nil {
 		return explain(d.j.path, "write", err)
@@ -146,16 +152,14 @@ func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, sizes []i
 
 // append writes rows and then follows them.
 func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
-	b := d.box
-	err := d.j.write(ctx, durable, func(ctx context.Context, w *writer) error {
-		b = d.box
-		return b.add(ctx, w, known, rows)
-	})
-	if err != nil {
+	c := d.next()
+	c.to.validity = known
+	c.add(rows...)
+	err := d.write(ctx, durable, c)
+	if !written(err) {
 		return err
 	}
-	d.box = b
-	return d.marks.replay(rows)
+	return errors.Join(err, d.marks.replay(rows))
 }
 
 // AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a server
@@ -166,7 +170,7 @@ const AbsentDays = 30
 // End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL that was
 // not seen and has been absent for AbsentDays is forgotten; one that was acknowledged or is pending, at once, because
 // the server has deleted it and may use the UIDL for another message after that (RFC 1939 section 7). Otherwise nothing
-// is forgotten.
+// is forgotten. It writes nothing where nothing has changed.
 func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -178,17 +182,14 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 			}
 		}
 	}
-	var fold []row
+	if d.box.validity == known && !d.box.loose() {
+		return d.end(ctx, nil)
+	}
+
+	c := d.next()
+	c.to.validity = known
 	if d.box.loose() {
-		fold = d.marks.fold(now)
+		c.fold(d.marks.fold(now))
 	}
-	b := d.box
-	err := d.j.write(ctx, false, func(ctx context.Context, w *writer) error {
-		b = d.box
-		return b.end(ctx, w, known, now, Status{}, fold)
-	})
-	if err == nil {
-		d.box = b
-	}
-	return err
+	return d.end(ctx, c)
 }

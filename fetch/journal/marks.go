@@ -43,7 +43,7 @@ func (m *marks) replay(rows []row) error {
 		for text := r.uids; text != ""; {
 			uidl, rest, ended := strings.Cut(text, "\n")
 			if !ended || uidl == "" {
-				return &damageError{fmt.Errorf("malformed UIDLs at %.40q", text)}
+				return fmt.Errorf("malformed UIDLs at %.40q", text)
 			}
 			if err := m.apply(uidl, r); err != nil {
 				return err
@@ -63,7 +63,7 @@ func (m *marks) apply(uidl string, r row) error {
 		if sized {
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil || uidl == "" {
-				return &damageError{fmt.Errorf("malformed UIDL with a size %.40q", text)}
+				return fmt.Errorf("malformed UIDL with a size %.40q", text)
 			}
 			size = n
 		}
@@ -178,16 +178,4 @@ func (m *marks) fold(now int64) []row {
 		rows = append(rows, c.rows(absent, int64(since)*day)...)
 	}
 	return rows
-}
-
-func (m *marks) count() (done, pend uint64) {
-	for _, k := range m.list {
-		if k.done {
-			done++
-		}
-		if k.pending {
-			pend++
-		}
-	}
-	return done, pend
 }

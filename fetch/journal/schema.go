@@ -11,12 +11,11 @@ const applicationID = 0x66746364
 
 // migrations lead from one schema version (PRAGMA user_version) to the next; the first makes version 1.
 //
-// mailbox: uidvalidity is 0 until the first contact was recorded (a POP3 maildrop then has 1); run counts the retrievals
-// and so tells a retrieval that another one has begun since; in_use is its mark; folded is how many rows the last folding
-// left; the next three are Status.
-// record: what happened, in the order of id; uids is a UID set, or UIDLs with a line feed after each.
-func migrations() []string {
-	return []string{`
+// mailbox: the heads of the records; see box. sum is the checksum of a record with its rows.
+// record: what happened in a mailbox, in the order of n; see row.
+// note: texts by name, with their checksums; see Note and ImportFetchids.
+func migrations() []migration {
+	return []migration{{sql: `
 CREATE TABLE mailbox (
 	id INTEGER PRIMARY KEY,
 	account TEXT NOT NULL,
@@ -44,8 +43,81 @@ CREATE TABLE imported (
 	file TEXT PRIMARY KEY,
 	at INTEGER NOT NULL,
 	uids INTEGER NOT NULL
-);`,
+);`}, {sql: `
+ALTER TABLE record RENAME TO record1;
+CREATE TABLE record (
+	mailbox INTEGER NOT NULL REFERENCES mailbox (id),
+	n INTEGER NOT NULL,
+	what TEXT NOT NULL,
+	at INTEGER NOT NULL,
+	uids TEXT NOT NULL,
+	PRIMARY KEY (mailbox, n)
+) WITHOUT ROWID;
+INSERT INTO record SELECT mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY id), what, at, uids FROM record1;
+DROP TABLE record1;
+ALTER TABLE mailbox DROP COLUMN messages;
+ALTER TABLE mailbox DROP COLUMN highestmodseq;
+ALTER TABLE mailbox ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE note (
+	name TEXT PRIMARY KEY,
+	text TEXT NOT NULL,
+	sum INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO note SELECT 'imported ' || file, uids || ' UIDLs', 0 FROM imported;
+DROP TABLE imported;`, then: addSums},
 	}
+}
+
+// migration is one step: SQL, and what it can't do.
+type migration struct {
+	sql  string
+	then func(ctx context.Context, conn *sql.Conn) error
+}
+
+// addSums gives each record and note its checksum.
+func addSums(ctx context.Context, conn *sql.Conn) error {
+	boxes, err := listBoxes(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, b := range boxes {
+		rows, err := rowsOf(ctx, conn, b.id)
+		if err != nil {
+			return err
+		}
+		b.chain = link(0, rows)
+		if _, err := conn.ExecContext(ctx, "UPDATE mailbox SET sum=? WHERE id=?", b.sum(), b.id); err != nil {
+			return err
+		}
+	}
+
+	notes, err := notesOf(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for name, text := range notes {
+		if _, err := conn.ExecContext(ctx, "UPDATE note SET sum=? WHERE name=?", noteSum(name, text), name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func notesOf(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
+	found, err := conn.QueryContext(ctx, "SELECT name, text FROM note")
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	notes := map[string]string{}
+	for found.Next() {
+		var name, text string
+		if err := found.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		notes[name] = text
+	}
+	return notes, found.Err()
 }
 
 // version reads which schema the file has, and refuses what is not ours or newer than we are.
@@ -90,7 +162,13 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 	}
 	all := migrations()
 	for _, m := range all[v:] {
-		if _, err := conn.ExecContext(ctx, m); err != nil {
+		if _, err := conn.ExecContext(ctx, m.sql); err != nil {
+			return err
+		}
+		if m.then == nil {
+			continue
+		}
+		if err := m.then(ctx, conn); err != nil {
 			return err
 		}
 	}

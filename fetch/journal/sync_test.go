@@ -38,7 +38,7 @@ func startMailbox(t *testing.T, j *Journal, name string) *Mailbox {
 	t.Helper()
 	m, err := j.Mailbox(t.Context(), "ann", name)
 	if err == nil {
-		err = m.Start(t.Context(), 7)
+		err = begin(t.Context(), m, 7)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestSync(t *testing.T) {
 	m := startMailbox(t, j, "INBOX")
 	drop, err := j.Maildrop(ctx, "ann")
 	if err == nil {
-		err = drop.Start(ctx)
+		err = beginDrop(ctx, drop)
 	}
 	d.expect(t, "start", 0, err)
 	d.expect(t, "record", 0, m.Record(ctx, SetOf(1), true, false))
@@ -73,7 +73,7 @@ func TestSync(t *testing.T) {
 	d.expect(t, "sync", 1, j.Sync(ctx))
 	d.expect(t, "record of a maildrop", 0, drop.Record(ctx, []string{"a"}, false, false))
 	d.expect(t, "durable record of a maildrop", 1, drop.RecordPending(ctx, []string{"b"}, []int64{1}, true))
-	d.expect(t, "end", 0, errors.Join(m.End(ctx, Status{UIDNext: 3}), drop.End(ctx, false)))
+	d.expect(t, "end", 0, errors.Join(m.End(ctx, 3), drop.End(ctx, false)))
 	d.expect(t, "close", 1, j.Close())
 }
 
@@ -109,7 +109,7 @@ func TestGroupSync(t *testing.T) {
 			for i := range tt.orders {
 				tt.orders[i].done = make(chan error, 1)
 			}
-			j.w.group(t.Context(), tt.orders)
+			j.store.(*sqliteStore).w.group(t.Context(), tt.orders)
 			failed := 0
 			for _, o := range tt.orders {
 				if <-o.done != nil {
@@ -159,6 +159,28 @@ func TestSyncFails(t *testing.T) {
 	}
 	if err := m.Record(ctx, SetOf(4), true, true); err != nil {
 		t.Errorf("opened anew: %v", err)
+	}
+}
+
+// What was committed and could not be synced is not written again: those who need no sync have what they want.
+func TestGroupSyncFails(t *testing.T) {
+	t.Parallel()
+	d := &disk{fail: errors.New("input/output error")}
+	j := openOn(t, d, filepath.Join(t.TempDir(), "state.db"))
+	runs := 0
+	orders := make([]order, 3)
+	for i := range orders {
+		task := func(context.Context, *writer) error { runs++; return nil }
+		orders[i] = order{task, i == 1, make(chan error, 1)}
+	}
+	j.store.(*sqliteStore).w.group(t.Context(), orders)
+	for i, o := range orders {
+		if err := <-o.done; (err != nil) != (i == 1) {
+			t.Errorf("order %d: %v", i, err)
+		}
+	}
+	if runs != len(orders) {
+		t.Errorf("%d tasks ran, want %d", runs, len(orders))
 	}
 }
 

@@ -147,6 +147,18 @@ func (w *writer) gather(first order) []order {
 // that another program holds fails all of them: each would wait for busyTimeout again.
 func (w *writer) group(ctx context.Context, orders []order) {
 	err := w.commit(ctx, orders)
+	var unsynced *syncError
+	if errors.As(err, &unsynced) { // it is committed, which is enough for some
+		for _, o := range orders {
+			if o.durable {
+				o.done <- err
+			} else {
+				o.done <- nil
+			}
+		}
+		return
+	}
+
 	var code *sqlite.Error
 	held := errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY
 	for _, o := range orders {

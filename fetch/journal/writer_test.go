@@ -16,10 +16,11 @@ func TestHeldByAnotherForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, err := j.w.conn.ExecContext(t.Context(), "PRAGMA busy_timeout=500"); err != nil {
+	s := j.store.(*sqliteStore)
+	if _, err := s.w.conn.ExecContext(t.Context(), "PRAGMA busy_timeout=500"); err != nil {
 		t.Fatal(err)
 	}
-	other, err := j.db.Conn(t.Context())
+	other, err := s.db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestHeldByAnotherForAll(t *testing.T) {
 		orders[i] = order{func(context.Context, *writer) error { return nil }, false, make(chan error, 1)}
 	}
 	start := time.Now()
-	j.w.group(t.Context(), orders)
+	s.w.group(t.Context(), orders)
 	if d := time.Since(start); d > 7*time.Second {
 		t.Errorf("it took %v", d)
 	}

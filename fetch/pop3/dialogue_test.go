@@ -261,7 +261,7 @@ func (s *scenario) prepare(ctx context.Context, j *journal.Journal) {
 	if s.journal == "" {
 		return
 	}
-	if err := d.Start(ctx); err != nil {
+	if err := errors.Join(d.Start(ctx), d.Claim(ctx)); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, fact := range strings.Fields(s.journal) {

@@ -40,6 +40,10 @@ type retrieval struct {
 // with its error and the others go on; any other error ends the connection, and what was not put is still on the server.
 func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	defer m.s.c.Bind(ctx)()
+	if err := m.record.Claim(ctx); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+
 	r := &retrieval{m: m, q: q}
 	for r.sent < len(m.todo) || len(r.items) > 0 {
 		if err := r.ask(ctx); err != nil {

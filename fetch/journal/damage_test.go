@@ -1,0 +1,235 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// picture is what a journal says of the records that fill has made: a text each, or the error.
+func picture(ctx context.Context, j *Journal) (texts [3]string, errs [3]error) {
+	for i, name := range []string{"ann", "bob"} {
+		m, err := j.Mailbox(ctx, name, "INBOX")
+		if errs[i] = err; err == nil {
+			texts[i] = fmt.Sprint(m.UIDValidity(), m.UIDNext(), m.Done(), m.Pending(), m.Delivered(), m.box.inUse)
+		}
+	}
+	d, err := j.Maildrop(ctx, "carl")
+	if errs[2] = err; err == nil {
+		texts[2] = fmt.Sprint(d.New(), d.box.inUse)
+		for _, uidl := range []string{"a", "b", "c", "0123456789abcdef", "free"} {
+			texts[2] += fmt.Sprint(d.See([]byte(uidl)))
+		}
+	}
+	return texts, errs
+}
+
+// fill makes a journal with records of all kinds at path.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	ctx := t.Context()
+	j := openOn(t, &disk{}, path)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{"ann", "bob"} {
+		m, err := j.Mailbox(ctx, name, "INBOX")
+		must(err)
+		must(begin(ctx, m, 7))
+		must(m.Adopt(ctx, SetOf(1, 2, 3)))
+		must(m.Record(ctx, SetOf(10, 11, 12+uint32(i)), true, false))
+		must(m.Acknowledged(ctx, SetOf(11)))
+		if i > 0 {
+			must(m.End(ctx, 14))
+		}
+	}
+	d, err := j.Maildrop(ctx, "carl")
+	must(err)
+	must(beginDrop(ctx, d))
+	must(d.Record(ctx, []string{"a", "b", "0123456789abcdef"}, false, false))
+	must(d.RecordPending(ctx, []string{"c"}, []int64{100}, false))
+	must(d.Acknowledged(ctx, []string{"a"}))
+	d.See([]byte("0123456789abcdef"))
+	must(d.End(ctx, true))
+	must(j.SetNote(ctx, "ann", "a note"))
+	must(j.Close())
+}
+
+// TestFlippedBytes changes one byte of the file at a time. A record is then what it was, or an error: what it says is
+// never another thing, as this could delete mail or pass it for delivered.
+func TestFlippedBytes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sound.db")
+	fill(t, path)
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, errs := picture(t.Context(), openOn(t, &disk{}, path))
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	var used []int
+	for i, b := range sound {
+		if b != 0 {
+			used = append(used, i)
+		}
+	}
+	step := 23
+	if os.Getenv("JOURNAL_FLIPS") == "all" {
+		step = 1
+	}
+	noticed := 0
+	for i := rand.IntN(step); i < len(used); i += step {
+		at, bits := used[i], byte(1+rand.IntN(255))
+		if bad := flipped(t, sound, at, bits, want); bad != "" {
+			t.Errorf("byte %d of page %d, %#02x xor %#02x: %s", at%4096, at/4096+1, sound[at], bits, bad)
+		} else {
+			noticed++
+		}
+	}
+	t.Logf("%d of %d used bytes tried", noticed, len(used))
+}
+
+// flipped says what is wrong with a journal in which one byte was changed.
+func flipped(t *testing.T, sound []byte, at int, bits byte, want [3]string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "flip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "journal.db")
+	data := append([]byte(nil), sound...)
+	data[at] ^= bits
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, err := OpenWith(t.Context(), path, Options{Sync: func(*os.File) error { return nil }})
+	if err != nil {
+		return ""
+	}
+	defer j.Close()
+	got, errs := picture(t.Context(), j)
+	for i := range got {
+		if errs[i] == nil && got[i] != want[i] {
+			return fmt.Sprintf("%q has become %q", want[i], got[i])
+		}
+	}
+	return ""
+}
+
+// TestChangedRecord changes what SQLite has no reason to doubt. The account gets an error that tells what to do, the
+// others go on.
+func TestChangedRecord(t *testing.T) {
+	t.Parallel()
+	const ann = "(SELECT id FROM mailbox WHERE account='ann')"
+	for _, tt := range []struct{ name, sql string }{
+		{"a UID", "UPDATE record SET uids='10,11,13' WHERE uids='10:12'"},
+		{"a fact", "UPDATE record SET what='delivered' WHERE what='pending' AND mailbox=" + ann},
+		{"a time", "UPDATE record SET at=at+1 WHERE n=1 AND mailbox=" + ann},
+		{"no row", "DELETE FROM record WHERE mailbox=" + ann},
+		{"no last row", "DELETE FROM record WHERE n=3 AND mailbox=" + ann},
+		{"another one's row", "INSERT INTO record SELECT " + ann + ", 4, what, at, uids FROM record WHERE n=2 AND mailbox=(SELECT id FROM mailbox WHERE account='bob')"},
+		{"rows in another order", "UPDATE record SET n=n+10 WHERE n<3 AND mailbox=" + ann},
+		{"the mark", "UPDATE mailbox SET in_use=0 WHERE account='ann'"},
+		{"the UIDVALIDITY", "UPDATE mailbox SET uidvalidity=8 WHERE account='ann'"},
+		{"the UIDNEXT", "UPDATE mailbox SET uidnext=99 WHERE account='ann'"},
+		{"the run", "UPDATE mailbox SET run=run+1 WHERE account='ann'"},
+		{"the checksum", "UPDATE mailbox SET sum=0 WHERE account='ann'"},
+		{"the name", "UPDATE mailbox SET account='anna' WHERE account='ann'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "journal.db")
+			fill(t, path)
+			runSQL(t, path, tt.sql)
+			j := openOn(t, &disk{}, path)
+			name := "ann"
+			if tt.name == "the name" {
+				name = "anna"
+			}
+			_, err := j.Mailbox(t.Context(), name, "INBOX")
+			var damage *damageError
+			if !errors.As(err, &damage) || !errors.Is(err, ErrDamaged) {
+				t.Fatalf("error %v", err)
+			}
+			for _, want := range []string{name, "INBOX", "checksum", "hint: ", "backup", damage.cure, path} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q lacks %q", err, want)
+				}
+			}
+			if m, err := j.Mailbox(t.Context(), "bob", "INBOX"); err != nil || m.Pending().String() != "10,13" {
+				t.Errorf("another account: %v, %v", m, err)
+			}
+			runSQL(t, path, damage.cure)
+			if m, err := j.Mailbox(t.Context(), name, "INBOX"); err != nil || m.UIDValidity() != 0 || !m.Done().IsEmpty() {
+				t.Errorf("after the cure: %v", err)
+			}
+		})
+	}
+}
+
+// TestMalformedRecord has rows with a right checksum that this package does not write.
+func TestMalformedRecord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		protocol protocol
+		text     string
+	}{{imap, "1:x"}, {imap, "0"}, {pop3, "no line end"}, {pop3, "\n"}, {pop3, "a\n\nb\n"}, {pop3, "a x\n"}} {
+		j := openMemory(newShelf(), nil)
+		b := box{key: key{"bob", tt.protocol, ""}}
+		c := b.next()
+		c.add(row{pending, 0, tt.text})
+		if err := j.store.save(t.Context(), false, c); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if tt.protocol == imap {
+			_, err = j.Mailbox(t.Context(), "bob", "")
+		} else {
+			_, err = j.Maildrop(t.Context(), "bob")
+		}
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "hint: ") {
+			t.Errorf("%s %q: %v", tt.protocol, tt.text, err)
+		}
+	}
+}
+
+func TestChangedNote(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal.db")
+	fill(t, path)
+	runSQL(t, path, "UPDATE note SET text='another' WHERE name='account ann'")
+	j := openOn(t, &disk{}, path)
+	if text, err := j.Note(t.Context(), "ann"); !errors.Is(err, ErrDamaged) || text != "" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := j.SetNote(t.Context(), "ann", "new"); err != nil {
+		t.Error(err)
+	}
+	if text, err := j.Note(t.Context(), "ann"); text != "new" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func runSQL(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}

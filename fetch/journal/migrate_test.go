@@ -1,0 +1,93 @@
+package journal
+
+import (
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestVersion1 opens a journal that was written by the program as it was before version 2 of the schema.
+func TestVersion1(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := unpack(t, "testdata/version1.db.gz")
+	for range 2 { // once from version 1
+		j := openOn(t, &disk{}, path)
+		inbox, err := j.Mailbox(ctx, "ann@example.org", "INBOX")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inbox.UIDValidity() != 7 || inbox.UIDNext() != 15 || inbox.Done().String() != "1:12,14" ||
+			inbox.Pending().String() != "11,14" || inbox.Delivered().String() != "11:12,14" {
+			t.Errorf("INBOX: %d, %d, %v, %v", inbox.UIDValidity(), inbox.UIDNext(), inbox.Done(), inbox.Pending())
+		}
+		cut, err := j.Mailbox(ctx, "ann@example.org", "cut off")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cut.Start(ctx, 9); err != nil || !cut.Repeat() || cut.Done().String() != "3" {
+			t.Errorf("cut off: %v, %v, %v", err, cut.Repeat(), cut.Done())
+		}
+		bob, err := j.Maildrop(ctx, "bob@example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bob.See([]byte("b")); bob.New() || !bob.Done("a") || !bob.Done("odd one") || got != (Sight{"b", true, true, 123, false}) {
+			t.Errorf("maildrop: %+v", got)
+		}
+		n, err := j.ImportFetchids(ctx, oldFetchids(), func(user, host string) (string, bool) { return user + "@" + host, true })
+		if n != 0 || err != nil {
+			t.Errorf("fetchmail's file was imported again: %d, %v", n, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j := openOn(t, &disk{}, path)
+	m := startMailbox(t, j, "INBOX")
+	if err := m.Record(ctx, SetOf(1), false, true); err != nil {
+		t.Error(err)
+	}
+}
+
+func unpack(t *testing.T, packed string) string {
+	t.Helper()
+	in, err := os.Open(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	unzip, err := gzip.NewReader(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(unzip)
+	path := filepath.Join(t.TempDir(), "journal.db")
+	if err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// oldFetchids is the file that the old journal has imported, with a UIDL that it did not hold then.
+func oldFetchids() io.Reader {
+	return oldFile{strings.NewReader("carl@example.org old1\ncarl@example.org new\n")}
+}
+
+type oldFile struct{ io.Reader }
+
+func (oldFile) Name() string               { return "/var/fetchids" }
+func (oldFile) Stat() (os.FileInfo, error) { return oldInfo{}, nil }
+
+type oldInfo struct{ os.FileInfo }
+
+func (oldInfo) Size() int64        { return 44 }
+func (oldInfo) Mode() os.FileMode  { return 0o600 }
+func (oldInfo) ModTime() time.Time { return time.Unix(1700000000, 0) }

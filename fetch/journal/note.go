@@ -1,0 +1,37 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+)
+
+// Note returns the text that was noted last for an account, "" for none. What it means is the caller's business.
+func (j *Journal) Note(ctx context.Context, account string) (string, error) {
+	text, err := j.note(ctx, accountNote(account))
+	return text, explain(j.path, "read", err)
+}
+
+// SetNote replaces the text noted for an account; it survives the death of the process. "" removes it.
+func (j *Journal) SetNote(ctx context.Context, account, text string) error {
+	return explain(j.path, "write", j.setNote(ctx, accountNote(account), text))
+}
+
+func accountNote(account string) string { return "account " + account }
+
+func (j *Journal) note(ctx context.Context, name string) (string, error) {
+	text, sum, err := j.store.note(ctx, name)
+	if err == nil && (text != "" || sum != 0) && sum != noteSum(name, text) {
+		return "", &damageError{what: fmt.Sprintf("note %.200q", name), cure: "DELETE FROM note",
+			then: "what was set aside is then tried again, and fetchmail's UIDs are imported again", err: errSum}
+	}
+	return text, err
+}
+
+func (j *Journal) setNote(ctx context.Context, name, text string) error {
+	return j.store.setNote(ctx, name, text, noteSum(name, text))
+}
+
+func noteSum(name, text string) uint32 {
+	return crc32.Checksum(fmt.Appendf(nil, "%q %q", name, text), castagnoli)
+}

@@ -1,0 +1,120 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// record is what mailboxes and maildrops have in common: the head of a record, and whether it is this retrieval's turn.
+// Every write goes from the state that was loaded or written last to the next one; where another retrieval has written
+// in between it is ErrTaken. Nothing is written before there is something to say.
+type record struct {
+	j       *Journal
+	box     box
+	dropped bool // what the store has of it counts no more
+	started bool
+	claimed bool
+	repeat  bool
+}
+
+func (j *Journal) record(ctx context.Context, k key) (record, []row, error) {
+	s, err := j.load(ctx, k)
+	if err != nil {
+		return record{}, nil, explain(j.path, "read", err)
+	}
+	s.key = k
+	return record{j: j, box: s.box}, s.rows, nil
+}
+
+// start begins a retrieval, unless the record was written since it was loaded.
+func (r *record) start(ctx context.Context) error {
+	run, err := r.j.store.run(ctx, r.box.key)
+	if err == nil && run != r.box.run {
+		err = r.box.taken()
+	}
+	if err != nil {
+		return explain(r.j.path, "read", err)
+	}
+	r.started, r.claimed, r.repeat = true, false, r.box.inUse
+	return nil
+}
+
+// mayRecord tells whether a fact may be recorded: of a delivery only under the mark.
+func (r *record) mayRecord(what fact) error {
+	if !r.started || !r.claimed && (what == delivered || what == pending) {
+		return explain(r.j.path, "write", r.box.notStarted())
+	}
+	return nil
+}
+
+// drop forgets all but who writes. The store learns of it with the next write.
+func (r *record) drop() {
+	b := &r.box
+	b.validity, b.uidNext, b.rows, b.folded, b.chain = 0, 0, 0, 0, 0
+	r.dropped = b.run > 0
+}
+
+// claim sets the mark.
+func (r *record) claim(ctx context.Context) error {
+	if !r.started {
+		return explain(r.j.path, "write", r.box.notStarted())
+	}
+	if r.claimed {
+		return nil
+	}
+	c := r.next()
+	c.to.inUse = true
+	err := r.write(ctx, false, c)
+	r.claimed = err == nil
+	return err
+}
+
+// next begins a change.
+func (r *record) next() *change {
+	c := r.box.next()
+	c.instead = r.dropped
+	return c
+}
+
+func (r *record) write(ctx context.Context, durable bool, c *change) error {
+	err := r.j.store.save(ctx, durable, c)
+	if written(err) {
+		r.box, r.dropped = c.to, false
+	}
+	return explain(r.j.path, "write", err)
+}
+
+// written tells whether a write that gave err was made.
+func written(err error) bool {
+	var unsynced *syncError
+	return err == nil || errors.As(err, &unsynced)
+}
+
+// end removes the mark. With c nil there is nothing else to write.
+func (r *record) end(ctx context.Context, c *change) error {
+	if !r.started {
+		return explain(r.j.path, "write", r.box.notStarted())
+	}
+	if c == nil && !r.box.inUse {
+		r.started, r.claimed = false, false
+		return nil
+	}
+	if c == nil {
+		c = r.next()
+	}
+	c.to.inUse, c.to.changed = false, r.j.now().Unix()
+	err := r.write(ctx, false, c)
+	if err == nil {
+		r.started, r.claimed = false, false
+	}
+	return err
+}
+
+func (b *box) taken() error {
+	return fmt.Errorf("record of %.200q %.200q: %w", b.account, b.mailbox, ErrTaken)
+}
+
+func (b *box) notStarted() error {
+	return fmt.Errorf("record of %.200q %.200q: not started", b.account, b.mailbox)
+}

@@ -1,0 +1,208 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// sqliteStore is a store in a SQLite database: many readers, one writer.
+type sqliteStore struct {
+	db *sql.DB // readers
+	w  *writer
+}
+
+func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, error) {
+	db, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWriter(ctx, db, path, o)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go w.run(context.WithoutCancel(ctx))
+	return &sqliteStore{db, w}, nil
+}
+
+// head are the columns of the table mailbox that make up a box, beside its key; see scan and values.
+const head = "id, run, in_use, uidvalidity, uidnext, changed, folded"
+
+func (b *box) scan() []any {
+	return []any{&b.id, &b.run, &b.inUse, &b.validity, &b.uidNext, &b.changed, &b.folded}
+}
+
+func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return saved{}, err
+	}
+	defer tx.Rollback()
+	r := saved{box: box{key: k}}
+	err = tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox WHERE account=? AND protocol=? AND name=?",
+		k.account, string(k.protocol), k.mailbox).Scan(append(r.scan(), &r.sum)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, unindexed(ctx, tx, k)
+	}
+	if err == nil {
+		r.rows, err = rowsOf(ctx, tx, r.id)
+	}
+	return r, err
+}
+
+// unindexed makes sure that a record is not there: what an index that has changed on the disk leads to must not pass
+// for a first contact.
+func unindexed(ctx context.Context, tx *sql.Tx, k key) error {
+	n := 0
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED WHERE account=? AND protocol=? AND name=?",
+		k.account, string(k.protocol), k.mailbox).Scan(&n)
+	if err == nil && n > 0 {
+		err = errIndex
+	}
+	return err
+}
+
+// queryer is a database, a connection or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
+	found, err := q.QueryContext(ctx, "SELECT what, at, uids FROM record WHERE mailbox=? ORDER BY n", mailbox)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []row
+	for found.Next() {
+		var r row
+		if err := found.Scan(&r.what, &r.at, &r.uids); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, found.Err()
+}
+
+func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT run FROM mailbox WHERE account=? AND protocol=? AND name=?",
+		k.account, string(k.protocol), k.mailbox).Scan(&run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return run, err
+}
+
+func (s *sqliteStore) list(ctx context.Context) ([]box, error) { return listBoxes(ctx, s.db) }
+
+func listBoxes(ctx context.Context, q queryer) ([]box, error) {
+	found, err := q.QueryContext(ctx, "SELECT account, protocol, name, "+head+" FROM mailbox ORDER BY changed, id")
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var boxes []box
+	for found.Next() {
+		var b box
+		if err := found.Scan(append([]any{&b.account, &b.protocol, &b.mailbox}, b.scan()...)...); err != nil {
+			return nil, err
+		}
+		boxes = append(boxes, b)
+	}
+	return boxes, found.Err()
+}
+
+func (s *sqliteStore) save(ctx context.Context, durable bool, changes ...*change) error {
+	return s.w.do(ctx, durable, func(ctx context.Context, w *writer) error {
+		for _, c := range changes {
+			if err := w.change(ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// change writes the head, if it still is the one that the change is made from, and the rows.
+func (w *writer) change(ctx context.Context, c *change) error {
+	if err := w.head(ctx, c); err != nil {
+		return err
+	}
+	if c.instead {
+		if _, err := w.exec(ctx, "DELETE FROM record WHERE mailbox=?", c.to.id); err != nil {
+			return err
+		}
+	}
+	n := c.to.rows - len(c.rows)
+	for _, r := range c.rows {
+		n++
+		_, err := w.exec(ctx, "INSERT INTO record (mailbox, n, what, at, uids) VALUES (?, ?, ?, ?, ?)",
+			c.to.id, n, string(r.what), r.at, r.uids)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) head(ctx context.Context, c *change) error {
+	b := &c.to
+	if c.from == 0 {
+		return w.newHead(ctx, b)
+	}
+	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, changed=?, folded=?, sum=? "+
+		"WHERE id=? AND run=?", b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.sum(), b.id, c.from)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		return b.taken()
+	}
+	return err
+}
+
+func (w *writer) newHead(ctx context.Context, b *box) error {
+	stmt, err := w.prepared(ctx, "INSERT INTO mailbox (account, protocol, name, run, in_use, uidvalidity, uidnext, "+
+		"changed, folded, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
+	if err != nil {
+		return err
+	}
+	err = stmt.QueryRowContext(ctx, b.account, string(b.protocol), b.mailbox, b.run, b.inUse, b.validity, b.uidNext,
+		b.changed, b.folded, b.sum()).Scan(&b.id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b.taken()
+	}
+	return err
+}
+
+func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum uint32, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT text, sum FROM note WHERE name=?", name).Scan(&text, &sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", 0, nil
+	}
+	return text, sum, err
+}
+
+func (s *sqliteStore) setNote(ctx context.Context, name, text string, sum uint32) error {
+	return s.w.do(ctx, false, func(ctx context.Context, w *writer) error {
+		if text == "" {
+			_, err := w.exec(ctx, "DELETE FROM note WHERE name=?", name)
+			return err
+		}
+		_, err := w.exec(ctx, "INSERT OR REPLACE INTO note (name, text, sum) VALUES (?, ?, ?)", name, text, sum)
+		return err
+	})
+}
+
+func (s *sqliteStore) sync(ctx context.Context) error {
+	return s.w.do(ctx, true, func(context.Context, *writer) error { return nil })
+}
+
+func (s *sqliteStore) close() error {
+	err := s.w.stop()
+	if dbErr := s.db.Close(); err == nil {
+		err = dbErr
+	}
+	return err
+}
