@@ -52,6 +52,7 @@ type MDAOptions struct {
 type MDA struct {
 	command *agentCommand
 	timeout time.Duration
+	grace   time.Duration // mdaGrace
 	dir     string
 	env     []string
 	cred    *syscall.Credential
@@ -73,7 +74,7 @@ func NewMDA(o MDAOptions) (*MDA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mda %.200q: %w", o.Command, err)
 	}
-	a := &MDA{command: command, timeout: o.Timeout, dir: o.Dir}
+	a := &MDA{command: command, timeout: o.Timeout, grace: mdaGrace, dir: o.Dir}
 	if a.timeout <= 0 {
 		a.timeout = DefaultMDATimeout
 	}
@@ -187,7 +188,7 @@ func (a *MDA) process(ctx context.Context, path string, argv []string, stdin *os
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.cred}
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
-	cmd.WaitDelay = mdaGrace
+	cmd.WaitDelay = a.grace
 	return cmd
 }
 

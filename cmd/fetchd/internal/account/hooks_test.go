@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
@@ -20,6 +21,11 @@ func (watching) CanWatch() bool { return true }
 func (watching) Watch(context.Context, <-chan struct{}, time.Duration) (bool, error) {
 	return true, nil
 }
+
+// closing is a Session that can't watch.
+type closing struct{ fetch.Session }
+
+func (closing) Close() error { return nil }
 
 func TestHooks(t *testing.T) {
 	t.Parallel()
@@ -62,15 +68,33 @@ func TestHooks(t *testing.T) {
 
 func TestHungPostconnectEndsWithTheDaemon(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, nil }, "", "sleep 60")
-	s, err := connect(ctx, &fetch.Account{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cancel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
 	start := time.Now()
-	if err := s.Close(); err == nil || time.Since(start) > fetch.Grace+time.Second {
+	if err := runHook(ctx, "postconnect", "sleep 60"); err == nil || time.Since(start) > 30*time.Second {
 		t.Errorf("error %v after %v", err, time.Since(start))
 	}
+}
+
+// Postconnect has the time of the message in hand, and no more.
+func TestPostconnectHasGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return closing{}, nil }, "", "true")
+		s, err := connect(ctx, &fetch.Account{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		cancel()
+		start := time.Now()
+		<-s.(hookedSession).ctx.Done()
+		if d := time.Since(start); d != fetch.Grace {
+			t.Errorf("it is ended after %v", d)
+		}
+		if err := s.Close(); !errors.Is(err, context.Canceled) {
+			t.Errorf("it runs after its time: %v", err)
+		}
+	})
 }
