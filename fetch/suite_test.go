@@ -160,15 +160,34 @@ func (s *suite) named(name string, v variant) []variant {
 	return slices.DeleteFunc(s.each(v), func(v variant) bool { return v.server.name != name })
 }
 
+// everyWay is pairwise: each server meets each way in, each disposal and each destination, and any three of these meet at
+// one server.
 func (s *suite) everyWay() (out []variant) {
-	for _, mode := range []fetch.TLSMode{fetch.Wrapped, fetch.StartTLS} {
-		for _, keep := range []bool{true, false} {
-			for _, mda := range []bool{true, false} {
-				out = append(out, s.each(variant{mode: mode, keep: keep, mda: mda})...)
+	for i, server := range s.servers {
+		for _, bits := range []int{i % 4, 7 - i%4} {
+			v := variant{server: server, mode: fetch.Wrapped, keep: bits&2 != 0, mda: bits&4 != 0}
+			if bits&1 != 0 {
+				v.mode = fetch.StartTLS
 			}
+			out = append(out, v)
 		}
 	}
 	return out
+}
+
+func TestEveryWayIsPairwise(t *testing.T) {
+	t.Parallel()
+	s := &suite{servers: []*server{{name: "a"}, {name: "b"}, {name: "c"}, {name: "d"}}}
+	seen := map[string]bool{}
+	for _, v := range s.everyWay() {
+		seen[fmt.Sprint(v.server.name, v.mode)] = true
+		seen[fmt.Sprint(v.server.name, "keep", v.keep)] = true
+		seen[fmt.Sprint(v.server.name, "mda", v.mda)] = true
+		seen[fmt.Sprint(v.mode, v.keep, v.mda)] = true
+	}
+	if want := 3*2*len(s.servers) + 2*2*2; len(seen) != want {
+		t.Errorf("%d of %d meet: %v", len(seen), want, seen)
+	}
 }
 
 func memoryIMAP(t *testing.T, config *tls.Config, mode fetch.TLSMode) *mailbox {
