@@ -55,7 +55,7 @@ func TestLockExcludes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for range 500 {
+			for range 150 {
 				l, err := takeLock(path, 0)
 				var held *lockedError
 				if errors.As(err, &held) {
@@ -78,7 +78,7 @@ func TestLockExcludes(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if most.Load() != 1 || taken.Load() < 100 {
+	if most.Load() != 1 || taken.Load() < 20 {
 		t.Errorf("%d at once have the lock that was taken %d times", most.Load(), taken.Load())
 	}
 }
