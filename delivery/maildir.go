@@ -74,23 +74,37 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	if len(ms) == 0 {
 		return errs
 	}
+	writer, err := ownerOf(d.dir+"/tmp", d.dir+"/new", d.dir+"/cur")
+	if err == nil {
+		err = writer.run(func() error { return d.deliverGroup(ctx, writer, ms, errs) })
+	}
+	for i := range errs {
+		switch {
+		case err != nil:
+			errs[i] = d.explain(writer, "open", err)
+		case errs[i] != nil:
+			errs[i] = d.explain(writer, fmt.Sprintf("deliver message %.200q to", ms[i].UID), errs[i])
+		}
+	}
+	return errs
+}
+
+// deliverGroup delivers with the rights of the writer, which this thread has, and puts the results into errs.
+// An error of its own is one for all.
+func (d *Maildir) deliverGroup(ctx context.Context, writer *owner, ms []*Message, errs []error) error {
 	g, err := d.begin(ctx, ms)
 	if err != nil {
-		for i := range errs {
-			errs[i] = d.explain("open", err)
-		}
-		return errs
+		return err
 	}
 	defer g.end()
+	g.writer = writer
 	g.findEarlier()
 	g.store(ctx)
 	g.publish(ctx)
 	for i := range g.items {
-		if err := g.items[i].result(); err != nil {
-			errs[i] = d.explain(fmt.Sprintf("deliver message %.200q to", ms[i].UID), err)
-		}
+		errs[i] = g.items[i].result()
 	}
-	return errs
+	return nil
 }
 
 // begin opens the directories and claims the names of the group.
@@ -117,16 +131,24 @@ func untilDone(call func() error) error {
 }
 
 // explain gives an error its class, its place and a next step.
-func (d *Maildir) explain(act string, err error) error {
+func (d *Maildir) explain(writer *owner, act string, err error) error {
 	class, hint := Temporary, "the message stays on the server and is tried again"
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
+	case errors.Is(err, errRights):
+		class, hint = Unusable, "start fetchd as that user, or name an mda; it runs as the user in FETCHMAILUSER"
+	case errors.Is(err, errOpenToSwap):
+		class, hint = Unusable, "make the Maildir and give it to its user, whose rights are then used"
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		hint = "make room on the disk or raise the quota; the message stays on the server and is tried again"
 	case errors.Is(err, unix.ENOENT):
 		class, hint = Unusable, "the directory above it must exist (is it mounted?)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
-		class, hint = Unusable, "let the user that fetchd runs as write there, or name another Maildir"
+		who := "the user that fetchd runs as"
+		if writer != nil {
+			who = writer.String() + ","
+		}
+		class, hint = Unusable, "let "+who+" write there, or name another Maildir"
 	case errors.Is(err, errOneDirectory), errors.Is(err, unix.EXDEV):
 		class, hint = Unusable, "new, cur and tmp must be three directories of its own, in one file system"
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):

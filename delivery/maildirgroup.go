@@ -56,6 +56,7 @@ type maildirGroup struct {
 	dir           *Maildir
 	items         []maildirItem
 	tmp, new, cur int // descriptors
+	writer        *owner
 }
 
 // claim names the messages and takes those names, unless another group is at work on one of them.
@@ -124,15 +125,22 @@ func (g *maildirGroup) store(ctx context.Context) {
 func (g *maildirGroup) storeParallel(ctx context.Context) {
 	var wg sync.WaitGroup
 	var next atomic.Int64
-	for range min(syncWorkers, len(g.items)) {
+	workers := make([]error, min(syncWorkers, len(g.items)))
+	for w := range workers {
 		wg.Go(func() {
-			var scratch []byte
-			for i := next.Add(1) - 1; i < int64(len(g.items)); i = next.Add(1) - 1 {
-				scratch = g.storeOne(ctx, &g.items[i], true, scratch)
-			}
+			workers[w] = g.writer.run(func() error { // each has a thread of its own
+				var scratch []byte
+				for i := next.Add(1) - 1; i < int64(len(g.items)); i = next.Add(1) - 1 {
+					scratch = g.storeOne(ctx, &g.items[i], true, scratch)
+				}
+				return nil
+			})
 		})
 	}
 	wg.Wait()
+	if err := errors.Join(workers...); err != nil {
+		g.fail(claimed, err)
+	}
 }
 
 // storeOne writes one message to tmp if it needs it, and returns the scratch space, which may have grown.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/delivery"
 	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 )
@@ -63,15 +64,23 @@ func checkTrustFiles(u *rcfile.User) error {
 
 // CheckDirectory tells whether files can be made in the directory that the keyword names.
 func CheckDirectory(keyword, dir string) error {
-	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
 	}
 	return nil
 }
 
-// checkMaildir looks at the directory that a delivery writes to first, or would make it in; the one above a Maildir is
-// never made.
+// checkMaildir looks at the directory that a delivery writes to first, or would make it in, with the rights that it has
+// there; the one above a Maildir is never made.
 func checkMaildir(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	return delivery.AsOwner(filepath.Join(dir, "tmp"), func() error { return checkWritten(dir) })
+}
+
+func checkWritten(dir string) error {
 	for _, at := range []string{filepath.Join(dir, "tmp"), dir} {
 		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
 			return CheckDirectory("maildir", at)

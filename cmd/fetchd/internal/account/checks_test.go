@@ -37,3 +37,28 @@ func TestCheckMaildir(t *testing.T) {
 		}
 	}
 }
+
+// The directory is looked at with the rights that mail is written with.
+func TestCheckMaildirOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"open": 0o700, "locked": 0o500} {
+		home := filepath.Join(dir, name)
+		if err := os.Mkdir(home, mode); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() == 0 { // whom nothing is locked for
+			if err := os.Chown(home, 54321, 54321); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := checkMaildir(filepath.Join(home, "Maildir")); (err == nil) != (name == "open") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

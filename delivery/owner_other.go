@@ -1,0 +1,13 @@
+//go:build !linux
+
+package delivery
+
+import "fmt"
+
+// run runs f if that is possible with our own rights: only Linux has them for each thread.
+func (o *owner) run(f func() error) error {
+	if o == nil {
+		return f()
+	}
+	return fmt.Errorf("%w: %s: this system can't", errRights, o)
+}
