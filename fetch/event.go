@@ -21,6 +21,8 @@ const (
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: they stay, and are tried again after a day
 	EventNotice      = "notice delivered"           // info: account subject
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err
+	EventForgotten   = "set aside is not known"     // warn: account err: what was set aside earlier is tried again
+	EventNotKept     = "set aside is not kept"      // warn: account err: a restart of the daemon will try it again
 	EventRefetch     = "message already delivered"  // info: recorded before, now only acknowledged
 	EventDone        = "retrieval ended"            // debug: account and the Result
 	EventQueryFailed = "retrieval failed"           // error: account err kind

@@ -15,15 +15,21 @@ const (
 	refusedMost     = 10_000 // messages remembered
 )
 
-// Memory is what a daemon remembers of an account from one retrieval to the next, while it runs: the messages that could
-// not be delivered, and what the account's owner was told. Messages that are refused for good, or that alone fail again
+// Memory is what a daemon remembers of an account from one retrieval to the next: the messages that could not be
+// delivered, and what the account's owner was told. What was set aside and told is kept in the journal for the next
+// daemon. Messages that are refused for good, or that alone fail again
 // and again, are set aside: for a day they are neither retrieved nor count as a failure. A nil Memory, that of a single
 // pass, remembers nothing. The zero value is ready; it is safe for concurrent use.
 type Memory struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	refused map[refusedKey]*refusal
 	said    map[string]int // set aside, by mailbox, as last logged
+	retried bool           // Retry was called
 	notices
+
+	keeping  sync.Mutex // guards what follows; it is taken before mu
+	recalled bool
+	note     string // what the journal has
 }
 
 // Ref names a message in its mailbox.
@@ -58,7 +64,7 @@ type failure struct {
 func (m *Memory) Retry() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused, m.said = nil, nil
+	m.refused, m.said, m.retried = nil, nil, true
 }
 
 // refuse remembers that a message was not delivered, and tells whether that is news.

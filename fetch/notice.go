@@ -72,8 +72,9 @@ func (m *Memory) newlyRefused(text string) {
 // Notify mails the account's first recipient, through the account's own destination, what has changed with the retrieval
 // that ended with err: the login is refused, or works again; messages are too large, which is told again every Warnings;
 // messages were set aside. It belongs behind each retrieval of a daemon; without a Memory it does nothing. It returns
-// soon after ctx ends.
+// soon after ctx ends. In the end the journal has what the next daemon is to know.
 func (a *Account) Notify(ctx context.Context, err error) {
+	defer a.keep()
 	if a.Memory == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
 		return
 	}
@@ -117,7 +118,7 @@ func (m *Memory) due(a *Account, err error) (all []notice) {
 func (m *Memory) refusedNotice(a *Account) notice {
 	n := notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
 		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again once a day,",
-		"and when the daemon is awakened or started anew:", ""}}
+		"and when the daemon is awakened, as by a second call of fetchd:", ""}}
 	for _, text := range m.untold {
 		n.lines = append(n.lines, "  "+text)
 	}

@@ -41,6 +41,7 @@ func (r *Retriever) Brief(on bool) { r.brief = on }
 // pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if the session
 // after it fails too.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
+	r.a.recall(ctx)
 	var errs []error
 	var simpler error
 	p := &progress{res: res, delivered: &r.delivered}

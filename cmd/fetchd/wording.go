@@ -94,6 +94,10 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		}
 	case fetch.EventSetAside:
 		return []line{{level, false, "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
+	case fetch.EventForgotten:
+		return []line{{level, false, "WARNING: " + f.text("account") + ": what was set aside earlier is tried again: " + f.err()}}
+	case fetch.EventNotKept:
+		return []line{{level, false, "WARNING: " + f.text("account") + ": what was set aside is not remembered after a restart: " + f.err()}}
 	case fetch.EventRenumbered:
 		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}

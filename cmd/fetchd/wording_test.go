@@ -79,6 +79,11 @@ func TestWording(t *testing.T) {
 			l.Warn(fetch.EventSetAside, "account", "ann@h", "mailbox", "", "count", 1)
 		}, "", "fetchd: WARNING: ann@h: 2 refused messages are set aside: they stay in \"INBOX\" on the server and will be tried again in a day\n" +
 			"fetchd: WARNING: ann@h: 1 refused message is set aside: it stays on the server and will be tried again in a day\n"},
+		{"set aside, and not to be read", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventForgotten, "account", "ann@h", "err", errors.New("x"))
+			l.Warn(fetch.EventNotKept, "account", "ann@h", "err", errors.New("y"))
+		}, "", "fetchd: WARNING: ann@h: what was set aside earlier is tried again: x\n" +
+			"fetchd: WARNING: ann@h: what was set aside is not remembered after a restart: y\n"},
 		{"joined errors", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.Join(errors.New("a"), errors.New("b")), "kind", fetch.KindNetwork)
 		}, "", "fetchd: ann@h: a; b\n"},

@@ -1,0 +1,117 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// kept is what of a Memory a daemon's end does not take away: what was set aside, and what the owner was told. It is a
+// note in the journal. Failures that are not the message's own yet are counted anew.
+type kept struct {
+	Aside      []keptMessage      `json:"aside,omitempty"`
+	Login      bool               `json:"login,omitempty"`     // it is refused, and the owner was told so
+	Told       time.Time          `json:"told,omitzero"`       // of messages that are too large
+	Oversized  map[string][]int64 `json:"oversized,omitempty"` // their sizes, by mailbox
+	Untold     []string           `json:"untold,omitempty"`
+	UntoldMore int                `json:"untold_more,omitempty"`
+}
+
+type keptMessage struct {
+	Mailbox     string    `json:"mailbox,omitempty"`
+	UIDValidity uint32    `json:"uidvalidity,omitempty"`
+	UID         []byte    `json:"uid"` // a UIDL may be any bytes
+	Last        time.Time `json:"last"`
+}
+
+// recall fills the account's Memory, before its first use, with what an earlier daemon knew. What can't be read is
+// forgotten: then messages are tried again and notices repeated.
+func (a *Account) recall(ctx context.Context) {
+	if a.Memory == nil || a.Journal == nil {
+		return
+	}
+	m := a.Memory
+	m.keeping.Lock()
+	defer m.keeping.Unlock()
+	if m.recalled {
+		return
+	}
+
+	text, err := a.Journal.Note(ctx, a.Key)
+	var k kept
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &k)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if m.recalled = true; err != nil {
+		a.Log.Warn(EventForgotten, "account", a.Name, "err", err)
+		return
+	}
+	m.note = text
+	m.fill(k)
+}
+
+func (m *Memory) fill(k kept) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.login, m.told, m.oversized = k.Login, k.Told, k.Oversized
+	if m.retried { // before it was known what
+		return
+	}
+	m.untold, m.untoldMore = k.Untold, k.UntoldMore
+	m.refused = make(map[refusedKey]*refusal, len(k.Aside))
+	for _, f := range k.Aside {
+		key := refusedKey{f.Mailbox, Ref{f.UIDValidity, string(f.UID)}}
+		m.refused[key] = &refusal{aside: true, last: f.Last}
+	}
+}
+
+// keep writes into the journal what is worth keeping, if that has changed.
+func (a *Account) keep() {
+	if a.Memory == nil || a.Journal == nil {
+		return
+	}
+	m := a.Memory
+	m.keeping.Lock()
+	defer m.keeping.Unlock()
+	if !m.recalled { // else what an earlier daemon knew would be lost
+		return
+	}
+
+	text, err := m.text()
+	if err == nil && text == m.note {
+		return
+	}
+	if err == nil {
+		err = a.Journal.SetNote(context.Background(), a.Key, text)
+	}
+	if err != nil {
+		a.Log.Warn(EventNotKept, "account", a.Name, "err", err)
+		return
+	}
+	m.note = text
+}
+
+// text is what is to be kept, "" for nothing, and always the same for the same.
+func (m *Memory) text() (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := kept{Login: m.login, Told: m.told, Oversized: m.oversized, Untold: m.untold, UntoldMore: m.untoldMore}
+	for key, r := range m.refused {
+		if r.aside {
+			k.Aside = append(k.Aside, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), r.last})
+		}
+	}
+	if len(k.Aside)+len(k.Oversized)+len(k.Untold)+k.UntoldMore == 0 && !k.Login && k.Told.IsZero() {
+		return "", nil
+	}
+	slices.SortFunc(k.Aside, func(a, b keptMessage) int {
+		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity), slices.Compare(a.UID, b.UID))
+	})
+	text, err := json.Marshal(k)
+	return string(text), err
+}
