@@ -131,7 +131,7 @@ func firstStranger(path string, look func(string) (pathEntry, error)) (at string
 	for i := 0; i < len(parts); i++ {
 		next := filepath.Join(at, parts[i])
 		e, err := look(next)
-		exists := !errors.Is(err, fs.ErrNotExist)
+		exists := !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR)
 		switch {
 		case exists && err != nil:
 			return "", e, err

@@ -14,6 +14,9 @@ import (
 type tree map[string]pathEntry
 
 func (t tree) look(path string) (pathEntry, error) {
+	if strings.HasPrefix(path, "/file/") {
+		return pathEntry{}, unix.ENOTDIR
+	}
 	e, ok := t[path]
 	if !ok {
 		return e, &os.PathError{Op: "look at", Path: path, Err: fs.ErrNotExist}
@@ -27,7 +30,7 @@ func TestFirstStranger(t *testing.T) {
 	dir := func(uid uint32) pathEntry { return pathEntry{uid: uid, gid: uid, mode: 0o755} }
 	link := func(uid uint32, to string) pathEntry { return pathEntry{uid: uid, link: to} }
 	system := tree{
-		"/": dir(0), "/home": dir(0), "/home/ann": dir(ann), "/home/ann/Maildir": dir(bob),
+		"/": dir(0), "/file": dir(0), "/home": dir(0), "/home/ann": dir(ann), "/home/ann/Maildir": dir(bob),
 		"/home/ann/link": link(0, "/etc"), "/etc": dir(0), "/root": dir(0), "/root/Maildir": dir(0),
 		"/chroot": dir(0), "/chroot/Maildir": dir(ann),
 		"/mail": link(0, "srv/mail"), "/srv": dir(0), "/srv/mail": dir(0), "/srv/mail/bob": dir(bob),
@@ -51,6 +54,7 @@ func TestFirstStranger(t *testing.T) {
 		{"/home/ann/missing", "/home/ann", ann, nil},
 		{"/home//./ann/../ann/Maildir", "/home/ann", ann, nil},
 		{"/home/zoe/Maildir", "", 0, nil},
+		{"/file/Maildir/tmp", "", 0, nil},
 		{"/chroot/Maildir/tmp", "/chroot/Maildir", ann, nil},
 		{"/mail/bob/tmp", "/srv/mail/bob", bob, nil},
 		{"/mail/up/Maildir", "/home/ann", ann, nil},

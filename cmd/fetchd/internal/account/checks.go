@@ -77,7 +77,15 @@ func checkMaildir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return delivery.AsOwner(filepath.Join(dir, "tmp"), func() error { return checkWritten(dir) })
+	var found error
+	err = delivery.AsOwner(filepath.Join(dir, "tmp"), func() error {
+		found = checkWritten(dir)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("maildir: %w", err)
+	}
+	return found
 }
 
 func checkWritten(dir string) error {
