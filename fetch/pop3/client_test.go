@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"errors"
-	"net"
 	"strings"
 	"testing"
 
@@ -11,18 +10,10 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// quiet is a connection that takes all writes and has one text to read.
-type quiet struct {
-	chunks
-	sent strings.Builder
-}
-
-func (q *quiet) Write(p []byte) (int, error) { return q.sent.Write(p) }
-
-func newQuiet(t testing.TB, text string) (*quiet, *wire.Conn, *client) {
+// newQuiet returns a client of a server that says text, whatever it is asked.
+func newQuiet(t testing.TB, text string) (*tape, *wire.Conn, *client) {
 	t.Helper()
-	pipe, _ := net.Pipe()
-	q := &quiet{chunks: chunks{pipe, []byte(text), 1 << 20}}
+	q := &tape{r: strings.NewReader(text), size: 1 << 20}
 	c := wire.New(q, wire.Options{})
 	l, err := newClient(c)
 	if err != nil {
