@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -89,6 +90,7 @@ type Sight struct {
 	Pending bool  // see Maildrop.Pending
 	Size    int64 // of the message that is pending, 0 = not known
 	Again   bool  // it was seen before, since Start
+	Held    int   // bytes of memory that its UIDL takes
 }
 
 // See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the retrievals
@@ -98,12 +100,20 @@ func (d *Maildrop) See(uidl []byte) Sight {
 	defer d.mu.Unlock()
 	escaped := escapeBytes(uidl)
 	k := d.marks.see(escaped)
-	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed}
+	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed, Held: len(escaped)}
 	if len(escaped) != len(uidl) {
 		s.UIDL = string(uidl)
+		s.Held += len(uidl)
 	}
 	k.listed = true
 	return s
+}
+
+// Grow makes room for n more UIDLs that See will be called for.
+func (d *Maildrop) Grow(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.marks.list = slices.Grow(d.marks.list, n)
 }
 
 // Adopt records uidls as not to be delivered.

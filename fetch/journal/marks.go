@@ -19,12 +19,13 @@ type mark struct {
 	listed  bool // by the server, in this retrieval
 }
 
-// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came with, so that
-// many thousand of them cost little more than those.
+// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came with, or of an
+// arena, so that a million of them cost little more than those.
 type marks struct {
 	list  []mark
-	index map[string]int32 // where in list
-	next  int              // where the next one that the server lists is expected: its order is mostly ours
+	index index
+	arena arena
+	next  int // where the next one that the server lists is expected: its order is mostly ours
 }
 
 func newMarks(rows []row) (*marks, error) {
@@ -33,7 +34,7 @@ func newMarks(rows []row) (*marks, error) {
 		n += strings.Count(r.uids, "\n")
 	}
 	n += n/16 + 16 // new ones, mostly a few
-	m := &marks{list: make([]mark, 0, n), index: make(map[string]int32, n)}
+	m := &marks{list: make([]mark, 0, n), index: newIndex(n)}
 	return m, m.replay(rows)
 }
 
@@ -67,15 +68,14 @@ func (m *marks) apply(uidl string, r row) error {
 			}
 			size = n
 		}
-		k := &m.list[m.place(uidl)]
+		k := m.place(uidl)
 		*k = mark{uidl: k.uidl, size: size, listed: k.listed, done: true, pending: r.what == pending}
 		return nil
 	}
-	i, found := m.index[uidl]
-	if !found {
+	k := m.lookUp(uidl)
+	if k == nil {
 		return nil
 	}
-	k := &m.list[i]
 	switch r.what {
 	case acknowledged:
 		k.pending, k.deleted, k.listed = false, true, false
@@ -90,29 +90,36 @@ func (m *marks) apply(uidl string, r row) error {
 }
 
 // find gives what is known of a UIDL, nil for nothing. It is valid until the next place.
-func (m *marks) find(uidl string) *mark {
-	if i, found := m.index[escape(uidl)]; found {
-		return &m.list[i]
+func (m *marks) find(uidl string) *mark { return m.lookUp(escape(uidl)) }
+
+// lookUp is find for an escaped UIDL.
+func (m *marks) lookUp(uidl string) *mark {
+	if at := *m.index.slot(m.list, []byte(uidl)); at > 0 {
+		return &m.list[at-1]
 	}
 	return nil
 }
 
-// place tells where in list the mark of an escaped UIDL is; it makes one where there is none.
-func (m *marks) place(uidl string) int {
-	i, found := m.index[uidl]
-	if !found {
-		i = int32(len(m.list))
-		m.list = append(m.list, mark{uidl: uidl})
-		m.index[uidl] = i
+// place gives the mark of an escaped UIDL, and makes one where there is none.
+func (m *marks) place(uidl string) *mark {
+	if k := m.lookUp(uidl); k != nil {
+		return k
 	}
-	return int(i)
+	m.list = append(m.list, mark{uidl: uidl})
+	m.index.add(m.list)
+	return &m.list[len(m.list)-1]
 }
 
 // see is the mark of an escaped UIDL that the server lists now.
 func (m *marks) see(uidl []byte) *mark {
 	i := m.next
 	if i >= len(m.list) || m.list[i].uidl != string(uidl) {
-		i = m.place(string(uidl))
+		at := *m.index.slot(m.list, uidl)
+		if at == 0 {
+			m.place(m.arena.keep(uidl))
+			at = int32(len(m.list))
+		}
+		i = int(at - 1)
 	}
 	m.next = i + 1
 	return &m.list[i]

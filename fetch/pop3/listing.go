@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	gopop3 "github.com/knadh/go-pop3"
@@ -17,9 +18,10 @@ const (
 	// maxRow is the longest row of UIDL or LIST. RFC 1939 section 7 has UIDLs of at most 70 printable characters;
 	// longer ones and other bytes are taken as they are (fetchmail's SA-2005-01 came from trusting the RFC here).
 	maxRow = 4096
-	// maxMessages and maxUIDLs (bytes in all of them) keep a listing within some 200 MB whatever the server says.
-	maxMessages = 2 << 20
-	maxUIDLs    = 128 << 20
+	// maxMessages and maxUIDLs (bytes in all of them, as they are kept) keep a listing within some 200 MB, whatever the server
+	// says. A maildrop of a million messages has been filled for 27 years with a hundred a day.
+	maxMessages = 1 << 20
+	maxUIDLs    = 64 << 20
 )
 
 // row is what the server lists of one message; its number is its place, from 1.
@@ -96,7 +98,8 @@ func (s *session) stat(l *listing) (messages int, err error) {
 	return messages, nil
 }
 
-// roomFor bounds what is set aside on a server's mere word.
+// roomFor is for how many messages room is made on a server's mere word. When they have come there is room for all: it
+// would take half as much again to make it bit by bit.
 const roomFor = 100_000
 
 // listUIDL fills in the UIDLs; false if the server has none.
@@ -111,18 +114,22 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		return false, classify(err, fetch.KindServer)
 	}
 	l.rows = make([]row, 0, min(messages, roomFor))
-	bytes := 0
+	rows, bytes := 0, 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
 		l.grow(num)
+		if rows++; rows == roomFor {
+			l.rows = slices.Grow(l.rows, messages-len(l.rows))
+			record.Grow(messages - rows)
+		}
 		r := &l.rows[num-1]
 		if len(rest) == 0 || r.listed {
 			return errors.New("no UIDL, or a second one for the same message")
 		}
-		if bytes += len(rest); bytes > maxUIDLs {
-			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
-		}
 		r.listed = true
 		sight := record.See(rest)
+		if bytes += sight.Held; bytes > maxUIDLs {
+			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
+		}
 		if sight.Again {
 			s.logDuplicate(num, rest)
 			return nil

@@ -2,18 +2,27 @@ package pop3
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"testing"
+	"time"
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
+	"fetchd/fetch/wire"
 )
 
-func listingOf(t testing.TB, j *journal.Journal, text string) (*listing, error) {
+func listingOf(t testing.TB, j *journal.Journal, said io.Reader) (*listing, error) {
 	t.Helper()
-	_, c, l := newQuiet(t, text)
+	c := wire.New(&tape{r: said, size: 1 << 20}, wire.Options{})
+	l, err := newClient(c)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &session{a: &fetch.Account{}, c: c, client: l, memory: new(Memory)}
 	record, err := j.Maildrop(t.Context(), "")
 	if err != nil {
@@ -53,7 +62,7 @@ func TestLargeListing(t *testing.T) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	l, err := listingOf(t, j, text)
+	l, err := listingOf(t, j, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +75,93 @@ func TestLargeListing(t *testing.T) {
 	}
 }
 
+// flood is a maildrop's listing, made as it is read: n messages with UIDLs of the given length.
+type flood struct {
+	n, length int
+	row       int
+	rest      []byte
+}
+
+func (f *flood) Read(p []byte) (int, error) {
+	for len(f.rest) < len(p) && f.row <= 2*f.n+2 {
+		switch i := f.row; {
+		case i == 0:
+			f.rest = fmt.Appendf(f.rest, "+OK %d 400000000\r\n+OK\r\n", f.n)
+		case i <= f.n:
+			f.rest = fmt.Appendf(f.rest, "%d %0*x\r\n", i, f.length, i)
+		case i == f.n+1:
+			f.rest = append(f.rest, ".\r\n+OK\r\n"...)
+		case i <= 2*f.n+1:
+			f.rest = fmt.Appendf(f.rest, "%d 4000\r\n", i-f.n-1)
+		default:
+			f.rest = append(f.rest, ".\r\n"...)
+		}
+		f.row++
+	}
+	if len(f.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, f.rest)
+	f.rest = f.rest[:copy(f.rest, f.rest[n:])]
+	return n, nil
+}
+
+// A quarter of the largest listing that is taken stays within a quarter of some 200 MB, also while it grows, and a larger
+// one than that is refused.
+func TestHugeListing(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		n, length int
+		err       string
+	}{
+		{"many", maxMessages / 4, 60, ""},
+		{"long", maxUIDLs / 4 / 4000, 4000, ""},
+		{"too many", maxMessages + 1, 60, "messages"},
+		{"too long", maxUIDLs/4000 + 1, 4000, "bytes of UIDLs"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j, most := openJournal(t), uint64(0)
+			debug.FreeOSMemory()
+			base := heap()
+			stop, ended := make(chan struct{}), make(chan struct{})
+			go func() { // what the process holds of the system's memory, at its highest
+				defer close(ended)
+				for {
+					most = max(most, heap())
+					select {
+					case <-time.After(5 * time.Millisecond):
+					case <-stop:
+						return
+					}
+				}
+			}()
+			l, err := listingOf(t, j, &flood{n: tt.n, length: tt.length})
+			close(stop)
+			<-ended
+			if tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) || tt.err == "" && err != nil {
+				t.Fatalf("error %v, want %q", err, tt.err)
+			}
+			if err == nil && len(l.rows) != tt.n {
+				t.Errorf("%d rows, want %d", len(l.rows), tt.n)
+			}
+			if took := (int64(most) - int64(base)) >> 20; tt.err == "" && took > 70 {
+				t.Errorf("takes %d MB", took)
+			}
+		})
+	}
+}
+
+// heap is the memory that the heap holds of the system's.
+func heap() uint64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(samples)
+	sum := uint64(0)
+	for _, s := range samples {
+		sum += s.Value.Uint64()
+	}
+	return sum
+}
+
 // FuzzListing: what comes out of a listing is complete: as many rows as STAT said, each with its size.
 func FuzzListing(f *testing.F) {
 	f.Add(bigListing(3))
@@ -75,7 +171,7 @@ func FuzzListing(f *testing.F) {
 	f.Add("+OK 2 5\r\n+OK\r\n2 a\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n")
 	j := openJournal(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		l, err := listingOf(t, j, text)
+		l, err := listingOf(t, j, strings.NewReader(text))
 		if err != nil {
 			if len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\r\x00\x1b") {
 				t.Fatalf("error %q", err)

@@ -1,0 +1,68 @@
+package journal
+
+import (
+	"hash/maphash"
+	"strings"
+)
+
+// Sizes of an arena's pieces: a small maildrop takes one of the first.
+const (
+	firstPiece = 4 << 10
+	lastPiece  = 256 << 10
+)
+
+// arena keeps many short texts in few pieces of memory.
+type arena struct {
+	piece strings.Builder
+	size  int // of the next piece
+}
+
+// keep returns text as a string.
+func (a *arena) keep(text []byte) string {
+	if a.piece.Cap()-a.piece.Len() < len(text) {
+		a.size = min(max(firstPiece, 2*a.size), lastPiece)
+		a.piece.Reset() // the strings made of it stay as they are
+		a.piece.Grow(max(a.size, len(text)))
+	}
+	start := a.piece.Len()
+	a.piece.Write(text)
+	return a.piece.String()[start:]
+}
+
+// index finds marks by their UIDLs. It is an open hash table, as a map takes five times as much: a server lists a
+// million of them. Its seed is the process's own, so that no server can make them meet.
+type index struct {
+	seed  maphash.Seed
+	slots []int32 // 1 + where in list; 0 = free. Their number is a power of two
+	used  int
+}
+
+// newIndex has room for n.
+func newIndex(n int) index {
+	size := 16
+	for size < 2*n {
+		size *= 2
+	}
+	return index{seed: maphash.MakeSeed(), slots: make([]int32, size)}
+}
+
+// slot gives the slot of a UIDL, or the free one that it would have.
+func (x *index) slot(list []mark, uidl []byte) *int32 {
+	last := len(x.slots) - 1
+	for i := int(maphash.Bytes(x.seed, uidl)) & last; ; i = (i + 1) & last {
+		if at := x.slots[i]; at == 0 || list[at-1].uidl == string(uidl) {
+			return &x.slots[i]
+		}
+	}
+}
+
+// add notes the last of list, which is not there yet.
+func (x *index) add(list []mark) {
+	if x.used++; 4*x.used > 3*len(x.slots) { // beyond that it gets slow
+		x.slots = make([]int32, 2*len(x.slots))
+		for i := range list[:len(list)-1] {
+			*x.slot(list, []byte(list[i].uidl)) = int32(i + 1)
+		}
+	}
+	*x.slot(list, []byte(list[len(list)-1].uidl)) = int32(len(list))
+}
