@@ -30,17 +30,14 @@ func TestSuspended(t *testing.T) {
 	}
 }
 
-// The wall clock of this system is read without its monotonic part, which would hide that it went on in our sleep.
+// The wall clock is read without its monotonic part, which would hide that it went on in our sleep.
 func TestSystemClocks(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		<-time.After(time.Hour)
-		c := systemClocks(start)()
-		if c.Awake != time.Hour || c.Wall != start.Add(time.Hour).Round(0) {
-			t.Errorf("%+v, started at %v", c, start)
-		}
-	})
+	start := time.Now()
+	c := systemClocks(start.Add(-time.Hour))()
+	if c.Awake < time.Hour || c.Wall.Before(start.Round(0)) || c.Wall != c.Wall.Round(0) {
+		t.Errorf("%v, %v awake", c.Wall, c.Awake)
+	}
 }
 
 // After a suspension everything is looked at, once.

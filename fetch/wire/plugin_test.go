@@ -53,7 +53,7 @@ func TestPlugin(t *testing.T) {
 func TestPluginRefusesHost(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{
-		"$(id)", "`id`", "a;id", "a b", "a'b", `a"b`, "a\nid", "-oProxyCommand=id", "a|id", "", "a>b", "*", "a\\b", "bücher.example",
+		"$(id)", "`id`", "a;id", "a b", "a'b", `a"b`, "a\nid", "-oProxyCommand=id", "-x", "a|id", "", "a>b", "*", "a\\b", "bücher.example",
 	} {
 		_, err := wire.Dial(t.Context(), host, 143, "echo %h", time.Minute)
 		if err == nil || !strings.Contains(err.Error(), "hint: name the server by its host name") {
