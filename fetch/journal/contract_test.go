@@ -626,6 +626,13 @@ func closed(t *testing.T, h *house) {
 	}
 }
 
+// seen is what is known of a UIDL, whatever memory it takes.
+func seen(d *journal.Maildrop, uidl string) journal.Sight {
+	s := d.See([]byte(uidl))
+	s.Held = 0
+	return s
+}
+
 func maildrop(t *testing.T, h *house) {
 	ctx := t.Context()
 	d := h.maildrop(t)
@@ -650,8 +657,8 @@ func maildrop(t *testing.T, h *house) {
 	same(t, "new in the second retrieval", d.New(), false)
 	must(t, d.RecordPending(ctx, []string{"s 1", "t"}, []int64{123, 0}, true))
 	for range 2 {
-		same(t, "size of a pending message", d.See([]byte("s 1")), journal.Sight{UIDL: "s 1", Done: true, Pending: true, Size: 123})
-		same(t, "size that is not known", d.See([]byte("t")), journal.Sight{UIDL: "t", Done: true, Pending: true})
+		same(t, "size of a pending message", seen(d, "s 1"), journal.Sight{UIDL: "s 1", Done: true, Pending: true, Size: 123})
+		same(t, "size that is not known", seen(d, "t"), journal.Sight{UIDL: "t", Done: true, Pending: true})
 		h.reopen(t)
 		d = h.maildrop(t)
 	}
@@ -701,11 +708,11 @@ func oddUIDLs(t *testing.T, h *house) {
 	must(t, beginDrop(ctx, d))
 	for _, again := range []bool{false, true} {
 		for _, u := range odd {
-			same(t, fmt.Sprintf("sight of %.20q", u), d.See([]byte(u)), journal.Sight{UIDL: u, Done: true, Pending: true, Again: again})
+			same(t, fmt.Sprintf("sight of %.20q", u), seen(d, u), journal.Sight{UIDL: u, Done: true, Pending: true, Again: again})
 		}
 	}
-	same(t, "sight of a stranger", d.See([]byte("b")), journal.Sight{UIDL: "b"})
-	same(t, "sight of a stranger", d.See([]byte("b")), journal.Sight{UIDL: "b", Again: true})
+	same(t, "sight of a stranger", seen(d, "b"), journal.Sight{UIDL: "b"})
+	same(t, "sight of a stranger", seen(d, "b"), journal.Sight{UIDL: "b", Again: true})
 	must(t, d.End(ctx, true))
 	same(t, "stranger done", d.Done("b"), false)
 }
@@ -719,7 +726,7 @@ func forgetting(t *testing.T, h *house) {
 		must(t, beginDrop(ctx, d))
 		must(t, d.Record(ctx, record, false, false))
 		for u := range listed {
-			d.See([]byte(u))
+			seen(d, u)
 		}
 		must(t, d.End(ctx, true))
 		return d
@@ -764,7 +771,7 @@ func listingOrders(t *testing.T, h *house) {
 		must(t, beginDrop(ctx, d))
 		for i, u := range listing {
 			want := journal.Sight{UIDL: string(u), Done: u >= 'a', Again: strings.ContainsRune(listing[:i], u)}
-			same(t, fmt.Sprintf("sight of %c in %s", u, listing), d.See([]byte(string(u))), want)
+			same(t, fmt.Sprintf("sight of %c in %s", u, listing), seen(d, string(u)), want)
 		}
 		must(t, d.End(ctx, true))
 		h.days(journal.AbsentDays / 2)
@@ -777,7 +784,7 @@ func listingOrders(t *testing.T, h *house) {
 func seeAllBut(d *journal.Maildrop, absent ...string) {
 	for i := range 60 {
 		if u := fmt.Sprint("u", i); !slices.Contains(absent, u) {
-			d.See([]byte(u))
+			seen(d, u)
 		}
 	}
 }
