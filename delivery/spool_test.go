@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // fill writes data in pieces of the given size and closes the spool.
@@ -216,5 +218,44 @@ func TestSpoolGrow(t *testing.T) {
 			}
 			s.Release()
 		}
+	}
+}
+
+// A disk may be full at any write of the temporary file, the last one at Close among them.
+func TestSpoolOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	readOnly, err := os.Open(os.DevNull) // refuses to be written
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = readOnly.Close() })
+	for _, tt := range []struct {
+		name    string
+		more    int // bytes written once the disk is full
+		atWrite bool
+	}{
+		{"at the end", 10, false},
+		{"at the end, all was written", 0, false},
+		{"before", spillBlock + 1, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := NewSpool(SpoolOptions{Dir: t.TempDir(), Memory: -1})
+			defer s.Release()
+			if _, err := s.Write([]byte("header\n")); err != nil {
+				t.Fatal(err)
+			}
+			written := s.file
+			s.file = readOnly
+			defer func() { s.file = written }()
+			if _, err := s.Write(make([]byte, tt.more)); (err != nil) != tt.atWrite {
+				t.Errorf("Write: %v", err)
+			}
+			for range 2 {
+				if err := s.Close(); !errors.Is(err, unix.EBADF) {
+					t.Errorf("Close: %v", err)
+				}
+			}
+		})
 	}
 }

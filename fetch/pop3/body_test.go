@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch/wire"
 )
 
@@ -175,4 +176,31 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("left %q, want %q", left, rest)
 		}
 	})
+}
+
+// What the spool could not hold shows at its end at the latest, and then there is no body to deliver.
+func TestSpoolThatFailsAtItsEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		sink error // what a write said
+		text string
+		want error
+	}{
+		{"complete", nil, "ab", nil},
+		{"a write failed", io.ErrShortWrite, "ab", io.ErrShortWrite},
+		{"the last byte has no room", nil, "ab\r", delivery.ErrTooLarge}, // a CR is held back until then
+	} {
+		spool := delivery.NewSpool(delivery.SpoolOptions{Limit: 2})
+		if _, err := io.WriteString(spool, tt.text); err != nil {
+			t.Fatal(err)
+		}
+		if err := finish(spool, tt.sink); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+		if _, held := spool.Bytes(); held != (tt.want == nil) {
+			t.Errorf("%s: there is a body: %v", tt.name, held)
+		}
+		spool.Release()
+	}
 }

@@ -174,6 +174,8 @@ func (s *scenario) set(word, value string) {
 		s.memory.slow.Add("mail.example.org:110")
 	case "journal":
 		s.journal = value
+	case "nospool":
+		a.SpoolDir += "/none"
 	case "syncfails":
 		s.sync = errors.New("input/output error")
 	case "after":
