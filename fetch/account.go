@@ -49,50 +49,76 @@ const (
 	MarkSeen
 )
 
-// Account is all that a retrieval needs, resolved: no defaults left to find and no file left to read.
-// It is not changed while a retrieval runs.
+// Account is all that a retrieval needs, resolved: no defaults left to find and no file left to read. Its parts say what
+// they are for. It is not changed while a retrieval runs.
 type Account struct {
 	Name string // for the log: "ann@mail.example.org"
 	Poll string // the entry's name in the rc file
 	Key  string // the journal's name for this account: poll, via, port and user
+	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes, Besides
+	// and Settings are the same. It holds no secret.
+	Settings string
 
-	Protocol Protocol
-	Connect  Connector // imap.Connect, pop3.Connect or FirstOf both
-	Host     string    // what is dialled
-	Port     int       // 0 = the protocol's default for the TLS mode
-	Plugin   string    // command spoken to instead of a TCP connection; %h and %p are replaced
-	TLS      TLSMode
-	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
-	Auth     string            // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …
-	User     string
-	Password func(context.Context) (string, error) // asked for once a connection needs it; the result is not kept
-	Hidden   *wire.Concealer                       // takes what was sent as a password out of what is shown; nil = each connection's own
-	Timeout  time.Duration                         // no answer for so long ends the connection
+	Server
+	Credentials
+	Selection
+	Disposal
+	Delivery
+	Timing
 
-	Mailboxes []string // IMAP folders, literal names
-	Patterns  []string // IMAP LIST patterns
-	Besides   []string // folders that the patterns don't mean: another retrieval has them
+	Journal *journal.Journal
+	Memory  *Memory // of a daemon; nil = none. Accounts for one login share it
+	Log     *slog.Logger
+	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
+	Now     func() time.Time  // nil = time.Now
+}
 
-	Keep          bool
-	FetchAll      bool // also what the journal or \Seen says is old
-	Flush         bool // first delete on the server what the journal says was delivered
-	MarkSeen      bool // kept messages get \Seen
-	MoveTo        string
-	Limit         int64 // bytes; larger messages stay; 0 = none
-	LimitFlush    bool  // larger messages are deleted unread
-	FetchLimit    int   // messages a retrieval; 0 = none
-	Expunge       int   // see fetchmailrc(5)
+// Server is where the mail is, how that is reached, and what must be proven there.
+type Server struct {
+	Protocol  Protocol
+	Connect   Connector // imap.Connect, pop3.Connect or FirstOf both
+	Host      string    // what is dialled
+	Port      int       // 0 = the protocol's default for the TLS mode
+	Plugin    string    // command spoken to instead of a TCP connection; %h and %p are replaced
+	TLS       TLSMode
+	Policy    *tlsverify.Policy // what the server must prove; nil only with ClearText
+	Timeout   time.Duration     // no answer for so long ends the connection
+	Compress  bool              // use COMPRESS=DEFLATE where it is offered
+	RateLimit int64             // bytes a second; 0 = none
+}
+
+// Credentials are who logs in there, and how.
+type Credentials struct {
+	Auth string // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …
+	User string
+	// Password is called once a connection needs it; the result is not kept.
+	Password func(context.Context) (string, error)
+	Hidden   *wire.Concealer // takes what was sent as a password out of what is shown; nil = each connection's own
+}
+
+// Selection is what is retrieved.
+type Selection struct {
+	Mailboxes     []string // IMAP folders, literal names
+	Patterns      []string // IMAP LIST patterns
+	Besides       []string // folders that the patterns don't mean: another retrieval has them
+	FetchAll      bool     // also what the journal or \Seen says is old
+	Limit         int64    // bytes; larger messages stay; 0 = none
+	FetchLimit    int      // messages a retrieval; 0 = none
 	RetrieveError RetrieveError
-	Warnings      time.Duration // how often to tell of messages above Limit again; 0 = after each retrieval
-	Compress      bool
-	RateLimit     int64 // bytes a second; 0 = none
+}
 
-	Idle        bool
-	IdleTimeout time.Duration
-	KeepAlive   bool          // keep the connection between retrievals
-	Every       time.Duration // 0 = the daemon's interval
-	Interval    int           // every N-th cycle; 0 = each
+// Disposal is what becomes of messages on the server.
+type Disposal struct {
+	Keep       bool
+	MarkSeen   bool   // kept messages get \Seen
+	MoveTo     string // delivered messages are moved to this folder; "" = they aren't
+	Flush      bool   // first delete on the server what the journal says was delivered
+	LimitFlush bool   // messages above Limit are deleted unread
+	Expunge    int    // see fetchmailrc(5)
+}
 
+// Delivery is where messages go, and in what form.
+type Delivery struct {
 	Deliverer  delivery.Deliverer
 	Jobs       int                  // deliveries at once; 0 = 1
 	Recipients []string             // local names
@@ -104,16 +130,16 @@ type Account struct {
 	TracePolls bool   // name poll and account in it
 	Hostname   string // ours, for the Received line
 	Version    string // "fetchd/0.1"
+}
 
-	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes, Besides
-	// and Settings are the same. It holds no secret.
-	Settings string
-
-	Journal *journal.Journal
-	Memory  *Memory // of a daemon; nil = none. Accounts for one login share it
-	Log     *slog.Logger
-	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
-	Now     func() time.Time  // nil = time.Now
+// Timing is when retrievals are due, and what is told again when.
+type Timing struct {
+	Idle        bool          // watch the mailbox (IMAP IDLE)
+	IdleTimeout time.Duration // how long one IDLE lasts
+	KeepAlive   bool          // keep the connection between retrievals
+	Every       time.Duration // 0 = the daemon's interval
+	Interval    int           // every N-th cycle; 0 = each
+	Warnings    time.Duration // how often to tell of messages above Limit again; 0 = after each retrieval
 }
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.

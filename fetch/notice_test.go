@@ -38,8 +38,10 @@ func (p *post) Deliver(ctx context.Context, m *delivery.Message) error {
 
 func noticeAccount(d delivery.Deliverer) *Account {
 	return &Account{
-		Name: "ann@mail.example.org", Hostname: "here.example", Recipients: []string{"ann", "bob"}, Limit: 1000, Warnings: time.Hour,
-		Log: slog.New(slog.DiscardHandler), Deliverer: d, Memory: new(Memory),
+		Name: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler), Memory: new(Memory),
+		Selection: Selection{Limit: 1000},
+		Delivery:  Delivery{Hostname: "here.example", Recipients: []string{"ann", "bob"}, Deliverer: d},
+		Timing:    Timing{Warnings: time.Hour},
 	}
 }
 

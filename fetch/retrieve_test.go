@@ -247,7 +247,7 @@ func TestTransfer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeServer{story: &story{}, boxes: tt.boxes}
-				a := &Account{Name: "ann", FetchLimit: tt.limit, Log: slog.New(slog.DiscardHandler), Recipients: []string{"ann"}}
+				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Selection: Selection{FetchLimit: tt.limit}, Delivery: Delivery{Recipients: []string{"ann"}}}
 				a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
 				d := &fakeDeliverer{story: s.story, refuse: tt.refuse}
 				if a.Deliverer = d; tt.group {
@@ -284,7 +284,7 @@ func TestGrace(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeServer{story: &story{}, boxes: []*fakeMailbox{{name: "a", n: 3}}}
-				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Deliverer: &fakeDeliverer{story: s.story, slow: tt.slow}}
+				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Delivery: Delivery{Deliverer: &fakeDeliverer{story: s.story, slow: tt.slow}}}
 				a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
 				s.boxes[0].cut = Fail(KindNetwork, context.Canceled)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -306,7 +306,7 @@ func TestJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const jobs, messages = 4, 40
 		s := &fakeServer{story: &story{}, boxes: []*fakeMailbox{{name: "a", n: messages}}}
-		a := &Account{Name: "ann", Jobs: jobs, Log: slog.New(slog.DiscardHandler)}
+		a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Delivery: Delivery{Jobs: jobs}}
 		a.Deliverer = &fakeDeliverer{story: s.story, slow: time.Second, busy: make(chan struct{}, jobs)}
 		a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
 		start := time.Now()

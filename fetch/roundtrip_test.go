@@ -35,10 +35,27 @@ func accountOn(tb testing.TB, d *fetchtest.Dovecot, p fetch.Protocol, user strin
 		}
 	})
 	return &fetch.Account{
-		Name: user, Key: user, Protocol: p, Connect: map[fetch.Protocol]fetch.Connector{fetch.IMAP: imap.Connect, fetch.POP3: pop3.Connect}[p],
-		Host: "127.0.0.1", Port: port, TLS: fetch.Wrapped, Policy: policy, Auth: "password", User: user, Timeout: time.Minute,
-		Password: func(context.Context) (string, error) { return d.Password, nil },
-		Keep:     true, Deliverer: delivery.NewMaildir(delivery.MaildirOptions{Dir: filepath.Join(dir, "Maildir")}), Recipients: []string{"ann"}, SpoolDir: dir, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Name: user, Key: user, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Server: fetch.Server{
+			Protocol: p,
+			Connect:  map[fetch.Protocol]fetch.Connector{fetch.IMAP: imap.Connect, fetch.POP3: pop3.Connect}[p],
+			Host:     "127.0.0.1",
+			Port:     port,
+			TLS:      fetch.Wrapped,
+			Policy:   policy,
+			Timeout:  time.Minute,
+		},
+		Credentials: fetch.Credentials{
+			Auth:     "password",
+			User:     user,
+			Password: func(context.Context) (string, error) { return d.Password, nil },
+		},
+		Disposal: fetch.Disposal{Keep: true},
+		Delivery: fetch.Delivery{
+			Deliverer:  delivery.NewMaildir(delivery.MaildirOptions{Dir: filepath.Join(dir, "Maildir")}),
+			Recipients: []string{"ann"},
+			SpoolDir:   dir,
+		},
 	}
 }
 

@@ -264,11 +264,23 @@ func newRig(t *testing.T, v variant, m *mailbox) *rig {
 	t.Helper()
 	r := &rig{variant: v, mailbox: m}
 	r.a = &fetch.Account{
-		Name: m.user + "@localhost", Poll: "localhost", Key: "localhost||0|" + m.user, Protocol: v.server.protocol, Connect: v.server.connect,
-		Host: "127.0.0.1", Port: m.port, TLS: v.mode, Policy: v.server.policy, Auth: "any", User: m.user, Timeout: 20 * time.Second,
-		Password: func(context.Context) (string, error) { return m.password, nil },
-		Keep:     v.keep, MarkSeen: true, Recipients: []string{"ann"}, SpoolDir: t.TempDir(), Hostname: "here.example.org",
-		Journal: openJournal(t), Log: slog.New(slog.DiscardHandler), Trace: r.hear,
+		Name: m.user + "@localhost", Poll: "localhost", Key: "localhost||0|" + m.user, Journal: openJournal(t), Log: slog.New(slog.DiscardHandler), Trace: r.hear,
+		Server: fetch.Server{
+			Protocol: v.server.protocol,
+			Connect:  v.server.connect,
+			Host:     "127.0.0.1",
+			Port:     m.port,
+			TLS:      v.mode,
+			Policy:   v.server.policy,
+			Timeout:  20 * time.Second,
+		},
+		Credentials: fetch.Credentials{
+			Auth:     "any",
+			User:     m.user,
+			Password: func(context.Context) (string, error) { return m.password, nil },
+		},
+		Disposal: fetch.Disposal{Keep: v.keep, MarkSeen: true},
+		Delivery: fetch.Delivery{Recipients: []string{"ann"}, SpoolDir: t.TempDir(), Hostname: "here.example.org"},
 	}
 	r.deliverTo(t)
 	return r

@@ -33,7 +33,7 @@ func TestRepeats(t *testing.T) {
 		{"e", "INBOX", errors.New("no such mailbox"), false, false},
 		{"e", "INBOX", nil, false, true},
 	} {
-		a := &fetch.Account{Name: step.account, Mailboxes: []string{step.box}}
+		a := &fetch.Account{Name: step.account, Selection: fetch.Selection{Mailboxes: []string{step.box}}}
 		if changed, ended := r.news(a, step.err); changed != step.changed || ended != step.ended {
 			t.Errorf("step %d: changed %v, ended %v", i, changed, ended)
 		}

@@ -101,7 +101,7 @@ func (p *program) targetService(c *commandLine) (*places, *service, error) {
 func (s *service) target(text string) (check.Options, error) {
 	o, err := target(s.c, text)
 	if err == nil {
-		a := &fetch.Account{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}
+		a := &fetch.Account{Server: fetch.Server{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}}
 		o.Policy, err = s.resolver.TrustOptions(a, &s.c.user)
 	}
 	return o, err

@@ -73,10 +73,19 @@ func newRig(t testing.TB, ca *tlstest.CA) *rig {
 	})
 	r := &rig{t: t, taker: &taker{}}
 	r.Account = &fetch.Account{
-		Name: "ann@mail.example.org", Poll: "mail.example.org", Key: "mail.example.org||ann", Protocol: fetch.IMAP,
-		Host: "mail.example.org", TLS: fetch.ClearText, User: "ann", Timeout: time.Minute, MarkSeen: true,
-		Password:   func(context.Context) (string, error) { return "sesame", nil },
-		Recipients: []string{"ann"}, Deliverer: r.taker, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Name: "ann@mail.example.org", Poll: "mail.example.org", Key: "mail.example.org||ann", Journal: j, Log: slog.New(slog.DiscardHandler),
+		Server: fetch.Server{
+			Protocol: fetch.IMAP,
+			Host:     "mail.example.org",
+			TLS:      fetch.ClearText,
+			Timeout:  time.Minute,
+		},
+		Credentials: fetch.Credentials{
+			User:     "ann",
+			Password: func(context.Context) (string, error) { return "sesame", nil },
+		},
+		Disposal: fetch.Disposal{MarkSeen: true},
+		Delivery: fetch.Delivery{Recipients: []string{"ann"}, Deliverer: r.taker},
 	}
 	r.Trace = func(line string) {
 		r.mu.Lock()

@@ -76,10 +76,21 @@ func openJournal(t *testing.T) *journal.Journal {
 func account(t *testing.T, port int, ca *tlstest.CA, r *recipient) *fetch.Account {
 	t.Helper()
 	a := &fetch.Account{
-		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann", Protocol: fetch.IMAP, Connect: imap.Connect,
-		Host: "127.0.0.1", Port: port, TLS: fetch.Wrapped, User: "ann", Timeout: 20 * time.Second, MarkSeen: true,
-		Password:   func(context.Context) (string, error) { return "secret", nil },
-		Recipients: []string{"ann"}, Deliverer: r, Journal: openJournal(t), Log: slog.New(slog.DiscardHandler),
+		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann", Journal: openJournal(t), Log: slog.New(slog.DiscardHandler),
+		Server: fetch.Server{
+			Protocol: fetch.IMAP,
+			Connect:  imap.Connect,
+			Host:     "127.0.0.1",
+			Port:     port,
+			TLS:      fetch.Wrapped,
+			Timeout:  20 * time.Second,
+		},
+		Credentials: fetch.Credentials{
+			User:     "ann",
+			Password: func(context.Context) (string, error) { return "secret", nil },
+		},
+		Disposal: fetch.Disposal{MarkSeen: true},
+		Delivery: fetch.Delivery{Recipients: []string{"ann"}, Deliverer: r},
 	}
 	if ca != nil {
 		policy, err := tlsverify.New(tlsverify.Options{Host: "localhost", CAFile: ca.File(t)})

@@ -116,11 +116,20 @@ func newScenario(t *testing.T, text string, policy *tlsverify.Policy) *scenario 
 	t.Helper()
 	s := &scenario{t: t}
 	s.account = &fetch.Account{
-		Name: "ann@mail.example.org", Key: "ann@mail.example.org", Host: "mail.example.org", Protocol: fetch.POP3,
-		TLS: fetch.ClearText, Policy: policy, Auth: "any", User: "ann", Timeout: 5 * time.Second,
-		Password:  func(context.Context) (string, error) { return password, nil },
-		Deliverer: s, Recipients: []string{"ann"}, Log: slog.New(slog.DiscardHandler), SpoolDir: t.TempDir(),
-		Trace: s.hear,
+		Name: "ann@mail.example.org", Key: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler), Trace: s.hear,
+		Server: fetch.Server{
+			Host:     "mail.example.org",
+			Protocol: fetch.POP3,
+			TLS:      fetch.ClearText,
+			Policy:   policy,
+			Timeout:  5 * time.Second,
+		},
+		Credentials: fetch.Credentials{
+			Auth:     "any",
+			User:     "ann",
+			Password: func(context.Context) (string, error) { return password, nil },
+		},
+		Delivery: fetch.Delivery{Deliverer: s, Recipients: []string{"ann"}, SpoolDir: t.TempDir()},
 	}
 	for _, line := range strings.Split(text, "\n") {
 		if rest, ok := strings.CutPrefix(line, "#! "); ok {

@@ -59,10 +59,21 @@ func accountOn(tb testing.TB, d *fetchtest.Dovecot, user string, wrapped bool) *
 	}
 	tb.Cleanup(func() { _ = j.Close() })
 	a := &fetch.Account{
-		Name: user, Key: user, Host: d.Host, Port: d.POP3, Protocol: fetch.POP3, Policy: policy, Auth: "any", User: user,
-		Password: func(context.Context) (string, error) { return d.Password, nil }, Timeout: 30 * time.Second,
-		Connect: Connect, Recipients: []string{"ann"}, SpoolDir: tb.TempDir(), Journal: j,
-		Log: slog.New(slog.DiscardHandler),
+		Name: user, Key: user, Journal: j, Log: slog.New(slog.DiscardHandler),
+		Server: fetch.Server{
+			Host:     d.Host,
+			Port:     d.POP3,
+			Protocol: fetch.POP3,
+			Policy:   policy,
+			Timeout:  30 * time.Second,
+			Connect:  Connect,
+		},
+		Credentials: fetch.Credentials{
+			Auth:     "any",
+			User:     user,
+			Password: func(context.Context) (string, error) { return d.Password, nil },
+		},
+		Delivery: fetch.Delivery{Recipients: []string{"ann"}, SpoolDir: tb.TempDir()},
 	}
 	if wrapped {
 		a.TLS, a.Port = fetch.Wrapped, d.POP3S

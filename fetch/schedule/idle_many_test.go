@@ -139,10 +139,24 @@ func idleAccountsOn(t *testing.T, srv *idleServer, n int, policy *tlsverify.Poli
 	for i := range accounts {
 		user := fmt.Sprintf("user%d", i)
 		accounts[i] = &fetch.Account{
-			Name: user, Key: user, User: user, Protocol: fetch.IMAP, Connect: imap.Connect, Host: "127.0.0.1", Port: srv.port,
-			TLS: fetch.ClearText, Policy: policy, Auth: "password", Timeout: time.Minute, Keep: true, Idle: true,
-			Password:  func(context.Context) (string, error) { return "sesam", nil },
-			Deliverer: box, Recipients: []string{"ann"}, SpoolDir: dir, Journal: j, Log: slog.New(slog.DiscardHandler),
+			Name: user, Key: user, Journal: j, Log: slog.New(slog.DiscardHandler),
+			Server: fetch.Server{
+				Protocol: fetch.IMAP,
+				Connect:  imap.Connect,
+				Host:     "127.0.0.1",
+				Port:     srv.port,
+				TLS:      fetch.ClearText,
+				Policy:   policy,
+				Timeout:  time.Minute,
+			},
+			Credentials: fetch.Credentials{
+				User:     user,
+				Auth:     "password",
+				Password: func(context.Context) (string, error) { return "sesam", nil },
+			},
+			Disposal: fetch.Disposal{Keep: true},
+			Delivery: fetch.Delivery{Deliverer: box, Recipients: []string{"ann"}, SpoolDir: dir},
+			Timing:   fetch.Timing{Idle: true},
 		}
 		if policy != nil {
 			accounts[i].TLS = fetch.Wrapped

@@ -32,22 +32,29 @@ type server struct {
 }
 
 func (s *server) account(name string) *fetch.Account {
-	return &fetch.Account{Name: name, Key: name, Host: "h", Port: 1, Protocol: fetch.IMAP, Log: slog.New(slog.DiscardHandler),
-		Connect: func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.connects = append(s.connects, time.Now())
-			if s.fails != nil {
-				if err := s.fails(len(s.connects)); err != nil {
-					return nil, err
+	return &fetch.Account{
+		Name: name, Key: name, Log: slog.New(slog.DiscardHandler),
+		Server: fetch.Server{
+			Host:     "h",
+			Port:     1,
+			Protocol: fetch.IMAP,
+			Connect: func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.connects = append(s.connects, time.Now())
+				if s.fails != nil {
+					if err := s.fails(len(s.connects)); err != nil {
+						return nil, err
+					}
 				}
-			}
-			if s.allowed > 0 && s.open == s.allowed {
-				return nil, fetch.Fail(fetch.KindServer, fetch.ErrCrowded)
-			}
-			s.open++
-			return &session{s, a.Mailboxes}, nil
-		}}
+				if s.allowed > 0 && s.open == s.allowed {
+					return nil, fetch.Fail(fetch.KindServer, fetch.ErrCrowded)
+				}
+				s.open++
+				return &session{s, a.Mailboxes}, nil
+			},
+		},
+	}
 }
 
 // session implements fetch.Session and fetch.Watcher.

@@ -78,7 +78,7 @@ func effects(t *testing.T, text string) map[string]string {
 	}
 	values := make(map[string]string)
 	collect(values, "", reflect.ValueOf(accounts[0]))
-	if len(values) < 40 || values[".Deliverer.timeout"] == "" {
+	if len(values) < 40 || values[".Delivery.Deliverer.timeout"] == "" {
 		t.Fatalf("%s: effects overlooked: %v", text, values)
 	}
 	return values

@@ -58,7 +58,7 @@ func TestDiscovery(t *testing.T) {
 			r := newDiscoverer(records{
 				"imaps": {{Target: "localhost.", Port: uint16(ln.Addr().(*net.TCPAddr).Port)}},
 			})
-			a := &fetch.Account{Name: "a", Protocol: fetch.IMAP, TLS: fetch.Wrapped, Log: r.env.Log}
+			a := &fetch.Account{Name: "a", Log: r.env.Log, Server: fetch.Server{Protocol: fetch.IMAP, TLS: fetch.Wrapped}}
 			u := &rcfile.User{SSLCertFile: rcfile.Some(ca.File(t))}
 			if err := r.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, u); err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func TestDiscovery(t *testing.T) {
 func TestDiscoveryWithoutRecords(t *testing.T) {
 	t.Parallel()
 	r := newDiscoverer(records{})
-	a := &fetch.Account{Protocol: fetch.IMAP, Log: r.env.Log}
+	a := &fetch.Account{Log: r.env.Log, Server: fetch.Server{Protocol: fetch.IMAP}}
 	if err := r.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, &rcfile.User{}); err != nil {
 		t.Fatal(err)
 	}

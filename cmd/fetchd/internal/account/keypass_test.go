@@ -78,7 +78,7 @@ func TestKeyPass(t *testing.T) {
 				t.Fatal(err)
 			}
 			u := &cfg.Polls[0].Users[map[string]int{"ann": 0, "bob": 1}[tt.user]]
-			a := &fetch.Account{Name: tt.user + "@h", Poll: "h", Host: "h", User: tt.user, Protocol: fetch.IMAP}
+			a := &fetch.Account{Name: tt.user + "@h", Poll: "h", Server: fetch.Server{Host: "h", Protocol: fetch.IMAP}, Credentials: fetch.Credentials{User: tt.user}}
 			err := r.setTrust(a, u)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || asked != tt.questions {
 				t.Errorf("%v, asked %d times", err, asked)

@@ -143,9 +143,12 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 
 	a := &fetch.Account{
 		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(), Settings: r.settings(poll, u),
-		Host: Host(poll), Port: port, Plugin: poll.Plugin.Value, Auth: poll.Auth.Or("any"), User: r.loginName(u),
-		Timeout: timeout(poll), Log: r.env.Log,
-		Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
+		Log:         r.env.Log,
+		Server:      fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value, Timeout: timeout(poll)},
+		Credentials: fetch.Credentials{Auth: poll.Auth.Or("any"), User: r.loginName(u)},
+		Delivery: fetch.Delivery{
+			Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
+		},
 	}
 	r.setProtocol(a, poll)
 	if err := r.setTrust(a, u); err != nil {

@@ -17,7 +17,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 		return o, false, err
 	}
 
-	a := &fetch.Account{Name: r.Name(poll, u), Poll: poll.Name, Host: o.Host, User: r.loginName(u)}
+	a := &fetch.Account{Name: r.Name(poll, u), Poll: poll.Name, Server: fetch.Server{Host: o.Host}, Credentials: fetch.Credentials{User: r.loginName(u)}}
 	r.setProtocol(a, poll)
 	o.Policy, err = r.TrustOptions(a, u)
 	return o, err == nil, err
