@@ -309,10 +309,10 @@ func TestCredentials(t *testing.T) {
 	if _, err := (Loader{Credentials: dir + "/"}).Load(filepath.Join(dir, "rc")); err != nil {
 		t.Error(err)
 	}
-	for _, path := range []string{"x/rc", "x/../rc"} {
-		_, err := Loader{Credentials: filepath.Join(dir, "x", "..", "y")}.Load(filepath.Join(dir, path))
+	for path, credentials := range map[string]string{"x/rc": dir, "rc": dir + "/x", "x/../rc": dir + "/x"} {
+		_, err := Loader{Credentials: credentials}.Load(dir + "/" + path)
 		if _, ok := errors.AsType[*PermissionError](err); !ok {
-			t.Errorf("%s: %v", path, err)
+			t.Errorf("%s, credentials in %s: %v", path, credentials, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rcfile
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -83,8 +84,11 @@ func TestNetrcMistakes(t *testing.T) {
 func TestLoadNetrc(t *testing.T) {
 	t.Parallel()
 	const text = "machine h login l password p\n"
-	dir := filesIn(t, map[string]string{"good": text, "open@640": text, "open2@620": text, "harmless@666": "machine h login l\n", "exec@700": text})
-	for name, want := range map[string][2]bool{"good": {true, false}, "exec": {true, false}, "open": {false, true}, "open2": {false, true}, "harmless": {false, false}, "none": {false, false}, ".": {false, true}} {
+	dir := filesIn(t, map[string]string{"good": text, "open@640": text, "open2@620": text, "harmless@666": "machine h login l\n", "exec@700": text, "d/x": text})
+	if err := os.Chmod(filepath.Join(dir, "d"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]bool{"good": {true, false}, "exec": {true, false}, "open": {false, true}, "d/x": {false, true}, "open2": {false, true}, "harmless": {false, false}, "none": {false, false}, ".": {false, true}} {
 		n, warnings, err := LoadNetrc(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -295,3 +295,38 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 		t.Errorf("after its end: %+v, %v", h, err)
 	}
 }
+
+// TestFetchmailOfAnotherUser: it is none of ours to end, be we root.
+func TestFetchmailOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/comm"); err != nil || os.Geteuid() != 0 {
+		t.Skip("only root, with a /proc, can start one")
+	}
+	dir, err := os.MkdirTemp("", "fetchmail") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := filepath.Join(dir, "fetchmail")
+	err = errors.Join(os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o600),
+		os.Chmod(program, 0o755), os.Chmod(dir, 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if isFetchmail(cmd.Process.Pid) {
+		t.Error("it is taken for ours")
+	}
+	in.Close()
+	_ = cmd.Wait()
+}

@@ -29,12 +29,13 @@ func isOwnGroup(info fs.FileInfo) bool {
 	if !ok {
 		return false
 	}
-	gid := strconv.FormatUint(uint64(stat.Gid), 10)
-
 	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
-	if err != nil || u.Gid != gid {
+	if err != nil {
 		return false
 	}
-	g, err := user.LookupGroupId(gid)
-	return err == nil && g.Name == u.Username
+	g, err := user.LookupGroupId(strconv.FormatUint(uint64(stat.Gid), 10))
+	return err == nil && isOf(g, u)
 }
+
+// isOf tells whether g is the user's own group.
+func isOf(g *user.Group, u *user.User) bool { return g.Gid == u.Gid && g.Name == u.Username }

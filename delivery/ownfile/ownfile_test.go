@@ -4,11 +4,38 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 )
+
+// TestMain becomes another user where TestAsUser asks for it.
+func TestMain(m *testing.M) {
+	if uid, err := strconv.Atoi(os.Getenv("OWNFILE_UID")); err == nil {
+		if err := syscall.Setuid(uid); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
+
+// TestAsUser: for root all files of root's are its own, so that root can't see every mistake.
+func TestAsUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("the tests run as a user")
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOwnersAndBits$", "-test.v")
+	child.Env = append(os.Environ(), "OWNFILE_UID="+strconv.Itoa(stranger))
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestOwnersAndBits") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -200,6 +227,18 @@ func TestOwnGroup(t *testing.T) {
 	must(t, planted(info, "f"))
 	if written(info, "rc") == nil {
 		t.Error("fetchmail refuses such an rc file")
+	}
+	for _, tt := range []struct {
+		group user.Group
+		own   bool
+	}{
+		{user.Group{Gid: "7", Name: "ann"}, true},
+		{user.Group{Gid: "7", Name: "users"}, false},
+		{user.Group{Gid: "8", Name: "ann"}, false},
+	} {
+		if got := isOf(&tt.group, &user.User{Gid: "7", Username: "ann"}); got != tt.own {
+			t.Errorf("%+v: %v", tt.group, got)
+		}
 	}
 	if info.mode |= 0o002; writtenDir(info, "d") == nil || planted(info, "f") == nil {
 		t.Error("all can write")

@@ -65,6 +65,14 @@ func TestRead(t *testing.T) {
 			must(t, os.Symlink("safe/x", dir+"/rc"))
 			give(t, dir+"/rc")
 		}, "chmod go-w"},
+		{"a directory through a link in a stranger's directory", func(t *testing.T, dir string) {
+			mkdir(t, dir+"/safe", 0o700)
+			write(t, dir+"/safe/x", 0o600)
+			mkdir(t, dir+"/his", 0o755)
+			must(t, os.Symlink("../safe", dir+"/his/link"))
+			must(t, os.Symlink("his/link/x", dir+"/rc"))
+			give(t, dir+"/his")
+		}, "his: the directory must be owned by you"},
 		{"an open directory further up", func(t *testing.T, dir string) {
 			mkdir(t, dir+"/a/b", 0o700)
 			write(t, dir+"/a/b/x", 0o600)
@@ -130,6 +138,16 @@ func TestCheckDir(t *testing.T) {
 			t.Errorf("%v: %v", mode, err)
 		}
 		f.Close()
+		if mode == 0o700 {
+			must(t, os.Chmod(filepath.Dir(dir), 0o777))
+			f, err := os.Open(dir)
+			must(t, err)
+			if err := CheckDir(f); err == nil {
+				t.Error("it can be exchanged for another")
+			}
+			f.Close()
+			must(t, os.Chmod(filepath.Dir(dir), 0o700))
+		}
 		if f, err := Read(dir); err == nil {
 			f.Close()
 		} else if ok || !errors.Is(err, fs.ErrPermission) {
