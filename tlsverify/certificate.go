@@ -58,8 +58,8 @@ func WeakSignature(c *x509.Certificate) bool {
 // IsSelfIssued tells whether c names itself as its issuer.
 func IsSelfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
-// selfSigned tells whether c vouches for itself: its name twice does not make it so. A signature of an algorithm that is
-// no longer verified is believed, since nothing depends on it.
+// selfSigned tells whether c vouches for itself: its name twice does not make it so. A signature of an
+// algorithm that is no longer verified is believed, since nothing depends on it.
 func selfSigned(c *x509.Certificate) bool {
 	if !IsSelfIssued(c) {
 		return false

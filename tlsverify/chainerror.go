@@ -13,17 +13,17 @@ type ChainReason int
 
 // The reasons.
 const (
-	Malformed           ChainReason = iota // something in it that can't be judged
+	Malformed           ChainReason = iota // something in a certificate can't be judged
 	MissingIntermediate                    // the issuer of a certificate was not sent, and it is no root
 	SelfSigned                             // the server's certificate vouches for itself
 	UnknownRoot                            // complete, but nobody here trusts its root
-	UnknownIssuer                          // it ends at an issuer that is not known here: a root or one more intermediate
+	UnknownIssuer                          // ends at an issuer not known here, a root or an intermediate
 	Expired
 	NotYetValid
 	WrongUsage     // not for TLS servers
-	NotCA          // issued by what is no authority, or one not allowed to
+	NotCA          // issued by something that is not an authority, or not for this
 	NameConstraint // issued outside the names its authority may vouch for
-	BadSignature   // issuer's name is right, its key is not
+	BadSignature   // by the right issuer's name, but with another key
 	NoRoots        // no trusted roots on this machine
 )
 
@@ -50,19 +50,24 @@ func (e *ChainError) Error() string { return show.WithHint(e.problem(), e.Hint()
 
 func (e *ChainError) problem() string {
 	certificate, issuer := "certificate "+show.Quote(e.Subject), show.Quote(e.Issuer)
+
 	switch e.Reason {
 	case MissingIntermediate:
-		return fmt.Sprintf("chain incomplete: the issuer %s was not sent, nor is it in %s", issuer, e.LookedIn)
+		return fmt.Sprintf("chain incomplete: the issuer %s was not sent, nor is it in %s",
+			issuer, e.LookedIn)
 	case SelfSigned:
 		return fmt.Sprintf("%s is self-signed and not in %s", certificate, e.LookedIn)
 	case UnknownRoot:
 		return fmt.Sprintf("root %s is not in %s", issuer, e.LookedIn)
 	case UnknownIssuer:
-		return fmt.Sprintf("the chain ends at the issuer %s, which was not sent and is not in %s", issuer, e.LookedIn)
+		return fmt.Sprintf("the chain ends at the issuer %s, which was not sent and is not in %s",
+			issuer, e.LookedIn)
 	case Expired:
-		return fmt.Sprintf("%s expired on %s, and it is %s here", certificate, show.Date(e.NotAfter), show.Date(e.Now))
+		return fmt.Sprintf("%s expired on %s, and it is %s here",
+			certificate, show.Date(e.NotAfter), show.Date(e.Now))
 	case NotYetValid:
-		return fmt.Sprintf("%s is not valid before %s, and it is %s here", certificate, show.Date(e.NotBefore), show.Date(e.Now))
+		return fmt.Sprintf("%s is not valid before %s, and it is %s here",
+			certificate, show.Date(e.NotBefore), show.Date(e.Now))
 	case WrongUsage:
 		return certificate + " is not meant for TLS servers (extended key usage)"
 	case NotCA:
@@ -70,24 +75,27 @@ func (e *ChainError) problem() string {
 	case NameConstraint:
 		return fmt.Sprintf("issuer %s may not vouch for this name (%v)", issuer, e.Err)
 	case BadSignature:
-		return fmt.Sprintf("%s was signed with another key than that of the issuer %s which the server sent or which is in %s",
-			certificate, issuer, e.LookedIn)
+		return fmt.Sprintf("%s was signed with another key than that of the issuer %s, "+
+			"which the server sent or which is in %s", certificate, issuer, e.LookedIn)
 	case NoRoots:
 		return "no trusted root certificates on this machine"
 	}
+
 	return fmt.Sprintf("%s can't be judged: %s", certificate, show.Quote(fmt.Sprint(e.Err)))
 }
 
 // chainHints are the next steps.
 var chainHints = map[ChainReason]string{
 	Malformed: "tell the operator",
-	MissingIntermediate: "if it is an intermediate the server must send it (docs/server-checklist.md#chain), " +
-		"if it is a root put it into sslcertfile",
-	SelfSigned: `get it from the operator for sslcertfile, or pin its key ("fetchd pin") with sslpin and nosslcertck`,
+	MissingIntermediate: "if it is an intermediate the server must send it " +
+		"(docs/server-checklist.md#chain), if it is a root put it into sslcertfile",
+	SelfSigned: "get it from the operator for sslcertfile, " +
+		`or pin its key ("fetchd pin") with sslpin and nosslcertck`,
 	UnknownRoot: "get it from the operator, compare its fingerprint by another way, " +
 		"and put it into sslcertfile (docs/server-checklist.md#root)",
-	UnknownIssuer: "if it is a root, get it from the operator, compare its fingerprint by another way, and put it into " +
-		"sslcertfile (docs/server-checklist.md#root); if it is an intermediate, the server must send it (#chain)",
+	UnknownIssuer: "if it is a root, get it from the operator, compare its fingerprint by another way, " +
+		"and put it into sslcertfile (docs/server-checklist.md#root); " +
+		"if it is an intermediate, the server must send it (#chain)",
 	Expired:        "check the clock, else the operator must renew it",
 	NotYetValid:    "check the clock, else tell the operator",
 	WrongUsage:     "the operator needs one with serverAuth",
@@ -105,7 +113,8 @@ func (e *ChainError) Details() []string {
 	d := []string{"subject: " + show.Quote(e.Subject), "issuer: " + show.Quote(e.Issuer)}
 
 	if !e.NotAfter.IsZero() {
-		d = append(d, "valid: "+show.Date(e.NotBefore)+" to "+show.Date(e.NotAfter), "local clock: "+show.Date(e.Now))
+		d = append(d, "valid: "+show.Date(e.NotBefore)+" to "+show.Date(e.NotAfter),
+			"local clock: "+show.Date(e.Now))
 	}
 	if e.LookedIn != "" {
 		d = append(d, "trust looked up in: "+e.LookedIn)

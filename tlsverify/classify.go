@@ -12,8 +12,8 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange)
 	if typed(err) {
 		return err
 	}
-	var notTLS tls.RecordHeaderError
-	if errors.As(err, &notTLS) && !looksLikeTLS(h.first) {
+
+	if as[tls.RecordHeaderError](err) && !looksLikeTLS(h.first) {
 		return p.notTLS(h)
 	}
 	if v, old := h.tooOld(r); old {
@@ -23,6 +23,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange)
 		}
 		return e
 	}
+
 	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
 		err = errors.New("the server found no cipher or certificate that both sides can use")
 	}
@@ -57,6 +58,6 @@ func typed(err error) bool {
 }
 
 func as[T error](err error) bool {
-	var t T
-	return errors.As(err, &t)
+	_, ok := errors.AsType[T](err)
+	return ok
 }

@@ -18,12 +18,15 @@ func TestClientCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	cfg := ca.ClientCAs(tlstest.ServerConfig(ca.Leaf(good())))
 	o := Options{Host: host, CAFile: ca.File(t)}
-	o.CertFile, o.KeyFile = tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(client)), tlstest.WriteFile(t, "key.pem", key)
+	o.CertFile, o.KeyFile = tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(client)),
+		tlstest.WriteFile(t, "key.pem", key)
 	if _, err := meetConfig(t, policy(t, o), cfg); err != nil {
 		t.Errorf("two files: %v", err)
 	}
+
 	o.CertFile, o.KeyFile = tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(client), key...)), ""
 	if _, err := meetConfig(t, policy(t, o), cfg); err != nil {
 		t.Errorf("one file: %v", err)
@@ -88,7 +91,8 @@ func TestEncryptedKeys(t *testing.T) {
 			if _, err := readKey(file, pass("open sesame", nil)); err != nil || asked != 1 {
 				t.Errorf("right pass phrase: %v, asked %d times", err, asked)
 			}
-			if _, err := readKey(file, pass("shut sesame", nil)); err == nil || !strings.Contains(err.Error(), "pass phrase") {
+			if _, err := readKey(file, pass("shut sesame", nil)); err == nil ||
+				!strings.Contains(err.Error(), "pass phrase") {
 				t.Errorf("wrong pass phrase: %v", err)
 			}
 			// Each of these leaves one of the keys with a padding that is right.

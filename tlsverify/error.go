@@ -9,7 +9,8 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// Details gives what an error of this package knows beyond its one line, for -v: one line each, peer text escaped.
+// Details gives what an error of this package knows beyond its one line, for -v: one line each, peer text
+// escaped.
 func Details(err error) []string {
 	var d interface{ Details() []string }
 	if errors.As(err, &d) {
@@ -35,7 +36,8 @@ func (e *IdentityError) problem() string {
 	case len(e.Presented) == 0:
 		return "certificate names no server, but must be for " + strings.Join(e.Want, " or ")
 	}
-	return fmt.Sprintf("certificate is for %s, not for %s", show.QuoteList(e.Presented), strings.Join(e.Want, " or "))
+	return fmt.Sprintf("certificate is for %s, not for %s", show.QuoteList(e.Presented),
+		strings.Join(e.Want, " or "))
 }
 
 // Hint is the next step.
@@ -85,7 +87,8 @@ type RevokedError struct {
 func (e *RevokedError) Error() string {
 	problem := fmt.Sprintf("certificate %s may be revoked: %s", show.Quote(e.Subject), e.Why)
 	if !e.When.IsZero() {
-		problem = fmt.Sprintf("certificate %s was revoked on %s (%s)", show.Quote(e.Subject), show.Date(e.When), e.Why)
+		problem = fmt.Sprintf("certificate %s was revoked on %s (%s)", show.Quote(e.Subject),
+			show.Date(e.When), e.Why)
 	}
 	return show.WithHint(problem, e.Hint())
 }
@@ -117,8 +120,8 @@ func (e *VersionError) Hint() string {
 	return "ask the operator for TLS 1.2 or newer (docs/server-checklist.md#versions), or see sslproto"
 }
 
-// HandshakeError: the TLS handshake failed for a reason without a type of its own: connection lost, time-out, or no
-// cipher in common.
+// HandshakeError: the TLS handshake failed for a reason without a type of its own: connection lost, time-out,
+// or no cipher in common.
 type HandshakeError struct{ Err error }
 
 func (e *HandshakeError) Unwrap() error { return e.Err }

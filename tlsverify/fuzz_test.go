@@ -23,7 +23,8 @@ func FuzzHead(f *testing.F) {
 		if old && v >= tls.VersionTLS12 {
 			t.Fatalf("version %x is too old", v)
 		}
-		if e := (&NotTLSError{Said: printableBeginning(h.first)}).Error(); strings.ContainsAny(e, "\r\n\x00\x1b") || len(e) > 700 {
+		if e := (&NotTLSError{Said: printableBeginning(h.first)}).Error(); strings.ContainsAny(e,
+			"\r\n\x00\x1b") || len(e) > 700 {
 			t.Fatalf("message %q", e)
 		}
 	})
@@ -35,10 +36,13 @@ func FuzzCertificate(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{host}, SRV: []string{"_imaps.example.net"}, MustStaple: true, CN: "x\x1b\x00"})
+
+	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{host}, SRV: []string{"_imaps.example.net"},
+		MustStaple: true, CN: "x\x1b\x00"})
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Add(ca.Cert.Raw)
 	f.Add(leaf.Certificate[0])
 	f.Fuzz(func(t *testing.T, der []byte) {

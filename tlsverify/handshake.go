@@ -9,10 +9,11 @@ import (
 
 var errNoPolicy = errors.New("no TLS policy: the server can't be verified, so nothing is sent to it")
 
-// Client does the TLS handshake on conn and checks the server, also when a session is resumed. It obeys ctx. On error
-// conn is left to the caller to close (crypto/tls may have closed it already when ctx ended). The error is, or wraps,
-// one of this package's error types; Details gives the evidence. The Verdict is non-nil whenever a certificate was seen.
-// When Client returns an error, the server has not received a byte of application data.
+// Client does the TLS handshake on conn and checks the server, also when a session is resumed. It obeys ctx.
+// On error conn is left to the caller to close (crypto/tls may have closed it already when ctx ended). The
+// error is, or wraps, one of this package's error types; Details gives the evidence. The Verdict is non-nil
+// whenever a certificate was seen. When Client returns an error, the server has not received a byte of
+// application data.
 func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict, error) {
 	if p == nil || !p.ready {
 		return nil, nil, errNoPolicy
@@ -49,9 +50,9 @@ type Sight struct {
 	demand clientDemand
 }
 
-// Look does a handshake in the versions of r, whoever the server is, so that it can be judged. Send it nothing that is
-// secret. The client certificate is shown only to a server that the policy trusts: it tells who we are. An error means
-// that there is nothing to judge.
+// Look does a handshake in the versions of r, whoever the server is, so that it can be judged. Send it
+// nothing that is secret. The client certificate is shown only to a server that the policy trusts: it tells
+// who we are. An error means that there is nothing to judge.
 func (p *Policy) Look(ctx context.Context, conn net.Conn, r ProtoRange) (*Sight, error) {
 	if p == nil || !p.ready {
 		return nil, errNoPolicy
@@ -80,15 +81,16 @@ func (p *Policy) Look(ctx context.Context, conn net.Conn, r ProtoRange) (*Sight,
 	return s, nil
 }
 
-// Demanded tells whether the server asked for a client certificate and was shown what there is. With TLS 1.3 it refuses
-// that only after the handshake (RFC 8446 §4.4.2.4).
+// Demanded tells whether the server asked for a client certificate and was shown what there is. With TLS 1.3
+// it refuses that only after the handshake (RFC 8446 §4.4.2.4).
 func (s *Sight) Demanded() bool { return s.demand != noDemand && s.Refusal == nil }
 
 // Explain is Verdict.Explain.
 func (s *Sight) Explain(err error) error { return s.demand.explain(err) }
 
-// config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to leave the
-// checks to VerifyConnection, which, unlike its own, also run for a resumed session. The callers set VerifyConnection.
+// config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to
+// leave the checks to VerifyConnection, which, unlike its own, also run for a resumed session. The callers
+// set VerifyConnection.
 func (p *Policy) config(r ProtoRange) *tls.Config {
 	return &tls.Config{
 		ServerName:         p.sni(),

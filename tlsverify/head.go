@@ -8,13 +8,14 @@ import (
 // headSize is enough for a mail server's banner, an alert, or the start of a ServerHello.
 const headSize = 256
 
-// head keeps the first bytes that the peer sent, to tell what a server is that doesn't speak TLS as expected.
+// head keeps the first bytes that the peer sent, to tell what it is if it doesn't speak TLS as expected.
 type head struct {
 	net.Conn
 	first []byte
 }
 
-// Read is called by the handshake alone until it is over, so first needs no lock: it is full or of no interest after.
+// Read is called by the handshake alone until that is over, and nobody looks at first afterwards: it needs no
+// lock.
 func (h *head) Read(b []byte) (int, error) {
 	n, err := h.Conn.Read(b)
 	if room := headSize - len(h.first); room > 0 && n > 0 {
@@ -49,7 +50,8 @@ func (h *head) version() (uint16, bool) {
 	return uint16(h.first[at])<<8 | uint16(h.first[at+1]), true
 }
 
-// tooOld reports whether the peer turned out to speak none of the versions in r; server is 0 if it didn't say which.
+// tooOld reports whether the peer turned out to speak none of the versions in r; server is 0 if it didn't say
+// which.
 func (h *head) tooOld(r ProtoRange) (server uint16, old bool) {
 	if a, ok := h.alert(); ok {
 		return 0, a == alertProtocolVersion
@@ -64,12 +66,14 @@ func (h *head) tooOld(r ProtoRange) (server uint16, old bool) {
 
 // tls13 looks for the supported_versions extension (RFC 8446 §4.2.1) that makes a ServerHello one of TLS 1.3.
 func (h *head) tls13() bool {
+	const session = 5 + 4 + 2 + 32 // record header, handshake header, version, random
 	b := h.first
-	const session = 5 + 4 + 2 + 32
 	if len(b) <= session {
 		return false
 	}
-	at := session + 1 + int(b[session]) + 2 + 1 + 2 // session id, cipher, compression, length of the extensions
+
+	// Behind the session id, the cipher, the compression and the length of the extensions.
+	at := session + 1 + int(b[session]) + 2 + 1 + 2
 	for at+4 <= len(b) {
 		if b[at] == 0 && b[at+1] == 43 {
 			return true

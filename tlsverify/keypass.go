@@ -41,6 +41,7 @@ func decryptKey(b *pem.Block, ask func() (string, error)) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if b.Type == "ENCRYPTED PRIVATE KEY" {
 		return decryptPBES2(b.Bytes, pass)
 	}
@@ -78,26 +79,30 @@ var (
 	oidScrypt = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
 )
 
-// Bounds against a file that would keep the start-up busy for ever.
+// Bounds, so that no file keeps the start-up busy for ever.
 const (
 	maxIterations = 10_000_000
 	maxScryptMem  = 256 << 20
 )
 
+// decryptPBES2 reads EncryptedPrivateKeyInfo (RFC 5958 §3) with PBES2 (RFC 8018 §6.2).
 func decryptPBES2(der []byte, pass string) ([]byte, error) {
 	var k encryptedKey
-	if rest, err := asn1.Unmarshal(der, &k); err != nil || len(rest) > 0 || !k.Algorithm.Algorithm.Equal(oidPBES2) {
+	rest, err := asn1.Unmarshal(der, &k)
+	if err != nil || len(rest) > 0 || !k.Algorithm.Algorithm.Equal(oidPBES2) {
 		return nil, errPassScheme
 	}
 	var p pbes2Params
 	if _, err := asn1.Unmarshal(k.Algorithm.Parameters.FullBytes, &p); err != nil {
 		return nil, errPassScheme
 	}
+
 	size, newCipher := blockCipher(p.Cipher.Algorithm)
 	var iv []byte
 	if _, err := asn1.Unmarshal(p.Cipher.Parameters.FullBytes, &iv); err != nil || newCipher == nil {
 		return nil, errPassScheme
 	}
+
 	key, err := deriveKey(p.KDF, pass, size)
 	if err != nil {
 		return nil, err
@@ -106,11 +111,13 @@ func decryptPBES2(der []byte, pass string) ([]byte, error) {
 	if err != nil || len(iv) != block.BlockSize() || len(k.Data) == 0 || len(k.Data)%block.BlockSize() != 0 {
 		return nil, errPassScheme
 	}
+
 	plain := make([]byte, len(k.Data))
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, k.Data)
 	return unpad(plain, block.BlockSize())
 }
 
+// unpad takes off the padding: n octets of the value n (RFC 8018 §6.1.1).
 func unpad(b []byte, size int) ([]byte, error) {
 	n := int(b[len(b)-1])
 	if n == 0 || n > size {
@@ -142,7 +149,7 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, err
 	switch {
 	case kdf.Algorithm.Equal(oidPBKDF2):
 		var p pbkdf2Params
-		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || p.Iterations < 1 || p.Iterations > maxIterations {
+		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || !p.bounded() {
 			return nil, errPassScheme
 		}
 		h := prf(p.PRF.Algorithm)
@@ -150,6 +157,7 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, err
 			return nil, errPassScheme
 		}
 		return pbkdf2.Key(h, pass, p.Salt, p.Iterations, size)
+
 	case kdf.Algorithm.Equal(oidScrypt):
 		var p scryptParams
 		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || !p.bounded() {
@@ -160,11 +168,14 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, err
 	return nil, errPassScheme
 }
 
+func (p pbkdf2Params) bounded() bool { return p.Iterations >= 1 && p.Iterations <= maxIterations }
+
 // bounded: the memory is 128·N·R bytes (RFC 7914 §2).
 func (p scryptParams) bounded() bool {
 	return p.N > 1 && p.R > 0 && p.P > 0 && p.R <= 32 && p.P <= 16 && p.N <= maxScryptMem/128/p.R
 }
 
+// prf is the hash of PBKDF2's pseudo-random function; HMAC-SHA1 where none is named (RFC 8018 A.2).
 func prf(oid asn1.ObjectIdentifier) func() hash.Hash {
 	switch oid.String() {
 	case "", "1.2.840.113549.2.7":

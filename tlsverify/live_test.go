@@ -45,12 +45,14 @@ type authorities struct{ root, sub, foreign *tlstest.CA }
 
 func liveCases(t *testing.T) (authorities, []liveCase) {
 	root := tlstest.NewRoot(t, tlstest.Authority{RSA: 2048})
-	a := authorities{root, root.Intermediate(tlstest.Authority{}), tlstest.NewRoot(t, tlstest.Authority{Name: "Foreign Root"})}
+	a := authorities{root, root.Intermediate(tlstest.Authority{}),
+		tlstest.NewRoot(t, tlstest.Authority{Name: "Foreign Root"})}
 	leaf := func(ca *tlstest.CA, change func(*tlstest.Leaf)) tls.Certificate {
 		l := good()
 		change(&l)
 		return ca.Leaf(l)
 	}
+
 	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	notCA := root.Intermediate(tlstest.Authority{NotCA: true})
 	elsewhere := root.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.com"}})
@@ -65,7 +67,8 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 	withRoot := foreignSub.Leaf(good())
 	withRoot.Certificate = append(withRoot.Certificate, a.foreign.Cert.Raw)
 	misordered := a.sub.Intermediate(tlstest.Authority{Name: "Lower"}).Leaf(good())
-	misordered.Certificate[1], misordered.Certificate[2] = misordered.Certificate[2], misordered.Certificate[1]
+	misordered.Certificate[1], misordered.Certificate[2] = misordered.Certificate[2],
+		misordered.Certificate[1]
 	upper := root.Intermediate(tlstest.Authority{Name: "Upper"})
 	middle := upper.Intermediate(tlstest.Authority{Name: "Middle"})
 	gap := func(then ...*x509.Certificate) tls.Certificate { // Middle is not sent
@@ -76,6 +79,7 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 		}
 		return c
 	}
+
 	signer := root.Leaf(tlstest.Leaf{DNS: []string{host}, CN: host})
 	namesake := (&tlstest.CA{Cert: signer.Leaf, Key: signer.PrivateKey.(crypto.Signer), Issuer: root}).
 		Leaf(tlstest.Leaf{DNS: []string{host}, CN: host, Bare: true})
@@ -85,42 +89,67 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 		{name: "good", cert: a.sub.Leaf(good())},
 		{name: "good, RSA", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.RSA = 2048 })},
 		{name: "good, from the root", cert: root.Leaf(good())},
-		{name: "good, wildcard", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS = []string{"*.example.org"} })},
+		{name: "good, wildcard", cert: leaf(a.sub,
+			func(l *tlstest.Leaf) { l.DNS = []string{"*.example.org"} })},
 		{name: "good, misordered chain", cert: misordered},
-		{name: "common name only", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), warns: "common name"},
-		{name: "ends soon", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotAfter = future }), warns: "ends in 0 days"},
-		{name: "other name", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS = []string{"www.example.org"} }), want: as[*IdentityError]},
+		{name: "common name only", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }),
+			warns: "common name"},
+		{name: "ends soon", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotAfter = future }),
+			warns: "ends in 0 days"},
+		{name: "other name", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS = []string{"www.example.org"} }),
+			want: as[*IdentityError]},
 		{name: "no name", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS = nil }), want: as[*IdentityError]},
-		{name: "NUL in the name", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS = []string{host + "\x00.evil.example"} }), want: as[*IdentityError]},
-		{name: "NUL in the common name", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host+"\x00.evil.example" }), want: as[*IdentityError]},
-		{name: "expired", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotAfter = past }), want: chainReason(Expired)},
-		{name: "not yet valid", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotBefore = future }), want: chainReason(NotYetValid)},
+		{name: "NUL in the name", cert: leaf(a.sub,
+			func(l *tlstest.Leaf) { l.DNS = []string{host + "\x00.evil.example"} }),
+			want: as[*IdentityError]},
+		{name: "NUL in the common name", cert: leaf(a.sub,
+			func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host+"\x00.evil.example" }), want: as[*IdentityError]},
+		{name: "expired", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotAfter = past }),
+			want: chainReason(Expired)},
+		{name: "not yet valid", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.NotBefore = future }),
+			want: chainReason(NotYetValid)},
 		{name: "expired intermediate", cert: oldSub.Leaf(good()), want: chainReason(Expired)},
-		{name: "self-signed", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.SelfSigned = true; l.CN = host }), want: chainReason(SelfSigned)},
-		{name: "missing intermediate", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.Bare = true }), want: chainReason(MissingIntermediate)},
+		{name: "self-signed", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.SelfSigned = true; l.CN = host }),
+			want: chainReason(SelfSigned)},
+		{name: "missing intermediate", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.Bare = true }),
+			want: chainReason(MissingIntermediate)},
 		{name: "unknown root", cert: foreignSub.Leaf(good()), want: chainReason(UnknownIssuer)},
-		{name: "intermediate missing in the middle", cert: gap(root.Cert), want: chainReason(MissingIntermediate)},
-		{name: "intermediate missing in the middle, root left out", cert: gap(upper.Cert), want: chainReason(MissingIntermediate)},
+		{name: "intermediate missing in the middle", cert: gap(root.Cert),
+			want: chainReason(MissingIntermediate)},
+		{name: "intermediate missing in the middle, root left out", cert: gap(upper.Cert),
+			want: chainReason(MissingIntermediate)},
 		{name: "intermediate missing at the end", cert: gap(), want: chainReason(UnknownIssuer)},
 		{name: "looks self-signed, issuer missing", cert: namesake, want: chainReason(MissingIntermediate)},
 		{name: "looks self-signed, signed by another leaf", cert: withSigner, want: chainReason(NotCA)},
 		{name: "unknown root, sent", cert: withRoot, want: chainReason(UnknownRoot)},
 		{name: "intermediate with another key", cert: rekeyed, want: chainReason(BadSignature)},
-		{name: "for clients", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.Usage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), want: chainReason(WrongUsage)},
+		{name: "for clients", cert: leaf(a.sub,
+			func(l *tlstest.Leaf) { l.Usage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }),
+			want: chainReason(WrongUsage)},
 		{name: "authority for clients", cert: clientsOnly.Leaf(good()), want: chainReason(WrongUsage)},
 		{name: "issuer is no authority", cert: notCA.Leaf(good()), want: chainReason(NotCA)},
 		{name: "outside the issuer's names", cert: elsewhere.Leaf(good()), want: chainReason(NameConstraint)},
 		{name: "excluded by the issuer", cert: excluded.Leaf(good()), want: chainReason(NameConstraint)},
-		{name: "common name outside the issuer's names", cert: leaf(elsewhere, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), want: chainReason(NameConstraint)},
-		{name: "common name excluded by the issuer", cert: leaf(excluded, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }), want: chainReason(NameConstraint)},
+		{name: "common name outside the issuer's names",
+			cert: leaf(elsewhere, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }),
+			want: chainReason(NameConstraint)},
+		{name: "common name excluded by the issuer",
+			cert: leaf(excluded, func(l *tlstest.Leaf) { l.DNS, l.CN = nil, host }),
+			want: chainReason(NameConstraint)},
 		{name: "RSA 1024", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.RSA = 1024 }), want: as[*WeakError]},
 		{name: "RSA 1024 intermediate", cert: weakSub.Leaf(good()), want: as[*WeakError]},
-		{name: "SHA-1 signature", cert: leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), want: as[*WeakError]},
-		{name: "MD5 signature", cert: leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.MD5WithRSA }), want: as[*WeakError]},
-		{name: "SHA-1 signature on the intermediate", cert: root.Intermediate(tlstest.Authority{Signature: x509.SHA1WithRSA}).Leaf(good()), want: as[*WeakError]},
-		{name: "must-staple without staple", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.MustStaple = true }), want: as[*RevokedError]},
+		{name: "SHA-1 signature", cert: leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }),
+			want: as[*WeakError]},
+		{name: "MD5 signature", cert: leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.MD5WithRSA }),
+			want: as[*WeakError]},
+		{name: "SHA-1 signature on the intermediate",
+			cert: root.Intermediate(tlstest.Authority{Signature: x509.SHA1WithRSA}).Leaf(good()),
+			want: as[*WeakError]},
+		{name: "must-staple without staple", cert: leaf(a.sub, func(l *tlstest.Leaf) { l.MustStaple = true }),
+			want: as[*RevokedError]},
 		{name: "stapled good", cert: a.sub.StapledLeaf(good(), tlstest.Staple{})},
-		{name: "stapled revoked", cert: a.sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}), want: as[*RevokedError]},
+		{name: "stapled revoked", cert: a.sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}),
+			want: as[*RevokedError]},
 	}
 }
 
@@ -150,8 +179,8 @@ func beforeTLS(greeting, answer string) func(net.Conn) error {
 	}
 }
 
-// TestLive shows each certificate in each mode to a strict policy. The client sends credentials as soon as it has a
-// connection: a refused server must not have seen a byte of them.
+// TestLive shows each certificate in each mode to a strict policy. The client sends credentials as soon as it
+// has a connection: a refused server must not have seen a byte of them.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	a, cases := liveCases(t)
@@ -176,6 +205,7 @@ func enter(t *testing.T, conn net.Conn, ask, until string) {
 	if ask == "" {
 		return
 	}
+
 	r := bufio.NewReader(conn)
 	if _, err := r.ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -183,6 +213,7 @@ func enter(t *testing.T, conn net.Conn, ask, until string) {
 	if _, err := io.WriteString(conn, ask); err != nil {
 		t.Fatal(err)
 	}
+
 	line, err := r.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, until) || r.Buffered() > 0 {
 		t.Fatalf("STARTTLS answered %q, %v", line, err)
@@ -200,10 +231,12 @@ func login(t *testing.T, p *Policy, conn net.Conn) (*Verdict, error) {
 	if err != nil {
 		return v, err
 	}
+
 	defer tc.Close()
 	if _, err := io.WriteString(tc, secret); err != nil {
 		t.Error(err)
 	}
+
 	return v, nil
 }
 
@@ -229,6 +262,7 @@ func (c liveCase) judge(t *testing.T, v *Verdict, err error, got []byte) {
 	if len(got) > 0 {
 		t.Errorf("refused server saw %q", got)
 	}
+
 	checkMessage(t, err)
 }
 
@@ -242,6 +276,7 @@ func checkMessage(t *testing.T, err error) {
 	if hint := show.HintOf(err); hint == "" || !strings.HasSuffix(text, "; hint: "+hint) {
 		t.Errorf("the hint %q does not end %q", hint, text)
 	}
+
 	for _, d := range Details(err) {
 		if strings.ContainsAny(d, "\x00\r\n\x1b") {
 			t.Errorf("detail: %q", d)
@@ -298,10 +333,12 @@ func TestSRVIDLive(t *testing.T) {
 	if err != nil || v.MatchedIdentity != "SRV-ID _imaps.example.net" {
 		t.Errorf("%+v, %v", v, err)
 	}
+
 	inside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.net"}})
 	if _, err := meet(t, policy(t, o), inside.Leaf(leaf)); err != nil {
 		t.Errorf("SRV-ID inside the issuer's names: %v", err)
 	}
+
 	outside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.com"}})
 	if _, err := meet(t, policy(t, o), outside.Leaf(leaf)); !chainReason(NameConstraint)(err) {
 		t.Errorf("SRV-ID outside the issuer's names: %v", err)
@@ -311,17 +348,21 @@ func TestSRVIDLive(t *testing.T) {
 func TestCriticalSANWithOnlySRVID(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
-	san := pkix.Extension{Id: oidSubjectAltName, Critical: true, Value: srvSAN(t, []string{"_imaps.example.net"})}
+	san := pkix.Extension{Id: oidSubjectAltName, Critical: true,
+		Value: srvSAN(t, []string{"_imaps.example.net"})}
 	cert := ca.Leaf(tlstest.Leaf{Extensions: []pkix.Extension{san}})
 	if len(cert.Leaf.UnhandledCriticalExtensions) == 0 {
 		t.Error("crypto/x509 handles it now: withoutSANCritical is no longer needed")
 	}
-	if _, err := meet(t, policy(t, Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}), cert); err != nil {
+	if _, err := meet(t, policy(t, Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}),
+		cert); err != nil {
 		t.Error(err)
 	}
+
 	odd := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}
 	strange := ca.Leaf(tlstest.Leaf{DNS: []string{host}, Extensions: []pkix.Extension{odd}})
-	if _, err := meet(t, policy(t, Options{Host: host, CAFile: ca.File(t)}), strange); !chainReason(Malformed)(err) {
+	if _, err := meet(t, policy(t, Options{Host: host, CAFile: ca.File(t)}),
+		strange); !chainReason(Malformed)(err) {
 		t.Errorf("unknown critical extension: %v", err)
 	}
 }
@@ -334,6 +375,7 @@ func TestTrustAnchors(t *testing.T) {
 	if _, err := meet(t, policy(t, Options{Host: host, CAFile: selfFile}), self); err != nil {
 		t.Errorf("self-signed certificate in sslcertfile: %v", err)
 	}
+
 	dir := t.TempDir()
 	write(t, dir+"/0a1b2c3d.0", ca.PEM())
 	write(t, dir+"/root.crt", ca.PEM())
@@ -341,9 +383,11 @@ func TestTrustAnchors(t *testing.T) {
 	if _, err := meet(t, policy(t, Options{Host: host, CAPath: dir}), ca.Leaf(good())); err != nil {
 		t.Errorf("sslcertpath: %v", err)
 	}
+
 	both := policy(t, Options{Host: host, CAFile: selfFile, IncludeSystem: true})
 	_, err := meet(t, both, ca.Leaf(good()))
-	if err == nil || !strings.Contains(err.Error(), "system's root certificates") || !strings.Contains(err.Error(), selfFile) {
+	if err == nil || !strings.Contains(err.Error(), "system's root certificates") ||
+		!strings.Contains(err.Error(), selfFile) {
 		t.Errorf("error doesn't say where trust was looked up: %v", err)
 	}
 }
@@ -357,25 +401,29 @@ func TestNewNamesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	key := tlstest.WriteFile(t, "key.pem", keyPEM)
 	cases := []struct {
 		name string
 		o    Options
 		want []string
 	}{
-		{"sslcertfile missing", Options{CAFile: "/nowhere/ca.pem"}, []string{"sslcertfile", "/nowhere/ca.pem", "no such file"}},
+		{"sslcertfile missing", Options{CAFile: "/nowhere/ca.pem"},
+			[]string{"sslcertfile", "/nowhere/ca.pem", "no such file"}},
 		{"sslcertfile empty", Options{CAFile: empty}, []string{"sslcertfile", empty, "no certificate"}},
 		{"sslcertpath missing", Options{CAPath: "/nowhere"}, []string{"sslcertpath", "/nowhere"}},
 		{"sslcertpath empty", Options{CAPath: t.TempDir()}, []string{"sslcertpath", "no certificate"}},
 		{"sslcert missing", Options{CertFile: "/nowhere/c.pem"}, []string{"sslcert", "/nowhere/c.pem"}},
 		{"sslcert without key", Options{CertFile: cert}, []string{"sslkey", cert, "no private key"}},
 		{"sslkey alone", Options{KeyFile: key}, []string{"sslkey", key, "sslcert"}},
-		{"sslkey of another pair", Options{CertFile: cert, KeyFile: key}, []string{cert, key, "does not belong"}},
+		{"sslkey of another pair", Options{CertFile: cert, KeyFile: key},
+			[]string{cert, key, "does not belong"}},
 		{"sslcrlfile missing", Options{CRL: "/nowhere/crl.pem"}, []string{"sslcrlfile", "/nowhere/crl.pem"}},
 		{"sslcrlfile empty", Options{CRL: empty}, []string{"sslcrlfile", empty, "no revocation list"}},
 		{"sslproto", Options{Proto: "ssl3"}, []string{"sslproto", "ssl3", "drop"}},
 		{"host", Options{CommonName: "a b"}, []string{"sslcommonname", "a b"}},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -401,18 +449,21 @@ func TestNoCheckTrustsOnlyThePin(t *testing.T) {
 	mine := ca.Leaf(tlstest.Leaf{CN: "else.example", SelfSigned: true, NotAfter: past, RSA: 1024})
 	other := ca.Leaf(good())
 	pinned := policy(t, Options{Host: host, NoCheck: true, Pins: []Pin{{}, PinOf(mine.Leaf)}})
-	if v, err := meet(t, pinned, mine); err != nil || v.MatchedPin != PinOf(mine.Leaf).String() || v.MatchedIdentity != "" {
+	if v, err := meet(t, pinned, mine); err != nil || v.MatchedPin != PinOf(mine.Leaf).String() ||
+		v.MatchedIdentity != "" {
 		t.Errorf("pinned: %+v, %v", v, err)
 	}
 	if _, err := meet(t, pinned, other); !as[*PinError](err) {
 		t.Errorf("other: %v", err)
 	}
+
 	root := policy(t, Options{Host: host, NoCheck: true, Pins: []Pin{PinOf(ca.Cert)}})
 	withRoot := ca.Leaf(good())
 	withRoot.Certificate = append(withRoot.Certificate, ca.Cert.Raw)
 	if _, err := meet(t, root, withRoot); !as[*PinError](err) {
 		t.Errorf("the root's pin counted without a verified chain: %v", err)
 	}
+
 	open := policy(t, Options{Host: host, NoCheck: true})
 	if _, err := meet(t, open, mine); err != nil || len(open.Warnings()) == 0 {
 		t.Errorf("nosslcertck: %v, warnings %q", err, open.Warnings())
@@ -431,10 +482,12 @@ func TestPinAndCheckDemandBoth(t *testing.T) {
 	if _, err := meet(t, policy(t, o), cert); !as[*PinError](err) {
 		t.Errorf("right chain with another pin: %v", err)
 	}
+
 	o.Pins = []Pin{PinOf(ca.Cert)}
 	if v, err := meet(t, policy(t, o), cert); err != nil || v.MatchedPin == "" {
 		t.Errorf("pinned root in the verified chain: %v", err)
 	}
+
 	foreign := tlstest.NewCA(t)
 	o.Pins = []Pin{PinOf(foreign.Cert)}
 	stuffed := ca.Leaf(good())
@@ -471,7 +524,8 @@ func TestPinAndFingerprintDemandBoth(t *testing.T) {
 
 				_, err := meet(t, policy(t, o), cert)
 				var pe *PinError
-				if (err == nil) != (c.kind == "") || err != nil && (!errors.As(err, &pe) || pe.Kind != c.kind) {
+				if (err == nil) != (c.kind == "") || err != nil &&
+					(!errors.As(err, &pe) || pe.Kind != c.kind) {
 					t.Errorf("%T %v", err, err)
 				}
 			})
@@ -486,8 +540,10 @@ func TestPinInAnyVerifiedChain(t *testing.T) {
 	sub := root.Intermediate(tlstest.Authority{})
 	cert := sub.Leaf(good())
 	both := tlstest.WriteFile(t, "both.pem", append(root.PEM(), sub.PEM()...))
-	for name, pinned := range map[string]*x509.Certificate{"leaf": cert.Leaf, "intermediate": sub.Cert, "root": root.Cert} {
-		if v, err := meet(t, policy(t, Options{Host: host, CAFile: both, Pins: []Pin{PinOf(pinned)}}), cert); err != nil || v.MatchedPin == "" {
+	for name, pinned := range map[string]*x509.Certificate{"leaf": cert.Leaf, "intermediate": sub.Cert,
+		"root": root.Cert} {
+		if v, err := meet(t, policy(t, Options{Host: host, CAFile: both, Pins: []Pin{PinOf(pinned)}}),
+			cert); err != nil || v.MatchedPin == "" {
 			t.Errorf("%s pinned: %v", name, err)
 		}
 	}
@@ -498,12 +554,13 @@ func TestFingerprintsLive(t *testing.T) {
 	ca := tlstest.NewCA(t)
 	cert := ca.Leaf(good())
 	for _, f := range FingerprintsOf(cert.Leaf) {
-		text := strings.ToLower(strings.ReplaceAll(colons(f.Sum), ":", ""))
+		text := strings.ToLower(strings.ReplaceAll(f.digits(), ":", ""))
 		parsed, err := ParseFingerprint(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := policy(t, Options{Host: host, CAFile: ca.File(t), Fingerprints: []Fingerprint{{"MD5", strings.Repeat("x", 16)}, parsed}})
+		p := policy(t, Options{Host: host, CAFile: ca.File(t),
+			Fingerprints: []Fingerprint{{"MD5", strings.Repeat("x", 16)}, parsed}})
 		v, err := meet(t, p, cert)
 		if err != nil {
 			t.Fatal(err)
@@ -526,7 +583,8 @@ func TestRenewal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after := ca.Leaf(tlstest.Leaf{DNS: []string{host}, Key: key}), ca.Leaf(tlstest.Leaf{DNS: []string{host}, Key: key})
+	before, after := ca.Leaf(tlstest.Leaf{DNS: []string{host}, Key: key}),
+		ca.Leaf(tlstest.Leaf{DNS: []string{host}, Key: key})
 	stranger := ca.Leaf(good())
 	o := Options{Host: host, CAFile: ca.File(t)}
 
@@ -555,6 +613,7 @@ func wantKey(t *testing.T, p *Policy, cert tls.Certificate, want KeyState) {
 		t.Errorf("key state: %v, want %d", err, want)
 		return
 	}
+
 	checkMessage(t, err)
 	text := err.Error()
 	if same := strings.Contains(text, "same key"); same != (want == KeySame) {
@@ -563,7 +622,8 @@ func wantKey(t *testing.T, p *Policy, cert tls.Certificate, want KeyState) {
 	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) {
 		t.Errorf("message lacks what was presented: %s", text)
 	}
-	if d := strings.Join(Details(err), "\n"); !strings.Contains(d, "presented: md5:") || !strings.Contains(d, "presented: sha256//") {
+	if d := strings.Join(Details(err), "\n"); !strings.Contains(d, "presented: md5:") ||
+		!strings.Contains(d, "presented: sha256//") {
 		t.Errorf("details: %s", d)
 	}
 }
@@ -585,7 +645,11 @@ func exchange(t *testing.T, p *Policy, cfg *tls.Config) (*Verdict, error) {
 
 func exchangeAt(t *testing.T, p *Policy, cfg *tls.Config, port int) (*Verdict, error) {
 	t.Helper()
-	srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error { _, err := io.WriteString(c, "* OK\r\n"); return err }}
+	srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error {
+		_,
+			err := io.WriteString(c, "* OK\r\n")
+		return err
+	}}
 	conn := srv.Pipe()
 	defer srv.Wait()
 	defer conn.Close()
@@ -593,6 +657,7 @@ func exchangeAt(t *testing.T, p *Policy, cfg *tls.Config, port int) (*Verdict, e
 	if err != nil {
 		return v, err
 	}
+
 	_, err = bufio.NewReader(tc).ReadString('\n')
 	return v, err
 }
@@ -611,8 +676,10 @@ func TestResumedSessionIsChecked(t *testing.T) {
 		}
 		strict := lax
 		strict.NoCheck, strict.CAFile = false, ca.File(t)
-		if v, err := resume(t, p, policy(t, strict), cfg); !chainReason(SelfSigned)(err) || v == nil || !v.Resumed {
-			t.Errorf("%s: a resumed session passed a stricter policy: %+v, %v", tls.VersionName(version), v, err)
+		if v, err := resume(t, p, policy(t, strict), cfg); !chainReason(SelfSigned)(err) || v == nil ||
+			!v.Resumed {
+			t.Errorf("%s: a resumed session passed a stricter policy: %+v, %v", tls.VersionName(version), v,
+				err)
 		}
 		if v, err := exchange(t, policy(t, strict), cfg); err == nil || v.Resumed {
 			t.Errorf("%s: the refused session was kept: %+v, %v", tls.VersionName(version), v, err)
@@ -645,6 +712,7 @@ func TestVersions(t *testing.T) {
 		{"1.2, server 1.3 only", "tls1.2", tls.VersionTLS13, 0, false},
 		{"1.2, server both", "tls1.2", 0, 0, true},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -694,6 +762,9 @@ func answerTo(t *testing.T, o Options, port int, text string) (*Verdict, error) 
 
 func TestNotTLS(t *testing.T) {
 	t.Parallel()
+	const wrapped = "no TLS on this port: the server "
+	const broken = "; hint: tell the operator (docs/server-checklist.md#starttls); " +
+		"until it is mended, try ssl with port "
 	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\xaa", 300)
 	imap, pop3 := Options{Protocol: "imap"}, Options{Protocol: "pop3"}
 	startTLS, stls := Options{Protocol: "imap", StartTLS: true}, Options{Protocol: "pop3", StartTLS: true}
@@ -706,45 +777,48 @@ func TestNotTLS(t *testing.T) {
 		want   string
 	}{
 		{"IMAP", imap, 143, "* OK [CAPABILITY IMAP4rev1] ready\r\n",
-			`no TLS on this port: the server said "* OK [CAPABILITY IMAP4rev1] ready", which looks like plain IMAP; ` +
+			wrapped + `said "* OK [CAPABILITY IMAP4rev1] ready", which looks like plain IMAP; ` +
 				`hint: leave ssl out to use STARTTLS, or use port 993`},
 		{"IMAP where TLS should be", imap, 993, "* OK ready\r\n",
-			`no TLS on this port: the server said "* OK ready", which looks like plain IMAP; hint: port 993 is for TLS ` +
-				`from the first byte: tell the operator (docs/server-checklist.md#reach), or leave ssl and the port out to use STARTTLS`},
+			wrapped + `said "* OK ready", which looks like plain IMAP; ` +
+				`hint: port 993 is for TLS from the first byte: tell the operator ` +
+				`(docs/server-checklist.md#reach), or leave ssl and the port out to use STARTTLS`},
 		{"POP3", pop3, 110, "+OK ready <1@x>\r\nmore\r\n",
-			`no TLS on this port: the server said "+OK ready <1@x>", which looks like plain POP3; ` +
+			wrapped + `said "+OK ready <1@x>", which looks like plain POP3; ` +
 				`hint: leave ssl out to use STLS, or use port 995`},
 		{"POP3 instead of IMAP", imap, 110, "+OK ready\r\n",
-			`no TLS on this port: the server said "+OK ready", which looks like plain POP3; hint: imap is configured: check proto and port`},
+			wrapped + `said "+OK ready", which looks like plain POP3; hint: imap is configured: check proto and port`},
 		{"any protocol", Options{}, 110, "+OK ready\r\n",
-			`no TLS on this port: the server said "+OK ready", which looks like plain POP3; hint: leave ssl out to use STLS, or use port 995`},
+			wrapped + `said "+OK ready", which looks like plain POP3; ` +
+				`hint: leave ssl out to use STLS, or use port 995`},
 		{"found by SRV", found, 143, "* OK ready\r\n",
-			`no TLS on this port: the server said "* OK ready", which looks like plain IMAP; ` +
-				`hint: the record _imaps._tcp.example.net names a port without TLS: tell the operator, or name the server without srv`},
+			wrapped + `said "* OK ready", which looks like plain IMAP; hint: the record _imaps._tcp.example.net ` +
+				`names a port without TLS: tell the operator, or name the server without srv`},
 		{"busy", imap, 993, "* BYE too many connections\r\n",
-			`no TLS on this port: the server said "* BYE too many connections", which looks like plain IMAP that turns us away; ` +
+			wrapped + `said "* BYE too many connections", which looks like plain IMAP that turns us away; ` +
 				`hint: try again later`},
 		{"STARTTLS goes on in clear text", startTLS, 143, "* BAD unknown command " + hello + "\r\n",
-			`no TLS after STARTTLS: the server agreed to it, and then said "* BAD unknown command", which is clear text; ` +
-				`hint: tell the operator (docs/server-checklist.md#starttls); until it is mended, try ssl with port 993`},
+			`no TLS after STARTTLS: the server agreed to it, and then said "* BAD unknown command", ` +
+				`which is clear text` + broken + "993"},
 		{"STLS goes on in clear text", stls, 110, "-ERR " + hello + "\r\n",
-			`no TLS after STLS: the server agreed to it, and then said "-ERR", which is clear text; ` +
-				`hint: tell the operator (docs/server-checklist.md#starttls); until it is mended, try ssl with port 995`},
-		{"STLS echoes", stls, 110, "\x00\x01" + hello, `no TLS after STLS: the server agreed to it, and then sent what is neither TLS nor text; ` +
-			`hint: tell the operator (docs/server-checklist.md#starttls); until it is mended, try ssl with port 995`},
+			`no TLS after STLS: the server agreed to it, and then said "-ERR", which is clear text` + broken + "995"},
+		{"STLS echoes", stls, 110, "\x00\x01" + hello,
+			`no TLS after STLS: the server agreed to it, and then sent what is neither TLS nor text` + broken + "995"},
 		{"SMTP", Options{}, 25, "220 mail.example.org ESMTP\r\n",
-			`no TLS on this port: the server said "220 mail.example.org ESMTP", which looks like plain SMTP or LMTP; ` +
+			wrapped + `said "220 mail.example.org ESMTP", which looks like plain SMTP or LMTP; ` +
 				`hint: leave ssl out to use STARTTLS, or use port 465`},
 		{"HTTP", imap, 443, "HTTP/1.1 400 Bad Request\r\nServer: x\r\n",
-			`no TLS on this port: the server said "HTTP/1.1 400 Bad Request", which looks like a web server; hint: check host and port`},
+			wrapped + `said "HTTP/1.1 400 Bad Request", which looks like a web server; hint: check host and port`},
 		{"SSH", imap, 22, "SSH-2.0-OpenSSH_9\r\n",
-			`no TLS on this port: the server said "SSH-2.0-OpenSSH_9", which looks like an SSH server; hint: check host and port`},
+			wrapped + `said "SSH-2.0-OpenSSH_9", which looks like an SSH server; hint: check host and port`},
 		{"ManageSieve", Options{}, 4190, "\"IMPLEMENTATION\" \"x\"\r\n",
-			`no TLS on this port: the server said "\"IMPLEMENTATION\" \"x\"", which looks like ManageSieve; hint: leave ssl out to use STARTTLS`},
+			wrapped + `said "\"IMPLEMENTATION\" \"x\"", which looks like ManageSieve; ` +
+				`hint: leave ssl out to use STARTTLS`},
 		{"escape sequences", imap, 993, "\x1b[2J\x00\xff" + strings.Repeat("x", 9000),
-			`no TLS on this port: the server sent what is neither TLS nor text; hint: check host and port`},
+			wrapped + `sent what is neither TLS nor text; hint: check host and port`},
 		{"text without end", imap, 993, "hello " + strings.Repeat("x", 9000),
-			`no TLS on this port: the server said "hello ` + strings.Repeat("x", 74) + `", which is of no protocol known here; hint: check host and port`},
+			wrapped + `said "hello ` + strings.Repeat("x", 74) + `", which is of no protocol known here; ` +
+				`hint: check host and port`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -793,14 +867,20 @@ func TestALPNAndSNI(t *testing.T) {
 		{"address", "192.0.2.1", "", ""},
 		{"address, sslcommonname", "192.0.2.1", host, host},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := tlstest.ServerConfig(cert)
 			cfg.NextProtos = []string{"imap"}
 			seen := make(chan string, 1)
-			cfg.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { seen <- h.ServerName; return nil, nil }
-			v, err := meetConfig(t, policy(t, Options{Host: c.host, CommonName: c.cn, CAFile: ca.File(t), ALPN: []string{"imap"}}), cfg)
+			cfg.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config,
+				error) {
+				seen <- h.ServerName
+				return nil, nil
+			}
+			v, err := meetConfig(t, policy(t, Options{Host: c.host, CommonName: c.cn, CAFile: ca.File(t),
+				ALPN: []string{"imap"}}), cfg)
 			if err != nil || v.ALPN != "imap" {
 				t.Fatalf("%+v, %v", v, err)
 			}
@@ -837,14 +917,19 @@ func TestResumptionSavesARoundTrip(t *testing.T) {
 		cfg.MaxVersion = version
 		p := policy(t, Options{Host: host, CAFile: ca.File(t), SessionCache: tls.NewLRUClientSessionCache(1)})
 		for i, w := range want {
-			srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error { _, err := io.WriteString(c, "+OK\r\n"); return err }}
+			srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error {
+				_,
+					err := io.WriteString(c, "+OK\r\n")
+				return err
+			}}
 			f := &flights{Conn: srv.Pipe()}
 			tc, v, err := p.Client(t.Context(), f)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if f.n != w || v.Resumed != (i == 1) {
-				t.Errorf("%s, connection %d: %d round trips, resumed %v", tls.VersionName(version), i+1, f.n, v.Resumed)
+				t.Errorf("%s, connection %d: %d round trips, resumed %v", tls.VersionName(version), i+1, f.n,
+					v.Resumed)
 			}
 			if _, err := bufio.NewReader(tc).ReadString('\n'); err != nil {
 				t.Error(err)
@@ -860,7 +945,8 @@ func TestNameConstraintNamesTheIssuer(t *testing.T) {
 	root := tlstest.NewCA(t)
 	sub := root.Intermediate(tlstest.Authority{Name: "Elsewhere", PermittedDNS: []string{"example.com"}})
 	for _, l := range []tlstest.Leaf{{DNS: []string{host}}, {CN: host}} {
-		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}), tlstest.ServerConfig(sub.Leaf(l)))
+		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}),
+			tlstest.ServerConfig(sub.Leaf(l)))
 		if err == nil || !strings.HasPrefix(err.Error(), `issuer "CN=Elsewhere`) {
 			t.Errorf("%+v: %v", l, err)
 		}
@@ -869,9 +955,41 @@ func TestNameConstraintNamesTheIssuer(t *testing.T) {
 
 func TestRefusedChainLeavesTheIdentityMatched(t *testing.T) {
 	t.Parallel()
-	v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: tlstest.NewCA(t).File(t)}), tlstest.ServerConfig(tlstest.NewCA(t).Leaf(good())))
+	v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: tlstest.NewCA(t).File(t)}),
+		tlstest.ServerConfig(tlstest.NewCA(t).Leaf(good())))
 	if err == nil || v.MatchedIdentity != "DNS-ID "+host || len(v.Chain) > 0 {
 		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// A good chain for another name, or one of nobody that is known, proves nothing; nor does a server that nobody checks.
+func TestWhatIsProven(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cert := ca.Leaf(good())
+	self := ca.Leaf(tlstest.Leaf{DNS: []string{host}, SelfSigned: true})
+	cases := []struct {
+		name   string
+		o      Options
+		cert   tls.Certificate
+		proven bool
+	}{
+		{"chain and name", Options{}, cert, true},
+		{"another name", Options{CommonName: "else.example"}, cert, false},
+		{"unknown chain", Options{}, self, false},
+		{"nothing checked", Options{NoCheck: true}, cert, false},
+		{"pin alone", Options{NoCheck: true, Pins: []Pin{PinOf(self.Leaf)}}, self, true},
+		{"wrong pin alone", Options{NoCheck: true, Pins: []Pin{{}}}, self, false},
+	}
+	for _, c := range cases {
+		c.o.Host, c.o.CAFile = host, ca.File(t)
+		v, _ := meet(t, policy(t, c.o), c.cert)
+		if v.Proven() != c.proven {
+			t.Errorf("%s: proven %v", c.name, v.Proven())
+		}
+	}
+	if (*Verdict)(nil).Proven() {
+		t.Error("no verdict is proof")
 	}
 }
 

@@ -21,8 +21,8 @@ type NotTLSError struct {
 // maxSaid is enough to recognise a greeting or an error.
 const maxSaid = 80
 
-// printableBeginning cuts what a peer said where text ends: at the end of its first line, or at the first octet of what a
-// server quotes of our ClientHello.
+// printableBeginning cuts what a peer said where text ends: at the end of its first line, or where a server
+// begins to quote our ClientHello.
 func printableBeginning(said []byte) string {
 	end, count := 0, 0
 
@@ -38,7 +38,7 @@ func printableBeginning(said []byte) string {
 	return strings.TrimRight(string(said[:end]), " ")
 }
 
-// greeting is how a protocol without TLS is recognised.
+// greeting is by what a protocol without TLS is recognised.
 type greeting struct {
 	prefix     string
 	what       string // "plain IMAP"
@@ -75,7 +75,8 @@ func (e *NotTLSError) problem() string {
 	}
 
 	if e.StartTLS {
-		return fmt.Sprintf("no TLS after %s: the server agreed to it, and then %s", startTLSWord(e.Protocol), said)
+		return fmt.Sprintf("no TLS after %s: the server agreed to it, and then %s",
+			startTLSWord(e.Protocol), said)
 	}
 	return "no TLS on this port: the server " + said
 }
@@ -91,6 +92,8 @@ func (e *NotTLSError) recognise() string {
 	return "looks like " + g.what
 }
 
+const brokenStartTLS = "tell the operator (docs/server-checklist.md#starttls)"
+
 // Hint is the next step, for what the user configured.
 func (e *NotTLSError) Hint() string {
 	g := e.greeting()
@@ -101,9 +104,9 @@ func (e *NotTLSError) Hint() string {
 
 	switch {
 	case e.StartTLS && wrapped != 0:
-		return fmt.Sprintf("tell the operator (docs/server-checklist.md#starttls); until it is mended, try ssl with port %d", wrapped)
+		return fmt.Sprintf("%s; until it is mended, try ssl with port %d", brokenStartTLS, wrapped)
 	case e.StartTLS:
-		return "tell the operator (docs/server-checklist.md#starttls)"
+		return brokenStartTLS
 	case g.turnedAway:
 		return "try again later"
 	case g.protocol == "":
@@ -111,12 +114,14 @@ func (e *NotTLSError) Hint() string {
 	case wrapped == 0:
 		return "leave ssl out to use " + startTLSWord(g.protocol)
 	case e.SRV != "":
-		return fmt.Sprintf("the record %s names a port without TLS: tell the operator, or name the server without srv", e.SRV)
+		return fmt.Sprintf("the record %s names a port without TLS: "+
+			"tell the operator, or name the server without srv", e.SRV)
 	case e.Protocol != "" && e.Protocol != g.protocol:
 		return fmt.Sprintf("%s is configured: check proto and port", e.Protocol)
 	case e.Port == wrapped:
-		return fmt.Sprintf("port %d is for TLS from the first byte: tell the operator (docs/server-checklist.md#reach), "+
-			"or leave ssl and the port out to use %s", e.Port, startTLSWord(g.protocol))
+		return fmt.Sprintf("port %d is for TLS from the first byte: "+
+			"tell the operator (docs/server-checklist.md#reach), or leave ssl and the port out to use %s",
+			e.Port, startTLSWord(g.protocol))
 	}
 	return fmt.Sprintf("leave ssl out to use %s, or use port %d", startTLSWord(g.protocol), wrapped)
 }

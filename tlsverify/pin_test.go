@@ -35,6 +35,7 @@ func TestParseFingerprint(t *testing.T) {
 		{"prefix only", "sha256:", ""},
 		{"endless", strings.Repeat("ab", 1<<16), ""},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +75,7 @@ func TestParsePin(t *testing.T) {
 		{"empty", "", false},
 		{"endless", pinPrefix + strings.Repeat("A", 1<<16), false},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

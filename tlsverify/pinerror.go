@@ -18,6 +18,8 @@ const (
 	KeyOther
 )
 
+const fingerprintKind = "fingerprint"
+
 // PinError: the certificate or key is not a pinned one.
 type PinError struct {
 	Host         string
@@ -38,7 +40,7 @@ func (e *PinError) Error() string {
 
 // presented gives the digest that compares with the first expected one.
 func (e *PinError) presented() string {
-	if e.Kind != "fingerprint" {
+	if e.Kind != fingerprintKind {
 		return e.Pin.String()
 	}
 	for _, f := range e.Fingerprints {
@@ -65,7 +67,8 @@ func (e *PinError) Hint() string {
 	if e.Key == KeySame {
 		return "confirm with the operator, then replace sslfingerprint by sslpin, which survives renewals"
 	}
-	return "ask the operator, by another way than this connection, for the new digest before changing the rc file"
+	return "ask the operator, by another way than this connection, for the new digest " +
+		"before changing the rc file"
 }
 
 // Details lists all digests of what was presented.

@@ -1,8 +1,9 @@
 // Package tlsverify answers one question: is this server the one the user meant?
 //
-// A Policy says what must hold: TLS versions, chain, identity, pins and revocation. It is the only maker of a client's
-// tls.Config in the program; a Verdict is what was found out. Package check judges a server for its operator, and finds
-// servers by SRV records; package tlstest mints certificates for tests. Nothing here opens a connection.
+// A Policy says what must hold: TLS versions, chain, identity, pins and revocation. It is the only maker of a
+// client's tls.Config in the program; a Verdict is what was found out. Package check judges a server for its
+// operator, and finds servers by SRV records; package tlstest mints certificates for tests. Nothing here
+// opens a connection.
 package tlsverify
 
 import (
@@ -15,34 +16,36 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// Options describe a Policy. The zero value but for Host is safe: system roots, TLS 1.2 or newer, chain and identity
-// checked.
+// Options describe a Policy. The zero value but for Host is safe: system roots, TLS 1.2 or newer, chain and
+// identity checked.
 type Options struct {
-	// Host is the reference identity: the host name the user wrote; with `via`, the via host, which is what is dialled.
-	// Address literals may carry brackets and a zone.
+	// Host is the reference identity: the host name the user wrote; with `via`, the via host, which is what
+	// is dialled. Address literals may carry brackets and a zone.
 	Host string
 	// CommonName is sslcommonname: it replaces the expected name and is then the only one.
 	CommonName string
-	// SRVDomain and Service are set when the server was found by SRV records: "example.net" and "imaps". The reference
-	// identities are then the SRV-ID _imaps.example.net and the DNS-ID example.net, and Host is not one (RFC 6125 §6.2.1).
+	// SRVDomain and Service are set when the server was found by SRV records: "example.net" and "imaps". The
+	// reference identities are then the SRV-ID _imaps.example.net and the DNS-ID example.net, and Host is not
+	// one (RFC 6125 §6.2.1).
 	SRVDomain, Service string
-	// Protocol ("imap", "pop3", …, "" = any) and StartTLS (TLS begins with a command, not with the first byte) are what the
-	// user configured. They change nothing but the advice in messages.
+	// Protocol ("imap", "pop3", …, "" = any) and StartTLS (TLS begins with a command, not with the first
+	// byte) are what the user configured. They change nothing but the advice in messages.
 	Protocol string
 	StartTLS bool
-	// Proto is sslproto as written, see ParseProto. The caller decides about a clear-text connection before it comes here.
+	// Proto is sslproto as written, see ParseProto. The caller decides about a clear-text connection before
+	// it comes here.
 	Proto string
 	// NoCheck is nosslcertck: chain and name are not checked. Pins still are.
 	NoCheck bool
-	// CAFile and CAPath are sslcertfile and sslcertpath (a directory of PEM files, hashed names or not). They replace the
-	// system's roots unless IncludeSystem.
+	// CAFile and CAPath are sslcertfile and sslcertpath (a directory of PEM files, hashed names or not). They
+	// replace the system's roots unless IncludeSystem.
 	CAFile, CAPath string
 	IncludeSystem  bool
 	// Fingerprints and Pins: the server must match one of each list that is not empty.
 	Fingerprints []Fingerprint
 	Pins         []Pin
-	// CertFile, KeyFile and KeyPass are the client certificate; KeyFile "" means that CertFile holds the key too. KeyPass
-	// is asked only for an encrypted key.
+	// CertFile, KeyFile and KeyPass are the client certificate; KeyFile "" means that CertFile holds the key
+	// too. KeyPass is asked only for an encrypted key.
 	CertFile, KeyFile string
 	KeyPass           func() (string, error)
 	// CRL is a file or directory of revocation lists, read again when it changes.
@@ -50,15 +53,14 @@ type Options struct {
 	// ExpiryWarn is how long before its end a certificate is warned about: 0 = 14 days, negative = never.
 	ExpiryWarn time.Duration
 	ALPN       []string
-	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed session anew.
+	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed
+	// session anew.
 	SessionCache tls.ClientSessionCache
 	Now          func() time.Time // nil = time.Now
 }
 
-const defaultExpiryWarn = 14 * 24 * time.Hour
-
-// Policy is what a server must prove before it is trusted. Use New: a nil or zero Policy refuses every server. It is
-// safe for concurrent use.
+// Policy is what a server must prove before it is trusted. Use New: a nil or zero Policy refuses every
+// server. It is safe for concurrent use.
 type Policy struct {
 	// Set by New and not changed afterwards.
 	opt      Options
@@ -73,7 +75,7 @@ type Policy struct {
 
 	// Guarded by mu.
 	mu      sync.Mutex
-	lastKey *Pin      // the key of the last accepted certificate, so that a renewal can be told from another key
+	lastKey *Pin      // of the last accepted certificate, to tell a renewal from another key
 	shown   time.Time // when a server last showed its certificate
 }
 
@@ -140,11 +142,12 @@ func (p *Policy) warnAboutOptions() {
 	}
 
 	if p.opt.NoCheck && p.crls != nil {
-		p.warn("drop one of them", "sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
+		p.warn("drop one of them",
+			"sslcrlfile has no effect with nosslcertck: a revocation list needs a verified chain")
 	}
 }
 
-// Warnings are remarks on the policy itself, one line each: worth a line in the log at each start.
+// Warnings are remarks on the policy itself, one line each, to be logged at each start.
 func (p *Policy) Warnings() []string {
 	if p == nil {
 		return nil
@@ -171,7 +174,7 @@ func (p *Policy) Now() time.Time {
 // Versions are the TLS versions that are spoken.
 func (p *Policy) Versions() ProtoRange { return p.proto }
 
-// remember notes whom the policy trusted.
+// remember notes the key of a server that was trusted, and when a certificate was shown.
 func (p *Policy) remember(v *Verdict) {
 	pin := PinOf(v.Presented[0])
 
@@ -184,8 +187,8 @@ func (p *Policy) remember(v *Verdict) {
 	}
 }
 
-// lastShown is when a server last showed its certificate, and now if none did yet: sessions that other policies put into
-// the cache may be used for a while.
+// lastShown is when a server last showed its certificate. If none did yet it is now, so that sessions which
+// other policies put into the cache may be used for a while.
 func (p *Policy) lastShown() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -43,31 +43,33 @@ var protoRanges = [...]struct {
 	{"tls1.3+", ProtoRange{Min: tls.VersionTLS13}, false},
 }
 
-// ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means (never TLS) is
-// the caller's business. warning is one line or "". The range is usable even on error.
+// ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means
+// (never TLS) is the caller's business. warning is one line or "". The range is usable even on error.
 func ParseProto(word string) (r ProtoRange, warning string, err error) {
-	w := strings.ToLower(strings.TrimSpace(word))
 	safe := ProtoRange{Min: tls.VersionTLS12}
+	w := strings.ToLower(strings.TrimSpace(word))
 	for _, e := range protoRanges {
 		if e.word != w {
 			continue
 		}
 		if e.older {
-			warning = show.WithHint(fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996)", word),
-				"drop it, or ask the operator for TLS 1.2")
+			problem := fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996)", word)
+			warning = show.WithHint(problem, "drop it, or ask the operator for TLS 1.2")
 		}
 		return e.r, warning, nil
 	}
+
 	switch w {
 	case "tls1.1":
-		warning = show.WithHint(fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996)", word),
-			"write tls1.1+ if the server really has nothing better")
-		return safe, warning, nil
+		problem := fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996)", word)
+		return safe, show.WithHint(problem, "write tls1.1+ if the server really has nothing better"), nil
 	case "tls1":
 		return safe, "", show.Fail("drop sslproto, or write tls1+ if the server really has nothing better",
 			"sslproto %q would allow nothing but TLS 1.0, which is broken", word)
 	case "ssl2", "ssl3", "ssl3+":
-		return safe, "", show.Fail("drop sslproto, the default is TLS 1.2 or newer", "sslproto %q is broken and gone", word)
+		return safe, "", show.Fail("drop sslproto, the default is TLS 1.2 or newer",
+			"sslproto %q is broken and gone", word)
 	}
-	return safe, "", show.Fail("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+", "sslproto %s is not known", show.Quote(word))
+	return safe, "", show.Fail("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
+		"sslproto %s is not known", show.Quote(word))
 }

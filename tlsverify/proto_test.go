@@ -36,6 +36,7 @@ func TestParseProto(t *testing.T) {
 		{"none", v12, 0, false, true},
 		{"\x00" + strings.Repeat("x", 1000), v12, 0, false, true},
 	}
+
 	for _, c := range cases {
 		t.Run("word "+c.name[:min(len(c.name), 10)], func(t *testing.T) {
 			t.Parallel()

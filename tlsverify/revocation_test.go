@@ -33,7 +33,8 @@ func crlOf(t *testing.T, ca *tlstest.CA, list x509.RevocationList) []byte {
 }
 
 // delta makes a list one of changes to another (RFC 5280 §5.2.4).
-var delta = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}}}
+var delta = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true,
+	Value: []byte{2, 1, 1}}}
 
 // someReasons are keyCompromise alone (RFC 5280 §4.2.1.13).
 var someReasons = asn1.BitString{Bytes: []byte{0x40}, BitLength: 2}
@@ -57,11 +58,15 @@ func TestRevocationLists(t *testing.T) {
 	cert := sub.Leaf(good())
 	past, now, future := time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	list := func(kind []pkix.Extension, entries ...x509.RevocationListEntry) x509.RevocationList {
-		return x509.RevocationList{ThisUpdate: now, NextUpdate: future, ExtraExtensions: kind, RevokedCertificateEntries: entries}
+		return x509.RevocationList{ThisUpdate: now, NextUpdate: future, ExtraExtensions: kind,
+			RevokedCertificateEntries: entries}
 	}
+
 	entry := func(reason int) x509.RevocationListEntry {
-		return x509.RevocationListEntry{SerialNumber: cert.Leaf.SerialNumber, RevocationTime: now, ReasonCode: reason}
+		return x509.RevocationListEntry{SerialNumber: cert.Leaf.SerialNumber, RevocationTime: now,
+			ReasonCode: reason}
 	}
+
 	cases := []struct {
 		name    string
 		list    []byte
@@ -75,17 +80,26 @@ func TestRevocationLists(t *testing.T) {
 		{"not yet valid", crl(t, sub, future, future.Add(time.Hour)), false, false},
 		{"another issuer's", crl(t, stranger, now, future), false, false},
 		{"same name, another key", crl(t, imposter, now, future), false, false},
-		{"revoked by a stranger", append(crl(t, sub, now, future), crl(t, imposter, now, future, cert.Leaf)...), true, false},
-		{"intermediate revoked", append(crl(t, sub, now, future), crl(t, root, now, future, sub.Cert)...), false, true},
-		{"intermediate not revoked", append(crl(t, sub, now, future), crl(t, root, now, future)...), true, false},
+		{"revoked by a stranger", append(crl(t, sub, now, future),
+			crl(t, imposter, now, future, cert.Leaf)...), true, false},
+		{"intermediate revoked", append(crl(t, sub, now, future), crl(t, root, now, future, sub.Cert)...),
+			false, true},
+		{"intermediate not revoked", append(crl(t, sub, now, future), crl(t, root, now, future)...), true,
+			false},
 		{"not on a delta", crlOf(t, sub, list(delta)), false, false},
 		{"on a delta", crlOf(t, sub, list(delta, entry(0))), false, true},
-		{"not on a delta beside a whole one", append(crl(t, sub, now, future), crlOf(t, sub, list(delta))...), true, false},
-		{"taken off by a delta", append(crl(t, sub, now, future), crlOf(t, sub, list(delta, entry(removeFromCRL)))...), true, false},
-		{"not on one for authorities", crlOf(t, sub, list(partial(t, distributionPoint{OnlyCAs: true}))), false, false},
-		{"not on one for some reasons", crlOf(t, sub, list(partial(t, distributionPoint{OnlyReasons: someReasons}))), false, false},
-		{"not on one for servers", crlOf(t, sub, list(partial(t, distributionPoint{OnlyUsers: true}))), true, false},
+		{"not on a delta beside a whole one", append(crl(t, sub, now, future), crlOf(t, sub, list(delta))...),
+			true, false},
+		{"taken off by a delta", append(crl(t, sub, now, future),
+			crlOf(t, sub, list(delta, entry(removeFromCRL)))...), true, false},
+		{"not on one for authorities", crlOf(t, sub, list(partial(t, distributionPoint{OnlyCAs: true}))),
+			false, false},
+		{"not on one for some reasons", crlOf(t, sub,
+			list(partial(t, distributionPoint{OnlyReasons: someReasons}))), false, false},
+		{"not on one for servers", crlOf(t, sub, list(partial(t, distributionPoint{OnlyUsers: true}))), true,
+			false},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,26 +119,31 @@ func TestRevocationLists(t *testing.T) {
 	}
 }
 
-// A list for a part of an issuer's certificates counts for those (RFC 5280 §6.3.3), as Let's Encrypt's are made.
+// A list for a part of an issuer's certificates counts for those (RFC 5280 §6.3.3), as Let's Encrypt's are
+// made.
 func TestPartialRevocationLists(t *testing.T) {
 	t.Parallel()
 	const here, elsewhere = "http://c.example/1.crl", "http://c.example/2.crl"
-	leaf, ca := &x509.Certificate{CRLDistributionPoints: []string{here}}, &x509.Certificate{IsCA: true, CRLDistributionPoints: []string{here}}
+	leaf, ca := &x509.Certificate{CRLDistributionPoints: []string{here}},
+		&x509.Certificate{IsCA: true, CRLDistributionPoints: []string{here}}
 	at := func(uris ...string) asn1.RawValue {
 		var names []byte
 		for _, u := range uris {
-			der, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagURI, Bytes: []byte(u)})
+			der, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagURI,
+				Bytes: []byte(u)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			names = append(names, der...)
 		}
-		full, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: names})
+		full, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
+			Bytes: names})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: full}
 	}
+
 	tests := []struct {
 		name  string
 		point distributionPoint
@@ -142,16 +161,19 @@ func TestPartialRevocationLists(t *testing.T) {
 		{"indirect", distributionPoint{Indirect: true}, leaf, false},
 		{"for attributes", distributionPoint{OnlyAttrs: true}, leaf, false},
 	}
+
 	for _, tt := range tests {
 		der, err := asn1.Marshal(tt.point)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &x509.RevocationList{Extensions: []pkix.Extension{{Id: oidDistributionPoint, Critical: true, Value: der}}}
+		l := &x509.RevocationList{Extensions: []pkix.Extension{{Id: oidDistributionPoint, Critical: true,
+			Value: der}}}
 		if got := complete(l, tt.cert); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
-		l.Extensions = append(l.Extensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true})
+		l.Extensions = append(l.Extensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27},
+			Critical: true})
 		if complete(l, tt.cert) {
 			t.Errorf("%s: a delta counted", tt.name)
 		}
@@ -173,6 +195,7 @@ func TestRevocationListIsReadAgain(t *testing.T) {
 	if _, err := meet(t, p, cert); err != nil {
 		t.Fatal(err)
 	}
+
 	write(t, dir+"/b.crl", crl(t, ca, from, until, cert.Leaf))
 	if _, err := meet(t, p, cert); !as[*RevokedError](err) {
 		t.Errorf("a new list in the directory was not seen: %v", err)
@@ -205,6 +228,7 @@ func TestStaples(t *testing.T) {
 		}
 		return tlstest.Staple{Responder: c.Leaf, ResponderKey: signer}
 	}
+
 	old := tlstest.Staple{ThisUpdate: past, NextUpdate: past.Add(time.Hour)}
 	revoked := old
 	revoked.Revoked = true
@@ -229,6 +253,7 @@ func TestStaples(t *testing.T) {
 		{"revoked, out of date", sub.StapledLeaf(good(), revoked), false, false},
 		{"garbage", garbage, true, true},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -240,6 +265,24 @@ func TestStaples(t *testing.T) {
 				t.Errorf("warnings %q", v.Warnings())
 			}
 		})
+	}
+}
+
+func TestStapleWithoutEnd(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	must := good()
+	must.MustStaple = true
+	p := policy(t, Options{Host: host, CAFile: ca.File(t)})
+
+	v, err := meet(t, p, ca.StapledLeaf(must, tlstest.Staple{Endless: true}))
+	if err != nil || v.Revocation != "stapled OCSP: good" {
+		t.Errorf("%+v, %v", v, err)
+	}
+
+	old := tlstest.Staple{Endless: true, ThisUpdate: time.Now().Add(-maxStapleAge - time.Hour)}
+	if _, err := meet(t, p, ca.StapledLeaf(must, old)); !as[*RevokedError](err) {
+		t.Errorf("an old response without an end: %v", err)
 	}
 }
 
@@ -256,18 +299,21 @@ func stapledBy(t *testing.T, issuer, other *tlstest.CA, l tlstest.Leaf) tls.Cert
 
 // What is for a certificate that names no places names none itself, and is for CAs or users alone.
 func FuzzDistributionPoint(f *testing.F) {
-	for _, p := range []distributionPoint{{OnlyUsers: true}, {OnlyCAs: true, OnlyUsers: true}, {Indirect: true}} {
+	for _, p := range []distributionPoint{{OnlyUsers: true}, {OnlyCAs: true, OnlyUsers: true},
+		{Indirect: true}} {
 		der, err := asn1.Marshal(p)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(der)
 	}
+
 	f.Add([]byte("\x30\x0a\xa0\x08\xa0\x06\x86\x04http"))
 	f.Fuzz(func(t *testing.T, der []byte) {
 		user, ca := isFor(der, &x509.Certificate{}), isFor(der, &x509.Certificate{IsCA: true})
 		var p distributionPoint
-		if _, err := asn1.Unmarshal(der, &p); (user || ca) && (err != nil || len(p.Point.FullBytes) > 0 || user && p.OnlyCAs || ca && p.OnlyUsers) {
+		if _, err := asn1.Unmarshal(der, &p); (user || ca) &&
+			(err != nil || len(p.Point.FullBytes) > 0 || user && p.OnlyCAs || ca && p.OnlyUsers) {
 			t.Errorf("%x: %v %v, %+v, %v", der, user, ca, p, err)
 		}
 	})

@@ -12,13 +12,14 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store, shared by all
-// policies.
+// setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store,
+// shared by all policies.
 func (p *Policy) setRoots() error {
 	o := p.opt
 	if o.NoCheck || o.CAFile == "" && o.CAPath == "" {
 		return nil
 	}
+
 	if o.CAFile != "" {
 		certs, err := readCertificates(o.CAFile)
 		if err != nil {
@@ -29,13 +30,16 @@ func (p *Policy) setRoots() error {
 	if o.CAPath != "" {
 		certs, err := readDirectory(o.CAPath)
 		if err != nil {
-			return loadError("sslcertpath", o.CAPath, err, "give a directory of PEM files with the certificates to trust")
+			return loadError("sslcertpath", o.CAPath, err,
+				"give a directory of PEM files with the certificates to trust")
 		}
 		p.anchors = append(p.anchors, certs...)
 	}
+
 	return p.poolRoots()
 }
 
+// poolRoots puts the user's own roots in the place of the system's, or beside them where that is asked for.
 func (p *Policy) poolRoots() error {
 	p.roots = x509.NewCertPool()
 	if p.opt.IncludeSystem {
@@ -70,7 +74,8 @@ const maxCertFile = 16 << 20 // a bundle of all public roots has 0.3 MB
 
 var errNoCertificate = errors.New("holds no certificate")
 
-// readCertificates reads a PEM bundle or a single DER certificate; it fails if there is no certificate that can be read.
+// readCertificates reads a PEM bundle or a single DER certificate; it fails if there is no certificate that
+// can be read.
 func readCertificates(path string) ([]*x509.Certificate, error) {
 	data, err := readBounded(path)
 	if err != nil {
@@ -79,6 +84,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	if c, err := x509.ParseCertificate(data); err == nil {
 		return []*x509.Certificate{c}, nil
 	}
+
 	var certs []*x509.Certificate
 	problem := errNoCertificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -92,19 +98,21 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		}
 		certs = append(certs, c)
 	}
+
 	if len(certs) == 0 {
 		return nil, problem
 	}
 	return certs, nil
 }
 
-// readDirectory reads each file of a directory that holds certificates. What can't be read as one is passed over, as
-// long as there is one that can: such directories also hold keys, lists and read-me files.
+// readDirectory reads each file of a directory that holds certificates. What can't be read as one is passed
+// over, as long as there is one that can: such directories also hold keys, lists and read-me files.
 func readDirectory(dir string) ([]*x509.Certificate, error) {
 	files, err := regularFiles(dir)
 	if err != nil {
 		return nil, err
 	}
+
 	seen := map[string]bool{}
 	var certs []*x509.Certificate
 	for _, f := range files {
@@ -119,6 +127,7 @@ func readDirectory(dir string) ([]*x509.Certificate, error) {
 			}
 		}
 	}
+
 	if len(certs) == 0 {
 		return nil, errNoCertificate
 	}
@@ -157,8 +166,7 @@ func readBounded(path string) ([]byte, error) {
 
 // unwrapPath drops the path that the message names already.
 func unwrapPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -75,7 +75,8 @@ func TestOwnRootsReplaceTheSystems(t *testing.T) {
 			c.o.Host = host
 			p := policy(t, c.o)
 
-			if _, err := meet(t, p, bySystem); (err == nil) != c.system || err != nil && !as[*ChainError](err) {
+			if _, err := meet(t, p, bySystem); (err == nil) != c.system || err != nil &&
+				!as[*ChainError](err) {
 				t.Errorf("certificate of the system's root: %v", err)
 			}
 			if _, err := meet(t, p, byOwn); (err == nil) != c.own || err != nil && !as[*ChainError](err) {

@@ -8,23 +8,25 @@ import (
 	"time"
 )
 
-// sessionCache keys the sessions of a shared cache by port and client certificate too, so that no account resumes what
-// another one proved, and remembers the key, so that a session whose check failed can be forgotten.
+// sessionCache keys the sessions of a shared cache by port and client certificate too, so that no account
+// resumes what another one proved. It remembers the keys, so that a session whose check failed can be
+// forgotten. It serves one handshake and the tickets that come after it.
 type sessionCache struct {
 	cache  tls.ClientSessionCache
 	prefix string
-	used   []string
-	full   bool // no session is offered
+	used   []string // keys that were looked up
+	full   bool     // no session is offered
 }
 
-// maxResumption is how long sessions follow one from another before the server must show its present certificate and
-// OCSP response again (RFC 8446 §4.6.1).
+// maxResumption is how long sessions follow one from another before the server must show its present
+// certificate and OCSP response again (RFC 8446 §4.6.1).
 const maxResumption = 24 * time.Hour
 
 func (p *Policy) sessions(conn net.Conn) *sessionCache {
 	if p.opt.SessionCache == nil {
 		return nil
 	}
+
 	s := &sessionCache{cache: p.opt.SessionCache, full: p.Now().Sub(p.lastShown()) >= maxResumption}
 	if a := conn.RemoteAddr(); a != nil {
 		_, port, _ := net.SplitHostPort(a.String())
@@ -37,6 +39,7 @@ func (p *Policy) sessions(conn net.Conn) *sessionCache {
 	return s
 }
 
+// Get and Put are called by crypto/tls.
 func (s *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
 	if s.full {
 		return nil, false
@@ -47,8 +50,8 @@ func (s *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
 
 func (s *sessionCache) Put(key string, cs *tls.ClientSessionState) { s.cache.Put(s.prefix+key, cs) }
 
-// forget drops the session that was offered in a failed handshake: the next one is full and sees the server's present
-// certificate.
+// forget drops the session that was offered in a failed handshake: the next one is full and sees the server's
+// present certificate.
 func (s *sessionCache) forget() {
 	if s == nil {
 		return

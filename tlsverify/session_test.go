@@ -11,7 +11,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// A chain of resumed sessions must not hold on to an OCSP response for ever that the server renews (RFC 8446 §4.6.1).
+// A chain of resumed sessions must not hold on to an OCSP response for ever that the server renews (RFC 8446
+// §4.6.1).
 func TestStapleIsSeenAnew(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
@@ -22,10 +23,12 @@ func TestStapleIsSeenAnew(t *testing.T) {
 		cfg := tlstest.ServerConfig(leaf)
 		cfg.MaxVersion = version
 		now := start
-		p := policy(t, Options{Host: host, CAFile: ca.File(t), SessionCache: tls.NewLRUClientSessionCache(1), Now: func() time.Time { return now }})
+		p := policy(t, Options{Host: host, CAFile: ca.File(t), SessionCache: tls.NewLRUClientSessionCache(1),
+			Now: func() time.Time { return now }})
 		for h := range 60 {
 			now = start.Add(time.Duration(h) * time.Hour)
-			staple, err := issuer.OCSP(leaf.Leaf, tlstest.Staple{ThisUpdate: now, NextUpdate: now.Add(30 * time.Hour)})
+			staple, err := issuer.OCSP(leaf.Leaf, tlstest.Staple{ThisUpdate: now,
+				NextUpdate: now.Add(30 * time.Hour)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +41,8 @@ func TestStapleIsSeenAnew(t *testing.T) {
 	}
 }
 
-// What was revoked since a session began must not be resumed: the lists are today's, and not those of the session.
+// What was revoked since a session began must not be resumed: the lists are today's, and not those of the
+// session.
 func TestRevokedSinceTheSessionBegan(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
@@ -49,7 +53,8 @@ func TestRevokedSinceTheSessionBegan(t *testing.T) {
 		write(t, filepath.Join(dir, "1.crl"), crl(t, ca, from, until))
 		cfg := tlstest.ServerConfig(leaf)
 		cfg.MaxVersion = version
-		p := policy(t, Options{Host: host, CAFile: ca.File(t), CRL: dir, SessionCache: tls.NewLRUClientSessionCache(1)})
+		p := policy(t, Options{Host: host, CAFile: ca.File(t), CRL: dir,
+			SessionCache: tls.NewLRUClientSessionCache(1)})
 
 		if v, err := resume(t, p, p, cfg); err != nil || !v.Resumed || v.Revocation == "" {
 			t.Fatalf("%s, not revoked: %+v, %v", tls.VersionName(version), v, err)
@@ -61,7 +66,8 @@ func TestRevokedSinceTheSessionBegan(t *testing.T) {
 	}
 }
 
-// A server may tell from a resumed session who we are: each client certificate, and each port, has sessions of its own.
+// A server may tell from a resumed session who we are: each client certificate, and each port, has sessions
+// of its own.
 func TestSessionsAreNotShared(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)

@@ -27,8 +27,8 @@ var (
 	errSRVName        = errors.New("malformed SRV name in the certificate")
 )
 
-// srvNames lists the SRV-IDs that cert presents. An error means that there is one, or an otherName, that can't be
-// read; the names that can be are returned with it.
+// srvNames lists the SRV-IDs that cert presents. An error means that one of them, or an otherName, can't be
+// read; it comes with the names that can.
 func srvNames(cert *x509.Certificate) ([]srvName, error) {
 	for _, e := range cert.Extensions {
 		if e.Id.Equal(oidSubjectAltName) {
@@ -38,13 +38,15 @@ func srvNames(cert *x509.Certificate) ([]srvName, error) {
 	return nil, nil
 }
 
-// parseSRVNames reads the value of a subjectAltName extension: GeneralNames, of which only otherName counts here.
+// parseSRVNames reads the value of a subjectAltName extension: GeneralNames, of which only
+// otherName matters here.
 func parseSRVNames(der []byte) (names []srvName, err error) {
 	in := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !in.ReadASN1(&list, cbasn1.SEQUENCE) || !in.Empty() {
 		return nil, errSRVName
 	}
+
 	for n := 0; !list.Empty(); n++ {
 		var name cryptobyte.String
 		var tag cbasn1.Tag
@@ -54,6 +56,7 @@ func parseSRVNames(der []byte) (names []srvName, err error) {
 		if tag != cbasn1.Tag(0).ContextSpecific().Constructed() {
 			continue
 		}
+
 		srv, isSRV, ok := parseOtherName(name)
 		if !ok {
 			err = errSRVName
@@ -73,6 +76,7 @@ func parseOtherName(in cryptobyte.String) (n srvName, isSRV, ok bool) {
 	if !oid.Equal(oidDNSSRV) {
 		return n, false, true
 	}
+
 	var explicit, value cryptobyte.String
 	if !in.ReadASN1(&explicit, cbasn1.Tag(0).ContextSpecific().Constructed()) || !in.Empty() {
 		return n, true, false
@@ -80,6 +84,7 @@ func parseOtherName(in cryptobyte.String) (n srvName, isSRV, ok bool) {
 	if !explicit.ReadASN1(&value, cbasn1.IA5String) || !explicit.Empty() || len(value) > maxSRVName {
 		return n, true, false
 	}
+
 	n, ok = parseSRVName(string(value))
 	return n, true, ok
 }

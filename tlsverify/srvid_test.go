@@ -16,8 +16,10 @@ func TestSRVNames(t *testing.T) {
 		bad  bool
 	}{
 		{"one", good, "_imaps.example.net", false},
-		{"two", srvSAN(t, []string{"_imaps.example.net", "_pop3s.example.net"}), "_imaps.example.net _pop3s.example.net", false},
-		{"good beside malformed", srvSAN(t, []string{"_imaps.example.net", "_*.example.net"}), "_imaps.example.net", true},
+		{"two", srvSAN(t, []string{"_imaps.example.net", "_pop3s.example.net"}),
+			"_imaps.example.net _pop3s.example.net", false},
+		{"good beside malformed", srvSAN(t, []string{"_imaps.example.net", "_*.example.net"}),
+			"_imaps.example.net", true},
 		{"empty list", []byte{0x30, 0}, "", false},
 		{"a DNS name only", []byte{0x30, 3, 0x82, 1, 'a'}, "", false},
 		{"nothing", nil, "", true},
@@ -29,6 +31,7 @@ func TestSRVNames(t *testing.T) {
 		{"name too long", srvSAN(t, []string{"_imaps." + strings.Repeat("a.", 160) + "net"}), "", true},
 		{"high bytes", srvSAN(t, []string{"_imaps.b\xfccher.example"}), "", true},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -28,7 +28,7 @@ func TestCheckListFailsWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestCheckListHeedsTheAccountsOptions(t *testing.T) {
+func TestCheckListFollowsTheAccountsOptions(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewCA(t)
 	sub := root.Intermediate(tlstest.Authority{})
@@ -38,16 +38,20 @@ func TestCheckListHeedsTheAccountsOptions(t *testing.T) {
 		check string
 		level Level
 	}{
-		{"intermediate pinned", tlsverify.Options{Pins: []tlsverify.Pin{tlsverify.PinOf(sub.Cert)}}, Pins, OK},
-		{"intermediate pinned, chain not verified", tlsverify.Options{Pins: []tlsverify.Pin{tlsverify.PinOf(sub.Cert)}, NoCheck: true}, Pins, Fail},
+		{"intermediate pinned", tlsverify.Options{Pins: []tlsverify.Pin{tlsverify.PinOf(sub.Cert)}}, Pins,
+			OK},
+		{"intermediate pinned, chain not verified",
+			tlsverify.Options{Pins: []tlsverify.Pin{tlsverify.PinOf(sub.Cert)}, NoCheck: true}, Pins, Fail},
 		{"version offered", tlsverify.Options{Proto: "tls1.2"}, Versions, OK},
 		{"version not offered", tlsverify.Options{Proto: "tls1.3"}, Versions, Fail},
 	}
+
 	for _, c := range cases {
 		cfg := modern(sub.Leaf(good()))
 		cfg.MaxVersion = tls.VersionTLS12
 		c.o.CAFile = root.File(t)
-		r := twins(mailServer{cfg: cfg, d: dialects[0], wrapped: true}).check(t, Options{Proto: "imap", Wrapped: true, Policy: c.o})
+		r := twins(mailServer{cfg: cfg, d: dialects[0], wrapped: true}).check(t,
+			Options{Proto: "imap", Wrapped: true, Policy: c.o})
 		if !found(r, c.check, c.level) || r.ExitStatus() != int(c.level) {
 			t.Errorf("%s:\n%s", c.name, text(t, r))
 		}
@@ -62,25 +66,36 @@ func TestCheckListFindsWhatTurnsClientsAway(t *testing.T) {
 		change func(*tls.Config)
 		want   string
 	}{
-		{"client certificate demanded, TLS 1.2", func(c *tls.Config) { ca.ClientCAs(c).MaxVersion = tls.VersionTLS12 }, "asked for a client certificate"},
-		{"client certificate demanded, TLS 1.3", func(c *tls.Config) { ca.ClientCAs(c).MinVersion = tls.VersionTLS13 }, "asked for a client certificate"},
-		{"client certificate wished for", func(c *tls.Config) { ca.ClientCAs(c).ClientAuth = tls.RequestClientCert }, ""},
-		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "no application protocol"},
+		{"client certificate demanded, TLS 1.2",
+			func(c *tls.Config) { ca.ClientCAs(c).MaxVersion = tls.VersionTLS12 },
+			"asked for a client certificate"},
+		{"client certificate demanded, TLS 1.3",
+			func(c *tls.Config) { ca.ClientCAs(c).MinVersion = tls.VersionTLS13 },
+			"asked for a client certificate"},
+		{"client certificate wished for",
+			func(c *tls.Config) { ca.ClientCAs(c).ClientAuth = tls.RequestClientCert }, ""},
+		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} },
+			"no application protocol"},
 	}
+
 	for _, c := range cases {
 		for _, wrapped := range []bool{true, false} {
 			cfg := modern(ca.Leaf(good()))
 			c.change(cfg)
-			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: wrapped, told: make(chan string, 1000)},
-				Options{Proto: "imap", Wrapped: wrapped, Policy: tlsverify.Options{CAFile: ca.File(t), ALPN: []string{"imap"}}})
-			if (c.want == "") != (r.ExitStatus() == 0) || !strings.Contains(text(t, r), c.want) || c.want != "" && found(r, Addresses, OK) {
+			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: wrapped,
+				told: make(chan string, 1000)},
+				Options{Proto: "imap", Wrapped: wrapped,
+					Policy: tlsverify.Options{CAFile: ca.File(t), ALPN: []string{"imap"}}})
+			if (c.want == "") != (r.ExitStatus() == 0) || !strings.Contains(text(t, r), c.want) ||
+				c.want != "" && found(r, Addresses, OK) {
 				t.Errorf("%s, wrapped %v:\n%s", c.name, wrapped, text(t, r))
 			}
 		}
 	}
 }
 
-// The account's certificate tells who we are: a server that is not trusted does not get it, and is judged all the same.
+// The account's certificate tells who we are: a server that is not trusted does not get it, and is judged all
+// the same.
 func TestCheckListShowsNoClientCertificateToStrangers(t *testing.T) {
 	t.Parallel()
 	ca, other := tlstest.NewCA(t), tlstest.NewCA(t)
@@ -89,7 +104,9 @@ func TestCheckListShowsNoClientCertificateToStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := tlsverify.Options{CAFile: ca.File(t), ALPN: []string{"imap"}, CertFile: tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(client), key...))}
+
+	o := tlsverify.Options{CAFile: ca.File(t), ALPN: []string{"imap"},
+		CertFile: tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(client), key...))}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, trusted := range []bool{true, false} {
 			var shown atomic.Int32
@@ -103,21 +120,25 @@ func TestCheckListShowsNoClientCertificateToStrangers(t *testing.T) {
 				shown.Add(int32(len(raw)))
 				return nil
 			}
-			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: true, told: make(chan string, 1000)}, Options{Proto: "imap", Wrapped: true, Policy: o})
+			r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: true,
+				told: make(chan string, 1000)}, Options{Proto: "imap", Wrapped: true, Policy: o})
 			if (shown.Load() > 0) != trusted || trusted == found(r, Chain, Fail) {
-				t.Errorf("%s, trusted %v: shown %d times\n%s", tls.VersionName(version), trusted, shown.Load(), text(t, r))
+				t.Errorf("%s, trusted %v: shown %d times\n%s", tls.VersionName(version), trusted,
+					shown.Load(), text(t, r))
 			}
 		}
 	}
 }
 
-// overTCP checks over a socket, where, unlike in a pipe, a client can write to a server that doesn't read any more.
+// overTCP checks over a socket, where, unlike in a pipe, a client can write to a server that doesn't read any
+// more.
 func overTCP(t *testing.T, m mailServer, o Options) *Report {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer l.Close()
 	go func() {
 		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
@@ -125,11 +146,16 @@ func overTCP(t *testing.T, m mailServer, o Options) *Report {
 		}
 	}()
 	o = fleet{}.options(t, o)
-	o.Dial = func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
+	o.Dial = func(context.Context, string, string) (net.Conn,
+		error) {
+		return net.Dial("tcp", l.Addr().String())
+	}
+
 	r, err := Server(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return r
 }
 
@@ -141,6 +167,7 @@ func TestCheckListOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	sub := root.Intermediate(tlstest.Authority{Key: key})
 	cross := other.Intermediate(tlstest.Authority{Key: key})
 	leaf := sub.Leaf(tlstest.Leaf{DNS: []string{host}, Bare: true})
@@ -170,7 +197,8 @@ func TestCheckListOrder(t *testing.T) {
 
 func TestCheckListSaysWhyThereIsNoTLS(t *testing.T) {
 	t.Parallel()
-	m := mailServer{cfg: &tls.Config{}, d: dialects[0], told: make(chan string, 1000)} // without a certificate, an alert ends the handshake
+	m := mailServer{cfg: &tls.Config{}, d: dialects[0],
+		told: make(chan string, 1000)} // without a certificate, an alert ends the handshake
 	for _, c := range []struct {
 		server  mailServer
 		wrapped bool
@@ -178,10 +206,12 @@ func TestCheckListSaysWhyThereIsNoTLS(t *testing.T) {
 	}{
 		{m, true, `no TLS: no TLS on this port: the server said "* OK hello`},
 		{m, false, "FAIL starttls  STARTTLS does not work: TLS handshake: remote error: "},
-		{mailServer{d: dialects[0], refuse: true, told: m.told}, false, `FAIL starttls  STARTTLS does not work: STARTTLS refused: "b NO not now"`},
+		{mailServer{d: dialects[0], refuse: true, told: m.told}, false,
+			`FAIL starttls  STARTTLS does not work: STARTTLS refused: "b NO not now"`},
 	} {
 		r := overTCP(t, c.server, Options{Proto: "imap", Wrapped: c.wrapped})
-		if out := text(t, r); !strings.Contains(out, c.want) || strings.Contains(out, `\"`) || strings.Contains(out, "check-tls") {
+		if out := text(t, r); !strings.Contains(out, c.want) || strings.Contains(out, `\"`) ||
+			strings.Contains(out, "check-tls") {
 			t.Errorf("not %s:\n%s", c.want, out)
 		}
 	}

@@ -16,7 +16,8 @@ func (j *judge) names() {
 		j.add(Names, Fail, "%s", err)
 		return
 	case strings.HasPrefix(matched, tlsverify.CNID.String()):
-		j.add(Names, Warn, "%s: the name is only in the subject's common name; put it into subjectAltName", matched)
+		j.add(Names, Warn, "%s: the name is only in the subject's common name; put it into subjectAltName",
+			matched)
 	case onlyByWildcard(j.sent[0], matched):
 		j.add(Names, Warn, "%s: matched by a wildcard only, which not all programs take", matched)
 	default:
@@ -44,7 +45,8 @@ func onlyByWildcard(leaf *x509.Certificate, matched string) bool {
 func (j *judge) strength() {
 	for i, c := range j.sent {
 		if tlsverify.WeakKey(c) {
-			j.add(Strength, Fail, "certificate %d, %s: %s, 2048 are needed", i+1, quoteSubject(c), tlsverify.KeyStrength(c))
+			j.add(Strength, Fail, "certificate %d, %s: %s, 2048 are needed",
+				i+1, quoteSubject(c), tlsverify.KeyStrength(c))
 		}
 		// A root's signature on itself proves nothing, and may be of any kind.
 		if tlsverify.WeakSignature(c) && !tlsverify.IsSelfIssued(c) {
@@ -54,19 +56,23 @@ func (j *judge) strength() {
 	}
 
 	if !j.has(Strength) {
-		j.add(Strength, OK, "key %s, signature %s", tlsverify.KeyStrength(j.sent[0]), j.sent[0].SignatureAlgorithm)
+		leaf := j.sent[0]
+		j.add(Strength, OK, "key %s, signature %s", tlsverify.KeyStrength(leaf), leaf.SignatureAlgorithm)
 	}
 }
 
 func (j *judge) validity() {
 	now := j.c.now
+
 	for i, c := range j.sent {
 		days := tlsverify.DaysLeft(c.NotAfter, now)
 		switch {
 		case now.After(c.NotAfter):
-			j.add(Validity, Fail, "certificate %d, %s, expired on %s", i+1, quoteSubject(c), show.Date(c.NotAfter))
+			j.add(Validity, Fail, "certificate %d, %s, expired on %s",
+				i+1, quoteSubject(c), show.Date(c.NotAfter))
 		case now.Before(c.NotBefore):
-			j.add(Validity, Fail, "certificate %d, %s, is not valid before %s; check this machine's clock too",
+			j.add(Validity, Fail,
+				"certificate %d, %s, is not valid before %s; check this machine's clock too",
 				i+1, quoteSubject(c), show.Date(c.NotBefore))
 		case j.c.strict.EndsSoon(c.NotAfter, now):
 			j.add(Validity, Warn, "certificate %d, %s, ends in %d days, on %s",

@@ -11,21 +11,26 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// order looks at the certificates as sent: each followed by its issuer, without the root and without strangers.
+// order looks at the certificates as sent: each followed by its issuer, without the root and without
+// strangers.
 func (j *judge) order() {
-	last := j.sent[0]
+	last := j.sent[0] // of those in order so far
+
 	for i, c := range j.sent[1:] {
 		sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, c.RawSubject) }
+
 		switch {
 		case isRoot(c) && !slices.ContainsFunc(j.sent[i+2:], isNoRoot):
 			j.add(Chain, Warn, "the root %s is sent along; leave it out", quoteSubject(c))
 		case isRoot(c):
-			j.add(Chain, Fail, "wrong order: certificate %d, the root %s, is sent before an intermediate; leave it out",
+			j.add(Chain, Fail,
+				"wrong order: certificate %d, the root %s, is sent before an intermediate; leave it out",
 				i+2, quoteSubject(c))
 		case bytes.Equal(last.RawIssuer, c.RawSubject):
 			last = c
 		case slices.ContainsFunc(j.sent[:i+1], sameName): // a copy, or signed by another issuer
-			j.add(Chain, Warn, "certificate %d is one more for %s; leave it out unless another issuer signed it on purpose",
+			j.add(Chain, Warn,
+				"certificate %d is one more for %s; leave it out unless another issuer signed it on purpose",
 				i+2, quoteSubject(c))
 		default:
 			j.misplaced(i + 1)
@@ -45,7 +50,8 @@ func (j *judge) misplaced(i int) {
 	c := j.sent[i]
 	for _, other := range j.sent {
 		if bytes.Equal(other.RawIssuer, c.RawSubject) {
-			j.add(Chain, Fail, "wrong order: certificate %d, %s, must come right after the one that it signed",
+			j.add(Chain, Fail,
+				"wrong order: certificate %d, %s, must come right after the one that it signed",
 				i+1, quoteSubject(c))
 			return
 		}
@@ -121,7 +127,8 @@ func outdated(certs []*x509.Certificate, at time.Time) bool {
 	})
 }
 
-// commonTime is the last moment before now, or else the first one, at which all were valid, as far as there is one.
+// commonTime is the last moment before now, or else the first one, at which all were valid, as far as there
+// is one.
 func commonTime(certs []*x509.Certificate, now time.Time) time.Time {
 	at := now
 	for _, c := range certs {

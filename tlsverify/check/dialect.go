@@ -6,8 +6,8 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// dialect is how a mail protocol gets to TLS, for the check-list: nothing but greeting, capabilities, STARTTLS, a no-op
-// and the farewell is ever said, and never a credential.
+// dialect is how a mail protocol gets to TLS, for the check-list: nothing but greeting, capabilities,
+// STARTTLS, a no-op and the farewell is ever said, and never a credential.
 type dialect struct {
 	name             string
 	plain, wrapped   int    // default ports
@@ -48,7 +48,8 @@ func (d dialect) port(wrapped bool) int {
 // offers tells whether STARTTLS is among the capabilities.
 func (d dialect) offers(capabilities []string) bool {
 	for _, l := range capabilities {
-		for _, w := range strings.FieldsFunc(strings.ToUpper(l), func(r rune) bool { return r == ' ' || r == '-' }) {
+		for _, w := range strings.FieldsFunc(strings.ToUpper(l),
+			func(r rune) bool { return r == ' ' || r == '-' }) {
 			if w == d.offer {
 				return true
 			}

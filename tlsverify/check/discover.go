@@ -18,8 +18,8 @@ type SRVResolver interface {
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// Target is a server found by SRV. Host is only where to connect: it came from insecure DNS and is no identity. Put
-// Service and Domain into Options (RFC 6186 §6).
+// Target is a server found by SRV. Host is only where to connect: it came from insecure DNS and is no
+// identity. Put Service and Domain into Options (RFC 6186 §6).
 type Target struct {
 	Service string // "imaps"
 	Domain  string // A-labels of what the user wrote
@@ -65,16 +65,17 @@ var srvServices = [...]struct {
 
 const maxTargets = 32
 
-// Discover lists where to find the protocols ("imap", "pop3", "submission") of a domain, best first: in the order of
-// protos, wrapped TLS before STARTTLS where both have the same priority, then by priority and weight (RFC 2782,
-// RFC 6186 §3.4). A service that can't be looked up is an error only if no other was found.
+// Discover lists where to find the protocols ("imap", "pop3", "submission") of a domain, best first: in the
+// order of protos, wrapped TLS before STARTTLS where both have the same priority, then by priority and weight
+// (RFC 2782, RFC 6186 §3.4). A service that can't be looked up is an error only if no other was found.
 func Discover(ctx context.Context, resolver SRVResolver, domain string, protos []string) ([]Target, error) {
 	ref, err := tlsverify.ParseReference("srv domain", domain)
 	if err != nil {
 		return nil, err
 	}
 	if ref.Kind != tlsverify.DNSID {
-		return nil, show.Fail("drop srv", "srv domain %s is an address and has no SRV records", show.Quote(domain))
+		return nil, show.Fail("drop srv", "srv domain %s is an address and has no SRV records",
+			show.Quote(domain))
 	}
 
 	var all []Target
@@ -102,7 +103,8 @@ type ranked struct {
 }
 
 // discover looks up the services of one protocol, and notes in none what is not offered.
-func discover(ctx context.Context, resolver SRVResolver, domain, proto string, none *NotOfferedError) ([]Target, error) {
+func discover(ctx context.Context, resolver SRVResolver, domain, proto string,
+	none *NotOfferedError) ([]Target, error) {
 	var found []ranked
 	var problems []error
 	for _, s := range srvServices {
@@ -170,7 +172,8 @@ func compareWrapped(a, b ranked) int {
 	return 1
 }
 
-// draw picks an index, each with a chance in proportion to its weight; weight 0 has a very small one (RFC 2782).
+// draw picks an index, each with a chance in proportion to its weight; weight 0 has a very small one (RFC
+// 2782).
 func draw(group []ranked) int {
 	const scale = 1000
 	sum := 0

@@ -60,7 +60,8 @@ func (c *checker) judge(s sight) []Item {
 	return j.items
 }
 
-// unsent tells what is wrong with a certificate that the server did not send: a trusted root out of date or too weak.
+// unsent tells what is wrong with a certificate that the server did not send: a trusted root out of date or
+// too weak.
 func (j *judge) unsent(state *tls.ConnectionState) {
 	failed := slices.ContainsFunc(j.items, func(it Item) bool { return it.Level == Fail })
 	if _, err := j.c.pinless.Judge(*state); err != nil && !failed {
@@ -80,7 +81,8 @@ func (j *judge) unreached(s sight) {
 	j.detail(tlsverify.Details(s.err)...)
 }
 
-// problem is why there is no TLS. What the peer said is quoted in it already; a handshake's hint is to do what we do here.
+// problem is why there is no TLS. What the peer said is quoted in it already; a handshake's hint is to do
+// what we do here.
 func problem(err error) string {
 	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok {
 		return "TLS handshake: " + show.Cut(h.Err.Error())
@@ -90,6 +92,7 @@ func problem(err error) string {
 
 func (j *judge) startTLS(s sight) {
 	word := strings.Trim(j.c.d.offer, `"`)
+
 	switch {
 	case s.start.preauth:
 		j.add(STARTTLS, Fail, "server begins with PREAUTH, which leaves no way to TLS")
@@ -105,7 +108,8 @@ func (j *judge) startTLS(s sight) {
 	case !s.start.advertised:
 		j.add(STARTTLS, Warn, "%s works but is not among the capabilities", word)
 	case s.inject.tried:
-		j.add(STARTTLS, OK, "%s is offered and works; a command sent before TLS is not carried out inside it", word)
+		j.add(STARTTLS, OK, "%s is offered and works; a command sent before TLS is not carried out inside it",
+			word)
 	default:
 		j.add(STARTTLS, OK, "%s is offered and works", word)
 	}

@@ -28,8 +28,8 @@ var requirements = [...]struct{ check, text string }{
 	{Pins, "Users who pinned the key were told before it changed."},
 }
 
-// OperatorMessage writes a plain-text message for the server's operator that names each requirement that is not met.
-// link is put before the anchors; "" = "docs/server-checklist.md".
+// OperatorMessage writes a plain-text message for the server's operator that names each requirement that is
+// not met. link is put before the anchors; "" = "docs/server-checklist.md".
 func (r *Report) OperatorMessage(w io.Writer, link string) error {
 	if link == "" {
 		link = "docs/server-checklist.md"
@@ -54,7 +54,8 @@ func (r *Report) OperatorMessage(w io.Writer, link string) error {
 		}
 	}
 
-	out.Printf("The check logs in nowhere and sends no credentials. It can be repeated with: fetchd check-tls %s", r.command())
+	out.Printf("The check logs in nowhere and sends no credentials. "+
+		"It can be repeated with: fetchd check-tls %s", r.command())
 	return out.Err
 }
 
@@ -82,7 +83,8 @@ func (r *Report) command() string {
 	if r.Wrapped {
 		mode = "--tls"
 	}
-	return fmt.Sprintf("%s --proto %s %s", mode, r.Proto, net.JoinHostPort(unbracket(r.Host), strconv.Itoa(r.Port)))
+	return fmt.Sprintf("%s --proto %s %s", mode, r.Proto,
+		net.JoinHostPort(unbracket(r.Host), strconv.Itoa(r.Port)))
 }
 
 // PinLines are the rc lines for a certificate: its public-key pin, and the fingerprint as a comment.

@@ -21,13 +21,14 @@ type Report struct {
 	Time      time.Time `json:"time"`
 	Addresses []string  `json:"addresses"`
 	Items     []Item    `json:"items"`
-	Verified  bool      `json:"verified"` // pins aside, fetchd would trust what it saw at each address that answered
+	Verified  bool      `json:"verified"` // pins aside, fetchd would trust each address that answered
 	Pins      []string  `json:"pins"`     // of the servers' keys: "sha256//BASE64"
 	Paste     []string  `json:"paste"`    // rc lines, comments begin with #
 }
 
 func (c *checker) report(seen []sight) *Report {
-	r := &Report{Host: c.o.Host, Port: c.o.Port, Proto: c.d.name, Wrapped: c.o.Wrapped, Time: c.now, Verified: true}
+	r := &Report{Host: c.o.Host, Port: c.o.Port, Proto: c.d.name, Wrapped: c.o.Wrapped, Time: c.now,
+		Verified: true}
 
 	var perAddress [][]Item
 	for _, s := range seen {
@@ -74,6 +75,7 @@ func merge(addrs []string, perAddress [][]Item) []Item {
 			out = append(out, it)
 		}
 	}
+
 	return out
 }
 
@@ -107,7 +109,8 @@ func (r *Report) compareAddresses(seen []sight) {
 		it.Text = fmt.Sprintf("%d of %d addresses do not come to TLS", kinds[noTLS], len(seen))
 	case len(kinds) > 1:
 		it.Level, it.Details = Warn, details
-		it.Text = fmt.Sprintf("%d addresses, %d different certificates: pins must cover all of them", len(seen), len(kinds))
+		it.Text = fmt.Sprintf("%d addresses, %d different certificates: pins must cover all of them",
+			len(seen), len(kinds))
 	}
 	r.Items = append(r.Items, it)
 }
@@ -122,10 +125,13 @@ func (r *Report) ExitStatus() int {
 }
 
 func (r *Report) fails(checks ...string) bool {
-	return slices.ContainsFunc(r.Items, func(it Item) bool { return it.Level == Fail && slices.Contains(checks, it.Check) })
+	return slices.ContainsFunc(r.Items, func(it Item) bool {
+		return it.Level == Fail && slices.Contains(checks, it.Check)
+	})
 }
 
-// paste makes rc lines that fit what was seen. A line that gives up a check is a comment, with what must be done first.
+// paste makes rc lines that fit what was seen. A line that gives up a check is a comment, with what must be
+// done first.
 func (r *Report) paste() []string {
 	if len(r.Pins) == 0 {
 		return []string{"# no certificate was seen, so there is nothing to paste"}
@@ -145,19 +151,22 @@ func (r *Report) paste() []string {
 	switch {
 	case r.fails(STARTTLS, Versions, Revocation, Strength):
 		return append(lines,
-			"# The check above fails and no setting makes this server safe here; see --report. Perhaps another port is better.")
+			"# The check above fails and no setting makes this server safe here; see --report. "+
+				"Perhaps another port is better.")
 	case r.Verified:
 		return append(lines, "# optional, survives a renewal that keeps the key:", pin)
 	}
 	return append(lines,
-		"# The check above fails. Only after the operator confirmed this key by another way than this connection:",
+		"# The check above fails. "+
+			"Only after the operator confirmed this key by another way than this connection:",
 		"# no sslcertck", "# "+pin)
 }
 
 // Text writes the report for a person: one line an item, then the rc lines.
 func (r *Report) Text(w io.Writer) error {
 	out := &show.Lines{W: w}
-	out.Printf("%s port %d, %s, %s: %s", show.Quote(r.Host), r.Port, r.Proto, r.mode(), strings.Join(r.Addresses, " "))
+	out.Printf("%s port %d, %s, %s: %s", show.Quote(r.Host), r.Port, r.Proto, r.mode(),
+		strings.Join(r.Addresses, " "))
 
 	for _, it := range r.Items {
 		out.Printf("%-4s %-9s %s", it.Level, it.Check, it.line())

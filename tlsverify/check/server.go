@@ -1,8 +1,9 @@
 // Package check judges a server's TLS for its operator and its users, and finds servers by SRV records.
 //
-// Server goes through the check-list of docs/server-checklist.md and gives a Report; Look shows one server's certificate;
-// Discover lists where a domain's services are. What is right and wrong is decided by package tlsverify; the connections
-// are made here, through the hooks given to it or a plain net.Dialer, and no credentials are ever sent.
+// Server goes through the check-list of docs/server-checklist.md and gives a Report; Look shows one server's
+// certificate; Discover lists where a domain's services are. What is right and wrong is decided by package
+// tlsverify; the connections are made here, through the hooks given to it or a plain net.Dialer, and no
+// credentials are ever sent.
 package check
 
 import (
@@ -34,7 +35,7 @@ type Options struct {
 
 const (
 	defaultTimeout = 15 * time.Second
-	maxAddresses   = 16
+	maxAddresses   = 16 // of one name that are checked
 )
 
 // checker is a server check under way.
@@ -55,7 +56,8 @@ func newChecker(o Options) (*checker, error) {
 	}
 	o.fillDefaults(d)
 
-	c := &checker{o: o, d: d, alone: o.Policy.NoCheck, pinned: len(o.Policy.Pins)+len(o.Policy.Fingerprints) > 0}
+	c := &checker{o: o, d: d, alone: o.Policy.NoCheck,
+		pinned: len(o.Policy.Pins)+len(o.Policy.Fingerprints) > 0}
 	policy := o.Policy
 	policy.Protocol, policy.StartTLS = d.name, !o.Wrapped
 	policy.NoCheck = false // chain and name are items of the list also where a pin stands alone
@@ -105,9 +107,10 @@ func askOnce(ask func() (string, error)) func() (string, error) {
 	return sync.OnceValues(ask)
 }
 
-// Server goes through the check-list of docs/server-checklist.md with each address of a server. No credentials are sent:
-// on each connection there are at most a greeting, the capabilities, STARTTLS, one no-op and the farewell. An error means
-// that nothing could be judged; what is wrong with the server is in the report.
+// Server goes through the check-list of docs/server-checklist.md with each address of a server. No
+// credentials are sent: on each connection there are at most a greeting, the capabilities, STARTTLS, one
+// no-op and the farewell. An error means that nothing could be judged; what is wrong with the server is in
+// the report.
 func Server(ctx context.Context, o Options) (*Report, error) {
 	c, err := newChecker(o)
 	if err != nil {
@@ -131,8 +134,8 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	return c.report(seen), nil
 }
 
-// Look connects once and tells what is there, for showing a certificate and its pin. judgement is why the policy would
-// refuse the server, or nil; err is why there is no Verdict.
+// Look connects once and tells what is there, for showing a certificate and its pin. judgement is why the
+// policy would refuse the server, or nil; err is why there is no Verdict.
 func Look(ctx context.Context, o Options) (v *tlsverify.Verdict, judgement, err error) {
 	c, err := newChecker(o)
 	if err != nil {

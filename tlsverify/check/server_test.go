@@ -45,25 +45,31 @@ func (m mailServer) serve(conn net.Conn) {
 	if !m.wrapped && !m.clear(conn, r) {
 		return
 	}
+
 	var left []byte
 	if m.leaky {
 		left, _ = r.Peek(r.Buffered())
 	}
+
 	tc := tls.Server(conn, m.cfg)
 	if tc.Handshake() != nil {
 		return
 	}
+
 	defer tc.Close()
 	if m.d.name == "sieve" {
 		_, _ = io.WriteString(tc, "\"SASL\" \"PLAIN\"\r\nOK\r\n")
 	}
+
 	m.inside(tc, bufio.NewReader(io.MultiReader(bytes.NewReader(left), tc)))
 }
 
 // clear is the dialogue before TLS.
 func (m mailServer) clear(conn net.Conn, r *bufio.Reader) bool {
-	greeting := map[string]string{"imap": "* OK hello\r\n", "pop3": "+OK hello\r\n", "smtp": "220-first\r\n220 second\r\n",
-		"submission": "220 hello\r\n", "lmtp": "220 hello\r\n", "sieve": "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n"}[m.d.name]
+	greeting := map[string]string{"imap": "* OK hello\r\n", "pop3": "+OK hello\r\n",
+		"smtp":       "220-first\r\n220 second\r\n",
+		"submission": "220 hello\r\n", "lmtp": "220 hello\r\n",
+		"sieve": "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n"}[m.d.name]
 	if m.greeting != "" {
 		greeting = m.greeting
 	}
@@ -73,6 +79,7 @@ func (m mailServer) clear(conn net.Conn, r *bufio.Reader) bool {
 	if _, err := io.WriteString(conn, greeting); err != nil {
 		return false
 	}
+
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -84,7 +91,8 @@ func (m mailServer) clear(conn net.Conn, r *bufio.Reader) bool {
 			continue
 		}
 		if m.refuse {
-			_, _ = io.WriteString(conn, map[string]string{"imap": "b NO not now\r\n", "pop3": "-ERR not now\r\n"}[m.d.name])
+			_, _ = io.WriteString(conn, map[string]string{"imap": "b NO not now\r\n",
+				"pop3": "-ERR not now\r\n"}[m.d.name])
 			return false
 		}
 		_, err = io.WriteString(conn, m.d.started+" go on\r\n"+m.early)
@@ -114,7 +122,8 @@ func (m mailServer) inside(w io.Writer, r *bufio.Reader) {
 		}
 		line = strings.TrimSpace(line)
 		m.told <- line
-		answer := map[string]string{"imap": line[:1] + " OK done\r\n", "pop3": "-ERR what\r\n", "sieve": "OK\r\n"}[m.d.name]
+		answer := map[string]string{"imap": line[:1] + " OK done\r\n", "pop3": "-ERR what\r\n",
+			"sieve": "OK\r\n"}[m.d.name]
 		if answer == "" {
 			answer = "250 fine\r\n"
 		}
@@ -145,9 +154,11 @@ func (f fleet) options(t *testing.T, o Options) Options {
 		go m.serve(s)
 		return c, nil
 	}
+
 	o.Resolve = func(context.Context, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, nil
 	}
+
 	o.Host = host
 	o.Timeout = 10 * time.Second
 	return o
@@ -168,7 +179,8 @@ func (f fleet) check(t *testing.T, o Options) *Report {
 // mute checks that nothing was said that needs an account.
 func (f fleet) mute(t *testing.T, m mailServer) {
 	t.Helper()
-	harmless := regexp.MustCompile(`^([a-d] )?(CAPABILITY|CAPA|STARTTLS|STLS|NOOP|NOOP "injected"|LOGOUT|QUIT|EHLO localhost|LHLO localhost)$`)
+	harmless := regexp.MustCompile(`^([a-d] )?(CAPABILITY|CAPA|STARTTLS|STLS|NOOP|NOOP "injected"|` +
+		`LOGOUT|QUIT|EHLO localhost|LHLO localhost)$`)
 	for len(m.told) > 0 {
 		if line := <-m.told; !harmless.MatchString(line) {
 			t.Errorf("the check said %q", line)
@@ -213,7 +225,8 @@ func TestCheckListGoodServer(t *testing.T) {
 	for _, d := range dialects {
 		for _, wrapped := range []bool{true, false} {
 			m := mailServer{cfg: modern(cert), d: d, wrapped: wrapped}
-			r := twins(m).check(t, Options{Proto: d.name, Wrapped: wrapped, Policy: tlsverify.Options{CAFile: root.File(t)}})
+			r := twins(m).check(t, Options{Proto: d.name, Wrapped: wrapped,
+				Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if r.ExitStatus() != 0 {
 				t.Errorf("%s wrapped=%v:\n%s", d.name, wrapped, text(t, r))
 			}
@@ -221,7 +234,8 @@ func TestCheckListGoodServer(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			out := text(t, r)
-			for _, w := range []string{"ok   names     DNS-ID " + host, "TLS 1.2, TLS 1.3", "2 addresses, one certificate", "md5:", "sha256:", "\nsslcertck\n",
+			for _, w := range []string{"ok   names     DNS-ID " + host, "TLS 1.2, TLS 1.3",
+				"2 addresses, one certificate", "md5:", "sha256:", "\nsslcertck\n",
 				"\nsslpin \"" + tlsverify.PinOf(cert.Leaf).String() + "\"\n"} {
 				if !strings.Contains(out, w) {
 					t.Errorf("%s: output lacks %q:\n%s", d.name, w, out)
@@ -245,13 +259,15 @@ func TestCheckListCertificates(t *testing.T) {
 		change(&l)
 		return ca.Leaf(l)
 	}
+
 	rooted := sub.Leaf(good())
 	rooted.Certificate = append(rooted.Certificate, root.Cert.Raw)
 	lower := sub.Intermediate(tlstest.Authority{Name: "Lower"})
 	swapped := lower.Leaf(good())
 	swapped.Certificate[1], swapped.Certificate[2] = swapped.Certificate[2], swapped.Certificate[1]
 	stranger := sub.Leaf(good())
-	stranger.Certificate = append(stranger.Certificate, foreign.Intermediate(tlstest.Authority{Name: "Stranger"}).Cert.Raw)
+	stranger.Certificate = append(stranger.Certificate,
+		foreign.Intermediate(tlstest.Authority{Name: "Stranger"}).Cert.Raw)
 	cases := []struct {
 		name  string
 		cert  tls.Certificate
@@ -268,19 +284,23 @@ func TestCheckListCertificates(t *testing.T) {
 		{"unknown root", foreign.Intermediate(tlstest.Authority{Name: "F"}).Leaf(good()), Root, Fail},
 		{"self-signed", leaf(sub, func(l *tlstest.Leaf) { l.SelfSigned, l.CN = true, host }), Root, Fail},
 		{"weak key", leaf(sub, func(l *tlstest.Leaf) { l.RSA = 1024 }), Strength, Fail},
-		{"weak signature", leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), Strength, Fail},
+		{"weak signature", leaf(root, func(l *tlstest.Leaf) { l.Signature = x509.SHA1WithRSA }), Strength,
+			Fail},
 		{"expired", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = past }), Validity, Fail},
 		{"not yet valid", leaf(sub, func(l *tlstest.Leaf) { l.NotBefore = soon }), Validity, Fail},
 		{"ends soon", leaf(sub, func(l *tlstest.Leaf) { l.NotAfter = soon }), Validity, Warn},
 		{"must-staple", leaf(sub, func(l *tlstest.Leaf) { l.MustStaple = true }), Revocation, Fail},
 		{"revoked", sub.StapledLeaf(good(), tlstest.Staple{Revoked: true}), Revocation, Fail},
-		{"stale staple", sub.StapledLeaf(good(), tlstest.Staple{ThisUpdate: past.Add(-time.Hour), NextUpdate: past}), Revocation, Warn},
+		{"stale staple", sub.StapledLeaf(good(), tlstest.Staple{ThisUpdate: past.Add(-time.Hour),
+			NextUpdate: past}), Revocation, Warn},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			m := mailServer{cfg: modern(c.cert), d: dialects[0], wrapped: true}
-			r := twins(m).check(t, Options{Proto: "imap", Wrapped: true, Policy: tlsverify.Options{CAFile: root.File(t)}})
+			r := twins(m).check(t, Options{Proto: "imap", Wrapped: true,
+				Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if !found(r, c.check, c.level) || r.ExitStatus() != int(c.level) {
 				t.Fatalf("no %s of %s:\n%s", c.level, c.check, text(t, r))
 			}
@@ -304,10 +324,12 @@ func checkMessageToOperator(t *testing.T, r *Report, check string) {
 	if !strings.Contains(b.String(), "docs/server-checklist.md#"+check+"\n") {
 		t.Errorf("message to the operator does not name %s:\n%s", check, b.String())
 	}
+
 	b.Reset()
 	if err := r.JSON(&b); err != nil {
 		t.Fatal(err)
 	}
+
 	var back struct {
 		Items []struct{ Check, Level string }
 	}
@@ -319,11 +341,13 @@ func checkMessageToOperator(t *testing.T, r *Report, check string) {
 func TestCheckListSeveralFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewCA(t)
-	broken := root.Intermediate(tlstest.Authority{}).Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}, RSA: 1024,
+	broken := root.Intermediate(tlstest.Authority{}).Leaf(tlstest.Leaf{DNS: []string{"www.example.org"},
+		RSA:      1024,
 		NotAfter: time.Now().Add(-time.Hour), Bare: true})
 	m := mailServer{cfg: tlstest.ServerConfig(broken), d: dialects[1]}
 	m.cfg.MaxVersion = tls.VersionTLS11
-	r := twins(m).check(t, Options{Proto: "pop3", Policy: tlsverify.Options{CAFile: root.File(t), Pins: []tlsverify.Pin{{}}}})
+	r := twins(m).check(t, Options{Proto: "pop3", Policy: tlsverify.Options{CAFile: root.File(t),
+		Pins: []tlsverify.Pin{{}}}})
 	for _, check := range []string{Names, Chain, Strength, Validity, Versions, Pins} {
 		if !found(r, check, Fail) {
 			t.Errorf("no FAIL of %s:\n%s", check, text(t, r))
@@ -359,11 +383,13 @@ func TestCheckListSTARTTLS(t *testing.T) {
 		{"another protocol", 0, mailServer{greeting: "SSH-2.0-x\r\n"}, Reach, Fail},
 		{"endless line", 0, mailServer{greeting: "* OK " + strings.Repeat("x", 10000) + "\r\n"}, Reach, Fail},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.m.cfg, c.m.d = cfg, dialects[c.proto]
-			r := twins(c.m).check(t, Options{Proto: c.m.d.name, Policy: tlsverify.Options{CAFile: root.File(t)}})
+			r := twins(c.m).check(t, Options{Proto: c.m.d.name,
+				Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if !found(r, c.check, c.level) {
 				t.Errorf("no %s of %s:\n%s", c.level, c.check, text(t, r))
 			}
@@ -377,15 +403,20 @@ func TestCheckListComparesAddresses(t *testing.T) {
 	server := func(cert tls.Certificate) mailServer {
 		return mailServer{cfg: modern(cert), d: dialects[0], wrapped: true, told: make(chan string, 1000)}
 	}
+
 	o := Options{Proto: "imap", Wrapped: true, Policy: tlsverify.Options{CAFile: root.File(t)}}
 	r := fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(root.Leaf(good()))}.check(t, o)
-	if !found(r, Addresses, Warn) || len(r.Pins) != 2 || !strings.Contains(text(t, r), "sslpin \""+r.Pins[0]+"\" \""+r.Pins[1]+"\"") {
+	if !found(r, Addresses, Warn) || len(r.Pins) != 2 ||
+		!strings.Contains(text(t, r), "sslpin \""+r.Pins[0]+"\" \""+r.Pins[1]+"\"") {
 		t.Errorf("two certificates:\n%s", text(t, r))
 	}
+
 	r = fleet{"192.0.2.1": server(root.Leaf(good()))}.check(t, o)
-	if !found(r, Addresses, Fail) || !found(r, Reach, Fail) || !strings.Contains(text(t, r), "2001:db8::1: no TLS") {
+	if !found(r, Addresses, Fail) || !found(r, Reach, Fail) ||
+		!strings.Contains(text(t, r), "2001:db8::1: no TLS") {
 		t.Errorf("one address down:\n%s", text(t, r))
 	}
+
 	bad := root.Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}})
 	r = fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(bad)}.check(t, o)
 	if !strings.Contains(text(t, r), "FAIL names     2001:db8::1: certificate is for") {
@@ -407,7 +438,8 @@ func TestLook(t *testing.T) {
 	if err != nil || !selfSigned(judgement) || v.Presented[0].Subject.CommonName != host {
 		t.Fatalf("%+v, %v, %v", v, judgement, err)
 	}
-	if lines := strings.Join(PinLines(v.Presented[0]), "\n"); !strings.Contains(lines, `sslpin "`+tlsverify.PinOf(self.Leaf).String()+`"`) {
+	if lines := strings.Join(PinLines(v.Presented[0]), "\n"); !strings.Contains(lines,
+		`sslpin "`+tlsverify.PinOf(self.Leaf).String()+`"`) {
 		t.Errorf("%s", lines)
 	}
 	if _, _, err := Look(t.Context(), fleet{}.options(t, Options{Proto: "imap"})); err == nil {
@@ -417,7 +449,8 @@ func TestLook(t *testing.T) {
 
 func TestServerRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	for _, o := range []Options{{Host: host, Proto: "gopher"}, {Host: "a b", Proto: "imap"}, {Proto: "imap"}} {
+	for _, o := range []Options{{Host: host, Proto: "gopher"}, {Host: "a b", Proto: "imap"},
+		{Proto: "imap"}} {
 		if _, err := Server(t.Context(), o); err == nil {
 			t.Errorf("checked %+v", o)
 		}
@@ -431,11 +464,13 @@ func TestCheckListAnchors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, q := range requirements {
 		if !bytes.Contains(doc, []byte("\n<a id=\""+q.check+"\"></a>\n")) {
 			t.Errorf("docs/server-checklist.md has no section %q", q.check)
 		}
 	}
+
 	for _, dir := range []string{"..", "."} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
@@ -446,7 +481,8 @@ func TestCheckListAnchors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source, -1) {
+			for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source,
+				-1) {
 				if !bytes.Contains(doc, []byte("<a id=\""+string(m[1])+"\"></a>")) {
 					t.Errorf("%s links to #%s, which does not exist", f, m[1])
 				}

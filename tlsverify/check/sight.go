@@ -60,9 +60,10 @@ func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 	return s
 }
 
-// connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either that the
-// wrong server may not know. With in, a command is sent in clear text before TLS.
-func (c *checker) connect(ctx context.Context, a netip.Addr, r tlsverify.ProtoRange, s *startTLS, in *injection) (
+// connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either
+// that the wrong server may not know. With in, a command is sent in clear text before TLS.
+func (c *checker) connect(ctx context.Context, a netip.Addr, r tlsverify.ProtoRange, s *startTLS,
+	in *injection) (
 	*tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()

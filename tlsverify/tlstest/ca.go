@@ -1,5 +1,5 @@
-// Package tlstest mints authorities and certificates, good and bad ones, and has a small TLS server to show them. It is
-// for tests and for the demo; nothing it makes is to be trusted elsewhere.
+// Package tlstest mints authorities and certificates, good and bad ones, and has a small TLS server to show
+// them. It is for tests and for the demo; nothing it makes is to be trusted elsewhere.
 //
 //	ca := tlstest.NewCA(t)
 //	cert := ca.Leaf(tlstest.Leaf{DNS: []string{"localhost"}})
@@ -28,8 +28,8 @@ type TB interface {
 	TempDir() string
 }
 
-// Without dates of their own, certificates are valid at any time a test or a synctest bubble (which begins in 2000) may
-// think it is.
+// Without dates of their own, certificates are valid at any time a test or a synctest bubble (which begins in
+// 2000) may think it is.
 func defaultNotBefore() time.Time { return time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC) }
 func defaultNotAfter() time.Time  { return time.Date(2080, 1, 1, 0, 0, 0, 0, time.UTC) }
 
@@ -114,6 +114,7 @@ func makeAuthority(a Authority, issuer *CA) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: a.Name, Organization: []string{"fetchd tests"}},
 		BasicConstraintsValid: true,
@@ -124,11 +125,13 @@ func makeAuthority(a Authority, issuer *CA) (*CA, error) {
 		ExcludedDNSDomains:    a.ExcludedDNS,
 		SignatureAlgorithm:    a.Signature,
 	}
+
 	ca := &CA{Key: key, Issuer: issuer}
 	der, err := sign(template, a.NotBefore, a.NotAfter, key, issuer)
 	if err != nil {
 		return nil, err
 	}
+
 	ca.Cert, err = x509.ParseCertificate(der)
 	return ca, err
 }
@@ -139,6 +142,7 @@ func sign(template *x509.Certificate, from, to time.Time, key crypto.Signer, iss
 	if err != nil {
 		return nil, err
 	}
+
 	template.SerialNumber = serial
 	template.NotBefore, template.NotAfter = from, to
 	if from.IsZero() {
@@ -147,6 +151,7 @@ func sign(template *x509.Certificate, from, to time.Time, key crypto.Signer, iss
 	if to.IsZero() {
 		template.NotAfter = defaultNotAfter()
 	}
+
 	parent, signer := template, key
 	if issuer != nil {
 		parent, signer = issuer.Cert, issuer.Key
@@ -154,6 +159,7 @@ func sign(template *x509.Certificate, from, to time.Time, key crypto.Signer, iss
 	if template.SignatureAlgorithm == x509.MD5WithRSA {
 		return signMD5(template, parent, key, signer)
 	}
+
 	return x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 }
 

@@ -37,18 +37,20 @@ func keyFor(given crypto.Signer, bits int) (crypto.Signer, error) {
 	return rsa.GenerateKey(rand.Reader, bits)
 }
 
-// signMD5 makes what crypto/x509 refuses to: it signs with SHA-1, changes the algorithm to MD5, whose identifier differs
-// in one byte, and signs again.
+// signMD5 makes what crypto/x509 refuses to: it signs with SHA-1, changes the algorithm to MD5, whose
+// identifier differs in one byte, and signs again.
 func signMD5(template, parent *x509.Certificate, key, signer crypto.Signer) ([]byte, error) {
 	template.SignatureAlgorithm = x509.SHA1WithRSA
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
 		return nil, err
 	}
+
 	rsaKey, ok := signer.(*rsa.PrivateKey)
 	if !ok {
 		return nil, errors.New("an MD5 signature needs an issuer with an RSA key")
 	}
+
 	sha1WithRSA := []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5}
 	md5WithRSA := []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4}
 	var c struct {
@@ -59,11 +61,13 @@ func signMD5(template, parent *x509.Certificate, key, signer crypto.Signer) ([]b
 	if _, err := asn1.Unmarshal(bytes.ReplaceAll(der, sha1WithRSA, md5WithRSA), &c); err != nil {
 		return nil, err
 	}
+
 	sum := md5.Sum(c.TBS.FullBytes)
 	sig, err := rsa.SignPKCS1v15(rand.Reader, rsaKey, crypto.MD5, sum[:])
 	if err != nil {
 		return nil, err
 	}
+
 	c.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
 	return asn1.Marshal(c)
 }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Leaf describes a server's certificate. The zero value but for its names is a sound one with a new ECDSA key.
+// Leaf describes a server's certificate. The zero value but for its names is a sound one with a new ECDSA
+// key.
 type Leaf struct {
 	CN                  string
 	DNS                 []string
@@ -47,22 +48,27 @@ func (ca *CA) MakeLeaf(l Leaf) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+
 	template, err := l.template()
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+
 	issuer := ca
 	if l.SelfSigned {
 		issuer = nil
 	}
+
 	der, err := sign(template, l.NotBefore, l.NotAfter, key, issuer)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+
 	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	if !l.SelfSigned && !l.Bare {
 		cert.Certificate = append(cert.Certificate, ca.chain()...)
 	}
+
 	cert.Leaf, err = x509.ParseCertificate(der)
 	return cert, err
 }
@@ -82,10 +88,12 @@ func (l Leaf) template() (*x509.Certificate, error) {
 	if l.Usage == nil {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
+
 	var err error
 	if t.IPAddresses, err = parseIPs(l.IP); err != nil {
 		return nil, err
 	}
+
 	for _, u := range l.URI {
 		parsed, err := url.Parse(u)
 		if err != nil {
@@ -94,7 +102,8 @@ func (l Leaf) template() (*x509.Certificate, error) {
 		t.URIs = append(t.URIs, parsed)
 	}
 	if l.MustStaple {
-		t.ExtraExtensions = append(t.ExtraExtensions, pkix.Extension{Id: oidTLSFeature(), Value: []byte{0x30, 3, 2, 1, 5}})
+		t.ExtraExtensions = append(t.ExtraExtensions,
+			pkix.Extension{Id: oidTLSFeature(), Value: []byte{0x30, 3, 2, 1, 5}})
 	}
 	if len(l.SRV) > 0 {
 		san, err := l.altNames()
@@ -103,6 +112,7 @@ func (l Leaf) template() (*x509.Certificate, error) {
 		}
 		t.ExtraExtensions = append(t.ExtraExtensions, san)
 	}
+
 	return t, nil
 }
 
@@ -118,19 +128,24 @@ func (l Leaf) altNames() (pkix.Extension, error) {
 		}
 		names = append(names, v)
 	}
+
 	for _, n := range l.DNS {
 		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 2, Bytes: []byte(n)})
 	}
+
 	for _, n := range l.URI {
 		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(n)})
 	}
+
 	ips, err := parseIPs(l.IP)
 	if err != nil {
 		return pkix.Extension{}, err
 	}
+
 	for _, ip := range ips {
 		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 7, Bytes: ip})
 	}
+
 	der, err := asn1.Marshal(names)
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: der}, err
 }
@@ -145,6 +160,8 @@ func SRVName(text []byte) (asn1.RawValue, error) {
 	if err != nil {
 		return asn1.RawValue{}, err
 	}
-	value, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: ia5})
-	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: append(oid, value...)}, err
+	value, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
+		Bytes: ia5})
+	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
+		Bytes: append(oid, value...)}, err
 }

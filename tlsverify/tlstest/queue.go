@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// queue is a net.Conn whose Write does not wait for the reader. net.Pipe has no buffer, and a TLS 1.3 server that writes
-// its session tickets while the client writes its alert would block both for ever.
+// queue is a net.Conn whose Write does not wait for the reader. net.Pipe has no buffer, and a TLS 1.3 server
+// that writes its session tickets while the client writes its alert would block both for ever.
 type queue struct {
 	net.Conn
 	chunks chan []byte
@@ -16,15 +16,18 @@ type queue struct {
 	dead   chan struct{} // closed when nothing more will be sent
 }
 
-// BufferedPipe is a net.Pipe on which a handshake that one side refuses ends as it does on a socket. It works inside
-// testing/synctest. Closing an end sends what was written before, as long as the other end reads or is closed.
+// BufferedPipe is a net.Pipe on which a handshake that one side refuses ends as it does on a socket. It works
+// inside testing/synctest. Closing an end sends what was written before, as long as the other end reads or is
+// closed.
 func BufferedPipe() (client, server net.Conn) {
 	c, s := net.Pipe()
 	return c, newQueue(s)
 }
 
 func newQueue(c net.Conn) *queue {
-	q := &queue{Conn: c, chunks: make(chan []byte, 1024), done: make(chan struct{}), dead: make(chan struct{})}
+	q := &queue{Conn: c, chunks: make(chan []byte, 1024), done: make(chan struct{}),
+		dead: make(chan struct{})}
+
 	go func() {
 		defer c.Close()
 		defer close(q.dead)
@@ -40,6 +43,7 @@ func newQueue(c net.Conn) *queue {
 			}
 		}
 	}()
+
 	return q
 }
 
@@ -72,8 +76,8 @@ func (q *queue) Close() error {
 	return nil
 }
 
-// SetWriteDeadline does nothing: Write never waits long, and crypto/tls sets a deadline in the past when it closes, which
-// would cut off what is still queued.
+// SetWriteDeadline does nothing: Write never waits long, and crypto/tls sets a deadline in the past when it
+// closes, which would cut off what is still queued.
 func (q *queue) SetWriteDeadline(time.Time) error { return nil }
 
 // SetDeadline is for reading alone.

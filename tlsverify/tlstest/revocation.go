@@ -17,6 +17,7 @@ type Staple struct {
 	Revoked                bool
 	Unknown                bool
 	ThisUpdate, NextUpdate time.Time         // zero = an hour ago, in an hour
+	Endless                bool              // without NextUpdate
 	Responder              *x509.Certificate // instead of the issuer
 	ResponderKey           crypto.Signer
 }
@@ -24,23 +25,27 @@ type Staple struct {
 // OCSP makes a response about cert, signed by ca or by s.Responder, for tls.Certificate.OCSPStaple.
 func (ca *CA) OCSP(cert *x509.Certificate, s Staple) ([]byte, error) {
 	now := time.Now()
-	r := ocsp.Response{Status: ocsp.Good, SerialNumber: cert.SerialNumber, ThisUpdate: s.ThisUpdate, NextUpdate: s.NextUpdate, Certificate: s.Responder}
+	r := ocsp.Response{Status: ocsp.Good, SerialNumber: cert.SerialNumber, ThisUpdate: s.ThisUpdate,
+		NextUpdate: s.NextUpdate, Certificate: s.Responder}
 	if r.ThisUpdate.IsZero() {
 		r.ThisUpdate = now.Add(-time.Hour)
 	}
-	if r.NextUpdate.IsZero() {
+	if r.NextUpdate.IsZero() && !s.Endless {
 		r.NextUpdate = now.Add(time.Hour)
 	}
+
 	switch {
 	case s.Revoked:
 		r.Status, r.RevokedAt = ocsp.Revoked, r.ThisUpdate
 	case s.Unknown:
 		r.Status = ocsp.Unknown
 	}
+
 	responder, key := ca.Cert, ca.Key
 	if s.Responder != nil {
 		responder, key = s.Responder, s.ResponderKey
 	}
+
 	return ocsp.CreateResponse(ca.Cert, responder, r, key)
 }
 

@@ -22,8 +22,8 @@ func (ca *CA) ClientCAs(cfg *tls.Config) *tls.Config {
 	return cfg
 }
 
-// Server is the other end of one connection: Before speaks clear text, then comes TLS, then After. What the client sent
-// inside TLS, beyond what After read, is kept.
+// Server is the other end of one connection: Before speaks clear text, then comes TLS, then After. What the
+// client sent inside TLS, beyond what After read, is kept.
 type Server struct {
 	Config *tls.Config
 	Before func(net.Conn) error  // nil = TLS from the first byte
@@ -60,6 +60,7 @@ func (s *Server) serve(conn net.Conn) error {
 			return err
 		}
 	}
+
 	tc := tls.Server(conn, s.Config)
 	if err := tc.Handshake(); err != nil {
 		return err
@@ -69,12 +70,13 @@ func (s *Server) serve(conn net.Conn) error {
 			return err
 		}
 	}
+
 	_, err := io.Copy(&s.got, tc)
 	return err
 }
 
-// Wait waits for the end of the connection and gives what the client sent inside TLS. The error is the first of the
-// server's side, such as the client's refusal.
+// Wait waits for the end of the connection and gives what the client sent inside TLS. The error is the first
+// of the server's side, such as the client's refusal.
 func (s *Server) Wait() ([]byte, error) {
 	<-s.done
 	return s.got.Bytes(), s.err

@@ -3,6 +3,7 @@ package show
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // WithHint is how every error of tlsverify prints together with its next step.
@@ -20,6 +21,12 @@ func HintOf(err error) string {
 		return h.Hint()
 	}
 	return ""
+}
+
+// Split gives an error's text and its next step apart, for an error that has a place for each.
+func Split(err error) (problem, hint string) {
+	hint = HintOf(err)
+	return strings.TrimSuffix(err.Error(), WithHint("", hint)), hint
 }
 
 // hinted is an error without a type of its own, and the next step.

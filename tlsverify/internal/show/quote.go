@@ -1,4 +1,5 @@
-// Package show makes what tlsverify shows to people: a peer's words quoted and cut, hints in one form, lines of a report.
+// Package show makes what tlsverify shows to people: a peer's words quoted and cut, hints in one form, lines
+// of a report.
 package show
 
 import (

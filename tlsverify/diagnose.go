@@ -1,0 +1,89 @@
+package tlsverify
+
+import (
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+)
+
+// maxDiagnosed bounds how many certificates of a failed chain are looked at: each pair may cost a signature
+// check.
+const maxDiagnosed = 16
+
+// diagnose turns an error of crypto/x509 into one that says what is wrong and who must do what.
+func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) error {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return p.chainError(invalidReason(invalid, now), invalid.Cert, now, invalid)
+	}
+	if as[x509.UnhandledCriticalExtension](err) {
+		return p.chainError(Malformed, sent[0], now, err)
+	}
+	if as[x509.SystemRootsError](err) {
+		return p.chainError(NoRoots, sent[0], now, err)
+	}
+	return p.findGap(sent[:min(len(sent), maxDiagnosed)], now, err)
+}
+
+func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainReason {
+	switch invalid.Reason {
+	case x509.Expired:
+		if now.Before(invalid.Cert.NotBefore) {
+			return NotYetValid
+		}
+		return Expired
+	case x509.IncompatibleUsage:
+		return WrongUsage
+	case x509.NotAuthorizedToSign, x509.TooManyIntermediates:
+		return NotCA
+	case x509.CANotAuthorizedForThisName, x509.TooManyConstraints, x509.UnconstrainedName:
+		return NameConstraint
+	}
+
+	return Malformed
+}
+
+// findGap follows the issuers from the leaf up, to find where the chain breaks.
+func (p *Policy) findGap(sent []*x509.Certificate, now time.Time, err error) error {
+	cur, rest := sent[0], slices.Clone(sent[1:])
+	for range sent {
+		if selfSigned(cur) {
+			reason := UnknownRoot
+			if cur == sent[0] {
+				reason = SelfSigned
+			}
+			return p.chainError(reason, cur, now, err)
+		}
+		if weak := checkSignature(cur); weak != nil {
+			return weak
+		}
+
+		issuer := findIssuer(cur, rest)
+		if issuer == nil {
+			issuer = findIssuer(cur, p.anchors)
+		}
+		if issuer == nil {
+			break
+		}
+		if e := cur.CheckSignatureFrom(issuer); e != nil {
+			return p.diagnoseSignature(cur, issuer, now, e)
+		}
+
+		rest = slices.DeleteFunc(rest, issuer.Equal)
+		cur = issuer
+	}
+
+	// An authority that was sent beyond the gap shows that the chain goes on: then it is no root that is
+	// missing.
+	if cur == sent[0] || slices.ContainsFunc(rest, func(c *x509.Certificate) bool { return c.IsCA }) {
+		return p.chainError(MissingIntermediate, cur, now, err)
+	}
+	return p.chainError(UnknownIssuer, cur, now, err)
+}
+
+func (p *Policy) diagnoseSignature(cert, issuer *x509.Certificate, now time.Time, err error) error {
+	if as[x509.ConstraintViolationError](err) {
+		return p.chainError(NotCA, issuer, now, err)
+	}
+	return p.chainError(BadSignature, cert, now, err)
+}
