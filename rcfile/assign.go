@@ -105,7 +105,7 @@ func (r *reporter) enumerated(k *Keyword, w word) bool {
 	case !ok:
 		hint := suggest(w.text, func(yield func(string) bool) { k.yieldValues(yield) })
 		if hint == "" {
-			hint = "one of " + k.accepted()
+			hint = "one of " + strings.Join(k.Accepted(), ", ")
 		}
 		r.errf(w.pos, hint, "unknown %s %q", k.Name, clip(w.text))
 		return false

@@ -64,6 +64,12 @@ func inheritAll(p, d *Poll) {
 	}
 }
 
+func inheritGlobals(g, d *Globals) {
+	for i := range globalWords {
+		inherit(globalWords[i].global(g), globalWords[i].global(d))
+	}
+}
+
 func inheritServer(p, d *Poll) {
 	for i := range serverWords {
 		inherit(serverWords[i].server(p), serverWords[i].server(d))
@@ -164,15 +170,19 @@ func orNil(slot any) {
 	}
 }
 
-// Override lets p and u, from the command line, win over what the file says in every poll and for every user: only
-// what is set in them counts, and a list that isn't empty replaces the file's.
-func (c *Config) Override(p Poll, u User) {
+// Override lets what was said on the command line win over what the file says, in every poll and for every user: only
+// what is set in it counts, and a list that isn't empty replaces the file's.
+func (c *Config) Override(o *Said) {
 	for i := range c.Polls {
-		override(&c.Polls[i], p, u)
+		override(&c.Polls[i], o.Poll, o.User)
 	}
 	if len(c.defaults.Users) > 0 {
-		override(&c.defaults, p, u)
+		override(&c.defaults, o.Poll, o.User)
 	}
+
+	globals := o.Globals
+	inheritGlobals(&globals, &c.Globals)
+	c.Globals = globals
 }
 
 func override(dst *Poll, p Poll, u User) {

@@ -9,9 +9,10 @@ import (
 func TestOverride(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, "rc", "defaults proto imap keep\npoll x timeout 5 envelope 3 A user a pass p folder A B is l here user b no keep\nskip y user c\n")
-	c.Override(
-		Poll{Name: "ignored", Protocol: Some("pop3"), Envelope: Some("X-To"), AKA: []string{"k"}},
-		User{Keep: Some(false), Folders: []string{"C"}, Locals: []LocalName{{"m", "m"}}})
+	c.Override(&Said{
+		Poll: Poll{Name: "ignored", Protocol: Some("pop3"), Envelope: Some("X-To"), AKA: []string{"k"}},
+		User: User{Keep: Some(false), Folders: []string{"C"}, Locals: []LocalName{{"m", "m"}}},
+	})
 	want := mustParse(t, "rc", `poll x timeout 5 envelope 3 X-To proto pop3 aka k
 		user a pass p folder C is m here no keep user b folder C is m here no keep
 		skip y proto pop3 envelope X-To aka k user c folder C is m here no keep`)
@@ -27,7 +28,7 @@ func TestOverrideNothing(t *testing.T) {
 	t.Parallel()
 	const text = "set daemon 5 poll x proto imap aka a envelope X user a pass p is a * here user b folder F"
 	c := mustParse(t, "rc", text)
-	c.Override(Poll{}, User{})
+	c.Override(new(Said))
 	if !reflect.DeepEqual(c, mustParse(t, "rc", text)) {
 		t.Errorf("got:\n%s", printed(t, c, Fetchmailrc))
 	}
@@ -37,7 +38,7 @@ func TestAdHoc(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, "rc", "defaults proto pop3 user joe keep mda m\npoll x\n")
 	c.Polls = []Poll{c.AdHoc("new.example")}
-	c.Override(Poll{}, User{Remote: Some("ann")})
+	c.Override(&Said{User: User{Remote: Some("ann")}})
 	if !Equal(c, mustParse(t, "rc", "poll new.example proto pop3 user ann keep mda m")) {
 		t.Errorf("got:\n%s", printed(t, c, Fetchmailrc))
 	}
@@ -65,7 +66,7 @@ func TestRivalsAreNotInherited(t *testing.T) {
 		}
 	}
 	c := mustParse(t, "rc", "poll x user a password p")
-	c.Override(Poll{}, User{PasswordFile: Some("/f")})
+	c.Override(&Said{User: User{PasswordFile: Some("/f")}})
 	if !Equal(c, mustParse(t, "rc", "poll x user a passwordfile /f")) {
 		t.Errorf("command line: got:\n%s", printed(t, c, Fetchmailrc))
 	}

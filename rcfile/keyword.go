@@ -66,6 +66,8 @@ type Keyword struct {
 	Values  []Value // of an Enum
 	Own     bool    // not a word of fetchmail 6.4's
 	Default any     // bool or int: what the dump shows when nothing was said; nil = null
+	Help    string  // one line, of a keyword that is an option of the command line too
+	Arg     string  // what its value is called there; "" = as Argument says
 
 	traits trait
 	dump   string // key in the dump, where it is not Name
@@ -90,6 +92,25 @@ const (
 )
 
 func (k *Keyword) has(t trait) bool { return k.traits&t != 0 }
+
+// Argument is what the keyword's value is called in a help text, "" if it has none.
+func (k *Keyword) Argument() string {
+	switch {
+	case k.Arg != "":
+		return k.Arg
+	case k.has(isPath):
+		return "FILE"
+	case k.has(isCommand):
+		return "COMMAND"
+	}
+	return map[Kind]string{
+		Text: "NAME", Private: "NAME", Enum: "WORD", Count: "N", Seconds: "SECONDS", Days: "DAYS", Bytes: "SIZE",
+		TextList: "LIST", Codes: "LIST", Names: "LIST",
+	}[k.Kind]
+}
+
+// Accepted lists the words that an Enum may be, without those that are refused.
+func (k *Keyword) Accepted() []string { return slices.Collect(k.yieldValues) }
 
 // Keywords returns every word that an rc file may hold, with its kind and verdict, in the order of the manual.
 // The result is a copy.
@@ -200,15 +221,4 @@ func (k *Keyword) value(text string) (Value, bool) {
 		}
 	}
 	return Value{}, false
-}
-
-// accepted lists the values that are not refused, for an error message.
-func (k *Keyword) accepted() string {
-	var names []string
-	for _, v := range k.Values {
-		if v.Verdict != Refused && v.Name != "" {
-			names = append(names, v.Name)
-		}
-	}
-	return strings.Join(names, ", ")
 }

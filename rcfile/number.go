@@ -2,7 +2,6 @@ package rcfile
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -13,16 +12,6 @@ var (
 	errTooLarge = errors.New("is too large")
 	errNoNumber = errors.New("is not a number")
 )
-
-// ParseNumber reads a number of the kind as it stands in an rc file, with its units: it isn't negative, and all but
-// sizes fit into 32 bits.
-func ParseNumber(kind Kind, text string) (int, error) {
-	n, err := number(kind, text)
-	if err != nil {
-		return 0, fmt.Errorf("%q %w; %s", clip(text), err, numberHint(kind))
-	}
-	return n, nil
-}
 
 // number reads a number of the kind, with its units.
 func number(kind Kind, text string) (int, error) {

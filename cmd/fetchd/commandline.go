@@ -2,11 +2,7 @@ package main
 
 import "fetchd/rcfile"
 
-type (
-	optString = rcfile.Opt[string]
-	optBool   = rcfile.Opt[bool]
-	optInt    = rcfile.Opt[int]
-)
+type optString = rcfile.Opt[string]
 
 // mode is what the command line asks for.
 type mode int
@@ -18,8 +14,7 @@ const (
 	modeDump
 )
 
-// commandLine is what the arguments say. What overrides the rc file stands in globals, poll and user, where only the
-// values that were said are Set.
+// commandLine is what the arguments say.
 type commandLine struct {
 	mode    mode
 	command *subcommand // nil = none
@@ -32,14 +27,11 @@ type commandLine struct {
 	rcfile    optString
 	rcformat  optString
 	logFormat optString
-	globals   rcfile.Globals
-	poll      rcfile.Poll
-	user      rcfile.User
+	said      rcfile.Said // what overrides the rc file
 
 	own      map[string]string // options of the subcommand, by long name; a flag has the value ""
 	warnings []string
 	given    []string // long names of all options, in order
-	parsing  string   // long name of the option that is being parsed
 }
 
 // has tells whether the subcommand's option was given.

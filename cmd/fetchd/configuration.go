@@ -59,21 +59,11 @@ func (p *program) credentials() string {
 
 // override puts what the command line says over what the file says.
 func (c *commandLine) override(cfg *rcfile.Config) {
-	if c.user.MDA.Set || c.user.Maildir.Set || c.user.BSMTP.Set || len(c.user.SMTPHosts) > 0 {
+	u := &c.said.User
+	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 { // lmtp alone only says how smtphost is spoken to
 		forgetDestinations(cfg)
 	}
-	cfg.Override(c.poll, c.user)
-	g, said := &cfg.Globals, &c.globals
-	take(&g.Daemon, said.Daemon)
-	take(&g.Logfile, said.Logfile)
-	take(&g.Idfile, said.Idfile)
-	take(&g.Pidfile, said.Pidfile)
-	take(&g.Postmaster, said.Postmaster)
-	take(&g.Bouncemail, said.Bouncemail)
-	take(&g.Softbounce, said.Softbounce)
-	take(&g.Syslog, said.Syslog)
-	take(&g.Invisible, said.Invisible)
-	take(&g.Showdots, said.Showdots)
+	cfg.Override(&c.said)
 }
 
 // forgetDestinations removes the destinations that the file names: the command line names another.
@@ -82,12 +72,6 @@ func forgetDestinations(cfg *rcfile.Config) {
 		for j := range cfg.Polls[i].Users {
 			account.ForgetDestinations(&cfg.Polls[i].Users[j])
 		}
-	}
-}
-
-func take[T any](to *rcfile.Opt[T], from rcfile.Opt[T]) {
-	if from.Set {
-		*to = from
 	}
 }
 

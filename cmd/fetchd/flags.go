@@ -77,7 +77,7 @@ func (v flagValue) Set(arg string) error {
 	if v.option.arg == "" && arg != noArgument {
 		return errors.New("takes no argument")
 	}
-	v.c.parsing, v.c.quitLast = v.option.long, false
+	v.c.quitLast = false
 	v.c.given = append(v.c.given, v.option.long)
 	if v.option.warn != "" {
 		v.c.warnings = append(v.c.warnings, "--"+v.option.long+" "+v.option.warn)

@@ -12,6 +12,9 @@ import (
 // option is one option of the command line. The table made of them drives parsing, --help, shell completion and the
 // comparison with the manual page.
 type option struct {
+	keyword string // of the rc file, whose value it says; complete takes the rest from there. "" = none
+	off     bool   // it switches the keyword, a flag, off
+
 	long    string
 	aliases []string // further long names, not shown in --help
 	short   string
@@ -44,141 +47,82 @@ func groups() []string {
 // names are all long names of o.
 func (o *option) names() []string { return append([]string{o.long}, o.aliases...) }
 
-// The makers below build an option's set function from the place where its value goes.
+// complete fills in what an option that names a keyword leaves out. An option that is not fetchmail's is one whose
+// keyword isn't.
+func (o option) complete() option {
+	if o.keyword == "" {
+		return o
+	}
+
+	k := keywordOf(o.keyword)
+	if o.long == "" && o.off {
+		o.long = "no" + k.Name
+	} else if o.long == "" {
+		o.long = k.Name
+	}
+	if o.help == "" {
+		o.help = k.Help
+	}
+	o.own = k.Own
+	if k.Kind != rcfile.Flag {
+		o.arg, o.values = k.Argument(), strings.Join(k.Accepted(), " ")
+	}
+	if o.set == nil {
+		o.set = o.say
+	}
+	return o
+}
+
+// say is the set function of an option that names a keyword.
+func (o option) say(c *commandLine, arg string) error {
+	var warnings []string
+	var err error
+	if o.arg == "" {
+		warnings = c.said.SayFlag(o.keyword, "--"+o.long, !o.off)
+	} else {
+		warnings, err = c.said.Say(o.keyword, "--"+o.long, arg)
+	}
+	c.warnings = append(c.warnings, warnings...)
+	return err
+}
+
+// keywordOf returns the keyword of that name among those that an option can say.
+func keywordOf(name string) *rcfile.Keyword {
+	words := rcfile.Keywords()
+	i := slices.IndexFunc(words, func(k rcfile.Keyword) bool { return k.Name == name })
+	return &words[i]
+}
+
+// The makers below build the set function of an option that names no keyword.
 
 func do(f func(*commandLine)) func(*commandLine, string) error {
 	return func(c *commandLine, _ string) error { f(c); return nil }
 }
 
-func text(place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, string) error {
+func text(place func(*commandLine) *optString) func(*commandLine, string) error {
 	return func(c *commandLine, arg string) error {
-		*place(c) = said(c, arg)
+		*place(c) = rcfile.Some(arg)
+		return nil
+	}
+}
+
+// word is text in lower case that must be one of words.
+func word(words string, place func(*commandLine) *optString) func(*commandLine, string) error {
+	return func(c *commandLine, arg string) error {
+		arg = strings.ToLower(arg)
+		if !slices.Contains(strings.Fields(words), arg) {
+			return fmt.Errorf("%q is none of: %s", arg, strings.Join(strings.Fields(words), ", "))
+		}
+		*place(c) = rcfile.Some(arg)
 		return nil
 	}
 }
 
 // setService is --service; a name or number that does not exist is refused at once.
 func setService(c *commandLine, arg string) error {
-	_, err := account.ServicePort(arg)
-	c.poll.Service = said(c, arg)
+	if _, err := account.ServicePort(arg); err != nil {
+		return err
+	}
+	_, err := c.said.Say("service", "--service", arg)
 	return err
-}
-
-// word is text in lower case that must be one of words.
-func word(words string, place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		arg = strings.ToLower(arg)
-		for _, w := range strings.Fields(words) {
-			if w == arg {
-				*place(c) = said(c, arg)
-				return nil
-			}
-		}
-		return fmt.Errorf("%q is none of: %s", arg, strings.Join(strings.Fields(words), ", "))
-	}
-}
-
-// enum is a word that the rc file knows for the keyword too, with the same verdict: refused, warned about, or taken.
-func enum(keyword string, place func(*commandLine) *rcfile.Opt[string]) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		lower := strings.ToLower(arg)
-		for _, v := range enumValues(keyword) {
-			if v.Name != lower && !slices.Contains(v.Aliases, lower) {
-				continue
-			}
-			switch v.Verdict {
-			case rcfile.Refused:
-				return fmt.Errorf("%q is not supported: %s", arg, v.Note)
-			case rcfile.Warned:
-				c.warnings = append(c.warnings, fmt.Sprintf("--%s %q: %s", c.parsing, arg, v.Note))
-			}
-			*place(c) = said(c, v.Name)
-			return nil
-		}
-		return fmt.Errorf("%q is none of: %s", arg, strings.Join(strings.Fields(accepted(keyword)), ", "))
-	}
-}
-
-func enumValues(keyword string) []rcfile.Value {
-	for _, k := range rcfile.Keywords() {
-		if k.Name == keyword {
-			return k.Values
-		}
-	}
-	return nil
-}
-
-// accepted lists the words for the keyword that are not refused, separated by blanks.
-func accepted(keyword string) string {
-	var names []string
-	for _, v := range enumValues(keyword) {
-		if v.Verdict != rcfile.Refused && v.Name != "" {
-			names = append(names, v.Name)
-		}
-	}
-	return strings.Join(names, " ")
-}
-
-func flag(value bool, place func(*commandLine) *rcfile.Opt[bool]) func(*commandLine, string) error {
-	return do(func(c *commandLine) { *place(c) = said(c, value) })
-}
-
-func number(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled(rcfile.Count, place)
-}
-
-func seconds(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled(rcfile.Seconds, place)
-}
-
-func size(place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return scaled(rcfile.Bytes, place)
-}
-
-// scaled is a number with the units and the bounds that it has in the rc file.
-func scaled(kind rcfile.Kind, place func(*commandLine) *rcfile.Opt[int]) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		n, err := rcfile.ParseNumber(kind, arg)
-		if err != nil {
-			return err
-		}
-		*place(c) = said(c, n)
-		return nil
-	}
-}
-
-func list(place func(*commandLine) *[]string) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		for _, item := range strings.Split(arg, ",") {
-			if item = strings.TrimSpace(item); item != "" {
-				*place(c) = append(*place(c), item)
-			}
-		}
-		return nil
-	}
-}
-
-func optList(place func(*commandLine) *[]rcfile.Opt[string]) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		*place(c) = append(*place(c), said(c, arg))
-		return nil
-	}
-}
-
-func numbers(place func(*commandLine) *[]int) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
-		for _, item := range strings.Split(arg, ",") {
-			n, err := rcfile.ParseNumber(rcfile.Codes, strings.TrimSpace(item))
-			if err != nil {
-				return err
-			}
-			*place(c) = append(*place(c), n)
-		}
-		return nil
-	}
-}
-
-// said is v, said on the command line by the option that is being parsed.
-func said[T any](c *commandLine, v T) rcfile.Opt[T] {
-	return rcfile.Opt[T]{Value: v, Set: true, Pos: rcfile.Pos{File: "--" + c.parsing}}
 }

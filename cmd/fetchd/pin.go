@@ -113,7 +113,7 @@ func (p *program) writePin(c *commandLine, at *places, accounts []*pinAccount, p
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
 		alone := a.refused && poll.Users[a.user].SSLCertCk.Or(true)
-		if alone && poll.Name != c.servers[0] && c.user.SSLCertCk.Or(true) {
+		if alone && poll.Name != c.servers[0] && c.said.User.SSLCertCk.Or(true) {
 			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing else is to vouch for that server, run: %s pin --write %s",
 				a.name, p.name, poll.Name)
 		}

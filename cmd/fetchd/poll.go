@@ -24,7 +24,7 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 	if err != nil {
 		if c.quitLast { // a daemon must be stoppable while its rc file is being mended
 			_ = p.failConfig(err)
-			return p.quitRunning(ctx, c.globals.Pidfile.Or(at.pidfile))
+			return p.quitRunning(ctx, c.said.Globals.Pidfile.Or(at.pidfile))
 		}
 		return p.failConfig(err)
 	}

@@ -102,7 +102,7 @@ func (s *service) target(text string) (check.Options, error) {
 	o, err := target(s.c, text)
 	if err == nil {
 		a := &fetch.Account{Server: fetch.Server{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}}
-		o.Policy, err = s.resolver.TrustOptions(a, &s.c.user)
+		o.Policy, err = s.resolver.TrustOptions(a, &s.c.said.User)
 	}
 	return o, err
 }
