@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"fetchd/fetch/fault"
 )
 
 const (
@@ -144,7 +146,8 @@ func (g *maildirGroup) storeParallel(ctx context.Context) {
 }
 
 // storeOne writes one message to tmp if it needs it, and returns the scratch space, which may have grown.
-func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool, scratch []byte) []byte {
+func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool, scratch []byte) (grown []byte) {
+	defer fault.Recover(&it.err) // in a goroutine; an item without an error would count as synced
 	if it.state != claimed {
 		return scratch
 	}
@@ -160,7 +163,7 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 	var st unix.Stat_t
 	if it.err = unix.Fstat(fd, &st); it.err == nil {
 		it.own = idOf(&st)
-		scratch, it.err = writeMessage(ctx, fd, it.m, scratch)
+		scratch, it.err = writeRecovering(ctx, fd, it.m, scratch)
 	}
 	if it.err == nil && sync {
 		it.err = g.dir.sys.fsync(fd)

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"fetchd/fetch/fault"
 )
 
 const (
@@ -33,6 +35,12 @@ func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]by
 	}
 	file, _ := m.Body.File()
 	return scratch, copyFile(ctx, fd, file, skip, m.Body.Size()-skip)
+}
+
+// writeRecovering is writeMessage, of which a panic is the message's error, so that fd gets closed.
+func writeRecovering(ctx context.Context, fd int, m *Message, scratch []byte) (grown []byte, err error) {
+	defer fault.Recover(&err)
+	return writeMessage(ctx, fd, m, scratch)
 }
 
 func writeAll(fd int, p []byte) error {

@@ -5,11 +5,13 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
@@ -165,6 +167,15 @@ func (a *Account) now() time.Time {
 		return a.Now()
 	}
 	return time.Now()
+}
+
+// LogPanic shows whoever debugs what panicked to give err, and where, if anything did.
+func (a *Account) LogPanic(err error) {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		frames := strings.NewReplacer("\n\t", " ", "\n", "; ").Replace(f.Stack)
+		a.Log.Debug(EventPanic, "account", a.Name, "value", a.Hidden.Clean(f.Value), "stack", frames)
+	}
 }
 
 // Login is how to log in to the account by the service that it is spoken to with.

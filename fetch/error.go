@@ -17,6 +17,7 @@ const (
 	KindDelivery = login.KindDelivery
 	KindJournal  = login.KindJournal
 	KindConfig   = login.KindConfig
+	KindInternal = login.KindInternal
 )
 
 // Error is a failed retrieval: what failed (Kind) and why.
@@ -29,7 +30,7 @@ var ErrSimpler = login.ErrSimpler
 // ErrCrowded is in the error of a Connector where the server has no more connections for this login at a time.
 var ErrCrowded = login.ErrCrowded
 
-// KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
+// KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else KindUnknown.
 func KindOf(err error) Kind { return login.KindOf(err) }
 
 // Fail gives err the Kind k, unless it is nil or has one already.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+
+	"fetchd/fetch/fault"
 )
 
 // Retriever retrieves from one account again and again and may keep the connection in between: for an account with
@@ -60,10 +62,14 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		errs = append(errs, err)
 	}
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	r.a.LogPanic(err)
+	return err
 }
 
-func (r *Retriever) session(ctx context.Context, p *progress) error {
+func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
+	defer r.abandon(&err)
+	defer fault.Recover(&err)
 	if r.s == nil {
 		s, err := r.a.Connect(ctx, r.a)
 		if err != nil {
@@ -71,7 +77,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) error {
 		}
 		r.s = s
 	}
-	err := r.a.retrieve(ctx, r.s, p)
+	err = r.a.retrieve(ctx, r.s, p)
 	if err != nil && !passable(err) || !r.keeps() {
 		if cerr := r.Close(); err == nil {
 			err = cerr
@@ -90,20 +96,42 @@ func (r *Retriever) keeps() bool {
 var ErrCannotWatch = errors.New("server can't tell of new mail")
 
 // Watch waits until there may be new mail; see Watcher. After an error the connection is closed.
-func (r *Retriever) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
+func (r *Retriever) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (changed bool, err error) {
+	defer r.abandon(&err)
+	defer fault.Recover(&err)
 	w, ok := r.s.(Watcher)
 	if !ok || !w.CanWatch() {
 		return false, ErrCannotWatch
 	}
-	changed, err := w.Watch(ctx, wake, timeout)
+	changed, err = w.Watch(ctx, wake, timeout)
 	if err != nil {
 		_ = r.Close()
 	}
 	return changed, err
 }
 
+// abandon leaves a session behind in which something panicked. It is closed by a goroutine that nobody waits for: what
+// the session itself waits for may never come.
+func (r *Retriever) abandon(err *error) {
+	var p *fault.Error
+	if !errors.As(*err, &p) || r.s == nil {
+		return
+	}
+	s := r.s
+	r.s = nil
+	if b, ok := s.(Breaker); ok {
+		b.Break(*err)
+	}
+	go func() {
+		var again error
+		defer fault.Recover(&again)
+		_ = s.Close()
+	}()
+}
+
 // Close ends the kept connection, if there is one.
-func (r *Retriever) Close() error {
+func (r *Retriever) Close() (err error) {
+	defer fault.Recover(&err)
 	if r.s == nil {
 		return nil
 	}

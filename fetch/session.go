@@ -24,6 +24,11 @@ type Session interface {
 	Close() error
 }
 
+// Breaker is a Session whose connection can be broken while one of its methods, or a lock of it, hangs: Close then ends.
+type Breaker interface {
+	Break(err error)
+}
+
 // Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record and Acknowledge;
 // Record and Acknowledge are called from one goroutine, in this order, for items that were delivered.
 type Mailbox interface {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"fetchd/delivery"
+	"fetchd/fetch/fault"
 )
 
 // Bounds of one group of messages that share the cost of a sync and of a journal commit.
@@ -51,7 +52,7 @@ func (t *transfer) run(ctx context.Context) error {
 	for range workers {
 		wg.Go(func() { t.work(ctx, cancel, q, group) })
 	}
-	err := t.m.Retrieve(ctx, q)
+	err := t.receive(ctx, q)
 	q.close()
 	wg.Wait()
 	if t.stop != nil {
@@ -65,6 +66,12 @@ func (t *transfer) run(ctx context.Context) error {
 		return errors.Join(err, t.failures())
 	}
 	return nil
+}
+
+// receive fills q; the workers end only behind it, whatever happens.
+func (t *transfer) receive(ctx context.Context, q *Queue) (err error) {
+	defer fault.Recover(&err)
+	return t.m.Retrieve(ctx, q)
 }
 
 // work takes messages from q until there are no more. Once ctx has ended they are only let go of.
@@ -89,7 +96,8 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 }
 
 // group delivers items, records those that were, and acknowledges them.
-func (t *transfer) group(ctx context.Context, items []*Item) error {
+func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
+	defer fault.Recover(&err)
 	results := t.deliver(ctx, items)
 	delivered := make([]*Item, 0, len(items))
 	var unusable error
@@ -158,9 +166,15 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 		return results
 	}
 	for k, m := range msgs {
-		results[index[k]] = t.a.Deliverer.Deliver(ctx, m)
+		results[index[k]] = t.deliverOne(ctx, m)
 	}
 	return results
+}
+
+// deliverOne fails one message alone, whatever happens: those before it are delivered and have to be recorded.
+func (t *transfer) deliverOne(ctx context.Context, m *delivery.Message) (err error) {
+	defer fault.Recover(&err)
+	return t.a.Deliverer.Deliver(ctx, m)
 }
 
 // report logs and counts one message. A failure that was reported before is only worth a line for who debugs.

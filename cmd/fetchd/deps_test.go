@@ -19,13 +19,14 @@ func TestImportDirections(t *testing.T) {
 	allowed := map[string][]string{
 		"rcfile":    {"delivery/ownfile"}, // which itself imports nothing of ours
 		"tlsverify": {},
-		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login"},
+		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/fault"},
 		"fetch":     {"tlsverify", "delivery"},
 		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch"},
 
 		"fetch/wire":  {"tlsverify"},
 		"fetch/sasl":  {},
-		"fetch/login": {"tlsverify", "fetch/wire", "fetch/sasl"},
+		"fetch/login": {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/fault"},
+		"fetch/fault": {},
 	}
 	onlyFor := map[string]string{"tlsverify/check": "cmd"} // it connects to judge a server, which no retrieval does
 	const module = "fetchd/"

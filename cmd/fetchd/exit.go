@@ -73,6 +73,8 @@ func statusOfError(err error) status {
 		return exitIO
 	case fetch.KindConfig:
 		return exitSyntax
+	case fetch.KindInternal:
+		return exitInternal
 	case fetch.KindTLS:
 		return exitSocket
 	}

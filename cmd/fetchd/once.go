@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
 )
@@ -55,6 +56,7 @@ func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*
 
 // look is --check: it finds out what is new and retrieves nothing. In the Result, what is new counts as delivered.
 func look(ctx context.Context, a *fetch.Account) (res fetch.Result, err error) {
+	defer fault.Recover(&err)
 	session, err := a.Connect(ctx, a)
 	if err != nil {
 		return res, err

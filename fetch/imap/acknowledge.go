@@ -7,6 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 )
 
@@ -72,21 +73,28 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	case a.MoveTo != "" && m.s.has("MOVE"):
 		cmd := m.s.client.Move(set, decodeUTF7(a.MoveTo))
 		go func() {
-			_, err := cmd.Wait()
-			done <- ack{uids: uids, deleted: true, err: err}
+			done <- ack{uids: uids, deleted: true}.after(func() error {
+				_, err := cmd.Wait()
+				return err
+			})
 		}()
 	case a.MoveTo != "":
 		cmd := m.s.client.Copy(set, decodeUTF7(a.MoveTo))
 		go func() {
-			if _, err := cmd.Wait(); err != nil {
-				done <- ack{uids: uids, deleted: true, err: err}
-				return
+			a := ack{uids: uids, deleted: true}.after(func() error {
+				_, err := cmd.Wait()
+				if err == nil {
+					m.remove(uids, done)
+				}
+				return err
+			})
+			if a.err != nil {
+				done <- a
 			}
-			m.remove(uids, done)
 		}()
 	case a.Keep:
 		cmd := m.s.client.Store(set, addFlags(imap.FlagSeen), nil)
-		go func() { done <- ack{uids: uids, err: cmd.Close()} }()
+		go func() { done <- ack{uids: uids}.after(cmd.Close) }()
 	default:
 		m.remove(uids, done)
 	}
@@ -98,24 +106,36 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	set := uidSet(uids)
 	store := m.s.client.Store(set, addFlags(imap.FlagSeen, imap.FlagDeleted), nil)
 	if !m.s.has("UIDPLUS") {
-		go func() { done <- ack{uids: uids, deleted: true, err: store.Close()} }()
+		go func() { done <- ack{uids: uids, deleted: true}.after(store.Close) }()
 		return
 	}
 	expunge := m.s.client.UIDExpunge(set)
 	expunged := make(chan ack, 1)
 	go func() { // it takes any EXPUNGE, also those that come before STORE is answered
 		n := uint64(0)
-		for expunge.Next() != 0 {
-			n++
-		}
-		expunged <- ack{uids: uids, deleted: true, expunged: n, err: expunge.Close()}
+		a := ack{uids: uids, deleted: true}.after(func() error {
+			for expunge.Next() != 0 {
+				n++
+			}
+			return expunge.Close()
+		})
+		a.expunged = n
+		expunged <- a
 	}()
 	go func() {
-		err := store.Close()
+		marked := ack{}.after(store.Close)
 		a := <-expunged
-		a.err = errors.Join(err, a.err)
+		a.err = errors.Join(marked.err, a.err)
 		done <- a
 	}()
+}
+
+// after returns the outcome once wait has ended, which takes the answer to a command; a panic there is an error too.
+func (a ack) after(wait func() error) (out ack) {
+	out = a
+	defer fault.Recover(&out.err)
+	out.err = wait()
+	return out
 }
 
 func addFlags(flags ...imap.Flag) *imap.StoreFlags {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/wire"
 )
 
@@ -61,18 +62,20 @@ func newGuard(conn *wire.Conn, caps []string, alerts *alerts) *guard {
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.read(p)
 	if err != nil {
+		_ = g.conn.Break(err) // it is broken already, unless read panicked
 		g.spoil()
 	}
 	return n, err
 }
 
-func (g *guard) read(p []byte) (int, error) {
+func (g *guard) read(p []byte) (n int, err error) {
+	defer fault.Recover(&err)
 	for {
 		if err := g.conn.Err(); err != nil {
 			return 0, err
 		}
 		if len(g.out) > 0 {
-			n := copy(p, g.out)
+			n = copy(p, g.out)
 			if g.out = g.out[n:]; len(g.out) == 0 {
 				g.out = nil // it may be large
 			}
@@ -167,9 +170,29 @@ func (g *guard) rest() error {
 	return g.conn.Rest()
 }
 
-// Write implements net.Conn. imapclient writes one command at a time, a long one in parts; its tags start with T.
-func (g *guard) Write(p []byte) (int, error) {
+// Write implements net.Conn. imapclient writes one command at a time, a long one in parts; its tags start with T. No
+// panic gets out, as imapclient holds a lock.
+func (g *guard) Write(p []byte) (n int, err error) {
+	defer func() {
+		if err != nil {
+			_ = g.conn.Break(err)
+		}
+	}()
+	defer fault.Recover(&err)
+	g.note(p)
+	if g.conn.Tracing() { // the names of mailboxes are the server's
+		g.conn.TraceOut(g.conn.Clean(string(bytes.TrimRight(p, "\r\n"))))
+	}
+	if err := g.conn.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// note sees which command p begins, and gives its answer time.
+func (g *guard) note(p []byte) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	begins := !g.partial
 	g.partial = !bytes.HasSuffix(p, []byte("\r\n"))
 	switch {
@@ -183,14 +206,6 @@ func (g *guard) Write(p []byte) (int, error) {
 		g.idle, g.quiet = false, false
 		g.conn.SetTimeout(0)
 	}
-	g.mu.Unlock()
-	if g.conn.Tracing() { // the names of mailboxes are the server's
-		g.conn.TraceOut(g.conn.Clean(string(bytes.TrimRight(p, "\r\n"))))
-	}
-	if err := g.conn.Write(p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // Close implements net.Conn.

@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 )
 
@@ -110,7 +111,11 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 	b := &batch{cmd: m.s.client.Fetch(uidSet(set), items), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
 	go func() {
-		b.done <- m.receive(ctx, b, q)
+		err := m.receive(ctx, b, q)
+		if err != nil {
+			_ = m.s.conn.Break(err)
+		}
+		b.done <- err
 		buffers.Put(b.buf)
 	}()
 	return b
@@ -118,7 +123,8 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 
 // receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: what it did not
 // bring is asked for again. After an error the connection is broken, so that the other batch ends too.
-func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
+func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err error) {
+	defer fault.Recover(&err)
 	for msg := b.cmd.Next(); msg != nil; msg = b.cmd.Next() {
 		if err := m.message(ctx, msg, b, q); err != nil {
 			_ = m.s.conn.Break(err)
@@ -129,7 +135,7 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 			return m.s.failed("fetch", err)
 		}
 	}
-	err := b.cmd.Close()
+	err = b.cmd.Close()
 	var refused *imap.Error
 	if err == nil {
 		return nil
@@ -144,7 +150,8 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) error {
 
 // message reads one FETCH response. A response without a body is none of ours (a change of flags), and leaves the
 // message to be asked for again.
-func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) error {
+func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) (err error) {
+	defer fault.Recover(&err)
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
 	listed := int64(-1)
 	for data := msg.Next(); data != nil; data = msg.Next() {

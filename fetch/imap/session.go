@@ -16,6 +16,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
@@ -56,7 +57,14 @@ func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 }
 
 // begin makes a session on a new connection, which it closes on an error.
-func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (fetch.Session, error) {
+func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ fetch.Session, err error) {
+	defer func() {
+		if err != nil {
+			_ = raw.Close()
+		}
+	}()
+	defer fault.Recover(&err)
+
 	d, caps, err := logIn(ctx, a, raw, m.plain.Has(server(a)))
 	if err != nil {
 		return nil, err
@@ -143,6 +151,9 @@ func (s *session) Close() error {
 	return nil
 }
 
+// Break implements fetch.Breaker.
+func (s *session) Break(err error) { _ = s.conn.Break(err) }
+
 func (s *session) notice() {
 	select {
 	case s.changed <- struct{}{}:
@@ -176,9 +187,20 @@ func (s *session) broken(err error) error {
 	if cerr := s.connError(); cerr != nil {
 		return fetch.Fail(fetch.KindNetwork, cerr)
 	}
-	err = s.conn.CleanError(err)
+	err = s.conn.CleanError(panicked(err))
 	_ = s.conn.Break(err)
 	return fetch.Fail(fetch.KindProtocol, err)
+}
+
+// panicked makes a *fault.Error of a panic that imapclient has caught in its reader, and tells of with the stack behind
+// it.
+func panicked(err error) error {
+	_, text, ok := strings.Cut(err.Error(), "imapclient: panic reading response: ")
+	if !ok {
+		return err
+	}
+	value, stack, _ := strings.Cut(text, "\n")
+	return &fault.Error{Value: value, Stack: stack}
 }
 
 // connError is what ended the connection, if it was not imapclient, which closes it over what it can't parse.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"fetchd/fetch/fault"
+
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -23,6 +25,12 @@ type order struct {
 	task    task
 	durable bool
 	done    chan error
+}
+
+// run does the task; a panic in what an account wants written fails no more than that.
+func (o order) run(ctx context.Context, w *writer) (err error) {
+	defer fault.Recover(&err)
+	return o.task(ctx, w)
 }
 
 // writer is the one goroutine that writes, with its own connection.
@@ -182,7 +190,7 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 	}
 
 	for _, o := range orders {
-		if err := o.task(ctx, w); err != nil {
+		if err := o.run(ctx, w); err != nil {
 			return w.rollback(ctx, err)
 		}
 	}

@@ -3,6 +3,8 @@ package login
 import (
 	"errors"
 	"fmt"
+
+	"fetchd/fetch/fault"
 )
 
 // Kind is what failed, as the exit status and the back-off see it. Package fetch has the same names: they
@@ -21,6 +23,7 @@ const (
 	KindDelivery      // the message could not be handed on
 	KindJournal       // our own records could not be read or written
 	KindConfig        // a setting that can't work
+	KindInternal      // a mistake in the program: a panic
 )
 
 // String is the word for the kind in logs.
@@ -44,6 +47,8 @@ func (k Kind) String() string {
 		return "journal"
 	case KindConfig:
 		return "config"
+	case KindInternal:
+		return "internal"
 	}
 	return "unknown"
 }
@@ -58,8 +63,14 @@ func (e *Error) Error() string { return e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the Kind of the first *Error in err's tree, else KindUnknown.
+// KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
+// KindUnknown.
 func KindOf(err error) Kind {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return KindInternal
+	}
+
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind

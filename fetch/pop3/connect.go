@@ -14,6 +14,7 @@ import (
 	"net"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
 )
@@ -39,7 +40,14 @@ func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 }
 
 // start takes a fresh connection and closes it on an error.
-func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (fetch.Session, error) {
+func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ fetch.Session, err error) {
+	defer func() {
+		if err != nil {
+			_ = conn.Close()
+		}
+	}()
+	defer fault.Recover(&err)
+
 	o := a.Login(service)
 	s := &session{a: a, c: login.New(conn, o), memory: m, host: o.Server()}
 	defer s.c.Bind(ctx)()
@@ -49,7 +57,6 @@ func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (fe
 
 	client, err := newClient(s.c)
 	if err != nil {
-		_ = s.c.Close()
 		return nil, fetch.Fail(fetch.KindProtocol, err)
 	}
 	s.client = client

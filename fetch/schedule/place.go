@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 )
 
 // A retrieval that has delivered nothing for slowTime waits for its server or its agent, and gives its place to another:
@@ -89,7 +90,8 @@ func (p *place) release() {
 }
 
 // retrieve makes one retrieval, once there is a place for it.
-func (s *Scheduler) retrieve(ctx context.Context, r *fetch.Retriever, a *fetch.Account) (fetch.Result, error) {
+func (s *Scheduler) retrieve(ctx context.Context, r *fetch.Retriever, a *fetch.Account) (res fetch.Result, err error) {
+	defer fault.Recover(&err)
 	p, err := s.acquire(ctx, a)
 	if err != nil {
 		return fetch.Result{}, err

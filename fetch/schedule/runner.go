@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 )
 
 // Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login waits
@@ -77,27 +78,40 @@ func (r *runner) run(ctx context.Context) {
 	defer ret.Close()
 	vain := 0
 	for ctx.Err() == nil {
-		began := time.Now()
-		res, err := r.once(ctx, ret)
-		if ctx.Err() != nil {
-			return
+		if err := r.round(ctx, ret, &vain); err != nil {
+			r.a.LogPanic(err)
+			r.a.Log.Error(fetch.EventQueryFailed, "account", r.a.Name, "err", err, "kind", fetch.KindOf(err))
+			r.sleep(ctx, err)
 		}
-		if errors.Is(err, fetch.ErrCrowded) {
-			r.s.crowded(r)
-		}
-		if r.s.opt.Done != nil {
-			r.s.opt.Done(r.a, res, err)
-		}
-		if err == nil && !res.LimitHit && r.watch(ctx, ret) {
-			if vain++; res.New > 0 || time.Since(began) > vainTime {
-				vain = 0
-			} else if vain > vainMost {
-				r.pause(ctx, min(vainTime, time.Duration(vain-vainMost)*time.Second))
-			}
-			continue
-		}
-		r.sleep(ctx, err)
 	}
+}
+
+// round is one retrieval and the wait for the next one; vain counts looks in a row that found nothing. The only error is
+// a panic.
+func (r *runner) round(ctx context.Context, ret *fetch.Retriever, vain *int) (panicked error) {
+	defer fault.Recover(&panicked)
+	began := time.Now()
+	res, err := r.once(ctx, ret)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if errors.Is(err, fetch.ErrCrowded) {
+		r.s.crowded(r)
+	}
+	if r.s.opt.Done != nil {
+		r.s.opt.Done(r.a, res, err)
+	}
+	if err != nil || res.LimitHit || !r.watch(ctx, ret) {
+		r.sleep(ctx, err)
+		return nil
+	}
+
+	if *vain++; res.New > 0 || time.Since(began) > vainTime {
+		*vain = 0
+	} else if *vain > vainMost {
+		r.pause(ctx, min(vainTime, time.Duration(*vain-vainMost)*time.Second))
+	}
+	return nil
 }
 
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
