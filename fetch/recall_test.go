@@ -1,6 +1,7 @@
 package fetch_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -158,5 +159,24 @@ func TestUnreadableNote(t *testing.T) {
 	e.expect(t, "WARN "+fetch.EventForgotten, 1)
 	if p.refused != 1 {
 		t.Errorf("tried %d times", p.refused)
+	}
+}
+
+// A retrieval that was ended before it could read the note does not replace it.
+func TestNoteOutlivesAnEarlyEnd(t *testing.T) {
+	t.Parallel()
+	r, _, _ := pickyRig(t, fetch.POP3)
+	const note = `{"aside":[{"uid":"YQ==","last":"2026-01-02T03:04:05Z"}]}`
+	if err := r.a.Journal.SetNote(t.Context(), r.a.Key, note); err != nil {
+		t.Fatal(err)
+	}
+	r.a.Memory = new(fetch.Memory)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := fetch.Retrieve(ctx, r.a)
+	r.a.Notify(ctx, err)
+	r.a.Notify(t.Context(), fetch.Fail(fetch.KindAuth, errors.New("refused")))
+	if got, err := r.a.Journal.Note(t.Context(), r.a.Key); got != note || err != nil {
+		t.Errorf("the note is %q, %v", got, err)
 	}
 }

@@ -222,6 +222,45 @@ func TestChangedNote(t *testing.T) {
 	}
 }
 
+// A record that is damaged does not keep fetchmail's UIDs from the other accounts; it gets its own once it is mended.
+func TestImportBesideDamage(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	dir := t.TempDir()
+	path, ids := filepath.Join(dir, "journal.db"), filepath.Join(dir, "fetchids")
+	fill(t, path)
+	runSQL(t, path, "UPDATE mailbox SET sum=0 WHERE account='carl'")
+	if err := os.WriteFile(ids, []byte("carl@h new\ndora@h new\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := openOn(t, &disk{}, path)
+	imported := func(want int) {
+		t.Helper()
+		f, err := os.Open(ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		n, err := j.ImportFetchids(ctx, f, func(user, _ string) (string, bool) { return user, true })
+		if n != want || err != nil {
+			t.Errorf("%d imported, %v, want %d", n, err, want)
+		}
+	}
+	imported(1)
+	d, err := j.Maildrop(ctx, "dora")
+	if err != nil || !d.Done("new") {
+		t.Errorf("the other account: %v", err)
+	}
+	_, err = j.Maildrop(ctx, "carl")
+	var damage *damageError
+	if !errors.As(err, &damage) {
+		t.Fatal(err)
+	}
+	runSQL(t, path, damage.cure)
+	imported(1)
+	imported(0)
+}
+
 func runSQL(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)

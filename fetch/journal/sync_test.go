@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -135,11 +136,8 @@ func TestSyncFails(t *testing.T) {
 	d.fail = errors.New("input/output error")
 	refused := func(what string, err error) {
 		t.Helper()
-		if !errors.Is(err, d.fail) && (err == nil || !strings.Contains(err.Error(), "input/output error")) {
+		if err == nil || !strings.Contains(err.Error(), "input/output error") || !strings.Contains(err.Error(), "hint: ") {
 			t.Errorf("%s: %v", what, err)
-		}
-		if err != nil && !strings.Contains(err.Error(), "hint: ") {
-			t.Errorf("%s: %v has no hint", what, err)
 		}
 	}
 	refused("durable record", m.Record(ctx, SetOf(1), true, true))
@@ -208,4 +206,33 @@ func TestOpenRewritesTheLog(t *testing.T) {
 	if err != nil || m.Done().String() != "5" {
 		t.Errorf("done %v, %v", m, err)
 	}
+}
+
+// Several processes may find the same log left behind; SQLite lets one at a time rewrite it, and does not wait for it.
+func TestManyOpenWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "state.db")
+	first := openOn(t, &disk{}, path)
+	m := startMailbox(t, first, "INBOX")
+	for uid := range uint32(200) {
+		if err := m.Record(ctx, SetOf(uid+1), true, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 5 {
+				j, err := Open(ctx, path)
+				if err == nil {
+					err = j.Close()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

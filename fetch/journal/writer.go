@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"fetchd/fetch/fault"
 
@@ -16,6 +17,9 @@ import (
 
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
 const groupMax = 256
+
+// rewriteAgain is when a log that another process is rewriting is looked at again: SQLite does not wait for that.
+const rewriteAgain = 20 * time.Millisecond
 
 // task is something to write. It runs on the writer's goroutine inside a transaction that may hold other tasks, and runs
 // again in one of its own when that transaction fails.
@@ -100,12 +104,25 @@ func hasLog(path string) bool {
 // ended because a sync failed: then the log's pages pass for clean without being on the disk, and no sync of the log
 // would write them.
 func (w *writer) rewrite(ctx context.Context) error {
-	var busy, inLog, written int
-	err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &inLog, &written)
-	if err == nil && busy != 0 {
-		err = errHeld
+	ctx, cancel := context.WithTimeoutCause(ctx, busyTimeout*time.Millisecond, errHeld)
+	defer cancel()
+	again := time.NewTicker(rewriteAgain)
+	defer again.Stop()
+	for {
+		var busy, inLog, written int
+		err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &inLog, &written)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil || busy == 0:
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return err
 }
 
 // do waits until t is committed. A ctx that ends before the writer has begun withdraws it; after that the wait is
