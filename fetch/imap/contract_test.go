@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"unicode"
 
 	"fetchd/fetch/login"
 	"fetchd/fetch/login/logintest"
@@ -49,8 +48,6 @@ func (serverSide) Read(line string) logintest.Command {
 		c.Mechanism, c.Initial = words[2], strings.Trim(words[3], ".")
 	case strings.HasSuffix(line, "}"): // LOGIN's literals, as the first of two or the second
 		c.Verb = logintest.Literal
-	case c.Verb == logintest.Other && !strings.ContainsFunc(line, unicode.IsControl):
-		c.Tag, c.Verb = "A3", logintest.Password
 	}
 	return c
 }

@@ -25,12 +25,20 @@ func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 		return Reply{}, Fail(KindConfig, errors.New("auth \"apop\" is too weak without TLS;"+
 			" hint: use TLS, and leave \"auth\" out"))
 	}
-	stamp := timestamp.FindString(a.greeting)
-	if stamp == "" || strings.Count(a.greeting, "<") != 1 || strings.Count(a.greeting, ">") != 1 {
+	stamp := stampIn(a.greeting)
+	if stamp == "" {
 		return Reply{}, Fail(KindAuth, errors.New("auth \"apop\": the server's greeting over TLS has no"+
 			" well-formed timestamp; hint: leave \"auth\" out"))
 	}
 
 	sum := md5.Sum([]byte(stamp + cred.Password))
 	return named(p.Digest(cred.User, hex.EncodeToString(sum[:])))
+}
+
+// stampIn is the one timestamp in a greeting, else "".
+func stampIn(greeting string) string {
+	if strings.Count(greeting, "<") != 1 || strings.Count(greeting, ">") != 1 {
+		return ""
+	}
+	return timestamp.FindString(greeting)
 }

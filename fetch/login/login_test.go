@@ -191,6 +191,31 @@ func TestServerEnds(t *testing.T) {
 	}
 }
 
+// One that ends it over a password gets no other try.
+func TestServerEndsOverThePassword(t *testing.T) {
+	t.Parallel()
+	offer := &Offer{Mechanisms: []string{"PLAIN", "LOGIN"}}
+	p := &spoken{replies: []Reply{{Status: OK, Offer: offer}, {Status: Ended, Code: "AUTHENTICATIONFAILED"}, {Status: OK}}}
+	a := newAttempt(t, p)
+	_, err := Run(t.Context(), a.conn, p, a.o)
+	if KindOf(err) != KindAuth || !slices.Equal(p.sent, []string{"greeting", "AUTH PLAIN "}) {
+		t.Errorf("%s: %v; sent %q", KindOf(err), err, p.sent)
+	}
+}
+
+// Only one msg-id in the greeting is a timestamp for APOP.
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	for greeting, want := range map[string]string{
+		"ready <1.2@a>": "<1.2@a>", "<1.2@a> or <1.2@b>": "", "<1.2@a> <": "", "> <1.2@a>": "", "": "", "<12>": "",
+		"<1\x802@a>": "", "<1.2@a": "", "<1.2@a b>": "",
+	} {
+		if got := stampIn(greeting); got != want {
+			t.Errorf("%q: %q, want %q", greeting, got, want)
+		}
+	}
+}
+
 func TestTooLateIsATimeout(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := limit(t.Context(), 1)

@@ -42,7 +42,7 @@ const (
 	Auth
 	Name
 	Password
-	Literal // a part of a login is to follow
+	Literal // what follows is the rest of a login
 	Known   // is the user known?
 )
 

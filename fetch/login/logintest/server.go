@@ -2,6 +2,7 @@ package logintest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
@@ -42,9 +43,10 @@ type server struct {
 	heard []string // all lines
 	tries []string // mechanisms tried; "own" is the protocol's own login
 
-	conn net.Conn
-	r    *bufio.Reader
-	said int
+	conn    net.Conn
+	r       *bufio.Reader
+	said    int
+	literal string // the tag of a login that continues
 }
 
 // serve speaks until the client leaves.
@@ -96,6 +98,9 @@ func (s *server) answer(c Command) bool {
 	case Name:
 		s.reply(c, login.OK, "", "and the password?")
 	case Literal:
+		if s.literal == "" {
+			s.literal = c.Tag
+		}
 		s.reply(c, login.Challenge, "", "go on")
 	case Password:
 		s.judge(c, "own")
@@ -106,6 +111,11 @@ func (s *server) answer(c Command) bool {
 		}
 		s.reply(c, login.Refused, "", "who?")
 	default:
+		if c.Tag = cmp.Or(s.literal, c.Tag); s.literal != "" {
+			s.literal = ""
+			s.judge(c, "own")
+			return true
+		}
 		s.reply(c, login.Refused, "", "what?")
 	}
 	return true

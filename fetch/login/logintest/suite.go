@@ -1,6 +1,7 @@
 package logintest
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -44,6 +45,7 @@ type rig struct {
 	asked  bool   // for the password
 	mu     sync.Mutex
 	trace  []string
+	log    bytes.Buffer
 	took   time.Duration
 }
 
@@ -73,6 +75,7 @@ func Run(t *testing.T, s Subject) {
 		}
 	}
 	t.Run("bounded/silence at each answer", func(t *testing.T) { t.Parallel(); silent(t, s, certs) })
+	t.Run("unproven/resumed session", func(t *testing.T) { t.Parallel(); resumed(t, s, certs) })
 }
 
 // newRig is a login with PLAIN by way of STARTTLS to an honest server.
@@ -82,8 +85,9 @@ func newRig(t *testing.T, s Subject, certs *certificates) *rig {
 	r.server = &server{dialect: s.Dialect, cert: certs.good, offered: []string{"PLAIN"}}
 	r.Options = login.Options{
 		Service: s.Service, Account: "ann@mail", Host: host, Policy: policy(t, tlsverify.Options{CAFile: certs.caFile}),
-		Auth: "any", User: user, Timeout: timeout, Log: slog.New(slog.DiscardHandler),
+		Auth: "any", User: user, Timeout: timeout,
 	}
+	r.Log = slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.password("sesame-street")
 	r.Trace = func(line string) {
 		r.mu.Lock()
@@ -131,7 +135,7 @@ func (r *rig) run() error {
 	if err != nil {
 		shown += "\n" + err.Error()
 	}
-	r.secretless("trace and error", shown)
+	r.secretless("trace, log and error", shown+r.log.String())
 	if r.TLS != login.ClearText {
 		r.secretless("clear text", strings.Join(r.clear, "\n"))
 	}
@@ -177,6 +181,15 @@ func (r *rig) succeeds(tries ...string) {
 		r.t.Error(err)
 	}
 	r.wants(tries...)
+	r.logs(login.EventConnected, true)
+	r.logs(login.EventTLS, r.TLS != login.ClearText)
+}
+
+func (r *rig) logs(event string, want bool) {
+	r.t.Helper()
+	if got := strings.Contains(r.log.String(), event); got != want {
+		r.t.Errorf("%q is logged: %v", event, got)
+	}
 }
 
 func (r *rig) wants(tries ...string) {
@@ -205,6 +218,28 @@ func silent(t *testing.T, s Subject, certs *certificates) {
 	if !done {
 		t.Error("no login in 20 answers")
 	}
+}
+
+// resumed is a server that is refused by what it showed at an earlier handshake. Another one, at once, may do better.
+func resumed(t *testing.T, s Subject, certs *certificates) {
+	synctest.Test(t, func(t *testing.T) {
+		o := tlsverify.Options{CAFile: certs.caFile, SessionCache: tls.NewLRUClientSessionCache(1)}
+		r := newRig(t, s, certs)
+		r.Policy = policy(t, o)
+		r.succeeds("PLAIN")
+
+		o.Pins = []tlsverify.Pin{{}}
+		r = newRig(t, s, certs)
+		r.Policy = policy(t, o)
+		if err := r.fails(login.KindTLS, ""); !errors.Is(err, login.ErrSimpler) {
+			t.Errorf("resumed: %v", err)
+		}
+		r = newRig(t, s, certs)
+		r.Policy = policy(t, o)
+		if err := r.fails(login.KindTLS, ""); errors.Is(err, login.ErrSimpler) {
+			t.Errorf("not resumed, and is to be tried again: %v", err)
+		}
+	})
 }
 
 var errHelper = errors.New("the helper says no")

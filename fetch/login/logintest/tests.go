@@ -2,7 +2,10 @@ package logintest
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"strconv"
+	"strings"
 
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
@@ -27,6 +30,9 @@ var loggedIn = map[string]func(*rig){
 	"token": func(r *rig) {
 		r.Auth, r.offered = "oauthbearer", []string{"PLAIN", "XOAUTH2", "OAUTHBEARER"}
 		r.succeeds("OAUTHBEARER")
+		if port := "port=" + strconv.Itoa(r.subject.Service.Plain) + "\x01"; !strings.Contains(r.decoded(), port) {
+			r.t.Errorf("the token's %q lacks %q", r.decoded(), port)
+		}
 	},
 	"the protocol's own": func(r *rig) {
 		r.offered = nil
@@ -158,6 +164,31 @@ var refused = map[string]func(*rig){
 		r.fails(login.KindServer, "this passes")
 		r.wants("PLAIN")
 	},
+	"wrong password, by the protocol's own": func(r *rig) {
+		if r.subject.Own {
+			r.Auth, r.refuses = "password", map[string]verdict{"own": {"", "no"}}
+			r.fails(login.KindAuth, "check user and password")
+			r.wants("own")
+		}
+	},
+	"proof, and the password follows": func(r *rig) {
+		r.offered = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}
+		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "no"}}
+		r.succeeds("SCRAM-SHA-256", "PLAIN")
+	},
+	"proofs, where nobody vouches": func(r *rig) {
+		r.Policy = policy(r.t, tlsverify.Options{NoCheck: true})
+		r.offered = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN"}
+		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "no"}, "SCRAM-SHA-1": {"", "no"}}
+		r.fails(login.KindAuth, "sslpin")
+		r.wants("SCRAM-SHA-256", "SCRAM-SHA-1")
+	},
+	"proof, for what passes": func(r *rig) {
+		r.offered = []string{"SCRAM-SHA-256", "PLAIN"}
+		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "Temporary authentication failure"}}
+		r.fails(login.KindServer, "this passes")
+		r.wants("SCRAM-SHA-256")
+	},
 	"passing, in words": func(r *rig) {
 		r.offered, r.refuses = []string{"PLAIN", "LOGIN"}, map[string]verdict{"PLAIN": {"", "Server Unavailable. 15"}}
 		r.fails(login.KindServer, "this passes")
@@ -246,6 +277,17 @@ var bounded = map[string]func(*rig){
 			r.t.Errorf("%v after %s", err, r.took)
 		}
 	},
+}
+
+// decoded is all that the client sent in base64.
+func (r *rig) decoded() string {
+	var out strings.Builder
+	for _, word := range strings.Fields(strings.Join(r.heard, " ")) {
+		if text, err := base64.StdEncoding.DecodeString(word); err == nil {
+			out.Write(text)
+		}
+	}
+	return out.String()
 }
 
 // keepsFrom wants an error of kind before anything of a login is sent.
