@@ -195,7 +195,7 @@ func TestServerEnds(t *testing.T) {
 func TestServerEndsOverThePassword(t *testing.T) {
 	t.Parallel()
 	offer := &Offer{Mechanisms: []string{"PLAIN", "LOGIN"}}
-	p := &spoken{replies: []Reply{{Status: OK, Offer: offer}, {Status: Ended, Code: "AUTHENTICATIONFAILED"}, {Status: OK}}}
+	p := &spoken{replies: []Reply{{Status: OK, Offer: offer}, {Status: Ended, Text: "make an app password"}, {Status: OK}}}
 	a := newAttempt(t, p)
 	_, err := Run(t.Context(), a.conn, p, a.o)
 	if KindOf(err) != KindAuth || !slices.Equal(p.sent, []string{"greeting", "AUTH PLAIN "}) {

@@ -136,7 +136,7 @@ func (s *server) auth(c Command) {
 		}
 	}
 
-	rounds := map[string]int{"PLAIN": 1, "OAUTHBEARER": 1, "XOAUTH2": 1, "LOGIN": 2, "CRAM-MD5": 1}[c.Mechanism]
+	rounds := map[string]int{"PLAIN": 1, "OAUTHBEARER": 1, "XOAUTH2": 1, "LOGIN": 2, "CRAM-MD5": 1, "EXTERNAL": 1}[c.Mechanism]
 	if c.Initial != "" {
 		rounds--
 	}

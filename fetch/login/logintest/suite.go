@@ -187,7 +187,8 @@ func (r *rig) succeeds(tries ...string) {
 
 func (r *rig) logs(event string, want bool) {
 	r.t.Helper()
-	if got := strings.Contains(r.log.String(), event); got != want {
+	log := strings.ReplaceAll(r.log.String(), `"`, "")
+	if got := strings.Contains(log, " msg="+event+" "); got != want {
 		r.t.Errorf("%q is logged: %v", event, got)
 	}
 }

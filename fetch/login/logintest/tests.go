@@ -30,8 +30,9 @@ var loggedIn = map[string]func(*rig){
 	"token": func(r *rig) {
 		r.Auth, r.offered = "oauthbearer", []string{"PLAIN", "XOAUTH2", "OAUTHBEARER"}
 		r.succeeds("OAUTHBEARER")
-		if port := "port=" + strconv.Itoa(r.subject.Service.Plain) + "\x01"; !strings.Contains(r.decoded(), port) {
-			r.t.Errorf("the token's %q lacks %q", r.decoded(), port)
+		where := "host=" + host + "\x01port=" + strconv.Itoa(r.subject.Service.Plain) + "\x01"
+		if !strings.Contains(r.decoded(), where) {
+			r.t.Errorf("the token's %q lacks %q", r.decoded(), where)
 		}
 	},
 	"the protocol's own": func(r *rig) {
@@ -47,6 +48,12 @@ var loggedIn = map[string]func(*rig){
 		if r.subject.Own {
 			r.password(`sésame "\ street`)
 			r.succeeds("own")
+		}
+	},
+	"client certificate": func(r *rig) {
+		r.Auth, r.offered = "external", []string{"EXTERNAL", "PLAIN"}
+		if r.succeeds("EXTERNAL"); r.asked {
+			r.t.Error("asked for the password")
 		}
 	},
 	"clear text, where the user wants it": func(r *rig) {
@@ -148,10 +155,10 @@ var refused = map[string]func(*rig){
 		if r.subject.Codes[login.KindAuth] == "" {
 			return
 		}
-		r.Auth, r.offered = "cram-md5", []string{"PLAIN", "CRAM-MD5"}
-		r.refuses = map[string]verdict{"CRAM-MD5": {r.subject.Codes[login.KindAuth], "no"}}
+		r.offered = []string{"SCRAM-SHA-256", "PLAIN"}
+		r.refuses = map[string]verdict{"SCRAM-SHA-256": {r.subject.Codes[login.KindAuth], "no"}}
 		r.fails(login.KindAuth, `write auth "password"`)
-		r.wants("CRAM-MD5")
+		r.wants("SCRAM-SHA-256")
 	},
 	"token": func(r *rig) {
 		r.Auth, r.offered = "oauthbearer", []string{"XOAUTH2", "OAUTHBEARER"}
