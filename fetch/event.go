@@ -18,6 +18,7 @@ const (
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
+	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count: besides those named, for like reasons
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: they stay, and are tried again after a day
 	EventNotice      = "notice delivered"           // info: account subject
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err

@@ -33,6 +33,7 @@ type transfer struct {
 	mu     sync.Mutex // guards what follows, and Record and Acknowledge of m
 	res    *Result
 	failed []failure
+	alike  alike
 	err    error // of the first of these, if possible a temporary one
 	worked bool  // something was delivered
 	stop   error // what ended the transfer early
@@ -185,7 +186,7 @@ func (t *transfer) report(it *Item, err error) {
 		if delivery.IsLater(err) {
 			level = slog.LevelInfo
 		}
-		if !t.a.Memory.refuse(t.name, it, err, t.a.now()) {
+		if !t.a.Memory.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
 			level = slog.LevelDebug
 		}
 		t.fail(it, err)
@@ -226,6 +227,9 @@ func weight(err error) int {
 
 // failures is the error of the messages that were not delivered, but for those that are now set aside.
 func (t *transfer) failures() error {
+	if t.alike.more > 0 {
+		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore, "account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
+	}
 	open := t.a.Memory.setAside(t.name, t.failed, t.worked)
 	if n, more := t.a.Memory.summary(t.name); more {
 		t.a.Log.Warn(EventSetAside, "account", t.a.Name, "mailbox", t.name, "count", n)

@@ -92,6 +92,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
 			{level, false, f.text("account") + ": " + f.err()},
 		}
+	case fetch.EventFailedMore:
+		return []line{{level, false, fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), counted(f.number("count"), "more message"))}}
 	case fetch.EventSetAside:
 		return []line{{level, false, "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
 	case fetch.EventForgotten:

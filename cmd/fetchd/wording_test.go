@@ -57,6 +57,9 @@ func TestWording(t *testing.T) {
 		{"delivery failed", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventFailed, "account", "ann@h", "n", 1, "total", 1, "size", 5, "err", errors.New("mda: exit status 1"))
 		}, "reading message ann@h:1 of 1 (5 octets) not flushed\n", "fetchd: ann@h: mda: exit status 1\n"},
+		{"others failed alike", 0, false, func(l *slog.Logger) {
+			l.Error(fetch.EventFailedMore, "account", "ann@h", "mailbox", "INBOX", "count", 44995)
+		}, "", "fetchd: ann@h: 44995 more messages not delivered, for reasons like those above\n"},
 		{"login", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New(`server says "no"`), "kind", fetch.KindAuth)
 			l.Info(eventOutcome, "account", "ann@h", "status", int(exitAuth))

@@ -102,6 +102,9 @@ func (s *session) stat(l *listing) (messages int, err error) {
 // would take half as much again to make it bit by bit.
 const roomFor = 100_000
 
+// duplicatesNamed is how many messages with another's UIDL have a line of their own in the log.
+const duplicatesNamed = 5
+
 // listUIDL fills in the UIDLs; false if the server has none.
 func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (bool, error) {
 	err := s.client.command("UIDL")
@@ -114,7 +117,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		return false, classify(err, fetch.KindServer)
 	}
 	l.rows = make([]row, 0, min(messages, roomFor))
-	rows, bytes := 0, 0
+	rows, bytes, same := 0, 0, 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
 		l.grow(num)
 		if rows++; rows == roomFor {
@@ -131,7 +134,9 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
 		}
 		if sight.Again {
-			s.logDuplicate(num, rest)
+			if same++; same <= duplicatesNamed {
+				s.logDuplicate(num, rest)
+			}
 			return nil
 		}
 		r.uidl, r.done, r.pending, r.before = sight.UIDL, sight.Done, sight.Pending, sight.Size
@@ -139,6 +144,9 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 	})
 	if err != nil {
 		return false, err
+	}
+	if same > duplicatesNamed && s.a.Log != nil {
+		s.a.Log.Warn("more messages with the UIDL of another", "account", s.a.Name, "count", same-duplicatesNamed)
 	}
 	return true, s.complete("UIDL", l, messages)
 }

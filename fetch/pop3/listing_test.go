@@ -3,6 +3,7 @@ package pop3
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -18,17 +19,22 @@ import (
 
 func listingOf(t testing.TB, j *journal.Journal, said io.Reader) (*listing, error) {
 	t.Helper()
+	record, err := j.Maildrop(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return quietSession(t, said).list(record, false)
+}
+
+// quietSession is one that is logged in, with a server that says what it says whatever it is asked.
+func quietSession(t testing.TB, said io.Reader) *session {
+	t.Helper()
 	c := wire.New(&tape{r: said, size: 1 << 20}, wire.Options{})
 	l, err := newClient(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{a: &fetch.Account{}, c: c, client: l, memory: new(Memory)}
-	record, err := j.Maildrop(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.list(record, false)
+	return &session{a: &fetch.Account{}, c: c, client: l, memory: new(Memory)}
 }
 
 func openJournal(t testing.TB) *journal.Journal {
@@ -160,6 +166,34 @@ func heap() uint64 {
 		sum += s.Value.Uint64()
 	}
 	return sum
+}
+
+// Of many messages with one UIDL a few are named in the log.
+func TestManyDuplicatesAreSummedUp(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ n, lines int }{{1, 0}, {2, 1}, {6, 5}, {7, 6}, {1000, 6}} {
+		text := fmt.Sprintf("+OK %d 9\r\n+OK\r\n", tt.n)
+		for i := range tt.n {
+			text += fmt.Sprintf("%d same\r\n", i+1)
+		}
+		text += ".\r\n+OK\r\n"
+		for i := range tt.n {
+			text += fmt.Sprintf("%d 9\r\n", i+1)
+		}
+		var log strings.Builder
+		s := quietSession(t, strings.NewReader(text+".\r\n"))
+		s.a.Log = slog.New(slog.NewTextHandler(&log, nil))
+		record, err := openJournal(t).Maildrop(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.list(record, false); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(log.String(), "\n"); n != tt.lines || tt.n == 1000 && !strings.Contains(log.String(), "count=994") {
+			t.Errorf("%d messages: %d lines, want %d:\n%s", tt.n, n, tt.lines, log.String())
+		}
+	}
 }
 
 // FuzzListing: what comes out of a listing is complete: as many rows as STAT said, each with its size.

@@ -1,0 +1,34 @@
+package fetch
+
+import "log/slog"
+
+// Bounds of what a retrieval says of a mailbox's messages that could not be delivered. A server may refuse a hundred
+// thousand of them.
+const (
+	alikeMost   = 5  // messages named that failed alike
+	reasonsMost = 20 // kinds of failure
+)
+
+// alike counts messages that fail for one reason.
+type alike struct {
+	times map[string]int // by the reason, numbers aside
+	more  int            // that were not named
+	level slog.Level     // of the worst of these
+}
+
+// names tells whether another message that failed with err, which is of this level, is to be named.
+func (a *alike) names(err error, level slog.Level) bool {
+	if a.times == nil {
+		a.times = make(map[string]int)
+	}
+	reason := withoutNumbers(err.Error())
+	n, known := a.times[reason]
+	if n >= alikeMost || !known && len(a.times) >= reasonsMost {
+		if a.more++; a.more == 1 || level > a.level {
+			a.level = level
+		}
+		return false
+	}
+	a.times[reason] = n + 1
+	return true
+}
