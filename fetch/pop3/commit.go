@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -107,11 +106,10 @@ func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 		// Half a window is read before more is sent, so that the server always has work.
 		for until := max(read+1, sent-deleteWindow/2); read < until; read++ {
 			_, err := readReply(s.c, "DELE")
-			var no *ReplyError
 			switch {
 			case err == nil:
 				gone = append(gone, ds[read])
-			case !errors.As(err, &no):
+			case refusal(s.c, err) == nil:
 				return nil, nil, err
 			case refused == nil:
 				refused = err

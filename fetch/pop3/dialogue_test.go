@@ -175,6 +175,8 @@ func (s *scenario) set(word, value string) {
 		a.Limit = int64(number())
 	case "limitflush":
 		a.LimitFlush = true
+	case "retrieve-error":
+		a.RetrieveError = map[string]fetch.RetrieveError{"markseen": fetch.MarkSeen}[value]
 	case "fetchlimit":
 		a.FetchLimit = number()
 	case "timeout":

@@ -108,8 +108,7 @@ const duplicatesNamed = 5
 // listUIDL fills in the UIDLs; false if the server has none.
 func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (bool, error) {
 	err := s.client.command("UIDL")
-	var refused *ReplyError
-	if errors.As(err, &refused) && refused.Code == "" && !s.caps.has("UIDL") {
+	if refused := refusal(s.c, err); refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
 		return false, nil
 	}
 	if err != nil {

@@ -134,6 +134,16 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 	return text, nil
 }
 
+// refusal is the -ERR that err, of a command, is; nil where the connection has ended, for which there may be a reason that is
+// itself the refusal of another command.
+func refusal(c *wire.Conn, err error) *ReplyError {
+	var refused *ReplyError
+	if c.Err() != nil || !errors.As(err, &refused) {
+		return nil
+	}
+	return refused
+}
+
 // classify gives a *ReplyError the kind that it has, by default def; other errors pass.
 func classify(err error, def fetch.Kind) error {
 	var e *ReplyError

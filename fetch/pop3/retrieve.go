@@ -2,7 +2,6 @@ package pop3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -133,8 +132,8 @@ func tooLarge(it *fetch.Item) error {
 func (r *retrieval) read(it *fetch.Item) error {
 	c := r.m.s.c
 	if _, err := readReply(c, "RETR"); err != nil {
-		var refused *ReplyError
-		if !errors.As(err, &refused) {
+		refused := refusal(c, err)
+		if refused == nil {
 			return r.m.s.pipelined(err, it.N > 1)
 		}
 		refused.Command = fmt.Sprintf("RETR %d", it.Num)

@@ -130,6 +130,22 @@ func TestCancelledRetrieval(t *testing.T) {
 	}
 }
 
+// A retrieval that ends because of one refused message takes the others for what they are: not answered, and not refused too.
+func TestAbortIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	s, m, _ := openOn(t, 3, 20, "C: RETR 1\nC: RETR 2\nC: RETR 3\nS: -ERR broken\nSTALL\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := &ReplyError{Command: "RETR 1", Text: "broken"}
+	timer := time.AfterFunc(100*time.Millisecond, func() { cancel(fetch.Fail(fetch.KindServer, why)) })
+	defer timer.Stop()
+	if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); !errors.Is(err, why) || why.Command != "RETR 1" {
+		t.Errorf("error %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A queue without room stops the requests, and what was requested before is read all the same.
 func TestBacklogStopsRequests(t *testing.T) {
 	t.Parallel()
