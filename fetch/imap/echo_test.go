@@ -19,7 +19,7 @@ func TestPasswordRepeatedByServer(t *testing.T) {
 		plain  = "AGFubgBzZXNhbWU=" // NUL ann NUL sesame
 		login  = "S: * OK [CAPABILITY IMAP4rev1 IDLE] hi\nC: A1 LOGIN \"ann\" \"sesame\"\n"
 		in     = login + "S: A1 OK [CAPABILITY IMAP4rev1 IDLE] in\n"
-		opened = in + "C*\nC*\nS: * 9 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 4] ok\nS: T1 OK done\n"
+		opened = in + "C*\nC*\nS: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 4] ok\nS: T1 OK done\n"
 	)
 	tests := []struct {
 		name, script string

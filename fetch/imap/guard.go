@@ -36,7 +36,6 @@ type guard struct {
 	partial  bool     // imapclient has written a part of a line
 	idle     bool     // an IDLE was sent, and no DONE yet
 	open     []string // tags of the commands sent and not answered
-	results  int      // of searches, so far
 	named    []string // tags in ESEARCH since the last answer to a command, "" for none
 	quiet    bool     // the server owes us no answer
 	validity uint32   // of the selected mailbox; 0 = none

@@ -74,7 +74,6 @@ type view struct {
 	uidNext  uint32
 	found    journal.Set // what may be new
 	large    journal.Set // of these larger than the account's limit
-	silent   bool        // no result of the search came
 }
 
 // selectFailed is failed for a mailbox that can't be selected, most likely for its name.
@@ -130,7 +129,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	}
 	s.mailbox = m.name
 	s.guard.expectValidity(m.validity)
-	return view{data.NumMessages, uint32(data.UIDNext), found, large, first.silent()}, nil
+	return view{data.NumMessages, uint32(data.UIDNext), found, large}, nil
 }
 
 // rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was put back
@@ -245,17 +244,25 @@ func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, old)) // an empty set too makes the mailbox known
 }
 
-// confirm makes sure, where the first search had no result at all, that the messages are indeed \Seen: what was not
-// found is taken for old, for good. RFC 9051 section 6.4.4 demands a result, but not of a server that found nothing.
+// confirm makes sure that those which the first search did not find are indeed \Seen: they are taken for old, for good.
+// RFC 9051 section 6.4.4 demands a result, but not of a server that found nothing, and some give it in part.
 func (m *mailbox) confirm(v view) error {
-	if !v.silent || v.messages == 0 {
+	if v.found.Len() >= uint64(v.messages) {
 		return nil
 	}
-	seen, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}))
-	if err == nil && seen.Len() < uint64(v.messages) {
-		err = m.s.broken(fmt.Errorf("server has %d messages here, and gave no result of a search for those not seen", v.messages))
+	named, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}))
+	if err != nil {
+		return err
 	}
-	return err
+	there := v.messages
+	if box := m.s.client.Mailbox(); box != nil { // some may be gone meanwhile
+		there = min(there, box.NumMessages)
+	}
+	if named.AddSet(v.found); named.Len() < uint64(there) {
+		return m.s.broken(fmt.Errorf("server has %d messages here, and names %d in its results of searches for those seen and not seen; "+
+			"hint: if it always does, use POP3 with this server", there, named.Len()))
+	}
+	return nil
 }
 
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.

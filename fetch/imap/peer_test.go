@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,17 +148,20 @@ func (r *rig) traced() string {
 	return strings.Join(r.trace, "\n")
 }
 
-// selected is the beginning of a session on a mailbox with UIDs below next: greeting, SELECT, the answer to the search.
+// selected is the beginning of a session on a mailbox with UIDs below next: greeting, SELECT, the answer to the search,
+// which names all that is there.
 func selected(caps string, next int, found string) string {
+	uids := strings.Fields(found)
+	slices.Sort(uids)
 	return fmt.Sprintf(`
 S: * PREAUTH [CAPABILITY IMAP4rev1 %s] hello
 C: ~^T1 (SELECT|EXAMINE) INBOX$
 C: ~^T2 UID SEARCH
-S: * 9 EXISTS
+S: * %d EXISTS
 S: * OK [UIDVALIDITY 1] ok
 S: * OK [UIDNEXT %d] ok
 S: T1 OK [READ-WRITE] done
 S: * SEARCH %s
 S: T2 OK done
-`, caps, next, found)
+`, caps, len(slices.Compact(uids)), next, found)
 }

@@ -272,7 +272,7 @@ func (r *response) nest(line []byte) bool {
 	return !quoted
 }
 
-// found counts the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a command under
+// found checks the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a command under
 // way, and be its only one: imapclient would pass over the first kind, and take the last of the second for all.
 func (g *guard) found(line []byte) error {
 	if g.resp.lines > 1 {
@@ -287,7 +287,6 @@ func (g *guard) found(line []byte) error {
 	}
 	g.mu.Lock()
 	again := g.resp.kind == "ESEARCH" && slices.Contains(g.named, tag)
-	g.results++
 	if g.resp.kind == "ESEARCH" && !again {
 		g.named = append(g.named, tag)
 	}
@@ -300,13 +299,6 @@ func (g *guard) found(line []byte) error {
 
 // searchTag finds the tag in an ESEARCH response.
 var searchTag = regexp.MustCompile(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
-
-// searchResults is how many results of searches have come.
-func (g *guard) searchResults() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.results
-}
 
 // order counts the numbers in line that are smaller than the one before.
 func (g *guard) order(line []byte) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,6 +119,11 @@ func TestRetrieveOddServers(t *testing.T) {
 			{strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 1 \n" + fetched(1, "ab") + "S: T4 OK" + bye, "1=ab", ""}}},
 		{"rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" + fetched(2, "new") + "S: T4 OK" + bye, "2=new", ""}}},
+		{"rewound by one", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{selected("", 9, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
+			{selected("", 10, "9") + "C: ~^T3 UID FETCH 9 \n" + fetched(9, "new") + "S: T3 OK" + bye, "9=new", ""}}},
+		{"not rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
+			{strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
 		{"rewound and empty", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{selected("", 1, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
 			{selected("", 2, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "new") + "S: T3 OK" + bye, "1=new", ""}}},
@@ -130,8 +136,17 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"ESEARCH for another command", []pass{{strings.TrimSuffix(esearch("(TAG \"X9\") UID ALL 1:2"), "S: T2 OK done\n") + "STALL", "", "not under way"}}},
 		{"two ESEARCH for one search", []pass{{strings.TrimSuffix(esearch("(TAG \"T2\") UID ALL 1\nS: * ESEARCH (TAG \"T2\") UID ALL 2"), "S: T2 OK done\n") + "STALL", "", "two results"}}},
 		{"ESEARCH that only counts", []pass{{esearch("(TAG \"T2\") UID COUNT 2"), "", "did not name them"}}},
-		{"no result of the first search", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH\nS: T3 OK", "", "gave no result"},
+		{"no result of the first search", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH\nS: T3 OK", "", "2 messages here, and names 0"},
 			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"no result of the first search, one is seen", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH 2\nS: T3 OK", "", "2 messages here, and names 1"},
+			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"a first search answered in part", []pass{{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK", "", "3 messages here, and names 2"},
+			{found("2 3", "2:3") + fetched(2, "cd") + fetched(3, "ef") + "S: T3 OK" + bye, "2=cd 3=ef", ""}}},
+		{"a first search without those that are seen", []pass{{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1 3\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
+			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, nothing}},
+		{"a message is seen meanwhile", []pass{{holds(2, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
+		{"a message is gone meanwhile", []pass{{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * 3 EXPUNGE\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
+			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}}},
 		{"no result of the first search, all are seen", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1 2\nS: T3 OK" + bye, "", ""}, nothing}},
 		{"ESEARCH of the world", []pass{{esearch("(TAG \"T2\") UID ALL 1:4294967295"), "", "claims to have found"}}},
 		{"ESEARCH of no UIDs", []pass{{esearch("(TAG \"T2\") ALL 1:2"), "", "something else"}}},
@@ -167,7 +182,43 @@ func TestRetrieveOddServers(t *testing.T) {
 }
 
 // unfound is the beginning of a session with two messages whose search is answered by OK alone.
-var unfound = strings.NewReplacer("S: * SEARCH \n", "", "9 EXISTS", "2 EXISTS").Replace(selected("", 10, ""))
+var unfound = strings.NewReplacer("S: * SEARCH \n", "", "0 EXISTS", "2 EXISTS").Replace(selected("", 10, ""))
+
+// With retrieve-error markseen a message that can't be had is tried once, and the others are as ever; with continue it is
+// tried again; with abort nothing more is.
+func TestRetrieveError(t *testing.T) {
+	t.Parallel()
+	const gone = "sends no text of it"
+	lost := found("1 2", "1:2") + fetched(2, "cd") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH 1\nS: T4 OK\n" +
+		"C: T5 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\nS: T5 OK"
+	again := strings.Replace(selected("", 10, "1"), "UID SEARCH", "UID SEARCH UID 1,10:\\*$", 1) + "C: ~^T3 UID FETCH 1 \n"
+	never := strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye
+	for _, tt := range []struct {
+		name   string
+		word   fetch.RetrieveError
+		passes []pass
+	}{
+		{"continue", fetch.Continue, []pass{{lost + bye, "2=cd", gone}, {again + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
+		{"markseen", fetch.MarkSeen, []pass{{lost + bye, "2=cd", gone}, {never, "", ""}}},
+		{"abort", fetch.Abort, []pass{{lost + bye, "2=cd", gone}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.Keep, r.MarkSeen, r.RetrieveError = true, false, tt.word
+				expect(t, r, tt.passes...)
+			})
+		})
+	}
+}
+
+// holds is selected for a mailbox with n messages.
+func holds(n int, found string) string {
+	return existsLine.ReplaceAllString(selected("", 10, found), fmt.Sprintf("S: * %d EXISTS", n))
+}
+
+var existsLine = regexp.MustCompile(`S: \* \d+ EXISTS`)
 
 // esearch is the beginning of a session whose search has this answer.
 func esearch(answer string) string {

@@ -22,11 +22,7 @@ type search struct {
 	s      *session
 	all    *imapclient.SearchCommand
 	larger *imapclient.SearchCommand
-	before int // results of searches that had come when it was sent
 }
-
-// silent tells, after wait, that no result came: the server found nothing, or forgot to say what.
-func (q *search) silent() bool { return q.s.guard.searchResults() == q.before }
 
 // startSearch sends the search for what may be new: everything the journal does not have, without asking for what it
 // has. Nothing is waited for.
@@ -39,8 +35,7 @@ func (s *session) startSearch(rec record) *search {
 	default:
 		c.UID = []imap.UIDSet{missing(rec.Done())}
 	}
-	out := &search{s: s, before: s.guard.searchResults()}
-	out.all = s.sendSearch(c)
+	out := &search{s: s, all: s.sendSearch(c)}
 	if s.a.Limit > 0 {
 		larger := *c
 		larger.Larger = s.a.Limit
