@@ -117,10 +117,13 @@ func (d *dialogue) Finish(offer *login.Offer) error {
 	}
 
 	r, err := d.run("COMPRESS", "COMPRESS DEFLATE", "")
-	if err != nil || r.Status != login.OK {
-		return err
+	if err == nil && r.Status == login.OK {
+		err = d.conn.Compress()
 	}
-	return d.conn.Compress()
+	if err != nil {
+		return fmt.Errorf("COMPRESS: %w", err)
+	}
+	return nil
 }
 
 // offered is what a list of capabilities means for a login. An initial response needs SASL-IR (RFC 4959).

@@ -11,8 +11,6 @@ import (
 // maxTries is how many refused tries one login may have: servers lock accounts after repeated failures.
 const maxTries = 2
 
-const hintOffer = "hint: the server must offer PLAIN, LOGIN or SCRAM"
-
 // try is one mechanism that was tried, as far as it matters for the next.
 type try struct {
 	mechanism sasl.Mechanism
@@ -34,8 +32,10 @@ func (a *attempt) logIn(ctx context.Context) error {
 		return err
 	}
 
+	// Without a mechanism nothing was accepted: that is no success.
+	failure := fmt.Errorf("no way to log in that both sides know: %s; hint: the server must offer PLAIN, LOGIN or SCRAM",
+		a.offer.NoLogin)
 	var last *try
-	failure := errors.New("no way to log in that both sides know; " + hintOffer)
 	for tries := 0; len(mechanisms) > 0 && tries < maxTries; mechanisms = mechanisms[1:] {
 		m := mechanisms[0]
 		if last != nil && !mayFollow(m, last, a.proven()) {
@@ -72,7 +72,7 @@ func (a *attempt) implicit() error {
 	return nil
 }
 
-// mechanisms are what may be tried, best first.
+// mechanisms are what may be tried, best first: none where only the protocol's own is left and can't be used.
 func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
 	cred, err := a.credentials(ctx)
 	if err != nil {
@@ -88,9 +88,6 @@ func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
 		if own, ok := m.(sasl.ProtocolLogin); !ok || own.Digest || a.offer.NoLogin == "" {
 			usable = append(usable, m)
 		}
-	}
-	if len(usable) == 0 && len(all) > 0 {
-		return nil, Fail(KindAuth, fmt.Errorf("%s; %s", a.offer.NoLogin, hintOffer))
 	}
 	return usable, nil
 }
