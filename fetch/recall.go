@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// kept is what of a Memory a daemon's end does not take away: what was set aside, and what the owner was told. It is a
-// note in the journal. Failures that are not the message's own yet are counted anew.
+// kept is what of a Memory a daemon's end does not take away: what was set aside, and what the owner was
+// told. It is a note in the journal. Failures that are not the message's own yet are counted anew.
 type kept struct {
 	Aside      []keptMessage      `json:"aside,omitempty"`
 	Login      bool               `json:"login,omitempty"`     // it is refused, and the owner was told so
@@ -26,8 +26,8 @@ type keptMessage struct {
 	Last        time.Time `json:"last"`
 }
 
-// recall fills the account's Memory, before its first use, with what an earlier daemon knew. What can't be read is
-// forgotten: then messages are tried again and notices repeated.
+// recall fills the account's Memory, before its first use, with what an earlier daemon knew. What can't be
+// read is forgotten: then messages are tried again and notices repeated.
 func (a *Account) recall(ctx context.Context) {
 	if a.Memory == nil || a.Journal == nil {
 		return
@@ -100,7 +100,10 @@ func (a *Account) keep() {
 func (m *Memory) text() (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := kept{Login: m.login, Told: m.told, Oversized: m.oversized, Untold: m.untold, UntoldMore: m.untoldMore}
+	k := kept{
+		Login: m.login, Told: m.told, Oversized: m.oversized,
+		Untold: m.untold, UntoldMore: m.untoldMore,
+	}
 	for key, r := range m.refused {
 		if r.aside {
 			k.Aside = append(k.Aside, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), r.last})
@@ -110,7 +113,8 @@ func (m *Memory) text() (string, error) {
 		return "", nil
 	}
 	slices.SortFunc(k.Aside, func(a, b keptMessage) int {
-		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity), slices.Compare(a.UID, b.UID))
+		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
+			slices.Compare(a.UID, b.UID))
 	})
 	text, err := json.Marshal(k)
 	return string(text), err

@@ -29,8 +29,8 @@ func (a *arena) keep(text []byte) string {
 	return a.piece.String()[start:]
 }
 
-// index finds marks by their UIDLs. It is an open hash table, as a map takes five times as much: a server lists a
-// million of them. Its seed is the process's own, so that no server can make them meet.
+// index finds marks by their UIDLs. It is an open hash table, as a map takes five times as much: a server
+// lists a million of them. Its seed is the process's own, so that no server can make them meet.
 type index struct {
 	seed  maphash.Seed
 	slots []int32 // 1 + where in list; 0 = free. Their number is a power of two

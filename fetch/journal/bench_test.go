@@ -64,8 +64,8 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkRetrieval5000 is the journal's part of a retrieval of 5000 messages in batches of 100, each recorded and then
-// acknowledged.
+// BenchmarkRetrieval5000 is the journal's part of a retrieval of 5000 messages in batches of 100, each
+// recorded and then acknowledged.
 func BenchmarkRetrieval5000(b *testing.B) {
 	const messages, batch = 5000, 100
 	for _, durable := range []bool{false, true} {

@@ -30,7 +30,8 @@ const (
 // looseRows is how many rows a record may have above those that folding gave it, before End folds it again.
 const looseRows = 16
 
-// row is one entry of a record; at is in seconds of Unix time, uids a UID set, or UIDLs with a line feed after each.
+// row is one entry of a record; at is in seconds of Unix time, uids a UID set, or UIDLs with a line feed
+// after each.
 type row struct {
 	what fact
 	at   int64
@@ -58,7 +59,8 @@ type box struct {
 	chain    uint32 // checksum of all rows in their order
 }
 
-// castagnoli is the polynomial of the checksums: processors know it, and any change within 32 bits is noticed.
+// castagnoli is the polynomial of the checksums: processors know it, and any change within 32 bits is
+// noticed.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // link continues a chain by rows.
@@ -70,8 +72,8 @@ func link(chain uint32, rows []row) uint32 {
 	return chain
 }
 
-// sum is the checksum of the whole record. It is kept beside it: a row that was changed on the disk, has gone astray or
-// has come from another record must neither delete mail nor pass it for delivered.
+// sum is the checksum of the whole record. It is kept beside it: a row that was changed on the disk, has
+// gone astray or has come from another record must neither delete mail nor pass it for delivered.
 func (b *box) sum() uint32 {
 	return crc32.Checksum(fmt.Appendf(nil, "%q %q %q %d %t %d %d %d %d %d", b.account, b.protocol, b.mailbox,
 		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.chain), castagnoli)

@@ -13,8 +13,9 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// Settings of each connection. Another process may hold the journal for busyTimeout milliseconds. The page cache is
-// small (KiB, negative by SQLite's convention): records are read once and written at the end of the file.
+// Settings of each connection. Another process may hold the journal for busyTimeout milliseconds. The page
+// cache is small (KiB, negative by SQLite's convention): records are read once and written at the end of
+// the file.
 const (
 	busyTimeout = 10000
 	cacheSize   = -512
@@ -38,8 +39,9 @@ func connect(path string) (*sql.DB, error) {
 // builtAs follows in the name under which a journal is built.
 const builtAs = ".new"
 
-// create makes the database when there is none. It is built under another name, so that an empty or half-made file at
-// path is never mistaken for a new journal, and nobody ever sees it with wider permissions than 0600 (SQLite gives the
+// create makes the database when there is none. It is built under another name, so that an empty or
+// half-made file at path is never mistaken for a new journal, and nobody ever sees it with wider
+// permissions than 0600 (SQLite gives the
 // -wal and -shm beside it the same).
 func create(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
@@ -81,7 +83,8 @@ func build(ctx context.Context, path string) error {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)); err != nil {
+	pragmas := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)
+	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
 	}
 	if err := migrate(ctx, conn); err != nil {

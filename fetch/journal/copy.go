@@ -22,7 +22,8 @@ func (j *Journal) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Copy gives an account that has no record the record of another, which keeps it. No retrieval of either may run.
+// Copy gives an account that has no record the record of another, which keeps it. No retrieval of either
+// may run.
 func (j *Journal) Copy(ctx context.Context, from, to string) error {
 	boxes, err := j.store.list(ctx)
 	if err != nil {
@@ -37,7 +38,9 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 		if err != nil {
 			return explain(j.path, "read", err)
 		}
-		copied := box{key: b.key, inUse: s.inUse, validity: s.validity, uidNext: s.uidNext, changed: s.changed}
+		copied := box{
+			key: b.key, inUse: s.inUse, validity: s.validity, uidNext: s.uidNext, changed: s.changed,
+		}
 		copied.account = to
 		c := copied.next()
 		c.fold(s.rows)

@@ -17,7 +17,8 @@ import (
 // accountsEach is how many accounts a child has.
 const accountsEach = 3
 
-// crashWriter records in several accounts at once, and says so after each call that returned. It goes on until killed.
+// crashWriter records in several accounts at once, and says so after each call that returned. It goes on
+// until killed.
 func crashWriter(t *testing.T, path, first string) {
 	ctx := context.WithoutCancel(t.Context())
 	j, err := journal.Open(ctx, path)
@@ -76,8 +77,8 @@ func crashMaildrop(ctx context.Context, t *testing.T, j *journal.Journal, a int)
 	t.Error(err)
 }
 
-// TestKilled kills two processes that write to one journal, at random moments, again and again. What they had said to be
-// recorded is there.
+// TestKilled kills two processes that write to one journal, at random moments, again and again. What they
+// had said to be recorded is there.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fetchd.db")
@@ -85,7 +86,8 @@ func TestKilled(t *testing.T) {
 	for round := range 10 {
 		var wg sync.WaitGroup
 		for i := range said {
-			// The first rounds hit the making of the journal; from then on the life begins with the first record.
+			// The first rounds hit the making of the journal; from then on the life begins with the first
+			// record.
 			life := time.Duration(rand.IntN(100)) * time.Millisecond
 			wg.Go(func() { readUntilKilled(t, path, i*accountsEach, round < 4, life, said[i]) })
 		}

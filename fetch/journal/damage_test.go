@@ -64,8 +64,8 @@ func fill(t *testing.T, path string) {
 	must(j.Close())
 }
 
-// TestFlippedBytes changes one byte of the file at a time. A record is then what it was, or an error: what it says is
-// never another thing, as this could delete mail or pass it for delivered.
+// TestFlippedBytes changes one byte of the file at a time. A record is then what it was, or an error: what
+// it says is never another thing, as this could delete mail or pass it for delivered.
 func TestFlippedBytes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sound.db")
@@ -128,8 +128,8 @@ func flipped(t *testing.T, sound []byte, at int, bits byte, want [3]string) stri
 	return ""
 }
 
-// TestChangedRecord changes what SQLite has no reason to doubt. The account gets an error that tells what to do, the
-// others go on.
+// TestChangedRecord changes what SQLite has no reason to doubt. The account gets an error that tells what
+// to do, the others go on.
 func TestChangedRecord(t *testing.T) {
 	t.Parallel()
 	const ann = "(SELECT id FROM mailbox WHERE account='ann')"
@@ -222,7 +222,8 @@ func TestChangedNote(t *testing.T) {
 	}
 }
 
-// A record that is damaged does not keep fetchmail's UIDs from the other accounts; it gets its own once it is mended.
+// A record that is damaged does not keep fetchmail's UIDs from the other accounts; it gets its own once it
+// is mended.
 func TestImportBesideDamage(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

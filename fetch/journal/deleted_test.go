@@ -64,8 +64,8 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 	})
 }
 
-// A session whose QUIT was not answered may have deleted all the same. Then another message may have the UIDL next, and
-// must not be deleted unread.
+// A session whose QUIT was not answered may have deleted all the same. Then another message may have the
+// UIDL next, and must not be deleted unread.
 func TestPendingUIDLIsForgottenOnceAbsent(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -15,8 +15,8 @@ import (
 // ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
 var ErrDamaged = errors.New("the journal is damaged")
 
-// ErrTaken is in the tree of the error of a record that another retrieval has written since it was opened. Nothing of the
-// refused call was written.
+// ErrTaken is in the tree of the error of a record that another retrieval has written since it was opened.
+// Nothing of the refused call was written.
 var ErrTaken = errors.New("another retrieval of it has begun")
 
 // ErrClosed is in the tree of the error of a call on a closed journal.
@@ -52,8 +52,8 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("it has schema version %d and this fetchd knows versions up to %d", e.version, e.known)
 }
 
-// damageError: one record or note has changed on the disk; the others are intact. cure is the SQL that forgets it, and
-// then what comes of that.
+// damageError: one record or note has changed on the disk; the others are intact. cure is the SQL that
+// forgets it, and then what comes of that.
 type damageError struct {
 	what, cure, then string
 	err              error
@@ -97,21 +97,25 @@ func hint(err error, path string) string {
 	var code *sqlite.Error
 	switch {
 	case errors.As(err, &unsafe):
-		return "the journal and its directory must be yours, and writable for nobody else; -i names another place"
+		return "the journal and its directory must be yours, and writable for nobody else; " +
+			"-i names another place"
 	case errors.As(err, &unsynced):
-		return "see whether the disk is full or faulty, then start fetchd anew: until then it deletes nothing on a server"
+		return "see whether the disk is full or faulty, then start fetchd anew: " +
+			"until then it deletes nothing on a server"
 	case errors.Is(err, errUnsettled):
-		return "see whether the disk is faulty: nothing is deleted on a server until this works, and each retrieval tries it again"
+		return "see whether the disk is faulty: nothing is deleted on a server until this works, " +
+			"and each retrieval tries it again"
 	case errors.Is(err, errHeld):
 		return codeHint(sqlite3.SQLITE_BUSY)
 	case errors.As(err, &damage):
-		return fmt.Sprintf("put the journal back from a backup, or forget this part of it with `sqlite3 %s '%s'`; %s",
-			path, damage.cure, damage.then)
+		return fmt.Sprintf("put the journal back from a backup, or forget this part of it with "+
+			"`sqlite3 %s '%s'`; %s", path, damage.cure, damage.then)
 	case errors.Is(err, errOrphan):
-		return "put the journal back beside its -wal, or move the -wal away to begin anew: what is on the server is then delivered again"
+		return "put the journal back beside its -wal, or move the -wal away to begin anew: " +
+			"what is on the server is then delivered again"
 	case errors.Is(err, ErrDamaged):
-		return "put it back from a backup, or try `sqlite3 FILE .recover`; moving it away (with its -wal and -shm) begins a new one, " +
-			"and what is on the server is then delivered again"
+		return "put it back from a backup, or try `sqlite3 FILE .recover`; moving it away " +
+			"(with its -wal and -shm) begins a new one, and what is on the server is then delivered again"
 	case errors.As(err, &newer):
 		return "use the newer fetchd, or another journal"
 	case errors.Is(err, ErrTaken):

@@ -14,11 +14,14 @@ import (
 // fetchidsLine bounds a line of fetchmail's file; RFC 1939 allows a UIDL 70 bytes.
 const fetchidsLine = 64 << 10
 
-// ImportFetchids takes over which messages fetchmail has seen: r is its .fetchids, with lines `user@host uid`.
-// accountKey gives the journal's name for that login, or false where the rc file has no such account. It returns how many
-// UIDLs were new. Odd lines are passed over. When r can tell its name and age (an *os.File), an unchanged file is taken
-// over once for each account. It must not run while an account that is new in it is being retrieved.
-func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey func(user, host string) (key string, ok bool)) (int, error) {
+// ImportFetchids takes over which messages fetchmail has seen: r is its .fetchids, with lines `user@host
+// uid`. accountKey gives the journal's name for that login, or false where the rc file has no such account.
+// It returns how many UIDLs were new. Odd lines are passed over. When r can tell its name and age (an
+// *os.File), an unchanged file is taken over once for each account. It must not run while an account that
+// is new in it is being retrieved.
+func (j *Journal) ImportFetchids(
+	ctx context.Context, r io.Reader, accountKey func(user, host string) (key string, ok bool),
+) (int, error) {
 	file := fileMark(r)
 	if old, err := j.importedBefore(ctx, file); old || err != nil {
 		return 0, explain(j.path, "read", err)
@@ -46,7 +49,8 @@ func (j *Journal) ImportFetchids(ctx context.Context, r io.Reader, accountKey fu
 	return n, j.setImported(ctx, file, n)
 }
 
-// importOnce takes over what file says of one account: a second time it would bring back what was forgotten since.
+// importOnce takes over what file says of one account: a second time it would bring back what was forgotten
+// since.
 func (j *Journal) importOnce(ctx context.Context, file string, a seen) (int, error) {
 	part := file
 	if file != "" {
@@ -104,7 +108,9 @@ type seen struct {
 }
 
 // readFetchids gives the accounts in the order of the file; complete tells that each line's login was known.
-func readFetchids(r io.Reader, accountKey func(user, host string) (string, bool)) (found []seen, complete bool, err error) {
+func readFetchids(
+	r io.Reader, accountKey func(user, host string) (string, bool),
+) (found []seen, complete bool, err error) {
 	complete = true
 	index := map[string]int{}
 	err = shortLines(r, func(line string) {

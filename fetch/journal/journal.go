@@ -1,9 +1,10 @@
-// Package journal remembers which messages were delivered, so that none is delivered twice and none is deleted on the
-// server before it was delivered. It is a SQLite database; `sqlite3 FILE` shows it.
+// Package journal remembers which messages were delivered, so that none is delivered twice and none is
+// deleted on the server before it was delivered. It is a SQLite database; `sqlite3 FILE` shows it.
 //
-// A record is a short log of facts (delivered, still to be acknowledged, acknowledged, gone from the server …), one row
-// for each batch, that End folds together from time to time. One goroutine writes for all accounts and puts what is
-// waiting into one commit. The package doesn't decide what is new, and does not talk to servers.
+// A record is a short log of facts (delivered, still to be acknowledged, acknowledged, gone from the server
+// …), one row for each batch, that End folds together from time to time. One goroutine writes for all
+// accounts and puts what is waiting into one commit. The package doesn't decide what is new, and does not
+// talk to servers.
 package journal
 
 import (
@@ -29,9 +30,9 @@ type Journal struct {
 	close func() error
 }
 
-// Open opens or creates the journal at path (0600, missing directories 0700) and proves that it can be written. Closing
-// is up to the caller. A damaged, foreign or newer file is an error and left as it is, and so is one that another user
-// could have written, or that stands where another user can put files.
+// Open opens or creates the journal at path (0600, missing directories 0700) and proves that it can be
+// written. Closing is up to the caller. A damaged, foreign or newer file is an error and left as it is, and
+// so is one that another user could have written, or that stands where another user can put files.
 func Open(ctx context.Context, path string) (*Journal, error) {
 	return OpenWith(ctx, path, Options{})
 }
@@ -65,9 +66,10 @@ func over(s store, path string, now func() time.Time) *Journal {
 	return &Journal{path: path, store: s, now: now, close: sync.OnceValue(s.close)}
 }
 
-// Close ends all writing durably. Writing to a closed journal is an error; closing it again gives the same result.
+// Close ends all writing durably. Writing to a closed journal is an error; closing it again gives the same
+// result.
 func (j *Journal) Close() error { return explain(j.path, "close", j.close()) }
 
-// Sync returns once all that was recorded so far survives a power failure. After a sync that failed it fails until the
-// journal is opened anew, and so does every durable record.
+// Sync returns once all that was recorded so far survives a power failure. After a sync that failed it
+// fails until the journal is opened anew, and so does every durable record.
 func (j *Journal) Sync(ctx context.Context) error { return explain(j.path, "write", j.store.sync(ctx)) }

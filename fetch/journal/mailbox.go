@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Mailbox is the record of one IMAP mailbox. It belongs to one retrieval at a time, which may use it from several
-// goroutines. After End it may be started again.
+// Mailbox is the record of one IMAP mailbox. It belongs to one retrieval at a time, which may use it from
+// several goroutines. After End it may be started again.
 type Mailbox struct {
 	mu sync.Mutex
 	record
@@ -65,17 +65,18 @@ func (k *uidMarks) apply(what fact, uids Set) {
 	}
 }
 
-// UIDValidity is the recorded one, 0 for a mailbox never seen. A mailbox counts as seen from the first Adopt, Record,
-// Acknowledged or End on, so that a first contact that was cut off before that is a first contact again.
+// UIDValidity is the recorded one, 0 for a mailbox never seen. A mailbox counts as seen from the first
+// Adopt, Record, Acknowledged or End on, so that a first contact that was cut off before that is a first
+// contact again.
 func (m *Mailbox) UIDValidity() uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.validity
 }
 
-// Start makes the record one of this UIDVALIDITY: where it differs from the recorded one everything recorded under the
-// old one counts no more and the mailbox is as new. It is ErrTaken where the record was written since it was opened, and
-// writes nothing itself. A UIDVALIDITY of 0 is an error.
+// Start makes the record one of this UIDVALIDITY: where it differs from the recorded one everything
+// recorded under the old one counts no more and the mailbox is as new. It is ErrTaken where the record was
+// written since it was opened, and writes nothing itself. A UIDVALIDITY of 0 is an error.
 func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +94,8 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	return nil
 }
 
-// Restart is for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything recorded counts no
-// more.
+// Restart is for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything
+// recorded counts no more.
 func (m *Mailbox) Restart() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,23 +103,24 @@ func (m *Mailbox) Restart() {
 	m.marks = uidMarks{}
 }
 
-// Claim makes the record this retrieval's own and marks it as in use, before the first message is handed on: Record is
-// an error without it. Repeat tells the next retrieval that the mark was still there.
+// Claim makes the record this retrieval's own and marks it as in use, before the first message is handed
+// on: Record is an error without it. Repeat tells the next retrieval that the mark was still there.
 func (m *Mailbox) Claim(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.claim(ctx)
 }
 
-// Repeat tells whether an earlier retrieval ended without End: it may have delivered what it could not record.
+// Repeat tells whether an earlier retrieval ended without End: it may have delivered what it could not
+// record.
 func (m *Mailbox) Repeat() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.repeat
 }
 
-// Done is the set of UIDs that were delivered or adopted; Pending those of them that are still to be acknowledged.
-// The sets returned are copies.
+// Done is the set of UIDs that were delivered or adopted; Pending those of them that are still to be
+// acknowledged. The sets returned are copies.
 func (m *Mailbox) Done() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -139,13 +141,13 @@ func (m *Mailbox) Delivered() Set {
 	return m.marks.done.Minus(m.marks.adopted)
 }
 
-// Adopt records uids as not to be delivered: they were there before us. Right after the first Start it decides, in one
-// commit with making the mailbox known, what is old.
+// Adopt records uids as not to be delivered: they were there before us. Right after the first Start it
+// decides, in one commit with making the mailbox known, what is old.
 func (m *Mailbox) Adopt(ctx context.Context, uids Set) error { return m.add(ctx, adopted, uids, false) }
 
-// Record records uids as delivered. With durable set it returns only when that survives a power failure; otherwise it
-// survives the death of the process. pending says that they are still to be acknowledged. What was delivered is recorded
-// even where ctx has ended; that takes 10 s at most.
+// Record records uids as delivered. With durable set it returns only when that survives a power failure;
+// otherwise it survives the death of the process. pending says that they are still to be acknowledged. What
+// was delivered is recorded even where ctx has ended; that takes 10 s at most.
 func (m *Mailbox) Record(ctx context.Context, uids Set, pend, durable bool) error {
 	what := delivered
 	if pend {
@@ -191,8 +193,8 @@ func (m *Mailbox) UIDNext() uint32 {
 	return m.box.uidNext
 }
 
-// End ends the retrieval: it removes the in-use mark, remembers what the server said of the next UID and compacts the
-// record. It writes nothing where nothing has changed.
+// End ends the retrieval: it removes the in-use mark, remembers what the server said of the next UID and
+// compacts the record. It writes nothing where nothing has changed.
 func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

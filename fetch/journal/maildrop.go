@@ -10,8 +10,9 @@ import (
 // known stands in the place of UIDVALIDITY in the record of a maildrop that was seen before.
 const known = 1
 
-// Maildrop is the record of one POP3 account. UIDLs are opaque strings of any length and any bytes.
-// It belongs to one retrieval at a time, which may use it from several goroutines. After End it may be started again.
+// Maildrop is the record of one POP3 account. UIDLs are opaque strings of any length and any bytes. It
+// belongs to one retrieval at a time, which may use it from several goroutines. After End it may be started
+// again.
 type Maildrop struct {
 	mu sync.Mutex
 	record
@@ -32,9 +33,9 @@ func (j *Journal) Maildrop(ctx context.Context, account string) (*Maildrop, erro
 	return d, nil
 }
 
-// Start begins a retrieval. New tells whether this account was never seen before; it was once there has been an Adopt,
-// Record, Acknowledged or End, or an import. It is ErrTaken where the record was written since it was opened, and writes
-// nothing itself.
+// Start begins a retrieval. New tells whether this account was never seen before; it was once there has
+// been an Adopt, Record, Acknowledged or End, or an import. It is ErrTaken where the record was written
+// since it was opened, and writes nothing itself.
 func (d *Maildrop) Start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -93,8 +94,8 @@ type Sight struct {
 	Held    int   // bytes of memory that its UIDL takes
 }
 
-// See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the retrievals
-// that recorded them. Afterwards the caller may change uidl.
+// See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the
+// retrievals that recorded them. Afterwards the caller may change uidl.
 func (d *Maildrop) See(uidl []byte) Sight {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -130,15 +131,16 @@ func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable boo
 	return d.add(context.WithoutCancel(ctx), what, uidls, nil, durable)
 }
 
-// RecordPending is Record of messages that are still to be deleted. sizes, one for each, are what the server listed: a
-// message of another size under the same UIDL is another message, because the server may use a UIDL again once it has
-// deleted the first (RFC 1939 section 7), and we need not have heard that it did.
+// RecordPending is Record of messages that are still to be deleted. sizes, one for each, are what the
+// server listed: a message of another size under the same UIDL is another message, because the server may
+// use a UIDL again once it has deleted the first (RFC 1939 section 7), and we need not have heard that it
+// did.
 func (d *Maildrop) RecordPending(ctx context.Context, uidls []string, sizes []int64, durable bool) error {
 	return d.add(context.WithoutCancel(ctx), pending, uidls, sizes, durable)
 }
 
-// Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists them, even
-// where ctx has ended.
+// Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists
+// them, even where ctx has ended.
 func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
 	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, nil, false)
 }
@@ -172,15 +174,15 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 	return errors.Join(err, d.marks.replay(rows))
 }
 
-// AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a server
-// that for a day shows an empty mailbox must not cause everything to be delivered again. Days are those of UTC, and
-// the one on which it was missed first does not count.
+// AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a
+// server that for a day shows an empty mailbox must not cause everything to be delivered again. Days are
+// those of UTC, and the one on which it was missed first does not count.
 const AbsentDays = 30
 
-// End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL that was
-// not seen and has been absent for AbsentDays is forgotten; one that was acknowledged or is pending, at once, because
-// the server has deleted it and may use the UIDL for another message after that (RFC 1939 section 7). Otherwise nothing
-// is forgotten. It writes nothing where nothing has changed.
+// End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL
+// that was not seen and has been absent for AbsentDays is forgotten; one that was acknowledged or is
+// pending, at once, because the server has deleted it and may use the UIDL for another message after that
+// (RFC 1939 section 7). Otherwise nothing is forgotten. It writes nothing where nothing has changed.
 func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

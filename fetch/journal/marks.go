@@ -19,8 +19,8 @@ type mark struct {
 	listed  bool // by the server, in this retrieval
 }
 
-// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came with, or of an
-// arena, so that a million of them cost little more than those.
+// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came
+// with, or of an arena, so that a million of them cost little more than those.
 type marks struct {
 	list  []mark
 	index index
@@ -55,7 +55,8 @@ func (m *marks) replay(rows []row) error {
 	return nil
 }
 
-// apply follows one line of r: a UIDL, and of what is pending its size behind a blank, which no escaped UIDL has.
+// apply follows one line of r: a UIDL, and of what is pending its size behind a blank, which no escaped
+// UIDL has.
 func (m *marks) apply(uidl string, r row) error {
 	switch r.what {
 	case delivered, adopted, imported, pending:

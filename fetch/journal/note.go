@@ -6,7 +6,8 @@ import (
 	"hash/crc32"
 )
 
-// Note returns the text that was noted last for an account, "" for none. What it means is the caller's business.
+// Note returns the text that was noted last for an account, "" for none. What it means is the caller's
+// business.
 func (j *Journal) Note(ctx context.Context, account string) (string, error) {
 	text, err := j.note(ctx, accountNote(account))
 	return text, explain(j.path, "read", err)
@@ -22,8 +23,12 @@ func accountNote(account string) string { return "account " + account }
 func (j *Journal) note(ctx context.Context, name string) (string, error) {
 	text, sum, err := j.store.note(ctx, name)
 	if err == nil && (text != "" || sum != 0) && sum != noteSum(name, text) {
-		return "", &damageError{what: fmt.Sprintf("note %.200q", name), cure: "DELETE FROM note",
-			then: "what was set aside is then tried again, and fetchmail's UIDs are imported again", err: errSum}
+		return "", &damageError{
+			what: fmt.Sprintf("note %.200q", name),
+			cure: "DELETE FROM note",
+			then: "what was set aside is then tried again, and fetchmail's UIDs are imported again",
+			err:  errSum,
+		}
 	}
 	return text, err
 }

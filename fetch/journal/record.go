@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// record is what mailboxes and maildrops have in common: the head of a record, and whether it is this retrieval's turn.
-// Every write goes from the state that was loaded or written last to the next one; where another retrieval has written
-// in between it is ErrTaken. Nothing is written before there is something to say.
+// record is what mailboxes and maildrops have in common: the head of a record, and whether it is this
+// retrieval's turn. Every write goes from the state that was loaded or written last to the next one; where
+// another retrieval has written in between it is ErrTaken. Nothing is written before there is something to
+// say.
 type record struct {
 	j       *Journal
 	box     box

@@ -53,7 +53,8 @@ CREATE TABLE record (
 	uids TEXT NOT NULL,
 	PRIMARY KEY (mailbox, n)
 ) WITHOUT ROWID;
-INSERT INTO record SELECT mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY id), what, at, uids FROM record1;
+INSERT INTO record
+	SELECT mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY id), what, at, uids FROM record1;
 DROP TABLE record1;
 ALTER TABLE mailbox DROP COLUMN messages;
 ALTER TABLE mailbox DROP COLUMN highestmodseq;
@@ -96,7 +97,8 @@ func addSums(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	for name, text := range notes {
-		if _, err := conn.ExecContext(ctx, "UPDATE note SET sum=? WHERE name=?", noteSum(name, text), name); err != nil {
+		_, err := conn.ExecContext(ctx, "UPDATE note SET sum=? WHERE name=?", noteSum(name, text), name)
+		if err != nil {
 			return err
 		}
 	}
@@ -138,8 +140,8 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	return v, nil
 }
 
-// migrate brings the schema up to date in one transaction. It writes even when there is nothing to do: that proves that
-// the journal can be written.
+// migrate brings the schema up to date in one transaction. It writes even when there is nothing to do: that
+// proves that the journal can be written.
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 // Range is the UIDs from First to Last, both included; First is at least 1 and at most Last.
 type Range struct{ First, Last uint32 }
 
-// Set is a set of UIDs as sorted ranges that neither overlap nor touch. The zero value is empty. It never expands a
-// range, so its cost follows the number of ranges and not of UIDs.
+// Set is a set of UIDs as sorted ranges that neither overlap nor touch. The zero value is empty. It never
+// expands a range, so its cost follows the number of ranges and not of UIDs.
 type Set struct{ r []Range }
 
 // SetOf returns the set of the given UIDs.

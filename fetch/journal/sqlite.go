@@ -32,6 +32,11 @@ func (b *box) scan() []any {
 	return []any{&b.id, &b.run, &b.inUse, &b.validity, &b.uidNext, &b.changed, &b.folded}
 }
 
+// whereKey finds the head of a record by its key's args.
+const whereKey = " WHERE account=? AND protocol=? AND name=?"
+
+func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
+
 func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -39,8 +44,7 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	}
 	defer tx.Rollback()
 	r := saved{box: box{key: k}}
-	err = tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox WHERE account=? AND protocol=? AND name=?",
-		k.account, string(k.protocol), k.mailbox).Scan(append(r.scan(), &r.sum)...)
+	err = tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...).Scan(append(r.scan(), &r.sum)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, unindexed(ctx, tx, k)
 	}
@@ -50,12 +54,11 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	return r, err
 }
 
-// unindexed makes sure that a record is not there: what an index that has changed on the disk leads to must not pass
-// for a first contact.
+// unindexed makes sure that a record is not there: what an index that has changed on the disk leads to must
+// not pass for a first contact.
 func unindexed(ctx context.Context, tx *sql.Tx, k key) error {
 	n := 0
-	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED WHERE account=? AND protocol=? AND name=?",
-		k.account, string(k.protocol), k.mailbox).Scan(&n)
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED"+whereKey, k.args()...).Scan(&n)
 	if err == nil && n > 0 {
 		err = errIndex
 	}
@@ -85,8 +88,7 @@ func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
 }
 
 func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT run FROM mailbox WHERE account=? AND protocol=? AND name=?",
-		k.account, string(k.protocol), k.mailbox).Scan(&run)
+	err = s.db.QueryRowContext(ctx, "SELECT run FROM mailbox"+whereKey, k.args()...).Scan(&run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -96,7 +98,8 @@ func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
 func (s *sqliteStore) list(ctx context.Context) ([]box, error) { return listBoxes(ctx, s.db) }
 
 func listBoxes(ctx context.Context, q queryer) ([]box, error) {
-	found, err := q.QueryContext(ctx, "SELECT account, protocol, name, "+head+" FROM mailbox ORDER BY changed, id")
+	found, err := q.QueryContext(ctx,
+		"SELECT account, protocol, name, "+head+" FROM mailbox ORDER BY changed, id")
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +153,9 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	if c.from == 0 {
 		return w.newHead(ctx, b)
 	}
-	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, changed=?, folded=?, sum=? "+
-		"WHERE id=? AND run=?", b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.sum(), b.id, c.from)
+	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, "+
+		"changed=?, folded=?, sum=? WHERE id=? AND run=?",
+		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.sum(), b.id, c.from)
 	if err != nil {
 		return err
 	}
@@ -163,13 +167,13 @@ func (w *writer) head(ctx context.Context, c *change) error {
 }
 
 func (w *writer) newHead(ctx context.Context, b *box) error {
-	stmt, err := w.prepared(ctx, "INSERT INTO mailbox (account, protocol, name, run, in_use, uidvalidity, uidnext, "+
-		"changed, folded, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
+	stmt, err := w.prepared(ctx, "INSERT INTO mailbox (account, protocol, name, run, in_use, uidvalidity, "+
+		"uidnext, changed, folded, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
 	if err != nil {
 		return err
 	}
-	err = stmt.QueryRowContext(ctx, b.account, string(b.protocol), b.mailbox, b.run, b.inUse, b.validity, b.uidNext,
-		b.changed, b.folded, b.sum()).Scan(&b.id)
+	err = stmt.QueryRowContext(ctx, append(b.key.args(), b.run, b.inUse, b.validity, b.uidNext,
+		b.changed, b.folded, b.sum())...).Scan(&b.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b.taken()
 	}
@@ -190,7 +194,8 @@ func (s *sqliteStore) setNote(ctx context.Context, name, text string, sum uint32
 			_, err := w.exec(ctx, "DELETE FROM note WHERE name=?", name)
 			return err
 		}
-		_, err := w.exec(ctx, "INSERT OR REPLACE INTO note (name, text, sum) VALUES (?, ?, ?)", name, text, sum)
+		_, err := w.exec(ctx, "INSERT OR REPLACE INTO note (name, text, sum) VALUES (?, ?, ?)",
+			name, text, sum)
 		return err
 	})
 }

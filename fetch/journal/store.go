@@ -2,16 +2,16 @@ package journal
 
 import "context"
 
-// store is where records are kept: in SQLite, or in a test in memory. It knows nothing of what they mean. It is safe for
-// concurrent use.
+// store is where records are kept: in SQLite, or in a test in memory. It knows nothing of what they mean.
+// It is safe for concurrent use.
 type store interface {
 	// load returns a record as of one moment; one that is not there has run 0.
 	load(ctx context.Context, k key) (saved, error)
 	// run returns how often a record was written, 0 for one that is not there.
 	run(ctx context.Context, k key) (int64, error)
-	// save makes all of the changes and sets their ids, or makes none. It is ErrTaken where a record has another run by
-	// now. What was saved survives the death of the process, and with durable a power failure too; a *syncError tells
-	// that it was saved and may not survive the latter.
+	// save makes all of the changes and sets their ids, or makes none. It is ErrTaken where a record has
+	// another run by now. What was saved survives the death of the process, and with durable a power
+	// failure too; a *syncError tells that it was saved and may not survive the latter.
 	save(ctx context.Context, durable bool, changes ...*change) error
 	// list returns the heads of all records, the one changed last at the end.
 	list(ctx context.Context) ([]box, error)

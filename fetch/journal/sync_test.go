@@ -125,7 +125,8 @@ func TestGroupSync(t *testing.T) {
 	}
 }
 
-// After a sync that failed the system may count as written what is not on the disk: a later sync proves nothing.
+// After a sync that failed the system may count as written what is not on the disk: a later sync proves
+// nothing.
 func TestSyncFails(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -160,7 +161,8 @@ func TestSyncFails(t *testing.T) {
 	}
 }
 
-// What was committed and could not be synced is not written again: those who need no sync have what they want.
+// What was committed and could not be synced is not written again: those who need no sync have what they
+// want.
 func TestGroupSyncFails(t *testing.T) {
 	t.Parallel()
 	d := &disk{fail: errors.New("input/output error")}
@@ -182,8 +184,8 @@ func TestGroupSyncFails(t *testing.T) {
 	}
 }
 
-// What a process has left in the write-ahead log is written to the disk by the next one: no sync of the log would do so
-// if one had failed there.
+// What a process has left in the write-ahead log is written to the disk by the next one: no sync of the log
+// would do so if one had failed there.
 func TestOpenRewritesTheLog(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -208,7 +210,8 @@ func TestOpenRewritesTheLog(t *testing.T) {
 	}
 }
 
-// Several processes may find the same log left behind; SQLite lets one at a time rewrite it, and does not wait for it.
+// Several processes may find the same log left behind; SQLite lets one at a time rewrite it, and does not
+// wait for it.
 func TestManyOpenWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -11,8 +11,8 @@ const chunk = 256 << 10
 
 var errEmptyUIDL = errors.New("empty UIDL")
 
-// A UIDL is kept, in memory and in the database, as RFC 1939 wants it to be: printable ASCII without blanks. Any other
-// byte and the backslash are written \xHH, which keeps different UIDLs different.
+// A UIDL is kept, in memory and in the database, as RFC 1939 wants it to be: printable ASCII without
+// blanks. Any other byte and the backslash are written \xHH, which keeps different UIDLs different.
 
 func plain(c byte) bool { return c > ' ' && c <= '~' && c != '\\' }
 

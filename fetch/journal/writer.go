@@ -18,11 +18,12 @@ import (
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
 const groupMax = 256
 
-// rewriteAgain is when a log that another process is rewriting is looked at again: SQLite does not wait for that.
+// rewriteAgain is when a log that another process is rewriting is looked at again: SQLite does not wait for
+// that.
 const rewriteAgain = 20 * time.Millisecond
 
-// task is something to write. It runs on the writer's goroutine inside a transaction that may hold other tasks, and runs
-// again in one of its own when that transaction fails.
+// task is something to write. It runs on the writer's goroutine inside a transaction that may hold other
+// tasks, and runs again in one of its own when that transaction fails.
 type task func(context.Context, *writer) error
 
 type order struct {
@@ -94,15 +95,16 @@ func (w *writer) prove(ctx context.Context) error {
 	return migrate(ctx, w.conn)
 }
 
-// hasLog tells whether there is a write-ahead log with something in it: its process did not end well, or still runs.
+// hasLog tells whether there is a write-ahead log with something in it: its process did not end well, or
+// still runs.
 func hasLog(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0
 }
 
-// rewrite brings what another process left in the write-ahead log into the database, durably. That process may have
-// ended because a sync failed: then the log's pages pass for clean without being on the disk, and no sync of the log
-// would write them.
+// rewrite brings what another process left in the write-ahead log into the database, durably. That process
+// may have ended because a sync failed: then the log's pages pass for clean without being on the disk, and
+// no sync of the log would write them.
 func (w *writer) rewrite(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, busyTimeout*time.Millisecond, errHeld)
 	defer cancel()
@@ -125,8 +127,8 @@ func (w *writer) rewrite(ctx context.Context) error {
 	}
 }
 
-// do waits until t is committed. A ctx that ends before the writer has begun withdraws it; after that the wait is
-// bounded by busyTimeout.
+// do waits until t is committed. A ctx that ends before the writer has begun withdraws it; after that the
+// wait is bounded by busyTimeout.
 func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -168,8 +170,8 @@ func (w *writer) gather(first order) []order {
 	return orders
 }
 
-// group commits all in one, or else each by itself, so that what is wrong with one order fails only that one. A journal
-// that another program holds fails all of them: each would wait for busyTimeout again.
+// group commits all in one, or else each by itself, so that what is wrong with one order fails only that
+// one. A journal that another program holds fails all of them: each would wait for busyTimeout again.
 func (w *writer) group(ctx context.Context, orders []order) {
 	err := w.commit(ctx, orders)
 	var unsynced *syncError
@@ -227,9 +229,9 @@ func (w *writer) rollback(ctx context.Context, err error) error {
 	return err
 }
 
-// sync makes all durable that was committed so far. The connection writes with synchronous=NORMAL, which leaves the
-// write-ahead log in the system's hands: that survives the death of the process. Where a sync has failed once no later
-// one can be believed, as the system may have dropped the pages.
+// sync makes all durable that was committed so far. The connection writes with synchronous=NORMAL, which
+// leaves the write-ahead log in the system's hands: that survives the death of the process. Where a sync
+// has failed once no later one can be believed, as the system may have dropped the pages.
 func (w *writer) sync() error {
 	if w.syncErr == nil {
 		w.syncErr = w.syncLog(w.log)

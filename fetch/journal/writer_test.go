@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// While another program holds the journal, those who wait for one commit wait once and not one after the other.
+// While another program holds the journal, those who wait for one commit wait once and not one after the
+// other.
 func TestHeldByAnotherForAll(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")
