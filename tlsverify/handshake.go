@@ -33,7 +33,6 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	h := &head{Conn: conn}
 	tc := tls.Client(h, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		sessions.forget() // or the next handshake would resume what failed
 		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.proto)
 	}
 

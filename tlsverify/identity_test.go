@@ -65,6 +65,9 @@ var identityCases = []identityCase{
 	{name: "user", host: "mail.example.org", dns: []string{"ann@mail.example.org"}},
 	{name: "label over 63", host: strings.Repeat("a", 64) + ".example.org", dns: []string{"*.example.org"},
 		want: "invalid"},
+	{name: "host over 253", host: strings.Repeat("a.", 122) + "example.org", want: "invalid"},
+	{name: "host of 253", host: strings.Repeat("a.", 121) + "example.org", dns: []string{strings.Repeat("a.", 121) + "example.org"},
+		want: "DNS-ID " + strings.Repeat("a.", 121) + "example.org"},
 	{name: "presented name over 253", host: "mail.example.org",
 		dns: []string{strings.Repeat("a.", 130) + "example.org"}},
 

@@ -483,6 +483,11 @@ func TestPinAndCheckDemandBoth(t *testing.T) {
 		t.Errorf("right chain with another pin: %v", err)
 	}
 
+	elsewhere := ca.Leaf(tlstest.Leaf{DNS: []string{"else.example"}})
+	o.Pins = []Pin{PinOf(elsewhere.Leaf)}
+	if _, err := meet(t, policy(t, o), elsewhere); !as[*IdentityError](err) {
+		t.Errorf("another name with the right pin: %v", err)
+	}
 	o.Pins = []Pin{PinOf(ca.Cert)}
 	if v, err := meet(t, policy(t, o), cert); err != nil || v.MatchedPin == "" {
 		t.Errorf("pinned root in the verified chain: %v", err)
@@ -592,6 +597,7 @@ func TestRenewal(t *testing.T) {
 	if _, err := meet(t, policy(t, o), after); err != nil {
 		t.Errorf("public-key pin: %v", err)
 	}
+	wantKey(t, policy(t, o), stranger, KeyOther)
 	o.Fingerprints = []Fingerprint{FingerprintOf(before.Leaf)}
 	wantKey(t, policy(t, o), after, KeySame)
 
@@ -619,7 +625,7 @@ func wantKey(t *testing.T, p *Policy, cert tls.Certificate, want KeyState) {
 	if same := strings.Contains(text, "same key"); same != (want == KeySame) {
 		t.Errorf("message: %s", text)
 	}
-	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) {
+	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) && !strings.Contains(text, PinOf(cert.Leaf).String()) {
 		t.Errorf("message lacks what was presented: %s", text)
 	}
 	if d := strings.Join(Details(err), "\n"); !strings.Contains(d, "presented: md5:") ||

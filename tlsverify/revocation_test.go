@@ -216,6 +216,8 @@ func TestStaples(t *testing.T) {
 	must.MustStaple = true
 	past := time.Now().Add(-2 * time.Hour)
 	signer := sub.Leaf(tlstest.Leaf{CN: "responder", Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}})
+	oldSigner := sub.Leaf(tlstest.Leaf{CN: "responder", NotAfter: past,
+		Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}})
 	customer := sub.Leaf(good())
 	delegate := func(c tls.Certificate) tlstest.Staple {
 		key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
@@ -230,6 +232,8 @@ func TestStaples(t *testing.T) {
 	}
 
 	old := tlstest.Staple{ThisUpdate: past, NextUpdate: past.Add(time.Hour)}
+	future := tlstest.Staple{ThisUpdate: time.Now().Add(time.Hour), NextUpdate: time.Now().Add(2 * time.Hour)}
+	ahead := tlstest.Staple{ThisUpdate: time.Now().Add(clockSkew / 2)}
 	revoked := old
 	revoked.Revoked = true
 	garbage := sub.Leaf(good())
@@ -242,6 +246,9 @@ func TestStaples(t *testing.T) {
 	}{
 		{"good", sub.StapledLeaf(must, tlstest.Staple{}), true, false},
 		{"good, by a delegate", sub.StapledLeaf(must, delegate(signer)), true, false},
+		{"good, by a delegate out of date", sub.StapledLeaf(must, delegate(oldSigner)), false, false},
+		{"from the future, must-staple", sub.StapledLeaf(must, future), false, false},
+		{"from a clock a little ahead", sub.StapledLeaf(must, ahead), true, false},
 		{"good, by a customer of the issuer", sub.StapledLeaf(must, delegate(customer)), false, false},
 		{"good, by a customer, no must-staple", sub.StapledLeaf(good(), delegate(customer)), true, true},
 		{"good, by another authority", stapledBy(t, sub, root, must), false, false},

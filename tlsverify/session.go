@@ -9,13 +9,11 @@ import (
 )
 
 // sessionCache keys the sessions of a shared cache by port and client certificate too, so that no account
-// resumes what another one proved. It remembers the keys, so that a session whose check failed can be
-// forgotten. It serves one handshake and the tickets that come after it.
+// resumes what another one proved. crypto/tls itself forgets a session whose check failed.
 type sessionCache struct {
 	cache  tls.ClientSessionCache
 	prefix string
-	used   []string // keys that were looked up
-	full   bool     // no session is offered
+	full   bool // no session is offered
 }
 
 // maxResumption is how long sessions follow one from another before the server must show its present
@@ -44,19 +42,7 @@ func (s *sessionCache) Get(key string) (*tls.ClientSessionState, bool) {
 	if s.full {
 		return nil, false
 	}
-	s.used = append(s.used, s.prefix+key)
 	return s.cache.Get(s.prefix + key)
 }
 
 func (s *sessionCache) Put(key string, cs *tls.ClientSessionState) { s.cache.Put(s.prefix+key, cs) }
-
-// forget drops the session that was offered in a failed handshake: the next one is full and sees the server's
-// present certificate.
-func (s *sessionCache) forget() {
-	if s == nil {
-		return
-	}
-	for _, k := range s.used {
-		s.cache.Put(k, nil)
-	}
-}

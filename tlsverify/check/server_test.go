@@ -422,6 +422,14 @@ func TestCheckListComparesAddresses(t *testing.T) {
 	if !strings.Contains(text(t, r), "FAIL names     2001:db8::1: certificate is for") {
 		t.Errorf("one address with another name:\n%s", text(t, r))
 	}
+	for _, f := range []fleet{
+		{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(bad)},
+		{"192.0.2.1": server(bad), "2001:db8::1": server(root.Leaf(good()))},
+	} {
+		if r := f.check(t, o); r.Verified {
+			t.Errorf("verified although one address is not:\n%s", text(t, r))
+		}
+	}
 }
 
 func selfSigned(judgement error) bool {
