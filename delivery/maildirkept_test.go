@@ -63,6 +63,18 @@ func TestMaildirOfOneDirectory(t *testing.T) {
 	}
 }
 
+func TestMaildirOfOneDirectoryElsewhere(t *testing.T) {
+	t.Parallel()
+	elsewhere := t.TempDir()
+	d, _ := recorded(t, syncEach)
+	link(t, d.dir, "tmp", elsewhere)
+	link(t, d.dir, "new", elsewhere)
+	err := d.Deliver(t.Context(), mailFrom(t, "1", "text\n"))
+	if ClassOf(err) != Unusable || !strings.Contains(err.Error(), "three directories") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Even were the check of the directories passed by, what we wrote ourselves is not an earlier copy.
 func TestMaildirIsNoCopyOfItself(t *testing.T) {
 	t.Parallel()
@@ -105,6 +117,8 @@ func TestMaildirMovedWithinOneDirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, _ := recorded(t, syncEach)
+			m := mailFrom(t, "1", "text\n")
+			deliver(t, d, m)
 			d.sys.move = func(_ int, from string, dir int, to string) error { return move(dir, from, dir, to) }
 			g := opened(t, d)
 			_ = unix.Close(g.tmp)
@@ -114,8 +128,11 @@ func TestMaildirMovedWithinOneDirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 			g.items = make([]maildirItem, 1)
-			g.claim([]*Message{mailFrom(t, "1", "text\n")})
+			g.claim([]*Message{m})
 			g.store(t.Context())
+			if !slices.Contains(namesIn(t, d.dir, "new"), messageName(m)) {
+				t.Error("a delivered message is taken for what a killed run left in tmp")
+			}
 			g.publish(t.Context())
 			g.end()
 			if left := namesIn(t, d.dir, "new"); g.items[0].result() != nil || len(left) != 1 {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -105,6 +106,11 @@ func checkThreads(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
+	status, err := os.ReadFile("/proc/self/status") // of the main thread, which would never end
+	me := fmt.Sprintf("Uid:\t%d\t%[1]d\t%[1]d\t%[1]d\n", os.Geteuid())
+	if err != nil || !strings.Contains(string(status), me) {
+		t.Errorf("the main thread is not %q: %v\n%.300s", me, err, status)
+	}
 }
 
 // What the user made of the way to the Maildir leads to no place that is root's alone.
@@ -180,6 +186,73 @@ func TestRunAsOwner(t *testing.T) {
 		}
 	}
 	checkThreads(t)
+}
+
+// Many at once need every thread that there is, so that one of them meets the main thread, which never ends.
+func TestRunAsOwnerOnManyThreads(t *testing.T) {
+	t.Parallel()
+	for range 30 {
+		runOnManyThreads(t, 32)
+	}
+	checkThreads(t)
+}
+
+func runOnManyThreads(t *testing.T, most int) {
+	t.Helper()
+	o := &owner{uid: annsUID, gid: annsGID, name: "ann"}
+	var started, ended sync.WaitGroup
+	started.Add(most)
+	for range most {
+		ended.Go(func() {
+			arrived := sync.OnceFunc(started.Done)
+			defer arrived() // where it does not run
+			err := o.run(func() error {
+				arrived()
+				started.Wait()
+				if unix.Gettid() == unix.Getpid() {
+					return errors.New("this is the main thread")
+				}
+				return nil
+			})
+			if (err == nil) != (os.Geteuid() == 0) {
+				t.Error(err)
+			}
+		})
+	}
+	ended.Wait()
+}
+
+// A user that can't be taken on is noticed, though the system calls say nothing.
+func TestRunAsNobodyKnown(t *testing.T) {
+	t.Parallel()
+	for _, o := range []*owner{{uid: -1, gid: annsGID, name: "ann"}, {uid: annsUID, gid: -1, name: "ann"}} {
+		err := o.run(func() error { t.Error("it ran"); return nil })
+		if !errors.Is(err, errRights) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// Each of the three directories counts: what belongs to somebody else is not written with root's rights.
+func TestMaildirWithSomebodysDirectory(t *testing.T) {
+	t.Parallel()
+	for _, sub := range maildirSubs {
+		d := NewMaildir(MaildirOptions{Dir: filepath.Join(passable(t), "Maildir")})
+		deliver(t, d, mailFrom(t, "1", "text\n"))
+		if os.Geteuid() == 0 {
+			if err := os.Chown(filepath.Join(d.dir, sub), annsUID, annsGID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := d.Deliver(t.Context(), mailFrom(t, "2", "text\n"))
+		if os.Geteuid() != 0 {
+			if err != nil {
+				t.Error(err)
+			}
+		} else if ClassOf(err) != Unusable || !strings.Contains(err.Error(), "who owns "+d.dir+"/"+sub) {
+			t.Errorf("%s: %v", sub, err)
+		}
+	}
 }
 
 // verify finds each right that is not the owner's.
