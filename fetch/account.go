@@ -68,11 +68,11 @@ type Account struct {
 	Delivery
 	Timing
 
-	Journal *journal.Journal
-	Memory  *Memory // of a daemon; nil = none. Accounts for one login share it
-	Log     *slog.Logger
-	Trace   func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
-	Now     func() time.Time  // nil = time.Now
+	Journal  *journal.Journal
+	Refusals *Refusals // of a daemon; nil = none. Accounts for one login share it
+	Log      *slog.Logger
+	Trace    func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
+	Now      func() time.Time  // nil = time.Now
 }
 
 // Server is where the mail is, how that is reached, and what must be proven there.

@@ -30,7 +30,7 @@ func TestManyRefusalsAreSummedUp(t *testing.T) {
 				t.Parallel()
 				r, p, e := pickyRig(t, protocol)
 				if tt.memory {
-					r.a.Memory = new(fetch.Memory)
+					r.a.Refusals = new(fetch.Refusals)
 				}
 				const n = 60
 				for i := range n {

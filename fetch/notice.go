@@ -19,7 +19,7 @@ const (
 	noticeText    = 400         // bytes of a line
 )
 
-// notices is what of a Memory is about the mails that tell the account's owner what happens. Each is tried once: what
+// notices is the part of Refusals for the mails that tell the account's owner what happens. Each is tried once: what
 // can't be delivered is in the log, and nothing else.
 type notices struct {
 	oversized  map[string][]int64 // sizes, by mailbox
@@ -37,7 +37,7 @@ type notice struct {
 
 // skipped remembers what was too large in a mailbox. Deleted messages add up until they are told; those that stay on the
 // server are found again each time.
-func (m *Memory) skipped(mailbox string, items []*Item, deleted bool) {
+func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 	if m == nil {
 		return
 	}
@@ -61,7 +61,7 @@ func (m *Memory) skipped(mailbox string, items []*Item, deleted bool) {
 }
 
 // newlyRefused remembers what the next notice says of a message; the lock is held.
-func (m *Memory) newlyRefused(text string) {
+func (m *Refusals) newlyRefused(text string) {
 	if text == "" || len(m.untold) >= noticeLines {
 		m.untoldMore++
 		return
@@ -71,14 +71,14 @@ func (m *Memory) newlyRefused(text string) {
 
 // Notify mails the account's first recipient, through the account's own destination, what has changed with the retrieval
 // that ended with err: the login is refused, or works again; messages are too large, which is told again every Warnings;
-// messages were set aside. It belongs behind each retrieval of a daemon; without a Memory it does nothing. It returns
+// messages were set aside. It belongs behind each retrieval of a daemon; without Refusals it does nothing. It returns
 // soon after ctx ends. In the end the journal has what the next daemon is to know.
 func (a *Account) Notify(ctx context.Context, err error) {
 	defer a.keep()
-	if a.Memory == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
+	if a.Refusals == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
 		return
 	}
-	for _, n := range a.Memory.due(a, err) {
+	for _, n := range a.Refusals.due(a, err) {
 		if err := a.deliverNotice(ctx, n); err != nil {
 			a.Log.Warn(EventNoticeLost, "account", a.Name, "subject", n.subject, "err", err)
 			continue
@@ -88,7 +88,7 @@ func (a *Account) Notify(ctx context.Context, err error) {
 }
 
 // due returns the notices that are to be sent now and takes them for sent.
-func (m *Memory) due(a *Account, err error) (all []notice) {
+func (m *Refusals) due(a *Account, err error) (all []notice) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch kind := KindOf(err); {
@@ -115,7 +115,7 @@ func (m *Memory) due(a *Account, err error) (all []notice) {
 	return all
 }
 
-func (m *Memory) refusedNotice(a *Account) notice {
+func (m *Refusals) refusedNotice(a *Account) notice {
 	n := notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
 		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again once a day,",
 		"and when the daemon is awakened, as by a second call of fetchd:", ""}}
@@ -129,7 +129,7 @@ func (m *Memory) refusedNotice(a *Account) notice {
 	return n
 }
 
-func (m *Memory) oversizedNotice(a *Account) notice {
+func (m *Refusals) oversizedNotice(a *Account) notice {
 	what := "They stay on the server; raise the limit to get them, or delete them there:"
 	if a.LimitFlush {
 		what = "They were deleted on the server, unread, because of limitflush:"

@@ -38,7 +38,7 @@ func (p *post) Deliver(ctx context.Context, m *delivery.Message) error {
 
 func noticeAccount(d delivery.Deliverer) *Account {
 	return &Account{
-		Name: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler), Memory: new(Memory),
+		Name: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler), Refusals: new(Refusals),
 		Selection: Selection{Limit: 1000},
 		Delivery:  Delivery{Hostname: "here.example", Recipients: []string{"ann", "bob"}, Deliverer: d},
 		Timing:    Timing{Warnings: time.Hour},
@@ -78,7 +78,7 @@ func TestNotify(t *testing.T) {
 				for _, size := range s.large {
 					items = append(items, &Item{Size: size})
 				}
-				a.Memory.skipped("INBOX", items, false)
+				a.Refusals.skipped("INBOX", items, false)
 				a.Notify(t.Context(), s.err)
 				var subjects []string
 				for _, text := range p.got {
@@ -100,8 +100,8 @@ func TestOversizedNotice(t *testing.T) {
 	t.Parallel()
 	p := &post{}
 	a := noticeAccount(p)
-	a.Memory.skipped("INBOX", []*Item{{Size: 5000}, {Size: 7000}, {Size: 5000}}, false)
-	a.Memory.skipped("Lists", []*Item{{Size: 5000}}, false)
+	a.Refusals.skipped("INBOX", []*Item{{Size: 5000}, {Size: 7000}, {Size: 5000}}, false)
+	a.Refusals.skipped("Lists", []*Item{{Size: 5000}}, false)
 	a.Notify(t.Context(), nil)
 	for _, want := range []string{"Return-Path: <>\n", "\nFrom: FETCHMAIL-DAEMON@here.example\n", "\nTo: ann\n", "\nAuto-Submitted: auto-generated\n",
 		"limit of 1000 bytes", "stay on the server", "\n  1 of 7000 bytes\n  3 of 5000 bytes\n"} {
@@ -110,10 +110,10 @@ func TestOversizedNotice(t *testing.T) {
 		}
 	}
 	a.LimitFlush, a.Warnings = true, 0 // what was deleted is told of once
-	a.Memory.skipped("INBOX", nil, false)
-	a.Memory.skipped("Lists", nil, false)
-	a.Memory.skipped("Lists", []*Item{{Size: 1}}, true)
-	a.Memory.skipped("Lists", []*Item{{Size: 2}}, true)
+	a.Refusals.skipped("INBOX", nil, false)
+	a.Refusals.skipped("Lists", nil, false)
+	a.Refusals.skipped("Lists", []*Item{{Size: 1}}, true)
+	a.Refusals.skipped("Lists", []*Item{{Size: 2}}, true)
 	a.Notify(t.Context(), nil)
 	a.Notify(t.Context(), nil)
 	if len(p.got) != 2 || !strings.Contains(p.got[1], "were deleted") || !strings.Contains(p.got[1], "\n\n  1 of 2 bytes\n  1 of 1 bytes\n") {
@@ -161,9 +161,9 @@ func TestNoticeFails(t *testing.T) {
 				}
 				p := tt.post
 				a := noticeAccount(&p)
-				a.Memory.skipped("", []*Item{{Size: 5000}}, false)
-				a.Memory.refuse("", &Item{UID: "1"}, errors.New("x"), time.Now())
-				a.Memory.setAside("", []failure{{Ref: Ref{UID: "1"}, class: delivery.Permanent, text: "x"}}, false)
+				a.Refusals.skipped("", []*Item{{Size: 5000}}, false)
+				a.Refusals.refuse("", &Item{UID: "1"}, errors.New("x"), time.Now())
+				a.Refusals.setAside("", []failure{{Ref: Ref{UID: "1"}, class: delivery.Permanent, text: "x"}}, false)
 				start := time.Now()
 				for range 3 {
 					a.Notify(ctx, Fail(KindAuth, errors.New("no")))
@@ -178,7 +178,7 @@ func TestNoticeFails(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	m, now := new(Memory), time.Now()
+	m, now := new(Refusals), time.Now()
 	var failures []failure
 	for i := range uint32(refusedMost + 100) {
 		it := &Item{UIDValidity: i, UID: "1"}
@@ -203,7 +203,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(m.untold) > noticeLines {
 		t.Errorf("%d lines", len(m.untold))
 	}
-	var none *Memory
+	var none *Refusals
 	if !none.refuse("a", &Item{}, io.EOF, now) || none.setAside("a", failures[:3], true) != 3 || none.aside("a", now) != nil {
 		t.Error("no memory remembers")
 	}

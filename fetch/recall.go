@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// kept is what of a Memory a daemon's end does not take away: what was set aside, and what the owner was
-// told. It is a note in the journal. Failures that are not the message's own yet are counted anew.
+// kept is the part of Refusals that outlives a daemon: what was set aside, and what the owner was told. It is a
+// note in the journal. Failures that are not the message's own yet are counted anew.
 type kept struct {
 	Aside      []keptMessage      `json:"aside,omitempty"`
 	Login      bool               `json:"login,omitempty"`     // it is refused, and the owner was told so
@@ -26,13 +26,13 @@ type keptMessage struct {
 	Last        time.Time `json:"last"`
 }
 
-// recall fills the account's Memory, before its first use, with what an earlier daemon knew. What can't be
-// read is forgotten: then messages are tried again and notices repeated.
+// recall fills the account's Refusals, before its first use, with what an earlier daemon knew. What can't be read is
+// forgotten: then messages are tried again and notices repeated.
 func (a *Account) recall(ctx context.Context) {
-	if a.Memory == nil || a.Journal == nil {
+	if a.Refusals == nil || a.Journal == nil {
 		return
 	}
-	m := a.Memory
+	m := a.Refusals
 	m.keeping.Lock()
 	defer m.keeping.Unlock()
 	if m.recalled {
@@ -55,7 +55,7 @@ func (a *Account) recall(ctx context.Context) {
 	m.fill(k)
 }
 
-func (m *Memory) fill(k kept) {
+func (m *Refusals) fill(k kept) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.login, m.told, m.oversized = k.Login, k.Told, k.Oversized
@@ -72,10 +72,10 @@ func (m *Memory) fill(k kept) {
 
 // keep writes into the journal what is worth keeping, if that has changed.
 func (a *Account) keep() {
-	if a.Memory == nil || a.Journal == nil {
+	if a.Refusals == nil || a.Journal == nil {
 		return
 	}
-	m := a.Memory
+	m := a.Refusals
 	m.keeping.Lock()
 	defer m.keeping.Unlock()
 	if !m.recalled { // else what an earlier daemon knew would be lost
@@ -97,7 +97,7 @@ func (a *Account) keep() {
 }
 
 // text is what is to be kept, "" for nothing, and always the same for the same.
-func (m *Memory) text() (string, error) {
+func (m *Refusals) text() (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := kept{

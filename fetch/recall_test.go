@@ -35,7 +35,7 @@ func TestSetAsideSurvivesARestart(t *testing.T) {
 					t.Errorf("%s: tried %d times, want %d", what, p.refused, refused)
 				}
 			}
-			restart := func() { r.a.Memory = new(fetch.Memory) }
+			restart := func() { r.a.Refusals = new(fetch.Refusals) }
 			restart()
 			round("first", 2, 1)
 			restart()
@@ -49,9 +49,9 @@ func TestSetAsideSurvivesARestart(t *testing.T) {
 			restart()
 			round("after the restart after it", 0, 2)
 			restart()
-			r.a.Memory.Retry() // before it is known what was set aside
+			r.a.Refusals.Retry() // before it is known what was set aside
 			round("awakened", 0, 3)
-			r.a.Memory.Retry()
+			r.a.Refusals.Retry()
 			delete(p.refuse, "message 0.")
 			round("mended and awakened", 1, 3)
 			r.wants(t, messages)
@@ -77,7 +77,7 @@ func TestNothingNewWritesNothing(t *testing.T) {
 			}
 			defer j.Close()
 			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
-			r.a.Journal, r.a.Memory, r.a.Limit, r.a.Keep, r.a.Warnings = j, new(fetch.Memory), 1000, true, time.Hour
+			r.a.Journal, r.a.Refusals, r.a.Limit, r.a.Keep, r.a.Warnings = j, new(fetch.Refusals), 1000, true, time.Hour
 			r.append(t, "INBOX", append(numbered(3), []byte("Subject: large\r\n\r\n"+strings.Repeat("x\r\n", 1000)))...)
 			written := func() string {
 				info, err := os.Stat(path + "-wal")
@@ -131,7 +131,7 @@ func TestToldSurvivesARestart(t *testing.T) {
 		{"and goes on to", nil, 0, "[]"},
 		{"large, an hour later", nil, time.Hour, "[Fetchmail oversized-messages warning]"},
 	} {
-		r.a.Memory = new(fetch.Memory) // a restart
+		r.a.Refusals = new(fetch.Refusals) // a restart
 		now = now.Add(step.later)
 		r.retrieve(t, 0)
 		r.a.Notify(t.Context(), step.err)
@@ -150,11 +150,11 @@ func TestUnreadableNote(t *testing.T) {
 	if err := r.a.Journal.SetNote(t.Context(), r.a.Key, `{"aside": 7}`); err != nil {
 		t.Fatal(err)
 	}
-	r.a.Memory = new(fetch.Memory)
+	r.a.Refusals = new(fetch.Refusals)
 	r.retrieve(t, 1)
 	r.a.Notify(t.Context(), nil)
 	e.expect(t, "WARN "+fetch.EventForgotten, 1)
-	r.a.Memory = new(fetch.Memory)
+	r.a.Refusals = new(fetch.Refusals)
 	r.retrieve(t, 0)
 	e.expect(t, "WARN "+fetch.EventForgotten, 1)
 	if p.refused != 1 {
@@ -170,7 +170,7 @@ func TestNoteOutlivesAnEarlyEnd(t *testing.T) {
 	if err := r.a.Journal.SetNote(t.Context(), r.a.Key, note); err != nil {
 		t.Fatal(err)
 	}
-	r.a.Memory = new(fetch.Memory)
+	r.a.Refusals = new(fetch.Refusals)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := fetch.Retrieve(ctx, r.a)

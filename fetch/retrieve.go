@@ -63,11 +63,11 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		return err
 	}
 	if l, ok := m.(Leaver); ok {
-		l.Leave(append(a.Memory.aside(name, a.now()), p.left...))
+		l.Leave(append(a.Refusals.aside(name, a.now()), p.left...))
 	}
 	c := m.Counts()
 	a.report(name, c)
-	a.Memory.skipped(name, c.Oversized, a.LimitFlush)
+	a.Refusals.skipped(name, c.Oversized, a.LimitFlush)
 	res := p.res
 	if !p.later {
 		res.Messages += c.Messages

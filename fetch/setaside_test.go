@@ -103,7 +103,7 @@ func TestRefusedIsSetAside(t *testing.T) {
 			t.Parallel()
 			r, p, e := pickyRig(t, protocol)
 			now := time.Now()
-			r.a.Memory, r.a.Now, r.a.FetchLimit = new(fetch.Memory), func() time.Time { return now }, 3
+			r.a.Refusals, r.a.Now, r.a.FetchLimit = new(fetch.Refusals), func() time.Time { return now }, 3
 			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
 			messages := numbered(5)
 			r.append(t, "INBOX", messages...)
@@ -128,7 +128,7 @@ func TestRefusedIsSetAside(t *testing.T) {
 				t.Errorf("notices %q", p.notices)
 			}
 			delete(p.refuse, "message 0.")
-			r.a.Memory.Retry()
+			r.a.Refusals.Retry()
 			round(1, 2)
 			r.wants(t, messages)
 		})
@@ -143,7 +143,7 @@ func TestFailingIsSetAside(t *testing.T) {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
 			r, p, e := pickyRig(t, protocol)
-			r.a.Memory = new(fetch.Memory)
+			r.a.Refusals = new(fetch.Refusals)
 			p.refuse["message 0."] = errors.New("exit status 1")
 			messages := numbered(5)
 			r.append(t, "INBOX", messages[0])

@@ -23,7 +23,7 @@ func TestAgain(t *testing.T) {
 func TestPipelinedCommandsAreDropped(t *testing.T) {
 	t.Parallel()
 	m := popMailbox(fetchtest.StartPOPServer(t, fetchtest.POPOptions{DropsPipelined: true}))
-	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Memory).Connect}, mode: fetch.ClearText}, m)
+	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}, m)
 	r.a.Timeout = 3 * time.Second
 	r.append(t, "INBOX", numbered(5)...)
 	r.retrieve(t, 5)

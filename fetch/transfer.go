@@ -186,7 +186,7 @@ func (t *transfer) report(it *Item, err error) {
 		if delivery.IsLater(err) {
 			level = slog.LevelInfo
 		}
-		if !t.a.Memory.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
+		if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
 			level = slog.LevelDebug
 		}
 		t.fail(it, err)
@@ -195,7 +195,7 @@ func (t *transfer) report(it *Item, err error) {
 		return
 	}
 	t.worked = true
-	t.a.Memory.delivered(t.name, it)
+	t.a.Refusals.delivered(t.name, it)
 	t.res.Delivered++
 	t.delivered.Add(1)
 	t.res.Bytes += it.Size
@@ -205,7 +205,7 @@ func (t *transfer) report(it *Item, err error) {
 
 func (t *transfer) fail(it *Item, err error) {
 	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
-	if t.a.Memory != nil && len(t.failed) < noticeLines {
+	if t.a.Refusals != nil && len(t.failed) < noticeLines {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
 	t.failed = append(t.failed, f)
@@ -230,8 +230,8 @@ func (t *transfer) failures() error {
 	if t.alike.more > 0 {
 		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore, "account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
 	}
-	open := t.a.Memory.setAside(t.name, t.failed, t.worked)
-	if n, more := t.a.Memory.summary(t.name); more {
+	open := t.a.Refusals.setAside(t.name, t.failed, t.worked)
+	if n, more := t.a.Refusals.summary(t.name); more {
 		t.a.Log.Warn(EventSetAside, "account", t.a.Name, "mailbox", t.name, "count", n)
 	}
 	if open == 0 {

@@ -55,7 +55,7 @@ type rig struct {
 	*fetch.Account
 	t      testing.TB
 	taker  *taker
-	memory Memory
+	quirks Quirks
 	mu     sync.Mutex
 	trace  []string
 }
@@ -111,7 +111,7 @@ func (r *rig) play(dialogue string, config *tls.Config) *fetchtest.Peer {
 		r.Connect = func(context.Context, *fetch.Account) (fetch.Session, error) {
 			return nil, errors.New("a second connection")
 		}
-		return r.memory.begin(ctx, a, p.Pipe())
+		return r.quirks.begin(ctx, a, p.Pipe())
 	}
 	return p
 }

@@ -28,7 +28,7 @@ type session struct {
 	conn    *wire.Conn
 	guard   *guard
 	client  *imapclient.Client
-	memory  *Memory
+	quirks  *Quirks
 	caps    []string
 	release func()
 	mailbox string        // selected
@@ -36,28 +36,28 @@ type session struct {
 	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
 }
 
-// Memory remembers servers that offer COMPRESS=DEFLATE and then get it wrong; nothing is compressed with them. The zero
+// Quirks remembers servers that offer COMPRESS=DEFLATE and then get it wrong; nothing is compressed with them. The zero
 // value is ready. It is safe for concurrent use.
-type Memory struct{ plain wire.Unable }
+type Quirks struct{ plain wire.Unable }
 
-// Connect is a fetch.Connector without a Memory.
+// Connect is a fetch.Connector that knows no quirks.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	return new(Memory).Connect(ctx, a)
+	return new(Quirks).Connect(ctx, a)
 }
 
 // Connect is the fetch.Connector for IMAP.
-func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+func (q *Quirks) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 	o := a.Login(service)
 	raw, err := login.Dial(ctx, o)
 	if err != nil {
 		return nil, o.At(err)
 	}
-	s, err := m.begin(ctx, a, raw)
+	s, err := q.begin(ctx, a, raw)
 	return s, o.At(err)
 }
 
 // begin makes a session on a new connection, which it closes on an error.
-func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ fetch.Session, err error) {
+func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ fetch.Session, err error) {
 	defer func() {
 		if err != nil {
 			_ = raw.Close()
@@ -65,11 +65,11 @@ func (m *Memory) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	}()
 	defer fault.Recover(&err)
 
-	d, caps, err := logIn(ctx, a, raw, m.plain.Has(server(a)))
+	d, caps, err := logIn(ctx, a, raw, q.plain.Has(server(a)))
 	if err != nil {
 		return nil, err
 	}
-	s := &session{a: a, conn: d.conn, memory: m, caps: caps, changed: make(chan struct{}, 1)}
+	s := &session{a: a, conn: d.conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
@@ -211,13 +211,13 @@ func (s *session) connError() error {
 	case errors.Is(err, net.ErrClosed):
 		return nil
 	case errors.As(err, &corrupt):
-		s.memory.plain.Add(server(s.a))
+		s.quirks.plain.Add(server(s.a))
 		return fmt.Errorf("%w (COMPRESS=DEFLATE: %w)", err, fetch.ErrSimpler)
 	}
 	return err
 }
 
-// server is a Memory's word for the account's server.
+// server is how the quirks name the account's server.
 func server(a *fetch.Account) string {
 	o := a.Login(service)
 	return o.Server()

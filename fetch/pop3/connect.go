@@ -19,28 +19,28 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Memory remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by
+// Quirks remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by
 // command. The zero value is ready. It is safe for concurrent use.
-type Memory struct{ slow wire.Unable }
+type Quirks struct{ slow wire.Unable }
 
-// Connect is a fetch.Connector without a Memory.
+// Connect is a fetch.Connector that knows no quirks.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-	return new(Memory).Connect(ctx, a)
+	return new(Quirks).Connect(ctx, a)
 }
 
 // Connect is a fetch.Connector: it dials, verifies the server, and logs in.
-func (m *Memory) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+func (q *Quirks) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 	o := a.Login(service)
 	conn, err := login.Dial(ctx, o)
 	if err != nil {
 		return nil, o.At(err)
 	}
-	s, err := m.start(ctx, a, conn)
+	s, err := q.start(ctx, a, conn)
 	return s, o.At(err)
 }
 
 // start takes a fresh connection and closes it on an error.
-func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ fetch.Session, err error) {
+func (q *Quirks) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ fetch.Session, err error) {
 	defer func() {
 		if err != nil {
 			_ = conn.Close()
@@ -49,7 +49,7 @@ func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ 
 	defer fault.Recover(&err)
 
 	o := a.Login(service)
-	s := &session{a: a, c: login.New(conn, o), memory: m, host: o.Server()}
+	s := &session{a: a, c: login.New(conn, o), quirks: q, host: o.Server()}
 	defer s.c.Bind(ctx)()
 	if err := s.logIn(ctx, o); err != nil {
 		return nil, s.pipelined(err, true)
@@ -66,7 +66,7 @@ func (m *Memory) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ 
 // logIn takes the connection into the TRANSACTION state. What the server listed before, over TLS, says how to
 // ask for what it lists now: that travels with the first commands, see listing.go.
 func (s *session) logIn(ctx context.Context, o login.Options) error {
-	d := &dialogue{c: s.c, pipeline: !s.memory.slow.Has(s.host)}
+	d := &dialogue{c: s.c, pipeline: !s.quirks.slow.Has(s.host)}
 	_, err := login.Run(ctx, s.c, d, o)
 	s.caps = d.caps
 	return err
@@ -77,8 +77,8 @@ type session struct {
 	a      *fetch.Account
 	c      *wire.Conn
 	client *client
-	memory *Memory
-	host   string // and port: the memory's key
+	quirks *Quirks
+	host   string // and port: the key in quirks
 	caps   capabilities
 	ended  bool // QUIT was sent
 }
@@ -102,7 +102,7 @@ func (s *session) Close() error {
 
 // pipelining tells whether commands may be sent before the earlier ones are answered.
 func (s *session) pipelining() bool {
-	return s.caps.has("PIPELINING") && !s.memory.slow.Has(s.host)
+	return s.caps.has("PIPELINING") && !s.quirks.slow.Has(s.host)
 }
 
 // pipelined looks at the error of an exchange that was pipelined: a server that was out of step is
@@ -110,7 +110,7 @@ func (s *session) pipelining() bool {
 // command. The error then is a fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
 	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
-		s.memory.slow.Add(s.host)
+		s.quirks.slow.Add(s.host)
 		return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
 	}
 	return err

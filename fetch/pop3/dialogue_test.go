@@ -41,7 +41,7 @@ import (
 type scenario struct {
 	t       *testing.T
 	account *fetch.Account
-	memory  Memory
+	quirks  Quirks
 	journal string
 	sync    error
 	after   string
@@ -182,7 +182,7 @@ func (s *scenario) set(word, value string) {
 	case "timeout":
 		a.Timeout, _ = time.ParseDuration(value)
 	case "slow":
-		s.memory.slow.Add("mail.example.org:110")
+		s.quirks.slow.Add("mail.example.org:110")
 	case "journal":
 		s.journal = value
 	case "nospool":
@@ -251,7 +251,7 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 			return nil, errors.New("a dialogue is one session")
 		}
 		connected = true
-		return s.memory.start(ctx, a, peer.Pipe())
+		return s.quirks.start(ctx, a, peer.Pipe())
 	}
 	result, err := fetch.Retrieve(ctx, a)
 	if perr := peer.Done(); perr != nil {
@@ -261,7 +261,7 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 	s.checkResult(result)
 	s.checkJournal(ctx, j)
 	s.checkSecrets(peer, err)
-	if got := s.memory.slow.Has("mail.example.org:110"); got != s.slow && !strings.Contains(t.Name(), "slow") {
+	if got := s.quirks.slow.Has("mail.example.org:110"); got != s.slow && !strings.Contains(t.Name(), "slow") {
 		t.Errorf("remembered as slow: %v", got)
 	}
 	if t.Failed() {

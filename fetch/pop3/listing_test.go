@@ -34,7 +34,7 @@ func quietSession(t testing.TB, said io.Reader) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &session{a: &fetch.Account{}, c: c, client: l, memory: new(Memory)}
+	return &session{a: &fetch.Account{}, c: c, client: l, quirks: new(Quirks)}
 }
 
 func openJournal(t testing.TB) *journal.Journal {

@@ -72,7 +72,7 @@ func TestDrippingLists(t *testing.T) {
 				text := "#! auth implicit\nS: +OK\nC: CAPA\n" + tt.script + drip
 				a := newScenario(t, text, nil).account
 				a.Timeout, a.Journal = time.Minute, openJournal(t)
-				s, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
+				s, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -95,7 +95,7 @@ func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbo
 	s := newScenario(t, text, nil)
 	s.account.Timeout = time.Hour
 	peer := fetchtest.NewPeer(t, text, nil)
-	session := &session{a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), memory: &s.memory}
+	session := &session{a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), quirks: &s.quirks}
 	if err := session.logIn(t.Context(), s.account.Login(service)); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestSilenceAtEachStep(t *testing.T) {
 				a := newScenario(t, text, nil).account
 				a.Timeout = 5 * time.Minute
 				start := time.Now()
-				_, err := new(Memory).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
+				_, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 				if fetch.KindOf(err) != fetch.KindNetwork || time.Since(start) != a.Timeout || !wire.IsTimeout(err) {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}

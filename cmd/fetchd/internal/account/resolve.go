@@ -42,11 +42,11 @@ type Environment struct {
 // file, so that a program needs one. It belongs to one goroutine; the accounts that it makes don't.
 type Resolver struct {
 	env      Environment
-	imap     *imap.Memory
-	pop3     *pop3.Memory
+	imap     *imap.Quirks
+	pop3     *pop3.Quirks
 	sessions tls.ClientSessionCache
-	memories map[string]*fetch.Memory // by the account's key
-	secret   []byte                   // of this process: makes Account.Settings tell nothing about passwords
+	refusals map[string]*fetch.Refusals // by the account's key
+	secret   []byte                     // of this process: makes Account.Settings tell nothing about passwords
 	warnings []Warning
 }
 
@@ -61,8 +61,8 @@ func New(env Environment) *Resolver {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
 	return &Resolver{
-		env: env, imap: new(imap.Memory), pop3: new(pop3.Memory), secret: random,
-		sessions: tls.NewLRUClientSessionCache(sessionsKept), memories: map[string]*fetch.Memory{},
+		env: env, imap: new(imap.Quirks), pop3: new(pop3.Quirks), secret: random,
+		sessions: tls.NewLRUClientSessionCache(sessionsKept), refusals: map[string]*fetch.Refusals{},
 	}
 }
 
@@ -166,7 +166,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	if r.env.Hidden != nil {
 		a.Hidden = r.env.Hidden(a.Name)
 	}
-	a.Memory = r.memory(a.Key)
+	a.Refusals = r.refusalsOf(a.Key)
 
 	// What wraps Connect comes last, and hooks outermost: they run whether or not there is a connection.
 	if poll.SRV.Value {
@@ -202,20 +202,20 @@ func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetc
 	}
 }
 
-// memory is what a daemon remembers of the account's login, also across a change of the rc file.
-func (r *Resolver) memory(key string) *fetch.Memory {
+// refusalsOf is what a daemon remembers of the account's login, also across a change of the rc file.
+func (r *Resolver) refusalsOf(key string) *fetch.Refusals {
 	if !r.env.Remember {
 		return nil
 	}
-	if r.memories[key] == nil {
-		r.memories[key] = new(fetch.Memory)
+	if r.refusals[key] == nil {
+		r.refusals[key] = new(fetch.Refusals)
 	}
-	return r.memories[key]
+	return r.refusals[key]
 }
 
 // Retry makes all accounts try again what they have set aside.
 func (r *Resolver) Retry() {
-	for _, m := range r.memories {
+	for _, m := range r.refusals {
 		m.Retry()
 	}
 }

@@ -91,7 +91,7 @@ func TestResolve(t *testing.T) {
 			return a.RejectBad && a.Headers == delivery.HeaderRules{DropStatus: true, DropDelivered: true, Rewrite: "h"}
 		}},
 		{"an address as host", "poll 192.0.2.1 proto imap user ann rewrite", func(a *fetch.Account) bool { return a.Headers.Rewrite == "[192.0.2.1]" }},
-		{"warnings", "poll h proto imap user ann", func(a *fetch.Account) bool { return a.Warnings == time.Hour && a.Memory == nil }},
+		{"warnings", "poll h proto imap user ann", func(a *fetch.Account) bool { return a.Warnings == time.Hour && a.Refusals == nil }},
 		{"own warnings", "poll h proto imap user ann warnings 5m", func(a *fetch.Account) bool { return a.Warnings == 5*time.Minute }},
 		{"auto", "poll h user ann", func(a *fetch.Account) bool { return a.Protocol == fetch.Auto && a.Connect != nil }},
 	}
@@ -146,8 +146,8 @@ func TestLoginOfCertificate(t *testing.T) {
 func TestMemoriesOutliveAReload(t *testing.T) {
 	t.Parallel()
 	r := New(Environment{Remember: true})
-	one := r.memory("a")
-	if one == nil || one != r.memory("a") || one == r.memory("b") {
+	one := r.refusalsOf("a")
+	if one == nil || one != r.refusalsOf("a") || one == r.refusalsOf("b") {
 		t.Error("not one memory for each login")
 	}
 }

@@ -15,12 +15,12 @@ const (
 	refusedMost     = 10_000 // messages remembered
 )
 
-// Memory is what a daemon remembers of an account from one retrieval to the next: the messages that could not be
+// Refusals is what a daemon remembers of an account from one retrieval to the next: the messages that could not be
 // delivered, and what the account's owner was told. What was set aside and told is kept in the journal for the next
 // daemon. Messages that are refused for good, or that alone fail again
-// and again, are set aside: for a day they are neither retrieved nor count as a failure. A nil Memory, that of a single
+// and again, are set aside: for a day they are neither retrieved nor count as a failure. A nil Refusals, that of a single
 // pass, remembers nothing. The zero value is ready; it is safe for concurrent use.
-type Memory struct {
+type Refusals struct {
 	mu      sync.Mutex // guards what follows
 	refused map[refusedKey]*refusal
 	said    map[string]int // set aside, by mailbox, as last logged
@@ -61,14 +61,14 @@ type failure struct {
 }
 
 // Retry forgets which messages were set aside: the next retrieval tries them again.
-func (m *Memory) Retry() {
+func (m *Refusals) Retry() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refused, m.said, m.retried = nil, nil, true
 }
 
 // refuse remembers that a message was not delivered, and tells whether that is news.
-func (m *Memory) refuse(mailbox string, it *Item, err error, now time.Time) bool {
+func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bool {
 	if m == nil {
 		return true
 	}
@@ -91,7 +91,7 @@ func (m *Memory) refuse(mailbox string, it *Item, err error, now time.Time) bool
 }
 
 // delivered forgets a message that was delivered after all.
-func (m *Memory) delivered(mailbox string, it *Item) {
+func (m *Refusals) delivered(mailbox string, it *Item) {
 	if m == nil {
 		return
 	}
@@ -102,7 +102,7 @@ func (m *Memory) delivered(mailbox string, it *Item) {
 
 // setAside judges the failures of a retrieval and returns how many count as one; worked tells whether it delivered other
 // messages, so that the destination is not at fault.
-func (m *Memory) setAside(mailbox string, failures []failure, worked bool) (open int) {
+func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (open int) {
 	if m == nil {
 		return len(failures)
 	}
@@ -129,7 +129,7 @@ func (m *Memory) setAside(mailbox string, failures []failure, worked bool) (open
 }
 
 // aside returns the messages of a mailbox that are not to be tried now.
-func (m *Memory) aside(mailbox string, now time.Time) []Ref {
+func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 	if m == nil {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (m *Memory) aside(mailbox string, now time.Time) []Ref {
 }
 
 // summary tells how many messages of a mailbox are set aside, and whether that are more than it told last.
-func (m *Memory) summary(mailbox string) (n int, more bool) {
+func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	if m == nil {
 		return 0, false
 	}
