@@ -149,19 +149,6 @@ func (a *Account) Identity() string {
 	return a.Key + "\x00" + strings.Join(a.Mailboxes, "\x00") + "\x00\x00" + strings.Join(a.Besides, "\x00") + "\x00\x00" + a.Settings
 }
 
-// Result is what one retrieval did.
-type Result struct {
-	Messages  int   // on the server, over all mailboxes
-	Seen      int   // of these, not new
-	New       int   // new ones found
-	Delivered int   // delivered and recorded
-	Bytes     int64 // of the delivered ones
-	Deleted   int   // acknowledged by deletion
-	Oversized int   // left because of Limit
-	Failed    int   // delivery failed: still on the server
-	LimitHit  bool  // FetchLimit ended the retrieval
-}
-
 func (a *Account) now() time.Time {
 	if a.Now != nil {
 		return a.Now()

@@ -24,8 +24,7 @@ const (
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err
 	EventForgotten   = "set aside is not known"     // warn: account err: what was set aside earlier is tried again
 	EventNotKept     = "set aside is not kept"      // warn: account err: a restart of the daemon will try it again
-	EventRefetch     = "message already delivered"  // info: recorded before, now only acknowledged
 	EventPanic       = "internal error"             // debug: account, value, stack
-	EventDone        = "retrieval ended"            // debug: account and the Result
+	EventDone        = "retrieval ended"            // debug: account result (a Result)
 	EventQueryFailed = "retrieval failed"           // error: account err kind
 )

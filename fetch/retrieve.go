@@ -74,7 +74,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		res.Seen += c.Seen
 		res.Oversized += len(c.Oversized)
 	}
-	more := a.limit(m, &c, name, res)
+	more := a.limit(m, &c, res)
 	res.New += c.New
 	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer()}
 	if c.New > 0 {
@@ -94,7 +94,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 }
 
 // limit takes what is too much for this session out of c and m, and tells whether another session is to get it.
-func (a *Account) limit(m Mailbox, c *Counts, name string, res *Result) (more bool) {
+func (a *Account) limit(m Mailbox, c *Counts, res *Result) (more bool) {
 	cut := func(n int) {
 		m.Limit(n)
 		c.New = n
@@ -103,8 +103,8 @@ func (a *Account) limit(m Mailbox, c *Counts, name string, res *Result) (more bo
 		cut(left)
 		res.LimitHit = true
 	}
-	const pop3 = ""
-	if name == pop3 && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
+	_, atEnd := m.(Ender)
+	if atEnd && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
 		cut(a.Expunge)
 		return true
 	}

@@ -57,13 +57,17 @@ type Leaver interface {
 	Leave(messages []Ref)
 }
 
+// Ender is a Mailbox whose deletions count when its session ends, and not before (POP3).
+type Ender interface {
+	DeletesAtEnd()
+}
+
 // Counts is what Open found.
 type Counts struct {
 	Messages  int   // in the mailbox
 	Seen      int   // of these not new
 	New       int   // to be retrieved now
 	Octets    int64 // size of all messages, 0 where the server did not say
-	Pending   int   // delivered earlier, still to be acknowledged
 	Oversized []*Item
 }
 

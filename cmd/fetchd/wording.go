@@ -85,8 +85,6 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"), f.number("total"), f.number("size"), f.flushed())
 	case fetch.EventOversized:
 		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
-	case fetch.EventRefetch:
-		return one("skipping message %s:%d (%d octets) (delivered before) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
 	case fetch.EventFailed:
 		return []line{
 			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
@@ -198,6 +196,18 @@ func evidenceLines(level slog.Level, f fields) []line {
 	return lines
 }
 
+// writeAttr writes an attribute as " name=value", and a group as its members.
+func writeAttr(b *strings.Builder, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() != slog.KindGroup {
+		fmt.Fprintf(b, " %s=%s", a.Key, v)
+		return
+	}
+	for _, member := range v.Group() {
+		writeAttr(b, member)
+	}
+}
+
 // plainLine words any other record: the account, the text, the error, and what else there is.
 func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
 	var b, rest strings.Builder
@@ -212,7 +222,7 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
 		case "err":
 			cause = ": " + oneLine(a.Value.Resolve().String())
 		default:
-			fmt.Fprintf(&rest, " %s=%s", a.Key, a.Value.Resolve())
+			writeAttr(&rest, a)
 		}
 	}
 	return b.String() + event + cause + rest.String()

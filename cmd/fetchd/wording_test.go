@@ -51,9 +51,9 @@ func TestWording(t *testing.T) {
 		{"oversized", 0, false, func(l *slog.Logger) {
 			l.Info(fetch.EventOversized, "account", "ann@h", "n", 4, "total", 4, "size", 6089)
 		}, "skipping message ann@h:4 (6089 octets) (oversized) not flushed\n", ""},
-		{"delivered before", 0, false, func(l *slog.Logger) {
-			l.Info(fetch.EventRefetch, "account", "ann@h", "n", 4, "size", 6089, "deleted", true)
-		}, "skipping message ann@h:4 (6089 octets) (delivered before) flushed\n", ""},
+		{"retrieval ended", 2, false, func(l *slog.Logger) {
+			l.Debug(fetch.EventDone, "account", "ann@h", "result", fetch.Result{Messages: 3, Seen: 1, New: 2, Delivered: 2, Bytes: 119})
+		}, "fetchd: ann@h: retrieval ended messages=3 seen=1 new=2 delivered=2 bytes=119 deleted=0 oversized=0 failed=0\n", ""},
 		{"delivery failed", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventFailed, "account", "ann@h", "n", 1, "total", 1, "size", 5, "err", errors.New("mda: exit status 1"))
 		}, "reading message ann@h:1 of 1 (5 octets) not flushed\n", "fetchd: ann@h: mda: exit status 1\n"},

@@ -187,7 +187,6 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	}
 	m.todo = m.todo.Minus(m.flushed)
 	m.counts.Messages = int(v.messages)
-	m.counts.Pending = int(pending.Len())
 	m.counts.Seen = max(0, int(v.messages)-int(m.todo.Len()))
 	m.counts.New = int(m.todo.Len())
 	m.acks.pending = pending

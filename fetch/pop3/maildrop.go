@@ -77,7 +77,6 @@ func (m *maildrop) sort() {
 		switch {
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
-			m.counts.Pending++
 		case r.done && a.Flush:
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
@@ -99,6 +98,9 @@ func (m *maildrop) sort() {
 
 // Counts implements fetch.Mailbox.
 func (m *maildrop) Counts() fetch.Counts { return m.counts }
+
+// DeletesAtEnd implements fetch.Ender: QUIT deletes (RFC 1939 section 6).
+func (m *maildrop) DeletesAtEnd() {}
 
 // Limit implements fetch.Mailbox.
 func (m *maildrop) Limit(n int) { m.todo = m.todo[:max(0, min(n, len(m.todo)))] }
