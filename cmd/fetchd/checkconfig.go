@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
@@ -23,33 +24,24 @@ func checkConfigCommand() subcommand {
 // configCheck collects what is found.
 type configCheck struct {
 	p      *program
-	status status
-	log    *slog.Logger
+	status exit.Status
+	log    *logging.Logger
 }
 
 // bad notes a mistake that keeps an account, or everything, from working.
-func (k *configCheck) bad(s status, err error) {
-	fmt.Fprintf(k.p.stdout, "ERROR    %s\n", escape(err.Error()))
-	if k.status == exitMail {
+func (k *configCheck) bad(s exit.Status, err error) {
+	fmt.Fprintf(k.p.stdout, "ERROR    %s\n", logging.Escape(err.Error()))
+	if k.status == exit.Mail {
 		k.status = s
 	}
 }
 
-// writeLine implements lineSink: the wiring's own warnings become ours.
-func (k *configCheck) writeLine(l line) error {
-	if l.level >= slog.LevelWarn {
-		fmt.Fprintf(k.p.stdout, "%s\n", l.text)
-	}
-	return nil
-}
-
-func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
+func runCheckConfig(_ context.Context, p *program, c *commandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
-	k := &configCheck{p: p}
-	k.log = slog.New(&textHandler{sink: k, level: slog.LevelWarn})
+	k := &configCheck{p: p, log: logging.NewWarnings(p.stdout)}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
 		for _, e := range flatten(err) {
@@ -57,25 +49,25 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) status {
 		}
 		return k.status
 	}
-	p.warn(c, cfg, &logger{Logger: k.log})
+	p.warn(c, cfg, k.log)
 	for _, warning := range account.GlobalDoubts(&cfg.Globals) {
 		k.log.Warn(warning)
 	}
 	polls := account.Selected(cfg, c.servers)
 	if len(polls) == 0 {
-		k.bad(exitSyntax, errors.New("no server is to be polled; add a poll entry"))
+		k.bad(exit.Syntax, errors.New("no server is to be polled; add a poll entry"))
 	}
 	k.polls(c, at, cfg, polls)
 	if err := checkPlaces(at, cfg); err != nil {
-		k.bad(exitIO, err)
+		k.bad(exit.IO, err)
 	}
 	return k.status
 }
 
 // polls wires each account as a real run would, and looks further into what a run would find out only later.
 func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
-	r := k.p.newService(c, at, &logger{Logger: k.log, hidden: new(concealed)}, false).resolver
-	finder := k.p.newFinder(at, &logger{Logger: k.log, hidden: new(concealed)})
+	r := k.p.newService(c, at, k.log, false).resolver
+	finder := k.p.newFinder(at, k.log)
 	var accounts []*fetch.Account
 	for _, poll := range polls {
 		for i := range poll.Users {
@@ -120,9 +112,9 @@ func (k *configCheck) summary(a *fetch.Account, missing []error) {
 	if len(missing) > 0 {
 		label = "not ok"
 	}
-	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, escape(account.Summary(a)))
+	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, logging.Escape(account.Summary(a)))
 	for _, err := range missing {
-		k.bad(exitIO, &account.RefusedError{Account: a.Name, Err: err})
+		k.bad(exit.IO, &account.RefusedError{Account: a.Name, Err: err})
 	}
 }
 
@@ -132,9 +124,9 @@ func (k *configCheck) refused(name string, err error) {
 		if !errors.As(e, &mistake) {
 			e = &account.RefusedError{Account: name, Err: e}
 		}
-		st := exitSyntax
+		st := exit.Syntax
 		if errors.Is(e, fs.ErrNotExist) || errors.Is(e, fs.ErrPermission) {
-			st = exitIO
+			st = exit.IO
 		}
 		k.bad(st, e)
 	}

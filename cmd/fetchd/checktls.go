@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/tlsverify/check"
 )
 
@@ -24,19 +26,19 @@ func checkTLSCommand() subcommand {
 }
 
 // The statuses of check-tls beside check.Report.ExitStatus.
-const checkFailed status = 2
+const checkFailed exit.Status = 2
 
-func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
+func runCheckTLS(ctx context.Context, p *program, c *commandLine) exit.Status {
 	targets, err := p.targets(c)
 	switch {
 	case err != nil:
 		return p.failTargets(c, err)
 	case len(targets) == 0:
-		return p.fail(exitSyntax, errors.New("no server to check; name a host"))
+		return p.fail(exit.Syntax, errors.New("no server to check; name a host"))
 	}
 	ctx, stop := interrupted(ctx)
 	defer stop()
-	worst := exitMail
+	worst := exit.Mail
 	for i, o := range targets {
 		if i > 0 && !c.has("json") {
 			fmt.Fprintln(p.stdout)
@@ -47,16 +49,16 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) status {
 			continue
 		}
 		if err := p.printReport(c, report); err != nil {
-			return p.fail(exitIO, err)
+			return p.fail(exit.IO, err)
 		}
-		worst = max(worst, status(report.ExitStatus()))
+		worst = max(worst, exit.Status(report.ExitStatus()))
 	}
 	return worst
 }
 
 func (p *program) printReport(c *commandLine, r *check.Report) error {
 	if c.has("json") {
-		return r.JSON(jsonEscaper{p.stdout})
+		return r.JSON(logging.EscapeJSON(p.stdout))
 	}
 	if err := r.Text(p.stdout); err != nil || !c.has("report") {
 		return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"fetchd/cmd/fetchd/internal/exit"
 )
 
 func completionCommand() subcommand {
@@ -15,12 +17,12 @@ func completionCommand() subcommand {
 	}
 }
 
-func runCompletion(_ context.Context, p *program, c *commandLine) status {
+func runCompletion(_ context.Context, p *program, c *commandLine) exit.Status {
 	writers := map[string]func(io.Writer, string, []option, []subcommand){"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
 	if len(c.servers) == 1 {
 		if write := writers[c.servers[0]]; write != nil {
 			write(p.stdout, p.name, options(), subcommands())
-			return exitMail
+			return exit.Mail
 		}
 	}
 	return p.usage(fmt.Errorf("completion needs one of bash, zsh, fish"))

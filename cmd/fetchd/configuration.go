@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/rcfile"
 )
 
@@ -76,19 +77,19 @@ func forgetDestinations(cfg *rcfile.Config) {
 }
 
 // failConfig reports what configuration returned, a line for each mistake.
-func (p *program) failConfig(err error) status {
+func (p *program) failConfig(err error) exit.Status {
 	for _, e := range flatten(err) {
 		p.fail(0, e)
 	}
 	return statusOfConfig(err)
 }
 
-func statusOfConfig(err error) status {
+func statusOfConfig(err error) exit.Status {
 	var mistake *rcfile.Error
 	if errors.As(err, &mistake) {
-		return exitSyntax
+		return exit.Syntax
 	}
-	return exitIO
+	return exit.IO
 }
 
 // flatten gives the errors that errors.Join joined. An error that says more than those stays whole.
@@ -113,9 +114,9 @@ func flatten(err error) []error {
 }
 
 // dump prints the merged configuration.
-func (p *program) dump(c *commandLine, cfg *rcfile.Config) status {
+func (p *program) dump(c *commandLine, cfg *rcfile.Config) exit.Status {
 	if err := rcfile.Dump(p.stdout, cfg, rcfile.DumpOptions{ShowSecrets: c.showSecrets}); err != nil {
-		return p.fail(exitIO, fmt.Errorf("write the configuration: %w", err))
+		return p.fail(exit.IO, fmt.Errorf("write the configuration: %w", err))
 	}
-	return exitMail
+	return exit.Mail
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
 )
 
@@ -23,10 +25,10 @@ func convertCommand() subcommand {
 	}
 }
 
-func runConvert(_ context.Context, p *program, c *commandLine) status {
+func runConvert(_ context.Context, p *program, c *commandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
 	path := c.rcfile.Or(at.rcfile)
 	switch {
@@ -43,23 +45,23 @@ func runConvert(_ context.Context, p *program, c *commandLine) status {
 		return p.failConfig(err)
 	}
 	if !c.has("output") && !c.showSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
-		return p.fail(exitSyntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
+		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
 			"--output NEW writes to a file, --show-secrets shows them"))
 	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, escape(w.Error()))
+		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, logging.Escape(w.Error()))
 	}
 	if cfg.HasDefaults() {
 		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is named on the command line alone no longer has them\n", p.name)
 	}
 	var text bytes.Buffer
 	if err := rcfile.Fprint(&text, cfg, targetFormat(c.own["to"], cfg)); err != nil {
-		return p.fail(exitSyntax, err)
+		return p.fail(exit.Syntax, err)
 	}
 	if err := p.writeConverted(c, text.Bytes()); err != nil {
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
-	return exitMail
+	return exit.Mail
 }
 
 func (p *program) writeConverted(c *commandLine, text []byte) error {

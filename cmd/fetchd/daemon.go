@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -30,19 +32,19 @@ func (p *program) catchDaemonSignals() {
 }
 
 // runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
-func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) status {
+func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
 	accounts, err := s.wire(cfg)
 	var mistake *rcfile.Error
 	refused := s.refuse(err)
 	if errors.As(err, &mistake) || refused && len(accounts) == 0 {
-		return statusOfRefused(err)
+		return exit.OfRefused(err)
 	}
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
 	if err := s.p.detached.ready(s.p); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -50,7 +52,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
 	if d.manager, err = newNotifier(s.p.env); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
 	defer d.manager.close()
 	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
@@ -67,7 +69,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d.manager.stopping()
 	cancel()
 	s.awaitEnd(ended)
-	return exitMail
+	return exit.Mail
 }
 
 // awaitEnd waits until the retrievals have ended, but not for one that hangs.
@@ -153,10 +155,7 @@ func signalName(sig os.Signal) string {
 }
 
 func (d *daemon) reopenLog() {
-	if d.log.file == nil {
-		return
-	}
-	if err := d.log.file.Reopen(); err != nil {
+	if err := d.log.Reopen(); err != nil {
 		d.log.Error("the log stays in the old file", "err", err)
 	}
 }
@@ -208,7 +207,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	d.accounts.Store(int64(len(accounts)))
 	d.scheduler.Replace(accounts)
-	d.log.Info("read " + d.path + " again: " + counted(int64(len(accounts)), "account"))
+	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
 }
 
 // fixed changes with the settings that a running daemon doesn't heed.
@@ -230,7 +229,7 @@ func (d *daemon) fileStamp() string {
 func (d *daemon) slept() {
 	n := d.accounts.Load()
 	if done := d.finished.Add(1); n > 0 && done%n == 0 {
-		d.log.Log(context.Background(), levelTrace, fmt.Sprintf("sleeping at %s for %d seconds",
+		d.log.Log(context.Background(), logging.LevelTrace, fmt.Sprintf("sleeping at %s for %d seconds",
 			time.Now().Format("Mon Jan _2 15:04:05 2006"), int(d.interval/time.Second)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 )
 
@@ -28,7 +29,7 @@ func TestAwaitEnd(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				s := &service{log: &logger{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+				s := &service{log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 				ended := make(chan struct{})
 				time.AfterFunc(tt.takes, func() { close(ended) })
 				start := time.Now()

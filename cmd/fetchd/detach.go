@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"fetchd/cmd/fetchd/internal/exit"
 )
 
 // detachedVariable marks the process that detach starts. That process has its starter's streams and two pipes as the
@@ -36,15 +38,15 @@ func (d *detached) starting() bool { return d != nil && !d.up }
 
 // detach starts the program once more as a daemon in a session of its own, waits until that one runs or has failed, and
 // returns its status. Until then it has our output, so that errors at the start are seen.
-func (p *program) detach() status {
+func (p *program) detach() exit.Status {
 	self, err := os.Executable()
 	if err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
 	readyOut, readyIn, err1 := os.Pipe()
 	secretsOut, secretsIn, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
 	cmd := exec.Command(self, p.args...)
 	cmd.Args[0] = p.name
@@ -56,18 +58,18 @@ func (p *program) detach() status {
 	readyIn.Close()
 	secretsOut.Close()
 	if err != nil {
-		return p.fail(exitInternal, fmt.Errorf("start the daemon: %w", err))
+		return p.fail(exit.Internal, fmt.Errorf("start the daemon: %w", err))
 	}
 	err = json.NewEncoder(secretsIn).Encode(p.early)
 	secretsIn.Close()
 	if n, _ := readyOut.Read(make([]byte, 1)); n == 1 && err == nil {
-		return exitMail
+		return exit.Mail
 	}
-	var exit *exec.ExitError
-	if err := cmd.Wait(); errors.As(err, &exit) && exit.ExitCode() >= 0 {
-		return status(exit.ExitCode())
+	var ended *exec.ExitError
+	if err := cmd.Wait(); errors.As(err, &ended) && ended.ExitCode() >= 0 {
+		return exit.Status(ended.ExitCode())
 	}
-	return p.fail(exitInternal, errors.New("the daemon ended at its start"))
+	return p.fail(exit.Internal, errors.New("the daemon ended at its start"))
 }
 
 // adopt makes p the daemon that a detach has started, if it is one.

@@ -7,6 +7,9 @@ import (
 	"os"
 	"testing"
 
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -14,13 +17,13 @@ import (
 func TestInterrupted(t *testing.T) {
 	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGTERM} {
 		signals := make(chan os.Signal, 1)
-		s := &service{p: &program{signals: signals}, log: &logger{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
-		st := s.interruptibly(t.Context(), func(ctx context.Context) status {
+		s := &service{p: &program{signals: signals}, log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+		st := s.interruptibly(t.Context(), func(ctx context.Context) exit.Status {
 			signals <- sig
 			<-ctx.Done()
-			return exitSocket
+			return exit.Socket
 		})
-		if st != exitMail {
+		if st != exit.Mail {
 			t.Errorf("%v: status %d", sig, st)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fetchd/cmd/fetchd/internal/exit"
 )
 
 func TestLock(t *testing.T) {
@@ -247,10 +249,10 @@ func TestHolderOfLock(t *testing.T) {
 				t.Errorf("%q: %+v, %v", text, h, err)
 			}
 			p := &program{name: "fetchd", stderr: io.Discard}
-			if st := p.quitRunning(t.Context(), path); st != exitExcluded {
+			if st := p.quitRunning(t.Context(), path); st != exit.Excluded {
 				t.Errorf("quit with %q: status %d", text, st)
 			}
-			if st := p.meetRunning(&commandLine{}, h); st != exitExcluded {
+			if st := p.meetRunning(&commandLine{}, h); st != exit.Excluded {
 				t.Errorf("wake with %q: status %d", text, st)
 			}
 		})

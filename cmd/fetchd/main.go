@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"fetchd/cmd/fetchd/internal/exit"
 )
 
 // runDir is where fetchmail has root's lock file.
@@ -18,7 +20,7 @@ const runDir = "/var/run"
 func main() { os.Exit(int(start(runDir))) }
 
 // start runs the program as this process asks for it. Root's lock file is in the directory runDir.
-func start(runDir string) status {
+func start(runDir string) exit.Status {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	p := &program{
@@ -26,7 +28,7 @@ func start(runDir string) status {
 		env: os.Getenv, uid: os.Getuid(), runDir: runDir, signals: signals,
 	}
 	if err := p.adopt(); err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
 	return p.run(context.Background())
 }

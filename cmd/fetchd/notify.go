@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch/schedule"
 )
 
@@ -86,7 +87,7 @@ func (n *notifier) close() {
 
 // statusLine is what systemctl status shows.
 func statusLine(s schedule.Status) string {
-	line := counted(int64(s.Accounts), "account")
+	line := logging.Counted(int64(s.Accounts), "account")
 	if s.Failing > 0 {
 		line += fmt.Sprintf(", %d failing", s.Failing)
 	}

@@ -65,3 +65,12 @@ func TestStatusLine(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestOneIsSingular(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0 accounts", 1: "1 account", 2: "2 accounts"} {
+		if line := statusLine(schedule.Status{Accounts: n}); line != want {
+			t.Errorf("%q, want %q", line, want)
+		}
+	}
+}

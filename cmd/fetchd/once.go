@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/schedule"
@@ -11,32 +12,32 @@ import (
 )
 
 // once makes one pass over the accounts of cfg.
-func (s *service) once(ctx context.Context, cfg *rcfile.Config) status {
+func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	accounts, err := s.wire(cfg)
 	var mistake *rcfile.Error
 	if errors.As(err, &mistake) {
 		s.refuse(err)
-		return exitSyntax
+		return exit.Syntax
 	}
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
-	var result outcome
+	var result exit.Outcome
 	if s.refuse(err) {
-		result.add(statusOfRefused(err), false)
+		result.Add(exit.OfRefused(err), false)
 	}
 	pass := newPass(cfg.Globals)
 	limited, end := pass.begin(ctx)
 	defer end()
 	for _, o := range s.outcomes(limited, cfg, accounts, pass) {
 		if !pass.isLate(o.Account) {
-			result.add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
+			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}
 	}
 	if err := pass.err(); err != nil { // also where mail came: somebody has to look
-		return s.end(exitServer, err)
+		return s.end(exit.Server, err)
 	}
-	return result.status()
+	return result.Status()
 }
 
 // outcomes retrieves from accounts, or only looks, and tells pass of each that has ended.

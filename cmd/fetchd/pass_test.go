@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
 	"fetchd/rcfile"
@@ -55,20 +56,20 @@ func TestPassEndsInSpiteOfADrippingServer(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "rc"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func(accounts ...string) (string, status) {
+	run := func(accounts ...string) (string, exit.Status) {
 		cmd := exec.CommandContext(t.Context(), "fetchd", append([]string{"-f", filepath.Join(dir, "rc")}, accounts...)...)
 		cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir}
 		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
+		var ended *exec.ExitError
+		if err != nil && !errors.As(err, &ended) {
 			t.Fatal(err)
 		}
-		return string(out), status(cmd.ProcessState.ExitCode())
+		return string(out), exit.Status(cmd.ProcessState.ExitCode())
 	}
 
 	start := time.Now()
 	out, st := run()
-	if took := time.Since(start); st != exitServer || took > time.Minute ||
+	if took := time.Since(start); st != exit.Server || took > time.Minute ||
 		!strings.Contains(out, "fetchd: the pass has taken 3s, which is its limit, and was not done with ann@drip; what was delivered") {
 		t.Errorf("status %d after %v:\n%s", st, took, out)
 	}
@@ -78,7 +79,7 @@ func TestPassEndsInSpiteOfADrippingServer(t *testing.T) {
 	if got, _ := filepath.Glob(filepath.Join(dir, "Maildir", "new", "*")); len(got) != 1 {
 		t.Errorf("%d messages are delivered, want the good one: %v", len(got), got)
 	}
-	if out, st := run("good"); st != exitNoMail {
+	if out, st := run("good"); st != exit.NoMail {
 		t.Errorf("the next pass: status %d:\n%s", st, out)
 	}
 }

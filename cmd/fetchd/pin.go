@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
@@ -22,7 +24,7 @@ func pinCommand() subcommand {
 	}
 }
 
-func runPin(ctx context.Context, p *program, c *commandLine) status {
+func runPin(ctx context.Context, p *program, c *commandLine) exit.Status {
 	if len(c.servers) != 1 {
 		return p.usage(errors.New("pin takes one host"))
 	}
@@ -38,25 +40,25 @@ func runPin(ctx context.Context, p *program, c *commandLine) status {
 	defer stop()
 	verdict, judgement, err := check.Look(ctx, o)
 	if err != nil {
-		return p.fail(exitSocket, err)
+		return p.fail(exit.Socket, err)
 	}
 	if err := p.showPin(verdict, judgement); err != nil {
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
 	if !c.has("write") {
-		return exitMail
+		return exit.Mail
 	}
 	if len(accounts) == 0 {
 		err := p.noAccount(c, at, o)
 		return p.fail(statusOfConfig(err), err)
 	}
 	if err := judgeAccounts(ctx, accounts, verdict); err != nil {
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
 	if err := p.writePin(c, at, accounts, tlsverify.PinOf(verdict.Presented[0]).String()); err != nil {
 		return p.fail(statusOfConfig(err), err)
 	}
-	return exitMail
+	return exit.Mail
 }
 
 // showPin prints the certificate, whether it would be trusted without a pin, and the lines for the rc file.
@@ -70,7 +72,7 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 		if !pinHelps(judgement) {
 			text = "THIS SERVER IS REFUSED, WITH THE PIN TOO: "
 		}
-		text += escape(judgement.Error()) +
+		text += logging.Escape(judgement.Error()) +
 			"\nPin the key only if the operator confirmed it by another way than this connection."
 	}
 	lines := check.PinLines(v.Presented[0])

@@ -11,14 +11,16 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
 )
 
 // poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
-func (p *program) poll(ctx context.Context, c *commandLine) status {
+func (p *program) poll(ctx context.Context, c *commandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
-		return p.fail(exitInternal, err)
+		return p.fail(exit.Internal, err)
 	}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
@@ -44,18 +46,18 @@ func (p *program) poll(ctx context.Context, c *commandLine) status {
 	holder, err := lockHolder(pidfile)
 	switch {
 	case err != nil:
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	case holder != nil:
 		return p.meetRunning(c, holder)
 	case len(account.Selected(cfg, c.servers)) == 0:
-		return p.fail(exitSyntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.rcfile.Or(at.rcfile)))
+		return p.fail(exit.Syntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.rcfile.Or(at.rcfile)))
 	}
 	interval := cfg.Globals.Daemon.Value
 	if c.check {
 		interval = 0
 	}
 	if err := p.collectSecrets(c, at, cfg); err != nil {
-		return p.fail(exitAuth, err)
+		return p.fail(exit.Auth, err)
 	}
 	if interval > 0 && !c.nodetach && p.detached == nil {
 		return p.detach()
@@ -82,7 +84,7 @@ func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config)
 }
 
 // serve holds the lock, the log and the journal while the retrievals run.
-func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rcfile.Config, interval int) status {
+func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
 	if interval > 0 {
 		p.catchDaemonSignals()
 	}
@@ -92,37 +94,37 @@ func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rc
 	case errors.As(err, &held):
 		return p.meetRunning(c, held)
 	case err != nil:
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
 	defer l.Release()
 	log, err := p.openLog(c, cfg, interval > 0)
 	if err != nil {
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
 	defer log.Close()
 	p.warn(c, cfg, log)
 	s := p.newService(c, at, log, interval > 0)
 	if err := s.openJournal(ctx, cfg); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
-	st := exitMail
+	st := exit.Mail
 	if interval > 0 {
 		st = s.runDaemon(ctx, cfg, time.Duration(interval)*time.Second)
 	} else {
-		st = s.interruptibly(ctx, func(ctx context.Context) status { return s.once(ctx, cfg) })
+		st = s.interruptibly(ctx, func(ctx context.Context) exit.Status { return s.once(ctx, cfg) })
 	}
 	if err := s.journal.Close(); err != nil {
-		return s.end(exitIO, err)
+		return s.end(exit.IO, err)
 	}
-	if st == exitNoMail && c.nomailOK {
-		return exitMail
+	if st == exit.NoMail && c.nomailOK {
+		return exit.Mail
 	}
 	return st
 }
 
 // interruptibly runs f with a context that ends at SIGTERM, SIGINT or SIGHUP, which a closed terminal sends; a second
 // signal ends the process. Who ended us is not to take that for a failure.
-func (s *service) interruptibly(ctx context.Context, f func(context.Context) status) status {
+func (s *service) interruptibly(ctx context.Context, f func(context.Context) exit.Status) exit.Status {
 	if !signal.Ignored(unix.SIGHUP) {
 		signal.Notify(s.p.signals, unix.SIGHUP)
 	}
@@ -140,13 +142,13 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) sta
 	}()
 	st := f(ctx)
 	if ctx.Err() != nil && outer.Err() == nil {
-		return exitMail
+		return exit.Mail
 	}
 	return st
 }
 
 // warn says what the configuration and the command line are to be warned about.
-func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logger) {
+func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logging.Logger) {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.Error())
 	}
@@ -165,25 +167,25 @@ func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logger) {
 
 // warnHere says on standard error what warn writes into the log.
 func (p *program) warnHere(c *commandLine, cfg *rcfile.Config) {
-	if log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr}); err == nil {
+	if log, err := logging.Open(logging.Target{Name: p.name, Out: p.stderr, Err: p.stderr}); err == nil {
 		p.warn(c, cfg, log)
 		_ = log.Close()
 	}
 }
 
 // openLog opens the log that the configuration asks for. Only a detached daemon writes into a log file.
-func (p *program) openLog(c *commandLine, cfg *rcfile.Config, daemon bool) (*logger, error) {
-	t := logTarget{
-		name: p.name, out: p.stdout, err: p.stderr, json: c.logFormat.Value == "json",
-		silent: c.silent, verbose: c.verbose, syslog: cfg.Globals.Syslog.Value, detached: p.detached != nil,
+func (p *program) openLog(c *commandLine, cfg *rcfile.Config, daemon bool) (*logging.Logger, error) {
+	t := logging.Target{
+		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.logFormat.Value == "json",
+		Silent: c.silent, Verbose: c.verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
 	}
 	ignored := false
 	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {
-		t.file = file
+		t.File = file
 	} else if file != "" && daemon {
 		ignored = true
 	}
-	l, err := openLog(t)
+	l, err := logging.Open(t)
 	if err == nil && ignored {
 		l.Info("the logfile option is ignored with nodetach")
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 )
 
 // program is one run of the program: its streams and what it takes from the process around it.
@@ -24,7 +27,7 @@ type program struct {
 }
 
 // run does what the arguments ask for.
-func (p *program) run(ctx context.Context) status {
+func (p *program) run(ctx context.Context) exit.Status {
 	subs := subcommands()
 	if p.name == "fetchmail" {
 		subs = nil
@@ -35,10 +38,10 @@ func (p *program) run(ctx context.Context) status {
 		return p.usage(err)
 	case c.mode == modeHelp && c.command != nil:
 		printSubcommandHelp(p.stdout, p.name, c.command)
-		return exitMail
+		return exit.Mail
 	case c.mode == modeHelp:
 		printHelp(p.stdout, p.name, subs)
-		return exitMail
+		return exit.Mail
 	case c.command != nil:
 		return c.command.run(ctx, p, c)
 	}
@@ -46,14 +49,14 @@ func (p *program) run(ctx context.Context) status {
 }
 
 // usage reports a mistake on the command line.
-func (p *program) usage(err error) status {
-	p.fail(exitSyntax, err)
+func (p *program) usage(err error) exit.Status {
+	p.fail(exit.Syntax, err)
 	fmt.Fprintf(p.stderr, "Try \"%s --help\".\n", p.name)
-	return exitSyntax
+	return exit.Syntax
 }
 
 // fail says err on the error output and returns s.
-func (p *program) fail(s status, err error) status {
-	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, escape(oneLine(err.Error())))
+func (p *program) fail(s exit.Status, err error) exit.Status {
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(logging.OneLine(err.Error())))
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/logging"
 
 	"golang.org/x/term"
 )
@@ -20,7 +21,7 @@ func (p *program) prompt(question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(p.stderr, escape(question))
+	fmt.Fprint(p.stderr, logging.Escape(question))
 	defer fmt.Fprintln(p.stderr)
 	read := make(chan typed, 1)
 	go func() { // nothing takes back the read of a terminal; after a signal the process ends

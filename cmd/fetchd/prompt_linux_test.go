@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"fetchd/cmd/fetchd/internal/exit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -79,16 +81,16 @@ func TestConvertOnATerminal(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
 		args       []string
-		want       status
+		want       exit.Status
 		shown      string // at the terminal's other end; "" = nothing
 	}{
-		{"a password", "poll h proto imap user ann password sesame", nil, exitSyntax, ""},
-		{"a pass phrase", "poll h proto imap user ann sslcert c sslkeypass sesame", nil, exitSyntax, ""},
-		{"in defaults", "defaults user ann password sesame", nil, exitSyntax, ""},
-		{"asked for", "poll h proto imap user ann password sesame", []string{"--show-secrets"}, exitMail, "sesame"},
+		{"a password", "poll h proto imap user ann password sesame", nil, exit.Syntax, ""},
+		{"a pass phrase", "poll h proto imap user ann sslcert c sslkeypass sesame", nil, exit.Syntax, ""},
+		{"in defaults", "defaults user ann password sesame", nil, exit.Syntax, ""},
+		{"asked for", "poll h proto imap user ann password sesame", []string{"--show-secrets"}, exit.Mail, "sesame"},
 		{"into a file", "poll h proto imap user ann password sesame",
-			[]string{"--output", filepath.Join(t.TempDir(), "new")}, exitMail, ""},
-		{"none", "poll h proto imap user ann passwordfile sesame", nil, exitMail, "passwordfile"},
+			[]string{"--output", filepath.Join(t.TempDir(), "new")}, exit.Mail, ""},
+		{"none", "poll h proto imap user ann passwordfile sesame", nil, exit.Mail, "passwordfile"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +115,7 @@ func TestConvertOnATerminal(t *testing.T) {
 			if tt.shown == "" && shown != "end" || !strings.Contains(shown, tt.shown) {
 				t.Errorf("the terminal shows %q", shown)
 			}
-			if tt.want != exitMail && !strings.Contains(problems.String(), "--show-secrets") {
+			if tt.want != exit.Mail && !strings.Contains(problems.String(), "--show-secrets") {
 				t.Errorf("said: %s", problems.String())
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/exit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -15,19 +17,19 @@ import (
 const quitTimeout = 20 * time.Second
 
 // quitRunning ends the process that holds the lock and waits until it is gone.
-func (p *program) quitRunning(ctx context.Context, path string) status {
+func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	holder, err := lockHolder(path)
 	if err != nil {
-		return p.fail(exitIO, err)
+		return p.fail(exit.IO, err)
 	}
 	if holder == nil {
-		return p.fail(exitExcluded, fmt.Errorf("no other %s is running", p.name))
+		return p.fail(exit.Excluded, fmt.Errorf("no other %s is running", p.name))
 	}
 	if holder.pid == 0 {
-		return p.fail(exitExcluded, holder)
+		return p.fail(exit.Excluded, holder)
 	}
 	if err := signalProcess(holder.pid, unix.SIGTERM); err != nil {
-		return p.fail(exitExcluded, err)
+		return p.fail(exit.Excluded, err)
 	}
 
 	ctx, cancel := context.WithTimeout(ctx, quitTimeout)
@@ -37,11 +39,11 @@ func (p *program) quitRunning(ctx context.Context, path string) status {
 	for {
 		if now, err := lockHolder(path); err == nil && (now == nil || now.pid != holder.pid) {
 			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, ground(holder), p.name, holder.pid)
-			return exitMail
+			return exit.Mail
 		}
 		select {
 		case <-ctx.Done():
-			return p.fail(exitExcluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.pid, holder.pid))
+			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.pid, holder.pid))
 		case <-tick.C:
 		}
 	}
@@ -49,27 +51,27 @@ func (p *program) quitRunning(ctx context.Context, path string) status {
 
 // meetRunning is what happens when another process holds the lock: a daemon is woken up, unless the command line asks
 // for something that the daemon would not do.
-func (p *program) meetRunning(c *commandLine, holder *lockedError) status {
+func (p *program) meetRunning(c *commandLine, holder *lockedError) exit.Status {
 	switch {
 	case holder.pid == 0:
-		return p.fail(exitExcluded, holder)
+		return p.fail(exit.Excluded, holder)
 	case holder.fetchmail:
-		return p.fail(exitExcluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.pid, p.name))
+		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.pid, p.name))
 	case len(c.servers) > 0 || c.check:
-		return p.fail(exitExcluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
+		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
 	case !holder.daemon:
-		return p.fail(exitExcluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.pid))
+		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.pid))
 	case len(refusedOptions(c)) > 0:
-		return p.fail(exitExcluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
+		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
 			p.name, holder.pid, strings.Join(refusedOptions(c), ", --"), p.name))
 	}
 	if err := signalProcess(holder.pid, unix.SIGUSR1); err != nil {
-		return p.fail(exitExcluded, err)
+		return p.fail(exit.Excluded, err)
 	}
 	if !c.silent {
 		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
 	}
-	return exitMail
+	return exit.Mail
 }
 
 // refusedOptions are the options that a running daemon would not heed.

@@ -12,6 +12,8 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/delivery"
 	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
@@ -26,13 +28,13 @@ type service struct {
 	p        *program
 	c        *commandLine
 	at       *places
-	log      *logger
+	log      *logging.Logger
 	journal  *journal.Journal
 	resolver *account.Resolver
 }
 
 // newService makes the service; with remember the accounts remember what they could not deliver, as a daemon's do.
-func (p *program) newService(c *commandLine, at *places, log *logger, remember bool) *service {
+func (p *program) newService(c *commandLine, at *places, log *logging.Logger, remember bool) *service {
 	s := &service{p: p, c: c, at: at, log: log}
 	finder := p.newFinder(at, log)
 	if c.command != nil { // what polls has asked before
@@ -45,7 +47,7 @@ func (p *program) newService(c *commandLine, at *places, log *logger, remember b
 
 	s.resolver = account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
-		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Hidden: log.hidden.of,
+		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Hidden: log.Hidden.Of,
 		Remember: remember,
 	})
 	return s
@@ -53,22 +55,22 @@ func (p *program) newService(c *commandLine, at *places, log *logger, remember b
 
 // trace returns what makes an account's protocol trace, nil where the log does not show it.
 func (s *service) trace() func(account string) func(line string) {
-	if s.log.level > levelTrace {
+	if s.log.Level > logging.LevelTrace {
 		return nil
 	}
 	return func(account string) func(string) {
 		return func(line string) {
-			s.log.Log(context.Background(), levelTrace, eventTrace, "account", account, "line", line)
+			s.log.Log(context.Background(), logging.LevelTrace, logging.EventTrace, "account", account, "line", line)
 		}
 	}
 }
 
-func (p *program) newFinder(at *places, log *logger) *secret.Finder {
-	said := &saidBefore{last: map[string]time.Time{}} // a daemon asks for a password at each login
+func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
+	said := new(logging.SaidBefore) // a daemon asks for a password at each login
 	return &secret.Finder{
 		Getenv: p.env, Netrc: at.netrc, Early: p.early,
 		Warn: func(account, text string) {
-			if !said.recently(text, time.Now()) {
+			if !said.Recently(text, time.Now()) {
 				log.Warn(text, "account", account)
 			}
 		},
@@ -130,7 +132,7 @@ func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*
 		return "", false
 	})
 	if n > 0 {
-		s.log.Info("took over " + counted(int64(n), "UID") + " from " + f.Name())
+		s.log.Info("took over " + logging.Counted(int64(n), "UID") + " from " + f.Name())
 	}
 	return err
 }
@@ -143,8 +145,8 @@ func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done fun
 }
 
 // report logs how a retrieval ended and returns its status.
-func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) status {
-	st := statusOf(res, err)
+func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) exit.Status {
+	st := exit.Of(res, err)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return st // we were told to end
 	}
@@ -155,11 +157,11 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 		}
 		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
 		if details := tlsverify.Details(err); len(details) > 0 {
-			s.log.Log(ctx, levelTrace, eventEvidence, "account", a.Name, "details", details)
+			s.log.Log(ctx, logging.LevelTrace, logging.EventEvidence, "account", a.Name, "details", details)
 		}
 	}
-	if st != exitMail && st != exitNoMail {
-		s.log.Info(eventOutcome, "account", a.Name, "status", int(st))
+	if st != exit.Mail && st != exit.NoMail {
+		s.log.Info(logging.EventOutcome, "account", a.Name, "status", int(st))
 	}
 	return st
 }
@@ -168,14 +170,14 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 func (s *service) refuse(err error) bool {
 	for _, e := range flatten(err) {
 		if e != nil {
-			s.end(exitSyntax, e)
+			s.end(exit.Syntax, e)
 		}
 	}
 	return err != nil
 }
 
 // end logs err and returns st. While a daemon starts, the terminal that it was started from shows err too.
-func (s *service) end(st status, err error) status {
+func (s *service) end(st exit.Status, err error) exit.Status {
 	s.log.Error(err.Error())
 	if s.p.detached.starting() {
 		s.p.fail(st, err)

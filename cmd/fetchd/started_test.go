@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"fetchd/cmd/fetchd/internal/exit"
+
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +27,7 @@ func startedByTest() {
 	go func() {
 		err := awaitRelease(place)
 		fmt.Fprintf(os.Stderr, "no test holds the place %q: %v\n", place, err)
-		os.Exit(int(exitInternal))
+		os.Exit(int(exit.Internal))
 	}()
 	os.Exit(int(start(place)))
 }

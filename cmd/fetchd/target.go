@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/check"
@@ -90,7 +92,7 @@ func (p *program) targetService(c *commandLine) (*places, *service, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := openLog(logTarget{name: p.name, out: p.stderr, err: p.stderr})
+	log, err := logging.Open(logging.Target{Name: p.name, Out: p.stderr, Err: p.stderr})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +138,7 @@ func (p *program) rcConfiguration(c *commandLine, at *places) (*rcfile.Config, e
 func namesTransport(c *commandLine) bool { return c.has("starttls") || c.has("tls") || c.has("proto") }
 
 // failTargets reports an error of targets.
-func (p *program) failTargets(c *commandLine, err error) status {
+func (p *program) failTargets(c *commandLine, err error) exit.Status {
 	if len(c.servers) > 0 {
 		return p.usage(err)
 	}

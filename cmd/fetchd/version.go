@@ -9,6 +9,8 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
 )
 
@@ -16,7 +18,7 @@ import (
 var version = "0.1"
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
-func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) status {
+func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) exit.Status {
 	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(p.stdout, "Trusted certificates: %s\n", p.trustRoots())
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg), cfg.Globals.Pidfile.Or(at.pidfile))
@@ -26,13 +28,13 @@ func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) st
 	for _, poll := range account.Selected(cfg, c.servers) {
 		for i := range poll.Users {
 			u := &poll.Users[i]
-			fmt.Fprintf(p.stdout, "\nOptions for retrieving from %s:\n", escape(r.Name(poll, u)))
+			fmt.Fprintf(p.stdout, "\nOptions for retrieving from %s:\n", logging.Escape(r.Name(poll, u)))
 			for _, line := range r.Describe(poll, u) {
-				fmt.Fprintf(p.stdout, "  %s\n", escape(line))
+				fmt.Fprintf(p.stdout, "  %s\n", logging.Escape(line))
 			}
 		}
 	}
-	return exitMail
+	return exit.Mail
 }
 
 func revision() string {
@@ -53,7 +55,7 @@ func (p *program) trustRoots() string {
 	var from []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if v := p.env(name); v != "" {
-			from = append(from, name+"="+escape(v))
+			from = append(from, name+"="+logging.Escape(v))
 		}
 	}
 	if len(from) > 0 {

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func TestLogEscapes(t *testing.T) {
 	t.Parallel()
 	for _, json := range []bool{false, true} {
 		var out bytes.Buffer
-		l, err := openLog(logTarget{name: "fetchd", out: &out, err: &out, verbose: 1, json: json})
+		l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, Verbose: 1, JSON: json})
 		if err != nil {
 			t.Fatal(err)
 		}

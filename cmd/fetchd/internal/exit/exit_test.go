@@ -1,4 +1,4 @@
-package main
+package exit
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func TestStatusOf(t *testing.T) {
 		name   string
 		result fetch.Result
 		err    error
-		want   status
+		want   Status
 	}{
 		{"mail", fetch.Result{Delivered: 2}, nil, 0},
 		{"no mail", fetch.Result{Messages: 5, Seen: 5}, nil, 1},
@@ -48,7 +48,7 @@ func TestStatusOf(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := statusOf(tt.result, tt.err); got != tt.want {
+			if got := Of(tt.result, tt.err); got != tt.want {
 				t.Errorf("status %d, want %d", got, tt.want)
 			}
 		})
@@ -59,26 +59,26 @@ func TestOutcome(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		statuses []status
-		want     status
+		statuses []Status
+		want     Status
 	}{
 		{"nothing", nil, 1},
-		{"mail", []status{0}, 0},
-		{"none", []status{1, 1}, 1},
-		{"any mail wins", []status{3, 0, 2}, 0},
-		{"the last error", []status{3, 2, 1}, 2},
-		{"an error beats no mail", []status{1, 3}, 3},
-		{"fetchlimit", []status{13, 1}, 13},
-		{"a failed delivery beats mail", []status{0, 6, 0}, 6},
+		{"mail", []Status{0}, 0},
+		{"none", []Status{1, 1}, 1},
+		{"any mail wins", []Status{3, 0, 2}, 0},
+		{"the last error", []Status{3, 2, 1}, 2},
+		{"an error beats no mail", []Status{1, 3}, 3},
+		{"fetchlimit", []Status{13, 1}, 13},
+		{"a failed delivery beats mail", []Status{0, 6, 0}, 6},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var o outcome
+			var o Outcome
 			for _, s := range tt.statuses {
-				o.add(s, s == exitIO)
+				o.Add(s, s == IO)
 			}
-			if got := o.status(); got != tt.want {
+			if got := o.Status(); got != tt.want {
 				t.Errorf("status %d, want %d", got, tt.want)
 			}
 		})

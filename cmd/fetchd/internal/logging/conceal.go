@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// concealed has the Concealer of each account, also across reloads. What a server says in an error or in the protocol is
-// concealed where it is read; the log does so again for the names that a server gives to messages and mailboxes. Text of
+// Secrets has the Concealer of each account, also across reloads. What a server says in an error or in the protocol is
+// Secrets where it is read; the log does so again for the names that a server gives to messages and mailboxes. Text of
 // our own stays as it is: with the password "password" it would tell what it conceals. It is safe for concurrent use.
-type concealed struct {
+type Secrets struct {
 	mu       sync.Mutex
 	accounts map[string]*wire.Concealer
 }
 
-// of is the Concealer of an account, made when it is first asked for.
-func (c *concealed) of(account string) *wire.Concealer {
+// Of is the Concealer of an account, made when it is first asked for.
+func (c *Secrets) Of(account string) *wire.Concealer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.accounts == nil {
@@ -32,8 +32,8 @@ func (c *concealed) of(account string) *wire.Concealer {
 // concealHandler takes the secrets of a record's account out of its other attributes that are strings.
 type concealHandler struct {
 	slog.Handler
-	hidden  *concealed
-	account string // of WithAttrs
+	hidden  *Secrets
+	account string // Of WithAttrs
 }
 
 func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -49,7 +49,7 @@ func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
 		return h.Handler.Handle(ctx, r)
 	}
 
-	secrets := h.hidden.of(account)
+	secrets := h.hidden.Of(account)
 	for i, a := range attrs {
 		if a.Key != "account" && a.Value.Kind() == slog.KindString {
 			attrs[i].Value = slog.StringValue(secrets.Clean(a.Value.String()))

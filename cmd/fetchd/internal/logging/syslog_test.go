@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -36,11 +36,11 @@ func TestSyslog(t *testing.T) {
 	t.Parallel()
 	socket, next := systemLog(t)
 	var out bytes.Buffer
-	l, err := openLog(logTarget{name: "fetchd", out: &out, err: &out, syslog: true, socket: socket, json: true, verbose: 2, detached: true})
+	l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true, socket: socket, JSON: true, Verbose: 2, Detached: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.hidden.of("ann@h").Add("ann", "s3cr3t")
+	l.Hidden.Of("ann@h").Add("ann", "s3cr3t")
 	tests := []struct {
 		name string
 		log  func()
@@ -51,7 +51,7 @@ func TestSyslog(t *testing.T) {
 		}, `<19>.* fetchd\[\d+\]: ann@h: a; b`},
 		{"warning", func() { l.Warn("odd", "account", "ann@h") }, `<20>.* fetchd\[\d+\]: WARNING: ann@h: odd`},
 		{"information", func() { l.Info(fetch.EventNoMail, "account", "ann@h") }, `<22>.* fetchd\[\d+\]: No mail for ann at h`},
-		{"protocol", func() { l.Log(t.Context(), levelTrace, eventTrace, "account", "ann@h", "line", "POP3> QUIT") }, `<23>.* fetchd\[\d+\]: POP3> QUIT`},
+		{"protocol", func() { l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "POP3> QUIT") }, `<23>.* fetchd\[\d+\]: POP3> QUIT`},
 		{"debug", func() { l.Debug("x", "n", 1) }, `<23>.* fetchd\[\d+\]: x n=1`},
 		{"controls", func() { l.Warn("x", "account", "ann@h", "uid", "\x1b[2J\u009b\u202e\n<19>") },
 			`<20>.* fetchd\[\d+\]: WARNING: ann@h: x uid=\\x1b\[2J\\u009b\\u202e\\x0a<19>`},
@@ -72,8 +72,8 @@ func TestSyslog(t *testing.T) {
 func TestNoSyslog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	target := logTarget{name: "fetchd", out: &out, err: &out, syslog: true, socket: filepath.Join(t.TempDir(), "none")}
-	l, err := openLog(target)
+	target := Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true, socket: filepath.Join(t.TempDir(), "none")}
+	l, err := Open(target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +81,8 @@ func TestNoSyslog(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, "fetchd: WARNING: reach the system log: ") || !strings.HasSuffix(got, "fetchd: hello\n") {
 		t.Errorf("%q", got)
 	}
-	target.detached = true
-	if _, err := openLog(target); err == nil {
+	target.Detached = true
+	if _, err := Open(target); err == nil {
 		t.Error("a detached daemon without a log")
 	}
 }

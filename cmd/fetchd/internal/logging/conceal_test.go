@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func TestConcealedLog(t *testing.T) {
 		{"name of a message", func(l *slog.Logger) { l.Warn("x", "account", "ann@h", "uid", "1 password") }, "1 ***"},
 		{"name of a mailbox", func(l *slog.Logger) { l.Info(fetch.EventNoMail, "account", "ann@h", "mailbox", "a.password") }, "a.***"},
 		{"protocol", func(l *slog.Logger) {
-			l.Log(t.Context(), levelTrace, eventTrace, "account", "ann@h", "line", "IMAP< * OK password")
+			l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "IMAP< * OK password")
 		}, "OK ***"},
 		{"another account's", func(l *slog.Logger) { l.Warn("x", "account", "bob@h", "uid", "password") }, "password"},
 		{"of no account", func(l *slog.Logger) { l.Warn("x", "uid", "password") }, "password"},
@@ -38,12 +38,12 @@ func TestConcealedLog(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
 				var out bytes.Buffer
-				l, err := openLog(logTarget{name: "fetchd", out: &out, err: &out, verbose: 1, json: json})
+				l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, Verbose: 1, JSON: json})
 				if err != nil {
 					t.Fatal(err)
 				}
-				l.hidden.of("ann@h").Add("ann", "password")
-				l.hidden.of("bob@h").Add("ann", "ann@h bob@h")
+				l.Hidden.Of("ann@h").Add("ann", "password")
+				l.Hidden.Of("bob@h").Add("ann", "ann@h bob@h")
 				tt.log(l.Logger)
 				if got := out.String(); !strings.Contains(got, tt.want) {
 					t.Errorf("json %v: %q, want %s", json, got, tt.want)

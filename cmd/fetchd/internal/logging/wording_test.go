@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
-	"fetchd/fetch/schedule"
 )
 
 type fakeVerdict struct{}
@@ -62,7 +62,7 @@ func TestWording(t *testing.T) {
 		}, "", "fetchd: ann@h: 44995 more messages not delivered, for reasons like those above\n"},
 		{"login", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New(`server says "no"`), "kind", fetch.KindAuth)
-			l.Info(eventOutcome, "account", "ann@h", "status", int(exitAuth))
+			l.Info(EventOutcome, "account", "ann@h", "status", int(exit.Auth))
 		}, "fetchd: Query status=3 (AUTHFAIL)\n", "fetchd: Authorization failure on ann@h: server says \"no\"\n"},
 		{"other failure", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("x"), "kind", fetch.KindTLS)
@@ -104,20 +104,20 @@ func TestWording(t *testing.T) {
 		{"certificate, escaped", 1, false, func(l *slog.Logger) { l.Info(fetch.EventTLS, "account", "ann@h", "verdict", fakeVerdict{}) },
 			"fetchd: ann@h: subject: CN=\\x1b[31mmail\nfetchd: ann@h: issuer: CN=ca\n", "fetchd: WARNING: ann@h: it ends soon\n"},
 		{"evidence hidden", 0, false, func(l *slog.Logger) {
-			l.Log(t.Context(), levelTrace, eventEvidence, "account", "ann@h", "details", []string{"a: b"})
+			l.Log(t.Context(), LevelTrace, EventEvidence, "account", "ann@h", "details", []string{"a: b"})
 		}, "", ""},
 		{"evidence", 1, false, func(l *slog.Logger) {
-			l.Log(t.Context(), levelTrace, eventEvidence, "account", "ann@h", "details", []string{"expected: x", "presented: y"})
+			l.Log(t.Context(), LevelTrace, EventEvidence, "account", "ann@h", "details", []string{"expected: x", "presented: y"})
 		}, "fetchd: ann@h: expected: x\nfetchd: ann@h: presented: y\n", ""},
-		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "", ""},
-		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), levelTrace, eventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
+		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), LevelTrace, EventTrace, "line", "POP3> QUIT") }, "", ""},
+		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), LevelTrace, EventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
 		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d; b\\xff\\u202eé\n", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
-			l, err := openLog(logTarget{name: "fetchd", out: &out, err: &errs, verbose: tt.verbose, silent: tt.silent})
+			l, err := Open(Target{Name: "fetchd", Out: &out, Err: &errs, Verbose: tt.verbose, Silent: tt.silent})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestJSONLogNamesTheKind(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[fetch.Kind]string{fetch.KindUnknown: "unknown", fetch.KindNetwork: "network", fetch.KindTLS: "tls", fetch.KindConfig: "config"} {
 		var out bytes.Buffer
-		l, err := openLog(logTarget{name: "fetchd", out: &out, err: &out, json: true})
+		l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, JSON: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,27 +144,18 @@ func TestJSONLogNamesTheKind(t *testing.T) {
 	}
 }
 
-func TestOneIsSingular(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int]string{0: "0 accounts", 1: "1 account", 2: "2 accounts"} {
-		if line := statusLine(schedule.Status{Accounts: n}); line != want {
-			t.Errorf("%q, want %q", line, want)
-		}
-	}
-}
-
 func FuzzEscape(f *testing.F) {
 	for _, s := range []string{"", "plain é", "a\x00\x1b[2J\r\n", "\xff\xc0\x80", "\u2028\u202e\u00a0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := escape(s)
+		got := Escape(s)
 		if strings.ContainsFunc(got, func(r rune) bool {
 			return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\uFFFD' && !strings.ContainsRune(s, r)
 		}) {
 			t.Errorf("%q keeps a control character", got)
 		}
-		if escape(got) != got || len(got) > 7*len(s) {
+		if Escape(got) != got || len(got) > 7*len(s) {
 			t.Errorf("%q is not stable or too long", got)
 		}
 	})

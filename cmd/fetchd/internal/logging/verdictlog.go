@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type warner interface{ Warnings() []string }
 type verdictHandler struct {
 	slog.Handler
 	trace bool
-	said  *saidBefore
+	said  *SaidBefore
 }
 
 func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -39,7 +39,7 @@ func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	for _, w := range warnings {
-		if h.said.recently(w, r.Time) || !h.Enabled(ctx, slog.LevelWarn) {
+		if h.said.Recently(w, r.Time) || !h.Enabled(ctx, slog.LevelWarn) {
 			continue
 		}
 		warning := slog.NewRecord(r.Time, slog.LevelWarn, w, r.PC)
@@ -63,17 +63,22 @@ func (h *verdictHandler) WithGroup(name string) slog.Handler {
 	return &verdictHandler{h.Handler.WithGroup(name), h.trace, h.said}
 }
 
-// saidBefore remembers when something was said last.
-type saidBefore struct {
+// SaidBefore remembers when something was said last. The zero value is ready; it is safe for concurrent use.
+type SaidBefore struct {
 	mu   sync.Mutex
 	last map[string]time.Time
 }
 
-func (s *saidBefore) recently(text string, now time.Time) bool {
+// Recently tells whether it was asked about text within the last day.
+func (s *SaidBefore) Recently(text string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t, ok := s.last[text]; ok && now.Sub(t) < warningRepeat {
 		return true
+	}
+
+	if s.last == nil {
+		s.last = map[string]time.Time{}
 	}
 	s.last[text] = now
 	return false

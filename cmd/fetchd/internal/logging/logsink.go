@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 // terminalSink writes as fetchmail does on a terminal: what went wrong to err, the rest to out.
 type terminalSink struct {
 	name     string
+	bare     bool // no line begins with the name
 	mu       sync.Mutex
 	out, err io.Writer
 }
@@ -23,11 +24,11 @@ func (s *terminalSink) writeLine(l line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.out
-	if l.level >= slog.LevelWarn {
+	if l.Level >= slog.LevelWarn {
 		w = s.err
 	}
 	prefix := s.name + ": "
-	if l.bare {
+	if l.bare || s.bare {
 		prefix = ""
 	}
 	_, err := io.WriteString(w, prefix+l.text+"\n")
@@ -103,11 +104,11 @@ func openSyslog(name, socket string) (*syslogSink, error) {
 
 func (s *syslogSink) writeLine(l line) error {
 	switch {
-	case l.level >= slog.LevelError:
+	case l.Level >= slog.LevelError:
 		return s.w.Err(l.text)
-	case l.level >= slog.LevelWarn:
+	case l.Level >= slog.LevelWarn:
 		return s.w.Warning(l.text)
-	case l.level >= slog.LevelInfo:
+	case l.Level >= slog.LevelInfo:
 		return s.w.Info(l.text)
 	}
 	return s.w.Debug(l.text)

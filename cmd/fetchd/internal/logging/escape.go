@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 // direction of a line around, and no space but the common one.
 func showable(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) }
 
-// escape makes s safe for a terminal and one line of a file: what is not showable, and invalid UTF-8, become \x and \u
+// Escape makes s safe for a terminal and one line of a file: what is not showable, and invalid UTF-8, become \x and \u
 // sequences.
-func escape(s string) string {
+func Escape(s string) string {
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !showable(r) }) < 0 {
 		return s
 	}
@@ -34,6 +34,9 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+// EscapeJSON returns a writer of JSON to w that makes what is not safe for a terminal an escape sequence.
+func EscapeJSON(w io.Writer) io.Writer { return jsonEscaper{w} }
 
 // jsonEscaper makes what is not showable in lines of JSON an escape sequence, which means the same: outside of strings
 // JSON has nothing but ASCII. encoding/json itself leaves all but the first 32 characters as they are.

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"context"
@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// levelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
-const levelTrace = slog.LevelInfo - 1
+// LevelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
+const LevelTrace = slog.LevelInfo - 1
 
 // line is one line of the text log.
 type line struct {
-	level slog.Level
+	Level slog.Level
 	bare  bool // without the program's name in front on the terminal: fetchmail's progress lines
 	text  string
 }
@@ -35,10 +35,10 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	attrs := slices.Clone(h.attrs)
 	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
 	for _, l := range wording(r.Level, r.Message, attrs) {
-		if l.level < h.level {
+		if l.Level < h.level {
 			continue
 		}
-		l.text = escape(l.text)
+		l.text = Escape(l.text)
 		if err := h.sink.writeLine(l); err != nil {
 			return err
 		}
@@ -55,5 +55,5 @@ func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup is not used by this program; the group's name is dropped.
 func (h *textHandler) WithGroup(string) slog.Handler { return h }
 
-// oneLine puts the lines of a joined error behind each other.
-func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
+// OneLine puts the lines of a joined error behind each other.
+func OneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }

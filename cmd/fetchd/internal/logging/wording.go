@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"fmt"
@@ -6,14 +6,15 @@ import (
 	"log/slog"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
 )
 
 // The events of this package; those of a retrieval are in package fetch.
 const (
-	eventTrace    = "protocol" // account, line
-	eventOutcome  = "query"    // account, status
-	eventEvidence = "evidence" // account, details ([]string): what is known of a refused server, for -v
+	EventTrace    = "protocol" // account, line
+	EventOutcome  = "query"    // account, status
+	EventEvidence = "evidence" // account, details ([]string): what is known of a refused server, for -v
 )
 
 // fields gives the attributes of a record by name.
@@ -27,8 +28,8 @@ func (f fields) text(name string) string {
 	return v.Resolve().String()
 }
 
-// err is the error of the record, on one line.
-func (f fields) err() string { return oneLine(f.text("err")) }
+// Err is the error of the record, on one line.
+func (f fields) err() string { return OneLine(f.text("err")) }
 
 func (f fields) number(name string) int64 {
 	v := f[name].Resolve()
@@ -113,13 +114,13 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return []line{{level, false, "WARNING: " + f.text("account") + ": the server says: " + f.text("text")}}
 	case fetch.EventQueryFailed:
 		return failureLines(level, f)
-	case eventOutcome:
-		return []line{{level, false, fmt.Sprintf("Query status=%d (%s)", f.number("status"), status(f.number("status")))}}
+	case EventOutcome:
+		return []line{{level, false, fmt.Sprintf("Query status=%d (%s)", f.number("status"), exit.Status(f.number("status")))}}
 	case fetch.EventTLS:
 		return verdictLines(level, f)
-	case eventEvidence:
+	case EventEvidence:
 		return evidenceLines(level, f)
-	case eventTrace:
+	case EventTrace:
 		return []line{{level, false, f.text("line")}}
 	}
 	return []line{{level, false, plainLine(level, event, attrs)}}
@@ -134,11 +135,11 @@ func mailboxLine(f fields) string {
 	if f.number("size") > 0 {
 		octets = fmt.Sprintf(" (%d octets)", f.number("size"))
 	}
-	return fmt.Sprintf("%s%s for %s%s.", counted(f.number("total"), "message"), seen, f.where(), octets)
+	return fmt.Sprintf("%s%s for %s%s.", Counted(f.number("total"), "message"), seen, f.where(), octets)
 }
 
-// counted is "1 message" or "2 messages".
-func counted(n int64, noun string) string {
+// Counted is "1 message" or "2 messages".
+func Counted(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -182,7 +183,7 @@ func verdictLines(level slog.Level, f fields) []line {
 	}
 	var lines []line
 	for s := range strings.Lines(description(d)) {
-		lines = append(lines, line{min(level, levelTrace), false, f.text("account") + ": " + strings.TrimRight(s, "\n")})
+		lines = append(lines, line{min(level, LevelTrace), false, f.text("account") + ": " + strings.TrimRight(s, "\n")})
 	}
 	return lines
 }
@@ -220,7 +221,7 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
 		case "account":
 			b.WriteString(a.Value.Resolve().String() + ": ")
 		case "err":
-			cause = ": " + oneLine(a.Value.Resolve().String())
+			cause = ": " + OneLine(a.Value.Resolve().String())
 		default:
 			writeAttr(&rest, a)
 		}

@@ -1,0 +1,134 @@
+// Package exit has the exit statuses of the program, and what makes an error which of them.
+package exit
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// Status is an exit status, with fetchmail's numbers.
+type Status int
+
+// The statuses. fetchmail has more, for what is not done here.
+const (
+	Mail       Status = 0 // mail was retrieved, or the program did what it was asked for
+	NoMail     Status = 1
+	Socket     Status = 2 // no connection, or no trustworthy one
+	Auth       Status = 3
+	Protocol   Status = 4
+	Syntax     Status = 5 // command line or rc file
+	IO         Status = 6 // permissions, files, local delivery
+	Server     Status = 7 // the server reported an error, or was silent too long
+	Excluded   Status = 8 // another one is running, or none is
+	Busy       Status = 9 // the mailbox is locked by another session
+	DNS        Status = 11
+	FetchLimit Status = 13
+	Internal   Status = 23
+)
+
+// String gives fetchmail's name for the status, as in "Query status=3 (AUTHFAIL)".
+func (s Status) String() string {
+	names := map[Status]string{
+		Mail: "SUCCESS", NoMail: "NOMAIL", Socket: "SOCKET", Auth: "AUTHFAIL", Protocol: "PROTOCOL",
+		Syntax: "SYNTAX", IO: "IOERR", Server: "ERROR", Excluded: "EXCLUDE", Busy: "LOCKBUSY",
+		DNS: "DNS", FetchLimit: "MAXFETCH", Internal: "UNDEFINED",
+	}
+	if name, ok := names[s]; ok {
+		return name
+	}
+	return "UNDEFINED"
+}
+
+// Of is the status of one retrieval.
+func Of(r fetch.Result, err error) Status {
+	switch {
+	case err != nil:
+		return OfError(err)
+	case r.Failed > 0:
+		return IO
+	case r.LimitHit:
+		return FetchLimit
+	case r.Delivered > 0:
+		return Mail
+	}
+	return NoMail
+}
+
+// OfError is the status of a retrieval that failed.
+func OfError(err error) Status {
+	switch fetch.KindOf(err) {
+	case fetch.KindAuth:
+		return Auth
+	case fetch.KindProtocol:
+		return Protocol
+	case fetch.KindServer:
+		return Server
+	case fetch.KindBusy:
+		return Busy
+	case fetch.KindDelivery, fetch.KindJournal:
+		return IO
+	case fetch.KindConfig:
+		return Syntax
+	case fetch.KindInternal:
+		return Internal
+	case fetch.KindTLS:
+		return Socket
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return DNS
+	case errors.As(err, &op) && op.Op == "dial":
+		return Socket
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrSlow):
+		return Server
+	}
+	return Socket
+}
+
+// OfRefused is the status of accounts that can't be retrieved from.
+func OfRefused(err error) Status {
+	if errors.Is(err, fs.ErrPermission) {
+		return IO
+	}
+	return Syntax
+}
+
+// Outcome folds the statuses of the retrievals of one pass into one.
+type Outcome struct {
+	mail     bool
+	delivery bool   // some delivery failed
+	last     Status // the last error, or NoMail
+	any      bool
+}
+
+// Add folds one retrieval in.
+func (o *Outcome) Add(s Status, deliveryFailed bool) {
+	o.delivery = o.delivery || deliveryFailed
+	switch {
+	case s == Mail:
+		o.mail = true
+	case s != NoMail || !o.any || o.last == NoMail:
+		o.last, o.any = s, true
+	}
+}
+
+// Status is 0 if any retrieval gave mail and every delivery worked, else the last error.
+func (o *Outcome) Status() Status {
+	switch {
+	case o.delivery:
+		return IO
+	case o.mail:
+		return Mail
+	case !o.any:
+		return NoMail
+	}
+	return o.last
+}

@@ -1,0 +1,124 @@
+// Package logging is the program's log: as text in fetchmail's words, or as JSON, on the terminal, in a file or in the
+// system log. It conceals passwords and makes what others say safe to print.
+package logging
+
+import (
+	"io"
+	"log/slog"
+
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/fetch"
+)
+
+// Logger is the program's log. The caller closes it.
+type Logger struct {
+	*slog.Logger
+	Level  slog.Level // what is below it is not shown
+	Hidden *Secrets
+
+	file   *fileSink // nil = none
+	closer io.Closer // nil = nothing to close
+}
+
+// NewWarnings returns a Logger that writes the warnings and errors that it is given to w, a line each.
+func NewWarnings(w io.Writer) *Logger {
+	h := &textHandler{sink: &terminalSink{bare: true, out: w, err: w}, level: slog.LevelWarn}
+	return &Logger{Logger: slog.New(h), Level: slog.LevelWarn, Hidden: new(Secrets)}
+}
+
+// Reopen opens the log file anew, for log rotation; if that fails the old one stays in use. Where there is no file it
+// does nothing.
+func (l *Logger) Reopen() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Reopen()
+}
+
+// Close ends the log; what is said afterwards is lost.
+func (l *Logger) Close() error {
+	if l.closer == nil {
+		return nil
+	}
+	return l.closer.Close()
+}
+
+// Target says where the log goes and how.
+type Target struct {
+	Name     string
+	Out, Err io.Writer // the terminal
+	File     string    // "" = none
+	Syslog   bool
+	socket   string // of the system log; "" = the usual one
+	Detached bool   // there is no terminal
+	JSON     bool
+	Silent   bool
+	Verbose  int
+}
+
+func (t *Target) level() slog.Level {
+	switch {
+	case t.Verbose > 1:
+		return slog.LevelDebug
+	case t.Verbose == 1:
+		return LevelTrace
+	case t.Silent:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// Open makes the log: the file if there is one, else the system log, else the terminal.
+func Open(t Target) (*Logger, error) {
+	l := &Logger{Level: t.level(), Hidden: new(Secrets)}
+	var sink lineSink = &terminalSink{name: t.Name, out: t.Out, err: t.Err}
+	w := t.Out
+	switch {
+	case t.File != "":
+		f, err := openLogfile(t.Name, t.File)
+		if err != nil {
+			return nil, err
+		}
+		l.file, l.closer, sink, w = f, f, f, f
+	case t.Syslog:
+		s, err := openSyslog(t.Name, t.socket)
+		if err != nil && !t.Detached { // mail is worth more than the place of its log
+			t.Syslog = false
+			l, lerr := Open(t)
+			if lerr == nil {
+				l.Warn(err.Error())
+			}
+			return l, lerr
+		}
+		if err != nil {
+			return nil, err
+		}
+		l.closer, sink, t.JSON = s, s, false
+	case t.Detached:
+		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
+	}
+	var h slog.Handler = &textHandler{sink: sink, level: l.Level}
+	if t.JSON {
+		h = slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: jsonAttr})
+	}
+	h = &concealHandler{Handler: h, hidden: l.Hidden}
+	l.Logger = slog.New(&verdictHandler{h, l.Level <= LevelTrace, new(SaidBefore)})
+	return l, nil
+}
+
+// jsonAttr writes what the JSON log would otherwise show as a structure or a bare number.
+func jsonAttr(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case describer:
+		return slog.String(a.Key, description(v))
+	case slog.Level:
+		if v == LevelTrace {
+			return slog.String(a.Key, "TRACE")
+		}
+	case fetch.Kind:
+		return slog.String(a.Key, v.String())
+	case exit.Status:
+		return slog.Int(a.Key, int(v))
+	}
+	return a
+}
