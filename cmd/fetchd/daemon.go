@@ -14,6 +14,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/process"
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -51,10 +52,10 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
-	if d.manager, err = newNotifier(s.p.env); err != nil {
+	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
 		return s.end(exit.IO, err)
 	}
-	defer d.manager.close()
+	defer d.manager.Close()
 	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
 		d.report(ctx, a, res, err)
 		d.slept()
@@ -64,9 +65,9 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		defer close(ended)
 		d.scheduler.Run(ctx, accounts)
 	}()
-	d.manager.ready()
+	d.manager.Ready()
 	d.serve(ctx)
-	d.manager.stopping()
+	d.manager.Stopping()
 	cancel()
 	s.awaitEnd(ended)
 	return exit.Mail
@@ -101,7 +102,7 @@ func (d *daemon) report(ctx context.Context, a *fetch.Account, res fetch.Result,
 type daemon struct {
 	*service
 	scheduler *schedule.Scheduler
-	manager   *notifier
+	manager   *process.Notifier
 	interval  time.Duration
 	path      string // of the rc file
 	stamp     string
@@ -115,14 +116,14 @@ type daemon struct {
 func (d *daemon) serve(ctx context.Context) {
 	look := time.NewTicker(d.interval)
 	defer look.Stop()
-	life, stop := d.manager.tick()
+	life, stop := d.manager.Tick()
 	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-life:
-			d.manager.alive(d.scheduler)
+			d.manager.Alive(d.scheduler)
 		case <-look.C:
 			d.reloadChanged(ctx)
 		case sig := <-d.p.signals:
@@ -133,10 +134,10 @@ func (d *daemon) serve(ctx context.Context) {
 				d.resolver.Retry()
 				d.scheduler.Wake()
 			case unix.SIGHUP:
-				d.manager.reloading()
+				d.manager.Reloading()
 				d.reopenLog()
 				d.reload(ctx)
-				d.manager.ready()
+				d.manager.Ready()
 			default:
 				d.log.Info("terminated with " + signalName(sig))
 				signal.Reset(unix.SIGTERM, unix.SIGINT) // a second one ends the process at once

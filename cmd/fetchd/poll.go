@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/process"
 	"fetchd/rcfile"
 )
 
@@ -43,7 +44,7 @@ func (p *program) poll(ctx context.Context, c *commandLine) exit.Status {
 			return st
 		}
 	}
-	holder, err := lockHolder(pidfile)
+	holder, err := process.LockHolder(pidfile)
 	switch {
 	case err != nil:
 		return p.fail(exit.IO, err)
@@ -88,8 +89,8 @@ func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rc
 	if interval > 0 {
 		p.catchDaemonSignals()
 	}
-	l, err := takeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
-	var held *lockedError
+	l, err := process.TakeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
+	var held *process.LockedError
 	switch {
 	case errors.As(err, &held):
 		return p.meetRunning(c, held)

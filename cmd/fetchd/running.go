@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/process"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,17 +19,17 @@ const quitTimeout = 20 * time.Second
 
 // quitRunning ends the process that holds the lock and waits until it is gone.
 func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
-	holder, err := lockHolder(path)
+	holder, err := process.LockHolder(path)
 	if err != nil {
 		return p.fail(exit.IO, err)
 	}
 	if holder == nil {
 		return p.fail(exit.Excluded, fmt.Errorf("no other %s is running", p.name))
 	}
-	if holder.pid == 0 {
+	if holder.PID == 0 {
 		return p.fail(exit.Excluded, holder)
 	}
-	if err := signalProcess(holder.pid, unix.SIGTERM); err != nil {
+	if err := signalProcess(holder.PID, unix.SIGTERM); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
 
@@ -37,13 +38,13 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if now, err := lockHolder(path); err == nil && (now == nil || now.pid != holder.pid) {
-			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, ground(holder), p.name, holder.pid)
+		if now, err := process.LockHolder(path); err == nil && (now == nil || now.PID != holder.PID) {
+			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, ground(holder), p.name, holder.PID)
 			return exit.Mail
 		}
 		select {
 		case <-ctx.Done():
-			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.pid, holder.pid))
+			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.PID, holder.PID))
 		case <-tick.C:
 		}
 	}
@@ -51,25 +52,25 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 
 // meetRunning is what happens when another process holds the lock: a daemon is woken up, unless the command line asks
 // for something that the daemon would not do.
-func (p *program) meetRunning(c *commandLine, holder *lockedError) exit.Status {
+func (p *program) meetRunning(c *commandLine, holder *process.LockedError) exit.Status {
 	switch {
-	case holder.pid == 0:
+	case holder.PID == 0:
 		return p.fail(exit.Excluded, holder)
-	case holder.fetchmail:
-		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.pid, p.name))
+	case holder.Fetchmail:
+		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.PID, p.name))
 	case len(c.servers) > 0 || c.check:
-		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.pid))
-	case !holder.daemon:
-		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.pid))
+		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.PID))
+	case !holder.Daemon:
+		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.PID))
 	case len(refusedOptions(c)) > 0:
 		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
-			p.name, holder.pid, strings.Join(refusedOptions(c), ", --"), p.name))
+			p.name, holder.PID, strings.Join(refusedOptions(c), ", --"), p.name))
 	}
-	if err := signalProcess(holder.pid, unix.SIGUSR1); err != nil {
+	if err := signalProcess(holder.PID, unix.SIGUSR1); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
 	if !c.silent {
-		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.pid)
+		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.PID)
 	}
 	return exit.Mail
 }
@@ -86,8 +87,8 @@ func refusedOptions(c *commandLine) []string {
 	return refused
 }
 
-func ground(holder *lockedError) string {
-	if holder.daemon {
+func ground(holder *process.LockedError) string {
+	if holder.Daemon {
 		return "background"
 	}
 	return "foreground"

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/process"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -86,7 +87,7 @@ func TestStartedProgramEndsWithItsTest(t *testing.T) {
 		t.Fatalf("%v:\n%s", err, out)
 	}
 
-	holder, err := lockHolder(filepath.Join(dir, "pid"))
+	holder, err := process.LockHolder(filepath.Join(dir, "pid"))
 	if err != nil || holder == nil {
 		t.Fatalf("no daemon runs: %v, %v", holder, err)
 	}
@@ -94,11 +95,11 @@ func TestStartedProgramEndsWithItsTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !within(waitFileTimeout, func() bool {
-		h, err := lockHolder(filepath.Join(dir, "pid"))
+		h, err := process.LockHolder(filepath.Join(dir, "pid"))
 		return h == nil && err == nil
 	}) {
-		t.Errorf("process %d is still there", holder.pid)
-		_ = unix.Kill(holder.pid, unix.SIGKILL)
+		t.Errorf("process %d is still there", holder.PID)
+		_ = unix.Kill(holder.PID, unix.SIGKILL)
 	}
 }
 

@@ -92,7 +92,7 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 			{level, false, f.text("account") + ": " + f.err()},
 		}
 	case fetch.EventFailedMore:
-		return []line{{level, false, fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), counted(f.number("count"), "more message"))}}
+		return []line{{level, false, fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
 	case fetch.EventSetAside:
 		return []line{{level, false, "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
 	case fetch.EventForgotten:

@@ -1,9 +1,8 @@
-package main
+package process
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,14 +14,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"fetchd/cmd/fetchd/internal/exit"
 )
 
 func TestLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "pid")
-	l, err := takeLock(path, 300)
+	l, err := TakeLock(path, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,18 +30,18 @@ func TestLock(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	var held *lockedError
-	if _, err := takeLock(path, 0); !errors.As(err, &held) || held.pid != os.Getpid() || !held.daemon {
+	var held *LockedError
+	if _, err := TakeLock(path, 0); !errors.As(err, &held) || held.PID != os.Getpid() || !held.Daemon {
 		t.Errorf("second lock: %v", err)
 	}
-	if h, err := lockHolder(path); err != nil || h == nil || h.pid != os.Getpid() {
+	if h, err := LockHolder(path); err != nil || h == nil || h.PID != os.Getpid() {
 		t.Errorf("holder %v, %v", h, err)
 	}
 	l.Release()
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file is still there: %v", err)
 	}
-	if h, err := lockHolder(path); h != nil || err != nil {
+	if h, err := LockHolder(path); h != nil || err != nil {
 		t.Errorf("holder after the end: %v, %v", h, err)
 	}
 }
@@ -58,8 +55,8 @@ func TestLockExcludes(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 150 {
-				l, err := takeLock(path, 0)
-				var held *lockedError
+				l, err := TakeLock(path, 0)
+				var held *LockedError
 				if errors.As(err, &held) {
 					continue
 				}
@@ -119,11 +116,11 @@ func TestLockOfTheDead(t *testing.T) {
 				}
 				time.AfterFunc(tt.lasts, func() { l.file.Close() })
 				start := time.Now()
-				holder, err := lockHolder(path)
+				holder, err := LockHolder(path)
 				if had := holder == nil && err == nil; had != tt.had || time.Since(start).Truncate(time.Second) != tt.waits {
 					t.Errorf("after %v: held by %+v, %v", time.Since(start), holder, err)
 				}
-				mine, err := takeLock(path, 0)
+				mine, err := TakeLock(path, 0)
 				if had := err == nil; had != tt.had {
 					t.Errorf("the lock: %v", err)
 				} else if had {
@@ -166,7 +163,7 @@ func TestStaleLockFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(stale), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := takeLock(path, 0)
+		l, err := TakeLock(path, 0)
 		if err != nil {
 			t.Fatalf("%q: %v", stale, err)
 		}
@@ -206,10 +203,10 @@ func TestPlantedLockFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := takeLock(path, 0); err == nil || !strings.Contains(err.Error(), "--pidfile") {
+			if _, err := TakeLock(path, 0); err == nil || !strings.Contains(err.Error(), "--pidfile") {
 				t.Errorf("take: %v", err)
 			}
-			if h, err := lockHolder(path); h != nil || err == nil {
+			if h, err := LockHolder(path); h != nil || err == nil {
 				t.Errorf("holder: %v, %v", h, err)
 			}
 			if text, _ := os.ReadFile(target); string(text) != "x" {
@@ -229,7 +226,7 @@ func TestHolderOfLock(t *testing.T) {
 		t.Skip("no /proc here")
 	}
 	path := filepath.Join(t.TempDir(), "pid")
-	l, err := takeLock(path, 300)
+	l, err := TakeLock(path, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,16 +241,9 @@ func TestHolderOfLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Test(t, func(t *testing.T) {
-			h, err := lockHolder(path)
-			if err != nil || h == nil || h.pid != 0 {
+			h, err := LockHolder(path)
+			if err != nil || h == nil || h.PID != 0 {
 				t.Errorf("%q: %+v, %v", text, h, err)
-			}
-			p := &program{name: "fetchd", stderr: io.Discard}
-			if st := p.quitRunning(t.Context(), path); st != exit.Excluded {
-				t.Errorf("quit with %q: status %d", text, st)
-			}
-			if st := p.meetRunning(&commandLine{}, h); st != exit.Excluded {
-				t.Errorf("wake with %q: status %d", text, st)
 			}
 		})
 	}
@@ -285,7 +275,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	if err := os.WriteFile(path, fmt.Appendf(nil, "%d 300", cmd.Process.Pid), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := lockHolder(path); err != nil || h == nil || !h.fetchmail || !h.daemon {
+	if h, err := LockHolder(path); err != nil || h == nil || !h.Fetchmail || !h.Daemon {
 		t.Errorf("while it runs: %+v, %v", h, err)
 	}
 	if isFetchmail(os.Getppid()) || isFetchmail(1) {
@@ -293,7 +283,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 	in.Close()
 	_ = cmd.Wait()
-	if h, err := lockHolder(path); err != nil || h != nil {
+	if h, err := LockHolder(path); err != nil || h != nil {
 		t.Errorf("after its end: %+v, %v", h, err)
 	}
 }

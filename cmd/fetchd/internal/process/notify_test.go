@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"net"
@@ -19,18 +19,18 @@ func TestNotifier(t *testing.T) {
 	}
 	defer manager.Close()
 	env := map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"}
-	n, err := newNotifier(func(name string) string { return env[name] })
+	n, err := NewNotifier(func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.close()
+	defer n.Close()
 	if n.every != 2*time.Second {
 		t.Errorf("a sign of life every %s, want half of the watchdog's 4 s", n.every)
 	}
-	n.ready()
-	n.alive(schedule.New(schedule.Options{}))
-	n.reloading()
-	n.stopping()
+	n.Ready()
+	n.Alive(schedule.New(schedule.Options{}))
+	n.Reloading()
+	n.Stopping()
 	for _, want := range []string{"READY=1", "WATCHDOG=1\nSTATUS=0 accounts", "RELOADING=1\nMONOTONIC_USEC=", "STOPPING=1"} {
 		buf := make([]byte, 1000)
 		got, err := manager.Read(buf)
@@ -42,19 +42,19 @@ func TestNotifier(t *testing.T) {
 
 func TestNoServiceManager(t *testing.T) {
 	t.Parallel()
-	n, err := newNotifier(func(string) string { return "" })
+	n, err := NewNotifier(func(string) string { return "" })
 	if n != nil || err != nil {
 		t.Fatalf("%v, %v", n, err)
 	}
-	n.ready()
-	n.alive(nil)
-	n.reloading()
-	if tick, stop := n.tick(); tick != nil {
+	n.Ready()
+	n.Alive(nil)
+	n.Reloading()
+	if tick, stop := n.Tick(); tick != nil {
 		t.Error("the nil notifier ticks")
 	} else {
 		stop()
 	}
-	n.close()
+	n.Close()
 }
 
 func TestStatusLine(t *testing.T) {

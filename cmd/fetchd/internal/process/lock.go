@@ -1,4 +1,6 @@
-package main
+// Package process is what a daemon of ours is to others: the lock file that excludes a second one, and what the service
+// manager is told.
+package process
 
 import (
 	"errors"
@@ -13,37 +15,37 @@ import (
 	"fetchd/delivery/ownfile"
 )
 
-// lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as fetchmail's
+// Lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as fetchmail's
 // does; what excludes others is the flock on it, so that the file of a dead process is harmless.
-type lock struct{ file *os.File }
+type Lock struct{ file *os.File }
 
-// lockedError says that another process holds the lock.
-type lockedError struct {
-	pid       int // 0 = it isn't known; else the process may be sent signals
-	daemon    bool
-	fetchmail bool // it is not this program, but fetchmail
+// LockedError says that another process holds the lock.
+type LockedError struct {
+	PID       int // 0 = it isn't known; else the process may be sent signals
+	Daemon    bool
+	Fetchmail bool // it is not this program, but fetchmail
 }
 
-func (e *lockedError) Error() string {
-	if e.pid == 0 {
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
 		return "another process holds the lock, and the lock file doesn't say which; " +
 			"try again, or look with lslocks or fuser"
 	}
-	return fmt.Sprintf("process %d holds the lock", e.pid)
+	return fmt.Sprintf("process %d holds the lock", e.PID)
 }
 
-// takeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
+// TakeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
 // When another process has it the error is a *lockedError.
-func takeLock(path string, interval int) (l *lock, err error) {
+func TakeLock(path string, interval int) (l *Lock, err error) {
 	awaitHeir(func() bool {
 		l, err = tryLock(path, interval)
-		var held *lockedError
+		var held *LockedError
 		return !errors.As(err, &held) || held.lives()
 	})
 	return l, err
 }
 
-func tryLock(path string, interval int) (*lock, error) {
+func tryLock(path string, interval int) (*Lock, error) {
 	for {
 		f, err := ownfile.Open(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
@@ -60,7 +62,7 @@ func tryLock(path string, interval int) (*lock, error) {
 			f.Close()
 			continue
 		}
-		l := &lock{f}
+		l := &Lock{f}
 		if err := l.write(interval); err != nil {
 			l.Release()
 			return nil, err
@@ -78,7 +80,7 @@ func stillThere(f *os.File, path string) bool {
 	return err == nil && os.SameFile(ours, there)
 }
 
-func (l *lock) write(interval int) error {
+func (l *Lock) write(interval int) error {
 	text := strconv.Itoa(os.Getpid()) + "\n"
 	if interval > 0 {
 		text += strconv.Itoa(interval) + "\n"
@@ -93,35 +95,35 @@ func (l *lock) write(interval int) error {
 }
 
 // Release removes the file and gives up the lock.
-func (l *lock) Release() {
+func (l *Lock) Release() {
 	_ = os.Remove(l.file.Name())
 	_ = l.file.Close()
 }
 
 // readHolder reads who holds the lock. A holder that has not written its id yet has the id 0.
-func readHolder(f *os.File) *lockedError {
+func readHolder(f *os.File) *LockedError {
 	e := readLock(f)
-	if e.pid <= 1 || !hasOpen(e.pid, f) {
-		e.pid = 0
+	if e.PID <= 1 || !hasOpen(e.PID, f) {
+		e.PID = 0
 	}
 	return e
 }
 
 // readLock reads what the lock file says, be it long ago.
-func readLock(f *os.File) *lockedError {
+func readLock(f *os.File) *LockedError {
 	const enough = 64 // two numbers
 	text, _ := io.ReadAll(io.LimitReader(f, enough))
 	words := strings.Fields(string(text))
-	e := &lockedError{}
+	e := &LockedError{}
 	if len(words) > 0 {
-		e.pid, _ = strconv.Atoi(words[0])
+		e.PID, _ = strconv.Atoi(words[0])
 	}
-	e.daemon = len(words) > 1
+	e.Daemon = len(words) > 1
 	return e
 }
 
-// lockHolder tells who holds the lock at path; nil = nobody.
-func lockHolder(path string) (holder *lockedError, err error) {
+// LockHolder tells who holds the lock at path; nil = nobody.
+func LockHolder(path string) (holder *LockedError, err error) {
 	awaitHeir(func() bool {
 		holder, err = findHolder(path)
 		return holder == nil || holder.lives()
@@ -129,7 +131,7 @@ func lockHolder(path string) (holder *lockedError, err error) {
 	return holder, err
 }
 
-func findHolder(path string) (*lockedError, error) {
+func findHolder(path string) (*LockedError, error) {
 	f, err := ownfile.Open(path, os.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -142,8 +144,8 @@ func findHolder(path string) (*lockedError, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return readHolder(f), nil
 	}
-	if holder := readLock(f); err == nil && isFetchmail(holder.pid) {
-		holder.fetchmail = true
+	if holder := readLock(f); err == nil && isFetchmail(holder.PID) {
+		holder.Fetchmail = true
 		return holder, nil
 	}
 	return nil, err

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 	"fetchd/fetch/schedule"
 )
 
-// notifier tells the service manager how the daemon is (sd_notify(3)). The nil notifier, where there is no manager, says
+// Notifier tells the service manager how the daemon is (sd_notify(3)). The nil notifier, where there is no manager, says
 // nothing.
-type notifier struct {
+type Notifier struct {
 	conn  *net.UnixConn
 	every time.Duration // between two signs of life
 }
@@ -22,9 +22,9 @@ type notifier struct {
 // statusInterval is how often the status line is renewed where no watchdog asks for more.
 const statusInterval = 30 * time.Second
 
-// newNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants a sign of
+// NewNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants a sign of
 // life, and it gets one in half that time.
-func newNotifier(env func(string) string) (*notifier, error) {
+func NewNotifier(env func(string) string) (*Notifier, error) {
 	name := env("NOTIFY_SOCKET")
 	if name == "" {
 		return nil, nil
@@ -36,7 +36,7 @@ func newNotifier(env func(string) string) (*notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the service manager: %w", err)
 	}
-	n := &notifier{conn: conn, every: statusInterval}
+	n := &Notifier{conn: conn, every: statusInterval}
 	if us, err := strconv.ParseInt(env("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
 		n.every = min(n.every, time.Duration(us)*time.Microsecond/2)
 	}
@@ -44,14 +44,14 @@ func newNotifier(env func(string) string) (*notifier, error) {
 }
 
 // send tells one or more assignments, a line each. What the manager does not hear is no error of ours.
-func (n *notifier) send(state string) {
+func (n *Notifier) send(state string) {
 	if n != nil {
 		_, _ = n.conn.Write([]byte(state))
 	}
 }
 
-// tick is the channel of a ticker for signs of life, nil for the nil notifier; stop ends it.
-func (n *notifier) tick() (<-chan time.Time, func()) {
+// Tick is the channel of a ticker for signs of life, nil for the nil notifier; stop ends it.
+func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	if n == nil {
 		return nil, func() {}
 	}
@@ -59,15 +59,15 @@ func (n *notifier) tick() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// alive is a sign of life with the status line. That the scheduler answers is what makes it one.
-func (n *notifier) alive(s *schedule.Scheduler) {
+// Alive is a sign of life with the status line. That the scheduler answers is what makes it one.
+func (n *Notifier) Alive(s *schedule.Scheduler) {
 	if n != nil {
 		n.send("WATCHDOG=1\nSTATUS=" + statusLine(s.Status()))
 	}
 }
 
-// reloading announces a reload; ready ends it.
-func (n *notifier) reloading() {
+// Reloading announces a reload; ready ends it.
+func (n *Notifier) Reloading() {
 	if n == nil {
 		return
 	}
@@ -76,10 +76,10 @@ func (n *notifier) reloading() {
 	n.send("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10))
 }
 
-func (n *notifier) ready()    { n.send("READY=1") }
-func (n *notifier) stopping() { n.send("STOPPING=1") }
+func (n *Notifier) Ready()    { n.send("READY=1") }
+func (n *Notifier) Stopping() { n.send("STOPPING=1") }
 
-func (n *notifier) close() {
+func (n *Notifier) Close() {
 	if n != nil {
 		_ = n.conn.Close()
 	}

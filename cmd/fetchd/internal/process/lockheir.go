@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"time"
@@ -33,4 +33,4 @@ func awaitHeir(look func() (settled bool)) {
 
 // lives tells whether the process that the lock file names is there. One that has just taken the lock is about to write
 // its name.
-func (e *lockedError) lives() bool { return e.pid > 0 && unix.Kill(e.pid, 0) != unix.ESRCH }
+func (e *LockedError) lives() bool { return e.PID > 0 && unix.Kill(e.PID, 0) != unix.ESRCH }
