@@ -101,9 +101,13 @@ func (p *Policy) config(r ProtoRange) *tls.Config {
 	}
 }
 
-// sni is the verified name, or "" for an address literal (RFC 6066 §3).
+// sni is the verified name, or "" for an address literal (RFC 6066 §3). A wildcard names no server, so that
+// the host is asked for.
 func (p *Policy) sni() string {
 	for _, r := range p.refs {
+		if r.isWildcard() {
+			r, _ = ParseReference("host", p.opt.Host)
+		}
 		if r.Kind == DNSID {
 			return r.Name
 		}

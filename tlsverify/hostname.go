@@ -17,6 +17,8 @@ const (
 	maxHostName = maxDNSName * utf8.UTFMax
 )
 
+var errNoHostName = errors.New("not a host name")
+
 // HostName gives a host name as lower-case A-labels without the trailing dot.
 func HostName(text string) (string, error) {
 	if len(text) > maxHostName {
@@ -37,7 +39,7 @@ func HostName(text string) (string, error) {
 
 	name, ok := dnsName(name)
 	if !ok {
-		return "", errors.New("not a host name")
+		return "", errNoHostName
 	}
 	return name, nil
 }

@@ -24,7 +24,7 @@ func (k IDKind) String() string { return [...]string{"DNS-ID", "SRV-ID", "IP-ID"
 // ReferenceID is an identity made from the user's words, never from what DNS or the peer said.
 type ReferenceID struct {
 	Kind    IDKind
-	Name    string // A-labels, lower case, no trailing dot
+	Name    string // A-labels, lower case, no trailing dot; "*.example.net" only from sslcommonname
 	Service string // SRVID: "imaps"
 	IP      netip.Addr
 }
@@ -52,7 +52,7 @@ func (r ReferenceID) name() string {
 func references(o Options) ([]ReferenceID, error) {
 	switch {
 	case o.CommonName != "":
-		r, err := ParseReference("sslcommonname", o.CommonName)
+		r, err := parseCommonName(o.CommonName)
 		return []ReferenceID{r}, err
 	case o.SRVDomain != "" || o.Service != "":
 		return srvReferences(o.SRVDomain, o.Service)
@@ -60,6 +60,31 @@ func references(o Options) ([]ReferenceID, error) {
 	r, err := ParseReference("host", o.Host)
 	return []ReferenceID{r}, err
 }
+
+const wildcard = "*."
+
+// parseCommonName reads sslcommonname, which may be a wildcard: then the certificate must present that very
+// wildcard, as with fetchmail.
+func parseCommonName(text string) (ReferenceID, error) {
+	const word = "sslcommonname"
+	rest, ok := strings.CutPrefix(text, wildcard)
+	if !ok {
+		return ParseReference(word, text)
+	}
+
+	name, err := HostName(rest)
+	if err == nil && !strings.Contains(name, ".") { // RFC 7817 §3: two labels at least
+		err = errNoHostName
+	}
+	if err != nil {
+		return ReferenceID{}, show.Fail("write the host name that the certificate is to be for",
+			"%s %s: %w", word, show.Quote(text), err)
+	}
+	return ReferenceID{Kind: DNSID, Name: wildcard + name}, nil
+}
+
+// isWildcard tells whether r stands for the wildcard itself, which is no host's name.
+func (r ReferenceID) isWildcard() bool { return strings.HasPrefix(r.Name, wildcard) }
 
 func srvReferences(domain, service string) ([]ReferenceID, error) {
 	r, err := ParseReference("SRV domain", domain)

@@ -866,12 +866,15 @@ func TestClientObeysContext(t *testing.T) {
 func TestALPNAndSNI(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
-	cert := ca.Leaf(tlstest.Leaf{DNS: []string{host, "other.example.org"}, IP: []string{"192.0.2.1"}})
+	cert := ca.Leaf(tlstest.Leaf{
+		DNS: []string{host, "other.example.org", "*.example.org"}, IP: []string{"192.0.2.1"}})
 	cases := []struct{ name, host, cn, want string }{
 		{"host", host, "", host},
 		{"sslcommonname", host, "other.example.org", "other.example.org"},
 		{"address", "192.0.2.1", "", ""},
 		{"address, sslcommonname", "192.0.2.1", host, host},
+		{"sslcommonname is a wildcard", host, "*.example.org", host},
+		{"address, sslcommonname is a wildcard", "192.0.2.1", "*.example.org", ""},
 	}
 
 	for _, c := range cases {

@@ -22,7 +22,8 @@ type Options struct {
 	// Host is the reference identity: the host name the user wrote; with `via`, the via host, which is what
 	// is dialled. Address literals may carry brackets and a zone.
 	Host string
-	// CommonName is sslcommonname: it replaces the expected name and is then the only one.
+	// CommonName is sslcommonname: it replaces the expected name and is then the only one. It may be a
+	// wildcard, which the certificate must then present as it is.
 	CommonName string
 	// SRVDomain and Service are set when the server was found by SRV records: "example.net" and "imaps". The
 	// reference identities are then the SRV-ID _imaps.example.net and the DNS-ID example.net, and Host is not
@@ -132,6 +133,12 @@ func (p *Policy) warnAboutOptions() {
 	if p.opt.NoCheck && len(p.opt.Pins)+len(p.opt.Fingerprints) == 0 {
 		p.warn(`add sslpin with the key that "fetchd pin HOST" prints, or drop nosslcertck`,
 			"nosslcertck without a pin: any server is believed to be %s", show.Quote(p.Name()))
+	}
+
+	if !p.opt.NoCheck && p.refs[0].isWildcard() {
+		p.warn("write the name of the server that the certificate is for",
+			"sslcommonname %s takes any server with that wildcard certificate for yours",
+			show.Quote(p.refs[0].Name))
 	}
 
 	for _, f := range p.opt.Fingerprints {

@@ -116,15 +116,16 @@ func (r ReferenceID) match(ids identifiers) (string, bool) {
 // for exactly one label, and is followed by two labels at least (RFC 9525 §6.3, RFC 7817 §3).
 func MatchDNS(presented, reference string) bool {
 	presented = strings.TrimSuffix(presented, ".")
-	rest, wildcard := strings.CutPrefix(presented, "*.")
+	rest, isWildcard := strings.CutPrefix(presented, wildcard)
 	name, ok := dnsName(rest)
 	if !ok {
 		return false
 	}
-	if !wildcard {
+	if !isWildcard {
 		return name == reference
 	}
 
-	first, tail, ok := strings.Cut(reference, ".")
+	first, tail, ok := strings.Cut(reference,
+		".") // the first label may be the star itself: see parseCommonName
 	return ok && first != "" && tail == name && strings.Contains(name, ".")
 }
