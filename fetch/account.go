@@ -70,6 +70,7 @@ type Account struct {
 
 	Journal  *journal.Journal
 	Refusals *Refusals // of a daemon; nil = none. Accounts for one login share it
+	Lease    Lease     // of several processes that share accounts; nil = it is ours for ever
 	Log      *slog.Logger
 	Trace    func(line string) // protocol trace ("IMAP> …"), secrets already redacted; nil = none
 	Now      func() time.Time  // nil = time.Now

@@ -74,6 +74,9 @@ func (m *Refusals) newlyRefused(text string) {
 // messages were set aside. It belongs behind each retrieval of a daemon; without Refusals it does nothing. It returns
 // soon after ctx ends. In the end the journal has what the next daemon is to know.
 func (a *Account) Notify(ctx context.Context, err error) {
+	if a.checkLease() != nil { // whoever has the account now writes its notices and its note in the journal
+		return
+	}
 	defer a.keep()
 	if a.Refusals == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
 		return

@@ -50,7 +50,7 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 // passable tells whether the connection, and the destination, are good for another mailbox after err.
 func passable(err error) bool {
 	k := KindOf(err)
-	if delivery.ClassOf(err) == delivery.Unusable {
+	if delivery.ClassOf(err) == delivery.Unusable || endedByLease(err) {
 		return false
 	}
 	return k == KindServer || k == KindBusy || k == KindDelivery
@@ -58,6 +58,10 @@ func passable(err error) bool {
 
 // mailbox is one mailbox's part of a retrieval.
 func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progress) error {
+	// The login may have taken its time, and so may the mailboxes before this one.
+	if err := a.checkLease(); err != nil {
+		return err
+	}
 	m, err := s.Open(ctx, name)
 	if err != nil {
 		return err
@@ -81,6 +85,9 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		if err := t.run(ctx); err != nil {
 			return err
 		}
+	}
+	if err := a.checkLease(); err != nil { // what is recorded is acknowledged by whoever has the account now
+		return err
 	}
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted

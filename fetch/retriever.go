@@ -28,7 +28,8 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	var res Result
 	kept := r.s != nil
 	err := r.pass(ctx, &res)
-	if err != nil && kept && KindOf(err) == KindNetwork && res == (Result{}) && ctx.Err() == nil {
+	lost := KindOf(err) == KindNetwork && !endedByLease(err)
+	if kept && lost && res == (Result{}) && ctx.Err() == nil {
 		err = r.pass(ctx, &res)
 	}
 	return res, err
@@ -51,7 +52,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		p.more = false
 		err := r.session(ctx, p)
 		p.later = *res != Result{}
-		if simpler == nil && errors.Is(err, ErrSimpler) && ctx.Err() == nil {
+		if simpler == nil && errors.Is(err, ErrSimpler) && !endedByLease(err) && ctx.Err() == nil {
 			simpler, p.more = err, true
 			continue
 		}
@@ -62,7 +63,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		errs = append(errs, err)
 	}
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
-	err := errors.Join(errs...)
+	err := withLeaseKind(errors.Join(errs...))
 	r.a.LogPanic(err)
 	return err
 }
@@ -70,6 +71,10 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 	defer r.abandon(&err)
 	defer fault.Recover(&err)
+	if err := r.a.checkLease(); err != nil {
+		_ = r.Close()
+		return err
+	}
 	if r.s == nil {
 		s, err := r.a.Connect(ctx, r.a)
 		if err != nil {

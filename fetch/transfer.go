@@ -99,6 +99,9 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 // group delivers items, records those that were, and acknowledges them.
 func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 	defer fault.Recover(&err)
+	if err := t.a.checkLease(); err != nil {
+		return err
+	}
 	results := t.deliver(ctx, items)
 	delivered := make([]*Item, 0, len(items))
 	var unusable error
@@ -117,7 +120,11 @@ func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 		if err := t.m.Record(ctx, delivered); err != nil {
 			return err
 		}
-		refused = t.m.Acknowledge(ctx, delivered)
+		// What was delivered is recorded even if the lease has just ended, so that nobody gets it twice: the journal
+		// refuses that once another process has begun. The acknowledgement is up to that process.
+		if refused = t.a.checkLease(); refused == nil {
+			refused = t.m.Acknowledge(ctx, delivered)
+		}
 	}
 	for i, it := range items {
 		t.report(it, results[i])
@@ -144,6 +151,9 @@ func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
 	case len(bad) == 0 || t.a.RetrieveError == Continue:
 		return nil
 	case t.a.RetrieveError == MarkSeen:
+		if err := t.a.checkLease(); err != nil {
+			return err
+		}
 		return t.m.Skip(ctx, bad)
 	}
 	return Fail(KindServer, bad[0].Err)
