@@ -7,17 +7,17 @@ import (
 	"io/fs"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
 
-func checkConfigCommand() subcommand {
-	return subcommand{
-		name: "check-config", args: "[-f FILE] [server…]",
-		summary: "Checks the rc file, and the files, commands and settings that it names, without connecting anywhere, and says what would be polled.",
-		run:     runCheckConfig,
+func checkConfigCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "check-config", Args: "[-f FILE] [server…]",
+		Summary: "Checks the rc file, and the files, commands and settings that it names, without connecting anywhere, and says what would be polled.",
 	}
 }
 
@@ -36,7 +36,7 @@ func (k *configCheck) bad(s exit.Status, err error) {
 	}
 }
 
-func runCheckConfig(_ context.Context, p *program, c *commandLine) exit.Status {
+func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
 		return p.fail(exit.Internal, err)
@@ -53,7 +53,7 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) exit.Status {
 	for _, warning := range account.GlobalDoubts(&cfg.Globals) {
 		k.log.Warn(warning)
 	}
-	polls := account.Selected(cfg, c.servers)
+	polls := account.Selected(cfg, c.Servers)
 	if len(polls) == 0 {
 		k.bad(exit.Syntax, errors.New("no server is to be polled; add a poll entry"))
 	}
@@ -65,7 +65,7 @@ func runCheckConfig(_ context.Context, p *program, c *commandLine) exit.Status {
 }
 
 // polls wires each account as a real run would, and looks further into what a run would find out only later.
-func (k *configCheck) polls(c *commandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
+func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
 	r := k.p.newService(c, at, k.log, false).resolver
 	finder := k.p.newFinder(at, k.log)
 	var accounts []*fetch.Account

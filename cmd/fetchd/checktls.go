@@ -9,26 +9,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/tlsverify/check"
 )
 
-func checkTLSCommand() subcommand {
-	return subcommand{
-		name: "check-tls", args: "[option…] [host[:port]…]",
-		summary: "Goes through the check-list for mail servers with each host, or with every server of the rc file, without logging in. Ends with 0 if all is well, 1 with warnings, 2 with failures.",
-		options: append(targetOptions(),
-			option{long: "json", help: "print the result as JSON"},
-			option{long: "report", help: "add a message for the operator of the server"}),
-		run: runCheckTLS,
+func checkTLSCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "check-tls", Args: "[option…] [host[:port]…]",
+		Summary: "Goes through the check-list for mail servers with each host, or with every server of the rc file, without logging in. Ends with 0 if all is well, 1 with warnings, 2 with failures.",
+		Options: append(targetOptions(),
+			cli.Option{Long: "json", Help: "print the result as JSON"},
+			cli.Option{Long: "report", Help: "add a message for the operator of the server"}),
 	}
 }
 
 // The statuses of check-tls beside check.Report.ExitStatus.
 const checkFailed exit.Status = 2
 
-func runCheckTLS(ctx context.Context, p *program, c *commandLine) exit.Status {
+func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	targets, err := p.targets(c)
 	switch {
 	case err != nil:
@@ -40,7 +40,7 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) exit.Status {
 	defer stop()
 	worst := exit.Mail
 	for i, o := range targets {
-		if i > 0 && !c.has("json") {
+		if i > 0 && !c.Has("json") {
 			fmt.Fprintln(p.stdout)
 		}
 		report, err := check.Server(ctx, o)
@@ -56,11 +56,11 @@ func runCheckTLS(ctx context.Context, p *program, c *commandLine) exit.Status {
 	return worst
 }
 
-func (p *program) printReport(c *commandLine, r *check.Report) error {
-	if c.has("json") {
+func (p *program) printReport(c *cli.CommandLine, r *check.Report) error {
+	if c.Has("json") {
 		return r.JSON(logging.EscapeJSON(p.stdout))
 	}
-	if err := r.Text(p.stdout); err != nil || !c.has("report") {
+	if err := r.Text(p.stdout); err != nil || !c.Has("report") {
 		return err
 	}
 	fmt.Fprintln(p.stdout)

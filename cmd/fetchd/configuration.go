@@ -10,32 +10,33 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/rcfile"
 )
 
 // configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
 // file get entries of their own. A missing file is an error only if it was named.
-func (p *program) configuration(c *commandLine, at *places) (*rcfile.Config, error) {
+func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{
-		Format: c.format(), Stdin: p.stdin, SkipPermissions: c.mode == modeVersion, Credentials: p.credentials(),
+		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion, Credentials: p.credentials(),
 	}
-	if c.rcfile.Value == "-" {
+	if c.Rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
 			return nil, fmt.Errorf("read the rc file from standard input: %w", err)
 		}
 		loader.Stdin, p.rctext = bytes.NewReader(text), bytes.NewReader(text)
 	}
-	cfg, err := loader.Load(c.rcfile.Or(at.rcfile))
-	if errors.Is(err, fs.ErrNotExist) && !c.rcfile.Set {
+	cfg, err := loader.Load(c.Rcfile.Or(at.rcfile))
+	if errors.Is(err, fs.ErrNotExist) && !c.Rcfile.Set {
 		cfg, err = &rcfile.Config{}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	account.AddUnknown(cfg, c.servers)
-	c.override(cfg)
+	account.AddUnknown(cfg, c.Servers)
+	override(c, cfg)
 	var errs []error
 	for i := range cfg.Polls {
 		if _, err := account.Port(&cfg.Polls[i]); err != nil {
@@ -59,12 +60,12 @@ func (p *program) credentials() string {
 }
 
 // override puts what the command line says over what the file says.
-func (c *commandLine) override(cfg *rcfile.Config) {
-	u := &c.said.User
+func override(c *cli.CommandLine, cfg *rcfile.Config) {
+	u := &c.Said.User
 	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 { // lmtp alone only says how smtphost is spoken to
 		forgetDestinations(cfg)
 	}
-	cfg.Override(&c.said)
+	cfg.Override(&c.Said)
 }
 
 // forgetDestinations removes the destinations that the file names: the command line names another.
@@ -114,8 +115,8 @@ func flatten(err error) []error {
 }
 
 // dump prints the merged configuration.
-func (p *program) dump(c *commandLine, cfg *rcfile.Config) exit.Status {
-	if err := rcfile.Dump(p.stdout, cfg, rcfile.DumpOptions{ShowSecrets: c.showSecrets}); err != nil {
+func (p *program) dump(c *cli.CommandLine, cfg *rcfile.Config) exit.Status {
+	if err := rcfile.Dump(p.stdout, cfg, rcfile.DumpOptions{ShowSecrets: c.ShowSecrets}); err != nil {
 		return p.fail(exit.IO, fmt.Errorf("write the configuration: %w", err))
 	}
 	return exit.Mail

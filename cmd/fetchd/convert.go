@@ -7,44 +7,44 @@ import (
 	"fmt"
 	"os"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
 )
 
-func convertCommand() subcommand {
-	return subcommand{
-		name: "convert", args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
-		summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
+func convertCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "convert", Args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
+		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
 			"Comments are lost and defaults are merged into the entries.",
-		options: []option{
-			{long: "to", arg: "FORMAT", values: "toml fetchmailrc", help: "toml, or fetchmailrc; the one that FILE is not in if not said"},
-			{long: "output", short: "o", arg: "NEW", help: "write to NEW, which must not exist, readable by you alone"},
+		Options: []cli.Option{
+			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc", Help: "toml, or fetchmailrc; the one that FILE is not in if not said"},
+			{Long: "output", Short: "o", Arg: "NEW", Help: "write to NEW, which must not exist, readable by you alone"},
 		},
-		run: runConvert,
 	}
 }
 
-func runConvert(_ context.Context, p *program, c *commandLine) exit.Status {
+func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
-	path := c.rcfile.Or(at.rcfile)
+	path := c.Rcfile.Or(at.rcfile)
 	switch {
-	case len(c.servers) > 1:
+	case len(c.Servers) > 1:
 		return p.usage(errors.New("convert takes one file"))
-	case len(c.servers) == 1:
-		path = c.servers[0]
+	case len(c.Servers) == 1:
+		path = c.Servers[0]
 	}
-	if err := checkTarget(c.own["to"]); err != nil {
+	if err := checkTarget(c.Own["to"]); err != nil {
 		return p.usage(err)
 	}
-	cfg, err := rcfile.Loader{Format: c.format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
+	cfg, err := rcfile.Loader{Format: c.Format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
 	if err != nil {
 		return p.failConfig(err)
 	}
-	if !c.has("output") && !c.showSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
+	if !c.Has("output") && !c.ShowSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
 		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
 			"--output NEW writes to a file, --show-secrets shows them"))
 	}
@@ -55,7 +55,7 @@ func runConvert(_ context.Context, p *program, c *commandLine) exit.Status {
 		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is named on the command line alone no longer has them\n", p.name)
 	}
 	var text bytes.Buffer
-	if err := rcfile.Fprint(&text, cfg, targetFormat(c.own["to"], cfg)); err != nil {
+	if err := rcfile.Fprint(&text, cfg, targetFormat(c.Own["to"], cfg)); err != nil {
 		return p.fail(exit.Syntax, err)
 	}
 	if err := p.writeConverted(c, text.Bytes()); err != nil {
@@ -64,12 +64,12 @@ func runConvert(_ context.Context, p *program, c *commandLine) exit.Status {
 	return exit.Mail
 }
 
-func (p *program) writeConverted(c *commandLine, text []byte) error {
-	if !c.has("output") {
+func (p *program) writeConverted(c *cli.CommandLine, text []byte) error {
+	if !c.Has("output") {
 		_, err := p.stdout.Write(text)
 		return err
 	}
-	f, err := os.OpenFile(c.own["output"], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(c.Own["output"], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -90,15 +90,4 @@ func targetFormat(word string, cfg *rcfile.Config) rcfile.Format {
 		return rcfile.TOML
 	}
 	return rcfile.Fetchmailrc
-}
-
-// format is what --rcformat says.
-func (c *commandLine) format() rcfile.Format {
-	switch c.rcformat.Value {
-	case "toml":
-		return rcfile.TOML
-	case "fetchmailrc":
-		return rcfile.Fetchmailrc
-	}
-	return rcfile.Auto
 }

@@ -49,7 +49,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d := &daemon{service: s, interval: interval, path: s.c.rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
+	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
@@ -176,7 +176,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	cfg, err := d.p.configuration(d.c, d.at)
-	if err == nil && len(account.Selected(cfg, d.c.servers)) == 0 { // an editor may have it half written
+	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have it half written
 		cfg = nil
 		if _, err = os.Stat(d.path); err == nil {
 			err = errors.New(d.path + " names no mailservers")

@@ -1,7 +1,8 @@
 // Fetchd retrieves mail from POP3 and IMAP servers over verified TLS and delivers it locally.
 //
-// This package is the process: the command line, signals, the lock, exit statuses, and the wiring of the other
-// packages. There is no protocol in it; what the entries of an rc file mean is in internal/account.
+// This package is the process. main takes what it is given, program.run chooses a subcommand or poll, poll takes the lock
+// and becomes a single pass (once.go) or a daemon (daemon.go). What the entries of an rc file mean is in
+// internal/account; the command line, the log, exit statuses and the lock have packages beside it.
 package main
 
 import (

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fetchd/cmd/fetchd/internal/cli"
 )
 
 // TestManual compares the table of options with docs/fetchd.1, in both directions: names, short names and arguments.
@@ -12,11 +14,11 @@ func TestManual(t *testing.T) {
 	t.Parallel()
 	manual := manualOptions(t)
 	program := map[string]bool{}
-	for _, o := range options() {
+	for _, o := range cli.Options() {
 		program[heading(&o)] = true
 	}
 	for _, sub := range subcommands() {
-		for _, o := range sub.options {
+		for _, o := range sub.Options {
 			program[heading(&o)] = true
 		}
 	}
@@ -33,17 +35,17 @@ func TestManual(t *testing.T) {
 }
 
 // heading is how the manual page writes the option.
-func heading(o *option) string {
+func heading(o *cli.Option) string {
 	var parts []string
-	if o.short != "" {
-		parts = append(parts, "Fl "+o.short)
+	if o.Short != "" {
+		parts = append(parts, "Fl "+o.Short)
 	}
-	for _, name := range o.names() {
+	for _, name := range o.Names() {
 		parts = append(parts, "Fl -"+name)
 	}
 	h := strings.Join(parts, " , ")
-	if o.arg != "" {
-		h += " Ar " + strings.ToLower(o.arg)
+	if o.Arg != "" {
+		h += " Ar " + strings.ToLower(o.Arg)
 	}
 	return h
 }
@@ -74,9 +76,9 @@ func TestManualSubcommands(t *testing.T) {
 	section, _, _ = strings.Cut(section, "\n.Sh ")
 	names := map[string]bool{}
 	for _, sub := range subcommands() {
-		names[sub.name] = true
-		if !strings.Contains(section, "\n.It Cm "+sub.name+"\n") {
-			t.Errorf("the manual page lacks the subcommand %s", sub.name)
+		names[sub.Name] = true
+		if !strings.Contains(section, "\n.It Cm "+sub.Name+"\n") {
+			t.Errorf("the manual page lacks the subcommand %s", sub.Name)
 		}
 	}
 	for line := range strings.Lines(section) {

@@ -42,7 +42,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 
 // outcomes retrieves from accounts, or only looks, and tells pass of each that has ended.
 func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account, pass *pass) []schedule.Outcome {
-	if !s.c.check {
+	if !s.c.Check {
 		ended := func(a *fetch.Account, _ fetch.Result, err error) { pass.ended(ctx, a, err) }
 		return s.scheduler(cfg, 0, ended).Once(ctx, accounts)
 	}

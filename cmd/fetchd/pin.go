@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
@@ -15,17 +16,16 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-func pinCommand() subcommand {
-	return subcommand{
-		name: "pin", args: "[option…] host[:port]",
-		summary: "Shows a server's certificate and the rc line that pins its public key.",
-		options: append(targetOptions(), option{long: "write", help: "after asking, put that line into the rc file"}),
-		run:     runPin,
+func pinCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "pin", Args: "[option…] host[:port]",
+		Summary: "Shows a server's certificate and the rc line that pins its public key.",
+		Options: append(targetOptions(), cli.Option{Long: "write", Help: "after asking, put that line into the rc file"}),
 	}
 }
 
-func runPin(ctx context.Context, p *program, c *commandLine) exit.Status {
-	if len(c.servers) != 1 {
+func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
+	if len(c.Servers) != 1 {
 		return p.usage(errors.New("pin takes one host"))
 	}
 	at, s, err := p.targetService(c)
@@ -45,7 +45,7 @@ func runPin(ctx context.Context, p *program, c *commandLine) exit.Status {
 	if err := p.showPin(verdict, judgement); err != nil {
 		return p.fail(exit.IO, err)
 	}
-	if !c.has("write") {
+	if !c.Has("write") {
 		return exit.Mail
 	}
 	if len(accounts) == 0 {
@@ -104,9 +104,9 @@ func malformed(judgement error) bool {
 }
 
 // writePin asks, and then adds the pin to the accounts.
-func (p *program) writePin(c *commandLine, at *places, accounts []*pinAccount, pin string) error {
-	path := c.rcfile.Or(at.rcfile)
-	loader := rcfile.Loader{Format: c.format()}
+func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccount, pin string) error {
+	path := c.Rcfile.Or(at.rcfile)
+	loader := rcfile.Loader{Format: c.Format()}
 	cfg, err := loader.Load(path)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (p *program) writePin(c *commandLine, at *places, accounts []*pinAccount, p
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
 		alone := a.refused && poll.Users[a.user].SSLCertCk.Or(true)
-		if alone && poll.Name != c.servers[0] && c.said.User.SSLCertCk.Or(true) {
+		if alone && poll.Name != c.Servers[0] && c.Said.User.SSLCertCk.Or(true) {
 			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing else is to vouch for that server, run: %s pin --write %s",
 				a.name, p.name, poll.Name)
 		}

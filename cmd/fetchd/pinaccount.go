@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
@@ -29,10 +30,10 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 		cfg = &rcfile.Config{}
 	}
 	if !namesTransport(c) {
-		accounts = entryAccounts(cfg, c.servers[0])
+		accounts = entryAccounts(cfg, c.Servers[0])
 	}
 	if len(accounts) == 0 {
-		if o, err = s.target(c.servers[0]); err != nil {
+		if o, err = s.target(c.Servers[0]); err != nil {
 			return o, nil, err
 		}
 		accounts = accountsAt(cfg, o.Host, account.PortOf(o))
@@ -42,7 +43,7 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 	case err != nil:
 		return o, nil, err
 	case len(accounts) == 0:
-		o, err = s.target(c.servers[0])
+		o, err = s.target(c.Servers[0])
 		return o, nil, err
 	case namesTransport(c):
 		o.Policy = accounts[0].target.Policy
@@ -116,9 +117,9 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 }
 
 // noAccount says why there is none that the pin could be written for.
-func (p *program) noAccount(c *commandLine, at *places, o check.Options) error {
+func (p *program) noAccount(c *cli.CommandLine, at *places, o check.Options) error {
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
+	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.Rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
 }

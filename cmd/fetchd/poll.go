@@ -11,6 +11,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/cmd/fetchd/internal/process"
@@ -18,29 +19,29 @@ import (
 )
 
 // poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
-func (p *program) poll(ctx context.Context, c *commandLine) exit.Status {
+func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
-		if c.quitLast { // a daemon must be stoppable while its rc file is being mended
+		if c.QuitLast { // a daemon must be stoppable while its rc file is being mended
 			_ = p.failConfig(err)
-			return p.quitRunning(ctx, c.said.Globals.Pidfile.Or(at.pidfile))
+			return p.quitRunning(ctx, c.Said.Globals.Pidfile.Or(at.pidfile))
 		}
 		return p.failConfig(err)
 	}
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	switch {
-	case c.mode == modeDump:
+	case c.Mode == cli.ModeDump:
 		p.warnHere(c, cfg)
 		return p.dump(c, cfg)
-	case c.mode == modeVersion:
+	case c.Mode == cli.ModeVersion:
 		p.warnHere(c, cfg)
 		return p.showVersion(c, at, cfg)
-	case c.quit && p.detached == nil: // else the process that started us has done so
-		if st := p.quitRunning(ctx, pidfile); c.quitLast {
+	case c.Quit && p.detached == nil: // else the process that started us has done so
+		if st := p.quitRunning(ctx, pidfile); c.QuitLast {
 			return st
 		}
 	}
@@ -50,24 +51,24 @@ func (p *program) poll(ctx context.Context, c *commandLine) exit.Status {
 		return p.fail(exit.IO, err)
 	case holder != nil:
 		return p.meetRunning(c, holder)
-	case len(account.Selected(cfg, c.servers)) == 0:
-		return p.fail(exit.Syntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.rcfile.Or(at.rcfile)))
+	case len(account.Selected(cfg, c.Servers)) == 0:
+		return p.fail(exit.Syntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.Rcfile.Or(at.rcfile)))
 	}
 	interval := cfg.Globals.Daemon.Value
-	if c.check {
+	if c.Check {
 		interval = 0
 	}
 	if err := p.collectSecrets(c, at, cfg); err != nil {
 		return p.fail(exit.Auth, err)
 	}
-	if interval > 0 && !c.nodetach && p.detached == nil {
+	if interval > 0 && !c.Nodetach && p.detached == nil {
 		return p.detach()
 	}
 	return p.serve(ctx, c, at, cfg, interval)
 }
 
 // collectSecrets gets the passwords that can only be had at the start.
-func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config) error {
+func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Config) error {
 	if p.early != nil { // from the process that started us
 		return nil
 	}
@@ -76,7 +77,7 @@ func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config)
 	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
 
 	var logins []secret.Login
-	for _, poll := range account.Selected(cfg, c.servers) {
+	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {
 			logins = append(logins, r.Login(poll, &poll.Users[i]))
 		}
@@ -85,7 +86,7 @@ func (p *program) collectSecrets(c *commandLine, at *places, cfg *rcfile.Config)
 }
 
 // serve holds the lock, the log and the journal while the retrievals run.
-func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
+func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
 	if interval > 0 {
 		p.catchDaemonSignals()
 	}
@@ -117,7 +118,7 @@ func (p *program) serve(ctx context.Context, c *commandLine, at *places, cfg *rc
 	if err := s.journal.Close(); err != nil {
 		return s.end(exit.IO, err)
 	}
-	if st == exit.NoMail && c.nomailOK {
+	if st == exit.NoMail && c.NomailOK {
 		return exit.Mail
 	}
 	return st
@@ -149,11 +150,11 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 }
 
 // warn says what the configuration and the command line are to be warned about.
-func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logging.Logger) {
+func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logger) {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.Error())
 	}
-	for _, w := range c.warnings {
+	for _, w := range c.Warnings {
 		log.Warn(w)
 	}
 	for _, name := range []string{
@@ -167,7 +168,7 @@ func (p *program) warn(c *commandLine, cfg *rcfile.Config, log *logging.Logger) 
 }
 
 // warnHere says on standard error what warn writes into the log.
-func (p *program) warnHere(c *commandLine, cfg *rcfile.Config) {
+func (p *program) warnHere(c *cli.CommandLine, cfg *rcfile.Config) {
 	if log, err := logging.Open(logging.Target{Name: p.name, Out: p.stderr, Err: p.stderr}); err == nil {
 		p.warn(c, cfg, log)
 		_ = log.Close()
@@ -175,10 +176,10 @@ func (p *program) warnHere(c *commandLine, cfg *rcfile.Config) {
 }
 
 // openLog opens the log that the configuration asks for. Only a detached daemon writes into a log file.
-func (p *program) openLog(c *commandLine, cfg *rcfile.Config, daemon bool) (*logging.Logger, error) {
+func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (*logging.Logger, error) {
 	t := logging.Target{
-		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.logFormat.Value == "json",
-		Silent: c.silent, Verbose: c.verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
+		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.LogFormat.Value == "json",
+		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
 	}
 	ignored := false
 	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {

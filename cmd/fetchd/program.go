@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 )
@@ -32,20 +34,23 @@ func (p *program) run(ctx context.Context) exit.Status {
 	if p.name == "fetchmail" {
 		subs = nil
 	}
-	c, err := parseArgs(p.args, subs)
+	c, err := cli.Parse(p.args, subs)
 	switch {
 	case err != nil:
 		return p.usage(err)
-	case c.mode == modeHelp && c.command != nil:
-		printSubcommandHelp(p.stdout, p.name, c.command)
+	case c.Mode == cli.ModeHelp && c.Command != nil:
+		cli.PrintSubcommandHelp(p.stdout, p.name, c.Command)
 		return exit.Mail
-	case c.mode == modeHelp:
-		printHelp(p.stdout, p.name, subs)
+	case c.Mode == cli.ModeHelp:
+		cli.PrintHelp(p.stdout, p.name, subs)
 		return exit.Mail
-	case c.command != nil:
-		return c.command.run(ctx, p, c)
+	case c.Command == nil:
+		return p.poll(ctx, c)
 	}
-	return p.poll(ctx, c)
+
+	all := commands()
+	i := slices.IndexFunc(all, func(known command) bool { return known.Name == c.Command.Name })
+	return all[i].run(ctx, p, c)
 }
 
 // usage reports a mistake on the command line.

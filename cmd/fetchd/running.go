@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/process"
 
@@ -52,13 +53,13 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 
 // meetRunning is what happens when another process holds the lock: a daemon is woken up, unless the command line asks
 // for something that the daemon would not do.
-func (p *program) meetRunning(c *commandLine, holder *process.LockedError) exit.Status {
+func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) exit.Status {
 	switch {
 	case holder.PID == 0:
 		return p.fail(exit.Excluded, holder)
 	case holder.Fetchmail:
 		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.PID, p.name))
-	case len(c.servers) > 0 || c.check:
+	case len(c.Servers) > 0 || c.Check:
 		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.PID))
 	case !holder.Daemon:
 		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.PID))
@@ -69,17 +70,17 @@ func (p *program) meetRunning(c *commandLine, holder *process.LockedError) exit.
 	if err := signalProcess(holder.PID, unix.SIGUSR1); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
-	if !c.silent {
+	if !c.Silent {
 		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.PID)
 	}
 	return exit.Mail
 }
 
 // refusedOptions are the options that a running daemon would not heed.
-func refusedOptions(c *commandLine) []string {
+func refusedOptions(c *cli.CommandLine) []string {
 	heeded := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok"}
 	var refused []string
-	for _, name := range c.given {
+	for _, name := range c.Given {
 		if !slices.Contains(heeded, name) && !slices.Contains(refused, name) {
 			refused = append(refused, name)
 		}

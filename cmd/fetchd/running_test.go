@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/process"
 )
@@ -40,7 +41,7 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 		if err != nil || holder == nil {
 			t.Fatal(holder, err)
 		}
-		if st := p.meetRunning(&commandLine{}, holder); st != exit.Excluded {
+		if st := p.meetRunning(&cli.CommandLine{}, holder); st != exit.Excluded {
 			t.Errorf("wake: status %d", st)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/delivery"
@@ -26,7 +27,7 @@ import (
 // service is a program that polls: what lives as long as it does, across reloads of the rc file.
 type service struct {
 	p        *program
-	c        *commandLine
+	c        *cli.CommandLine
 	at       *places
 	log      *logging.Logger
 	journal  *journal.Journal
@@ -34,10 +35,10 @@ type service struct {
 }
 
 // newService makes the service; with remember the accounts remember what they could not deliver, as a daemon's do.
-func (p *program) newService(c *commandLine, at *places, log *logging.Logger, remember bool) *service {
+func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger, remember bool) *service {
 	s := &service{p: p, c: c, at: at, log: log}
 	finder := p.newFinder(at, log)
-	if c.command != nil { // what polls has asked before
+	if c.Command != nil { // what polls has asked before
 		finder.Ask = p.prompt
 	}
 	hostname, err := os.Hostname()
@@ -79,7 +80,7 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 
 // wire makes the accounts of cfg that are to be retrieved from; the error is as for Resolver.Resolve.
 func (s *service) wire(cfg *rcfile.Config) ([]*fetch.Account, error) {
-	polls := account.Selected(cfg, s.c.servers)
+	polls := account.Selected(cfg, s.c.Servers)
 	for _, poll := range polls {
 		for i := range poll.Users {
 			if u := &poll.Users[i]; !account.NamesDestination(u) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
@@ -15,16 +16,16 @@ import (
 )
 
 // targetOptions are those of check-tls and pin that say how a server is reached.
-func targetOptions() []option {
-	return []option{
-		{long: "starttls", help: "begin in clear text and use STARTTLS"},
-		{long: "tls", help: "TLS from the first byte; without either the port decides"},
-		{long: "proto", arg: "NAME", values: "imap pop3 smtp submission lmtp sieve", help: "imap, pop3, smtp, submission, lmtp or sieve; if not said the port decides"},
+func targetOptions() []cli.Option {
+	return []cli.Option{
+		{Long: "starttls", Help: "begin in clear text and use STARTTLS"},
+		{Long: "tls", Help: "TLS from the first byte; without either the port decides"},
+		{Long: "proto", Arg: "NAME", Values: "imap pop3 smtp submission lmtp sieve", Help: "imap, pop3, smtp, submission, lmtp or sieve; if not said the port decides"},
 	}
 }
 
 // target reads HOST[:PORT] and the options about it. With neither, IMAP with TLS from the first byte is meant.
-func target(c *commandLine, text string) (check.Options, error) {
+func target(c *cli.CommandLine, text string) (check.Options, error) {
 	o := check.Options{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		n, err := strconv.Atoi(p)
@@ -39,7 +40,7 @@ func target(c *commandLine, text string) (check.Options, error) {
 	if o.Host == "" {
 		return o, fmt.Errorf("%q names no host", text)
 	}
-	switch proto := c.own["proto"]; {
+	switch proto := c.Own["proto"]; {
 	case proto == "smtp" || proto == "lmtp" || proto == "sieve": // never wrapped by default
 		known, _ := account.KnownPort(o.Port)
 		o.Proto, o.Wrapped = proto, o.Wrapped && known.Wrapped
@@ -47,25 +48,25 @@ func target(c *commandLine, text string) (check.Options, error) {
 		o.Proto = proto
 	}
 	switch {
-	case c.has("starttls") && c.has("tls"):
+	case c.Has("starttls") && c.Has("tls"):
 		return o, fmt.Errorf("--starttls and --tls contradict each other")
-	case c.has("starttls"):
+	case c.Has("starttls"):
 		o.Wrapped = false
-	case c.has("tls"):
+	case c.Has("tls"):
 		o.Wrapped = true
 	}
 	return o, nil
 }
 
 // targets are what the arguments name, or else every server of the rc file, once.
-func (p *program) targets(c *commandLine) ([]check.Options, error) {
+func (p *program) targets(c *cli.CommandLine) ([]check.Options, error) {
 	at, s, err := p.targetService(c)
 	if err != nil {
 		return nil, err
 	}
 
 	var all []check.Options
-	for _, text := range c.servers {
+	for _, text := range c.Servers {
 		if entry := s.entryTargets(text); len(entry) > 0 {
 			all = append(all, entry...)
 			continue
@@ -87,7 +88,7 @@ func (p *program) targets(c *commandLine) ([]check.Options, error) {
 }
 
 // targetService is a service for commands that only look at servers.
-func (p *program) targetService(c *commandLine) (*places, *service, error) {
+func (p *program) targetService(c *cli.CommandLine) (*places, *service, error) {
 	at, err := p.places()
 	if err != nil {
 		return nil, nil, err
@@ -104,7 +105,7 @@ func (s *service) target(text string) (check.Options, error) {
 	o, err := target(s.c, text)
 	if err == nil {
 		a := &fetch.Account{Server: fetch.Server{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}}
-		o.Policy, err = s.resolver.TrustOptions(a, &s.c.said.User)
+		o.Policy, err = s.resolver.TrustOptions(a, &s.c.Said.User)
 	}
 	return o, err
 }
@@ -128,18 +129,20 @@ func (s *service) entryTargets(name string) []check.Options {
 }
 
 // rcConfiguration is configuration without entries for what the arguments name.
-func (p *program) rcConfiguration(c *commandLine, at *places) (*rcfile.Config, error) {
+func (p *program) rcConfiguration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	alone := *c
-	alone.servers = nil
+	alone.Servers = nil
 	return p.configuration(&alone, at)
 }
 
 // namesTransport tells whether the options say how the server is reached.
-func namesTransport(c *commandLine) bool { return c.has("starttls") || c.has("tls") || c.has("proto") }
+func namesTransport(c *cli.CommandLine) bool {
+	return c.Has("starttls") || c.Has("tls") || c.Has("proto")
+}
 
 // failTargets reports an error of targets.
-func (p *program) failTargets(c *commandLine, err error) exit.Status {
-	if len(c.servers) > 0 {
+func (p *program) failTargets(c *cli.CommandLine, err error) exit.Status {
+	if len(c.Servers) > 0 {
 		return p.usage(err)
 	}
 	return p.failConfig(err)

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"fetchd/cmd/fetchd/internal/cli"
 )
 
 func TestTarget(t *testing.T) {
@@ -35,10 +37,10 @@ func TestTarget(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := &commandLine{own: map[string]string{}}
+			c := &cli.CommandLine{Own: map[string]string{}}
 			for _, o := range strings.Fields(tt.options) {
 				name, value, _ := strings.Cut(o, "=")
-				c.own[name] = value
+				c.Own[name] = value
 			}
 			o, err := target(c, tt.text)
 			if (err != nil) != tt.fails {

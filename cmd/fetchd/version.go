@@ -9,6 +9,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
@@ -18,14 +19,14 @@ import (
 var version = "0.1"
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
-func (p *program) showVersion(c *commandLine, at *places, cfg *rcfile.Config) exit.Status {
+func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config) exit.Status {
 	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(p.stdout, "Trusted certificates: %s\n", p.trustRoots())
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg), cfg.Globals.Pidfile.Or(at.pidfile))
 
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
 	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder})
-	for _, poll := range account.Selected(cfg, c.servers) {
+	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {
 			u := &poll.Users[i]
 			fmt.Fprintf(p.stdout, "\nOptions for retrieving from %s:\n", logging.Escape(r.Name(poll, u)))

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -10,18 +10,18 @@ import (
 func TestHelpWidth(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	printHelp(&b, "fetchd", subcommands())
-	for _, sub := range subcommands() {
-		printSubcommandHelp(&b, "fetchd", &sub)
+	PrintHelp(&b, "fetchd", testSubcommands())
+	for _, sub := range testSubcommands() {
+		PrintSubcommandHelp(&b, "fetchd", &sub)
 	}
 	for _, line := range strings.Split(b.String(), "\n") {
 		if n := utf8.RuneCountInString(line); n > helpWidth {
 			t.Errorf("%d characters: %s", n, line)
 		}
 	}
-	for _, o := range options() {
-		if !strings.Contains(b.String(), "--"+o.long) {
-			t.Errorf("--%s is not shown", o.long)
+	for _, o := range Options() {
+		if !strings.Contains(b.String(), "--"+o.Long) {
+			t.Errorf("--%s is not shown", o.Long)
 		}
 	}
 }

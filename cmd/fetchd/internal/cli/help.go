@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,27 +9,27 @@ import (
 // helpWidth is the width that --help keeps to.
 const helpWidth = 80
 
-// printHelp writes what --help shows.
-func printHelp(w io.Writer, name string, subs []subcommand) {
+// PrintHelp writes what --help shows.
+func PrintHelp(w io.Writer, name string, subs []Subcommand) {
 	fmt.Fprintf(w, "Usage: %s [option…] [server…]\n", name)
 	for _, sub := range subs {
-		fmt.Fprintf(w, "       %s %s %s\n", name, sub.name, sub.args)
+		fmt.Fprintf(w, "       %s %s %s\n", name, sub.Name, sub.Args)
 	}
 	fmt.Fprint(w, "\nRetrieves mail from POP3 and IMAP servers and delivers it locally, as\n~/.fetchmailrc says.\n")
-	printOptions(w, options())
+	printOptions(w, Options())
 	if len(subs) > 0 {
 		fmt.Fprintf(w, "\nA server with the name of a subcommand: %s -- NAME. See also fetchd(1).\n", name)
 	}
 }
 
-// printSubcommandHelp writes what `fetchd SUBCOMMAND --help` shows.
-func printSubcommandHelp(w io.Writer, name string, sub *subcommand) {
-	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.name, sub.args, strings.Join(wrap(sub.summary, helpWidth), "\n"))
-	printOptions(w, sub.options)
+// PrintSubcommandHelp writes what `fetchd SUBCOMMAND --help` shows.
+func PrintSubcommandHelp(w io.Writer, name string, sub *Subcommand) {
+	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.Name, sub.Args, strings.Join(wrap(sub.Summary, helpWidth), "\n"))
+	printOptions(w, sub.Options)
 }
 
 // printOptions writes the options by groups; one of no group stands under "Options".
-func printOptions(w io.Writer, table []option) {
+func printOptions(w io.Writer, table []Option) {
 	for _, group := range append([]string{""}, groups()...) {
 		title := group
 		if title == "" {
@@ -50,19 +50,19 @@ func printOptions(w io.Writer, table []option) {
 
 const helpColumn = 29 // where the explanations start
 
-func printOption(w io.Writer, o *option) {
-	head := "      --" + o.long
-	if o.short != "" {
-		head = "  -" + o.short + ", --" + o.long
+func printOption(w io.Writer, o *Option) {
+	head := "      --" + o.Long
+	if o.Short != "" {
+		head = "  -" + o.Short + ", --" + o.Long
 	}
-	if o.arg != "" {
-		head += " " + o.arg
+	if o.Arg != "" {
+		head += " " + o.Arg
 	}
 	if len(head) > helpColumn-2 {
 		fmt.Fprintln(w, head)
 		head = ""
 	}
-	for _, line := range wrap(o.help, helpWidth-helpColumn) {
+	for _, line := range wrap(o.Help, helpWidth-helpColumn) {
 		fmt.Fprintf(w, "%-*s%s\n", helpColumn, head, line)
 		head = ""
 	}

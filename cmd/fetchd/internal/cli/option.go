@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -9,22 +9,22 @@ import (
 	"fetchd/rcfile"
 )
 
-// option is one option of the command line. The table made of them drives parsing, --help, shell completion and the
+// Option is one option of the command line. The table made of them drives parsing, --help, shell completion and the
 // comparison with the manual page.
-type option struct {
+type Option struct {
 	keyword string // of the rc file, whose value it says; complete takes the rest from there. "" = none
 	off     bool   // it switches the keyword, a flag, off
 
-	long    string
+	Long    string
 	aliases []string // further long names, not shown in --help
-	short   string
-	arg     string // name of the argument; "" = the option takes none
-	values  string // blank-separated words that the argument may be, for completion; "" = anything
+	Short   string
+	Arg     string // name of the argument; "" = the option takes none
+	Values  string // blank-separated words that the argument may be, for completion; "" = anything
 	group   string
-	help    string
+	Help    string
 	own     bool   // not one of fetchmail 6.4's: an abbreviation of one of those stays what it was
 	warn    string // said once when the option is used: it does nothing here, or it is dangerous
-	set     func(c *commandLine, arg string) error
+	set     func(c *CommandLine, arg string) error
 }
 
 // The groups of --help, in its order.
@@ -44,28 +44,28 @@ func groups() []string {
 	return []string{groupRun, groupLog, groupFile, groupServer, groupTLS, groupAccount, groupRetrieve, groupDeliver, groupOld}
 }
 
-// names are all long names of o.
-func (o *option) names() []string { return append([]string{o.long}, o.aliases...) }
+// Names are all long names of o.
+func (o *Option) Names() []string { return append([]string{o.Long}, o.aliases...) }
 
 // complete fills in what an option that names a keyword leaves out. An option that is not fetchmail's is one whose
 // keyword isn't.
-func (o option) complete() option {
+func (o Option) complete() Option {
 	if o.keyword == "" {
 		return o
 	}
 
 	k := keywordOf(o.keyword)
-	if o.long == "" && o.off {
-		o.long = "no" + k.Name
-	} else if o.long == "" {
-		o.long = k.Name
+	if o.Long == "" && o.off {
+		o.Long = "no" + k.Name
+	} else if o.Long == "" {
+		o.Long = k.Name
 	}
-	if o.help == "" {
-		o.help = k.Help
+	if o.Help == "" {
+		o.Help = k.Help
 	}
 	o.own = k.Own
 	if k.Kind != rcfile.Flag {
-		o.arg, o.values = k.Argument(), strings.Join(k.Accepted(), " ")
+		o.Arg, o.Values = k.Argument(), strings.Join(k.Accepted(), " ")
 	}
 	if o.set == nil {
 		o.set = o.say
@@ -74,15 +74,15 @@ func (o option) complete() option {
 }
 
 // say is the set function of an option that names a keyword.
-func (o option) say(c *commandLine, arg string) error {
+func (o Option) say(c *CommandLine, arg string) error {
 	var warnings []string
 	var err error
-	if o.arg == "" {
-		warnings = c.said.SayFlag(o.keyword, "--"+o.long, !o.off)
+	if o.Arg == "" {
+		warnings = c.Said.SayFlag(o.keyword, "--"+o.Long, !o.off)
 	} else {
-		warnings, err = c.said.Say(o.keyword, "--"+o.long, arg)
+		warnings, err = c.Said.Say(o.keyword, "--"+o.Long, arg)
 	}
-	c.warnings = append(c.warnings, warnings...)
+	c.Warnings = append(c.Warnings, warnings...)
 	return err
 }
 
@@ -95,20 +95,20 @@ func keywordOf(name string) *rcfile.Keyword {
 
 // The makers below build the set function of an option that names no keyword.
 
-func do(f func(*commandLine)) func(*commandLine, string) error {
-	return func(c *commandLine, _ string) error { f(c); return nil }
+func do(f func(*CommandLine)) func(*CommandLine, string) error {
+	return func(c *CommandLine, _ string) error { f(c); return nil }
 }
 
-func text(place func(*commandLine) *optString) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
+func text(place func(*CommandLine) *optString) func(*CommandLine, string) error {
+	return func(c *CommandLine, arg string) error {
 		*place(c) = rcfile.Some(arg)
 		return nil
 	}
 }
 
 // word is text in lower case that must be one of words.
-func word(words string, place func(*commandLine) *optString) func(*commandLine, string) error {
-	return func(c *commandLine, arg string) error {
+func word(words string, place func(*CommandLine) *optString) func(*CommandLine, string) error {
+	return func(c *CommandLine, arg string) error {
 		arg = strings.ToLower(arg)
 		if !slices.Contains(strings.Fields(words), arg) {
 			return fmt.Errorf("%q is none of: %s", arg, strings.Join(strings.Fields(words), ", "))
@@ -119,10 +119,10 @@ func word(words string, place func(*commandLine) *optString) func(*commandLine, 
 }
 
 // setService is --service; a name or number that does not exist is refused at once.
-func setService(c *commandLine, arg string) error {
+func setService(c *CommandLine, arg string) error {
 	if _, err := account.ServicePort(arg); err != nil {
 		return err
 	}
-	_, err := c.said.Say("service", "--service", arg)
+	_, err := c.Said.Say("service", "--service", arg)
 	return err
 }

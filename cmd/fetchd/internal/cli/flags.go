@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 // noArgument is what pflag hands on for an option without an argument. No argument can contain a NUL.
 const noArgument = "\x00"
 
-// parseArgs reads the arguments (without the program's name) as getopt_long does. subcommands are recognised only
+// Parse reads the arguments (without the program's name) as getopt_long does. subcommands are recognised only
 // as the first word that is no option, and not behind "--".
-func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
-	c := &commandLine{own: map[string]string{}}
-	table := options()
+func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
+	c := &CommandLine{Own: map[string]string{}}
+	table := Options()
 	fs := newFlagSet(c, table)
 	fs.SetInterspersed(false)
 	if err := fs.Parse(args); err != nil {
@@ -25,12 +25,12 @@ func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
 	}
 	rest := fs.Args()
 	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
-		c.servers = rest
-		c.quitLast = c.quitLast && fs.ArgsLenAtDash() < 0
+		c.Servers = rest
+		c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0
 		return c, nil
 	}
 	for i := range subcommands {
-		if subcommands[i].name == rest[0] {
+		if subcommands[i].Name == rest[0] {
 			return c, parseSubcommand(c, &subcommands[i], rest[1:])
 		}
 	}
@@ -38,20 +38,20 @@ func parseArgs(args []string, subcommands []subcommand) (*commandLine, error) {
 	if err := fs.Parse(rest); err != nil {
 		return c, parseError(table, err)
 	}
-	c.servers = fs.Args()
-	c.quitLast = c.quitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
+	c.Servers = fs.Args()
+	c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
 	return c, nil
 }
 
 // parseSubcommand reads the arguments behind a subcommand's name: its own options, and the program's where they have
 // no meaning of their own there.
-func parseSubcommand(c *commandLine, sub *subcommand, args []string) error {
-	c.command = sub
-	table := slices.Clone(sub.options)
-	for _, o := range options() {
-		own := func(n option) bool { return n.long == o.long || n.short != "" && n.short == o.short }
-		if !slices.ContainsFunc(sub.options, own) && !slices.ContainsFunc(o.aliases, func(a string) bool {
-			return slices.ContainsFunc(sub.options, func(n option) bool { return n.long == a })
+func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
+	c.Command = sub
+	table := slices.Clone(sub.Options)
+	for _, o := range Options() {
+		own := func(n Option) bool { return n.Long == o.Long || n.Short != "" && n.Short == o.Short }
+		if !slices.ContainsFunc(sub.Options, own) && !slices.ContainsFunc(o.aliases, func(a string) bool {
+			return slices.ContainsFunc(sub.Options, func(n Option) bool { return n.Long == a })
 		}) {
 			table = append(table, o)
 		}
@@ -60,48 +60,48 @@ func parseSubcommand(c *commandLine, sub *subcommand, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return parseError(table, err)
 	}
-	c.servers = fs.Args()
+	c.Servers = fs.Args()
 	return nil
 }
 
 // flagValue is one option bound to the commandLine it sets.
 type flagValue struct {
-	option *option
-	c      *commandLine
+	option *Option
+	c      *CommandLine
 }
 
 func (v flagValue) String() string { return "" }
-func (v flagValue) Type() string   { return v.option.arg }
+func (v flagValue) Type() string   { return v.option.Arg }
 
 func (v flagValue) Set(arg string) error {
-	if v.option.arg == "" && arg != noArgument {
+	if v.option.Arg == "" && arg != noArgument {
 		return errors.New("takes no argument")
 	}
-	v.c.quitLast = false
-	v.c.given = append(v.c.given, v.option.long)
+	v.c.QuitLast = false
+	v.c.Given = append(v.c.Given, v.option.Long)
 	if v.option.warn != "" {
-		v.c.warnings = append(v.c.warnings, "--"+v.option.long+" "+v.option.warn)
+		v.c.Warnings = append(v.c.Warnings, "--"+v.option.Long+" "+v.option.warn)
 	}
 	if v.option.set == nil {
-		v.c.own[v.option.long] = strings.TrimSuffix(arg, noArgument)
+		v.c.Own[v.option.Long] = strings.TrimSuffix(arg, noArgument)
 		return nil
 	}
 	return v.option.set(v.c, arg)
 }
 
-func newFlagSet(c *commandLine, table []option) *pflag.FlagSet {
+func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	for i := range table {
 		o := &table[i]
-		for j, name := range o.names() {
+		for j, name := range o.Names() {
 			short := ""
 			if j == 0 {
-				short = o.short
+				short = o.Short
 			}
-			f := fs.VarPF(flagValue{o, c}, name, short, o.help)
-			if o.arg == "" {
+			f := fs.VarPF(flagValue{o, c}, name, short, o.Help)
+			if o.Arg == "" {
 				f.NoOptDefVal = noArgument
 			}
 		}
@@ -113,11 +113,11 @@ func newFlagSet(c *commandLine, table []option) *pflag.FlagSet {
 }
 
 // unabbreviate returns the long name that name is an unambiguous prefix of, else name. An exact name wins; several
-// names of one option are not ambiguous; what was unambiguous for fetchmail stays so.
-func unabbreviate(table []option, name string) string {
+// Names of one option are not ambiguous; what was unambiguous for fetchmail stays so.
+func unabbreviate(table []Option, name string) string {
 	found := candidates(table, name)
 	if len(found) > 1 {
-		old := slices.DeleteFunc(slices.Clone(table), func(o option) bool { return o.own })
+		old := slices.DeleteFunc(slices.Clone(table), func(o Option) bool { return o.own })
 		found = candidates(old, name)
 	}
 	if len(found) == 1 {
@@ -127,10 +127,10 @@ func unabbreviate(table []option, name string) string {
 }
 
 // candidates are the options, each by one name, that name may stand for.
-func candidates(table []option, name string) []string {
+func candidates(table []Option, name string) []string {
 	var found []string
 	for i := range table {
-		names := table[i].names()
+		names := table[i].Names()
 		if slices.Contains(names, name) {
 			return []string{name}
 		}
@@ -142,7 +142,7 @@ func candidates(table []option, name string) []string {
 }
 
 // parseError says in our own words what pflag found.
-func parseError(table []option, err error) error {
+func parseError(table []Option, err error) error {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError

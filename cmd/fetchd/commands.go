@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+
+	"fetchd/cmd/fetchd/internal/cli"
+	"fetchd/cmd/fetchd/internal/exit"
+)
+
+// command is a subcommand and what it does.
+type command struct {
+	cli.Subcommand
+	run func(ctx context.Context, p *program, c *cli.CommandLine) exit.Status
+}
+
+// commands is the table of them.
+func commands() []command {
+	return []command{
+		{checkTLSCommand(), runCheckTLS},
+		{checkConfigCommand(), runCheckConfig},
+		{convertCommand(), runConvert},
+		{pinCommand(), runPin},
+		{completionCommand(), runCompletion},
+	}
+}
+
+// subcommands are what the command line may begin with.
+func subcommands() []cli.Subcommand {
+	var all []cli.Subcommand
+	for _, c := range commands() {
+		all = append(all, c.Subcommand)
+	}
+	return all
+}

@@ -1,0 +1,9 @@
+package cli
+
+// Subcommand is a word that stands before the options and makes the program do something else than poll.
+type Subcommand struct {
+	Name    string
+	Args    string // for --help
+	Summary string
+	Options []Option // its own; one without a set function lands in commandLine.own
+}
