@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+
+	"fetchd/tlsverify/internal/show"
 )
 
-// classify gives a failed handshake in the versions of r one of this package's types.
-func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange) error {
+// classify gives a failed handshake, in which o was offered, one of this package's types.
+func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) error {
 	if typed(err) {
 		return err
 	}
@@ -16,8 +18,8 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange)
 	if as[tls.RecordHeaderError](err) && !looksLikeTLS(h.first) {
 		return p.notTLS(h)
 	}
-	if v, old := h.tooOld(r); old {
-		e := &VersionError{Want: r}
+	if v, old := h.tooOld(o.Versions); old {
+		e := &VersionError{Want: o.Versions}
 		if v != 0 {
 			e.Server = tls.VersionName(v)
 		}
@@ -25,12 +27,22 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, r ProtoRange)
 	}
 
 	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
-		err = errors.New("the server found no cipher or certificate that both sides can use")
+		err = noCipherError(o)
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)
 	}
 	return &HandshakeError{Err: err}
+}
+
+// noCipherError says what the server may lack, which it does not say itself.
+func noCipherError(o Offer) error {
+	const problem = "the server found no cipher or certificate that both sides can use"
+	if o.RSA || o.Versions.Min > tls.VersionTLS12 {
+		return errors.New(problem)
+	}
+	return show.Fail("ask the operator for ECDHE, or see sslproto tls1+ (docs/server-checklist.md#versions)",
+		"%s: it may lack ECDHE key exchange", problem)
 }
 
 func (p *Policy) notTLS(h *head) *NotTLSError {

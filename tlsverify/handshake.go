@@ -21,7 +21,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 
 	v := p.newVerdict()
 	sessions := p.sessions(conn)
-	cfg := p.config(p.proto)
+	cfg := p.config(p.offer())
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error { return p.verify(cs, v) }
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return v.demand.answer(p.client, nil), nil
@@ -33,7 +33,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	h := &head{Conn: conn}
 	tc := tls.Client(h, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.proto)
+		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.offer())
 	}
 
 	p.remember(v)
@@ -49,16 +49,16 @@ type Sight struct {
 	demand clientDemand
 }
 
-// Look does a handshake in the versions of r, whoever the server is, so that it can be judged. Send it
+// Look does a handshake with what o offers, whoever the server is, so that it can be judged. Send it
 // nothing that is secret. The client certificate is shown only to a server that the policy trusts: it tells
 // who we are. An error means that there is nothing to judge.
-func (p *Policy) Look(ctx context.Context, conn net.Conn, r ProtoRange) (*Sight, error) {
+func (p *Policy) Look(ctx context.Context, conn net.Conn, o Offer) (*Sight, error) {
 	if p == nil || !p.ready {
 		return nil, errNoPolicy
 	}
 
 	s := &Sight{}
-	cfg := p.config(r)
+	cfg := p.config(o)
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
 		s.State = cs
 		_, s.Refusal = p.Judge(cs)
@@ -75,7 +75,7 @@ func (p *Policy) Look(ctx context.Context, conn net.Conn, r ProtoRange) (*Sight,
 	case err == nil:
 		s.Conn = tc
 	case s.demand == noDemand || s.Refusal == nil:
-		return nil, p.classify(ctx, s.Explain(err), h, r)
+		return nil, p.classify(ctx, s.Explain(err), h, o)
 	}
 	return s, nil
 }
@@ -90,11 +90,12 @@ func (s *Sight) Explain(err error) error { return s.demand.explain(err) }
 // config is the only tls.Config of a client in the program. InsecureSkipVerify is how crypto/tls is told to
 // leave the checks to VerifyConnection, which, unlike its own, also run for a resumed session. The callers
 // set VerifyConnection.
-func (p *Policy) config(r ProtoRange) *tls.Config {
+func (p *Policy) config(o Offer) *tls.Config {
 	return &tls.Config{
 		ServerName:         p.sni(),
-		MinVersion:         r.Min,
-		MaxVersion:         r.Max,
+		MinVersion:         o.Versions.Min,
+		MaxVersion:         o.Versions.Max,
+		CipherSuites:       o.suites(),
 		NextProtos:         p.opt.ALPN,
 		Time:               p.Now,
 		InsecureSkipVerify: true,

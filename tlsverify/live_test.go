@@ -625,7 +625,8 @@ func wantKey(t *testing.T, p *Policy, cert tls.Certificate, want KeyState) {
 	if same := strings.Contains(text, "same key"); same != (want == KeySame) {
 		t.Errorf("message: %s", text)
 	}
-	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) && !strings.Contains(text, PinOf(cert.Leaf).String()) {
+	if !strings.Contains(text, FingerprintOf(cert.Leaf).String()) &&
+		!strings.Contains(text, PinOf(cert.Leaf).String()) {
 		t.Errorf("message lacks what was presented: %s", text)
 	}
 	if d := strings.Join(Details(err), "\n"); !strings.Contains(d, "presented: md5:") ||
@@ -732,6 +733,35 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// Old servers have RSA key exchange only; it is spoken where old versions are let in, and otherwise named.
+func TestRSAKeyExchange(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cert := ca.Leaf(tlstest.Leaf{DNS: []string{host}, RSA: 2048})
+	for _, c := range []struct {
+		proto string
+		ok    bool
+	}{{"", false}, {"tls1.2", false}, {"tls1.1+", true}, {"tls1+", true}} {
+		for _, suite := range rsaKeyExchange {
+			cfg := tlstest.ServerConfig(cert)
+			cfg.MaxVersion, cfg.CipherSuites = tls.VersionTLS12, []uint16{suite}
+			v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: ca.File(t), Proto: c.proto}), cfg)
+			if (err == nil) != c.ok || c.ok && v.Cipher != tls.CipherSuiteName(suite) {
+				t.Errorf("sslproto %q, %s: %v", c.proto, tls.CipherSuiteName(suite), err)
+			}
+			if err != nil && !strings.Contains(err.Error(), "it may lack ECDHE key exchange; hint: ") {
+				t.Errorf("sslproto %q: %v", c.proto, err)
+			}
+		}
+
+		v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: ca.File(t), Proto: c.proto}),
+			tlstest.ServerConfig(cert))
+		if err != nil || strings.HasPrefix(v.Cipher, "TLS_RSA") {
+			t.Errorf("sslproto %q, a good server: %v, %v", c.proto, v, err)
+		}
+	}
+}
+
 // TestOldServerHello: a server that ignores what we offer and answers with an older version.
 func TestOldServerHello(t *testing.T) {
 	t.Parallel()
@@ -807,9 +837,11 @@ func TestNotTLS(t *testing.T) {
 			`no TLS after STARTTLS: the server agreed to it, and then said "* BAD unknown command", ` +
 				`which is clear text` + broken + "993"},
 		{"STLS goes on in clear text", stls, 110, "-ERR " + hello + "\r\n",
-			`no TLS after STLS: the server agreed to it, and then said "-ERR", which is clear text` + broken + "995"},
+			`no TLS after STLS: the server agreed to it, and then said "-ERR", which is clear text` + broken +
+				"995"},
 		{"STLS echoes", stls, 110, "\x00\x01" + hello,
-			`no TLS after STLS: the server agreed to it, and then sent what is neither TLS nor text` + broken + "995"},
+			`no TLS after STLS: the server agreed to it, and then sent what is neither TLS nor text` +
+				broken + "995"},
 		{"SMTP", Options{}, 25, "220 mail.example.org ESMTP\r\n",
 			wrapped + `said "220 mail.example.org ESMTP", which looks like plain SMTP or LMTP; ` +
 				`hint: leave ssl out to use STARTTLS, or use port 465`},
@@ -971,7 +1003,8 @@ func TestRefusedChainLeavesTheIdentityMatched(t *testing.T) {
 	}
 }
 
-// A good chain for another name, or one of nobody that is known, proves nothing; nor does a server that nobody checks.
+// A good chain for another name, or one of nobody that is known, proves nothing; nor does a server that
+// nobody checks.
 func TestWhatIsProven(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)

@@ -53,7 +53,8 @@ func ParseProto(word string) (r ProtoRange, warning string, err error) {
 			continue
 		}
 		if e.older {
-			problem := fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996)", word)
+			problem := fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996), "+
+				"and RSA key exchange without forward secrecy", word)
 			warning = show.WithHint(problem, "drop it, or ask the operator for TLS 1.2")
 		}
 		return e.r, warning, nil

@@ -49,6 +49,7 @@ func (c *checker) judge(s sight) []Item {
 
 	j.sent = s.state.PeerCertificates[:min(len(s.state.PeerCertificates), maxJudged)]
 	j.versions(s)
+	j.keyExchange(s)
 	j.names()
 	j.order()
 	j.trust()
@@ -147,6 +148,17 @@ func (j *judge) versions(s sight) {
 		}
 	}
 	j.detail("chosen: " + tls.VersionName(s.state.Version) + ", " + tls.CipherSuiteName(s.state.CipherSuite))
+}
+
+// keyExchange judges a server that chose RSA key exchange although ECDHE was offered.
+func (j *judge) keyExchange(s sight) {
+	switch {
+	case tlsverify.ForwardSecret(s.state.CipherSuite):
+	case s.forward == nil:
+		j.add(Versions, Warn, "RSA key exchange is preferred to ECDHE, which has forward secrecy: prefer ECDHE (RFC 9325 §4.1)")
+	default:
+		j.add(Versions, Fail, "only RSA key exchange, without forward secrecy: offer ECDHE (RFC 9325 §4.1)")
+	}
 }
 
 // refusedVersion tells an answer to the version that was tried from a connection that did not come about.

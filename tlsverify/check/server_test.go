@@ -397,6 +397,43 @@ func TestCheckListSTARTTLS(t *testing.T) {
 	}
 }
 
+// A server of old is described, not only called unreachable.
+func TestCheckListKeyExchange(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	cert := root.Leaf(tlstest.Leaf{DNS: []string{host}, RSA: 2048})
+	const rsa, ecdhe = tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+	cases := []struct {
+		name   string
+		suites []uint16
+		level  Level
+		want   string
+	}{
+		{"ECDHE", []uint16{ecdhe}, OK, "ok   versions  TLS 1.2"},
+		{"both", []uint16{ecdhe, rsa}, OK, "ok   versions  TLS 1.2"},
+		{"RSA", []uint16{rsa}, Fail, "FAIL versions  only RSA key exchange"},
+	}
+	for _, c := range cases {
+		for _, proto := range []string{"", "tls1+"} {
+			cfg := modern(cert)
+			cfg.MaxVersion, cfg.CipherSuites = tls.VersionTLS12, c.suites
+			r := twins(mailServer{cfg: cfg, d: dialects[0], wrapped: true}).check(t, Options{Proto: "imap",
+				Wrapped: true, Policy: tlsverify.Options{CAFile: root.File(t), Proto: proto}})
+
+			if r.ExitStatus() != int(c.level) || !strings.Contains(text(t, r), c.want) ||
+				found(r, Reach, Fail) {
+				t.Errorf("%s, sslproto %q:\n%s", c.name, proto, text(t, r))
+			}
+		}
+	}
+
+	preferring := sight{state: &tls.ConnectionState{CipherSuite: rsa}}
+	j := &judge{}
+	if j.keyExchange(preferring); len(j.items) != 1 || j.items[0].Level != Warn {
+		t.Errorf("RSA preferred: %+v", j.items)
+	}
+}
+
 func TestCheckListComparesAddresses(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewCA(t)

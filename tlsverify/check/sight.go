@@ -22,6 +22,7 @@ type sight struct {
 	start    startTLS
 	versions [len(checkedVersions)]error // nil = offered
 	inject   injection
+	forward  error // where RSA key exchange was chosen: why there is no TLS without it; nil = there is
 }
 
 // certificate tells whether there is one to judge.
@@ -34,8 +35,8 @@ type injection struct {
 
 var checkedVersions = [...]uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13}
 
-// allVersions is what a first connection offers, so that old servers are seen too.
-var allVersions = tlsverify.ProtoRange{Min: tls.VersionTLS10}
+// everything is what a first connection offers, so that old servers are seen too.
+var everything = tlsverify.Offer{Versions: tlsverify.ProtoRange{Min: tls.VersionTLS10}, RSA: true}
 
 // examine makes all connections to one address.
 func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
@@ -45,10 +46,14 @@ func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 	}
 
 	for i, v := range checkedVersions {
-		_, s.versions[i] = c.connect(ctx, a, tlsverify.ProtoRange{Min: v, Max: v}, &startTLS{}, nil)
+		only := tlsverify.Offer{Versions: tlsverify.ProtoRange{Min: v, Max: v}, RSA: true}
+		_, s.versions[i] = c.connect(ctx, a, only, &startTLS{}, nil)
+	}
+	if !tlsverify.ForwardSecret(s.state.CipherSuite) {
+		_, s.forward = c.connect(ctx, a, tlsverify.Offer{Versions: everything.Versions}, &startTLS{}, nil)
 	}
 	if !c.o.Wrapped {
-		_, _ = c.connect(ctx, a, allVersions, &startTLS{}, &s.inject)
+		_, _ = c.connect(ctx, a, everything, &startTLS{}, &s.inject)
 	}
 	return s
 }
@@ -56,13 +61,13 @@ func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 // see makes one connection.
 func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 	s := sight{addr: a}
-	s.state, s.err = c.connect(ctx, a, allVersions, &s.start, nil)
+	s.state, s.err = c.connect(ctx, a, everything, &s.start, nil)
 	return s
 }
 
 // connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either
 // that the wrong server may not know. With in, a command is sent in clear text before TLS.
-func (c *checker) connect(ctx context.Context, a netip.Addr, r tlsverify.ProtoRange, s *startTLS,
+func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, s *startTLS,
 	in *injection) (
 	*tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
@@ -91,15 +96,15 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, r tlsverify.ProtoRa
 		}
 		under = unread{conn, t.r}
 	}
-	return c.handshake(ctx, under, r, in)
+	return c.handshake(ctx, under, o, in)
 }
 
-func (c *checker) handshake(ctx context.Context, conn net.Conn, r tlsverify.ProtoRange, in *injection) (
+func (c *checker) handshake(ctx context.Context, conn net.Conn, o tlsverify.Offer, in *injection) (
 	*tls.ConnectionState, error) {
 	if in != nil {
 		in.tried = true
 	}
-	seen, err := c.strict.Look(ctx, conn, r)
+	seen, err := c.strict.Look(ctx, conn, o)
 	if err != nil {
 		return nil, err
 	}
