@@ -1,7 +1,7 @@
 package rcfile
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 )
 
@@ -42,11 +42,18 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 	if k.Verdict == Warned {
 		r.warnOnce(k.Name, w.pos, `"`+k.Name+`": `+k.Note, "")
 	}
+
+	refused := r.refusal(k, w)
+	if refused != nil && r.strict {
+		r.err(refused.Pos, refused.Msg, refused.Hint)
+		return
+	}
+
 	switch s := slot.(type) {
 	case *Opt[string]:
-		*s = Opt[string]{Value: r.canonical(k, w), Set: true, Pos: w.pos}
+		*s = Opt[string]{Value: r.canonical(k, w), Set: true, Pos: w.pos, Refused: refused}
 	case *Opt[Secret]:
-		*s = Opt[Secret]{Value: NewSecret(w.text), Set: true, Pos: w.pos}
+		*s = Opt[Secret]{Value: NewSecret(w.text), Set: true, Pos: w.pos, Refused: refused}
 	case *Opt[int]:
 		if n, ok := r.count(k, w); ok {
 			*s = Opt[int]{Value: n, Set: true, Pos: w.pos}
@@ -80,42 +87,33 @@ func (r *reporter) fits(k *Keyword, w word) bool {
 		return false
 	case k.Name == "port":
 		_, ok := r.count(k, w)
-		return ok && r.servicePort(w)
-	case k.Name == "service":
-		return r.servicePort(w)
+		return ok
 	}
 	return k.Kind != Enum || r.enumerated(k, w)
 }
 
-// servicePort refuses port numbers that don't exist; names are resolved when the connection is made.
-func (r *reporter) servicePort(w word) bool {
-	if strings.Trim(w.text, "0123456789") != "" {
-		return true
-	}
-	if n, err := strconv.Atoi(w.text); err != nil || n < 1 || n > 65535 {
-		r.errf(w.pos, "ports go from 1 to 65535", "no port %q", clip(w.text))
-		return false
-	}
-	return true
-}
-
+// enumerated refuses a word that is none of the values of k, where the grammar knows these words; where it knows only
+// text, the value is refused instead. It says what is to be said about one that is.
 func (r *reporter) enumerated(k *Keyword, w word) bool {
 	v, ok := k.value(w.text)
 	switch {
-	case !ok:
-		hint := suggest(w.text, func(yield func(string) bool) { k.yieldValues(yield) })
-		if hint == "" {
-			hint = "one of " + strings.Join(k.Accepted(), ", ")
-		}
-		r.errf(w.pos, hint, "unknown %s %q", k.Name, clip(w.text))
-		return false
-	case v.Verdict == Refused:
-		r.errf(w.pos, v.Note, "%s %q is not supported", k.Name, w.text)
+	case !ok && k.bare():
+		e := k.unknown(w)
+		r.err(e.Pos, e.Msg, e.Hint)
 		return false
 	case v.Verdict == Warned:
 		r.warnOnce(k.Name+" "+v.Name, w.pos, k.Name+` "`+w.text+`": `+v.Note, "")
 	}
 	return true
+}
+
+// unknown is the mistake of a word that is none of the values of k.
+func (k *Keyword) unknown(w word) *Error {
+	hint := suggest(w.text, func(yield func(string) bool) { k.yieldValues(yield) })
+	if hint == "" {
+		hint = "one of " + strings.Join(k.Accepted(), ", ")
+	}
+	return &Error{Pos: w.pos, Msg: fmt.Sprintf("unknown %s %q", k.Name, clip(w.text)), Hint: hint}
 }
 
 func (k *Keyword) yieldValues(yield func(string) bool) {

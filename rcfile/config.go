@@ -28,6 +28,9 @@ type Opt[T any] struct {
 	Value T
 	Set   bool
 	Pos   Pos
+	// Refused says why this program won't do what the value asks for; nil = it will. It goes where the value goes: into
+	// the entries that inherit it, and away when something else is said.
+	Refused *Error
 }
 
 // Or returns the value, or def where nothing was said.

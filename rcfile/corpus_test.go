@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -84,8 +85,23 @@ func TestGoodFiles(t *testing.T) {
 				warnings += strings.TrimPrefix(w.Error(), file+":") + "\n"
 			}
 			expect(t, file+".warn", warnings)
+			expect(t, file+".refused", refusals(c, file))
 		})
 	}
+}
+
+// refusals are those of all users, each behind the user's number.
+func refusals(c *Config, file string) string {
+	text, n := "", 0
+	for i := range c.Polls {
+		for j := range c.Polls[i].Users {
+			n++
+			for _, e := range c.Polls[i].Refusals(&c.Polls[i].Users[j]) {
+				text += fmt.Sprintf("%d: %s\n", n, strings.TrimPrefix(e.Error(), file+":"))
+			}
+		}
+	}
+	return text
 }
 
 func mustParse(t testing.TB, name, text string) *Config {

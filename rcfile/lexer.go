@@ -13,6 +13,7 @@ type word struct {
 	after  byte // the byte straight after the token, 0 at the end of the file
 	before byte // the byte straight before it, 0 at the beginning
 	hidden bool // a comment and at least one line end stood before it
+	stray  bool // a quote mark in it was reported as a mistake
 }
 
 // lexer cuts text into words. Where fetchmail has two readings, the longer wins, and quoted text wins a tie.
@@ -104,6 +105,7 @@ func (l *lexer) scan(w *word) {
 			l.quoted(w, rest[1:n+1])
 			return
 		}
+		w.stray = true
 		l.badQuote(w.pos, rest, mark)
 	} else if strings.ContainsAny(rest[:bare], `"'`) {
 		l.strayQuote(w.pos, rest[:bare])

@@ -28,6 +28,9 @@ type Loader struct {
 	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one
 	// beside it); what an included file of another directory says gets its directory.
 	AsWritten bool
+	// Partial returns what could be read of a file with mistakes, beside the error: to look for further mistakes in it,
+	// not to act on it.
+	Partial bool
 }
 
 // Load reads the rc file at path, or standard input for "-", and what it includes. It fails with an *Error
@@ -52,7 +55,10 @@ func (l Loader) Load(path string) (*Config, error) {
 		return nil, err
 	}
 	cfg, err := run.builder.finish()
-	if err == nil {
+	if err != nil && l.Partial {
+		cfg = run.builder.config()
+	}
+	if cfg != nil {
 		resolvePaths(cfg, func(o *Opt[string]) bool {
 			return l.AsWritten && (strings.HasPrefix(o.Value, "~/") || directory(o.Pos.File) == directory(path))
 		})

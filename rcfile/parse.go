@@ -33,10 +33,15 @@ func (b *builder) finish() (*Config, error) {
 	if err := b.join(); err != nil {
 		return nil, err
 	}
+	return b.config(), nil
+}
+
+// config is what was read.
+func (b *builder) config() *Config {
 	b.cfg.defaults, b.cfg.format = b.defaults, b.format
 	b.cfg.Warnings = b.warnings
 	byPlace(b.cfg.Warnings)
-	return b.cfg, nil
+	return b.cfg
 }
 
 // parse reads one file.

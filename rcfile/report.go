@@ -18,6 +18,7 @@ type reporter struct {
 	errs     []*Error
 	warnings []*Error
 	warned   map[string]bool
+	strict   bool // a refused value is a mistake: there is no account to refuse
 }
 
 func (r *reporter) err(pos Pos, msg, hint string) {
@@ -50,6 +51,17 @@ func (r *reporter) warnOnce(key string, pos Pos, msg, hint string) {
 	}
 	r.warned[key] = true
 	r.warn(pos, msg, hint)
+}
+
+// withdraw takes back the mistake at pos, and returns it.
+func (r *reporter) withdraw(pos Pos) *Error {
+	i := slices.IndexFunc(r.errs, func(e *Error) bool { return e.Pos == pos })
+	if i < 0 {
+		return nil
+	}
+	e := r.errs[i]
+	r.errs = slices.Delete(r.errs, i, i+1)
+	return e
 }
 
 // join returns all errors in the order of their places, or nil.

@@ -26,7 +26,7 @@ func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) 
 		texts = strings.Split(text, ",")
 	}
 
-	r := &reporter{}
+	r := &reporter{strict: true}
 	for _, one := range texts {
 		if k.Kind == TextList || k.Kind == Codes {
 			if one = strings.TrimSpace(one); one == "" {

@@ -2,7 +2,6 @@ package rcfile
 
 import (
 	"net"
-	"strconv"
 	"strings"
 )
 
@@ -30,42 +29,12 @@ func (b *builder) validateUser(p *Poll, u *User) {
 	if (len(u.Locals) > 1 || u.Wildcard) && p.Envelope.Or("") == "" {
 		b.warnOnce("multidrop "+p.Name, u.Pos, "several local names without the envelope option", "name the header that holds the recipient: envelope X-Original-To")
 	}
-	if u.LMTP.Or(false) {
-		b.lmtp(u)
-	}
 }
 
 // local tells whether nothing leaves this machine: the server is this machine by its very name, or behind a plugin.
 func (p *Poll) local() bool {
 	host := strings.Trim(p.Via.Or(p.Name), "[]")
 	return p.Plugin.Or("") != "" || host == "localhost" || net.ParseIP(host).IsLoopback()
-}
-
-// lmtp refuses LMTP to the port of SMTP, as RFC 2033 section 5 does.
-func (b *builder) lmtp(u *User) {
-	const hint = `name a port or a socket: smtphost localhost/24, smtphost /run/lmtp`
-	if len(u.SMTPHosts) == 0 {
-		b.err(u.LMTP.Pos, "lmtp without an smtphost that has a port", hint)
-	}
-	for _, host := range u.SMTPHosts {
-		if strings.HasPrefix(host, "/") {
-			continue
-		}
-		if port := hostPort(host); port == "" || port == "25" || port == "smtp" {
-			b.errf(u.LMTP.Pos, hint, "lmtp can't use the SMTP port of %q", clip(host))
-		}
-	}
-}
-
-// hostPort finds the port among the suffixes of an smtphost.
-func hostPort(host string) string {
-	parts := strings.Split(host, "/")
-	for _, part := range parts[1:] {
-		if _, err := strconv.Atoi(part); err == nil || part == "smtp" || part == "lmtp" {
-			return part
-		}
-	}
-	return ""
 }
 
 // sharedState warns of two users that the journal can't tell apart.

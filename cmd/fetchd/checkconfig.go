@@ -75,7 +75,7 @@ func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, 
 			a, warnings, err := r.Account(poll, u)
 			k.warn(warnings)
 			if err != nil {
-				k.refused(r.Name(poll, u), err)
+				k.refused(err)
 				continue
 			}
 			accounts = append(accounts, a)
@@ -118,12 +118,8 @@ func (k *configCheck) summary(a *fetch.Account, missing []error) {
 	}
 }
 
-func (k *configCheck) refused(name string, err error) {
+func (k *configCheck) refused(err error) {
 	for _, e := range flatten(err) {
-		var mistake *rcfile.Error
-		if !errors.As(e, &mistake) {
-			e = &account.RefusedError{Account: name, Err: e}
-		}
 		st := exit.Syntax
 		if errors.Is(e, fs.ErrNotExist) || errors.Is(e, fs.ErrPermission) {
 			st = exit.IO

@@ -20,6 +20,7 @@ import (
 func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{
 		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion, Credentials: p.credentials(),
+		Partial: true,
 	}
 	if c.Rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
@@ -32,20 +33,16 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 	if errors.Is(err, fs.ErrNotExist) && !c.Rcfile.Set {
 		cfg, err = &rcfile.Config{}, nil
 	}
+	if err != nil && cfg != nil { // all that is wrong is found in one run
+		r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller})
+		return nil, errors.Join(append([]error{err}, r.Mistakes(cfg.Polls)...)...)
+	}
 	if err != nil {
 		return nil, err
 	}
+
 	account.AddUnknown(cfg, c.Servers)
 	override(c, cfg)
-	var errs []error
-	for i := range cfg.Polls {
-		if _, err := account.Port(&cfg.Polls[i]); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
 	return cfg, nil
 }
 
@@ -114,8 +111,12 @@ func flatten(err error) []error {
 	return all
 }
 
-// dump prints the merged configuration.
-func (p *program) dump(c *cli.CommandLine, cfg *rcfile.Config) exit.Status {
+// dump prints the merged configuration, and beside it what in it is refused.
+func (p *program) dump(c *cli.CommandLine, at *places, cfg *rcfile.Config) exit.Status {
+	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller})
+	for _, err := range r.Mistakes(cfg.Polls) {
+		p.fail(exit.Syntax, err)
+	}
 	if err := rcfile.Dump(p.stdout, cfg, rcfile.DumpOptions{ShowSecrets: c.ShowSecrets}); err != nil {
 		return p.fail(exit.IO, fmt.Errorf("write the configuration: %w", err))
 	}

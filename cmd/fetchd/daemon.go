@@ -35,9 +35,7 @@ func (p *program) catchDaemonSignals() {
 // runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
 	accounts, err := s.wire(cfg)
-	var mistake *rcfile.Error
-	refused := s.refuse(err)
-	if errors.As(err, &mistake) || refused && len(accounts) == 0 {
+	if s.refuse(err) && len(accounts) == 0 {
 		return exit.OfRefused(err)
 	}
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
@@ -168,7 +166,7 @@ func (d *daemon) reloadChanged(ctx context.Context) {
 	}
 }
 
-// reload reads the rc file again. A broken one changes nothing.
+// reload reads the rc file again. A broken one, or one that leaves no account, changes nothing.
 func (d *daemon) reload(ctx context.Context) {
 	d.stamp = d.fileStamp()
 	if d.path == "-" {
@@ -186,17 +184,14 @@ func (d *daemon) reload(ctx context.Context) {
 	if err == nil {
 		accounts, err = d.wire(cfg)
 	}
-	var mistake *rcfile.Error
-	if broken := errors.As(err, &mistake); err != nil && (cfg == nil || broken) {
-		d.refuse(err)
+	if d.refuse(err) && len(accounts) == 0 {
 		what := " can't be used"
-		if broken {
+		if _, broken := errors.AsType[*rcfile.Error](err); broken {
 			what = " is broken"
 		}
 		d.log.Error(d.path + what + "; the old configuration stays in use")
 		return
 	}
-	d.refuse(err)
 	if fixed(cfg.Globals) != d.fixed {
 		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
 	}

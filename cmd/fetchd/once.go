@@ -14,11 +14,6 @@ import (
 // once makes one pass over the accounts of cfg.
 func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	accounts, err := s.wire(cfg)
-	var mistake *rcfile.Error
-	if errors.As(err, &mistake) {
-		s.refuse(err)
-		return exit.Syntax
-	}
 	if err := s.takeOver(ctx, cfg, accounts); err != nil {
 		return s.end(exit.IO, err)
 	}

@@ -36,7 +36,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	switch {
 	case c.Mode == cli.ModeDump:
 		p.warnHere(c, cfg)
-		return p.dump(c, cfg)
+		return p.dump(c, at, cfg)
 	case c.Mode == cli.ModeVersion:
 		p.warnHere(c, cfg)
 		return p.showVersion(c, at, cfg)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -167,12 +168,25 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 	return st
 }
 
-// refuse logs the accounts that can't be retrieved from and returns whether there are any.
+// refuse logs the accounts that can't be retrieved from, each with its status, and returns whether there are any.
 func (s *service) refuse(err error) bool {
+	statuses := map[string]exit.Status{}
 	for _, e := range flatten(err) {
-		if e != nil {
-			s.end(exit.Syntax, e)
+		if e == nil {
+			continue
 		}
+		s.end(exit.Syntax, e)
+		refused, ok := errors.AsType[*account.RefusedError](e)
+		if !ok {
+			continue
+		}
+		if _, told := statuses[refused.Account]; !told {
+			statuses[refused.Account] = exit.OfRefused(e)
+		}
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(statuses)) {
+		s.log.Info(logging.EventOutcome, "account", name, "status", int(statuses[name]))
 	}
 	return err != nil
 }

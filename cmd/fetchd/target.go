@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -148,9 +149,11 @@ func (p *program) failTargets(c *cli.CommandLine, err error) exit.Status {
 	return p.failConfig(err)
 }
 
-// rcTargets are the servers of the named polls, or of all active ones. Those in clear text are left out.
+// rcTargets are the servers of the named polls, or of all active ones. Those in clear text are left out, and so are those
+// of entries with a mistake, which is an error only where nothing else is left.
 func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options, error) {
 	var all []check.Options
+	var mistakes []error
 	seen := map[string]bool{}
 	for _, poll := range account.Selected(cfg, names) {
 		for i := range poll.Users {
@@ -158,7 +161,7 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 			o, ok, err := s.resolver.Target(poll, u)
 			switch id := checkIdentity(o); {
 			case err != nil:
-				return nil, err
+				mistakes = append(mistakes, err)
 			case !ok:
 				s.log.Warn("not checked: there is no TLS, or a plugin connects", "account", s.resolver.Name(poll, u))
 			case !seen[id]:
@@ -166,6 +169,12 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 				all = append(all, o)
 			}
 		}
+	}
+	if len(all) == 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	for _, err := range mistakes {
+		s.log.Error("not checked: " + err.Error())
 	}
 	return all, nil
 }

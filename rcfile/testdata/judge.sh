@@ -25,6 +25,7 @@ fetchall keep flush limitflush rewrite stripcr forcecr pass8bits dropstatus drop
 # What only one of the two knows: regular expressions on "FILE: KEY: fetchmail VALUE, fetchd VALUE", and why.
 REASONS = [
     (r"refused: .*(LMTP can't use|syntax error)", "an extension: units, own words, unreserved words, a comment on the last line, more fused no"),
+    (r"^(auth|proto)-refused|^port-range|^refused-", "the account is refused, and the value dumped as written"),
     (r"refused: .*idle mode", "IDLE works for any number of accounts"),
     (r"\bauth: fetchmail 'ssh', fetchd 'implicit'", "6.5's word for it"),
     (r"\bprotocol: fetchmail 'pop3', fetchd 'sdps'", "sdps is kept as said; plain pop3 is spoken"),

@@ -46,12 +46,10 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	}
 	lines = append(lines, "Messages: "+describeRetrieval(u))
 
-	if d, err := r.openDestination(u); err != nil {
-		lines = append(lines, "Delivery: "+err.Error())
-	} else {
+	if d, err := r.openDestination(u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}
-	if err := refuseUnsupported(u); err != nil {
+	for _, err := range r.reasons(poll, u) {
 		lines = append(lines, fmt.Sprintf("This account is refused: %v", err))
 	}
 	return lines

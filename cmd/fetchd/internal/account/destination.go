@@ -85,15 +85,6 @@ func refuseKind(keyword string) func(*Resolver, *rcfile.User) (delivery.Delivere
 
 func notYet(what string) error { return fmt.Errorf("%s is %w", what, errNotYet) }
 
-// refuseUnsupported refuses an account that asks for something, other than a destination, that this version does not
-// have.
-func refuseUnsupported(u *rcfile.User) error {
-	if len(u.Locals) > 1 || u.Wildcard {
-		return notYet("multidrop (more than one local name, or *)")
-	}
-	return nil
-}
-
 func openMaildir(_ *Resolver, u *rcfile.User) (delivery.Deliverer, error) {
 	if u.MDA.Set {
 		return nil, errors.New("maildir and mda are both set; remove one of them")

@@ -13,17 +13,6 @@ import (
 
 // setDiscovery makes the account find its server by SRV records (RFC 6186), at every connection anew.
 func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
-	switch {
-	case poll.Via.Set || poll.Service.Set || poll.Plugin.Set:
-		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Hint: "remove via, service and plugin, or srv",
-		}
-	case a.TLS == fetch.ClearText:
-		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only the certificate tells",
-			Hint: "remove sslproto '' or srv",
-		}
-	}
 	o, err := r.TrustOptions(a, u)
 	if err != nil {
 		return err

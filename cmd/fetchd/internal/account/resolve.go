@@ -72,56 +72,44 @@ type Warning struct {
 	Text    string
 }
 
-// RefusedError says that one account can't be retrieved from; the others can.
-type RefusedError struct {
-	Account string
-	Err     error
-}
-
-func (e *RefusedError) Error() string { return e.Account + ": " + e.Err.Error() }
-
-// Unwrap returns Err.
-func (e *RefusedError) Unwrap() error { return e.Err }
-
-// Resolve makes the accounts of the polls, which record their deliveries in j. The error joins a *RefusedError for each
-// account that can't be retrieved from, and an *rcfile.Error for each value that makes no sense; with one of the latter
-// there are no accounts.
+// Resolve makes the accounts of the polls, which record their deliveries in j. The error joins the reasons, each a
+// *RefusedError, for which some accounts can't be retrieved from; the others can.
 func (r *Resolver) Resolve(polls []*rcfile.Poll, globals *rcfile.Globals, j *journal.Journal) (
 	[]*fetch.Account, []Warning, error) {
 	var all []*fetch.Account
 	var errs []error
 	var warnings []Warning
-	broken := false
 	for _, poll := range polls {
 		for i := range poll.Users {
 			a, said, err := r.Account(poll, &poll.Users[i])
 			warnings = append(warnings, said...)
-			var mistake *rcfile.Error
-			switch {
-			case errors.As(err, &mistake):
-				errs, broken = append(errs, err), true
-			case err != nil:
-				errs = append(errs, &RefusedError{r.Name(poll, &poll.Users[i]), err})
-			default:
-				a.Journal, a.Received = j, !globals.Invisible.Value
-				all = append(all, a)
+			if err != nil {
+				errs = append(errs, err)
+				continue
 			}
+			a.Journal, a.Received = j, !globals.Invisible.Value
+			all = append(all, a)
 		}
-	}
-	if broken {
-		return nil, warnings, errors.Join(errs...)
 	}
 
 	all, said := SeparateOwners(all)
 	return all, append(warnings, said...), errors.Join(errs...)
 }
 
-// Account makes the account of one user of a poll, without a journal. Whether another entry has a claim on its mailboxes
-// is not looked at; Resolve does so.
+// Account makes the account of one user of a poll, without a journal; the error is as for Resolve. Whether another entry
+// has a claim on its mailboxes is not looked at; Resolve does so.
 func (r *Resolver) Account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, []Warning, error) {
 	r.warnings = nil
+	name := r.Name(poll, u)
+	if errs := r.reasons(poll, u); len(errs) > 0 {
+		return nil, nil, refuse(name, errs)
+	}
+
 	a, err := r.account(poll, u)
-	return a, r.warnings, err
+	if err != nil {
+		return nil, r.warnings, refuse(name, []error{err})
+	}
+	return a, r.warnings, nil
 }
 
 // warn notes a warning about the account that is being made.
@@ -130,17 +118,10 @@ func (r *Resolver) warn(account, text string) {
 }
 
 func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
-	if err := refuseUnsupported(u); err != nil {
-		return nil, err
-	}
 	port, err := Port(poll)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := wire.PluginCommand(poll.Plugin.Value, Host(poll), port); err != nil {
-		return nil, &rcfile.Error{Pos: poll.Plugin.Pos, Msg: err.Error()}
-	}
-
 	a := &fetch.Account{
 		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(), Settings: r.settings(poll, u),
 		Log:         r.env.Log,

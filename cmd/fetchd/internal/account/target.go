@@ -9,6 +9,11 @@ import (
 // Target is how the server of an entry can be checked without logging in. ok is false where it can't be: there is no
 // TLS, or a plugin connects. A value that makes no sense is an *rcfile.Error.
 func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, ok bool, err error) {
+	for _, mistake := range []*rcfile.Error{poll.Protocol.Refused, poll.Service.Refused, u.SSLProto.Refused} {
+		if mistake != nil {
+			return o, false, mistake
+		}
+	}
 	mode, err := TLSMode(u)
 	if err != nil || mode == fetch.ClearText || poll.Plugin.Set {
 		return o, false, err

@@ -83,25 +83,30 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
 	}
 
-	var errs []error
+	var mistakes []error
+	o.Fingerprints, o.Pins, mistakes = pins(u)
+	return o, errors.Join(mistakes...)
+}
+
+// pins reads the digests that the server must match. Each mistake is an *rcfile.Error.
+func pins(u *rcfile.User) (fingerprints []tlsverify.Fingerprint, pins []tlsverify.Pin, mistakes []error) {
 	mistake := func(at rcfile.Pos, err error) {
 		if err != nil {
-			errs = append(errs, &rcfile.Error{Pos: at, Msg: err.Error()})
+			mistakes = append(mistakes, &rcfile.Error{Pos: at, Msg: err.Error()})
 		}
 	}
-	_, _, err := tlsverify.ParseProto(u.SSLProto.Value)
-	mistake(u.SSLProto.Pos, err)
+
 	for _, text := range u.SSLFingerprints {
 		f, err := tlsverify.ParseFingerprint(text.Value)
 		mistake(text.Pos, err)
-		o.Fingerprints = append(o.Fingerprints, f)
+		fingerprints = append(fingerprints, f)
 	}
 	for _, text := range u.SSLPins {
 		p, err := tlsverify.ParsePin(text.Value)
 		mistake(text.Pos, err)
-		o.Pins = append(o.Pins, p)
+		pins = append(pins, p)
 	}
-	return o, errors.Join(errs...)
+	return fingerprints, pins, mistakes
 }
 
 // expiryWarn turns days, 0 = never, into what tlsverify wants.

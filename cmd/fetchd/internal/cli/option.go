@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/rcfile"
 )
 
@@ -118,11 +117,14 @@ func word(words string, place func(*CommandLine) *optString) func(*CommandLine, 
 	}
 }
 
-// setService is --service; a name or number that does not exist is refused at once.
-func setService(c *CommandLine, arg string) error {
-	if _, err := account.ServicePort(arg); err != nil {
+// checked is the set function of an option that names a keyword, and whose value must parse at once: on the command line
+// it is said for all accounts.
+func checked[T any](keyword string, parse func(string) (T, error)) func(*CommandLine, string) error {
+	return func(c *CommandLine, arg string) error {
+		if _, err := parse(arg); err != nil {
+			return err
+		}
+		_, err := c.Said.Say(keyword, "--"+keyword, arg)
 		return err
 	}
-	_, err := c.Said.Say("service", "--service", arg)
-	return err
 }

@@ -1,5 +1,10 @@
 package cli
 
+import (
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/tlsverify"
+)
+
 // Options is the table of all options of the program itself; subcommands have tables of their own. The verdicts are
 // fetchmail's options one by one: what does nothing here says so once, what is gone is not in the table.
 func Options() []Option {
@@ -70,7 +75,7 @@ func fileOptions() []Option {
 func serverOptions() []Option {
 	return []Option{
 		{keyword: "protocol", aliases: []string{"proto"}, Short: "p", group: groupServer},
-		{keyword: "service", aliases: []string{"port"}, Short: "P", group: groupServer, set: setService},
+		{keyword: "service", aliases: []string{"port"}, Short: "P", group: groupServer, set: checked("service", account.ServicePort)},
 		{keyword: "timeout", Short: "t", group: groupServer},
 		{keyword: "plugin", group: groupServer},
 		{keyword: "tracepolls", group: groupServer},
@@ -88,8 +93,8 @@ func tlsOptions() []Option {
 		{keyword: "sslcertfile", group: groupTLS},
 		{keyword: "sslcertpath", group: groupTLS},
 		{keyword: "sslcommonname", group: groupTLS},
-		{keyword: "sslfingerprint", group: groupTLS},
-		{keyword: "sslpin", group: groupTLS},
+		{keyword: "sslfingerprint", group: groupTLS, set: checked("sslfingerprint", tlsverify.ParseFingerprint)},
+		{keyword: "sslpin", group: groupTLS, set: checked("sslpin", tlsverify.ParsePin)},
 		{keyword: "sslcrlfile", group: groupTLS},
 		{keyword: "sslcert", group: groupTLS},
 		{keyword: "sslkey", group: groupTLS},

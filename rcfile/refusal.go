@@ -1,0 +1,106 @@
+package rcfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Refusals are the mistakes for which the account of u can't be retrieved from, in the order of their places: values
+// that this program won't do, though they could be read. The other accounts are none the worse for them.
+func (p *Poll) Refusals(u *User) []*Error {
+	var all []*Error
+	for i := range serverWords {
+		if k := &serverWords[i]; k.Name != "port" { // another word for "service"
+			all = appendRefused(all, k.server(p))
+		}
+	}
+	for i := range loginWords {
+		all = appendRefused(all, loginWords[i].user(u))
+	}
+	all = append(all, u.lmtpRefusals()...)
+	slices.SortStableFunc(all, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return all
+}
+
+func appendRefused(all []*Error, slot any) []*Error {
+	var e *Error
+	switch s := slot.(type) {
+	case *Opt[string]:
+		e = s.Refused
+	case *Opt[Secret]:
+		e = s.Refused
+	}
+	if e == nil {
+		return all
+	}
+	return append(all, e)
+}
+
+// refusal tells why the value w of k, which fits, is refused, or nil.
+func (r *reporter) refusal(k *Keyword, w word) *Error {
+	v, known := k.value(w.text)
+	switch {
+	case w.stray && k.Scope != Global:
+		// It is read up to the next blank, as fetchmail reads it, so that what follows it is understood all the same.
+		return r.withdraw(w.pos)
+	case k.Kind == Enum && !known:
+		return k.unknown(w)
+	case k.Kind == Enum && v.Verdict == Refused:
+		return &Error{Pos: w.pos, Msg: fmt.Sprintf("%s %q is not supported", k.Name, w.text), Hint: v.Note}
+	case k.Name == "port" || k.Name == "service":
+		return servicePort(w)
+	}
+	return nil
+}
+
+// servicePort refuses port numbers that don't exist; names are resolved when the connection is made.
+func servicePort(w word) *Error {
+	if strings.Trim(w.text, "0123456789") != "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(w.text); err == nil && n >= 1 && n <= 65535 {
+		return nil
+	}
+	return &Error{Pos: w.pos, Msg: fmt.Sprintf("no port %q", clip(w.text)), Hint: "ports go from 1 to 65535"}
+}
+
+// lmtpRefusals refuse LMTP to the port of SMTP, as RFC 2033 section 5 does.
+func (u *User) lmtpRefusals() []*Error {
+	if !u.LMTP.Value {
+		return nil
+	}
+	refused := func(format string, args ...any) *Error {
+		return &Error{Pos: u.LMTP.Pos, Msg: fmt.Sprintf(format, args...),
+			Hint: "name a port or a socket: smtphost localhost/24, smtphost /run/lmtp"}
+	}
+	if len(u.SMTPHosts) == 0 {
+		return []*Error{refused("lmtp without an smtphost that has a port")}
+	}
+
+	var all []*Error
+	for _, host := range u.SMTPHosts {
+		if strings.HasPrefix(host, "/") {
+			continue
+		}
+		if port := hostPort(host); port == "" || port == "25" || port == "smtp" {
+			all = append(all, refused("lmtp can't use the SMTP port of %q", clip(host)))
+		}
+	}
+	return all
+}
+
+// hostPort finds the port among the suffixes of an smtphost.
+func hostPort(host string) string {
+	parts := strings.Split(host, "/")
+	for _, part := range parts[1:] {
+		if _, err := strconv.Atoi(part); err == nil || part == "smtp" || part == "lmtp" {
+			return part
+		}
+	}
+	return ""
+}
