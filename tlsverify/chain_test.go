@@ -8,8 +8,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// crypto/x509 verifies no weak signature itself; should it do so again, they are found here: on every certificate but
-// the root, which vouches for itself.
+// crypto/x509 verifies no weak signature itself; should it do so again, they are found here: on every
+// certificate but the root, which vouches for itself.
 func TestFindWeakLink(t *testing.T) {
 	t.Parallel()
 	root := tlstest.NewRoot(t, tlstest.Authority{RSA: 2048, Signature: x509.SHA1WithRSA})
@@ -22,9 +22,11 @@ func TestFindWeakLink(t *testing.T) {
 		chain []*x509.Certificate
 		weak  string // "" = none
 	}{
-		{"strong but for the root's own signature", []*x509.Certificate{sub.Leaf(good()).Leaf, sub.Cert, root.Cert}, ""},
+		{"strong but for the root's own signature",
+			[]*x509.Certificate{sub.Leaf(good()).Leaf, sub.Cert, root.Cert}, ""},
 		{"weak leaf", []*x509.Certificate{sub.Leaf(weakLeaf).Leaf, sub.Cert, root.Cert}, "DNS:" + host},
-		{"weak intermediate", []*x509.Certificate{weakSub.Leaf(good()).Leaf, weakSub.Cert, root.Cert}, "Intermediate"},
+		{"weak intermediate", []*x509.Certificate{weakSub.Leaf(good()).Leaf, weakSub.Cert, root.Cert},
+			"Intermediate"},
 	}
 	for _, c := range cases {
 		err := findWeakLink(c.chain)

@@ -1,8 +1,10 @@
 package tlsverify
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"path/filepath"
 	"testing"
@@ -128,3 +130,116 @@ type at struct {
 }
 
 func (c at) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: c.port} }
+
+// resumed connects twice with a shared cache and gives the second result.
+func resume(t *testing.T, first, second *Policy, cfg *tls.Config) (*Verdict, error) {
+	t.Helper()
+	if _, err := exchange(t, first, cfg); err != nil {
+		t.Fatal(err)
+	}
+	return exchange(t, second, cfg)
+}
+
+// exchange reads a line, so that the client gets its session ticket.
+func exchange(t *testing.T, p *Policy, cfg *tls.Config) (*Verdict, error) {
+	t.Helper()
+	return exchangeAt(t, p, cfg, 993)
+}
+
+func exchangeAt(t *testing.T, p *Policy, cfg *tls.Config, port int) (*Verdict, error) {
+	t.Helper()
+	srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error {
+		_,
+			err := io.WriteString(c, "* OK\r\n")
+		return err
+	}}
+	conn := srv.Pipe()
+	defer srv.Wait()
+	defer conn.Close()
+	tc, v, err := p.Client(t.Context(), at{conn, port})
+	if err != nil {
+		return v, err
+	}
+
+	_, err = bufio.NewReader(tc).ReadString('\n')
+	return v, err
+}
+
+func TestResumedSessionIsChecked(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cert := ca.Leaf(tlstest.Leaf{DNS: []string{host}, SelfSigned: true, CN: "self"})
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cfg := tlstest.ServerConfig(cert)
+		cfg.MaxVersion = version
+		lax := Options{Host: host, NoCheck: true, SessionCache: tls.NewLRUClientSessionCache(8)}
+		p := policy(t, lax)
+		if v, err := resume(t, p, p, cfg); err != nil || !v.Resumed {
+			t.Errorf("%s: not resumed: %+v, %v", tls.VersionName(version), v, err)
+		}
+		strict := lax
+		strict.NoCheck, strict.CAFile = false, ca.File(t)
+		if v, err := resume(t, p, policy(t, strict), cfg); !chainReason(SelfSigned)(err) || v == nil ||
+			!v.Resumed {
+			t.Errorf("%s: a resumed session passed a stricter policy: %+v, %v", tls.VersionName(version), v,
+				err)
+		}
+		if v, err := exchange(t, policy(t, strict), cfg); err == nil || v.Resumed {
+			t.Errorf("%s: the refused session was kept: %+v, %v", tls.VersionName(version), v, err)
+		}
+		pinned := lax
+		pinned.Pins = []Pin{{}}
+		if _, err := resume(t, p, policy(t, pinned), cfg); !as[*PinError](err) {
+			t.Errorf("%s: pin: %v", tls.VersionName(version), err)
+		}
+	}
+}
+
+// TestResumptionSavesARoundTrip up to TLS 1.2, as docs/tls.md says; TLS 1.3 needs one in any case.
+func TestResumptionSavesARoundTrip(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	for version, want := range map[uint16][2]int{tls.VersionTLS12: {2, 1}, tls.VersionTLS13: {1, 1}} {
+		cfg := tlstest.ServerConfig(ca.Leaf(good()))
+		cfg.MaxVersion = version
+		p := policy(t, Options{Host: host, CAFile: ca.File(t), SessionCache: tls.NewLRUClientSessionCache(1)})
+		for i, w := range want {
+			srv := &tlstest.Server{Config: cfg, After: func(c *tls.Conn) error {
+				_,
+					err := io.WriteString(c, "+OK\r\n")
+				return err
+			}}
+			f := &flights{Conn: srv.Pipe()}
+			tc, v, err := p.Client(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.n != w || v.Resumed != (i == 1) {
+				t.Errorf("%s, connection %d: %d round trips, resumed %v", tls.VersionName(version), i+1, f.n,
+					v.Resumed)
+			}
+			if _, err := bufio.NewReader(tc).ReadString('\n'); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+			_, _ = srv.Wait()
+		}
+	}
+}
+
+// flights counts how often the client waits for the server.
+type flights struct {
+	net.Conn
+	wrote bool
+	n     int
+}
+
+func (f *flights) Write(b []byte) (int, error) { f.wrote = true; return f.Conn.Write(b) }
+
+func (f *flights) Read(b []byte) (int, error) {
+	if f.wrote {
+		f.wrote = false
+		f.n++
+	}
+	return f.Conn.Read(b)
+}

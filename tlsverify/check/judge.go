@@ -155,7 +155,8 @@ func (j *judge) keyExchange(s sight) {
 	switch {
 	case tlsverify.ForwardSecret(s.state.CipherSuite):
 	case s.forward == nil:
-		j.add(Versions, Warn, "RSA key exchange is preferred to ECDHE, which has forward secrecy: prefer ECDHE (RFC 9325 §4.1)")
+		j.add(Versions, Warn,
+			"RSA key exchange is preferred to ECDHE, which has forward secrecy: prefer ECDHE (RFC 9325 §4.1)")
 	default:
 		j.add(Versions, Fail, "only RSA key exchange, without forward secrecy: offer ECDHE (RFC 9325 §4.1)")
 	}
