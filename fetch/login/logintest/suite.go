@@ -128,6 +128,9 @@ func (r *rig) run() error {
 	conn := login.New(client, r.Options)
 	_, err := login.Run(r.t.Context(), conn, r.subject.New(conn), r.Options)
 	r.took = time.Since(start)
+	if err != nil && conn.Err() == nil {
+		r.t.Error("the connection is not closed after an error")
+	}
 	_ = conn.Close()
 	wg.Wait()
 
