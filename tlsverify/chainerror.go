@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -46,7 +47,7 @@ func (p *Policy) chainError(r ChainReason, c *x509.Certificate, now time.Time, e
 
 func (e *ChainError) Unwrap() error { return e.Err }
 
-func (e *ChainError) Error() string { return show.WithHint(e.problem(), e.Hint()) }
+func (e *ChainError) Error() string { return hints.Text(e.problem(), e.Hint()) }
 
 func (e *ChainError) problem() string {
 	certificate, issuer := "certificate "+show.Quote(e.Subject), show.Quote(e.Issuer)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"net"
 
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 )
 
 // classify gives a failed handshake, in which o was offered, one of this package's types.
@@ -41,7 +41,7 @@ func noCipherError(o Offer) error {
 	if o.RSA || o.Versions.Min > tls.VersionTLS12 {
 		return errors.New(problem)
 	}
-	return show.Fail("ask the operator for ECDHE, or see sslproto tls1+ (docs/server-checklist.md#versions)",
+	return hints.Errorf("ask the operator for ECDHE, or see sslproto tls1+ (docs/server-checklist.md#versions)",
 		"%s: it may lack ECDHE key exchange", problem)
 }
 

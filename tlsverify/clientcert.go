@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -16,7 +17,7 @@ func (p *Policy) setClientCertificate() error {
 	case certFile == "" && keyFile == "":
 		return nil
 	case certFile == "":
-		return show.Fail("name the file with the client certificate", "sslkey %q has no sslcert", keyFile)
+		return hints.Errorf("name the file with the client certificate", "sslkey %q has no sslcert", keyFile)
 	case keyFile == "":
 		keyFile = certFile
 	}
@@ -34,7 +35,7 @@ func (p *Policy) setClientCertificate() error {
 		return loadError("sslkey", keyFile, err, "give a PEM file with the private key of sslcert")
 	}
 	if !sameKey(certs[0], key) {
-		return show.Fail("name the two files of one pair",
+		return hints.Errorf("name the two files of one pair",
 			"sslkey %q does not belong to the certificate in sslcert %q", keyFile, certFile)
 	}
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net"
 
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 )
 
 // clientDemand says what became of a server's request for a client certificate.
@@ -39,7 +39,7 @@ func (d clientDemand) explain(err error) error {
 	if d == noDemand || !ok || op.Op != "remote error" {
 		return err
 	}
-	return show.Fail(d.hint, "the server asked for a client certificate %s (%w)", d.state, err)
+	return hints.Errorf(d.hint, "the server asked for a client certificate %s (%w)", d.state, err)
 }
 
 // Explain gives err, of the handshake or of the first read after it, its cause if the server refuses the

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -26,7 +27,7 @@ type IdentityError struct {
 	Malformed bool     // a presented name has an embedded NUL: somebody cheats
 }
 
-func (e *IdentityError) Error() string { return show.WithHint(e.problem(), e.Hint()) }
+func (e *IdentityError) Error() string { return hints.Text(e.problem(), e.Hint()) }
 
 func (e *IdentityError) problem() string {
 	switch {
@@ -68,7 +69,7 @@ type WeakError struct{ Subject, What, Need string }
 
 func (e *WeakError) Error() string {
 	problem := fmt.Sprintf("certificate %s is too weak: %s, and %s", show.Quote(e.Subject), e.What, e.Need)
-	return show.WithHint(problem, e.Hint())
+	return hints.Text(problem, e.Hint())
 }
 
 // Hint is the next step.
@@ -90,7 +91,7 @@ func (e *RevokedError) Error() string {
 		problem = fmt.Sprintf("certificate %s was revoked on %s (%s)", show.Quote(e.Subject),
 			show.Date(e.When), e.Why)
 	}
-	return show.WithHint(problem, e.Hint())
+	return hints.Text(problem, e.Hint())
 }
 
 // Hint is the next step.
@@ -112,7 +113,7 @@ func (e *VersionError) Error() string {
 	if e.Server != "" {
 		server = "the server chose " + e.Server
 	}
-	return show.WithHint(fmt.Sprintf("no TLS version in common: %s is wanted, %s", e.Want, server), e.Hint())
+	return hints.Text(fmt.Sprintf("no TLS version in common: %s is wanted, %s", e.Want, server), e.Hint())
 }
 
 // Hint is the next step.
@@ -128,15 +129,15 @@ func (e *HandshakeError) Unwrap() error { return e.Err }
 
 func (e *HandshakeError) Error() string {
 	problem := "TLS handshake: " + show.Cut(e.Err.Error())
-	if show.HintOf(e.Err) != "" {
+	if hints.Of(e.Err) != "" {
 		return problem
 	}
-	return show.WithHint(problem, e.Hint())
+	return hints.Text(problem, e.Hint())
 }
 
 // Hint is the next step: that of Err where it has one.
 func (e *HandshakeError) Hint() string {
-	if hint := show.HintOf(e.Err); hint != "" {
+	if hint := hints.Of(e.Err); hint != "" {
 		return hint
 	}
 	return `"fetchd check-tls HOST" shows what the server offers`

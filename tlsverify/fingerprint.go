@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -49,7 +50,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	algorithm, digits := splitFingerprint(strings.TrimSpace(text))
 	sum, err := parseHex(digits)
 	if err != nil {
-		return Fingerprint{}, show.Fail(pasteHint, "fingerprint %s: %w", show.Quote(text), err)
+		return Fingerprint{}, hints.Errorf(pasteHint, "fingerprint %s: %w", show.Quote(text), err)
 	}
 
 	for _, d := range digests {
@@ -61,7 +62,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	if algorithm == "" {
 		algorithm = "MD5, SHA-1 or SHA-256"
 	}
-	return Fingerprint{}, show.Fail("paste it whole",
+	return Fingerprint{}, hints.Errorf("paste it whole",
 		"fingerprint %s has %d bytes, which is not the length of %s", show.Quote(text), len(sum), algorithm)
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -77,7 +78,7 @@ func parseCommonName(text string) (ReferenceID, error) {
 		err = errNoHostName
 	}
 	if err != nil {
-		return ReferenceID{}, show.Fail("write the host name that the certificate is to be for",
+		return ReferenceID{}, hints.Errorf("write the host name that the certificate is to be for",
 			"%s %s: %w", word, show.Quote(text), err)
 	}
 	return ReferenceID{Kind: DNSID, Name: wildcard + name}, nil
@@ -94,7 +95,7 @@ func srvReferences(domain, service string) ([]ReferenceID, error) {
 
 	service = strings.ToLower(service)
 	if r.Kind != DNSID || !validService(service) {
-		return nil, show.Fail("name the server itself",
+		return nil, hints.Errorf("name the server itself",
 			"SRV service %s of %s: not a service of a domain", show.Quote(service), show.Quote(domain))
 	}
 	return []ReferenceID{{Kind: SRVID, Name: r.Name, Service: service}, r}, nil
@@ -108,7 +109,7 @@ func ParseReference(what, text string) (ReferenceID, error) {
 
 	name, err := HostName(text)
 	if err != nil {
-		return ReferenceID{}, show.Fail("write the host name that the certificate is to be for",
+		return ReferenceID{}, hints.Errorf("write the host name that the certificate is to be for",
 			"%s %s: %w", what, show.Quote(text), err)
 	}
 	return ReferenceID{Kind: DNSID, Name: name}, nil

@@ -16,15 +16,15 @@ import (
 	"hash"
 	"strings"
 
-	"golang.org/x/crypto/scrypt"
+	"fetchd/tlsverify/hints"
 
-	"fetchd/tlsverify/internal/show"
+	"golang.org/x/crypto/scrypt"
 )
 
 var (
-	errPassNeeded = show.Fail("set sslkeypass", "is encrypted and there is no pass phrase")
-	errPassWrong  = show.Fail("correct it", "can't be decrypted: wrong pass phrase")
-	errPassScheme = show.Fail(`"openssl pkcs8 -topk8 -v2 aes-256-cbc" makes one that is`,
+	errPassNeeded = hints.Errorf("set sslkeypass", "is encrypted and there is no pass phrase")
+	errPassWrong  = hints.Errorf("correct it", "can't be decrypted: wrong pass phrase")
+	errPassScheme = hints.Errorf(`"openssl pkcs8 -topk8 -v2 aes-256-cbc" makes one that is`,
 		"is encrypted in a way that is not known here")
 )
 

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -272,7 +272,7 @@ func checkMessage(t *testing.T, err error) {
 	if strings.ContainsAny(text, "\x00\r\n\x1b") || len(text) > 4000 || strings.Count(text, "; hint: ") != 1 {
 		t.Errorf("message: %q", text)
 	}
-	if hint := show.HintOf(err); hint == "" || !strings.HasSuffix(text, "; hint: "+hint) {
+	if hint := hints.Of(err); hint == "" || !strings.HasSuffix(text, "; hint: "+hint) {
 		t.Errorf("the hint %q does not end %q", hint, text)
 	}
 

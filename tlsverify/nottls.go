@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -66,7 +67,7 @@ func (e *NotTLSError) greeting() greeting {
 	return greeting{}
 }
 
-func (e *NotTLSError) Error() string { return show.WithHint(e.problem(), e.Hint()) }
+func (e *NotTLSError) Error() string { return hints.Text(e.problem(), e.Hint()) }
 
 func (e *NotTLSError) problem() string {
 	said := "sent what is neither TLS nor text"

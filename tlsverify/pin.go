@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -20,7 +21,7 @@ const pinPrefix = "sha256//"
 func ParsePin(text string) (Pin, error) {
 	t := strings.TrimSpace(text)
 	wrong := func(why string) (Pin, error) {
-		return Pin{}, show.Fail(pasteHint, "pin %s: %s", show.Quote(text), why)
+		return Pin{}, hints.Errorf(pasteHint, "pin %s: %s", show.Quote(text), why)
 	}
 
 	if strings.Contains(t, ";") { // curl writes several pins in one word

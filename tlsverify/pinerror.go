@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -35,7 +36,7 @@ type PinError struct {
 func (e *PinError) Error() string {
 	problem := fmt.Sprintf("%s of %s does not match: expected %s, presented %s; %s",
 		e.Kind, show.Quote(e.Host), strings.Join(e.Want, " or "), e.presented(), e.describeKey())
-	return show.WithHint(problem, e.Hint())
+	return hints.Text(problem, e.Hint())
 }
 
 // presented gives the digest that compares with the first expected one.

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -126,7 +127,7 @@ func (p *Policy) setRevocation() error {
 }
 
 func (p *Policy) warn(hint, format string, args ...any) {
-	p.warnings = append(p.warnings, show.WithHint(fmt.Sprintf(format, args...), hint))
+	p.warnings = append(p.warnings, hints.Text(fmt.Sprintf(format, args...), hint))
 }
 
 func (p *Policy) warnAboutOptions() {
@@ -215,5 +216,5 @@ func (p *Policy) knownKey() *Pin {
 
 // loadError names the rc-file word and the file, and ends in the next step.
 func loadError(word, path string, err error, next string) error {
-	return show.Fail(next, "%s %q: %w", word, path, err)
+	return hints.Errorf(next, "%s %q: %w", word, path, err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -55,7 +56,7 @@ func ParseProto(word string) (r ProtoRange, warning string, err error) {
 		if e.older {
 			problem := fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996), "+
 				"and RSA key exchange without forward secrecy", word)
-			warning = show.WithHint(problem, "drop it, or ask the operator for TLS 1.2")
+			warning = hints.Text(problem, "drop it, or ask the operator for TLS 1.2")
 		}
 		return e.r, warning, nil
 	}
@@ -63,14 +64,14 @@ func ParseProto(word string) (r ProtoRange, warning string, err error) {
 	switch w {
 	case "tls1.1":
 		problem := fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996)", word)
-		return safe, show.WithHint(problem, "write tls1.1+ if the server really has nothing better"), nil
+		return safe, hints.Text(problem, "write tls1.1+ if the server really has nothing better"), nil
 	case "tls1":
-		return safe, "", show.Fail("drop sslproto, or write tls1+ if the server really has nothing better",
+		return safe, "", hints.Errorf("drop sslproto, or write tls1+ if the server really has nothing better",
 			"sslproto %q would allow nothing but TLS 1.0, which is broken", word)
 	case "ssl2", "ssl3", "ssl3+":
-		return safe, "", show.Fail("drop sslproto, the default is TLS 1.2 or newer",
+		return safe, "", hints.Errorf("drop sslproto, the default is TLS 1.2 or newer",
 			"sslproto %q is broken and gone", word)
 	}
-	return safe, "", show.Fail("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
+	return safe, "", hints.Errorf("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
 		"sslproto %s is not known", show.Quote(word))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -32,7 +33,7 @@ func (p *Policy) verifyRevocation(v *Verdict, staple []byte) error {
 func (p *Policy) checkAgainstLists(v *Verdict) error {
 	lists, err := p.crls.lists()
 	if err != nil {
-		problem, hint := show.Split(err)
+		problem, hint := hints.Split(err)
 		return &RevokedError{Subject: Subject(v.Chain[0]), Why: problem, Next: hint}
 	}
 

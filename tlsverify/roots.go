@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 )
 
 // setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store,
@@ -45,7 +45,7 @@ func (p *Policy) poolRoots() error {
 	if p.opt.IncludeSystem {
 		system, err := x509.SystemCertPool()
 		if err != nil {
-			return show.Fail("install the ca-certificates package", "system's root certificates: %w", err)
+			return hints.Errorf("install the ca-certificates package", "system's root certificates: %w", err)
 		}
 		p.roots = system
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 )
 
 // Verdict is what was found out about a server: one value for the log, -v and the check-list. It is not
@@ -57,7 +57,7 @@ func (v *Verdict) orNil() *Verdict {
 func (v *Verdict) Warnings() []string { return append([]string(nil), v.warnings...) }
 
 func (v *Verdict) warn(hint, format string, args ...any) {
-	v.warnings = append(v.warnings, show.WithHint(fmt.Sprintf(format, args...), hint))
+	v.warnings = append(v.warnings, hints.Text(fmt.Sprintf(format, args...), hint))
 }
 
 func (v *Verdict) noteCommonName(matched string) {

@@ -199,7 +199,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Warn(w.Error())
 	}
 	if err := d.takeOver(ctx, cfg, accounts); err != nil {
-		d.log.Error(err.Error())
+		d.log.Error(logging.EventError, "err", err)
 	}
 	d.accounts.Store(int64(len(accounts)))
 	d.scheduler.Replace(accounts)

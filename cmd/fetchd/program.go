@@ -10,6 +10,7 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/tlsverify/hints"
 )
 
 // program is one run of the program: its streams and what it takes from the process around it.
@@ -60,8 +61,12 @@ func (p *program) usage(err error) exit.Status {
 	return exit.Syntax
 }
 
-// fail says err on the error output and returns s.
+// fail says err on the error output, with its hint on a line of its own, and returns s.
 func (p *program) fail(s exit.Status, err error) exit.Status {
-	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(logging.OneLine(err.Error())))
+	problem, hint := hints.Split(err)
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(logging.OneLine(problem)))
+	if hint != "" {
+		fmt.Fprintf(p.stderr, "%s: hint: %s\n", p.name, logging.Escape(logging.OneLine(hint)))
+	}
 	return s
 }

@@ -193,7 +193,7 @@ func (s *service) refuse(err error) bool {
 
 // end logs err and returns st. While a daemon starts, the terminal that it was started from shows err too.
 func (s *service) end(st exit.Status, err error) exit.Status {
-	s.log.Error(err.Error())
+	s.log.Error(logging.EventError, "err", err)
 	if s.p.detached.starting() {
 		s.p.fail(st, err)
 	}

@@ -174,7 +174,7 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 		return nil, errors.Join(mistakes...)
 	}
 	for _, err := range mistakes {
-		s.log.Error("not checked: " + err.Error())
+		s.log.Error("not checked", "err", err)
 	}
 	return all, nil
 }

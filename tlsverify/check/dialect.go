@@ -3,6 +3,7 @@ package check
 import (
 	"strings"
 
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -34,7 +35,7 @@ func dialectOf(name string) (dialect, error) {
 			return d, nil
 		}
 	}
-	return dialect{}, show.Fail("use imap, pop3, smtp, submission, lmtp or sieve",
+	return dialect{}, hints.Errorf("use imap, pop3, smtp, submission, lmtp or sieve",
 		"protocol %s is not known", show.Quote(name))
 }
 

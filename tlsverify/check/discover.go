@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -38,9 +39,9 @@ type NotOfferedError struct {
 func (e *NotOfferedError) Error() string {
 	domain := "domain " + show.Quote(e.Domain)
 	if len(e.Denied) > 0 {
-		return show.WithHint(domain+" says that it does not offer "+strings.Join(e.Denied, ", "), e.Hint())
+		return hints.Text(domain+" says that it does not offer "+strings.Join(e.Denied, ", "), e.Hint())
 	}
-	return show.WithHint(domain+" has no SRV records for "+strings.Join(e.Services, ", "), e.Hint())
+	return hints.Text(domain+" has no SRV records for "+strings.Join(e.Services, ", "), e.Hint())
 }
 
 // Hint is the next step.
@@ -74,7 +75,7 @@ func Discover(ctx context.Context, resolver SRVResolver, domain string, protos [
 		return nil, err
 	}
 	if ref.Kind != tlsverify.DNSID {
-		return nil, show.Fail("drop srv", "srv domain %s is an address and has no SRV records",
+		return nil, hints.Errorf("drop srv", "srv domain %s is an address and has no SRV records",
 			show.Quote(domain))
 	}
 
@@ -115,7 +116,7 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string,
 
 		_, records, err := resolver.LookupSRV(ctx, s.service, "tcp", domain)
 		if err != nil && !notFound(err) {
-			problems = append(problems, show.Fail("try again, or name the server without srv",
+			problems = append(problems, hints.Errorf("try again, or name the server without srv",
 				"look up SRV _%s._tcp.%s: %w", s.service, domain, err))
 		}
 		if denied(records) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -129,7 +130,7 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	wg.Wait()
 
 	if err := ctx.Err(); err != nil {
-		return nil, show.Fail("try again", "check %s: %w", show.Quote(o.Host), err)
+		return nil, hints.Errorf("try again", "check %s: %w", show.Quote(o.Host), err)
 	}
 	return c.report(seen), nil
 }
@@ -166,11 +167,11 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 
 	name, err := tlsverify.HostName(c.o.Via)
 	if err != nil {
-		return nil, show.Fail("write a host name or an address", "host %s: %w", show.Quote(c.o.Via), err)
+		return nil, hints.Errorf("write a host name or an address", "host %s: %w", show.Quote(c.o.Via), err)
 	}
 	addrs, err := c.o.Resolve(ctx, name)
 	if err != nil {
-		return nil, show.Fail("check the host name", "host %s: %w", show.Quote(name), withoutAddress(err))
+		return nil, hints.Errorf("check the host name", "host %s: %w", show.Quote(name), withoutAddress(err))
 	}
 
 	var unique []netip.Addr
@@ -182,7 +183,7 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 		}
 	}
 	if len(unique) == 0 {
-		return nil, show.Fail("check the host name", "resolve %s: no address", show.Quote(name))
+		return nil, hints.Errorf("check the host name", "resolve %s: no address", show.Quote(name))
 	}
 	return unique, nil
 }

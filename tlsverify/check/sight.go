@@ -11,7 +11,7 @@ import (
 	"strconv"
 
 	"fetchd/tlsverify"
-	"fetchd/tlsverify/internal/show"
+	"fetchd/tlsverify/hints"
 )
 
 // sight is what was seen at one address.
@@ -75,7 +75,7 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, 
 
 	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
 	if err != nil {
-		return nil, show.Fail("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
+		return nil, hints.Errorf("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

@@ -24,14 +24,18 @@ func (s *terminalSink) writeLine(l line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.out
-	if l.Level >= slog.LevelWarn {
+	if l.level >= slog.LevelWarn {
 		w = s.err
 	}
 	prefix := s.name + ": "
 	if l.bare || s.bare {
 		prefix = ""
 	}
-	_, err := io.WriteString(w, prefix+l.text+"\n")
+	text := prefix + l.text + "\n"
+	if l.hint != "" {
+		text += prefix + "hint: " + l.hint + "\n"
+	}
+	_, err := io.WriteString(w, text)
 	return err
 }
 
@@ -68,7 +72,7 @@ func (s *fileSink) Reopen() error {
 }
 
 func (s *fileSink) writeLine(l line) error {
-	_, err := s.Write([]byte(s.now().Format("2006-01-02T15:04:05-07:00") + " " + s.name + ": " + l.text + "\n"))
+	_, err := s.Write([]byte(s.now().Format("2006-01-02T15:04:05-07:00") + " " + s.name + ": " + l.whole() + "\n"))
 	return err
 }
 
@@ -104,14 +108,14 @@ func openSyslog(name, socket string) (*syslogSink, error) {
 
 func (s *syslogSink) writeLine(l line) error {
 	switch {
-	case l.Level >= slog.LevelError:
-		return s.w.Err(l.text)
-	case l.Level >= slog.LevelWarn:
-		return s.w.Warning(l.text)
-	case l.Level >= slog.LevelInfo:
-		return s.w.Info(l.text)
+	case l.level >= slog.LevelError:
+		return s.w.Err(l.whole())
+	case l.level >= slog.LevelWarn:
+		return s.w.Warning(l.whole())
+	case l.level >= slog.LevelInfo:
+		return s.w.Info(l.whole())
 	}
-	return s.w.Debug(l.text)
+	return s.w.Debug(l.whole())
 }
 
 func (s *syslogSink) Close() error { return s.w.Close() }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // LevelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
@@ -12,10 +14,14 @@ const LevelTrace = slog.LevelInfo - 1
 
 // line is one line of the text log.
 type line struct {
-	Level slog.Level
+	level slog.Level
 	bare  bool // without the program's name in front on the terminal: fetchmail's progress lines
 	text  string
+	hint  string // the next step, on a line of its own on the terminal; "" = none
 }
+
+// whole is the line with its hint.
+func (l line) whole() string { return hints.Text(l.text, l.hint) }
 
 // lineSink is where the lines of the text log go. A line has no line end and no control characters.
 type lineSink interface {
@@ -35,10 +41,10 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	attrs := slices.Clone(h.attrs)
 	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
 	for _, l := range wording(r.Level, r.Message, attrs) {
-		if l.Level < h.level {
+		if l.level < h.level {
 			continue
 		}
-		l.text = Escape(l.text)
+		l.text, l.hint = Escape(l.text), Escape(l.hint)
 		if err := h.sink.writeLine(l); err != nil {
 			return err
 		}

@@ -8,10 +8,12 @@ import (
 
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
 // The events of this package; those of a retrieval are in package fetch.
 const (
+	EventError    = "error"    // err: a failure that needs no further words
 	EventTrace    = "protocol" // account, line
 	EventOutcome  = "query"    // account, status
 	EventEvidence = "evidence" // account, details ([]string): what is known of a refused server, for -v
@@ -28,8 +30,18 @@ func (f fields) text(name string) string {
 	return v.Resolve().String()
 }
 
-// Err is the error of the record, on one line.
+// err is the error of the record, on one line.
 func (f fields) err() string { return OneLine(f.text("err")) }
+
+// failure is the line about the record's error, behind before; the error's hint is apart.
+func (f fields) failure(level slog.Level, before string) line {
+	err, ok := f["err"].Resolve().Any().(error)
+	if !ok {
+		return line{level: level, text: before + f.err()}
+	}
+	problem, hint := hints.Split(err)
+	return line{level: level, text: before + OneLine(problem), hint: hint}
+}
 
 func (f fields) number(name string) int64 {
 	v := f[name].Resolve()
@@ -76,54 +88,56 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	for _, a := range attrs {
 		f[a.Key] = a.Value
 	}
-	one := func(format string, args ...any) []line { return []line{{level, true, fmt.Sprintf(format, args...)}} }
+	one := func(format string, args ...any) []line {
+		return []line{{level: level, bare: true, text: fmt.Sprintf(format, args...)}}
+	}
 	switch event {
 	case fetch.EventMailbox:
 		return one("%s", mailboxLine(f))
 	case fetch.EventNoMail:
-		return []line{{level, false, "No mail for " + f.where()}}
+		return []line{{level: level, text: "No mail for " + f.where()}}
 	case fetch.EventReading:
 		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"), f.number("total"), f.number("size"), f.flushed())
 	case fetch.EventOversized:
 		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
 	case fetch.EventFailed:
 		return []line{
-			{slog.LevelInfo, true, fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
-			{level, false, f.text("account") + ": " + f.err()},
+			{level: slog.LevelInfo, bare: true, text: fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
+			f.failure(level, f.text("account")+": "),
 		}
 	case fetch.EventFailedMore:
-		return []line{{level, false, fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
+		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
 	case fetch.EventSetAside:
-		return []line{{level, false, "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
 	case fetch.EventForgotten:
-		return []line{{level, false, "WARNING: " + f.text("account") + ": what was set aside earlier is tried again: " + f.err()}}
+		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside earlier is tried again: ")}
 	case fetch.EventNotKept:
-		return []line{{level, false, "WARNING: " + f.text("account") + ": what was set aside is not remembered after a restart: " + f.err()}}
+		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside is not remembered after a restart: ")}
 	case fetch.EventRenumbered:
-		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
+		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}
 	case fetch.EventRewound:
-		return []line{{level, false, fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
+		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("next"), f.text("known"))}}
 	case fetch.EventNotExpunged:
-		return []line{{level, false, fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
+		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
 			f.text("account"), f.text("mailbox"), f.text("others"))}}
 	case fetch.EventMisnamed:
-		return []line{{level, false, "WARNING: " + f.text("account") + ": mailbox " + f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": mailbox " + f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
 	case fetch.EventAlert:
-		return []line{{level, false, "WARNING: " + f.text("account") + ": the server says: " + f.text("text")}}
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": the server says: " + f.text("text")}}
 	case fetch.EventQueryFailed:
 		return failureLines(level, f)
 	case EventOutcome:
-		return []line{{level, false, fmt.Sprintf("Query status=%d (%s)", f.number("status"), exit.Status(f.number("status")))}}
+		return []line{{level: level, text: fmt.Sprintf("Query status=%d (%s)", f.number("status"), exit.Status(f.number("status")))}}
 	case fetch.EventTLS:
 		return verdictLines(level, f)
 	case EventEvidence:
 		return evidenceLines(level, f)
 	case EventTrace:
-		return []line{{level, false, f.text("line")}}
+		return []line{{level: level, text: f.text("line")}}
 	}
-	return []line{{level, false, plainLine(level, event, attrs)}}
+	return []line{plainLine(level, event, attrs)}
 }
 
 func mailboxLine(f fields) string {
@@ -158,11 +172,11 @@ func setAsideText(f fields) string {
 }
 
 func failureLines(level slog.Level, f fields) []line {
-	account, err := f.text("account"), f.err()
+	account := f.text("account")
 	if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
-		return []line{{level, false, "Authorization failure on " + account + ": " + err}}
+		return []line{f.failure(level, "Authorization failure on "+account+": ")}
 	}
-	return []line{{level, false, account + ": " + err}}
+	return []line{f.failure(level, account+": ")}
 }
 
 // describer is what a *tlsverify.Verdict can do.
@@ -183,7 +197,7 @@ func verdictLines(level slog.Level, f fields) []line {
 	}
 	var lines []line
 	for s := range strings.Lines(description(d)) {
-		lines = append(lines, line{min(level, LevelTrace), false, f.text("account") + ": " + strings.TrimRight(s, "\n")})
+		lines = append(lines, line{level: min(level, LevelTrace), text: f.text("account") + ": " + strings.TrimRight(s, "\n")})
 	}
 	return lines
 }
@@ -192,7 +206,7 @@ func evidenceLines(level slog.Level, f fields) []line {
 	details, _ := f["details"].Resolve().Any().([]string)
 	var lines []line
 	for _, d := range details {
-		lines = append(lines, line{level, false, f.text("account") + ": " + d})
+		lines = append(lines, line{level: level, text: f.text("account") + ": " + d})
 	}
 	return lines
 }
@@ -210,21 +224,33 @@ func writeAttr(b *strings.Builder, a slog.Attr) {
 }
 
 // plainLine words any other record: the account, the text, the error, and what else there is.
-func plainLine(level slog.Level, event string, attrs []slog.Attr) string {
+func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
 	var b, rest strings.Builder
 	if level == slog.LevelWarn {
 		b.WriteString("WARNING: ")
 	}
-	var cause string
+	f := fields{}
 	for _, a := range attrs {
 		switch a.Key {
 		case "account":
 			b.WriteString(a.Value.Resolve().String() + ": ")
 		case "err":
-			cause = ": " + OneLine(a.Value.Resolve().String())
+			f[a.Key] = a.Value
 		default:
 			writeAttr(&rest, a)
 		}
 	}
-	return b.String() + event + cause + rest.String()
+
+	if event != EventError {
+		b.WriteString(event)
+	}
+	if len(f) == 0 {
+		return line{level: level, text: b.String() + rest.String()}
+	}
+	if event != EventError {
+		b.WriteString(": ")
+	}
+	l := f.failure(level, b.String())
+	l.text += rest.String()
+	return l
 }
