@@ -1,6 +1,9 @@
 package fetch
 
-import "log/slog"
+import (
+	"log/slog"
+	"regexp"
+)
 
 // Bounds of what a retrieval says of a mailbox's messages that could not be delivered. A server may refuse a hundred
 // thousand of them.
@@ -21,7 +24,7 @@ func (a *alike) names(err error, level slog.Level) bool {
 	if a.times == nil {
 		a.times = make(map[string]int)
 	}
-	reason := withoutNumbers(err.Error())
+	reason := WithoutNumbers(err.Error())
 	n, known := a.times[reason]
 	if n >= alikeMost || !known && len(a.times) >= reasonsMost {
 		if a.more++; a.more == 1 || level > a.level {
@@ -32,3 +35,10 @@ func (a *alike) names(err error, level slog.Level) bool {
 	a.times[reason] = n + 1
 	return true
 }
+
+// numbered is a word with a digit in it.
+var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)
+
+// WithoutNumbers makes the same text of failures that differ only in words with a digit: times, process IDs, local
+// ports, addresses, and what servers number their sessions with.
+func WithoutNumbers(text string) string { return numbered.ReplaceAllString(text, "0") }

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -74,7 +73,7 @@ func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bo
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key, failure := refusedKey{mailbox, it.ref()}, withoutNumbers(err.Error())
+	key, failure := refusedKey{mailbox, it.ref()}, WithoutNumbers(err.Error())
 	if r := m.refused[key]; r != nil {
 		news := r.failure != failure
 		r.failure, r.last = failure, now
@@ -168,18 +167,17 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	return n, more
 }
 
-// withoutNumbers makes the same text of failures that differ in numbers only.
-func withoutNumbers(text string) string {
-	var b strings.Builder
-	digit := false
-	for _, r := range text {
-		was := digit
-		if digit = r >= '0' && r <= '9'; digit && was {
-			continue
-		} else if digit {
-			r = '0'
-		}
-		b.WriteRune(r)
+// CountSetAside is how many messages wait on the server because they were refused.
+func (m *Refusals) CountSetAside() (n int) {
+	if m == nil {
+		return 0
 	}
-	return b.String()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.refused {
+		if r.aside {
+			n++
+		}
+	}
+	return n
 }

@@ -54,8 +54,8 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		return s.end(exit.IO, err)
 	}
 	defer d.manager.Close()
-	d.scheduler = s.scheduler(cfg, interval, func(a *fetch.Account, res fetch.Result, err error) {
-		d.report(ctx, a, res, err)
+	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
+		d.report(ctx, o)
 		d.slept()
 	})
 	ended := make(chan struct{})
@@ -83,17 +83,18 @@ func (s *service) awaitEnd(ended <-chan struct{}) {
 }
 
 // report is service.report, but for an error that was reported before.
-func (d *daemon) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) {
-	a.Notify(ctx, err)
-	changed, ended := d.errors.news(a, err)
+func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
+	a := o.Account
+	a.Notify(ctx, o.Err)
+
 	switch {
-	case ended:
+	case o.Recovered:
 		d.log.Info("retrieval works again", "account", a.Name)
-	case err != nil && !changed:
-		d.log.Debug(fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+	case o.Repeats:
+		d.log.Debug(fetch.EventQueryFailed, "account", a.Name, "err", o.Err, "kind", fetch.KindOf(o.Err))
 		return
 	}
-	d.service.report(ctx, a, res, err)
+	d.service.report(ctx, a, o.Result, o.Err)
 }
 
 // daemon is what the signals of a running daemon act on.
@@ -107,7 +108,6 @@ type daemon struct {
 	fixed     string // what a reload can't change
 	accounts  atomic.Int64
 	finished  atomic.Int64
-	errors    repeats
 }
 
 // serve acts on signals, and on a changed rc file, until it is told to end.

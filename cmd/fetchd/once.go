@@ -38,7 +38,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 // outcomes retrieves from accounts, or only looks, and tells pass of each that has ended.
 func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account, pass *pass) []schedule.Outcome {
 	if !s.c.Check {
-		ended := func(a *fetch.Account, _ fetch.Result, err error) { pass.ended(ctx, a, err) }
+		ended := func(o schedule.Outcome) { pass.ended(ctx, o.Account, o.Err) }
 		return s.scheduler(cfg, 0, ended).Once(ctx, accounts)
 	}
 	var out []schedule.Outcome

@@ -140,7 +140,7 @@ func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*
 }
 
 // scheduler makes the scheduler for cfg; done is called after each retrieval.
-func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done func(*fetch.Account, fetch.Result, error)) *schedule.Scheduler {
+func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done func(schedule.Outcome)) *schedule.Scheduler {
 	return schedule.New(schedule.Options{
 		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value, Log: s.log.Logger, Done: done,
 	})

@@ -12,36 +12,36 @@ const (
 	clockJump = 60 * time.Second
 )
 
-// Clocks are two clocks read at the same moment, of which one stands still while the machine is suspended.
-type Clocks struct {
-	Wall  time.Time
-	Awake time.Duration // since some moment
+// clocks are two clocks read at the same moment, of which one stands still while the machine is suspended.
+type clocks struct {
+	wall  time.Time
+	awake time.Duration // since some moment
 }
 
 // systemClocks reads the system's clocks; start is that moment.
-func systemClocks(start time.Time) func() Clocks {
-	return func() Clocks {
+func systemClocks(start time.Time) func() clocks {
+	return func() clocks {
 		now := time.Now()
-		return Clocks{Wall: now.Round(0), Awake: now.Sub(start)} // Round takes the monotonic reading away
+		return clocks{wall: now.Round(0), awake: now.Sub(start)} // Round takes the monotonic reading away
 	}
 }
 
 // suspended tells whether the machine was suspended between before and now.
-func suspended(before, now Clocks) bool {
-	return now.Wall.Sub(before.Wall)-(now.Awake-before.Awake) > clockJump
+func suspended(before, now clocks) bool {
+	return now.wall.Sub(before.wall)-(now.awake-before.awake) > clockJump
 }
 
 // watchClock wakes everything after the machine was suspended; it returns when ctx ends.
 func (s *Scheduler) watchClock(ctx context.Context) {
 	ticker := time.NewTicker(clockTick)
 	defer ticker.Stop()
-	last := s.opt.Clock()
+	last := s.opt.clock()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			now := s.opt.Clock()
+			now := s.opt.clock()
 			if suspended(last, now) {
 				s.Wake()
 			}

@@ -22,8 +22,8 @@ func TestSuspended(t *testing.T) {
 		{"not for long enough", clockTick + clockJump, clockTick, false},
 		{"clock set back", -time.Hour, clockTick, false},
 	} {
-		before := Clocks{Wall: start, Awake: time.Minute}
-		now := Clocks{Wall: start.Add(tt.wall), Awake: time.Minute + tt.awake}
+		before := clocks{wall: start, awake: time.Minute}
+		now := clocks{wall: start.Add(tt.wall), awake: time.Minute + tt.awake}
 		if got := suspended(before, now); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
@@ -35,8 +35,8 @@ func TestSystemClocks(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	c := systemClocks(start.Add(-time.Hour))()
-	if c.Awake < time.Hour || c.Wall.Before(start.Round(0)) || c.Wall != c.Wall.Round(0) {
-		t.Errorf("%v, %v awake", c.Wall, c.Awake)
+	if c.awake < time.Hour || c.wall.Before(start.Round(0)) || c.wall != c.wall.Round(0) {
+		t.Errorf("%v, %v awake", c.wall, c.awake)
 	}
 }
 
@@ -45,14 +45,14 @@ func TestWakesAfterSuspension(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, s := time.Now(), &server{}
-		clock := func() Clocks {
+		clock := func() clocks {
 			c := systemClocks(start)()
-			if c.Awake > 100*time.Second {
-				c.Wall = c.Wall.Add(8 * time.Hour)
+			if c.awake > 100*time.Second {
+				c.wall = c.wall.Add(8 * time.Hour)
 			}
 			return c
 		}
-		run(t, 10*time.Minute, Options{Interval: time.Hour, Clock: clock}, nil, s.account("a"))
+		run(t, 10*time.Minute, Options{Interval: time.Hour, clock: clock}, nil, s.account("a"))
 		if got, want := seconds(start, s.looks), []int{0, 120}; !slices.Equal(got, want) {
 			t.Errorf("looked at %v, want %v", got, want)
 		}

@@ -31,7 +31,7 @@ func (s *Scheduler) crowded(r *runner) {
 	s.opt.Log.Warn("the server allows too few connections to watch all folders; some are polled", "account", r.a.Name)
 	r.polls.Store(true)
 	watching.polls.Store(true)
-	watching.due()
+	watching.wakeUp()
 }
 
 // turn waits until no other runner that polls is connected with the login of a; end is for afterwards.

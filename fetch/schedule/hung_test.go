@@ -6,8 +6,6 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-
-	"fetchd/fetch"
 )
 
 // silentServer accepts connections, says nothing and gives its port.
@@ -44,7 +42,8 @@ func TestOneServerOfTwentyHangs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var done atomic.Int32
-	s := New(Options{MaxPolls: 3, Log: slog.New(slog.DiscardHandler), Done: func(a *fetch.Account, res fetch.Result, err error) {
+	s := New(Options{MaxPolls: 3, Log: slog.New(slog.DiscardHandler), Done: func(o Outcome) {
+		a, res, err := o.Account, o.Result, o.Err
 		if a == accounts[dead] {
 			if got := done.Load(); got != n-1 {
 				t.Errorf("the hung account ended (%v) when %d others had", err, got)

@@ -92,7 +92,8 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 	before := measureMemory()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := New(Options{MaxPolls: 64, MaxPerHost: 64, Log: slog.New(slog.DiscardHandler)})
+	// The interval bounds the time over which the starts are spread.
+	s := New(Options{Interval: 2 * time.Second, MaxPolls: 64, MaxPerHost: 64, Log: slog.New(slog.DiscardHandler)})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

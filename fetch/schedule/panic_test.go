@@ -21,7 +21,8 @@ func TestPanicIsOneAccountsFailure(t *testing.T) {
 				if where == "retrieval" {
 					bad.fails = func(int) error { panic("trap") }
 				}
-				o := Options{Interval: time.Minute, MaxPolls: 1, Done: func(a *fetch.Account, _ fetch.Result, err error) {
+				o := Options{Interval: time.Minute, MaxPolls: 1, Done: func(o Outcome) {
+					a, err := o.Account, o.Err
 					if a.Name == "bad" && where == "report" {
 						panic("trap")
 					}

@@ -3,7 +3,6 @@ package schedule
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,26 +10,13 @@ import (
 	"fetchd/fetch/fault"
 )
 
-// Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login waits
-// longer: a server locks the account of who insists.
-const (
-	networkDelay    = 30 * time.Second
-	networkDelayCap = 30 * time.Minute
-	authDelay       = 5 * time.Minute
-	authDelayCap    = 4 * time.Hour
-	jitter          = 0.1 // of every delay, either way
-)
-
 // reconnectDelay comes before a new connection after one that was watched for longer than networkDelay.
 const reconnectDelay = time.Second
-
-// startSpread is within what time the first retrievals of many accounts begin: half of them at once.
-const startSpread = 2 * time.Second
 
 // defaultIdleTimeout re-issues IDLE before servers give up at 30 minutes (RFC 2177).
 const defaultIdleTimeout = 28 * time.Minute
 
-// A server that tells of changes all the time is looked at once in a while: after vainMost looks in a row that found
+// A server that reports changes all the time is looked at once in a while: after vainMost looks in a row that found
 // nothing, each within vainTime of the one before, a pause comes that grows by a second up to vainTime.
 const (
 	vainMost = 10
@@ -39,21 +25,23 @@ const (
 
 // runner retrieves from one account until its context ends.
 type runner struct {
+	// Set by Replace before the goroutine starts, and not changed then.
 	s      *Scheduler
 	a      *fetch.Account
+	record *record
 	cancel context.CancelFunc
-	wake   chan struct{}
-	after  []*runner     // those of the same account that are to end before
-	start  time.Duration // how long to wait then
-	ended  chan struct{} // closed at the end of run
+	after  []*runner // those of the same account that have to end before
+	start  time.Time // when the first retrieval is due
 
-	watches atomic.Bool // waits for the server to tell of new mail
-	polls   atomic.Bool // does not, although the account says so; see crowded
+	// Owned by the goroutine of run.
+	failures int // that count for the back-off
+	vain     int // looks in a row that found nothing
 
-	mu       sync.Mutex
-	failures int
-	last     time.Time
-	next     time.Time
+	// For everybody.
+	watches atomic.Bool   // it waits for the server to tell of new mail
+	polls   atomic.Bool   // it doesn't, although the account says so; see crowded
+	wake    chan struct{} // capacity 1: it is due now
+	ended   chan struct{} // closed at the end of run
 }
 
 func (r *runner) hasEnded() bool {
@@ -67,28 +55,26 @@ func (r *runner) hasEnded() bool {
 
 func (r *runner) run(ctx context.Context) {
 	defer close(r.ended)
+	// A message in hand of the former account isn't recorded yet: we would retrieve it again.
 	for _, before := range r.after {
 		<-before.ended
 	}
 	r.after = nil
-	if r.start > 0 {
-		r.pause(ctx, r.start)
-	}
+	r.pause(ctx, r.start)
+
 	ret := fetch.NewRetriever(r.a)
 	defer ret.Close()
-	vain := 0
 	for ctx.Err() == nil {
-		if err := r.round(ctx, ret, &vain); err != nil {
+		if err := r.round(ctx, ret); err != nil {
 			r.a.LogPanic(err)
 			r.a.Log.Error(fetch.EventQueryFailed, "account", r.a.Name, "err", err, "kind", fetch.KindOf(err))
-			r.sleep(ctx, err)
+			r.pause(ctx, r.due(err))
 		}
 	}
 }
 
-// round is one retrieval and the wait for the next one; vain counts looks in a row that found nothing. The only error is
-// a panic.
-func (r *runner) round(ctx context.Context, ret *fetch.Retriever, vain *int) (panicked error) {
+// round is one retrieval and the wait for the next one. The only error is a panic.
+func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked error) {
 	defer fault.Recover(&panicked)
 	began := time.Now()
 	res, err := r.once(ctx, ret)
@@ -98,25 +84,34 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever, vain *int) (pa
 	if errors.Is(err, fetch.ErrCrowded) {
 		r.s.crowded(r)
 	}
-	if r.s.opt.Done != nil {
-		r.s.opt.Done(r.a, res, err)
+
+	// The time of the next retrieval is settled before anybody is told, so that they can hand the account over.
+	due := r.due(err)
+	watches := err == nil && !res.LimitHit && r.wantsWatch()
+	if watches {
+		r.record.set(Waiting, time.Time{})
+	} else {
+		r.record.set(Waiting, due)
 	}
-	if err != nil || res.LimitHit || !r.watch(ctx, ret) {
-		r.sleep(ctx, err)
+	r.report(res, err)
+
+	if !watches || !r.watch(ctx, ret) {
+		r.pause(ctx, due)
 		return nil
 	}
-
-	if *vain++; res.New > 0 || time.Since(began) > vainTime {
-		*vain = 0
-	} else if *vain > vainMost {
-		r.pause(ctx, min(vainTime, time.Duration(*vain-vainMost)*time.Second))
+	if r.vain++; res.New > 0 || time.Since(began) > vainTime {
+		r.vain = 0
+	} else if r.vain > vainMost {
+		r.pause(ctx, r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)))
 	}
 	return nil
 }
 
+// once makes one retrieval, in its turn where there are too few connections for all.
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	polls := r.polls.Load()
 	ret.Brief(polls)
+	r.record.set(Retrieving, time.Time{})
 	if polls {
 		end, err := r.s.turn(ctx, r.a)
 		if err != nil {
@@ -124,99 +119,100 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 		}
 		defer end()
 	}
+
 	res, err := r.s.retrieve(ctx, ret, r.a)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = time.Now()
-	if r.next = (time.Time{}); err == nil {
-		r.failures = 0
+	if err == nil {
+		r.setFailures(0)
 	} else {
-		r.failures++
+		r.setFailures(r.failures + 1)
 	}
 	return res, err
 }
 
-// watch waits for the server to tell of new mail. False means that it can't, or that the connection was lost, and that
-// the account is to be polled.
+// report notes how the retrieval ended and tells whoever wants to know.
+func (r *runner) report(res fetch.Result, err error) {
+	o := Outcome{Account: r.a, Result: res, Err: err}
+	r.record.end(&o, time.Now())
+	if r.s.opt.Done != nil {
+		r.s.opt.Done(o)
+	}
+}
+
+func (r *runner) setFailures(n int) {
+	r.failures = n
+	r.record.setBackOff(n)
+}
+
+func (r *runner) wantsWatch() bool { return r.a.Idle && !r.polls.Load() }
+
+// watch waits for the server to tell of new mail. False means that it can't, and that the account is to be polled.
 func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
-	if !r.a.Idle || r.polls.Load() {
+	if !r.wantsWatch() { // any more
 		return false
 	}
 	timeout := r.a.IdleTimeout
 	if timeout <= 0 {
 		timeout = defaultIdleTimeout
 	}
-	r.watches.Store(true)
+
 	began := time.Now()
+	r.watches.Store(true)
+	r.record.set(Watching, time.Time{})
 	_, err := ret.Watch(ctx, r.wake, timeout)
 	r.watches.Store(false)
-	if err == nil {
+
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, fetch.ErrCannotWatch):
+		return false
+	}
+	r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
+	if time.Since(began) > networkDelay { // as servers and routers end what was idle for long
+		r.pause(ctx, r.from(reconnectDelay))
 		return true
 	}
-	if !errors.Is(err, fetch.ErrCannotWatch) {
-		r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
-		if time.Since(began) > networkDelay { // as servers and routers end what was idle for long
-			r.pause(ctx, reconnectDelay)
-			return true
-		}
-		r.mu.Lock()
-		r.failures++
-		r.mu.Unlock()
-		r.pause(ctx, r.delay(err))
-		return true
-	}
-	return false
+	r.setFailures(r.failures + 1)
+	r.pause(ctx, r.from(backOff(r.failures, err)))
+	return true
 }
 
-// due ends the runner's present wait.
-func (r *runner) due() {
+// wakeUp ends the runner's present wait.
+func (r *runner) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// sleep waits until the account is due again, or is woken.
-func (r *runner) sleep(ctx context.Context, err error) {
-	d := r.a.Every
-	if d <= 0 {
-		d = r.s.opt.Interval * time.Duration(max(1, r.a.Interval))
-	}
+// due is when the next retrieval is, after one that ended now with err.
+func (r *runner) due(err error) time.Time {
+	d := r.s.interval(r.a)
 	if err != nil {
-		d = max(d, r.delay(err))
+		d = max(d, backOff(r.failures, err))
 	}
-	r.pause(ctx, d)
+	return r.from(d)
 }
 
-func (r *runner) pause(ctx context.Context, d time.Duration) {
+// from is in about d from now: accounts that have begun together don't stay together.
+func (r *runner) from(d time.Duration) time.Time {
 	d += time.Duration(float64(d) * jitter * (2*r.s.opt.Rand() - 1))
-	r.mu.Lock()
-	r.next = time.Now().Add(d)
-	r.mu.Unlock()
+	return time.Now().Add(d)
+}
+
+// pause waits until a time, or until the runner is woken, which forgets past failures.
+func (r *runner) pause(ctx context.Context, until time.Time) {
+	d := time.Until(until)
+	if d <= 0 {
+		return
+	}
+	r.record.set(Waiting, until)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	case <-r.wake:
-		r.mu.Lock()
-		r.failures = 0
-		r.mu.Unlock()
+		r.setFailures(0)
 	}
-}
-
-// delay is the back-off after the failures so far, the last of them err.
-func (r *runner) delay(err error) time.Duration {
-	first, limit := networkDelay, networkDelayCap
-	if fetch.KindOf(err) == fetch.KindAuth {
-		first, limit = authDelay, authDelayCap
-	}
-	r.mu.Lock()
-	n := r.failures
-	r.mu.Unlock()
-	d := first
-	for i := 1; i < n && d < limit; i++ {
-		d *= 2
-	}
-	return min(d, limit)
 }

@@ -317,7 +317,7 @@ func TestWakeAndReplace(t *testing.T) {
 			time.AfterFunc(30*time.Second, func() { sch.Replace([]*fetch.Account{b}) })
 			time.AfterFunc(40*time.Second, sch.Wake)
 			time.AfterFunc(50*time.Second, func() {
-				if st := sch.Status(); st.Accounts != 1 || st.Failing != 0 || st.Last.IsZero() {
+				if st := sch.Status(); st.Accounts != 1 || len(st.Failing) != 0 || st.Last.IsZero() {
 					t.Errorf("status %+v", st)
 				}
 			})
@@ -395,26 +395,6 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 			t.Errorf("b was looked at %v, want %v", got, want)
 		}
 	})
-}
-
-func TestStartsAreSpread(t *testing.T) {
-	for _, tt := range []struct {
-		accounts int
-		rand     float64
-		want     time.Duration
-	}{{1, 0.75, 0}, {2, 0.25, 0}, {2, 0.75, 1050 * time.Millisecond}} {
-		synctest.Test(t, func(t *testing.T) {
-			s := &server{}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			start := time.Now()
-			accounts := []*fetch.Account{s.account("a"), s.account("b")}[:tt.accounts]
-			New(Options{Interval: time.Hour, Log: slog.New(slog.DiscardHandler), Rand: func() float64 { return tt.rand }}).Run(ctx, accounts)
-			if len(s.looks) != tt.accounts || s.looks[0].Sub(start) != tt.want {
-				t.Errorf("%+v: looked at %v, from %v", tt, s.looks, start)
-			}
-		})
-	}
 }
 
 func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {

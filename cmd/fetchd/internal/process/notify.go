@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,12 @@ type Notifier struct {
 	conn  *net.UnixConn
 	every time.Duration // between two signs of life
 }
+
+// The status line is one line of a terminal or two; what fails may have done so for days.
+const (
+	namedMost   = 3
+	sinceLayout = "Jan _2 15:04"
+)
 
 // statusInterval is how often the status line is renewed where no watchdog asks for more.
 const statusInterval = 30 * time.Second
@@ -88,8 +95,8 @@ func (n *Notifier) Close() {
 // statusLine is what systemctl status shows.
 func statusLine(s schedule.Status) string {
 	line := logging.Counted(int64(s.Accounts), "account")
-	if s.Failing > 0 {
-		line += fmt.Sprintf(", %d failing", s.Failing)
+	if len(s.Failing) > 0 {
+		line += fmt.Sprintf(", %d failing (%s)", len(s.Failing), failing(s.Failing))
 	}
 	if !s.Last.IsZero() {
 		line += ", last poll " + s.Last.Format(time.TimeOnly)
@@ -98,4 +105,17 @@ func statusLine(s schedule.Status) string {
 		line += ", next poll " + s.Next.Format(time.TimeOnly)
 	}
 	return line
+}
+
+// failing names the first few accounts that fail, how and since when.
+func failing(states []schedule.State) string {
+	var out []string
+	for i, s := range states {
+		if i == namedMost {
+			out = append(out, "…")
+			break
+		}
+		out = append(out, fmt.Sprintf("%s: %s since %s", s.Account, s.Condition(), s.Failure.Since.Format(sinceLayout)))
+	}
+	return strings.Join(out, "; ")
 }

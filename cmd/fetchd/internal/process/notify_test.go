@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 )
 
@@ -60,8 +61,20 @@ func TestNoServiceManager(t *testing.T) {
 func TestStatusLine(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 4, 5, 6, 0, time.Local)
-	got := statusLine(schedule.Status{Accounts: 3, Failing: 1, Last: at, Next: at.Add(time.Minute)})
-	if want := "3 accounts, 1 failing, last poll 04:05:06, next poll 04:06:06"; got != want {
+	failed := func(name string, kind fetch.Kind) schedule.State {
+		return schedule.State{Account: name, Failing: true, Failure: schedule.Failure{Kind: kind, Since: at}}
+	}
+	got := statusLine(schedule.Status{
+		Accounts: 9, Last: at, Next: at.Add(time.Minute),
+		Failing: []schedule.State{
+			failed("ann@h", fetch.KindAuth),
+			failed("bob@h", fetch.KindTLS),
+			failed("joe@h", fetch.KindNetwork),
+			failed("kim@h", fetch.KindNetwork),
+		},
+	})
+	if want := "9 accounts, 4 failing (ann@h: login refused since Nov 22 04:05; bob@h: certificate refused since Nov 22 04:05; " +
+		"joe@h: backing off since Nov 22 04:05; …), last poll 04:05:06, next poll 04:06:06"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

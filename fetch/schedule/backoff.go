@@ -1,0 +1,35 @@
+package schedule
+
+import (
+	"time"
+
+	"fetchd/fetch"
+)
+
+// Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login waits
+// longer: servers lock accounts after repeated failures.
+const (
+	networkDelay    = 30 * time.Second
+	networkDelayCap = 30 * time.Minute
+	authDelay       = 5 * time.Minute
+	authDelayCap    = 4 * time.Hour
+	jitter          = 0.1 // of every delay, either way
+)
+
+// Seed is an account's place in time: where another process left off, for the one that takes the account over.
+type Seed struct {
+	Next    time.Time // when its next retrieval is due; zero or past = it starts as a new account does
+	BackOff int       // failures in a row that count for the back-off
+}
+
+// backOff is the delay after n failures in a row, the last of them err.
+func backOff(n int, err error) time.Duration {
+	d, limit := networkDelay, networkDelayCap
+	if fetch.KindOf(err) == fetch.KindAuth {
+		d, limit = authDelay, authDelayCap
+	}
+	for i := 1; i < n && d < limit; i++ {
+		d *= 2
+	}
+	return min(d, limit)
+}

@@ -1,0 +1,220 @@
+package schedule
+
+import (
+	"cmp"
+	"hash/fnv"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fetchd/fetch"
+)
+
+// State is how one account is doing at a moment, or one folder of it that has a connection of its own. Status lines,
+// notices and the log all read it, so that they can't contradict each other.
+type State struct {
+	Account   string   // its name
+	Mailboxes []string // none = the account's only one, or those that a pattern names
+	Activity  Activity
+	Next      time.Time // when the next retrieval is due; zero = one runs, or the server will tell of new mail
+	Success   time.Time // end of the last retrieval without an error; zero = none yet
+	Failing   bool      // the last retrieval ended with Failure
+	Failure   Failure   // the last there was; the zero value = none
+	SetAside  int       // refused messages of the account's login that wait on the server
+	Messages  int64     // delivered since the start
+	Bytes     int64     // of these
+
+	backOff int // see Seed
+}
+
+// Activity is what is being done for an account.
+type Activity int
+
+// The activities.
+const (
+	Waiting    Activity = iota // for its time
+	Retrieving                 // or waiting for a place among the retrievals
+	Watching                   // the server will tell of new mail
+)
+
+// Failure is a row of retrievals that failed.
+type Failure struct {
+	Kind  fetch.Kind // of the last one
+	Text  string     // likewise, at most failureText bytes
+	Since time.Time  // end of the first one
+	Last  time.Time  // end of the last one
+	Count int
+}
+
+// failureText bounds what is kept of an error: one of many mailboxes may be long, and there may be many accounts.
+const failureText = 1000
+
+// Condition is a State in a word.
+type Condition int
+
+// The conditions.
+const (
+	Unknown            Condition = iota // no retrieval has ended yet
+	OK                                  // polled
+	Watched                             // likewise, and the server will tell of new mail
+	LoginRefused                        // by the server
+	CertificateRefused                  // by us; or there was no TLS to be had
+	BackingOff                          // after any other failure
+)
+
+// String gives the words for users.
+func (c Condition) String() string {
+	return [...]string{"not retrieved yet", "ok", "watching", "login refused", "certificate refused", "backing off"}[c]
+}
+
+// Condition sums up the State.
+func (s State) Condition() Condition {
+	switch {
+	case s.Failing && s.Failure.Kind == fetch.KindAuth:
+		return LoginRefused
+	case s.Failing && s.Failure.Kind == fetch.KindTLS:
+		return CertificateRefused
+	case s.Failing:
+		return BackingOff
+	case s.Activity == Watching:
+		return Watched
+	case s.Success.IsZero():
+		return Unknown
+	}
+	return OK
+}
+
+// Last is when the last retrieval ended; zero = none has.
+func (s State) Last() time.Time {
+	if s.Failing {
+		return s.Failure.Last
+	}
+	return s.Success
+}
+
+// Seed is the account's place in time.
+func (s State) Seed() Seed { return Seed{s.Next, s.backOff} }
+
+// record holds a State. Its runner writes it, one short step for each event, and anybody may read it.
+type record struct {
+	mu    sync.Mutex // guards what follows
+	state State
+	alike uint64 // hash of the last failure's whole text, numbers aside
+}
+
+func (r *record) read() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// set notes what is being done from now on, and until when; zero = nobody knows.
+func (r *record) set(activity Activity, next time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.Activity, r.state.Next = activity, next
+}
+
+// setBackOff notes how many failures count for the back-off.
+func (r *record) setBackOff(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.backOff = n
+}
+
+// end notes how a retrieval ended, and says in o what is new about that.
+func (r *record) end(o *Outcome, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.state
+	s.Messages += int64(o.Result.Delivered)
+	s.Bytes += o.Result.Bytes
+	s.SetAside = o.Account.Refusals.CountSetAside()
+
+	if o.Err == nil {
+		o.Recovered = s.Failing
+		s.Failing, s.Success = false, now
+	} else {
+		text := o.Err.Error()
+		alike := hash(fetch.WithoutNumbers(text))
+		o.Repeats = s.Failing && r.alike == alike
+		if !s.Failing {
+			s.Failure = Failure{Since: now}
+		}
+		s.Failing, r.alike = true, alike
+		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), cut(text)
+		s.Failure.Last = now
+		s.Failure.Count++
+	}
+	o.State = *s
+}
+
+// cut returns the beginning of an error's text, in memory of its own.
+func cut(text string) string {
+	if len(text) > failureText {
+		return strings.ToValidUTF8(text[:failureText], "") + "…"
+	}
+	return text
+}
+
+// hash is the same for the same texts in every process.
+func hash(texts ...string) uint64 {
+	h := fnv.New64a()
+	for _, text := range texts {
+		_, _ = io.WriteString(h, text)
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// States returns how all accounts are doing, in the order of their names.
+func (s *Scheduler) States() []State {
+	s.mu.Lock()
+	records := make([]*record, 0, len(s.records))
+	for _, r := range s.records {
+		records = append(records, r)
+	}
+	s.mu.Unlock()
+
+	states := make([]State, len(records))
+	for i, r := range records {
+		states[i] = r.read()
+	}
+	slices.SortFunc(states, func(a, b State) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Mailboxes, b.Mailboxes))
+	})
+	return states
+}
+
+// Status sums up the states of all accounts.
+type Status struct {
+	Accounts int
+	Failing  []State   // of accounts whose last retrieval failed, one for each account
+	Last     time.Time // end of the last retrieval; zero = none yet
+	Next     time.Time // earliest next one; zero = unknown
+}
+
+// Status returns the present state of the whole.
+func (s *Scheduler) Status() Status {
+	var sum Status
+	var account, failing string
+	for _, st := range s.States() {
+		if sum.Accounts == 0 || st.Account != account { // its folders follow each other
+			sum.Accounts++
+			account = st.Account
+		}
+		if st.Failing && (len(sum.Failing) == 0 || st.Account != failing) {
+			sum.Failing = append(sum.Failing, st)
+			failing = st.Account
+		}
+		if last := st.Last(); last.After(sum.Last) {
+			sum.Last = last
+		}
+		if !st.Next.IsZero() && (sum.Next.IsZero() || st.Next.Before(sum.Next)) {
+			sum.Next = st.Next
+		}
+	}
+	return sum
+}
