@@ -25,6 +25,8 @@ const (
 	absent       fact = "absent"  // POP3: not listed by the server, since the row's time
 	present      fact = "present" // POP3: listed again
 	forgotten    fact = "forgotten"
+	vacant       fact = "vacant" // IMAP: no message had these UIDs when the mailbox was last looked at
+	traces       fact = "traces" // IMAP: what deleted messages looked like; see Trace
 )
 
 // looseRows is how many rows a record may have above those that folding gave it, before End folds it again.
@@ -53,6 +55,7 @@ type box struct {
 	inUse    bool   // a retrieval is delivering, or was cut off
 	validity uint32 // 0 until the first contact was recorded; a maildrop then has 1
 	uidNext  uint32 // IMAP: said by the server when a retrieval left nothing to do
+	census   Census // IMAP
 	changed  int64  // Unix time of the last End that wrote
 	rows     int
 	folded   int    // of the rows, left by the last folding
@@ -75,8 +78,12 @@ func link(chain uint32, rows []row) uint32 {
 // sum is the checksum of the whole record. It is kept beside it: a row that was changed on the disk, has
 // gone astray or has come from another record must neither delete mail nor pass it for delivered.
 func (b *box) sum() uint32 {
-	return crc32.Checksum(fmt.Appendf(nil, "%q %q %q %d %t %d %d %d %d %d", b.account, b.protocol, b.mailbox,
-		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.chain), castagnoli)
+	text := fmt.Appendf(nil, "%q %q %q %d %t %d %d %d %d %d", b.account, b.protocol, b.mailbox,
+		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.chain)
+	if c := b.census; c != (Census{}) { // version 2 of the schema had none
+		text = fmt.Appendf(text, " %d %d %d", c.First, c.Settled, c.Looked)
+	}
+	return crc32.Checksum(text, castagnoli)
 }
 
 // change is the next state of a record.

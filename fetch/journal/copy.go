@@ -39,7 +39,8 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 			return explain(j.path, "read", err)
 		}
 		copied := box{
-			key: b.key, inUse: s.inUse, validity: s.validity, uidNext: s.uidNext, changed: s.changed,
+			key: b.key, inUse: s.inUse, validity: s.validity, uidNext: s.uidNext,
+			census: s.census, changed: s.changed,
 		}
 		copied.account = to
 		c := copied.next()

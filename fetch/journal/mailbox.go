@@ -11,8 +11,9 @@ import (
 type Mailbox struct {
 	mu sync.Mutex
 	record
-	validity uint32 // the one Start named, before that the recorded one
-	marks    uidMarks
+	validity  uint32 // the one Start named, before that the recorded one
+	marks     uidMarks
+	recounted bool // the store does not have the census yet
 }
 
 // Mailbox opens the record of a mailbox of an account, which may be new.
@@ -30,15 +31,21 @@ func (j *Journal) Mailbox(ctx context.Context, account, mailbox string) (*Mailbo
 
 // uidMarks is what is known of the UIDs of a mailbox.
 type uidMarks struct {
-	done    Set // delivered or adopted
+	done    Set // delivered, adopted or vacant
 	adopted Set // of these, not delivered by us
 	pending Set // of these, still to be acknowledged
+	vacant  Set // of these, without a message when it was last looked
+	traces  []row
 }
 
 // replay is what the rows of a mailbox say in the end.
 func replay(rows []row) (uidMarks, error) {
 	var k uidMarks
 	for _, r := range rows {
+		if r.what == traces {
+			k.traces = append(k.traces, r)
+			continue
+		}
 		uids, err := ParseSet(r.uids)
 		if err != nil {
 			return uidMarks{}, err
@@ -55,8 +62,13 @@ func (k *uidMarks) apply(what fact, uids Set) {
 	switch what {
 	case adopted:
 		k.adopted.AddSet(uids)
+		k.vacant = k.vacant.Minus(uids)
 	case delivered, pending:
 		k.adopted = k.adopted.Minus(uids)
+		k.vacant = k.vacant.Minus(uids)
+	case vacant:
+		k.adopted = k.adopted.Minus(uids)
+		k.vacant.AddSet(uids)
 	}
 	if what == pending {
 		k.pending.AddSet(uids)
@@ -119,8 +131,8 @@ func (m *Mailbox) Repeat() bool {
 	return m.repeat
 }
 
-// Done is the set of UIDs that were delivered or adopted; Pending those of them that are still to be
-// acknowledged. The sets returned are copies.
+// Done is the set of UIDs that were delivered or adopted, or are vacant; Pending those of them that are
+// still to be acknowledged. The sets returned are copies.
 func (m *Mailbox) Done() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -134,11 +146,11 @@ func (m *Mailbox) Pending() Set {
 	return m.marks.pending.Clone()
 }
 
-// Delivered is the set of UIDs that we delivered, without those adopted.
+// Delivered is the set of UIDs that we delivered, without those adopted or vacant.
 func (m *Mailbox) Delivered() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.marks.done.Minus(m.marks.adopted)
+	return m.marks.done.Minus(m.marks.adopted).Minus(m.marks.vacant)
 }
 
 // Adopt records uids as not to be delivered: they were there before us. Right after the first Start it
@@ -182,6 +194,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) er
 	err := m.write(ctx, durable, c)
 	if written(err) {
 		m.marks.apply(what, uids)
+		m.recounted = false
 	}
 	return err
 }
@@ -198,7 +211,7 @@ func (m *Mailbox) UIDNext() uint32 {
 func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.box.validity == m.validity && m.box.uidNext == uidNext && !m.box.loose() {
+	if m.box.validity == m.validity && m.box.uidNext == uidNext && !m.recounted && !m.box.loose() {
 		return m.end(ctx, nil)
 	}
 
@@ -207,19 +220,29 @@ func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	if m.box.loose() {
 		c.fold(m.fold(m.j.now().Unix()))
 	}
-	return m.end(ctx, c)
+	err := m.end(ctx, c)
+	m.recounted = m.recounted && err != nil
+	return err
 }
 
-// fold gives the shortest rows that say what the record says.
+// fold gives the shortest rows that say what the record says. Vacant UIDs lie scattered between others, so
+// that those before them are shorter when they take in the vacant ones, which a later row overrules.
 func (m *Mailbox) fold(now int64) []row {
 	k, rows := m.marks, []row{}
+	old, ours := k.adopted.Clone(), k.done.Minus(k.pending).Minus(k.adopted).Minus(k.vacant)
+	switch {
+	case !old.IsEmpty():
+		old.AddSet(k.vacant)
+	case !ours.IsEmpty():
+		ours.AddSet(k.vacant)
+	}
 	for _, r := range []struct {
 		what fact
 		uids Set
-	}{{adopted, k.adopted}, {delivered, k.done.Minus(k.pending).Minus(k.adopted)}, {pending, k.pending}} {
+	}{{adopted, old}, {delivered, ours}, {pending, k.pending}, {vacant, k.vacant}} {
 		if !r.uids.IsEmpty() {
 			rows = append(rows, row{r.what, now, r.uids.String()})
 		}
 	}
-	return rows
+	return append(rows, foldTraces(k.traces, now)...)
 }

@@ -52,7 +52,7 @@ func (r *record) mayRecord(what fact) error {
 // drop forgets all but who writes. The store learns of it with the next write.
 func (r *record) drop() {
 	b := &r.box
-	b.validity, b.uidNext, b.rows, b.folded, b.chain = 0, 0, 0, 0, 0
+	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain = 0, 0, Census{}, 0, 0, 0
 	r.dropped = b.run > 0
 }
 

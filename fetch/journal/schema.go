@@ -14,8 +14,8 @@ const applicationID = 0x66746364
 // mailbox: the heads of the records; see box. sum is the checksum of a record with its rows.
 // record: what happened in a mailbox, in the order of n; see row.
 // note: texts by name, with their checksums; see Note and ImportFetchids.
-func migrations() []migration {
-	return []migration{{sql: `
+func migrations() []string {
+	return []string{`
 CREATE TABLE mailbox (
 	id INTEGER PRIMARY KEY,
 	account TEXT NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE imported (
 	file TEXT PRIMARY KEY,
 	at INTEGER NOT NULL,
 	uids INTEGER NOT NULL
-);`}, {sql: `
+);`, `
 ALTER TABLE record RENAME TO record1;
 CREATE TABLE record (
 	mailbox INTEGER NOT NULL REFERENCES mailbox (id),
@@ -65,15 +65,15 @@ CREATE TABLE note (
 	sum INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO note SELECT 'imported ' || file, uids || ' UIDLs', 0 FROM imported;
-DROP TABLE imported;`, then: addSums},
+DROP TABLE imported;`, `
+ALTER TABLE mailbox ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mailbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mailbox ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;`,
 	}
 }
 
-// migration is one step: SQL, and what it can't do.
-type migration struct {
-	sql  string
-	then func(ctx context.Context, conn *sql.Conn) error
-}
+// summed is the version that brought the checksums.
+const summed = 2
 
 // addSums gives each record and note its checksum.
 func addSums(ctx context.Context, conn *sql.Conn) error {
@@ -163,14 +163,13 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	all := migrations()
-	for _, m := range all[v:] {
-		if _, err := conn.ExecContext(ctx, m.sql); err != nil {
+	for _, step := range all[v:] {
+		if _, err := conn.ExecContext(ctx, step); err != nil {
 			return err
 		}
-		if m.then == nil {
-			continue
-		}
-		if err := m.then(ctx, conn); err != nil {
+	}
+	if v < summed {
+		if err := addSums(ctx, conn); err != nil {
 			return err
 		}
 	}

@@ -26,10 +26,12 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 }
 
 // head are the columns of the table mailbox that make up a box, beside its key; see scan and values.
-const head = "id, run, in_use, uidvalidity, uidnext, changed, folded"
+const head = "id, run, in_use, uidvalidity, uidnext, first, settled, looked, changed, folded"
 
 func (b *box) scan() []any {
-	return []any{&b.id, &b.run, &b.inUse, &b.validity, &b.uidNext, &b.changed, &b.folded}
+	c := &b.census
+	return []any{&b.id, &b.run, &b.inUse, &b.validity, &b.uidNext, &c.First, &c.Settled, &c.Looked,
+		&b.changed, &b.folded}
 }
 
 // whereKey finds the head of a record by its key's args.
@@ -154,8 +156,9 @@ func (w *writer) head(ctx context.Context, c *change) error {
 		return w.newHead(ctx, b)
 	}
 	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, "+
-		"changed=?, folded=?, sum=? WHERE id=? AND run=?",
-		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.sum(), b.id, c.from)
+		"first=?, settled=?, looked=?, changed=?, folded=?, sum=? WHERE id=? AND run=?",
+		b.run, b.inUse, b.validity, b.uidNext, b.census.First, b.census.Settled, b.census.Looked,
+		b.changed, b.folded, b.sum(), b.id, c.from)
 	if err != nil {
 		return err
 	}
@@ -168,12 +171,13 @@ func (w *writer) head(ctx context.Context, c *change) error {
 
 func (w *writer) newHead(ctx context.Context, b *box) error {
 	stmt, err := w.prepared(ctx, "INSERT INTO mailbox (account, protocol, name, run, in_use, uidvalidity, "+
-		"uidnext, changed, folded, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
+		"uidnext, first, settled, looked, changed, folded, sum) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
 	if err != nil {
 		return err
 	}
 	err = stmt.QueryRowContext(ctx, append(b.key.args(), b.run, b.inUse, b.validity, b.uidNext,
-		b.changed, b.folded, b.sum())...).Scan(&b.id)
+		b.census.First, b.census.Settled, b.census.Looked, b.changed, b.folded, b.sum())...).Scan(&b.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b.taken()
 	}

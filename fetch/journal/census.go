@@ -1,0 +1,126 @@
+package journal
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// Census is what a retrieval knows of a mailbox as a whole, so that the next one can tell from the number
+// of messages there whether it was shown all of them.
+type Census struct {
+	First   uint32 // UIDNEXT at first contact: smaller UIDs are of messages that were there before us; 0 = unknown
+	Settled uint32 // messages there with which nothing is to be done any more
+	Looked  int64  // Unix time of the last look at all UIDs that showed as many as the server counts; 0 = none
+}
+
+// Census is the one that was taken last.
+func (m *Mailbox) Census() Census {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.box.census
+}
+
+// Take replaces the census. It is written with the next change, at the latest by End.
+func (m *Mailbox) Take(c Census) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recounted = m.recounted || m.box.census != c
+	m.box.census = c
+}
+
+// Vacant are the UIDs of Done of which it is known that no message had them when the mailbox was last looked
+// at, because it was deleted or because the server did not name one. A message that has one of them is new.
+func (m *Mailbox) Vacant() Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.marks.vacant.Clone()
+}
+
+// Vacate records uids as vacant. Traces are of the deleted messages among them.
+func (m *Mailbox) Vacate(ctx context.Context, uids Set, of []Trace) error {
+	err := m.add(context.WithoutCancel(ctx), vacant, uids, false)
+	if err != nil || len(of) == 0 {
+		return err
+	}
+	return m.leave(context.WithoutCancel(ctx), of)
+}
+
+// maxTraces is how many deleted messages of a mailbox are remembered, and traceDays for how long.
+const (
+	maxTraces = 2000
+	traceDays = 30
+)
+
+// Trace is what a message looked like that was deleted on the server: the same again under its UID is the
+// message itself, which was not deleted after all. Looks has neither blanks nor commas.
+type Trace struct {
+	UID   uint32
+	Looks string
+}
+
+// leave records traces, of which the last ones are kept.
+func (m *Mailbox) leave(ctx context.Context, of []Trace) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := row{traces, m.j.now().Unix(), traceText(of[max(0, len(of)-maxTraces):])}
+	c := m.next()
+	c.add(r)
+	err := m.write(ctx, false, c)
+	if written(err) {
+		m.marks.traces = append(m.marks.traces, r)
+	}
+	return err
+}
+
+// Traces are those of the messages with uids.
+func (m *Mailbox) Traces(uids Set) map[uint32]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[uint32]string{}
+	for _, t := range parseTraces(m.marks.traces) {
+		if uids.Contains(t.UID) {
+			found[t.UID] = t.Looks
+		}
+	}
+	return found
+}
+
+func traceText(of []Trace) string {
+	var b strings.Builder
+	for i, t := range of {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatUint(uint64(t.UID), 10))
+		b.WriteByte(' ')
+		b.WriteString(t.Looks)
+	}
+	return b.String()
+}
+
+// parseTraces passes over what it can't read: a trace that is missing makes a message new at worst.
+func parseTraces(rows []row) []Trace {
+	var out []Trace
+	for _, r := range rows {
+		for part := range strings.SplitSeq(r.uids, ",") {
+			uid, looks, _ := strings.Cut(part, " ")
+			if n, err := strconv.ParseUint(uid, 10, 32); err == nil {
+				out = append(out, Trace{uint32(n), looks})
+			}
+		}
+	}
+	return out
+}
+
+// foldTraces gives one row for the traces that are still of use.
+func foldTraces(rows []row, now int64) []row {
+	for len(rows) > 0 && now-rows[0].at > traceDays*24*60*60 {
+		rows = rows[1:]
+	}
+	all := parseTraces(rows)
+	if len(all) == 0 {
+		return nil
+	}
+	return []row{{traces, rows[len(rows)-1].at, traceText(all[max(0, len(all)-maxTraces):])}}
+}
