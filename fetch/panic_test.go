@@ -172,3 +172,30 @@ func TestPanicWhileWatching(t *testing.T) {
 		}
 	})
 }
+
+// stuck is a session whose Close waits for what the panic left behind, until the connection is broken.
+type stuck struct {
+	*trap
+	broken chan struct{}
+}
+
+func (s stuck) Close() error {
+	<-s.broken
+	return s.trap.Close()
+}
+
+func (s stuck) Break(error) { close(s.broken) }
+
+// Neither the retrieval nor a goroutine waits for such a session for ever.
+func TestPanicLeavesNothingStuck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, p, _ := trapAccount("Mailboxes")
+		a.Connect = func(context.Context, *Account) (Session, error) { return stuck{p, make(chan struct{})}, nil }
+		_, err := Retrieve(t.Context(), a)
+		synctest.Wait()
+		if got := p.fakeServer.story.String(); KindOf(err) != KindInternal || got != "close" {
+			t.Errorf("%v: %s", err, got)
+		}
+	})
+}

@@ -3,12 +3,16 @@ package imap
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
+	"fetchd/fetch/wire"
 )
 
 // A mistake of ours, wherever the connection is read or written, is an error of this account, also in the goroutine in
@@ -56,7 +60,7 @@ func TestPanicOnTheConnection(t *testing.T) {
 // The same in the goroutines that take what imapclient has read.
 func TestPanicBesideTheConnection(t *testing.T) {
 	t.Parallel()
-	m := &mailbox{}
+	m := &mailbox{s: &session{conn: wire.New(nopConn{}, wire.Options{})}}
 	tests := []struct {
 		name string
 		err  error
@@ -71,5 +75,28 @@ func TestPanicBesideTheConnection(t *testing.T) {
 		if !errors.As(tt.err, &p) || len(p.Stack) == 0 || strings.Contains(tt.err.Error(), "goroutine") {
 			t.Errorf("%s: %v", tt.name, tt.err)
 		}
+	}
+	if m.s.conn.Err() == nil {
+		t.Error("the connection goes on, and the other batch waits")
+	}
+}
+
+// nopConn is a connection that can be broken.
+type nopConn struct{ net.Conn }
+
+func (nopConn) SetDeadline(time.Time) error { return nil }
+
+// Nobody else closes the connection of a login that panics.
+func TestPanicInTheLoginClosesTheConnection(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe()
+	r := newRig(t, nil)
+	r.Trace = func(string) { panic("trap") }
+	go func() { _, _ = io.WriteString(server, "* OK hello\r\n") }()
+	if _, err := r.quirks.begin(t.Context(), r.Account, client); fetch.KindOf(err) != fetch.KindInternal {
+		t.Error(err)
+	}
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Error(err)
 	}
 }

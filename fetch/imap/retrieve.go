@@ -111,11 +111,7 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 	b := &batch{cmd: m.s.client.Fetch(uidSet(set), items), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
 	go func() {
-		err := m.receive(ctx, b, q)
-		if err != nil {
-			_ = m.s.conn.Break(err)
-		}
-		b.done <- err
+		b.done <- m.receive(ctx, b, q)
 		buffers.Put(b.buf)
 	}()
 	return b
@@ -124,7 +120,13 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 // receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: what it did not
 // bring is asked for again. After an error the connection is broken, so that the other batch ends too.
 func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err error) {
+	defer func() {
+		if err != nil {
+			_ = m.s.conn.Break(err)
+		}
+	}()
 	defer fault.Recover(&err)
+
 	for msg := b.cmd.Next(); msg != nil; msg = b.cmd.Next() {
 		if err := m.message(ctx, msg, b, q); err != nil {
 			_ = m.s.conn.Break(err)

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 )
 
 func TestConceal(t *testing.T) {
@@ -94,6 +96,41 @@ func TestConcealRemembers(t *testing.T) {
 	var none *wire.Concealer
 	if got := none.Clean("token-1"); got != "token-1" {
 		t.Error(got)
+	}
+}
+
+// A secret that lies within another, or overlaps it, leaves nothing of the other.
+func TestConcealOverlapping(t *testing.T) {
+	t.Parallel()
+	var c wire.Concealer
+	c.Add("ann", "correct-horse-battery")
+	c.Add("ann", "horse-")
+	c.Add("ann", "battery-staple")
+	for text, want := range map[string]string{
+		"no correct-horse-battery!":        "no ***!",
+		"no correct-horse-battery-staple!": "no ***!",
+		"horse-battery-staple":             "******",
+	} {
+		if got := c.Clean(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// What comes instead of TLS may be the secret of an earlier connection.
+func TestStartTLSConceals(t *testing.T) {
+	t.Parallel()
+	policy, err := tlsverify.New(tlsverify.Options{Host: "mail.example.org"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hidden wire.Concealer
+	hidden.Add("ann", "s3cret")
+	c := wire.New(fetchtest.NewPeer(t, "C<5\nS: * BYE s3cret\nSTALL", nil).Pipe(), wire.Options{Hidden: &hidden})
+	defer c.Close()
+	err = c.StartTLS(t.Context(), policy)
+	if err == nil || strings.Contains(err.Error()+c.Err().Error(), "s3cret") || !strings.Contains(err.Error(), "* BYE ***") {
+		t.Error(err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/wire"
 )
 
@@ -43,6 +44,7 @@ func TestStatusOf(t *testing.T) {
 		{"journal", fetch.Result{}, failed(fetch.KindJournal), 6},
 		{"server", fetch.Result{}, failed(fetch.KindServer), 7},
 		{"busy", fetch.Result{}, failed(fetch.KindBusy), 9},
+		{"internal error", fetch.Result{}, fmt.Errorf("x: %w", &fault.Error{}), 23},
 		{"no kind", fetch.Result{}, errors.New("x"), 2},
 	}
 	for _, tt := range tests {
