@@ -26,7 +26,7 @@ const (
 	present      fact = "present" // POP3: listed again
 	forgotten    fact = "forgotten"
 	vacant       fact = "vacant" // IMAP: no message had these UIDs when the mailbox was last looked at
-	traces       fact = "traces" // IMAP: what deleted messages looked like; see Trace
+	traces       fact = "traces" // what deleted messages looked like; see Trace and uidlTraces
 )
 
 // looseRows is how many rows a record may have above those that folding gave it, before End folds it again.

@@ -658,7 +658,7 @@ func maildrop(t *testing.T, h *house) {
 	}
 	must(t, beginDrop(ctx, d))
 	same(t, "new in the second retrieval", d.New(), false)
-	must(t, d.RecordPending(ctx, []string{"s 1", "t"}, []int64{123, 0}, true))
+	must(t, d.RecordPending(ctx, []string{"s 1", "t"}, []int64{123, 0}, nil, true))
 	for range 2 {
 		same(t, "size of a pending message", seen(d, "s 1"), journal.Sight{UIDL: "s 1", Done: true, Pending: true, Size: 123})
 		same(t, "size that is not known", seen(d, "t"), journal.Sight{UIDL: "t", Done: true, Pending: true})

@@ -56,7 +56,7 @@ func fill(t *testing.T, path string) {
 	must(err)
 	must(beginDrop(ctx, d))
 	must(d.Record(ctx, []string{"a", "b", "0123456789abcdef"}, false, false))
-	must(d.RecordPending(ctx, []string{"c"}, []int64{100}, false))
+	must(d.RecordPending(ctx, []string{"c"}, []int64{100}, nil, false))
 	must(d.Acknowledged(ctx, []string{"a"}))
 	d.See([]byte("0123456789abcdef"))
 	must(d.End(ctx, true))

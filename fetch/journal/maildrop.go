@@ -16,8 +16,9 @@ const known = 1
 type Maildrop struct {
 	mu sync.Mutex
 	record
-	isNew bool
-	marks *marks
+	isNew  bool
+	marks  *marks
+	traces uidlTraces
 }
 
 // Maildrop opens the record of a POP3 account, which may be new.
@@ -27,7 +28,7 @@ func (j *Journal) Maildrop(ctx context.Context, account string) (*Maildrop, erro
 		return nil, err
 	}
 	d := &Maildrop{record: r, isNew: r.box.validity != known}
-	if d.marks, err = newMarks(rows); err != nil {
+	if d.marks, err = newMarks(slices.DeleteFunc(rows, d.traces.take)); err != nil {
 		return nil, explain(j.path, "read", r.box.damage(err))
 	}
 	return d, nil
@@ -134,9 +135,21 @@ func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable boo
 // RecordPending is Record of messages that are still to be deleted. sizes, one for each, are what the
 // server listed: a message of another size under the same UIDL is another message, because the server may
 // use a UIDL again once it has deleted the first (RFC 1939 section 7), and we need not have heard that it
-// did.
-func (d *Maildrop) RecordPending(ctx context.Context, uidls []string, sizes []int64, durable bool) error {
-	return d.add(context.WithoutCancel(ctx), pending, uidls, sizes, durable)
+// did. looks, one for each or nil, are for Looks; they have no blanks and no line feeds.
+func (d *Maildrop) RecordPending(
+	ctx context.Context, uidls []string, sizes []int64, looks []string, durable bool,
+) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.addLocked(context.WithoutCancel(ctx), pending, uidls, sizes, looks, durable)
+}
+
+// Looks is what a message looked like that was to be deleted lately, "" where there was none with this UIDL.
+// The same again under its UIDL is the message itself, which was not deleted after all.
+func (d *Maildrop) Looks(uidl string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.traces.find(escape(uidl))
 }
 
 // Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists
@@ -148,6 +161,13 @@ func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
 func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, sizes []int64, durable bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.addLocked(ctx, what, uidls, sizes, nil, durable)
+}
+
+// addLocked is add with the lock held.
+func (d *Maildrop) addLocked(
+	ctx context.Context, what fact, uidls []string, sizes []int64, looks []string, durable bool,
+) error {
 	if len(uidls) == 0 && what != adopted {
 		return nil
 	}
@@ -155,11 +175,12 @@ func (d *Maildrop) add(ctx context.Context, what fact, uidls []string, sizes []i
 		return err
 	}
 
-	rows, err := encode(what, d.j.now().Unix(), uidls, sizes)
+	now := d.j.now().Unix()
+	rows, err := encode(what, now, uidls, sizes)
 	if err != nil {
 		return explain(d.j.path, "write", err)
 	}
-	return d.append(ctx, rows, durable)
+	return d.append(ctx, append(rows, traceRows(now, uidls, looks)...), durable)
 }
 
 // append writes rows and then follows them.
@@ -171,7 +192,7 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 	if !written(err) {
 		return err
 	}
-	return errors.Join(err, d.marks.replay(rows))
+	return errors.Join(err, d.marks.replay(slices.DeleteFunc(rows, d.traces.take)))
 }
 
 // AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a
@@ -201,7 +222,7 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 	c := d.next()
 	c.to.validity = known
 	if d.box.loose() {
-		c.fold(d.marks.fold(now))
+		c.fold(append(d.marks.fold(now), d.traces.fold(now)...))
 	}
 	return d.end(ctx, c)
 }

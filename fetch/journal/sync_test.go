@@ -73,7 +73,7 @@ func TestSync(t *testing.T) {
 	d.expect(t, "acknowledged", 0, m.Acknowledged(ctx, SetOf(2)))
 	d.expect(t, "sync", 1, j.Sync(ctx))
 	d.expect(t, "record of a maildrop", 0, drop.Record(ctx, []string{"a"}, false, false))
-	d.expect(t, "durable record of a maildrop", 1, drop.RecordPending(ctx, []string{"b"}, []int64{1}, true))
+	d.expect(t, "durable record of a maildrop", 1, drop.RecordPending(ctx, []string{"b"}, []int64{1}, nil, true))
 	d.expect(t, "end", 0, errors.Join(m.End(ctx, 3), drop.End(ctx, false)))
 	d.expect(t, "close", 1, j.Close())
 }

@@ -281,7 +281,7 @@ func (s *scenario) prepare(ctx context.Context, j *journal.Journal) {
 		uid, what, _ := strings.Cut(fact, "=")
 		record := func() error { return d.Record(ctx, []string{uid}, what == "pending", false) }
 		if size, err := strconv.ParseInt(what, 10, 64); err == nil {
-			record = func() error { return d.RecordPending(ctx, []string{uid}, []int64{size}, false) }
+			record = func() error { return d.RecordPending(ctx, []string{uid}, []int64{size}, nil, false) }
 		}
 		if err := record(); err != nil {
 			s.t.Fatal(err)

@@ -151,7 +151,7 @@ func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
 	if m.s.a.Keep {
 		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
 	}
-	return fetch.Fail(fetch.KindJournal, m.record.RecordPending(ctx, uids, sizes, false))
+	return fetch.Fail(fetch.KindJournal, m.record.RecordPending(ctx, uids, sizes, nil, false))
 }
 
 // Acknowledge implements fetch.Mailbox: unless mail is kept, the messages will be deleted by Commit.
