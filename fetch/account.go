@@ -1,6 +1,6 @@
-// Package fetch retrieves the new messages of an account, hands them to a delivery.Deliverer, records them in the
-// journal and then acknowledges them to the server, in that order. Retrieve is the story of one retrieval; package
-// schedule says when the next one is due.
+// Package fetch retrieves the new messages of an account, hands them to a delivery.Deliverer, records them in
+// the journal and then acknowledges them to the server, in that order. Retrieve is the story of one
+// retrieval; package schedule says when the next one is due.
 package fetch
 
 import (
@@ -44,21 +44,22 @@ const (
 // RetrieveError says what to do with a message that can't be retrieved (fetchmail 7's retrieve-error).
 type RetrieveError int
 
-// Continue leaves it on the server and goes on with the next; Abort ends the retrieval; MarkSeen never tries it again.
+// Continue leaves it on the server and goes on with the next; Abort ends the retrieval; MarkSeen never tries
+// it again.
 const (
 	Continue RetrieveError = iota
 	Abort
 	MarkSeen
 )
 
-// Account is all that a retrieval needs, resolved: no defaults left to find and no file left to read. Its parts say what
-// they are for. It is not changed while a retrieval runs.
+// Account is all that a retrieval needs, resolved: no defaults left to find and no file left to read. Its
+// parts say what they are for. It is not changed while a retrieval runs.
 type Account struct {
 	Name string // for the log: "ann@mail.example.org"
 	Poll string // the entry's name in the rc file
 	Key  string // the journal's name for this account: poll, via, port and user
-	// Settings identifies the configuration this account was made from: two accounts with equal Key, Mailboxes, Besides
-	// and Settings are the same. It holds no secret.
+	// Settings identifies the configuration this account was made from: two accounts with equal Key,
+	// Mailboxes, Besides and Settings are the same. It holds no secret.
 	Settings string
 
 	Server
@@ -90,20 +91,20 @@ type Server struct {
 	RateLimit int64             // bytes a second; 0 = none
 }
 
-// Credentials are who logs in there, and how.
+// Credentials say as whom to log in there, and how.
 type Credentials struct {
-	Auth string // rc-file word, lower case: any password plain login cram-md5 external implicit oauthbearer …
+	Auth string // the rc file's word in lower case: any password plain login cram-md5 external implicit …
 	User string
 	// Password is called once a connection needs it; the result is not kept.
 	Password func(context.Context) (string, error)
-	Hidden   *wire.Concealer // takes what was sent as a password out of what is shown; nil = each connection's own
+	Hidden   *wire.Concealer // takes secrets out of what is shown; nil = each connection has its own
 }
 
 // Selection is what is retrieved.
 type Selection struct {
 	Mailboxes     []string // IMAP folders, literal names
 	Patterns      []string // IMAP LIST patterns
-	Besides       []string // folders that the patterns don't mean: another retrieval has them
+	Besides       []string // folders that the patterns leave out: another retrieval has them
 	FetchAll      bool     // also what the journal or \Seen says is old
 	Limit         int64    // bytes; larger messages stay; 0 = none
 	FetchLimit    int      // messages a retrieval; 0 = none
@@ -147,7 +148,8 @@ type Timing struct {
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.
 func (a *Account) Identity() string {
-	return a.Key + "\x00" + strings.Join(a.Mailboxes, "\x00") + "\x00\x00" + strings.Join(a.Besides, "\x00") + "\x00\x00" + a.Settings
+	mailboxes, besides := strings.Join(a.Mailboxes, "\x00"), strings.Join(a.Besides, "\x00")
+	return strings.Join([]string{a.Key + "\x00" + mailboxes, besides, a.Settings}, "\x00\x00")
 }
 
 func (a *Account) now() time.Time {

@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// Bounds of what a retrieval says of a mailbox's messages that could not be delivered. A server may refuse a hundred
-// thousand of them.
+// Bounds of what a retrieval says of a mailbox's messages that could not be delivered. A server may refuse a
+// hundred thousand of them.
 const (
 	alikeMost   = 5  // messages named that failed alike
 	reasonsMost = 20 // kinds of failure
@@ -39,6 +39,6 @@ func (a *alike) names(err error, level slog.Level) bool {
 // numbered is a word with a digit in it.
 var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)
 
-// WithoutNumbers makes the same text of failures that differ only in words with a digit: times, process IDs, local
-// ports, addresses, and what servers number their sessions with.
+// WithoutNumbers makes the same text of failures that differ only in words with a digit: times, process IDs,
+// local ports, addresses, and what servers number their sessions with.
 func WithoutNumbers(text string) string { return numbered.ReplaceAllString(text, "0") }

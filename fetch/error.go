@@ -2,7 +2,8 @@ package fetch
 
 import "fetchd/fetch/login"
 
-// Kind is what failed, as the exit status and the back-off see it. See package login, where most errors come from.
+// Kind is what failed, as the exit status and the back-off see it. See package login, where most errors come
+// from.
 type Kind = login.Kind
 
 // The kinds.
@@ -23,19 +24,21 @@ const (
 // Error is a failed retrieval: what failed (Kind) and why.
 type Error = login.Error
 
-// ErrSimpler is in the error of a Session or Connector with a server that seems not to do what it offers. From now on it
-// is asked for less, so that another session may succeed, and is made at once.
+// ErrSimpler is in the error of a Session or Connector with a server that seems not to do what it offers.
+// From now on it is asked for less, so that another session may succeed, and is made at once.
 var ErrSimpler = login.ErrSimpler
 
-// ErrCrowded is in the error of a Connector where the server has no more connections for this login at a time.
+// ErrCrowded is in the error of a Connector where the server has no more connections for this login at a
+// time.
 var ErrCrowded = login.ErrCrowded
 
-// KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else KindUnknown.
+// KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
+// KindUnknown.
 func KindOf(err error) Kind { return login.KindOf(err) }
 
 // Fail gives err the Kind k, unless it is nil or has one already.
 func Fail(k Kind, err error) error { return login.Fail(k, err) }
 
-// Again marks err, of a Connector or Session, as one after which another session may do better at once: it is ErrSimpler
-// without its text.
+// Again marks err, of a Connector or Session, as one after which another session may do better at once: it is
+// ErrSimpler without its text.
 func Again(err error) error { return login.Again(err) }

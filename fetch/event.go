@@ -2,28 +2,29 @@ package fetch
 
 import "fetchd/fetch/login"
 
-// Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's wording.
-// Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this retrieval, from 1),
-// total (of a mailbox, or of what n counts), size (octets as the server says them), seen, err.
+// Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's
+// wording. Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this
+// retrieval, from 1), total (of a mailbox, or of what n counts), size (octets as the server says them), seen,
+// err.
 const (
 	EventConnected   = login.EventConnected         // debug: account, host, tls
 	EventTLS         = login.EventTLS               // info: account, verdict (*tlsverify.Verdict)
 	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
-	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: everything is new again, but for what is \Seen
-	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: likewise, the server gives out UIDs again
-	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted): its name can't be decoded
-	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked deleted and not expunged
-	EventAlert       = "alert of the server"        // warn: account text: what the server wants its user to read
+	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: all not \Seen is new
+	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: UIDs are used again
+	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted, can't be decoded)
+	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only
+	EventAlert       = "alert of the server"        // warn: account text: for the user to read
 	EventNoMail      = "no mail"                    // info: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
-	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count: besides those named, for like reasons
-	EventSetAside    = "refused messages set aside" // warn: account mailbox count: they stay, and are tried again after a day
+	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
+	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
 	EventNotice      = "notice delivered"           // info: account subject
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err
-	EventForgotten   = "set aside is not known"     // warn: account err: what was set aside earlier is tried again
-	EventNotKept     = "set aside is not kept"      // warn: account err: a restart of the daemon will try it again
+	EventForgotten   = "set aside is not known"     // warn: account err: it is tried again
+	EventNotKept     = "set aside is not kept"      // warn: account err: a new daemon tries it again
 	EventPanic       = "internal error"             // debug: account, value, stack
 	EventDone        = "retrieval ended"            // debug: account result (a Result)
 	EventQueryFailed = "retrieval failed"           // error: account err kind

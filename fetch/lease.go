@@ -2,15 +2,17 @@ package fetch
 
 import "errors"
 
-// Lease says how long an account is ours to retrieve from, where several processes share accounts. A context.Context is
-// one, for example.
+// Lease says how long an account is ours to retrieve from, where several processes share accounts. A
+// context.Context is one, for example.
 type Lease interface {
-	// Err is nil as long as the lease lasts, and from its end on always the same error, whose Kind becomes that of the
-	// retrieval. It is asked before every delivery, from several goroutines, so it answers at once.
+	// Err is nil as long as the lease lasts, and from its end on always the same error, whose Kind becomes
+	// that of the retrieval. It is asked before every delivery, from several goroutines, so it answers at
+	// once.
 	Err() error
 }
 
-// leaseError marks the end of the lease. Whatever its Kind, nothing goes on after it: no other mailbox, no other session.
+// leaseError marks the end of the lease. Whatever its Kind, nothing goes on after it: no other mailbox, no
+// other session.
 type leaseError struct{ error }
 
 func (e *leaseError) Unwrap() error { return e.error }

@@ -32,8 +32,8 @@ func (l *endingLease) Err() error {
 	return &Error{Kind: l.kind, Err: errors.New("the lease is over")}
 }
 
-// Wherever the lease ends, what is in hand is recorded and nothing else is touched: no other mailbox, no other session,
-// whatever kind of error the lease ends with.
+// Wherever the lease ends, what is in hand is recorded and nothing else is touched: no other mailbox, no
+// other session, whatever kind of error the lease ends with.
 func TestLeaseEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -90,7 +90,8 @@ func leasedAccount(told *story, lease Lease, group bool) *Account {
 	return a
 }
 
-// Deliveries that are under way when another one finds that the lease has ended are recorded, and none begins.
+// Deliveries that are under way when another one finds that the lease has ended are recorded, and none
+// begins.
 func TestLeaseEndsBesideDeliveries(t *testing.T) {
 	t.Parallel()
 	told := &story{}
@@ -145,7 +146,8 @@ func (watchingServer) Watch(context.Context, <-chan struct{}, time.Duration) (bo
 	return false, nil
 }
 
-// A failure beside the lease's does not lend it its kind, and messages that can't be retrieved are not given up.
+// A failure beside the lease's does not lend it its kind, and messages that can't be retrieved are not given
+// up.
 func TestLeaseEndsAfterFailures(t *testing.T) {
 	t.Parallel()
 	told := &story{}

@@ -19,8 +19,8 @@ const (
 	noticeText    = 400         // bytes of a line
 )
 
-// notices is the part of Refusals for the mails that tell the account's owner what happens. Each is tried once: what
-// can't be delivered is in the log, and nothing else.
+// notices is the part of Refusals for the mails that tell the account's owner what happens. Each is tried
+// once: what can't be delivered is in the log, and nothing else.
 type notices struct {
 	oversized  map[string][]int64 // sizes, by mailbox
 	told       time.Time          // of them; zero = not yet
@@ -35,14 +35,15 @@ type notice struct {
 	lines         []string
 }
 
-// skipped remembers what was too large in a mailbox. Deleted messages add up until they are told; those that stay on the
-// server are found again each time.
+// skipped remembers what was too large in a mailbox. Deleted messages add up until they are told; those that
+// stay on the server are found again each time.
 func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	var sizes []int64
 	if deleted {
 		sizes = m.oversized[mailbox]
@@ -52,6 +53,7 @@ func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 			sizes = append(sizes, it.Size)
 		}
 	}
+
 	if m.oversized == nil {
 		m.oversized = make(map[string][]int64)
 	}
@@ -60,8 +62,8 @@ func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 	}
 }
 
-// newlyRefused remembers what the next notice says of a message; the lock is held.
-func (m *Refusals) newlyRefused(text string) {
+// announce remembers what the next notice says of a message that was set aside; the lock is held.
+func (m *Refusals) announce(text string) {
 	if text == "" || len(m.untold) >= noticeLines {
 		m.untoldMore++
 		return
@@ -69,19 +71,23 @@ func (m *Refusals) newlyRefused(text string) {
 	m.untold = append(m.untold, text)
 }
 
-// Notify mails the account's first recipient, through the account's own destination, what has changed with the retrieval
-// that ended with err: the login is refused, or works again; messages are too large, which is told again every Warnings;
-// messages were set aside. It belongs behind each retrieval of a daemon; without Refusals it does nothing. It returns
-// soon after ctx ends. In the end the journal has what the next daemon is to know.
+// Notify mails the account's first recipient, through the account's own destination, what has changed with
+// the retrieval that ended with err: the login is refused, or works again; messages are too large, which is
+// told again every Warnings; messages were set aside. It belongs behind each retrieval of a daemon; without
+// Refusals it does nothing. It returns soon after ctx ends. In the end the journal has what the next daemon
+// is to know.
 func (a *Account) Notify(ctx context.Context, err error) {
 	if a.checkLease() != nil { // whoever has the account now writes its notices and its note in the journal
 		return
 	}
+
+	// The note in the journal comes last: a daemon that is killed before it repeats notices, and loses none.
 	defer a.keep()
 	if a.Refusals == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
 		return
 	}
-	for _, n := range a.Refusals.due(a, err) {
+
+	for _, n := range a.Refusals.dueNotices(a, err) {
 		if err := a.deliverNotice(ctx, n); err != nil {
 			a.Log.Warn(EventNoticeLost, "account", a.Name, "subject", n.subject, "err", err)
 			continue
@@ -90,25 +96,27 @@ func (a *Account) Notify(ctx context.Context, err error) {
 	}
 }
 
-// due returns the notices that are to be sent now and takes them for sent.
-func (m *Refusals) due(a *Account, err error) (all []notice) {
+// dueNotices returns the notices that are to be sent now, and takes them for sent.
+func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
+	// Any other failure says nothing of the login: the server may not even have been reached.
 	switch kind := KindOf(err); {
 	case kind == KindAuth && !m.login:
 		m.login = true
-		all = append(all, notice{"login", "fetchmail authentication failed on " + a.Name, []string{
-			"The login to " + a.Name + " was refused:", "", "  " + err.Error(), "",
-			"No mail is retrieved from it until this is solved. The login is tried again, less and less often;",
-			"another mail will tell when it works."}})
+		all = append(all, loginRefusedNotice(a, err))
 	case m.login && (err == nil || kind == KindDelivery):
 		m.login = false
 		all = append(all, notice{"login", "fetchmail authentication OK on " + a.Name, []string{
-			"The login to " + a.Name + " works again; mail is retrieved."}})
+			"The login to " + a.Name + " works again; mail is retrieved.",
+		}})
 	}
+
 	if len(m.untold)+m.untoldMore > 0 {
 		all = append(all, m.refusedNotice(a))
 	}
+
 	if len(m.oversized) == 0 {
 		m.told = time.Time{}
 	} else if now := a.now(); m.told.IsZero() || now.Sub(m.told) >= a.Warnings {
@@ -118,10 +126,24 @@ func (m *Refusals) due(a *Account, err error) (all []notice) {
 	return all
 }
 
+func loginRefusedNotice(a *Account, err error) notice {
+	return notice{"login", "fetchmail authentication failed on " + a.Name, []string{
+		"The login to " + a.Name + " was refused:",
+		"",
+		"  " + err.Error(),
+		"",
+		"No mail is retrieved from it until this is solved. The login is tried again, less and less",
+		"often; another mail will tell when it works.",
+	}}
+}
+
+// refusedNotice lists what was set aside since the last one, and begins a new list; the lock is held.
 func (m *Refusals) refusedNotice(a *Account) notice {
 	n := notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
-		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again once a day,",
-		"and when the daemon is awakened, as by a second call of fetchd:", ""}}
+		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again",
+		"once a day, and when the daemon is awakened, as by a second call of fetchd:",
+		"",
+	}}
 	for _, text := range m.untold {
 		n.lines = append(n.lines, "  "+text)
 	}
@@ -132,13 +154,18 @@ func (m *Refusals) refusedNotice(a *Account) notice {
 	return n
 }
 
+// oversizedNotice counts the messages of each size, the largest first; the lock is held.
 func (m *Refusals) oversizedNotice(a *Account) notice {
 	what := "They stay on the server; raise the limit to get them, or delete them there:"
 	if a.LimitFlush {
 		what = "They were deleted on the server, unread, because of limitflush:"
 	}
 	n := notice{"oversized", "Fetchmail oversized-messages warning", []string{
-		fmt.Sprintf("Messages of %s are larger than the limit of %d bytes.", a.Name, a.Limit), what, ""}}
+		fmt.Sprintf("Messages of %s are larger than the limit of %d bytes.", a.Name, a.Limit),
+		what,
+		"",
+	}}
+
 	count := map[int64]int{}
 	for _, sizes := range m.oversized {
 		for _, size := range sizes {
@@ -150,6 +177,7 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 		sizes = append(sizes, size)
 	}
 	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
+
 	for i, size := range sizes {
 		if i == noticeLines {
 			n.lines = append(n.lines, fmt.Sprintf("  and %d smaller sizes", len(sizes)-i))
@@ -157,21 +185,27 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 		}
 		n.lines = append(n.lines, fmt.Sprintf("  %d of %d bytes", count[size], size))
 	}
+
+	// What was deleted is told once; the rest is found again by each retrieval.
 	if a.LimitFlush {
 		m.oversized = nil
 	}
 	return n
 }
 
-// deliverNotice delivers a notice. Its sender is the null sender (RFC 3834), so that nobody answers or bounces it.
+// deliverNotice delivers a notice. Its sender is the null sender (RFC 3834), so that nobody answers or
+// bounces it.
 func (a *Account) deliverNotice(ctx context.Context, n notice) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, noticeTimeout, errors.New("no end within the time limit of a notice"))
+	late := errors.New("no end within the time limit of a notice")
+	ctx, cancel := context.WithTimeoutCause(ctx, noticeTimeout, late)
 	defer cancel()
+
 	now := a.now()
 	id := fmt.Sprintf("%s-%d", n.kind, now.UnixNano())
 	body := delivery.NewSpool(a.spoolOptions())
 	m := &delivery.Message{Account: a.Name, UID: "notice-" + id, Recipients: a.Recipients[:1], Body: body}
 	defer m.Release()
+
 	_, err := body.Write(a.noticeMail(n, id, now))
 	if err == nil {
 		err = body.Close()
@@ -198,6 +232,7 @@ func (a *Account) noticeMail(n notice, id string, now time.Time) []byte {
 		"Content-Transfer-Encoding: 8bit",
 		"",
 	}, n.lines...)
+
 	end := "\n"
 	if a.KeepCR {
 		end = "\r\n"

@@ -8,9 +8,9 @@ import (
 	"fetchd/delivery"
 )
 
-// Bounds of a Queue. A server that is asked for more than we can take at once stalls in its own write and hangs up
-// after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was requested is always read,
-// into memory first and beyond queueMemory into temporary files.
+// Bounds of a Queue. A server that is asked for more than we can take at once stalls in its own write and
+// hangs up after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was
+// requested is always read, into memory first and beyond queueMemory into temporary files.
 const (
 	queueMemory   = 8 << 20 // bytes of messages held in memory
 	queueLowBytes = 4 << 20 // a new request waits until the backlog is below this …
@@ -22,14 +22,14 @@ const (
 // Queue holds messages between the connection that retrieves them and the delivery that takes them.
 type Queue struct {
 	spool delivery.SpoolOptions
+	ready chan struct{} // capacity 1: something was put, or the queue was closed
+	low   chan struct{} // capacity 1: the backlog shrank
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	items  []*Item
 	count  int   // put and not yet done, including those taken
 	bytes  int64 // of these
 	closed bool
-	ready  chan struct{} // capacity 1: something was put, or the queue was closed
-	low    chan struct{} // capacity 1: the backlog shrank
 }
 
 // NewQueue returns an empty queue whose spools follow o.
@@ -101,8 +101,9 @@ func (q *Queue) close() {
 	notify(q.ready)
 }
 
-// take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the queue is
-// closed and empty. Who takes more than one waits a moment for a full group, because what a group shares is dear.
+// take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the
+// queue is closed and empty. A taker
+// of more than one waits a moment for a full group: what a group shares is expensive.
 func (q *Queue) take(count int, bytes int64) []*Item {
 	var linger <-chan time.Time
 	for {
@@ -112,6 +113,7 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 			sum += q.items[n].bodySize()
 			n++
 		}
+
 		full := n == count || n < len(q.items) || q.closed
 		if n > 0 && !full && linger == nil {
 			timer := time.NewTimer(groupLinger)
@@ -119,24 +121,25 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 			linger = timer.C
 		}
 		if full {
-			out := q.cut(n)
+			out := q.removeFirst(n)
 			q.mu.Unlock()
 			return out
 		}
 		q.mu.Unlock()
+
 		select {
 		case <-q.ready:
 		case <-linger:
 			q.mu.Lock()
-			out := q.cut(min(count, len(q.items)))
+			out := q.removeFirst(min(count, len(q.items)))
 			q.mu.Unlock()
 			return out
 		}
 	}
 }
 
-// cut takes the first n items; the lock is held.
-func (q *Queue) cut(n int) []*Item {
+// removeFirst removes the first n items and returns them; the lock is held.
+func (q *Queue) removeFirst(n int) []*Item {
 	if len(q.items) > n || q.closed {
 		notify(q.ready) // there may be other takers
 	}

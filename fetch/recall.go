@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// kept is the part of Refusals that outlives a daemon: what was set aside, and what the owner was told. It is a
-// note in the journal. Failures that are not the message's own yet are counted anew.
+// kept is the part of Refusals that outlives a daemon: what was set aside, and what the owner was told. It is
+// a note in the journal. Failures that are not the message's own yet are counted anew.
 type kept struct {
 	Aside      []keptMessage      `json:"aside,omitempty"`
 	Login      bool               `json:"login,omitempty"`     // it is refused, and the owner was told so
@@ -26,8 +26,8 @@ type keptMessage struct {
 	Last        time.Time `json:"last"`
 }
 
-// recall fills the account's Refusals, before its first use, with what an earlier daemon knew. What can't be read is
-// forgotten: then messages are tried again and notices repeated.
+// recall fills the account's Refusals, before its first use, with what an earlier daemon knew. What can't be
+// read is forgotten: then messages are tried again and notices repeated.
 func (a *Account) recall(ctx context.Context) {
 	if a.Refusals == nil || a.Journal == nil {
 		return
@@ -100,6 +100,7 @@ func (a *Account) keep() {
 func (m *Refusals) text() (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	k := kept{
 		Login: m.login, Told: m.told, Oversized: m.oversized,
 		Untold: m.untold, UntoldMore: m.untoldMore,

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	setAsideStrikes = 3              // a temporary failure so often, while others were delivered, is the message's own
+	setAsideStrikes = 3              // temporary failures, beside deliveries, that are the message's own
 	setAsideTime    = 24 * time.Hour // then it is tried again
 	forgetTime      = 3 * setAsideTime
 	refusedMost     = 10_000 // messages remembered
 )
 
-// Refusals is what a daemon remembers of an account from one retrieval to the next: the messages that could not be
-// delivered, and what the account's owner was told. What was set aside and told is kept in the journal for the next
-// daemon. Messages that are refused for good, or that alone fail again
-// and again, are set aside: for a day they are neither retrieved nor count as a failure. A nil Refusals, that of a single
-// pass, remembers nothing. The zero value is ready; it is safe for concurrent use.
+// Refusals is what a daemon remembers of an account from one retrieval to the next: the messages that could
+// not be delivered, and what the account's owner was told. What was set aside and told is kept in the journal
+// for the next daemon. Messages that are refused for good, or that alone fail again and again, are set aside:
+// for a day they are neither retrieved nor count as a failure. A nil Refusals, that of a single pass,
+// remembers nothing. The zero value is ready; it is safe for concurrent use.
 type Refusals struct {
 	mu      sync.Mutex // guards what follows
 	refused map[refusedKey]*refusal
@@ -73,12 +73,14 @@ func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bo
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	key, failure := refusedKey{mailbox, it.ref()}, WithoutNumbers(err.Error())
 	if r := m.refused[key]; r != nil {
 		news := r.failure != failure
 		r.failure, r.last = failure, now
 		return news
 	}
+
 	if len(m.refused) >= refusedMost {
 		return false // one line for all of them has to do
 	}
@@ -99,14 +101,15 @@ func (m *Refusals) delivered(mailbox string, it *Item) {
 	delete(m.refused, refusedKey{mailbox, it.ref()})
 }
 
-// setAside judges the failures of a retrieval and returns how many count as one; worked tells whether it delivered other
-// messages, so that the destination is not at fault.
+// setAside judges the failures of a retrieval and returns how many count as one; worked tells whether it
+// delivered other messages, so that the destination is not at fault.
 func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (open int) {
 	if m == nil {
 		return len(failures)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	for _, f := range failures {
 		r := m.refused[refusedKey{mailbox, f.Ref}]
 		switch {
@@ -118,7 +121,7 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 				r.strikes++
 			}
 			if r.aside = f.class == delivery.Permanent || r.strikes >= setAsideStrikes; r.aside {
-				m.newlyRefused(f.text)
+				m.announce(f.text)
 			} else {
 				open++
 			}
@@ -134,6 +137,7 @@ func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+
 	var refs []Ref
 	for key, r := range m.refused {
 		switch age := now.Sub(r.last); {
@@ -147,7 +151,8 @@ func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 	return refs
 }
 
-// summary tells how many messages of a mailbox are set aside, and whether that are more than it told last.
+// summary returns how many messages of a mailbox are set aside, and whether these are more than at the last
+// call.
 func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	if m == nil {
 		return 0, false
@@ -159,6 +164,7 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 			n++
 		}
 	}
+
 	if m.said == nil {
 		m.said = make(map[string]int)
 	}

@@ -9,9 +9,9 @@ import (
 	"fetchd/delivery"
 )
 
-// Retrieve makes one pass over an account: connect, log in, and for each mailbox find what is new, retrieve it, hand it
-// on, record it, acknowledge it. Result tells what was done also when an error ended the pass. When ctx ends, the
-// message in hand gets Grace to be delivered and recorded; the others stay on the server.
+// Retrieve makes one pass over an account: connect, log in, and for each mailbox find what is new, retrieve
+// it, hand it on, record it, acknowledge it. Result tells what was done also when an error ended the pass.
+// When ctx ends, the message in hand gets Grace to be delivered and recorded; the others stay on the server.
 func Retrieve(ctx context.Context, a *Account) (Result, error) {
 	r := NewRetriever(a)
 	res, err := r.Retrieve(ctx)
@@ -36,6 +36,7 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 	if err != nil {
 		return err
 	}
+
 	var errs []error
 	for _, name := range names {
 		err := a.mailbox(ctx, s, name, p)
@@ -66,12 +67,16 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	if err != nil {
 		return err
 	}
+
+	// What is left out is no longer new, so it comes before the counts.
 	if l, ok := m.(Leaver); ok {
 		l.Leave(append(a.Refusals.aside(name, a.now()), p.left...))
 	}
 	c := m.Counts()
 	a.report(name, c)
 	a.Refusals.skipped(name, c.Oversized, a.LimitFlush)
+
+	// A later session of this retrieval finds again what the first one has counted.
 	res := p.res
 	if !p.later {
 		res.Messages += c.Messages
@@ -80,6 +85,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 	more := a.limit(m, &c, res)
 	res.New += c.New
+
 	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer()}
 	if c.New > 0 {
 		if err := t.run(ctx); err != nil {
@@ -91,6 +97,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted
+
 	p.more = more && t.worked && err == nil
 	if p.more { // not for another mailbox: it may have the same numbers
 		for _, f := range t.failed {
@@ -100,19 +107,21 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	return errors.Join(err, t.failures())
 }
 
-// limit takes what is too much for this session out of c and m, and tells whether another session is to get it.
+// limit takes what is too much for this session out of c and m, and says whether another session is to
+// retrieve it.
 func (a *Account) limit(m Mailbox, c *Counts, res *Result) (more bool) {
-	cut := func(n int) {
+	limitTo := func(n int) {
 		m.Limit(n)
 		c.New = n
 	}
 	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
-		cut(left)
+		limitTo(left)
 		res.LimitHit = true
 	}
+
 	_, atEnd := m.(Ender)
 	if atEnd && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
-		cut(a.Expunge)
+		limitTo(a.Expunge)
 		return true
 	}
 	return false
@@ -126,10 +135,12 @@ func (a *Account) report(name string, c Counts) {
 			return
 		}
 	}
-	a.Log.Info(EventMailbox, "account", a.Name, "mailbox", name, "total", c.Messages, "seen", c.Seen, "size", c.Octets)
+
+	a.Log.Info(EventMailbox, "account", a.Name, "mailbox", name,
+		"total", c.Messages, "seen", c.Seen, "size", c.Octets)
 	for _, it := range c.Oversized {
-		a.Log.Info(EventOversized, "account", a.Name, "mailbox", name, "n", it.Num, "total", c.Messages, "size", it.Size,
-			"uid", it.UID, "deleted", a.LimitFlush)
+		a.Log.Info(EventOversized, "account", a.Name, "mailbox", name,
+			"n", it.Num, "total", c.Messages, "size", it.Size, "uid", it.UID, "deleted", a.LimitFlush)
 	}
 }
 
@@ -146,8 +157,8 @@ func Graceful(ctx context.Context) (context.Context, context.CancelFunc) {
 	return out, func() { stop(); cancel(nil) }
 }
 
-// FirstOf is the Connector of an account whose protocol is not named: it takes the first that finds a server. A server
-// that answers, and be it with an error, is found.
+// FirstOf is the Connector of an account whose protocol is not named: it takes the first that finds a server.
+// A server that answers, even with an error, is found.
 func FirstOf(connectors ...Connector) Connector {
 	return func(ctx context.Context, a *Account) (Session, error) {
 		var errs []error

@@ -9,21 +9,22 @@ import (
 	"fetchd/fetch/fault"
 )
 
-// Retriever retrieves from one account again and again and may keep the connection in between: for an account with
-// KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine.
+// Retriever retrieves from one account again and again and may keep the connection in between: for an account
+// with KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine, but for Delivered.
 type Retriever struct {
-	a         *Account
-	s         Session
-	brief     bool
-	delivered atomic.Int64
+	a     *Account
+	s     Session // nil = no connection is kept
+	brief bool
+
+	delivered atomic.Int64 // for everybody
 }
 
 // NewRetriever returns a Retriever without a connection.
 func NewRetriever(a *Account) *Retriever { return &Retriever{a: a} }
 
-// Retrieve is one pass, as the function Retrieve makes it, on the kept connection if there is one. A kept connection
-// that turns out to be dead is replaced once. ctx must be the same for all calls, or one that outlives them: the
-// connection ends with it.
+// Retrieve is one pass, as the function Retrieve makes it, on the kept connection if there is one. A kept
+// connection that turns out to be dead is replaced once. ctx must be the same for all calls, or one that
+// outlives them: the connection ends with it.
 func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	var res Result
 	kept := r.s != nil
@@ -41,12 +42,13 @@ func (r *Retriever) Delivered() int64 { return r.delivered.Load() }
 // Brief says whether connections end with their retrieval from now on, whatever the account says.
 func (r *Retriever) Brief(on bool) { r.brief = on }
 
-// pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if the session
-// after it fails too.
+// pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if
+// the session after it fails too.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	r.a.recall(ctx)
 	var errs []error
-	var simpler error
+	var simpler error // of a session after which a simpler one was made
+
 	p := &progress{res: res, delivered: &r.delivered}
 	for again := true; again; again = p.more {
 		p.more = false
@@ -62,6 +64,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		}
 		errs = append(errs, err)
 	}
+
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
 	err := withLeaseKind(errors.Join(errs...))
 	r.a.LogPanic(err)
@@ -75,6 +78,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 		_ = r.Close()
 		return err
 	}
+
 	if r.s == nil {
 		s, err := r.a.Connect(ctx, r.a)
 		if err != nil {
@@ -82,6 +86,8 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 		}
 		r.s = s
 	}
+
+	// After an error of the connection itself it is of no use any more; others leave it sound.
 	err = r.a.retrieve(ctx, r.s, p)
 	if err != nil && !passable(err) || !r.keeps() {
 		if cerr := r.Close(); err == nil {
@@ -101,13 +107,17 @@ func (r *Retriever) keeps() bool {
 var ErrCannotWatch = errors.New("server can't tell of new mail")
 
 // Watch waits until there may be new mail; see Watcher. After an error the connection is closed.
-func (r *Retriever) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (changed bool, err error) {
+func (r *Retriever) Watch(
+	ctx context.Context, wake <-chan struct{}, timeout time.Duration,
+) (changed bool, err error) {
 	defer r.abandon(&err)
 	defer fault.Recover(&err)
+
 	w, ok := r.s.(Watcher)
 	if !ok || !w.CanWatch() {
 		return false, ErrCannotWatch
 	}
+
 	changed, err = w.Watch(ctx, wake, timeout)
 	if err != nil {
 		_ = r.Close()
@@ -115,13 +125,14 @@ func (r *Retriever) Watch(ctx context.Context, wake <-chan struct{}, timeout tim
 	return changed, err
 }
 
-// abandon leaves a session behind in which something panicked. It is closed by a goroutine that nobody waits for: what
-// the session itself waits for may never come.
+// abandon leaves a session behind in which something panicked. It is closed by a goroutine that nobody waits
+// for: what the session itself waits for may never come.
 func (r *Retriever) abandon(err *error) {
 	var p *fault.Error
 	if !errors.As(*err, &p) || r.s == nil {
 		return
 	}
+
 	s := r.s
 	r.s = nil
 	if b, ok := s.(Breaker); ok {

@@ -7,14 +7,15 @@ import (
 	"fetchd/delivery"
 )
 
-// Connector dials an account's server, verifies it and logs in. Packages imap and pop3 have one each; cmd puts the
-// right one into the Account.
+// Connector dials an account's server, verifies it and logs in. Packages imap and pop3 have one each; cmd
+// puts the right one into the Account.
 type Connector func(ctx context.Context, a *Account) (Session, error)
 
-// Session is a logged-in connection to an account's server. Its methods are called one at a time; ctx ends a call and
-// with it the connection. Errors carry a Kind.
+// Session is a logged-in connection to an account's server. Its methods are called one at a time; ctx ends a
+// call and with it the connection. Errors carry a Kind.
 type Session interface {
-	// Mailboxes lists what to retrieve from, in order: the account's folders, its patterns resolved; one "" for POP3.
+	// Mailboxes lists what to retrieve from, in order: the account's folders, its patterns resolved; one ""
+	// for POP3.
 	Mailboxes(ctx context.Context) ([]string, error)
 	// Open selects a mailbox and finds out, from the server and the journal, what is new in it.
 	Open(ctx context.Context, mailbox string) (Mailbox, error)
@@ -24,30 +25,35 @@ type Session interface {
 	Close() error
 }
 
-// Breaker is a Session whose connection can be broken while one of its methods, or a lock of it, hangs: Close then ends.
+// Breaker is a Session whose connection can be broken while one of its methods, or a lock of it, hangs: Close
+// then ends.
 type Breaker interface {
 	Break(err error)
 }
 
-// Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record and Acknowledge;
-// Record and Acknowledge are called from one goroutine, in this order, for items that were delivered.
+// Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record and
+// Acknowledge; Record and Acknowledge are called from one goroutine, in this order, for items that were
+// delivered.
 type Mailbox interface {
 	Counts() Counts
 	// Limit makes Retrieve stop after n messages; the others stay new. It is called before Retrieve.
 	Limit(n int)
-	// Retrieve asks the server for the new messages and puts each into q, complete or with its error, in the server's
-	// order. It calls q.Wait before every request, so that what was asked for can always be read without delay.
+	// Retrieve asks the server for the new messages and puts each into q, complete or with its error, in the
+	// server's order. It calls q.Wait before every request, so that what was asked for can always be read
+	// without delay.
 	Retrieve(ctx context.Context, q *Queue) error
-	// Record writes into the journal that items were delivered. When the acknowledgement will make the server forget
-	// them it returns only once that record survives a power failure.
+	// Record writes into the journal that items were delivered. When the acknowledgement will make the server
+	// forget them it returns only once that record survives a power failure.
 	Record(ctx context.Context, items []*Item) error
 	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
 	Acknowledge(ctx context.Context, items []*Item) error
-	// Skip records that items, which could not be retrieved, are never to be tried again; they stay on the server.
+	// Skip records that items, which could not be retrieved, are never to be tried again; they stay on the
+	// server.
 	Skip(ctx context.Context, items []*Item) error
-	// Commit waits until the server has answered every acknowledgement and makes deletions final, including those that
-	// an earlier retrieval left pending; then it ends the journal's record. It is called when Retrieve has returned
-	// without error. What the server did not confirm stays pending and is acknowledged again next time.
+	// Commit waits until the server has answered every acknowledgement and makes deletions final, including
+	// those that an earlier retrieval left pending; then it ends the journal's record. It is called when
+	// Retrieve has returned without error. What the server did not confirm stays pending and is acknowledged
+	// again next time.
 	Commit(ctx context.Context) (deleted int, err error)
 }
 
@@ -88,7 +94,8 @@ type Item struct {
 type Watcher interface {
 	// CanWatch tells whether the server offers it.
 	CanWatch() bool
-	// Watch waits in the mailbox that was opened last until something changed there (true), until timeout or until wake
-	// delivers (false). The session may be used again after it. A server that refuses to is ErrCannotWatch.
+	// Watch waits in the mailbox that was opened last until something changed there (true), until timeout or
+	// until wake delivers (false). The session may be used again after it. A server that refuses to is
+	// ErrCannotWatch.
 	Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (changed bool, err error)
 }

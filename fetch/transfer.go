@@ -18,33 +18,38 @@ const (
 	groupBytes = 8 << 20
 )
 
-// transfer carries the new messages of one mailbox from the connection to their recipients. The connection fills a queue;
-// workers take from it. For each message, or group: deliver, record, acknowledge, in this order.
+// transfer carries the new messages of one mailbox from the connection to their recipients. The connection
+// fills a queue; workers take from it. For each message, or group: deliver, record, acknowledge, in this
+// order.
 type transfer struct {
-	a     *Account
-	m     Mailbox
-	name  string
-	peer  string
-	total int
-	trace traceLine
+	// Set before run, and not changed then.
+	a         *Account
+	m         Mailbox
+	name      string
+	peer      string
+	total     int
+	delivered *atomic.Int64 // of all that the Retriever does
 
-	delivered *atomic.Int64 // by all that the Retriever does
+	trace traceLine // has its own lock
 
-	mu     sync.Mutex // guards what follows, and Record and Acknowledge of m
+	mu     sync.Mutex // guards what follows; Record, Acknowledge and Skip of m are called under it
 	res    *Result
 	failed []failure
 	alike  alike
 	err    error // of the first of these, if possible a temporary one
 	worked bool  // something was delivered
-	stop   error // what ended the transfer early
+	stop   error // why the transfer ended early
 }
 
-// run returns when all that was received has been dealt with. An error means that the connection, the journal or the
-// destination can't go on; a message that could not be delivered is counted and does not end the transfer.
+// run returns when all that was received has been dealt with. An error means that the connection, the journal
+// or the destination can't go on; a message that could not be delivered is counted and does not end the
+// transfer.
 func (t *transfer) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	q := NewQueue(t.a.spoolOptions())
+
+	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1
 	if _, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
 		workers, group = 1, groupCount
@@ -53,9 +58,13 @@ func (t *transfer) run(ctx context.Context) error {
 	for range workers {
 		wg.Go(func() { t.work(ctx, cancel, q, group) })
 	}
+
+	// The queue is closed after the last message: workers end when they have dealt with that.
 	err := t.receive(ctx, q)
 	q.close()
 	wg.Wait()
+
+	// From here on we are alone. Why a worker stopped is the cause of what the connection then said.
 	if t.stop != nil {
 		failed := t.failures()
 		if failed != nil && errors.Is(t.stop, t.err) { // the destination is unusable: that is said once
@@ -69,23 +78,24 @@ func (t *transfer) run(ctx context.Context) error {
 	return nil
 }
 
-// receive fills q; the workers end only behind it, whatever happens.
+// receive fills q. A panic in it must not keep run from closing q, which the workers wait for.
 func (t *transfer) receive(ctx context.Context, q *Queue) (err error) {
 	defer fault.Recover(&err)
 	return t.m.Retrieve(ctx, q)
 }
 
-// work takes messages from q until there are no more. Once ctx has ended they are only let go of.
+// work takes messages from q until there are no more. Once ctx has ended they are only released.
 func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *Queue, group int) {
-	dctx, end := Graceful(ctx)
+	graceful, end := Graceful(ctx)
 	defer end()
+
 	for {
 		items := q.take(group, groupBytes)
 		if items == nil {
 			return
 		}
 		if ctx.Err() == nil {
-			if err := t.group(dctx, items); err != nil {
+			if err := t.group(graceful, items); err != nil {
 				t.mu.Lock()
 				t.stop = errors.Join(t.stop, err)
 				t.mu.Unlock()
@@ -96,36 +106,24 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 	}
 }
 
-// group delivers items, records those that were, and acknowledges them.
+// group delivers items, records those that were delivered, and acknowledges these. It is where the promise is
+// kept that no mail is lost: the order of these three is never another one.
 func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 	defer fault.Recover(&err)
 	if err := t.a.checkLease(); err != nil {
 		return err
 	}
 	results := t.deliver(ctx, items)
-	delivered := make([]*Item, 0, len(items))
-	var unusable error
-	for i, it := range items {
-		switch {
-		case results[i] == nil:
-			delivered = append(delivered, it)
-		case unusable == nil && it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
-			unusable = results[i]
-		}
-	}
+	delivered, unusable := sortResults(items, results)
+
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var refused error
-	if len(delivered) > 0 {
-		if err := t.m.Record(ctx, delivered); err != nil {
-			return err
-		}
-		// What was delivered is recorded even if the lease has just ended, so that nobody gets it twice: the journal
-		// refuses that once another process has begun. The acknowledgement is up to that process.
-		if refused = t.a.checkLease(); refused == nil {
-			refused = t.m.Acknowledge(ctx, delivered)
-		}
+	refused, err := t.recordAndAcknowledge(ctx, delivered)
+	if err != nil {
+		return err
 	}
+
+	// Only what is recorded counts as delivered, also where the server refuses the acknowledgement.
 	for i, it := range items {
 		t.report(it, results[i])
 	}
@@ -138,8 +136,39 @@ func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 	return Fail(KindDelivery, unusable)
 }
 
-// unretrieved deals with messages that could not be had, as the account says: they are tried again next time, or never,
-// or end this retrieval.
+// sortResults gives the items that were delivered, and the error of a destination that can't be used at all.
+func sortResults(items []*Item, results []error) (delivered []*Item, unusable error) {
+	for i, it := range items {
+		switch {
+		case results[i] == nil:
+			delivered = append(delivered, it)
+		case unusable == nil && it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
+			unusable = results[i]
+		}
+	}
+	return delivered, unusable
+}
+
+// recordAndAcknowledge returns why the items are not acknowledged, or the error of a record that was not
+// made.
+func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) (refused, err error) {
+	if len(delivered) == 0 {
+		return nil, nil
+	}
+
+	// What was delivered is recorded even if the lease has just ended, so that nobody gets it twice: the
+	// journal refuses that once another process has begun. The acknowledgement is up to that process.
+	if err := t.m.Record(ctx, delivered); err != nil {
+		return nil, errors.Join(t.a.checkLease(), err)
+	}
+	if err := t.a.checkLease(); err != nil {
+		return err, nil
+	}
+	return t.m.Acknowledge(ctx, delivered), nil
+}
+
+// unretrieved deals with messages that could not be had, as the account says: they are tried again next time,
+// or never, or end this retrieval.
 func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
 	var bad []*Item
 	for _, it := range items {
@@ -147,6 +176,7 @@ func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
 			bad = append(bad, it)
 		}
 	}
+
 	switch {
 	case len(bad) == 0 || t.a.RetrieveError == Continue:
 		return nil
@@ -170,6 +200,7 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 			index = append(index, i)
 		}
 	}
+
 	if gd, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
 		for k, err := range gd.DeliverGroup(ctx, msgs) {
 			results[index[k]] = err
@@ -182,38 +213,48 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 	return results
 }
 
-// deliverOne fails one message alone, whatever happens: those before it are delivered and have to be recorded.
+// deliverOne fails one message alone, whatever happens: those before it are delivered and have to be
+// recorded.
 func (t *transfer) deliverOne(ctx context.Context, m *delivery.Message) (err error) {
 	defer fault.Recover(&err)
 	return t.a.Deliverer.Deliver(ctx, m)
 }
 
-// report logs and counts one message. A failure that was reported before is only worth a line for who debugs.
+// report logs and counts one message.
 func (t *transfer) report(it *Item, err error) {
 	if err != nil {
-		t.res.Failed++
-		level := slog.LevelError
-		if delivery.IsLater(err) {
-			level = slog.LevelInfo
-		}
-		if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
-			level = slog.LevelDebug
-		}
-		t.fail(it, err)
-		t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total,
-			"size", it.Size, "uid", it.UID, "err", err)
+		t.reportFailure(it, err)
 		return
 	}
+
 	t.worked = true
 	t.a.Refusals.delivered(t.name, it)
 	t.res.Delivered++
 	t.delivered.Add(1)
 	t.res.Bytes += it.Size
-	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name, "n", it.N, "total", t.total, "size", it.Size,
-		"uid", it.UID, "deleted", !t.a.Keep)
+	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name,
+		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "deleted", !t.a.Keep)
 }
 
-func (t *transfer) fail(it *Item, err error) {
+// reportFailure is report for a message that was not delivered. One that failed in the same way before, or
+// one of many that fail alike, is worth a line only to those who debug.
+func (t *transfer) reportFailure(it *Item, err error) {
+	level := slog.LevelError
+	if delivery.IsLater(err) {
+		level = slog.LevelInfo
+	}
+	if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
+		level = slog.LevelDebug
+	}
+
+	t.res.Failed++
+	t.keepFailure(it, err)
+	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
+		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "err", err)
+}
+
+// keepFailure keeps what the end of the transfer needs of a failure.
+func (t *transfer) keepFailure(it *Item, err error) {
 	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
@@ -224,7 +265,7 @@ func (t *transfer) fail(it *Item, err error) {
 	}
 }
 
-// weight orders the failures of one pass, of which one stands for all in its error.
+// weight orders the failures of a transfer: the heaviest one stands for all in its error.
 func weight(err error) int {
 	switch {
 	case delivery.IsLater(err):
@@ -238,8 +279,11 @@ func weight(err error) int {
 // failures is the error of the messages that were not delivered, but for those that are now set aside.
 func (t *transfer) failures() error {
 	if t.alike.more > 0 {
-		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore, "account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
+		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore,
+			"account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
 	}
+
+	// Those that are set aside now are no failure of this retrieval any more.
 	open := t.a.Refusals.setAside(t.name, t.failed, t.worked)
 	if n, more := t.a.Refusals.summary(t.name); more {
 		t.a.Log.Warn(EventSetAside, "account", t.a.Name, "mailbox", t.name, "count", n)
@@ -247,6 +291,7 @@ func (t *transfer) failures() error {
 	if open == 0 {
 		return nil
 	}
+
 	what := "1 message not delivered, it stays"
 	if open > 1 {
 		what = fmt.Sprintf("%d messages not delivered, they stay", open)

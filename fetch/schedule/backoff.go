@@ -6,8 +6,8 @@ import (
 	"fetchd/fetch"
 )
 
-// Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login waits
-// longer: servers lock accounts after repeated failures.
+// Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login
+// waits longer: servers lock accounts after repeated failures.
 const (
 	networkDelay    = 30 * time.Second
 	networkDelayCap = 30 * time.Minute
@@ -16,7 +16,8 @@ const (
 	jitter          = 0.1 // of every delay, either way
 )
 
-// Seed is an account's place in time: where another process left off, for the one that takes the account over.
+// Seed is an account's place in time: where another process left off, for the one that takes the account
+// over.
 type Seed struct {
 	Next    time.Time // when its next retrieval is due; zero or past = it starts as a new account does
 	BackOff int       // failures in a row that count for the back-off

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// clockTick is how often the clocks are compared; clockJump is how far the wall clock must have gone ahead for the
-// machine to have been suspended: connections may be dead then and mail may wait.
+// clockTick is how often the clocks are compared; clockJump is how far the wall clock must have gone ahead
+// for the machine to have been suspended: connections may be dead then and mail may wait.
 const (
 	clockTick = 30 * time.Second
 	clockJump = 60 * time.Second
@@ -35,6 +35,7 @@ func suspended(before, now clocks) bool {
 func (s *Scheduler) watchClock(ctx context.Context) {
 	ticker := time.NewTicker(clockTick)
 	defer ticker.Stop()
+
 	last := s.opt.clock()
 	for {
 		select {

@@ -7,12 +7,13 @@ import (
 	"fetchd/fetch"
 )
 
-// crowded is for a runner that the server has no connection for because others of its login hold all that it allows: its
-// mail would wait as long as they watch. One of them gives its connection up, and from then on the two, and whoever else
-// finds no place, are polled in turn.
+// crowded is for a runner that finds no connection left, because others of its login hold all that the server
+// allows: its mail would wait as long as they watch. One of them gives its connection up, and from then on
+// these two, and all others that find no place, are polled in turn.
 func (s *Scheduler) crowded(r *runner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	var watching *runner
 	shares := !r.polls.Load() // the connection of those that poll already
 	for _, o := range s.runners {
@@ -25,10 +26,12 @@ func (s *Scheduler) crowded(r *runner) {
 			watching = o
 		}
 	}
-	if watching == nil { // who holds the connections will end soon, or is not ours
+	if watching == nil { // those that hold the connections will end soon, or are not ours
 		return
 	}
-	s.opt.Log.Warn("the server allows too few connections to watch all folders; some are polled", "account", r.a.Name)
+
+	s.opt.Log.Warn("the server allows too few connections to watch all folders; some are polled",
+		"account", r.a.Name)
 	r.polls.Store(true)
 	watching.polls.Store(true)
 	watching.wakeUp()
@@ -43,6 +46,7 @@ func (s *Scheduler) turn(ctx context.Context, a *fetch.Account) (end func(), err
 		s.turns[a.Key] = turn
 	}
 	s.mu.Unlock()
+
 	select {
 	case turn <- struct{}{}:
 		return func() { <-turn }, nil

@@ -11,9 +11,10 @@ import (
 	"fetchd/fetch/fault"
 )
 
-// A retrieval that has delivered nothing for slowTime waits for its server or its agent, and gives its place to another:
-// servers that are silent or drip would have all of them. Of these retrievals there may be slowFactor times as many as
-// there are places, so that what they hold in memory is bounded too; beyond that they keep theirs.
+// A retrieval that has delivered nothing for slowTime waits for its server or its agent, and gives its place
+// to another: servers that are silent or drip would have all of them. Of these retrievals there may be
+// slowFactor times as many as there are places, so that what they hold in memory is bounded too; beyond that
+// they keep theirs.
 const (
 	slowTime   = 10 * time.Second
 	slowFactor = 8
@@ -22,15 +23,15 @@ const (
 // place is a retrieval's, among all and among those of its server.
 type place struct {
 	s    *Scheduler
-	host chan struct{}
+	host chan struct{} // of the server
 
-	mu    sync.Mutex
+	mu    sync.Mutex    // guards what follows
 	among chan struct{} // s.slots, or s.slow once it was given to another
 	timer *time.Timer   // nil = none, or it has ended
 }
 
-// acquire waits for a place: first among those of the account's server, so that who waits for a slow server takes no
-// place from the others. The error is why ctx ended.
+// acquire waits for a place: first among those of the account's server, so that waiting for a slow server
+// takes no place from the others. The error is why ctx ended.
 func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, error) {
 	host := s.host(a)
 	select {
@@ -38,6 +39,7 @@ func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, erro
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+
 	select {
 	case s.slots <- struct{}{}:
 		return &place{s: s, host: host, among: s.slots}, nil
@@ -51,13 +53,16 @@ func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, erro
 func (p *place) watch(progress func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	last := progress()
 	p.timer = time.AfterFunc(slowTime, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.timer == nil {
+		if p.timer == nil { // released while we waited for the lock
 			return
 		}
+
+		// A retrieval that delivers keeps its place; so does one where too many have given theirs.
 		if now := progress(); now != last || !p.give() {
 			last = now
 			p.timer.Reset(slowTime)
@@ -85,18 +90,22 @@ func (p *place) release() {
 		p.timer.Stop()
 		p.timer = nil
 	}
+
 	<-p.among
 	<-p.host
 }
 
 // retrieve makes one retrieval, once there is a place for it.
-func (s *Scheduler) retrieve(ctx context.Context, r *fetch.Retriever, a *fetch.Account) (res fetch.Result, err error) {
+func (s *Scheduler) retrieve(
+	ctx context.Context, r *fetch.Retriever, a *fetch.Account,
+) (res fetch.Result, err error) {
 	defer fault.Recover(&err)
 	p, err := s.acquire(ctx, a)
 	if err != nil {
 		return fetch.Result{}, err
 	}
 	defer p.release()
+
 	p.watch(r.Delivered)
 	return r.Retrieve(ctx)
 }

@@ -8,9 +8,9 @@ import (
 	"fetchd/fetch"
 )
 
-// Replace makes accounts the ones to retrieve from. One whose Identity is unchanged keeps its connection and its place
-// in time; the others end, or begin: a changed one when its message in hand is delivered and recorded. Many that begin
-// do so over a while, see startDelay. It does nothing unless Run runs.
+// Replace makes accounts the ones to retrieve from. One whose Identity is unchanged keeps its connection and
+// its place in time; the others end, or begin: a changed one when its message in hand is delivered and
+// recorded. Many that begin do so over a while, see startDelay. It does nothing unless Run runs.
 func (s *Scheduler) Replace(accounts []*fetch.Account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,8 +96,8 @@ func recordKey(a *fetch.Account) string {
 	return a.Name + "\x00" + strings.Join(a.Mailboxes, "\x00")
 }
 
-// watched splits an account that watches several mailboxes: each needs a connection of its own. Those that only a
-// pattern names are polled, as IDLE tells of one of them.
+// watched splits an account that watches several mailboxes: each needs a connection of its own. Those that
+// only a pattern names are polled, as IDLE tells of one of them.
 func watched(a *fetch.Account) []*fetch.Account {
 	if !a.Idle || a.Protocol == fetch.POP3 || len(a.Mailboxes) < 2 && len(a.Patterns) == 0 {
 		return []*fetch.Account{a}

@@ -16,8 +16,8 @@ const reconnectDelay = time.Second
 // defaultIdleTimeout re-issues IDLE before servers give up at 30 minutes (RFC 2177).
 const defaultIdleTimeout = 28 * time.Minute
 
-// A server that reports changes all the time is looked at once in a while: after vainMost looks in a row that found
-// nothing, each within vainTime of the one before, a pause comes that grows by a second up to vainTime.
+// A server that reports changes all the time is looked at once in a while: after vainMost looks in a row that
+// found nothing, each within vainTime of the one before, a pause comes that grows by a second up to vainTime.
 const (
 	vainMost = 10
 	vainTime = 10 * time.Second
@@ -85,7 +85,8 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 		r.s.crowded(r)
 	}
 
-	// The time of the next retrieval is settled before anybody is told, so that they can hand the account over.
+	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
+	// over.
 	due := r.due(err)
 	watches := err == nil && !res.LimitHit && r.wantsWatch()
 	if watches {
@@ -145,7 +146,8 @@ func (r *runner) setFailures(n int) {
 
 func (r *runner) wantsWatch() bool { return r.a.Idle && !r.polls.Load() }
 
-// watch waits for the server to tell of new mail. False means that it can't, and that the account is to be polled.
+// watch waits for the server to tell of new mail. False means that it can't, and that the account is to be
+// polled.
 func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	if !r.wantsWatch() { // any more
 		return false

@@ -1,5 +1,5 @@
-// Package schedule says when an account's next retrieval is due, and makes it: every account in a goroutine of its own,
-// under limits for all and for each server, so that a server that hangs delays only itself.
+// Package schedule says when an account's next retrieval is due, and makes it: every account in a goroutine
+// of its own, under limits for all and for each server, so that a server that hangs delays only itself.
 package schedule
 
 import (
@@ -15,10 +15,11 @@ import (
 // Defaults of Options.
 const (
 	DefaultMaxPolls   = 32
-	DefaultMaxPerHost = 10 // Dovecot allows 10 connections of a user from one address, Gmail 15, Courier 20 in all
+	DefaultMaxPerHost = 10 // Dovecot allows a user 10 connections from an address, Gmail 15, Courier 20
 
-	// DefaultPassLimit is for Once, whose context has to end it: a server that is slow enough holds a pass for days, and as
-	// long as it runs cron starts no other. A mail of 20 MB through a 56k modem takes an hour.
+	// DefaultPassLimit is for Once, whose context has to end it: a server that is slow enough holds a pass
+	// for days, and as long as it runs cron starts no other. A mail of 20 MB through a 56k modem takes an
+	// hour.
 	DefaultPassLimit = 2 * time.Hour
 )
 
@@ -31,8 +32,8 @@ type Options struct {
 
 	// Done is called after each retrieval, from several goroutines; nil = nobody.
 	Done func(Outcome)
-	// Seed tells where an account is in time that Run has not had before; nil = they are all new. It must not call the
-	// Scheduler.
+	// Seed tells where an account is in time that Run has not had before; nil = they are all new. It must not
+	// call the Scheduler.
 	Seed func(*fetch.Account) Seed
 	// Rand gives jitter in [0,1); nil = math/rand.
 	Rand func() float64
@@ -96,8 +97,8 @@ type Outcome struct {
 	Recovered bool  // there is none any more
 }
 
-// Once makes one retrieval of each account, all at the same time within the limits, and returns when all have ended.
-// The outcomes are in the order of accounts.
+// Once makes one retrieval of each account, all at the same time within the limits, and returns when all have
+// ended. The outcomes are in the order of accounts.
 func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outcome {
 	out := make([]Outcome, len(accounts))
 	var wg sync.WaitGroup

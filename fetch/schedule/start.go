@@ -7,16 +7,16 @@ import (
 	"fetchd/fetch"
 )
 
-// The first retrievals of many accounts are spread, so that they and their servers are not all busy at once, and stay
-// apart from then on. A handful starts at once: nobody waits for the mail of a few accounts.
+// The first retrievals of many accounts are spread, so that they and their servers are not all busy at once,
+// and stay apart from then on. A handful starts at once: nobody waits for the mail of a few accounts.
 const (
 	startAtOnce = 10                    // accounts
 	startGap    = 30 * time.Millisecond // between two of more accounts, on average
 	startSpread = time.Minute           // at most, from the first to the last
 )
 
-// startDelay is how long after Replace the first retrieval of a begins, which is one of n that begin. Each account has
-// its own moment, the same after every restart.
+// startDelay is how long after Replace the first retrieval of a begins, which is one of n that begin. Each
+// account has its own moment, the same after every restart.
 func (s *Scheduler) startDelay(a *fetch.Account, n int) time.Duration {
 	if n <= startAtOnce {
 		return 0

@@ -12,13 +12,13 @@ import (
 	"fetchd/fetch"
 )
 
-// State is how one account is doing at a moment, or one folder of it that has a connection of its own. Status lines,
-// notices and the log all read it, so that they can't contradict each other.
+// State is how one account is doing at a moment, or one folder of it that has a connection of its own. Status
+// lines, notices and the log all read it, so that they can't contradict each other.
 type State struct {
 	Account   string   // its name
 	Mailboxes []string // none = the account's only one, or those that a pattern names
 	Activity  Activity
-	Next      time.Time // when the next retrieval is due; zero = one runs, or the server will tell of new mail
+	Next      time.Time // when the next retrieval is due; zero = one runs, or the server will tell of mail
 	Success   time.Time // end of the last retrieval without an error; zero = none yet
 	Failing   bool      // the last retrieval ended with Failure
 	Failure   Failure   // the last there was; the zero value = none
@@ -48,7 +48,8 @@ type Failure struct {
 	Count int
 }
 
-// failureText bounds what is kept of an error: one of many mailboxes may be long, and there may be many accounts.
+// failureText bounds what is kept of an error: one of many mailboxes may be long, and there may be many
+// accounts.
 const failureText = 1000
 
 // Condition is a State in a word.
@@ -66,7 +67,14 @@ const (
 
 // String gives the words for users.
 func (c Condition) String() string {
-	return [...]string{"not retrieved yet", "ok", "watching", "login refused", "certificate refused", "backing off"}[c]
+	return [...]string{
+		Unknown:            "not retrieved yet",
+		OK:                 "ok",
+		Watched:            "watching",
+		LoginRefused:       "login refused",
+		CertificateRefused: "certificate refused",
+		BackingOff:         "backing off",
+	}[c]
 }
 
 // Condition sums up the State.
@@ -144,15 +152,15 @@ func (r *record) end(o *Outcome, now time.Time) {
 			s.Failure = Failure{Since: now}
 		}
 		s.Failing, r.alike = true, alike
-		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), cut(text)
+		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), shorten(text)
 		s.Failure.Last = now
 		s.Failure.Count++
 	}
 	o.State = *s
 }
 
-// cut returns the beginning of an error's text, in memory of its own.
-func cut(text string) string {
+// shorten returns the beginning of an error's text.
+func shorten(text string) string {
 	if len(text) > failureText {
 		return strings.ToValidUTF8(text[:failureText], "") + "…"
 	}
