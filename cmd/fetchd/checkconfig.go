@@ -67,6 +67,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 // polls wires each account as a real run would, and looks further into what a run would find out only later.
 func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
 	r := k.p.newService(c, at, k.log, false).resolver
+	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
 	var accounts []*fetch.Account
 	for _, poll := range polls {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -32,7 +33,7 @@ func showDemo() {
 var nohup = signal.Ignored(unix.SIGHUP)
 
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
-// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. The template
+// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. $CALLER runs it. The template
 // rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -64,8 +65,13 @@ func setUpScript(env *testscript.Env) error {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
+	caller, err := user.Current()
+	if err != nil {
+		return err
+	}
 	for name, value := range map[string]string{
-		"HOME": home, "USER": "ann", "LOGNAME": "ann", "FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
+		"CALLER": caller.Username,
+		"HOME":   home, "USER": "ann", "LOGNAME": "ann", "FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
 		"IMAPS": strconv.Itoa(servers.IMAPPort), "POP3S": strconv.Itoa(servers.POP3Port), "PASS": servers.Password,
 		"TMPDIR": env.WorkDir,
 		"GORACE": "atexit_sleep_ms=10", // otherwise each run under the race detector takes a second more

@@ -82,15 +82,14 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 // wire makes the accounts of cfg that are to be retrieved from; the error is as for Resolver.Resolve.
 func (s *service) wire(cfg *rcfile.Config) ([]*fetch.Account, error) {
 	polls := account.Selected(cfg, s.c.Servers)
+	accounts, warnings, err := s.resolver.Resolve(cfg, polls, s.journal)
 	for _, poll := range polls {
 		for i := range poll.Users {
-			if u := &poll.Users[i]; !account.NamesDestination(u) {
+			if u := &poll.Users[i]; s.resolver.DeliversHome(u) {
 				s.log.Info("no destination is named; mail goes to "+s.at.home+"/Maildir", "account", s.resolver.Name(poll, u))
 			}
 		}
 	}
-
-	accounts, warnings, err := s.resolver.Resolve(polls, &cfg.Globals, s.journal)
 	for _, w := range warnings {
 		s.log.Warn(w.Text, "account", w.Account)
 	}

@@ -26,6 +26,7 @@ func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config
 
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
 	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder})
+	r.Survey(cfg)
 	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {
 			u := &poll.Users[i]

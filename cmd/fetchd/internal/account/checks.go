@@ -25,7 +25,7 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 		}
 	}
 
-	if d := destinationOf(u); d.check != nil {
+	if d := r.destinationOf(u); d.check != nil {
 		add(d.check(r, u))
 	}
 	hooks := []struct{ keyword, command string }{

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/delivery"
@@ -36,7 +38,7 @@ var destinations = []destination{
 	{isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 }, open: refuseKind("smtphost")},
 }
 
-// homeMaildir is the destination where nothing is named.
+// homeMaildir is the destination where nothing is named and the mail is the caller's own.
 var homeMaildir = destination{
 	open: func(r *Resolver, _ *rcfile.User) (delivery.Deliverer, error) {
 		return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(r.env.Home)}), nil
@@ -45,13 +47,66 @@ var homeMaildir = destination{
 }
 
 // destinationOf is how the user's mail is delivered.
-func destinationOf(u *rcfile.User) destination {
+func (r *Resolver) destinationOf(u *rcfile.User) destination {
 	for _, d := range destinations {
 		if d.isNamed(u) {
 			return d
 		}
 	}
+	return r.unnamed(u)
+}
+
+// unnamed is the destination where the file names none, for which fetchmail has the mail server of this machine.
+func (r *Resolver) unnamed(u *rcfile.User) destination {
+	if err := r.isForOthers(u); err != nil {
+		return destination{open: func(*Resolver, *rcfile.User) (delivery.Deliverer, error) { return nil, err }}
+	}
 	return homeMaildir
+}
+
+// isForOthers tells why the mail may not go to the caller's Maildir where no destination is named, nil if it may: there
+// goes the caller's own mail, and never that of others, who would not find it.
+func (r *Resolver) isForOthers(u *rcfile.User) error {
+	var why string
+	switch person := addressee(u); {
+	case person == "":
+		return nil
+	case !strings.EqualFold(person, r.env.Caller):
+		why = fmt.Sprintf("the mail is for %q, not for %q, who runs this", person, r.env.Caller)
+	case len(r.people) > 1:
+		why = "the entries of the file are for several people: " + strings.Join(r.people, ", ")
+	default:
+		return nil
+	}
+	return fmt.Errorf("no destination is named, and %s; delivery to the mail server of this machine is %w; "+
+		"hint: name a destination with maildir or mda", why, errNotYet)
+}
+
+// DeliversHome tells whether the user's mail goes to the caller's Maildir, as the file names no destination.
+func (r *Resolver) DeliversHome(u *rcfile.User) bool {
+	return !NamesDestination(u) && r.isForOthers(u) == nil
+}
+
+// addressee is the one person whom the mail is for, "" if the file names none, or more than one.
+func addressee(u *rcfile.User) string {
+	if len(u.Locals) != 1 {
+		return ""
+	}
+	return u.Locals[0].Local
+}
+
+// Survey notes what the entries of a file tell about one another; it comes before its accounts are made.
+func (r *Resolver) Survey(cfg *rcfile.Config) {
+	r.people = nil
+	for i := range cfg.Polls {
+		for j := range cfg.Polls[i].Users {
+			u := &cfg.Polls[i].Users[j]
+			person := addressee(u)
+			if person != "" && !NamesDestination(u) && !slices.Contains(r.people, person) {
+				r.people = append(r.people, person)
+			}
+		}
+	}
 }
 
 // NamesDestination tells whether the rc file says where the user's mail goes.
@@ -71,7 +126,7 @@ func ForgetDestinations(u *rcfile.User) {
 }
 
 func (r *Resolver) openDestination(u *rcfile.User) (delivery.Deliverer, error) {
-	return destinationOf(u).open(r, u)
+	return r.destinationOf(u).open(r, u)
 }
 
 // errNotYet is what an account that needs something still missing is refused with.

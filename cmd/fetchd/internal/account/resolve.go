@@ -47,6 +47,7 @@ type Resolver struct {
 	sessions tls.ClientSessionCache
 	refusals map[string]*fetch.Refusals // by the account's key
 	secret   []byte                     // of this process: makes Account.Settings tell nothing about passwords
+	people   []string                   // see Survey
 	warnings []Warning
 }
 
@@ -72,10 +73,11 @@ type Warning struct {
 	Text    string
 }
 
-// Resolve makes the accounts of the polls, which record their deliveries in j. The error joins the reasons, each a
+// Resolve makes the accounts of the polls of cfg, which record their deliveries in j. The error joins the reasons, each a
 // *RefusedError, for which some accounts can't be retrieved from; the others can.
-func (r *Resolver) Resolve(polls []*rcfile.Poll, globals *rcfile.Globals, j *journal.Journal) (
+func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.Journal) (
 	[]*fetch.Account, []Warning, error) {
+	r.Survey(cfg)
 	var all []*fetch.Account
 	var errs []error
 	var warnings []Warning
@@ -87,7 +89,7 @@ func (r *Resolver) Resolve(polls []*rcfile.Poll, globals *rcfile.Globals, j *jou
 				errs = append(errs, err)
 				continue
 			}
-			a.Journal, a.Received = j, !globals.Invisible.Value
+			a.Journal, a.Received = j, !cfg.Globals.Invisible.Value
 			all = append(all, a)
 		}
 	}

@@ -50,7 +50,7 @@ func resolveWith(t *testing.T, r *Resolver, text string) ([]*fetch.Account, stri
 		t.Fatal(err)
 	}
 
-	accounts, warnings, err := r.Resolve(Selected(cfg, nil), &cfg.Globals, nil)
+	accounts, warnings, err := r.Resolve(cfg, Selected(cfg, nil), nil)
 	var lines strings.Builder
 	for _, w := range warnings {
 		fmt.Fprintf(&lines, "%s: %s\n", w.Account, w.Text)
@@ -74,8 +74,8 @@ func TestResolve(t *testing.T) {
 		}},
 		{"caller", "poll h proto imap", func(a *fetch.Account) bool { return a.User == "me" }},
 		{"service name", "poll h proto imap service imaps user ann ssl", func(a *fetch.Account) bool { return a.Port == 993 && a.TLS == fetch.Wrapped }},
-		{"local name", "poll h proto imap user ann is bob here", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
-		{"mapping", "poll h proto imap user ann is 'ann'='bob' here", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
+		{"local name", "poll h proto imap user ann is bob here maildir x", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
+		{"mapping", "poll h proto imap user ann is 'ann'='bob' here maildir x", func(a *fetch.Account) bool { return a.Recipients[0] == "bob" }},
 		{"clear text", "poll h proto pop3 user ann sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.ClearText && a.Policy == nil }},
 		{"ssl wins over an empty sslproto", "poll h proto pop3 user ann ssl sslproto ''", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped && a.Policy != nil }},
 		{"sslmode", "poll h proto pop3 user ann sslmode wrapped", func(a *fetch.Account) bool { return a.TLS == fetch.Wrapped }},
@@ -196,6 +196,35 @@ func TestResolveRefuses(t *testing.T) {
 	accounts, _, err := resolveText(t, "poll h proto imap user ann mbox x\npoll good proto imap user ann\n")
 	if err == nil || len(accounts) != 1 || accounts[0].Poll != "good" {
 		t.Errorf("the other account does not run: %v, %v", accounts, err)
+	}
+}
+
+// Where no destination is named the caller gets the caller's own mail, and nobody that of others.
+func TestResolveWithoutDestination(t *testing.T) {
+	t.Parallel()
+	const others, several = `no destination is named, and the mail is for`, "for several people: me, bob"
+	for _, tt := range []struct{ name, text, err string }{
+		{"nobody named", "poll h proto imap user x", ""},
+		{"the caller", "poll h proto imap user x is me here", ""},
+		{"the caller twice", "poll h proto imap user x is me\npoll i proto imap user y is me", ""},
+		{"somebody else", "poll h proto imap user x is bob here", others + ` "bob"`},
+		{"mapped to somebody else", "poll h proto imap user x is ann=bob", others + ` "bob"`},
+		{"an address", "poll h proto imap user x is ann@h here", others + ` "ann@h"`},
+		{"several people", "poll h proto imap user x is me\npoll i proto imap user y is bob", several},
+		{"one of them is away", "poll h proto imap user x is me\nskip i proto imap user y is bob", several},
+		{"the other has a destination", "poll h proto imap user x is me\npoll i proto imap user y is bob maildir m", ""},
+		{"several, and nobody", "poll h proto imap user x\nskip i proto imap user y is bob", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			accounts, _, err := resolveText(t, tt.text)
+			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Fatalf("error %v, want %q", err, tt.err)
+			}
+			if err == nil && len(accounts) == 0 {
+				t.Error("no account")
+			}
+		})
 	}
 }
 
