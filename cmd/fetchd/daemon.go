@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/signal"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/cmd/fetchd/internal/process"
@@ -20,21 +15,12 @@ import (
 	"fetchd/rcfile"
 )
 
-// endTimeout is how long the end may take after a signal: the message in hand has fetch.Grace.
-const endTimeout = fetch.Grace + time.Second
-
-// catchDaemonSignals asks for the signals that only a daemon wants. It must come before the lock is taken: who finds
-// the lock held sends SIGUSR1.
-func (p *program) catchDaemonSignals() {
-	signal.Notify(p.signals, unix.SIGUSR1)
-	if !signal.Ignored(unix.SIGHUP) {
-		signal.Notify(p.signals, unix.SIGHUP)
-	}
-}
-
-// runDaemon retrieves from the accounts of cfg, again and again, until ctx ends or a signal ends it.
+// runDaemon retrieves from the accounts of cfg, again and again, until ctx ends.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
 	accounts, err := s.wire(cfg)
+	if ctx.Err() != nil {
+		return exit.Mail
+	}
 	if s.refuse(err) && len(accounts) == 0 {
 		return exit.OfRefused(err)
 	}
@@ -45,8 +31,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	if err := s.p.detached.ready(s.p); err != nil {
 		return s.end(exit.IO, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
@@ -58,28 +43,14 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		d.report(ctx, o)
 		d.slept()
 	})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.scheduler.Run(ctx, accounts)
-	}()
-	d.manager.Ready()
-	d.serve(ctx)
-	d.manager.Stopping()
-	cancel()
-	s.awaitEnd(ended)
-	return exit.Mail
-}
 
-// awaitEnd waits until the retrievals have ended, but not for one that hangs.
-func (s *service) awaitEnd(ended <-chan struct{}) {
-	timer := time.NewTimer(endTimeout)
-	defer timer.Stop()
-	select {
-	case <-ended:
-	case <-timer.C:
-		s.log.Warn("some retrievals did not end in time")
-	}
+	stopping := sync.OnceFunc(d.manager.Stopping)
+	defer context.AfterFunc(ctx, stopping)()
+	d.manager.Ready()
+	go d.serve(ctx) // nobody waits for it: what a reload reads may hang, and must not delay the end
+	d.scheduler.Run(ctx, accounts)
+	stopping()
+	return exit.Mail
 }
 
 // report is service.report, but for an error that was reported before.
@@ -110,7 +81,7 @@ type daemon struct {
 	finished  atomic.Int64
 }
 
-// serve acts on signals, and on a changed rc file, until it is told to end.
+// serve acts on signals, and on a changed rc file, until ctx ends.
 func (d *daemon) serve(ctx context.Context) {
 	look := time.NewTicker(d.interval)
 	defer look.Stop()
@@ -124,101 +95,18 @@ func (d *daemon) serve(ctx context.Context) {
 			d.manager.Alive(d.scheduler)
 		case <-look.C:
 			d.reloadChanged(ctx)
-		case sig := <-d.p.signals:
-			switch sig {
-			case unix.SIGUSR1:
-				d.log.Info("awakened by " + signalName(sig))
-				d.reloadChanged(ctx)
-				d.resolver.Retry()
-				d.scheduler.Wake()
-			case unix.SIGHUP:
-				d.manager.Reloading()
-				d.reopenLog()
-				d.reload(ctx)
-				d.manager.Ready()
-			default:
-				d.log.Info("terminated with " + signalName(sig))
-				signal.Reset(unix.SIGTERM, unix.SIGINT) // a second one ends the process at once
-				return
-			}
+		case sig := <-d.p.signals.wake:
+			d.log.Info("awakened by " + signalName(sig))
+			d.reloadChanged(ctx)
+			d.resolver.Retry()
+			d.scheduler.Wake()
+		case <-d.p.signals.reload:
+			d.manager.Reloading()
+			d.reopenLog()
+			d.reload(ctx)
+			d.manager.Ready()
 		}
 	}
-}
-
-// signalName is fetchmail's way to name a signal: "signal 15".
-func signalName(sig os.Signal) string {
-	if s, ok := sig.(unix.Signal); ok {
-		return fmt.Sprintf("signal %d", int(s))
-	}
-	return sig.String()
-}
-
-func (d *daemon) reopenLog() {
-	if err := d.log.Reopen(); err != nil {
-		d.log.Error("the log stays in the old file", "err", err)
-	}
-}
-
-// reloadChanged reads the rc file again if it was changed.
-func (d *daemon) reloadChanged(ctx context.Context) {
-	if d.fileStamp() != d.stamp {
-		d.reload(ctx)
-	}
-}
-
-// reload reads the rc file again. A broken one, or one that leaves no account, changes nothing.
-func (d *daemon) reload(ctx context.Context) {
-	d.stamp = d.fileStamp()
-	if d.path == "-" {
-		d.log.Warn("the configuration came from standard input and can't be read again")
-		return
-	}
-	cfg, err := d.p.configuration(d.c, d.at)
-	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have it half written
-		cfg = nil
-		if _, err = os.Stat(d.path); err == nil {
-			err = errors.New(d.path + " names no mailservers")
-		}
-	}
-	var accounts []*fetch.Account
-	if err == nil {
-		accounts, err = d.wire(cfg)
-	}
-	if d.refuse(err) && len(accounts) == 0 {
-		what := " can't be used"
-		if _, broken := errors.AsType[*rcfile.Error](err); broken {
-			what = " is broken"
-		}
-		d.log.Error(d.path + what + "; the old configuration stays in use")
-		return
-	}
-	if fixed(cfg.Globals) != d.fixed {
-		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
-	}
-	for _, w := range cfg.Warnings {
-		d.log.Warn(w.Error())
-	}
-	if err := d.takeOver(ctx, cfg, accounts); err != nil {
-		d.log.Error(logging.EventError, "err", err)
-	}
-	d.accounts.Store(int64(len(accounts)))
-	d.scheduler.Replace(accounts)
-	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
-}
-
-// fixed changes with the settings that a running daemon doesn't heed.
-func fixed(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value, g.Pidfile.Value,
-		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
-}
-
-// fileStamp changes when the rc file does.
-func (d *daemon) fileStamp() string {
-	info, err := os.Stat(d.path)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
 
 // slept says fetchmail's "sleeping at" each time all accounts have had a retrieval.

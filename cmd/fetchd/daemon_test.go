@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 )
@@ -30,7 +31,7 @@ func TestAwaitEnd(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				s := &service{log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
-				ended := make(chan struct{})
+				ended := make(chan exit.Status)
 				time.AfterFunc(tt.takes, func() { close(ended) })
 				start := time.Now()
 				s.awaitEnd(ended)

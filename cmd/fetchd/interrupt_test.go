@@ -16,10 +16,10 @@ import (
 // A closed terminal ends a single pass as cleanly as SIGTERM does, and the status blames no server for it.
 func TestInterrupted(t *testing.T) {
 	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGTERM} {
-		signals := make(chan os.Signal, 1)
+		signals := newSignals()
 		s := &service{p: &program{signals: signals}, log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
 		st := s.interruptibly(t.Context(), func(ctx context.Context) exit.Status {
-			signals <- sig
+			signals.end <- sig
 			<-ctx.Done()
 			return exit.Socket
 		})

@@ -8,9 +8,7 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"fetchd/cmd/fetchd/internal/exit"
 )
@@ -22,11 +20,9 @@ func main() { os.Exit(int(start(runDir))) }
 
 // start runs the program as this process asks for it. Root's lock file is in the directory runDir.
 func start(runDir string) exit.Status {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		env: os.Getenv, uid: os.Getuid(), runDir: runDir, signals: signals,
+		env: os.Getenv, uid: os.Getuid(), runDir: runDir, signals: newSignals(),
 	}
 	if err := p.adopt(); err != nil {
 		return p.fail(exit.Internal, err)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/signal"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/secret"
@@ -87,9 +84,7 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 
 // serve holds the lock, the log and the journal while the retrievals run.
 func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
-	if interval > 0 {
-		p.catchDaemonSignals()
-	}
+	p.signals.catch(interval > 0)
 	l, err := process.TakeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
 	var held *process.LockedError
 	switch {
@@ -106,45 +101,29 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 	defer log.Close()
 	p.warn(c, cfg, log)
 	s := p.newService(c, at, log, interval > 0)
-	if err := s.openJournal(ctx, cfg); err != nil {
-		return s.end(exit.IO, err)
-	}
-	st := exit.Mail
-	if interval > 0 {
-		st = s.runDaemon(ctx, cfg, time.Duration(interval)*time.Second)
-	} else {
-		st = s.interruptibly(ctx, func(ctx context.Context) exit.Status { return s.once(ctx, cfg) })
-	}
-	if err := s.journal.Close(); err != nil {
-		return s.end(exit.IO, err)
-	}
+	st := s.interruptibly(ctx, func(ctx context.Context) exit.Status {
+		return s.work(ctx, cfg, time.Duration(interval)*time.Second)
+	})
 	if st == exit.NoMail && c.NomailOK {
 		return exit.Mail
 	}
 	return st
 }
 
-// interruptibly runs f with a context that ends at SIGTERM, SIGINT or SIGHUP, which a closed terminal sends; a second
-// signal ends the process. Who ended us is not to take that for a failure.
-func (s *service) interruptibly(ctx context.Context, f func(context.Context) exit.Status) exit.Status {
-	if !signal.Ignored(unix.SIGHUP) {
-		signal.Notify(s.p.signals, unix.SIGHUP)
+// work opens the journal, and makes one pass or is a daemon until ctx ends.
+func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
+	if err := s.openJournal(ctx, cfg); err != nil {
+		return s.end(exit.IO, err)
 	}
-	outer := ctx
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-ctx.Done():
-		case sig := <-s.p.signals:
-			s.log.Info("terminated with " + signalName(sig))
-			signal.Reset(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-			cancel()
-		}
-	}()
-	st := f(ctx)
-	if ctx.Err() != nil && outer.Err() == nil {
-		return exit.Mail
+
+	var st exit.Status
+	if interval > 0 {
+		st = s.runDaemon(ctx, cfg, interval)
+	} else {
+		st = s.once(ctx, cfg)
+	}
+	if err := s.journal.Close(); err != nil {
+		return s.end(exit.IO, err)
 	}
 	return st
 }

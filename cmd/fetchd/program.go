@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"fetchd/cmd/fetchd/internal/cli"
@@ -21,8 +20,8 @@ type program struct {
 	stdout, stderr io.Writer
 	env            func(string) string
 	uid            int
-	runDir         string         // where root's lock file is
-	signals        chan os.Signal // receives SIGTERM and SIGINT from the start; more are asked for where they are needed
+	runDir         string  // where root's lock file is
+	signals        signals // which of them are caught is asked for where it matters
 
 	detached *detached         // nil = in the foreground
 	early    map[string]string // passwords that were had at the start, by account or earlyKey; nil = not yet

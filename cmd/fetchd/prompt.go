@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/logging"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -17,6 +19,8 @@ func (p *program) prompt(question string) (string, error) {
 		return "", secret.ErrNoTerminal
 	}
 	fd := int(p.stdin.(*os.File).Fd())
+	signal.Notify(p.signals.end, unix.SIGTERM, unix.SIGINT)
+	defer signal.Stop(p.signals.end)
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
@@ -31,7 +35,7 @@ func (p *program) prompt(question string) (string, error) {
 	select {
 	case t := <-read:
 		return t.text, t.err
-	case sig := <-p.signals:
+	case sig := <-p.signals.end:
 		return "", errors.Join(fmt.Errorf("terminated with %s", signalName(sig)), term.Restore(fd, before))
 	}
 }

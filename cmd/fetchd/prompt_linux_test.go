@@ -45,12 +45,12 @@ func echoes(tty *os.File) bool {
 func TestPromptIsInterrupted(t *testing.T) {
 	t.Parallel()
 	master, tty := openTerminal(t)
-	p := &program{stdin: tty, stderr: io.Discard, signals: make(chan os.Signal, 1)}
+	p := &program{stdin: tty, stderr: io.Discard, signals: newSignals()}
 	go func() {
 		for echoes(tty) { // until the question is asked
 			runtime.Gosched()
 		}
-		p.signals <- unix.SIGINT
+		p.signals.end <- unix.SIGINT
 	}()
 	text, err := p.prompt("Enter password: ")
 	if text != "" || err == nil || !strings.Contains(err.Error(), "signal 2") {
@@ -69,7 +69,7 @@ func TestPrompt(t *testing.T) {
 	if _, err := master.WriteString("sesame\n"); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{stdin: tty, stderr: io.Discard, signals: make(chan os.Signal, 1)}
+	p := &program{stdin: tty, stderr: io.Discard, signals: newSignals()}
 	if text, err := p.prompt("Enter password: "); text != "sesame" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/fetch"
+	"fetchd/rcfile"
+)
+
+func (d *daemon) reopenLog() {
+	if err := d.log.Reopen(); err != nil {
+		d.log.Error("the log stays in the old file", "err", err)
+	}
+}
+
+// reloadChanged reads the rc file again if it was changed.
+func (d *daemon) reloadChanged(ctx context.Context) {
+	if d.fileStamp() != d.stamp {
+		d.reload(ctx)
+	}
+}
+
+// reload reads the rc file again. A broken one, or one that leaves no account, changes nothing.
+func (d *daemon) reload(ctx context.Context) {
+	d.stamp = d.fileStamp()
+	if d.path == "-" {
+		d.log.Warn("the configuration came from standard input and can't be read again")
+		return
+	}
+	cfg, err := d.p.configuration(d.c, d.at)
+	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have it half written
+		cfg = nil
+		if _, err = os.Stat(d.path); err == nil {
+			err = errors.New(d.path + " names no mailservers")
+		}
+	}
+	var accounts []*fetch.Account
+	if err == nil {
+		accounts, err = d.wire(cfg)
+	}
+	if ctx.Err() != nil { // nobody waits for it
+		return
+	}
+	if d.refuse(err) && len(accounts) == 0 {
+		what := " can't be used"
+		if _, broken := errors.AsType[*rcfile.Error](err); broken {
+			what = " is broken"
+		}
+		d.log.Error(d.path + what + "; the old configuration stays in use")
+		return
+	}
+	if fixed(cfg.Globals) != d.fixed {
+		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
+	}
+	for _, w := range cfg.Warnings {
+		d.log.Warn(w.Error())
+	}
+	if err := d.takeOver(ctx, cfg, accounts); err != nil {
+		d.log.Error(logging.EventError, "err", err)
+	}
+	d.accounts.Store(int64(len(accounts)))
+	d.scheduler.Replace(accounts)
+	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
+}
+
+// fixed changes with the settings that a running daemon doesn't heed.
+func fixed(g rcfile.Globals) string {
+	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value, g.Pidfile.Value,
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
+}
+
+// fileStamp changes when the rc file does.
+func (d *daemon) fileStamp() string {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unreachable is an entry for an account whose server is not there.
+const unreachable = "poll 127.0.0.1 proto imap port 1 user ann password sesame\n"
+
+// promptly is how soon a process with nothing to do ends, also on a busy machine.
+const promptly = 5 * time.Second
+
+// slowKey is an encrypted private key that can't be decrypted, and takes long to tell so.
+func slowKey(t *testing.T, iterations int) string {
+	t.Helper()
+	marshal := func(v any) asn1.RawValue {
+		der, err := asn1.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asn1.RawValue{FullBytes: der}
+	}
+	type kdf struct {
+		Salt       []byte
+		Iterations int
+		KeyLength  int
+		Hash       pkix.AlgorithmIdentifier
+	}
+	type scheme struct{ KDF, Cipher pkix.AlgorithmIdentifier }
+	hash := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, Parameters: asn1.NullRawValue}
+	params := scheme{
+		pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12},
+			Parameters: marshal(kdf{make([]byte, 8), iterations, 32, hash})},
+		pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, Parameters: marshal(make([]byte, 16))},
+	}
+	key := struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, Parameters: marshal(params)}, make([]byte, 64)}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: marshal(key).FullBytes}))
+}
+
+// slowEntries are n entries for accounts that take long to make.
+func (d *runningDaemon) slowEntries(n, iterations int) string {
+	d.write("client.pem", string(startServers(d.t, 1).Root)+slowKey(d.t, iterations))
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "poll h%d via 127.0.0.1 proto imap port 1 user ann password x ssl sslcert client.pem sslkeypass x\n", i)
+	}
+	return b.String()
+}
+
+// The end of a daemon waits for nothing: not behind other signals, and not behind a reload that takes its time.
+func TestTerminatesDuringReload(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, unreachable)
+	d.start()
+	d.write("rc", d.slowEntries(50, 10_000_000)) // some seconds for each
+	d.signal(unix.SIGHUP)
+	d.await("RELOADING=1")
+	for range 10 {
+		d.signal(unix.SIGHUP)
+		d.signal(unix.SIGUSR1)
+	}
+	d.signal(unix.SIGTERM)
+	d.await("STOPPING=1")
+	d.endsWithin(promptly)
+	if d.state != nil && !d.state.Success() {
+		t.Errorf("%v:\n%s", d.state, d.log.String())
+	}
+}
+
+// What is asked for several times while it can't be done is done once.
+func TestReloadsCoalesce(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, unreachable)
+	d.start()
+	d.write("rc", unreachable+d.slowEntries(1, 3_000_000))
+	d.signal(unix.SIGHUP)
+	d.await("RELOADING=1")
+	for range 10 {
+		d.signal(unix.SIGHUP)
+	}
+	d.signal(unix.SIGUSR1)
+	d.says("awakened by signal 10")
+	d.signal(unix.SIGTERM)
+	d.endsWithin(promptly)
+	if n := strings.Count(d.log.String(), "read rc again"); n < 1 || n > 3 {
+		t.Errorf("%d reloads:\n%s", n, d.log.String())
+	}
+}
+
+// A daemon that hasn't begun yet ends as well, and so does a program that is no daemon.
+func TestTerminatesAtTheStart(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, "")
+	d.write("rc", d.slowEntries(50, 10_000_000))
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !within(waitFileTimeout, func() bool { return len(d.read("pid")) > 0 }) {
+		t.Fatal("it never took the lock")
+	}
+	d.signal(unix.SIGTERM)
+	go func() {
+		_ = d.cmd.Wait()
+		close(d.ended)
+	}()
+	d.endsWithin(promptly)
+}
