@@ -88,6 +88,30 @@ func TestDrippingLists(t *testing.T) {
 	}
 }
 
+// A message has the time that its size in LIST takes, and not that of all that comes in its stead.
+func TestMessageThatDripsOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		text := pipelinedStart(1, 20) + "C: RETR 1\nS: +OK\n" + "DRIP 1ms 0123456789\\r\\n\n" // a thousand bytes a second
+		a := newScenario(t, text, nil).account
+		a.Timeout, a.Journal, a.SpoolDir = time.Minute, openJournal(t), t.TempDir()
+		s, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		m, err := s.Open(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		err = m.Retrieve(t.Context(), fetch.NewQueue(delivery.SpoolOptions{Dir: a.SpoolDir}))
+		if d := time.Since(start); !errors.Is(err, wire.ErrSlow) || fetch.KindOf(err) != fetch.KindNetwork || d > 11*time.Minute {
+			t.Errorf("error %v after %v", err, d)
+		}
+	})
+}
+
 // openOn gives the maildrop of a session that has listed n messages of the given size, on a peer that says more then.
 func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
 	t.Helper()

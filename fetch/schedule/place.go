@@ -28,6 +28,7 @@ type place struct {
 	mu    sync.Mutex    // guards what follows
 	among chan struct{} // s.slots, or s.slow once it was given to another
 	timer *time.Timer   // nil = none, or it has ended
+	last  int64         // progress when it was set
 }
 
 // acquire waits for a place: first among those of the account's server, so that waiting for a slow server
@@ -53,21 +54,23 @@ func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, erro
 func (p *place) watch(progress func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.last = progress()
+	p.timer = time.AfterFunc(slowTime, func() { p.look(progress()) })
+}
 
-	last := progress()
-	p.timer = time.AfterFunc(slowTime, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.timer == nil { // released while we waited for the lock
-			return
-		}
+// look compares the progress with what it was slowTime ago.
+func (p *place) look(now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer == nil { // the retrieval has ended meanwhile
+		return
+	}
 
-		// A retrieval that delivers keeps its place; so does one where too many have given theirs.
-		if now := progress(); now != last || !p.give() {
-			last = now
-			p.timer.Reset(slowTime)
-		}
-	})
+	// A retrieval that delivers keeps its place; so does one where too many have given theirs.
+	if now != p.last || !p.give() {
+		p.last = now
+		p.timer.Reset(slowTime)
+	}
 }
 
 // give gives the place to another, unless too many did; p.mu is held.

@@ -69,6 +69,22 @@ func TestSlowRetrievalsAreBounded(t *testing.T) {
 	})
 }
 
+// A look at a retrieval that has just ended changes nothing.
+func TestPlaceThatWasLeft(t *testing.T) {
+	t.Parallel()
+	s := New(Options{MaxPolls: 1})
+	p, err := s.acquire(t.Context(), &fetch.Account{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.watch(func() int64 { return 0 })
+	p.release()
+	p.look(0)
+	if len(s.slots) != 0 || len(s.slow) != 0 {
+		t.Errorf("%d places are taken, %d of slow ones", len(s.slots), len(s.slow))
+	}
+}
+
 // trickle is a mailbox that gives a message every few seconds.
 type trickle struct {
 	empty

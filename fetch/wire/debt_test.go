@@ -92,6 +92,27 @@ func TestTimeOfAMessage(t *testing.T) {
 	}
 }
 
+// With an answer what comes counts again.
+func TestAnswerBehindALongMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := wire.New(dripping(t, "x", 600), wire.Options{Timeout: time.Minute})
+		defer c.Close()
+		c.Expect(10)
+		start := time.Now()
+		var err error
+		for answered := false; err == nil && time.Since(start) < time.Hour; _, err = c.Reader().Discard(100) {
+			if !answered && time.Since(start) > 5*time.Minute {
+				answered = true
+				c.Answered()
+			}
+		}
+		if err != nil {
+			t.Errorf("error %v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // Who was quick has no credit, and a quiet hour is not counted, also where a read began in it.
 func TestNoCreditAndNoDebt(t *testing.T) {
 	t.Parallel()
