@@ -61,7 +61,7 @@ func TestLeaseEnds(t *testing.T) {
 				lease := &endingLease{story: told, after: tt.after, kind: kind}
 				a := leasedAccount(told, lease, tt.group)
 				_, err := Retrieve(t.Context(), a)
-				if KindOf(err) != kind || !strings.Contains(err.Error(), "the lease is over") {
+				if KindOf(err) != kind || err.Error() != "the lease is over" {
 					t.Errorf("%v, of kind %v", err, KindOf(err))
 				}
 				if got := told.String(); got != tt.want {
@@ -153,19 +153,48 @@ func TestLeaseEndsAfterFailures(t *testing.T) {
 	told := &story{}
 	a := leasedAccount(told, &endingLease{story: told, after: "deliver 1", kind: KindConfig}, true)
 	a.RetrieveError = MarkSeen
-	connect := a.Connect
-	a.Connect = func(ctx context.Context, a *Account) (Session, error) {
-		s, err := connect(ctx, a)
-		s.(*fakeServer).boxes[0].lost = map[int]bool{2: true}
-		a.Deliverer.(fakeGroup).refuse = map[string]error{"1": errors.New("full")}
-		return s, err
-	}
+	a.Deliverer.(fakeGroup).refuse = map[string]error{"1": errors.New("full")}
+	failing(a, func(b *fakeMailbox) { b.lost = map[int]bool{2: true} })
 	_, err := Retrieve(t.Context(), a)
 	if KindOf(err) != KindConfig {
 		t.Errorf("%v, of kind %v", err, KindOf(err))
 	}
 	if got, want := told.String(), "connect; open a; deliver 1; close"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+// Where the journal refuses the record because another process has begun, the end of the lease is the cause.
+func TestLeaseAndRecordEnd(t *testing.T) {
+	t.Parallel()
+	told := &story{}
+	a := leasedAccount(told, &endingLease{story: told, after: "record 1", kind: KindConfig}, false)
+	failing(a, func(b *fakeMailbox) { b.record = Fail(KindJournal, errors.New("not our turn")) })
+	_, err := Retrieve(t.Context(), a)
+	if got, want := told.String(), "connect; open a; deliver 1; record 1; close"; KindOf(err) != KindConfig || got != want {
+		t.Errorf("%s: %v, of kind %v", got, err, KindOf(err))
+	}
+}
+
+// What failed before the lease ended is told too, and the kind is the lease's.
+func TestLeaseEndsAfterAFailedMailbox(t *testing.T) {
+	t.Parallel()
+	told := &story{}
+	a := leasedAccount(told, &endingLease{story: told, after: "open a", kind: KindConfig}, false)
+	failing(a, func(b *fakeMailbox) { b.open = Fail(KindServer, errors.New("locked")) })
+	_, err := Retrieve(t.Context(), a)
+	if KindOf(err) != KindConfig || err.Error() != "locked\nthe lease is over" {
+		t.Errorf("%v, of kind %v", err, KindOf(err))
+	}
+}
+
+// failing changes the first mailbox of a leasedAccount.
+func failing(a *Account, change func(*fakeMailbox)) {
+	connect := a.Connect
+	a.Connect = func(ctx context.Context, a *Account) (Session, error) {
+		s, err := connect(ctx, a)
+		change(s.(*fakeServer).boxes[0])
+		return s, err
 	}
 }
 

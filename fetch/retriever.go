@@ -29,8 +29,7 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	var res Result
 	kept := r.s != nil
 	err := r.pass(ctx, &res)
-	lost := KindOf(err) == KindNetwork && !endedByLease(err)
-	if kept && lost && res == (Result{}) && ctx.Err() == nil {
+	if err != nil && kept && KindOf(err) == KindNetwork && res == (Result{}) && ctx.Err() == nil {
 		err = r.pass(ctx, &res)
 	}
 	return res, err
@@ -54,7 +53,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		p.more = false
 		err := r.session(ctx, p)
 		p.later = *res != Result{}
-		if simpler == nil && errors.Is(err, ErrSimpler) && !endedByLease(err) && ctx.Err() == nil {
+		if simpler == nil && errors.Is(err, ErrSimpler) && ctx.Err() == nil {
 			simpler, p.more = err, true
 			continue
 		}

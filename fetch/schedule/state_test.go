@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 )
 
@@ -142,6 +144,49 @@ func TestStatesOfARun(t *testing.T) {
 				}
 			})
 		}, a, watched, c)
+	})
+}
+
+// An account that waits before it watches again says so.
+func TestStateOfALostWatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start, idle := time.Now(), &server{watches: true, mail: make(chan struct{})}
+		a := idle.account("a")
+		a.Idle = true
+		run(t, 10*time.Second, Options{Interval: time.Hour}, func(s *Scheduler) {
+			close(idle.mail)
+			synctest.Wait()
+			st := s.States()[0]
+			if got, want := st.Next, start.Add(networkDelay); st.Activity != Waiting || !got.Equal(want) {
+				t.Errorf("%+v, want %v", st, want)
+			}
+		}, a)
+	})
+}
+
+// refusing refuses each message for good.
+type refusing struct{ sink }
+
+func (refusing) Deliver(context.Context, *delivery.Message) error {
+	return &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
+}
+
+func TestStateOfRefusedMessages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		a := s.account("a")
+		a.Refusals, a.Deliverer = new(fetch.Refusals), refusing{}
+		a.Connect = func(context.Context, *fetch.Account) (fetch.Session, error) {
+			s.open++
+			return &trickling{session{s, nil}, trickle{n: 3}}, nil
+		}
+		run(t, time.Minute, Options{Interval: time.Hour}, func(s *Scheduler) {
+			if st := s.States()[0]; st.SetAside != 3 || st.Condition() != OK {
+				t.Errorf("%+v", st)
+			}
+		}, a)
 	})
 }
 
