@@ -46,6 +46,7 @@ func (b *builder) add() {
 	}
 	b.validate(&p)
 	b.cfg.Polls = append(b.cfg.Polls, p)
+	b.entry = Pos{}
 }
 
 func (b *builder) includeFile(w word) {

@@ -46,10 +46,10 @@ func Some[T any](v T) Opt[T] { return Opt[T]{Value: v, Set: true} }
 
 // Config is what an rc file says, defaults merged.
 type Config struct {
-	Globals  Globals
-	Polls    []Poll   // in file order; "skip" entries included with Active false
-	Warnings []*Error // what was accepted but deserves a word; each with its position
+	Globals Globals
+	Polls   []Poll // in file order; "skip" entries included with Active false
 
+	warnings []warning
 	defaults Poll   // what AdHoc inherits; one user, or none without a defaults entry
 	format   Format // see Format
 }

@@ -81,7 +81,7 @@ func TestGoodFiles(t *testing.T) {
 			}
 			expect(t, strings.TrimSuffix(strings.TrimSuffix(file, ".rc"), ".toml")+".json", b.String())
 			warnings := ""
-			for _, w := range c.Warnings {
+			for _, w := range c.Warnings() {
 				warnings += strings.TrimPrefix(w.Error(), file+":") + "\n"
 			}
 			expect(t, file+".warn", warnings)

@@ -127,8 +127,8 @@ func TestLongListsAreCheap(t *testing.T) {
 	b.WriteString(" here mda '" + strings.Repeat("m", 20000) + "' properties " + strings.Repeat("p", 20000))
 	c := mustParse(t, "long", b.String())
 	u := c.Polls[0].Users[0]
-	if len(u.Locals) != 3000 || len(u.MDA.Value) != 20000 || len(u.Properties.Value) != 20000 || len(c.Warnings) > 0 {
-		t.Errorf("%d names, warnings %v", len(u.Locals), c.Warnings)
+	if len(u.Locals) != 3000 || len(u.MDA.Value) != 20000 || len(u.Properties.Value) != 20000 || len(c.Warnings()) > 0 {
+		t.Errorf("%d names, warnings %v", len(u.Locals), c.Warnings())
 	}
 	roundTrip(t, c)
 }

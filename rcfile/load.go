@@ -126,7 +126,7 @@ func (l *loading) checked(f *os.File, parse func()) error {
 			return err
 		}
 	}
-	b.warnings = append(b.warnings, inner.Warnings...)
+	b.warnings = append(b.warnings, inner.warnings...)
 	outer.Globals = inner.Globals
 	if outer.Polls == nil {
 		outer.Polls = inner.Polls

@@ -83,8 +83,8 @@ func TestLoadPermissions(t *testing.T) {
 			if ok && !strings.Contains(refused.Error(), "chmod 600 "+path) {
 				t.Errorf("doesn't say how to mend it: %v", err)
 			}
-			if c != nil && len(c.Warnings) > 0 != tt.warned {
-				t.Errorf("warnings: %v", c.Warnings)
+			if c != nil && len(c.Warnings()) > 0 != tt.warned {
+				t.Errorf("warnings: %v", c.Warnings())
 			}
 			_, err = Loader{SkipPermissions: true}.Load(path)
 			if _, ok := errors.AsType[*PermissionError](err); ok {
@@ -249,8 +249,8 @@ func TestIncludeMistakes(t *testing.T) {
 		t.Errorf("the error after the include is missing: %v", err)
 	}
 	c, err := Load(filepath.Join(dir, "other"), Auto)
-	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Error(), "other:1:9: include: nothing in") {
-		t.Errorf("a directory without rc files: %v, warnings %v", err, c.Warnings)
+	if err != nil || len(c.Warnings()) != 1 || !strings.Contains(c.Warnings()[0].Error(), "other:1:9: include: nothing in") {
+		t.Errorf("a directory without rc files: %v, warnings %v", err, c.Warnings())
 	}
 }
 

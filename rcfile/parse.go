@@ -39,8 +39,7 @@ func (b *builder) finish() (*Config, error) {
 // config is what was read.
 func (b *builder) config() *Config {
 	b.cfg.defaults, b.cfg.format = b.defaults, b.format
-	b.cfg.Warnings = b.warnings
-	byPlace(b.cfg.Warnings)
+	b.cfg.warnings = b.warnings
 	return b.cfg
 }
 

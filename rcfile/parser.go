@@ -218,6 +218,7 @@ func (p *parser) poll(head word, active bool) {
 		return
 	}
 	p.private = false
+	p.builder.reporter.entry = name.pos
 	p.commentWarning(name, head.text)
 	p.builder.poll = Poll{Pos: name.pos, Name: name.text, Active: active}
 	p.options()

@@ -46,7 +46,7 @@ func checkReaders(f *os.File, c *Config) error {
 	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s",
 		info.Mode().Perm(), f.Name())
 	if !c.sensitive() {
-		c.Warnings = append(c.Warnings, &Error{Pos: Pos{File: f.Name()}, Msg: msg})
+		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg}})
 		return nil
 	}
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg}

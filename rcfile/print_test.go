@@ -151,7 +151,7 @@ func TestMessagesHideSecrets(t *testing.T) {
 		c, err := Parse("rc", []byte(text), Auto)
 		said := fmt.Sprint(err)
 		if c != nil {
-			for _, w := range c.Warnings {
+			for _, w := range c.Warnings() {
 				said += w.Error()
 			}
 		}

@@ -10,15 +10,28 @@ import (
 // The bounds of what is reported.
 const (
 	maxErrors   = 100
-	maxWarnings = 1000
+	maxWarnings = 10_000 // recorded, of which most are about the same
 )
+
+// warning is a warning with what it is about.
+type warning struct {
+	err   *Error
+	key   string // of several of one key, one is enough; "" = each counts
+	entry Pos    // the poll whose entry it stands in; zero = it concerns all
+}
 
 // reporter collects the errors and warnings of a parse.
 type reporter struct {
 	errs     []*Error
-	warnings []*Error
-	warned   map[string]bool
-	strict   bool // a refused value is a mistake: there is no account to refuse
+	warnings []warning
+	entry    Pos                   // of the poll that is being read
+	warned   map[warningPlace]bool // what warnOnce has said
+	strict   bool                  // a refused value is a mistake: there is no account to refuse
+}
+
+type warningPlace struct {
+	key   string
+	entry Pos
 }
 
 func (r *reporter) err(pos Pos, msg, hint string) {
@@ -31,26 +44,29 @@ func (r *reporter) errf(pos Pos, hint, format string, args ...any) {
 	r.err(pos, fmt.Sprintf(format, args...), hint)
 }
 
-func (r *reporter) warn(pos Pos, msg, hint string) {
-	if len(r.warnings) < maxWarnings {
-		r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
-	}
-}
+func (r *reporter) warn(pos Pos, msg, hint string) { r.record("", pos, msg, hint) }
 
 func (r *reporter) warnf(pos Pos, hint, format string, args ...any) {
 	r.warn(pos, fmt.Sprintf(format, args...), hint)
 }
 
-// warnOnce warns the first time that it is called with key.
+// warnOnce warns the first time that it is called with key, for each poll: another may be the one that counts.
 func (r *reporter) warnOnce(key string, pos Pos, msg, hint string) {
-	if r.warned[key] {
+	place := warningPlace{key, r.entry}
+	if r.warned[place] {
 		return
 	}
 	if r.warned == nil {
-		r.warned = map[string]bool{}
+		r.warned = map[warningPlace]bool{}
 	}
-	r.warned[key] = true
-	r.warn(pos, msg, hint)
+	r.warned[place] = true
+	r.record(key, pos, msg, hint)
+}
+
+func (r *reporter) record(key string, pos Pos, msg, hint string) {
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, warning{&Error{Pos: pos, Msg: msg, Hint: hint}, key, r.entry})
+	}
 }
 
 // withdraw takes back the mistake at pos, and returns it.
@@ -75,6 +91,31 @@ func (r *reporter) join() error {
 		all[i] = e
 	}
 	return errors.Join(all...)
+}
+
+// Warnings are what was accepted of the file but deserves a word, each with its position and once: all of them.
+func (c *Config) Warnings() []*Error { return c.warn(func(warning) bool { return true }) }
+
+// WarningsAbout are the Warnings that concern the polls, or the file as a whole.
+func (c *Config) WarningsAbout(polls []*Poll) []*Error {
+	wanted := map[Pos]bool{{}: true}
+	for _, p := range polls {
+		wanted[p.Pos] = true
+	}
+	return c.warn(func(w warning) bool { return wanted[w.entry] })
+}
+
+func (c *Config) warn(concerns func(warning) bool) []*Error {
+	var all []*Error
+	said := map[string]bool{"": false}
+	for _, w := range c.warnings {
+		if concerns(w) && !said[w.key] {
+			said[w.key] = w.key != ""
+			all = append(all, w.err)
+		}
+	}
+	byPlace(all)
+	return all
 }
 
 // byPlace sorts within each file; files stay in the order in which they were read.

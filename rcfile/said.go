@@ -62,8 +62,8 @@ func keywordNamed(name string) *Keyword {
 func (r *reporter) saidWarnings(k *Keyword) []string {
 	var texts []string
 	for _, w := range r.warnings {
-		w.Msg = strings.TrimPrefix(w.Msg, `"`+k.Name+`": `)
-		texts = append(texts, w.Error())
+		w.err.Msg = strings.TrimPrefix(w.err.Msg, `"`+k.Name+`": `)
+		texts = append(texts, w.err.Error())
 	}
 	return texts
 }

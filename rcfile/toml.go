@@ -180,6 +180,7 @@ func (t *tomlReader) readPoll(table tomlTable, n *node) {
 	t.poll = Poll{Pos: n.key, Active: true}
 	e := entry{poll: &t.poll}
 	t.header(table, n)
+	t.builder.entry = t.poll.Pos
 	t.options(e, serverWords, table, n)
 	users, several := tables(table["user"])
 	allowed := append(names(serverWords), "name", "active", "user")

@@ -46,16 +46,16 @@ var badHeaders = []Value{{Name: "accept"}, {Name: "reject"}}
 var retrieveErrors = []Value{{Name: "continue"}, {Name: "abort"}, {Name: "markseen"}}
 
 const (
-	tls12    = "TLS 1.2 is the least that is spoken; use tls1.2+"
-	tooWeak  = "it lets in versions with known weaknesses (RFC 8996); leave it out if the server has TLS 1.2"
+	tls12   = "it is read as tls1.2+ (RFC 8996); write tls1.1+ if the server has nothing better"
+	tooWeak = "it lets in TLS versions with known weaknesses (RFC 8996), and RSA key exchange without forward secrecy; " +
+		"leave it out if the server has TLS 1.2"
 	tooOld   = "TLS 1.2 is the least that is spoken; use tls1.2+ or leave it out"
-	noTLS    = "nothing is encrypted, the password neither; leave it out if the server has TLS"
 	mustStay = "STARTTLS is never optional; it is treated as starttls=must"
 )
 
 // sslProtos are the values of "sslproto".
 var sslProtos = []Value{
-	{Name: ""}, // never STARTTLS; its warning depends on ssl
+	{Name: ""}, // never STARTTLS; whether that is safe depends on ssl and the server
 	{Name: "auto"}, {Name: "ssl23"}, {Name: "tls"},
 	{Name: "tls1.2"}, {Name: "tls1.2+"}, {Name: "tls1.3"}, {Name: "tls1.3+"},
 	{Name: "tls1+", Verdict: Warned, Note: tooWeak},
@@ -72,5 +72,5 @@ var sslModes = []Value{
 	{Name: "wrapped"},
 	{Name: "starttls=must"},
 	{Name: "starttls=may", Verdict: Warned, Note: mustStay},
-	{Name: "none", Verdict: Warned, Note: noTLS},
+	{Name: "none"}, // whether that is safe depends on the server
 }

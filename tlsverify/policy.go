@@ -109,11 +109,8 @@ func (p *Policy) setIdentity() error {
 }
 
 func (p *Policy) setProto() error {
-	r, warning, err := ParseProto(p.opt.Proto)
-	p.proto = r
-	if warning != "" {
-		p.warnings = append(p.warnings, warning)
-	}
+	var err error
+	p.proto, err = ParseProto(p.opt.Proto)
 	return err
 }
 

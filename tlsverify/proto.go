@@ -2,7 +2,6 @@ package tlsverify
 
 import (
 	"crypto/tls"
-	"fmt"
 	"strings"
 
 	"fetchd/tlsverify/hints"
@@ -28,50 +27,42 @@ func (r ProtoRange) Has(v uint16) bool { return v >= r.Min && (r.Max == 0 || v <
 
 // protoRanges is the table of sslproto words; a word that is not here is refused.
 var protoRanges = [...]struct {
-	word  string
-	r     ProtoRange
-	older bool // lets in versions that are no longer safe
+	word string
+	r    ProtoRange
 }{
-	{"", ProtoRange{Min: tls.VersionTLS12}, false},
-	{"auto", ProtoRange{Min: tls.VersionTLS12}, false},
-	{"ssl23", ProtoRange{Min: tls.VersionTLS12}, false},
-	{"tls", ProtoRange{Min: tls.VersionTLS12}, false},
-	{"tls1+", ProtoRange{Min: tls.VersionTLS10}, true},
-	{"tls1.1+", ProtoRange{Min: tls.VersionTLS11}, true},
-	{"tls1.2", ProtoRange{Min: tls.VersionTLS12, Max: tls.VersionTLS12}, false},
-	{"tls1.2+", ProtoRange{Min: tls.VersionTLS12}, false},
-	{"tls1.3", ProtoRange{Min: tls.VersionTLS13, Max: tls.VersionTLS13}, false},
-	{"tls1.3+", ProtoRange{Min: tls.VersionTLS13}, false},
+	{"", ProtoRange{Min: tls.VersionTLS12}},
+	{"auto", ProtoRange{Min: tls.VersionTLS12}},
+	{"ssl23", ProtoRange{Min: tls.VersionTLS12}},
+	{"tls", ProtoRange{Min: tls.VersionTLS12}},
+	{"tls1+", ProtoRange{Min: tls.VersionTLS10}},
+	{"tls1.1", ProtoRange{Min: tls.VersionTLS12}}, // nothing but TLS 1.1 is never meant
+	{"tls1.1+", ProtoRange{Min: tls.VersionTLS11}},
+	{"tls1.2", ProtoRange{Min: tls.VersionTLS12, Max: tls.VersionTLS12}},
+	{"tls1.2+", ProtoRange{Min: tls.VersionTLS12}},
+	{"tls1.3", ProtoRange{Min: tls.VersionTLS13, Max: tls.VersionTLS13}},
+	{"tls1.3+", ProtoRange{Min: tls.VersionTLS13}},
 }
 
 // ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means
-// (never TLS) is the caller's business. warning is one line or "". The range is usable even on error.
-func ParseProto(word string) (r ProtoRange, warning string, err error) {
+// (never TLS) is the caller's business. The range is usable even on error. What to warn of is said where the words are
+// read.
+func ParseProto(word string) (ProtoRange, error) {
 	safe := ProtoRange{Min: tls.VersionTLS12}
 	w := strings.ToLower(strings.TrimSpace(word))
 	for _, e := range protoRanges {
-		if e.word != w {
-			continue
+		if e.word == w {
+			return e.r, nil
 		}
-		if e.older {
-			problem := fmt.Sprintf("sslproto %q lets in TLS versions with known weaknesses (RFC 8996), "+
-				"and RSA key exchange without forward secrecy", word)
-			warning = hints.Text(problem, "drop it, or ask the operator for TLS 1.2")
-		}
-		return e.r, warning, nil
 	}
 
 	switch w {
-	case "tls1.1":
-		problem := fmt.Sprintf("sslproto %q is taken as TLS 1.2 or newer (RFC 8996)", word)
-		return safe, hints.Text(problem, "write tls1.1+ if the server really has nothing better"), nil
 	case "tls1":
-		return safe, "", hints.Errorf("drop sslproto, or write tls1+ if the server really has nothing better",
+		return safe, hints.Errorf("drop sslproto, or write tls1+ if the server really has nothing better",
 			"sslproto %q would allow nothing but TLS 1.0, which is broken", word)
 	case "ssl2", "ssl3", "ssl3+":
-		return safe, "", hints.Errorf("drop sslproto, the default is TLS 1.2 or newer",
+		return safe, hints.Errorf("drop sslproto, the default is TLS 1.2 or newer",
 			"sslproto %q is broken and gone", word)
 	}
-	return safe, "", hints.Errorf("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
+	return safe, hints.Errorf("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
 		"sslproto %s is not known", show.Quote(word))
 }

@@ -205,8 +205,6 @@ func TestPolicyWarnings(t *testing.T) {
 		{"nosslcertck with a pin", Options{NoCheck: true, Pins: []Pin{{}}}, ""},
 		{"MD5", Options{Fingerprints: []Fingerprint{md5}}, "sha256:"},
 		{"wildcard", Options{CommonName: "*.example.org"}, "any server with that wildcard"},
-		{"tls1+", Options{Proto: "tls1+"}, "tls1+"},
-		{"tls1.1", Options{Proto: "tls1.1"}, "TLS 1.2 or newer"},
 	}
 
 	for _, c := range cases {

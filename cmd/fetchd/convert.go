@@ -48,7 +48,7 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
 			"--output NEW writes to a file, --show-secrets shows them"))
 	}
-	for _, w := range cfg.Warnings {
+	for _, w := range cfg.Warnings() {
 		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, logging.Escape(w.Error()))
 	}
 	if cfg.HasDefaults() {

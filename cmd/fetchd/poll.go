@@ -130,7 +130,7 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 
 // warn says what the configuration and the command line are to be warned about.
 func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logger) {
-	for _, w := range cfg.Warnings {
+	for _, w := range cfg.WarningsAbout(account.Selected(cfg, c.Servers)) {
 		log.Warn(w.Error())
 	}
 	for _, w := range c.Warnings {

@@ -57,7 +57,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if fixed(cfg.Globals) != d.fixed {
 		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
 	}
-	for _, w := range cfg.Warnings {
+	for _, w := range cfg.WarningsAbout(account.Selected(cfg, d.c.Servers)) {
 		d.log.Warn(w.Error())
 	}
 	if err := d.takeOver(ctx, cfg, accounts); err != nil {

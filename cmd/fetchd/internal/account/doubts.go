@@ -43,7 +43,6 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	isDaemon := g.Daemon.Value > 0
 	return append(applying([]doubt{
-		{!poll.Protocol.Set, "no protocol is named: IMAP is tried, then POP3; name it with proto"},
 		{a.FetchAll && a.Keep && isDaemon,
 			"fetchall with keep in a daemon retrieves everything again at every poll; remove one of them"},
 		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value,

@@ -134,6 +134,9 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		},
 	}
 	r.setProtocol(a, poll)
+	if !poll.Protocol.Set && u == &poll.Users[0] {
+		r.warn(a.Name, "no protocol is named: IMAP is tried, then POP3, which costs a connection; name it with proto")
+	}
 	if err := r.setTrust(a, u); err != nil {
 		return nil, err
 	}

@@ -273,7 +273,8 @@ func TestResolveWarns(t *testing.T) {
 		{"IMAP at the port of POP3", "poll h proto imap port 995 user ann ssl", "port 995 usually is POP3, not IMAP: "},
 		{"IMAP at the clear port of POP3", "poll h proto imap service 110 user ann", "port 110 usually is POP3, not IMAP: "},
 		{"APOP at the port of IMAP", "poll h proto apop port 143 user ann", "port 143 usually is IMAP, not POP3: "},
-		{"which protocol is tried out", "poll h port 995 user ann ssl", ""},
+		{"which protocol is tried out", "poll h port 995 user ann ssl", "no protocol is named"},
+		{"sslproto '' beside ssl", "poll h proto imap user ann ssl sslproto ''", "sslproto '' does nothing"},
 		{"md5", `poll h proto imap user ann sslfingerprint "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"`, "MD5"},
 		{"nothing", "poll h proto imap user ann ssl", ""},
 	}

@@ -21,6 +21,9 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	if text := portContradiction(a); text != "" {
 		r.warn(a.Name, text)
 	}
+	if u.SSLProto.Set && u.SSLProto.Value == "" && a.TLS != fetch.ClearText {
+		r.warn(a.Name, "sslproto '' does nothing beside ssl and sslmode: TLS is used; leave it out")
+	}
 	if a.TLS == fetch.ClearText {
 		if a.Plugin == "" && !isLoopback(a.Host) {
 			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and changed on the way; "+
