@@ -10,8 +10,8 @@ const (
 	Temporary Class = iota
 	// Permanent: this message will be refused again; the message stays on the server and is set aside after some tries.
 	Permanent
-	// Unusable: the destination itself can't work (no such command, no permission): no use in trying further messages
-	// of the account in this retrieval.
+	// Unusable: the destination itself can't work (no such command, no permission, no server that answers): no use in
+	// trying further messages of the account in this retrieval.
 	Unusable
 )
 
@@ -33,3 +33,15 @@ func ClassOf(err error) Class {
 	}
 	return Temporary
 }
+
+// PartialError is a delivery after which some recipients have the message and others don't: it is to be tried again only
+// for these. Its class is that of Err.
+type PartialError struct {
+	Delivered []string // of Message.Recipients
+	Err       error    // why the others don't have it
+}
+
+func (e *PartialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *PartialError) Unwrap() error { return e.Err }

@@ -22,8 +22,9 @@ import "context"
 // Deliverer delivers messages. Implementations are safe for concurrent use.
 type Deliverer interface {
 	// Deliver returns nil only when every recipient durably has the message: it may then be deleted on the server.
-	// On any error no recipient is promised to have it, and the caller keeps it. ClassOf tells what kind of error it
-	// is; an error without a class is temporary. Deliver returns soon after ctx ends.
+	// On any error no recipient is promised to have it, but for those that a *PartialError names, and the caller keeps
+	// it. ClassOf tells what kind of error it is; an error without a class is temporary. Deliver returns soon after ctx
+	// ends. It asks m.Hold before it does what can't be undone.
 	//
 	// Delivering the same message again after an error or a crash must be safe; where the kind allows it (Maildir) it
 	// leaves one copy.
@@ -37,4 +38,14 @@ type GroupDeliverer interface {
 	Deliverer
 	// DeliverGroup delivers all of ms and returns one result for each, in the same order, each with Deliver's meaning.
 	DeliverGroup(ctx context.Context, ms []*Message) []error
+}
+
+// SeriesDeliverer is a Deliverer that begins with a message while the one before it is ending.
+type SeriesDeliverer interface {
+	Deliverer
+	// DeliverSeries delivers ms one after the other, and calls ended with the place of each and its result, which has
+	// Deliver's meaning. No message passes its point of no return before ended has returned for those before it, so that
+	// never more than one is delivered and not recorded. An error of ended ends the series: it is returned, and ended is
+	// not called again.
+	DeliverSeries(ctx context.Context, ms []*Message, ended func(i int, err error) error) error
 }

@@ -212,6 +212,9 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	for i := range g.items {
 		it := &g.items[i]
 		if it.state == stored && it.err == nil {
+			it.err = it.m.Hold()
+		}
+		if it.state == stored && it.err == nil {
 			it.err = g.move(it)
 		}
 		some = some || it.state == moved

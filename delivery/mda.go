@@ -151,6 +151,10 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 			a, m.UID, err)
 	}
 	defer stdin.Close()
+
+	if err := m.Hold(); err != nil {
+		return err
+	}
 	var said outputHead
 	cmd, err := a.start(ctx, stdin, &said, m)
 	if err != nil {

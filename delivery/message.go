@@ -27,6 +27,19 @@ type Message struct {
 	Body *Spool
 	// Edit is a header to hand on in place of the body's own; nil = the body goes as it is.
 	Edit *HeaderEdit
+
+	// Lease is why the message is no longer ours to deliver; nil, also as the function, = it is. See Hold.
+	Lease func() error
+}
+
+// Hold is asked by each kind right before its point of no return: the rename of a Maildir, the start of an agent, the
+// dot that ends a message. An error means that the message must not be delivered, because another process may have taken
+// over its account while this one stood still; it is the delivery's error.
+func (m *Message) Hold() error {
+	if m.Lease == nil {
+		return nil
+	}
+	return m.Lease()
 }
 
 // Release frees the body. It may be called more than once.

@@ -17,10 +17,13 @@ func (t *transfer) message(it *Item) *delivery.Message {
 		UIDValidity: it.UIDValidity,
 		UID:         it.UID,
 		Sender:      t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
-		Recipients:  t.a.Recipients,
+		Recipients:  t.shares.left(t.name, it, t.a.Recipients),
 		Repeat:      it.Repeat,
 		Body:        it.Body,
 		Edit:        t.a.Headers.Edit(it.Body),
+	}
+	if t.a.Lease != nil {
+		m.Lease = t.a.checkLease
 	}
 	if t.a.Received {
 		m.Trace = t.trace.at(t.a.now(), t.receivedLine)

@@ -25,6 +25,7 @@ func Retrieve(ctx context.Context, a *Account) (Result, error) {
 type progress struct {
 	res       *Result
 	delivered *atomic.Int64
+	shares    *shares
 	later     bool  // this is not the first session
 	more      bool  // this is not the last one
 	left      []Ref // messages that an earlier session could not deliver
@@ -86,8 +87,13 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	more := a.limit(m, &c, res)
 	res.New += c.New
 
-	t := &transfer{a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer()}
+	t := &transfer{
+		a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer(), shares: p.shares,
+	}
 	if c.New > 0 {
+		if err := p.shares.recall(ctx, a); err != nil {
+			return err
+		}
 		if err := t.run(ctx); err != nil {
 			return err
 		}

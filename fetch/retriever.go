@@ -16,6 +16,8 @@ type Retriever struct {
 	s     Session // nil = no connection is kept
 	brief bool
 
+	shares shares // has its own lock
+
 	delivered atomic.Int64 // for everybody
 }
 
@@ -48,7 +50,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var errs []error
 	var simpler error // of a session after which a simpler one was made
 
-	p := &progress{res: res, delivered: &r.delivered}
+	p := &progress{res: res, delivered: &r.delivered, shares: &r.shares}
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type transfer struct {
 	m         Mailbox
 	name      string
 	peer      string
+	shares    *shares
 	total     int
 	delivered *atomic.Int64 // of all that the Retriever does
 
@@ -51,7 +53,8 @@ func (t *transfer) run(ctx context.Context) error {
 
 	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1
-	if _, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
+	switch t.a.Deliverer.(type) {
+	case delivery.GroupDeliverer, delivery.SeriesDeliverer:
 		workers, group = 1, groupCount
 	}
 	var wg sync.WaitGroup
@@ -95,7 +98,7 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 			return
 		}
 		if ctx.Err() == nil {
-			if err := t.group(graceful, items); err != nil {
+			if err := t.group(ctx, graceful, items); err != nil {
 				t.mu.Lock()
 				t.stop = errors.Join(t.stop, err)
 				t.mu.Unlock()
@@ -106,15 +109,52 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 	}
 }
 
-// group delivers items, records those that were delivered, and acknowledges these. It is where the promise is
-// kept that no mail is lost: the order of these three is never another one.
-func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
+// group delivers items, records those that were delivered, and acknowledges these. The ones in hand when ctx
+// ends have until graceful does.
+func (t *transfer) group(ctx, graceful context.Context, items []*Item) (err error) {
 	defer fault.Recover(&err)
 	if err := t.a.checkLease(); err != nil {
 		return err
 	}
-	results := t.deliver(ctx, items)
-	delivered, unusable := sortResults(items, results)
+	if d, ok := t.a.Deliverer.(delivery.SeriesDeliverer); ok {
+		return t.series(ctx, graceful, d, items)
+	}
+	return t.settle(graceful, items, t.deliver(graceful, items))
+}
+
+// series delivers items one after the other: each is recorded and acknowledged before the next one is
+// delivered.
+func (t *transfer) series(ctx, graceful context.Context, d delivery.SeriesDeliverer, items []*Item) error {
+	b := t.prepare(items)
+	for _, i := range b.settled {
+		if err := t.settle(graceful, items[i:i+1], b.results[i:i+1]); err != nil {
+			return err
+		}
+	}
+
+	err := d.DeliverSeries(graceful, b.messages, func(k int, err error) error {
+		i := b.index[k]
+		if err := t.settle(graceful, items[i:i+1], []error{err}); err != nil {
+			return err
+		}
+		if ctx.Err() != nil { // the next one is not in hand yet
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// errEnough ends a series when the retrieval ends.
+var errEnough = errors.New("the retrieval ends")
+
+// settle is where the promise is kept that no mail is lost: what was delivered is recorded, and acknowledged
+// then, in no other order. An error means that the transfer can't go on.
+func (t *transfer) settle(ctx context.Context, items []*Item, results []error) error {
+	delivered, unusable, held := sortResults(items, results)
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,13 +162,18 @@ func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := t.shares.note(ctx, t.name, items, results); err != nil {
+		return err
+	}
 
 	// Only what is recorded counts as delivered, also where the server refuses the acknowledgement.
 	for i, it := range items {
-		t.report(it, results[i])
+		if !endedByLease(results[i]) { // which is no failure of the message
+			t.report(it, results[i])
+		}
 	}
-	if refused != nil {
-		return refused
+	if err := cmp.Or(refused, held); err != nil {
+		return err
 	}
 	if err := t.unretrieved(ctx, items); err != nil {
 		return err
@@ -136,17 +181,20 @@ func (t *transfer) group(ctx context.Context, items []*Item) (err error) {
 	return Fail(KindDelivery, unusable)
 }
 
-// sortResults gives the items that were delivered, and the error of a destination that can't be used at all.
-func sortResults(items []*Item, results []error) (delivered []*Item, unusable error) {
+// sortResults gives the items that were delivered, the error of a destination that can't be used at all, and
+// that of a lease which ended before a delivery was final.
+func sortResults(items []*Item, results []error) (delivered []*Item, unusable, held error) {
 	for i, it := range items {
 		switch {
 		case results[i] == nil:
 			delivered = append(delivered, it)
+		case held == nil && endedByLease(results[i]):
+			held = results[i]
 		case unusable == nil && it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
 			unusable = results[i]
 		}
 	}
-	return delivered, unusable
+	return delivered, unusable, held
 }
 
 // recordAndAcknowledge returns why the items are not acknowledged, or the error of a record that was not
@@ -189,28 +237,45 @@ func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
 	return Fail(KindServer, bad[0].Err)
 }
 
+// batch is a group of items on its way to the destination.
+type batch struct {
+	results  []error // of all
+	settled  []int   // the items that have theirs without a delivery
+	messages []*delivery.Message
+	index    []int // which items these are
+}
+
+// prepare makes messages of the items, but for those that are unfit and those that all recipients have.
+func (t *transfer) prepare(items []*Item) *batch {
+	b := &batch{results: make([]error, len(items)), messages: make([]*delivery.Message, 0, len(items))}
+	for i, it := range items {
+		if b.results[i] = t.unfit(it); b.results[i] != nil {
+			b.settled = append(b.settled, i)
+			continue
+		}
+		m := t.message(it)
+		if len(m.Recipients) == 0 && len(t.a.Recipients) > 0 {
+			b.settled = append(b.settled, i)
+			continue
+		}
+		b.messages, b.index = append(b.messages, m), append(b.index, i)
+	}
+	return b
+}
+
 // deliver returns one result for each item.
 func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
-	results := make([]error, len(items))
-	msgs := make([]*delivery.Message, 0, len(items))
-	index := make([]int, 0, len(items))
-	for i, it := range items {
-		if results[i] = t.unfit(it); results[i] == nil {
-			msgs = append(msgs, t.message(it))
-			index = append(index, i)
-		}
-	}
-
+	b := t.prepare(items)
 	if gd, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
-		for k, err := range gd.DeliverGroup(ctx, msgs) {
-			results[index[k]] = err
+		for k, err := range gd.DeliverGroup(ctx, b.messages) {
+			b.results[b.index[k]] = err
 		}
-		return results
+		return b.results
 	}
-	for k, m := range msgs {
-		results[index[k]] = t.deliverOne(ctx, m)
+	for k, m := range b.messages {
+		b.results[b.index[k]] = t.deliverOne(ctx, m)
 	}
-	return results
+	return b.results
 }
 
 // deliverOne fails one message alone, whatever happens: those before it are delivered and have to be

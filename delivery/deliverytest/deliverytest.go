@@ -31,6 +31,9 @@ type Target struct {
 	// Break makes the destination fail, in ways that have the given class, until the function it returns is called.
 	// nil: nothing fails here.
 	Break map[delivery.Class]func(t *testing.T) (repair func())
+	// RefuseOne makes the destination refuse "bob", and nobody else, until the function it returns is called. nil: its
+	// recipients have the message together or not at all.
+	RefuseOne func(t *testing.T) (repair func())
 }
 
 // Run checks the contract on fresh targets.
@@ -48,6 +51,8 @@ func Run(t *testing.T, name string, factory func(t *testing.T) Target) {
 		{"cancelled", checkCancelled},
 		{"repeat", checkRepeat},
 		{"broken", checkBroken},
+		{"held", checkHeld},
+		{"partial", checkPartial},
 		{"name", checkName},
 	} {
 		t.Run(name+"/"+part.name, func(t *testing.T) {
@@ -129,12 +134,26 @@ func (g Target) expect(t *testing.T, want [][]byte) {
 	}
 }
 
-// deliverAll delivers as a group where the kind can, and else one by one.
+// deliverAll delivers as a group, or in a series, where the kind can, and else one by one.
 func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error {
 	if group, ok := g.Deliverer.(delivery.GroupDeliverer); ok {
 		return group.DeliverGroup(ctx, ms)
 	}
 	errs := make([]error, len(ms))
+	if series, ok := g.Deliverer.(delivery.SeriesDeliverer); ok {
+		next := 0
+		err := series.DeliverSeries(ctx, ms, func(i int, err error) error {
+			if i != next {
+				err = fmt.Errorf("message %d ended, want %d", i, next)
+			}
+			errs[i], next = err, next+1
+			return nil
+		})
+		if err != nil || next != len(ms) {
+			return []error{fmt.Errorf("%d of %d messages ended: %w", next, len(ms), err)}
+		}
+		return errs
+	}
 	for i, m := range ms {
 		errs[i] = g.Deliverer.Deliver(ctx, m)
 	}
@@ -314,6 +333,62 @@ func checkBroken(t *testing.T, target Target) {
 		want = append(want, target.want(ms[0], body), target.want(ms[1], body))
 		target.expect(t, want)
 	}
+}
+
+// checkHeld delivers messages that are not ours any more: nothing of them arrives, until they are ours again.
+func checkHeld(t *testing.T, target Target) {
+	lost := errors.New("somebody else has the account")
+	var ms []*delivery.Message
+	var want [][]byte
+	for _, uid := range []string{"1", "2", "3"} {
+		body := []byte("Subject: " + uid + "\n\nbody\n")
+		m := NewMessage(t, uid, body)
+		if uid != "2" {
+			m.Lease = func() error { return lost }
+		} else {
+			want = append(want, target.want(m, body))
+		}
+		ms = append(ms, m)
+	}
+	for i, err := range target.deliverAll(t.Context(), ms) {
+		if held := i != 1; held != errors.Is(err, lost) || !held && err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	target.expect(t, want)
+
+	for _, i := range []int{0, 2} {
+		ms[i].Lease = nil
+		if err := target.Deliverer.Deliver(t.Context(), ms[i]); err != nil {
+			t.Error(err)
+		}
+		want = append(want, target.want(ms[i], []byte(fmt.Sprintf("Subject: %d\n\nbody\n", i+1))))
+	}
+	target.expect(t, want)
+}
+
+// checkPartial delivers to two of whom one is refused: the error says who has it, and then only the other gets it.
+func checkPartial(t *testing.T, target Target) {
+	if target.RefuseOne == nil {
+		return
+	}
+	body := []byte("Subject: x\n\nbody\n")
+	m := NewMessage(t, "1", body)
+	m.Recipients = []string{"ann", "bob"}
+	repair := target.RefuseOne(t)
+	err := target.Deliverer.Deliver(t.Context(), m)
+	partial, ok := errors.AsType[*delivery.PartialError](err)
+	if !ok || !slices.Equal(partial.Delivered, []string{"ann"}) {
+		t.Fatalf("%v, want one that says that ann has it", err)
+	}
+	target.expect(t, [][]byte{target.want(m, body)})
+
+	repair()
+	m.Recipients = []string{"bob"}
+	if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	target.expect(t, [][]byte{target.want(m, body), target.want(m, body)})
 }
 
 func checkName(t *testing.T, target Target) {

@@ -1,0 +1,141 @@
+package fetch
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"fetchd/delivery"
+)
+
+// shares remembers of messages that some recipients have and others don't who has them, so that only the
+// others are tried again. It is a note in the journal, written before anything else is done, so that a single
+// pass knows of it too. An account with one recipient needs none. A nil shares is one that nothing is known
+// of.
+type shares struct {
+	mu  sync.Mutex // guards what follows
+	a   *Account   // nil = nothing was recalled
+	had map[refusedKey]*share
+}
+
+// share is one message.
+type share struct {
+	Mailbox     string    `json:"mailbox,omitempty"`
+	UIDValidity uint32    `json:"uidvalidity,omitempty"`
+	UID         []byte    `json:"uid"` // a UIDL may be any bytes
+	Recipients  []string  `json:"recipients"`
+	Last        time.Time `json:"last"`
+}
+
+// sharesNote is the journal's name for it, beside what Refusals keep under the account's own.
+func sharesNote(a *Account) string { return a.Key + " shares" }
+
+// recall reads the note, once. Without it a message might come twice, so an error ends the retrieval.
+func (s *shares) recall(ctx context.Context, a *Account) error {
+	if s == nil || len(a.Recipients) < 2 || a.Journal == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.a != nil {
+		return nil
+	}
+
+	text, err := a.Journal.Note(ctx, sharesNote(a))
+	var list []*share
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &list)
+	}
+	if err != nil {
+		return Fail(KindJournal, err)
+	}
+	s.a, s.had = a, make(map[refusedKey]*share, len(list))
+	for _, h := range list {
+		if a.now().Sub(h.Last) < forgetTime { // else it is gone from the server, as it would have been tried again
+			s.had[refusedKey{h.Mailbox, Ref{h.UIDValidity, string(h.UID)}}] = h
+		}
+	}
+	return nil
+}
+
+// left are the recipients that don't have the message yet.
+func (s *shares) left(mailbox string, it *Item, recipients []string) []string {
+	if s == nil {
+		return recipients
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.had[refusedKey{mailbox, it.ref()}]
+	if h == nil {
+		return recipients
+	}
+	return slices.DeleteFunc(slices.Clone(recipients), func(r string) bool {
+		return slices.Contains(h.Recipients, r)
+	})
+}
+
+// note remembers who got the items for which that is only some, and forgets those that all have.
+func (s *shares) note(ctx context.Context, mailbox string, items []*Item, results []error) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.a == nil {
+		return nil
+	}
+
+	changed := false
+	for i, it := range items {
+		key := refusedKey{mailbox, it.ref()}
+		partial, isPartial := errors.AsType[*delivery.PartialError](results[i])
+		switch {
+		case isPartial && len(partial.Delivered) > 0:
+			s.add(key, partial.Delivered)
+		case results[i] == nil && s.had[key] != nil:
+			delete(s.had, key)
+		default:
+			continue
+		}
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	return s.keep(ctx)
+}
+
+func (s *shares) add(key refusedKey, recipients []string) {
+	h := s.had[key]
+	if h == nil {
+		h = &share{Mailbox: key.mailbox, UIDValidity: key.UIDValidity, UID: []byte(key.UID)}
+		s.had[key] = h
+	}
+	h.Recipients, h.Last = append(h.Recipients, recipients...), s.a.now()
+}
+
+// keep writes the note.
+func (s *shares) keep(ctx context.Context) error {
+	list := make([]*share, 0, len(s.had))
+	for _, h := range s.had {
+		list = append(list, h)
+	}
+	slices.SortFunc(list, func(a, b *share) int {
+		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
+			slices.Compare(a.UID, b.UID))
+	})
+
+	text := []byte(nil)
+	var err error
+	if len(list) > 0 {
+		text, err = json.Marshal(list)
+	}
+	if err == nil {
+		err = s.a.Journal.SetNote(ctx, sharesNote(s.a), string(text))
+	}
+	return Fail(KindJournal, err)
+}
