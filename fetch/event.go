@@ -21,6 +21,7 @@ const (
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
+	EventObstacle    = "message can't be had"       // warn: account mailbox uid size count err: sessions end there
 	EventNotice      = "notice delivered"           // info: account subject
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err
 	EventForgotten   = "set aside is not known"     // warn: account err: it is tried again

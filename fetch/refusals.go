@@ -24,7 +24,9 @@ type Refusals struct {
 	refused map[refusedKey]*refusal
 	said    map[string]int // set aside, by mailbox, as last logged
 	retried bool           // Retry was called
+	tryAll  bool           // likewise, and no pass has begun since
 	notices
+	obstacles int // messages that can't be had
 
 	keeping  sync.Mutex // guards what follows; it is taken before mu
 	recalled bool
@@ -63,7 +65,19 @@ type failure struct {
 func (m *Refusals) Retry() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused, m.said, m.retried = nil, nil, true
+	m.refused, m.said, m.retried, m.tryAll = nil, nil, true, true
+}
+
+// takeRetry tells whether Retry was called since the last time.
+func (m *Refusals) takeRetry() bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was := m.tryAll
+	m.tryAll = false
+	return was
 }
 
 // refuse remembers that a message was not delivered, and tells whether that is news.
@@ -173,13 +187,24 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	return n, more
 }
 
-// CountSetAside is how many messages wait on the server because they were refused.
+// setObstacles notes how many messages can't be had.
+func (m *Refusals) setObstacles(n int) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.obstacles = n
+}
+
+// CountSetAside is how many messages wait on the server because they were refused, or can't be had.
 func (m *Refusals) CountSetAside() (n int) {
 	if m == nil {
 		return 0
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	n = m.obstacles
 	for _, r := range m.refused {
 		if r.aside {
 			n++

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,11 @@ type progress struct {
 	later     bool  // this is not the first session
 	more      bool  // this is not the last one
 	left      []Ref // messages that an earlier session could not deliver
+
+	obstacles *obstacles
+	only      *obstacle // what this session is for; nil = for all but those in the way
+	absent    bool      // only is not there any more
+	extra     int       // sessions that were made because one ended at a message
 }
 
 // retrieve visits the mailboxes in turn. One that can't be opened does not keep the others from it.
@@ -36,6 +42,12 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 	names, err := s.Mailboxes(ctx)
 	if err != nil {
 		return err
+	}
+	if p.only != nil {
+		if p.absent = !slices.Contains(names, p.only.Mailbox); p.absent { // by the rc file, by now
+			return nil
+		}
+		names = []string{p.only.Mailbox}
 	}
 
 	var errs []error
@@ -70,12 +82,14 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	// What is left out is no longer new, so it comes before the counts.
-	if l, ok := m.(Leaver); ok {
-		l.Leave(append(a.Refusals.aside(name, a.now()), p.left...))
-	}
+	a.choose(m, name, p)
 	c := m.Counts()
-	a.report(name, c)
-	a.Refusals.skipped(name, c.Oversized, a.LimitFlush)
+	if p.only == nil {
+		a.report(name, c)
+		a.Refusals.skipped(name, c.Oversized, a.LimitFlush)
+	} else {
+		p.absent = c.New == 0
+	}
 
 	// A later session of this retrieval finds again what the first one has counted.
 	res := p.res
@@ -88,14 +102,15 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	res.New += c.New
 
 	t := &transfer{
-		a: a, m: m, name: name, total: c.New, res: res, delivered: p.delivered, peer: s.Peer(), shares: p.shares,
+		a: a, m: m, name: name, total: c.New, res: res,
+		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares,
 	}
 	if c.New > 0 {
 		if err := p.shares.recall(ctx, a); err != nil {
 			return err
 		}
 		if err := t.run(ctx); err != nil {
-			return err
+			return a.ended(ctx, name, err, p)
 		}
 	}
 	if err := a.checkLease(); err != nil { // what is recorded is acknowledged by whoever has the account now
@@ -111,6 +126,18 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		}
 	}
 	return errors.Join(err, t.failures())
+}
+
+// choose takes out of m what is not for this session.
+func (a *Account) choose(m Mailbox, name string, p *progress) {
+	l, ok := m.(Leaver)
+	switch {
+	case !ok:
+	case p.only != nil:
+		l.Only(p.only.ref())
+	default:
+		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
+	}
 }
 
 // limit takes what is too much for this session out of c and m, and says whether another session is to

@@ -84,6 +84,8 @@ func (b *fakeMailbox) Leave(messages []Ref) {
 	}
 }
 
+func (b *fakeMailbox) Only(message Ref) { b.tell("only %v", message) }
+
 func (b *fakeMailbox) Retrieve(ctx context.Context, q *Queue) error {
 	for n := 1; n <= b.n; n++ {
 		if err := q.Wait(ctx); err != nil {

@@ -50,7 +50,10 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var errs []error
 	var simpler error // of a session after which a simpler one was made
 
-	p := &progress{res: res, delivered: &r.delivered, shares: &r.shares}
+	p := &progress{
+		res: res, delivered: &r.delivered, shares: &r.shares, obstacles: r.a.recallObstacles(ctx),
+	}
+	defer func() { r.a.keepObstacles(p.obstacles) }()
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)
@@ -60,10 +63,17 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 			continue
 		}
 		if err != nil && !passable(err) {
+			if p.more { // it ended at a message that is left out from now on
+				simpler = nil
+				continue
+			}
 			errs = append(errs, simpler, err)
 			break
 		}
 		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err == nil || passable(err) {
+		errs = append(errs, r.alone(ctx, p))
 	}
 
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)

@@ -61,6 +61,8 @@ type Mailbox interface {
 type Leaver interface {
 	// Leave is called before Counts and Limit, with messages of any UIDVALIDITY, also such that are not new.
 	Leave(messages []Ref)
+	// Only leaves out all but one. It is called instead of Leave.
+	Only(message Ref)
 }
 
 // Ender is a Mailbox whose deletions count when its session ends, and not before (POP3).

@@ -38,9 +38,10 @@ type transfer struct {
 	res    *Result
 	failed []failure
 	alike  alike
-	err    error // of the first of these, if possible a temporary one
-	worked bool  // something was delivered
-	stop   error // why the transfer ended early
+	met    *obstacles // of the pass
+	err    error      // of the first of these, if possible a temporary one
+	worked bool       // something was delivered
+	stop   error      // why the transfer ended early
 }
 
 // run returns when all that was received has been dealt with. An error means that the connection, the journal
@@ -287,6 +288,7 @@ func (t *transfer) deliverOne(ctx context.Context, m *delivery.Message) (err err
 
 // report logs and counts one message.
 func (t *transfer) report(it *Item, err error) {
+	t.met.answered(t.name, it.ref(), err == nil)
 	if err != nil {
 		t.reportFailure(it, err)
 		return

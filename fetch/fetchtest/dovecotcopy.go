@@ -31,6 +31,26 @@ func (d *Dovecot) Copy(tb testing.TB, from, to string) {
 	}))
 }
 
+// MaildirLines make StartDovecot keep mail as Maildir, for PutFile.
+func MaildirLines(tb testing.TB) []string {
+	tb.Helper()
+	if isModern(tb, findDovecot(tb)) {
+		return []string{"mail_driver = maildir", "mail_path = ~/Maildir"}
+	}
+	return []string{"mail_location = maildir:~/Maildir"}
+}
+
+// PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name that other programs may have
+// chosen.
+func (d *Dovecot) PutFile(tb testing.TB, user, name string, data []byte) {
+	tb.Helper()
+	path := filepath.Join(d.dir, "mail", user, "Maildir", "cur", name)
+	check(tb, os.WriteFile(path, data, 0o600))
+	if os.Geteuid() == 0 {
+		check(tb, os.Chown(path, mailUID, mailUID))
+	}
+}
+
 // Remove deletes all that a user has.
 func (d *Dovecot) Remove(tb testing.TB, user string) {
 	tb.Helper()

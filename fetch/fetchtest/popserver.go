@@ -19,6 +19,16 @@ type POPOptions struct {
 	NoPipelining          bool // not offered, and a client that does it all the same fails the test
 	DropsPipelined        bool // offered, but what came behind a command is thrown away
 	Exclusive             bool // one session at a time, as RFC 1939 section 4 has it; the next is told [IN-USE]
+
+	Retr      func(uidl string) Reaction // to each RETR; nil = it gives the message
+	Undeletes func(uidl string) bool     // whether a message is there again whose deletion was confirmed; nil = no
+}
+
+// Reaction is how a POPServer deals with a command. The zero value is to do what it says.
+type Reaction struct {
+	Refuse string // -ERR and this
+	Drop   bool   // the connection ends without an answer
+	Within bool   // it ends in the middle of the answer
 }
 
 // POPServer is a complete POP3 server (RFC 1939, 2449, 2595) in memory on loopback, with one user. Deletions are final
@@ -141,7 +151,9 @@ func (s *POPServer) release() {
 func (s *POPServer) remove(uidls map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mail = slices.DeleteFunc(s.mail, func(m popMessage) bool { return uidls[m.uidl] })
+	s.mail = slices.DeleteFunc(s.mail, func(m popMessage) bool {
+		return uidls[m.uidl] && (s.o.Undeletes == nil || !s.o.Undeletes(m.uidl))
+	})
 }
 
 func (s *POPServer) hear(verb string) {

@@ -22,6 +22,7 @@ type popSession struct {
 	ready   bool // logged in
 	mail    []popMessage
 	deleted map[int]bool
+	dropped bool // the connection ends now
 }
 
 func (s *POPServer) serve(conn net.Conn) {
@@ -54,7 +55,7 @@ func (s *POPServer) serve(conn net.Conn) {
 		verb, arg, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 		verb = strings.ToUpper(verb)
 		s.hear(verb)
-		if !p.command(verb, arg) {
+		if !p.command(verb, arg) || p.dropped {
 			_ = p.out.Flush()
 			return
 		}
@@ -161,7 +162,7 @@ func (p *popSession) transaction(verb, arg string) {
 	case verb == "UIDL" && !o.NoUIDL:
 		p.list(arg, func(m popMessage) any { return m.uidl })
 	case verb == "RETR":
-		p.one(arg, func(_ int, m popMessage) { p.body(m.text) })
+		p.one(arg, func(_ int, m popMessage) { p.retrieve(m) })
 	case verb == "TOP" && !o.NoTOP:
 		number, lines, _ := strings.Cut(arg, " ")
 		p.one(number, func(_ int, m popMessage) { p.body(top(m.text, lines)) })
@@ -203,6 +204,26 @@ func (p *popSession) list(arg string, what func(popMessage) any) {
 	p.say("+OK")
 	p.each(func(n int, m popMessage) { p.say("%d %v", n, what(m)) })
 	p.say(".")
+}
+
+// retrieve answers RETR.
+func (p *popSession) retrieve(m popMessage) {
+	var r Reaction
+	if p.s.o.Retr != nil {
+		r = p.s.o.Retr(m.uidl)
+	}
+	switch {
+	case r.Refuse != "":
+		p.say("-ERR %s", r.Refuse)
+	case r.Drop:
+		p.dropped = true
+	case r.Within:
+		p.dropped = true
+		p.say("+OK %d octets", len(m.text))
+		_, _ = p.out.WriteString(m.text[:len(m.text)/2])
+	default:
+		p.body(m.text)
+	}
 }
 
 // body sends a multi-line answer with its dots stuffed (RFC 1939 section 3).

@@ -214,6 +214,16 @@ func (m *mailbox) Leave(messages []fetch.Ref) {
 	m.counts.New = int(m.todo.Len())
 }
 
+// Only implements fetch.Leaver.
+func (m *mailbox) Only(message fetch.Ref) {
+	var only journal.Set
+	uid, err := strconv.ParseUint(message.UID, 10, 32)
+	if err == nil && message.UIDValidity == m.validity && m.todo.Contains(uint32(uid)) {
+		only.Add(uint32(uid))
+	}
+	m.todo, m.counts.New = only, int(only.Len())
+}
+
 // adopt records as done what the search has shown not to be new: at first contact what is \Seen, later the UIDs between
 // those found, which no message has any more. So what is not done stays a small set, however large the mailbox is.
 func (m *mailbox) adopt(ctx context.Context, v view, done journal.Set) error {

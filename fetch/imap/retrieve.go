@@ -48,8 +48,10 @@ type batch struct {
 	bytes int64
 	buf   *[32 << 10]byte
 	done  chan error
-	first bool // no batch is before it
-	cut   bool // the connection ended within a message
+	first bool   // no batch is before it
+	cut   bool   // the connection ended within a message
+	began uint32 // the message whose text is on its way; 0 = none, or not known
+	last  uint32 // the one that came last
 	held  []*fetch.Item
 	no    error // what the server said instead of OK
 }
@@ -84,7 +86,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 				m.advance(b, q)
 				<-b.done
 			}
-			return err
+			return m.at(b, err)
 		}
 		lost.AddSet(b.uids.Minus(b.got))
 		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
@@ -176,6 +178,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			if err := q.Throttle(ctx); err != nil {
 				return err
 			}
+			b.began = it.Num
 			it.Body, it.Size = q.NewSpool(), data.Literal.Size()
 			it.Body.Grow(it.Size)
 			if err := b.spool(it, data.Literal); err != nil {
@@ -195,6 +198,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		return nil
 	}
 	b.got.Add(it.Num)
+	b.began, b.last = 0, it.Num
 	b.bytes += max(0, it.Size)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -204,6 +208,25 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		b.held = append(b.held, it)
 	}
 	return nil
+}
+
+// at says at which message the session ended with err: the one that was on its way in the oldest batch, or was next there.
+func (m *mailbox) at(b *batch, err error) error {
+	missing := b.uids.Minus(b.got)
+	if missing.IsEmpty() {
+		return err
+	}
+	var passed journal.Set
+	passed.AddRange(1, b.last)
+	next := missing.Minus(passed)
+	if next.IsEmpty() {
+		next = missing
+	}
+	uid := next.Ranges()[0].First
+	if b.began != 0 && missing.Contains(b.began) {
+		uid = b.began
+	}
+	return fetch.At(&fetch.Item{UID: strconv.FormatUint(uint64(uid), 10), UIDValidity: m.validity}, err)
 }
 
 // isWhole tells whether a body section is the whole message, as we asked for it.
@@ -301,7 +324,7 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	b := m.request(ctx, one, loneItems, q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
-		return false, err
+		return false, m.at(b, err)
 	}
 	if !b.got.IsEmpty() {
 		return true, nil

@@ -50,17 +50,22 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 	if err := j.store.save(ctx, true, changes...); err != nil {
 		return explain(j.path, "write", err)
 	}
-	return j.copyNote(ctx, from, to)
+	for _, name := range []func(string) string{accountNote, obstaclesNote} {
+		if err := j.copyNote(ctx, name(from), name(to)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyNote copies a note if it is intact: it is no loss as a record would be.
 func (j *Journal) copyNote(ctx context.Context, from, to string) error {
-	text, err := j.Note(ctx, from)
+	text, err := j.note(ctx, from)
 	if errors.Is(err, ErrDamaged) {
 		return nil
 	}
 	if err == nil && text != "" {
-		err = j.SetNote(ctx, to, text)
+		err = j.setNote(ctx, to, text)
 	}
-	return err
+	return explain(j.path, "write", err)
 }

@@ -18,6 +18,19 @@ func (j *Journal) SetNote(ctx context.Context, account, text string) error {
 	return explain(j.path, "write", j.setNote(ctx, accountNote(account), text))
 }
 
+// Obstacles and SetObstacles are Note and SetNote for another text: of the messages at which sessions end.
+func (j *Journal) Obstacles(ctx context.Context, account string) (string, error) {
+	text, err := j.note(ctx, obstaclesNote(account))
+	return text, explain(j.path, "read", err)
+}
+
+// SetObstacles is described at Obstacles.
+func (j *Journal) SetObstacles(ctx context.Context, account, text string) error {
+	return explain(j.path, "write", j.setNote(ctx, obstaclesNote(account), text))
+}
+
+func obstaclesNote(account string) string { return "obstacles " + account }
+
 func accountNote(account string) string { return "account " + account }
 
 func (j *Journal) note(ctx context.Context, name string) (string, error) {

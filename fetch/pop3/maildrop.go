@@ -116,6 +116,12 @@ func (m *maildrop) Leave(messages []fetch.Ref) {
 	m.counts.New = len(m.todo)
 }
 
+// Only implements fetch.Leaver.
+func (m *maildrop) Only(message fetch.Ref) {
+	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return m.listing.rows[num-1].uidl != message.UID })
+	m.counts.New = len(m.todo)
+}
+
 // identify gives a message without a UIDL an identity by its content. false: an earlier retrieval has delivered it, and
 // it is only to be deleted. Copies of one content are told apart by their order.
 func (m *maildrop) identify(it *fetch.Item) (bool, error) {

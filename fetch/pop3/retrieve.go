@@ -46,6 +46,9 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	r := &retrieval{m: m, q: q}
 	for r.sent < len(m.todo) || len(r.items) > 0 {
 		if err := r.ask(ctx); err != nil {
+			if len(r.items) > 0 {
+				err = fetch.At(r.items[0], err)
+			}
 			return err
 		}
 		if len(r.items) == 0 { // none that is left can be had
@@ -58,7 +61,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			return fetch.Fail(fetch.KindNetwork, m.s.c.Break(err))
 		}
 		if err := r.read(it); err != nil {
-			return m.s.pipelined(err, false)
+			return fetch.At(it, m.s.pipelined(err, false))
 		}
 	}
 	return nil

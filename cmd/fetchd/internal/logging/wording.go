@@ -109,6 +109,10 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
 	case fetch.EventSetAside:
 		return []line{{level: level, text: "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
+	case fetch.EventObstacle:
+		before := fmt.Sprintf("WARNING: %s: message %q of %d octets can't be had, %d sessions ended at it; the others are retrieved, and this one is tried again once a day: ",
+			f.text("account"), f.text("uid"), f.number("size"), f.number("count"))
+		return []line{f.failure(level, before)}
 	case fetch.EventForgotten:
 		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside earlier is tried again: ")}
 	case fetch.EventNotKept:
