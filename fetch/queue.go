@@ -42,8 +42,9 @@ func (q *Queue) NewSpool() *delivery.Spool {
 	q.mu.Lock()
 	full := q.bytes > queueMemory
 	q.mu.Unlock()
+
 	o := q.spool
-	if full {
+	if full { // the message has to be read all the same: it was asked for
 		o.Memory = -1
 	}
 	return delivery.NewSpool(o)
@@ -56,6 +57,7 @@ func (q *Queue) Put(it *Item) {
 	q.count++
 	q.bytes += it.bodySize()
 	q.mu.Unlock()
+
 	notify(q.ready)
 }
 
@@ -73,6 +75,8 @@ func (q *Queue) until(ctx context.Context, ok func() bool) error {
 		if yes {
 			return ctx.Err()
 		}
+
+		// A signal that came between ok and here is still in the channel.
 		select {
 		case <-q.low:
 		case <-ctx.Done():
@@ -160,10 +164,13 @@ func (q *Queue) done(items []*Item) {
 			it.Body.Release()
 		}
 	}
+
+	// Only now is there room for more: a released body holds neither memory nor disk.
 	q.mu.Lock()
 	q.count -= len(items)
 	q.bytes -= bytes
 	q.mu.Unlock()
+
 	notify(q.low)
 }
 

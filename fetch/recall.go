@@ -44,13 +44,15 @@ func (a *Account) recall(ctx context.Context) {
 	if err == nil && text != "" {
 		err = json.Unmarshal([]byte(text), &k)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil { // the next retrieval tries again
 		return
 	}
+
 	if m.recalled = true; err != nil {
 		a.Log.Warn(EventForgotten, "account", a.Name, "err", err)
 		return
 	}
+
 	m.note = text
 	m.fill(k)
 }
@@ -93,6 +95,8 @@ func (a *Account) keep() {
 		a.Log.Warn(EventNotKept, "account", a.Name, "err", err)
 		return
 	}
+
+	// Only a note that was written is not written again.
 	m.note = text
 }
 

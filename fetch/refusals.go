@@ -65,7 +65,8 @@ type failure struct {
 func (m *Refusals) Retry() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused, m.said, m.retried, m.tryAll = nil, nil, true, true
+	m.refused, m.said, m.tryAll = nil, nil, true
+	m.retried = true // what the journal has is not to come back with the first retrieval
 }
 
 // takeRetry tells whether Retry was called since the last time.
@@ -131,6 +132,7 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 			open++
 		case r.aside:
 		default:
+			// Where nothing is delivered the destination is at fault, perhaps, and not each message.
 			if worked && f.class == delivery.Temporary {
 				r.strikes++
 			}

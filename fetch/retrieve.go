@@ -76,6 +76,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	if err := a.checkLease(); err != nil {
 		return err
 	}
+
 	m, err := s.Open(ctx, name)
 	if err != nil {
 		return err
@@ -113,7 +114,9 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 			return a.ended(ctx, name, err, p)
 		}
 	}
-	if err := a.checkLease(); err != nil { // what is recorded is acknowledged by whoever has the account now
+
+	// What is recorded and not committed is acknowledged by the next retrieval, whoever makes it.
+	if err := a.checkLease(); err != nil {
 		return err
 	}
 	deleted, err := m.Commit(ctx)

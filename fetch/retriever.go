@@ -58,6 +58,8 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		p.more = false
 		err := r.session(ctx, p)
 		p.later = *res != Result{}
+
+		// What was learnt of the server makes the next session simpler, so it may succeed: once.
 		if simpler == nil && errors.Is(err, ErrSimpler) && ctx.Err() == nil {
 			simpler, p.more = err, true
 			continue
@@ -162,7 +164,8 @@ func (r *Retriever) Close() (err error) {
 	if r.s == nil {
 		return nil
 	}
+
 	s := r.s
-	r.s = nil
+	r.s = nil // first: whatever Close does, the connection is not used again
 	return s.Close()
 }

@@ -74,6 +74,7 @@ func New(o Options) *Scheduler {
 	if o.clock == nil {
 		o.clock = systemClocks(time.Now())
 	}
+
 	return &Scheduler{
 		opt:     o,
 		slots:   make(chan struct{}, o.MaxPolls),
@@ -101,6 +102,7 @@ type Outcome struct {
 // ended. The outcomes are in the order of accounts.
 func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outcome {
 	out := make([]Outcome, len(accounts))
+
 	var wg sync.WaitGroup
 	for i, a := range accounts {
 		wg.Go(func() {

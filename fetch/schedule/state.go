@@ -136,6 +136,7 @@ func (r *record) setBackOff(n int) {
 func (r *record) end(o *Outcome, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	s := &r.state
 	s.Messages += int64(o.Result.Delivered)
 	s.Bytes += o.Result.Bytes
@@ -187,9 +188,10 @@ func (s *Scheduler) States() []State {
 	s.mu.Unlock()
 
 	states := make([]State, len(records))
-	for i, r := range records {
+	for i, r := range records { // without s.mu: nobody waits for the sum
 		states[i] = r.read()
 	}
+
 	slices.SortFunc(states, func(a, b State) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Mailboxes, b.Mailboxes))
 	})
