@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"fetchd/tlsverify/hints"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -132,7 +134,7 @@ func untilDone(call func() error) error {
 
 // explain gives an error its class, its place and a next step.
 func (d *Maildir) explain(writer *owner, act string, err error) error {
-	class, hint := Temporary, "the message stays on the server and is tried again"
+	class, hint := Temporary, hintKept
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
 	case errors.Is(err, errRights):
@@ -140,7 +142,7 @@ func (d *Maildir) explain(writer *owner, act string, err error) error {
 	case errors.Is(err, errOpenToSwap):
 		class, hint = Unusable, "make the Maildir and give it to its user, whose rights are then used"
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		hint = "make room on the disk or raise the quota; the message stays on the server and is tried again"
+		hint = "make room on the disk or raise the quota; " + hintKept
 	case errors.Is(err, unix.ENOENT):
 		class, hint = Unusable, "the directory above it must exist (is it mounted?)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
@@ -154,5 +156,5 @@ func (d *Maildir) explain(writer *owner, act string, err error) error {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
 		class, hint = Unusable, "it must be a directory with new, cur and tmp in it; name another Maildir"
 	}
-	return &Error{Class: class, Err: fmt.Errorf("%s Maildir %s: %w; hint: %s", act, d.dir, err, hint)}
+	return &Error{Class: class, Err: hints.Errorf(hint, "%s Maildir %s: %w", act, d.dir, err)}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 const (
@@ -109,7 +111,7 @@ func (a *MDA) runAs(name string) error {
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
-		return fmt.Errorf("run as %q: %w; hint: name an existing user", name, err)
+		return hints.Errorf("name an existing user", "run as %q: %w", name, err)
 	}
 	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
@@ -120,7 +122,7 @@ func (a *MDA) runAs(name string) error {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("run as %q: only root may change the user; hint: start fetchd as %s", name, name)
+		return hints.Errorf("start fetchd as "+name, "run as %q: only root may change the user", name)
 	}
 	groups, err := u.GroupIds()
 	if err != nil {
@@ -147,8 +149,7 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	defer cancel()
 	stdin, err := a.input(ctx, m)
 	if err != nil {
-		return fmt.Errorf("%s: prepare message %.200q: %w; hint: the message stays on the server and is tried again",
-			a, m.UID, err)
+		return hints.Errorf(hintKept, "%s: prepare message %.200q: %w", a, m.UID, err)
 	}
 	defer stdin.Close()
 

@@ -1,8 +1,9 @@
 package delivery
 
 import (
-	"fmt"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // safeMarks are the characters, beside ASCII letters and digits, that agents are told. The set is that of Postfix
@@ -31,8 +32,8 @@ func agentArgument(value string) string {
 func (c *agentCommand) checkNames(names []string) error {
 	for _, name := range names {
 		if told := agentArgument(name); c.names && told != name {
-			return fmt.Errorf("local name %.200q: the agent would be told %.200q; "+
-				"hint: write the name itself into the command, in place of %%T", name, told)
+			return hints.Errorf("write the name itself into the command, in place of %T",
+				"local name %.200q: the agent would be told %.200q", name, told)
 		}
 	}
 	return nil

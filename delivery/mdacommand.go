@@ -1,11 +1,12 @@
 package delivery
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // agentCommand is the command of the rc file, taken apart.
@@ -25,8 +26,10 @@ type commandPiece struct {
 }
 
 var (
-	errNoCommand    = errors.New("the command is empty; hint: name a delivery agent, as in mda \"procmail -d %T\"")
-	errHereDocument = errors.New("%T, %F or %s after \"<<\"; hint: put the command into a script and pass them to it")
+	errNoCommand = hints.Errorf("name a delivery agent, as in mda \"procmail -d %T\"",
+		"the command is empty")
+	errHereDocument = hints.Errorf("put the command into a script and pass them to it",
+		"%%T, %%F or %%s after \"<<\"")
 )
 
 // parseAgentCommand finds the places for values, and how the shell's quotes stand there.
@@ -35,7 +38,7 @@ func parseAgentCommand(text string) (*agentCommand, error) {
 		return nil, errNoCommand
 	}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		return nil, fmt.Errorf("NUL at byte %d; hint: remove it", i)
+		return nil, hints.Errorf("remove it", "NUL at byte %d", i)
 	}
 	s := commandScanner{text: text}
 	for s.at < len(text) {
@@ -94,13 +97,14 @@ func (s *commandScanner) step() error {
 func (s *commandScanner) place(letter byte) error {
 	switch {
 	case s.quote == '\'':
-		return fmt.Errorf("%%%c in single quotes; hint: remove the quotes, fetchd quotes the value itself", letter)
+		return hints.Errorf("remove the quotes: fetchd quotes the value itself", "%%%c in single quotes", letter)
 	case s.here:
 		return errHereDocument
 	case s.quote == '"' && !s.fillsQuotes():
 		// Such a text is often a command for a second shell, which would read the value as a part of it.
-		return fmt.Errorf("%%%c in double quotes with other text; hint: close them before it, as in \"-f\"%%%[1]c; "+
-			"a shell within them takes it as an argument: sh -c 'agent \"$1\"' sh %%%[1]c", letter)
+		hint := fmt.Sprintf("close them before it, as in \"-f\"%%%c; a shell within them takes it as an argument: "+
+			"sh -c 'agent \"$1\"' sh %%%[1]c", letter)
+		return hints.Errorf(hint, "%%%c in double quotes with other text", letter)
 	}
 	s.flush(s.at)
 	if letter == 's' {

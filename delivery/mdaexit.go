@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/exec"
 	"syscall"
+
+	"fetchd/tlsverify/hints"
 )
 
 // AgentError tells how a delivery agent failed.
@@ -14,7 +16,7 @@ type AgentError struct {
 	Status  int    // exit status; -1 if it did not exit by itself
 	Output  []byte // the first 4 KB of what it wrote to standard output and standard error
 	Reason  error  // what happened
-	Hint    string // what the user can do
+	Next    string // what the user can do, see Hint
 }
 
 func (e *AgentError) Error() string {
@@ -22,8 +24,11 @@ func (e *AgentError) Error() string {
 	if out := excerpt(e.Output); len(out) > 0 {
 		text += fmt.Sprintf(", it said %q", out)
 	}
-	return text + "; hint: " + e.Hint
+	return hints.Text(text, e.Next)
 }
+
+// Hint is the user's next step.
+func (e *AgentError) Hint() string { return e.Next }
 
 func (e *AgentError) Unwrap() error { return e.Reason }
 
@@ -70,7 +75,7 @@ func (a *MDA) result(ctx context.Context, err error, output []byte) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	e := &AgentError{Command: a.command.text, Status: -1, Output: output, Reason: err, Hint: hintKept}
+	e := &AgentError{Command: a.command.text, Status: -1, Output: output, Reason: err, Next: hintKept}
 	class := Temporary
 	var exit *exec.ExitError
 	switch {
@@ -84,22 +89,22 @@ func (a *MDA) result(ctx context.Context, err error, output []byte) error {
 			break
 		}
 		e.Status = exit.ExitCode()
-		class, e.Hint = classOfStatus(e.Status)
+		class, e.Next = classOfStatus(e.Status)
 	}
 	return &Error{Class: class, Err: e}
 }
 
 // startError is for a shell that can't be started.
 func (a *MDA) startError(err error) error {
-	e := &AgentError{Command: a.command.text, Status: -1, Reason: fmt.Errorf("start: %w", err), Hint: hintKept}
+	e := &AgentError{Command: a.command.text, Status: -1, Reason: fmt.Errorf("start: %w", err), Next: hintKept}
 	class := Temporary
 	switch {
 	case errors.Is(err, syscall.E2BIG):
-		class, e.Hint = Permanent, "too many recipients for one command; deliver by LMTP or split the account"
+		class, e.Next = Permanent, "too many recipients for one command; deliver by LMTP or split the account"
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOTDIR):
-		class, e.Hint = Unusable, "fetchd needs "+shell+" and a working directory that the agent may enter"
+		class, e.Next = Unusable, "fetchd needs "+shell+" and a working directory that the agent may enter"
 	case errors.Is(err, syscall.EPERM):
-		class, e.Hint = Unusable, "fetchd may not change to the agent's user; start it as root or as that user"
+		class, e.Next = Unusable, "fetchd may not change to the agent's user; start it as root or as that user"
 	}
 	return &Error{Class: class, Err: e}
 }

@@ -1,12 +1,12 @@
 package fetch
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/tlsverify/hints"
 )
 
 // message is an item as the delivery sees it.
@@ -42,9 +42,9 @@ func (t *transfer) unfit(it *Item) error {
 	}
 
 	const quote = 200
-	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
-		"message %.200q has a malformed header: %q is no field; it stays on the server;"+
-			" hint: write \"bad-header accept\" to get it",
+	return &delivery.Error{Class: delivery.Permanent, Err: hints.Errorf(
+		"write \"bad-header accept\" to get it",
+		"message %.200q has a malformed header: %q is not a field; it stays on the server",
 		t.a.Hidden.Clean(it.UID), line[:min(len(line), quote)])}
 }
 

@@ -34,14 +34,15 @@ type transfer struct {
 
 	trace traceLine // has its own lock
 
-	mu     sync.Mutex // guards what follows; Record, Acknowledge and Skip of m are called under it
-	res    *Result
-	failed []failure
-	alike  alike
-	met    *obstacles // of the pass
-	err    error      // of the first of these, if possible a temporary one
-	worked bool       // something was delivered
-	stop   error      // why the transfer ended early
+	mu          sync.Mutex // guards what follows; Record, Acknowledge and Skip of m are called under it
+	res         *Result
+	failed      []failure
+	alike       alike
+	met         *obstacles // of the pass
+	err         error      // of the first of these, if possible a temporary one
+	errReported bool       // err was shown by an EventFailed
+	worked      bool       // something was delivered
+	stop        error      // why the transfer ended early
 }
 
 // run returns when all that was received has been dealt with. An error means that the connection, the journal
@@ -315,20 +316,21 @@ func (t *transfer) reportFailure(it *Item, err error) {
 	}
 
 	t.res.Failed++
-	t.keepFailure(it, err)
+	t.keepFailure(it, err, level > slog.LevelDebug)
 	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
 		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "err", err)
 }
 
-// keepFailure keeps what the end of the transfer needs of a failure.
-func (t *transfer) keepFailure(it *Item, err error) {
+// keepFailure keeps what the end of the transfer needs of a failure; reported tells whether its text was
+// shown.
+func (t *transfer) keepFailure(it *Item, err error, reported bool) {
 	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
 	t.failed = append(t.failed, f)
 	if t.err == nil || weight(err) > weight(t.err) {
-		t.err = err
+		t.err, t.errReported = err, reported
 	}
 }
 
@@ -359,9 +361,5 @@ func (t *transfer) failures() error {
 		return nil
 	}
 
-	what := "1 message not delivered, it stays"
-	if open > 1 {
-		what = fmt.Sprintf("%d messages not delivered, they stay", open)
-	}
-	return Fail(KindDelivery, fmt.Errorf("%s on the server: %w", what, t.err))
+	return Fail(KindDelivery, &UndeliveredError{Count: open, Err: t.err, Reported: t.errReported})
 }

@@ -8,22 +8,27 @@ import (
 	"slices"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
 )
 
 // PermissionError says that others could read an rc file that holds a secret, or write any.
 type PermissionError struct {
 	Path string
 	Mode fs.FileMode
-	Msg  string // what is wrong, and the command that mends it
+	Msg  string // what is wrong
+	Next string // the command that mends it, see Hint
 }
 
 // Error implements error.
-func (e *PermissionError) Error() string { return e.Path + ": " + e.Msg }
+func (e *PermissionError) Error() string { return hints.Text(e.Path+": "+e.Msg, e.Next) }
+
+// Hint is the user's next step.
+func (e *PermissionError) Hint() string { return e.Next }
 
 // asPermission makes a *PermissionError of what package ownfile refuses.
 func asPermission(err error) error {
 	if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
-		return &PermissionError{Path: unsafe.Path, Mode: unsafe.Mode, Msg: unsafe.Msg}
+		return &PermissionError{Path: unsafe.Path, Mode: unsafe.Mode, Msg: unsafe.Msg, Next: unsafe.Next}
 	}
 	return err
 }
@@ -43,13 +48,13 @@ func checkReaders(f *os.File, c *Config) error {
 	if f.Name() == os.DevNull || info.Mode().Perm()&othersMay == 0 {
 		return nil
 	}
-	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o; run: chmod 600 %s",
-		info.Mode().Perm(), f.Name())
+	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o", info.Mode().Perm())
+	next := "run: chmod 600 " + f.Name()
 	if !c.sensitive() {
-		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg}})
+		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg, Hint: next}})
 		return nil
 	}
-	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg}
+	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg, Next: next}
 }
 
 // othersMay are the bits that nobody but the owner may have; the group may search, as fetchmail lets it.
@@ -63,7 +68,7 @@ func mustBeFile(f *os.File) error {
 		return err
 	}
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(),
-		Msg: "it must be a regular file; copy its text into one, or give it on standard input with -f -"}
+		Msg: "it must be a regular file", Next: "copy its text into one, or give it on standard input with -f -"}
 }
 
 // HoldsSecret tells whether the file itself holds a password or a pass phrase, which Fprint prints.

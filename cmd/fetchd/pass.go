@@ -12,6 +12,7 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // pass is the time of a single pass, and who did not make do with it.
@@ -67,8 +68,9 @@ func (p *pass) err() error {
 		names[i] = a.Name
 	}
 	slices.Sort(names)
-	return fmt.Errorf("%w, and was not done with %s; what was delivered is recorded, and the next pass goes on from there;"+
-		" hint: see what is slow there, or allow more with \"set passlimit\"", &passLimitError{p.limit}, strings.Join(names, ", "))
+	return hints.Errorf("see what is slow there, or allow more with \"set passlimit\"",
+		"%w, and was not done with %s; what was delivered is recorded, and the next pass goes on from there",
+		&passLimitError{p.limit}, strings.Join(names, ", "))
 }
 
 // passLimitError ends what is under way when a single pass has taken too long.

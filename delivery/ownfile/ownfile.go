@@ -1,7 +1,7 @@
 // Package ownfile decides which files the program may trust or write, on a machine that has other users.
 // Open is for what the program writes itself (log, lock, journal): nobody else may have planted it. Read is
-// for what it believes (an rc file, a password): nobody else may be able to write it. The package imports
-// nothing of ours.
+// for what it believes (an rc file, a password): nobody else may be able to write it. Of ours the package
+// imports only tlsverify/hints.
 package ownfile
 
 import (
@@ -10,18 +10,23 @@ import (
 	"os"
 	"syscall"
 
+	"fetchd/tlsverify/hints"
+
 	"golang.org/x/sys/unix"
 )
 
-// Error says why a file or directory isn't safe from other users. Its text ends in what to do.
+// Error says why a file or directory isn't safe from other users.
 type Error struct {
 	Path string
 	Mode fs.FileMode
 	Msg  string
+	Next string // what the user can do, see Hint
 }
 
-// Error implements error.
-func (e *Error) Error() string { return e.Path + ": " + e.Msg }
+func (e *Error) Error() string { return hints.Text(e.Path+": "+e.Msg, e.Next) }
+
+// Hint is the user's next step.
+func (e *Error) Hint() string { return e.Next }
 
 // Unwrap returns fs.ErrPermission, which it is a kind of.
 func (e *Error) Unwrap() error { return fs.ErrPermission }
@@ -73,26 +78,26 @@ func Look(path string) error {
 
 // planted returns an *Error for a file that somebody else could have put where we write.
 func planted(info fs.FileInfo, path string) error {
+	const another = "move it away, or name another"
 	uid, links := owner(info)
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		return refuse(info, path, "it is a symbolic link, which is not followed; name its target")
+		return refuse(info, path, "name its target", "it is a symbolic link, which is not followed")
 	case !info.Mode().IsRegular():
-		return refuse(info, path, "it must be a regular file; move it away, or name another")
+		return refuse(info, path, another, "it must be a regular file")
 	case uid != os.Geteuid():
-		return refuse(info, path, "it must belong to you (uid %d), but belongs to uid %d; move it away, or name another",
+		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d",
 			os.Geteuid(), uid)
 	case links > 1:
-		return refuse(info, path, "it has %d names (hard links), and must have one; move it away, or name another",
-			links)
+		return refuse(info, path, another, "it has %d names (hard links), and must have one", links)
 	case othersWrite(info):
-		return refuse(info, path, "others can write it (%04o); run: chmod go-w %s", info.Mode().Perm(), path)
+		return refuse(info, path, "run: chmod go-w "+path, "others can write it (%04o)", info.Mode().Perm())
 	}
 	return nil
 }
 
-func refuse(info fs.FileInfo, path, format string, args ...any) error {
-	return &Error{Path: path, Mode: info.Mode(), Msg: fmt.Sprintf(format, args...)}
+func refuse(info fs.FileInfo, path, hint, format string, args ...any) error {
+	return &Error{Path: path, Mode: info.Mode(), Msg: fmt.Sprintf(format, args...), Next: hint}
 }
 
 // owner returns who owns a file and how many names it has.

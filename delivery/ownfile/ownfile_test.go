@@ -112,7 +112,7 @@ func TestOpen(t *testing.T) {
 					continue
 				}
 				unsafe, ok := errors.AsType[*Error](err)
-				if !ok || !strings.Contains(unsafe.Msg, tt.want) || unsafe.Path != path {
+				if !ok || !strings.Contains(unsafe.Error(), tt.want) || unsafe.Path != path {
 					t.Errorf("%s: %v, want %q", name, err, tt.want)
 				}
 			}

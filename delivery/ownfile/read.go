@@ -61,10 +61,10 @@ func written(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):
 		uid, _ := owner(info)
-		return refuse(info, path, "it must be owned by you (uid %d, but its owner is %d); run: chown %[1]d %[3]s",
-			os.Geteuid(), uid, path)
+		return refuse(info, path, fmt.Sprintf("run: chown %d %s", os.Geteuid(), path),
+			"it must be owned by you (uid %d, but its owner is %d)", os.Geteuid(), uid)
 	case info.Mode().Perm()&(groupWrites|allWrite) != 0:
-		return refuse(info, path, "others can write it (%04o); run: chmod 600 %s", info.Mode().Perm(), path)
+		return refuse(info, path, "run: chmod 600 "+path, "others can write it (%04o)", info.Mode().Perm())
 	}
 	return nil
 }
@@ -74,11 +74,11 @@ func writtenDir(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):
 		uid, _ := owner(info)
-		return refuse(info, path, "the directory must be owned by you (uid %d, but its owner is %d); use another",
+		return refuse(info, path, "use another directory", "the directory must be owned by you (uid %d, but its owner is %d)",
 			os.Geteuid(), uid)
 	case othersWrite(info):
-		return refuse(info, path, "others can put files into the directory (%04o); run: chmod go-w %s",
-			info.Mode().Perm(), path)
+		return refuse(info, path, "run: chmod go-w "+path, "others can put files into the directory (%04o)",
+			info.Mode().Perm())
 	}
 	return nil
 }

@@ -72,8 +72,8 @@ func checkEntry(dir, entry string, decides bool) error {
 		return writtenDir(info, dir)
 	}
 	if info.Mode().Perm()&allWrite != 0 {
-		return refuse(info, dir, "everybody can exchange what is in the directory (%04o); run: chmod o-w %s",
-			info.Mode().Perm(), dir)
+		return refuse(info, dir, "run: chmod o-w "+dir, "everybody can exchange what is in the directory (%04o)",
+			info.Mode().Perm())
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // Error is a panic in the work for one account. What was in hand stays on the server.
@@ -19,7 +21,12 @@ func (e *Error) Error() string {
 	if strings.HasPrefix(e.Value, "runtime error: ") { // then it holds numbers and names of types alone
 		what = e.Value
 	}
-	return "internal error: " + what + "; hint: this is a mistake in the program; please report it with what -v -v adds"
+	return hints.Text("internal error: "+what, e.Hint())
+}
+
+// Hint is the user's next step.
+func (*Error) Hint() string {
+	return "this is a mistake in the program; please report it with what -v -v adds"
 }
 
 // Recover turns a panic into an error, an *Error in *err. It is to be deferred, by itself, in each goroutine that works

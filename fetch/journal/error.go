@@ -10,6 +10,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
 )
 
 // ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
@@ -83,22 +84,18 @@ func explain(path, act string, err error) error {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}
-	if h := hint(err, path); h != "" {
-		return fmt.Errorf("%s journal %q: %w; hint: %s", act, path, err, h)
-	}
-	return fmt.Errorf("%s journal %q: %w", act, path, err)
+	return hints.Errorf(hintFor(err, path), "%s journal %q: %w", act, path, err)
 }
 
-func hint(err error, path string) string {
+func hintFor(err error, path string) string {
+	var unsafe *ownfile.Error
 	var damage *damageError
 	var newer *newerError
-	var unsafe *ownfile.Error
 	var unsynced *syncError
 	var code *sqlite.Error
 	switch {
 	case errors.As(err, &unsafe):
-		return "the journal and its directory must be yours, and writable for nobody else; " +
-			"-i names another place"
+		return "-i names another place"
 	case errors.As(err, &unsynced):
 		return "see whether the disk is full or faulty, then start fetchd anew: " +
 			"until then it deletes nothing on a server"

@@ -192,7 +192,7 @@ func TestProvenWritable(t *testing.T) {
 	tests := []struct{ name, limit, want string }{
 		{"full disk, new journal", "new-full", "hint: "},
 		{"full disk", "full", "hint: "},
-		{"read-only file and directory", "readonly", "writable"},
+		{"read-only file and directory", "readonly", "must belong to you"},
 		{"read-only directory, new journal", "new-readonly", "hint: its directory"},
 	}
 	for _, tt := range tests {

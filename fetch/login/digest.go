@@ -3,32 +3,34 @@ package login
 import (
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"regexp"
 	"strings"
 
 	"fetchd/fetch/sasl"
+	"fetchd/tlsverify/hints"
 )
 
 // timestamp is a msg-id as RFC 1939 section 7 wants it. Anything else may be an attacker's choice of text,
 // which MD5 gives the password away to (CVE-2007-1558).
 var timestamp = regexp.MustCompile(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
 
+const hintNoAPOP = "leave \"auth\" out"
+
 // digest logs in with a digest of the greeting's timestamp and the password, over TLS only. The timestamp of
 // a greeting in clear text may be anybody's; it is forgotten with the greeting when TLS starts.
 func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 	p, ok := a.p.(Digester)
 	if !ok {
-		return Reply{}, Fail(KindConfig, errors.New("auth \"apop\" is for POP3; hint: leave \"auth\" out"))
+		return Reply{}, Fail(KindConfig, hints.Errorf(hintNoAPOP, "auth \"apop\" is for POP3"))
 	}
 	if !a.conn.TLS() {
-		return Reply{}, Fail(KindConfig, errors.New("auth \"apop\" is too weak without TLS;"+
-			" hint: use TLS, and leave \"auth\" out"))
+		return Reply{}, Fail(KindConfig, hints.Errorf("use TLS, and leave \"auth\" out",
+			"auth \"apop\" is too weak without TLS"))
 	}
 	stamp := stampIn(a.greeting)
 	if stamp == "" {
-		return Reply{}, Fail(KindAuth, errors.New("auth \"apop\": the server's greeting over TLS has no"+
-			" well-formed timestamp; hint: leave \"auth\" out"))
+		return Reply{}, Fail(KindAuth, hints.Errorf(hintNoAPOP,
+			"auth \"apop\": the server's greeting over TLS has no well-formed timestamp"))
 	}
 
 	sum := md5.Sum([]byte(stamp + cred.Password))

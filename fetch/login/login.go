@@ -17,6 +17,7 @@ import (
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/hints"
 )
 
 // Mode is when TLS starts.
@@ -174,15 +175,16 @@ func (a *attempt) greet() error {
 	r.Command = "greeting"
 	switch {
 	case err != nil && wire.IsTimeout(err) && !a.conn.TLS():
-		return fmt.Errorf("wait for the greeting: %w; hint: a server that says nothing may wait for TLS:"+
-			" try \"ssl\"", err)
+		return hints.Errorf("a server that says nothing may wait for TLS: try \"ssl\"",
+			"wait for the greeting: %w", err)
 	case err != nil:
 		return fmt.Errorf("wait for the greeting: %w", err)
 	case r.Status != OK:
 		return a.refusal(r, KindServer)
 	case r.LoggedIn && a.o.TLS == StartTLS:
-		return Fail(KindTLS, fmt.Errorf("server greeted with %s, which skips STARTTLS; hint: if this server"+
-			" logs you in by itself, use \"ssl\", or a plugin with \"sslproto ''\"", r.Word))
+		return Fail(KindTLS, hints.Errorf(
+			"if this server logs you in by itself, use \"ssl\", or a plugin with \"sslproto ''\"",
+			"server greeted with %s, which skips STARTTLS", r.Word))
 	}
 
 	a.greeting, a.offer, a.loggedIn = r.Text, r.Offer, r.LoggedIn
@@ -214,7 +216,7 @@ func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 		return cred, nil
 	}
 	if a.o.Password == nil {
-		return cred, Fail(KindAuth, fmt.Errorf("no password for %q; hint: write it into the rc file", a.o.User))
+		return cred, Fail(KindAuth, hints.Errorf("write it into the rc file", "no password for %q", a.o.User))
 	}
 
 	password, err := a.o.Password(ctx)

@@ -3,9 +3,9 @@ package login
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"fetchd/fetch/sasl"
+	"fetchd/tlsverify/hints"
 )
 
 // maxTries is how many refused tries one login may have: servers lock accounts after repeated failures.
@@ -33,8 +33,8 @@ func (a *attempt) logIn(ctx context.Context) error {
 	}
 
 	// Without a mechanism nothing was accepted: that is no success.
-	failure := fmt.Errorf("no way to log in that both sides know: %s; hint: the server must offer PLAIN, LOGIN or SCRAM",
-		a.offer.NoLogin)
+	failure := hints.Errorf("the server must offer PLAIN, LOGIN or SCRAM",
+		"no way to log in that both sides know: %s", a.offer.NoLogin)
 	var last *try
 	for tries := 0; len(mechanisms) > 0 && tries < maxTries; mechanisms = mechanisms[1:] {
 		m := mechanisms[0]
@@ -53,11 +53,11 @@ func (a *attempt) logIn(ctx context.Context) error {
 
 // implicit accepts that the server knows the user by other means, if it says so itself.
 func (a *attempt) implicit() error {
-	const hint = "hint: it may need another plugin, or a password"
+	const hint = "it may need another plugin, or a password"
 	p, ok := a.p.(Prover)
 	if !ok {
-		return Fail(KindAuth, fmt.Errorf("auth %q: server did not greet as one that knows the user; %s",
-			a.o.Auth, hint))
+		return Fail(KindAuth, hints.Errorf(hint,
+			"auth %q: server did not greet as one that knows the user", a.o.Auth))
 	}
 
 	r, err := p.LoggedIn()
@@ -65,7 +65,8 @@ func (a *attempt) implicit() error {
 	case err != nil:
 		return failed(r, err)
 	case r.Status == Refused:
-		return Fail(KindAuth, fmt.Errorf("auth %q: server does not know the user: %s; %s", a.o.Auth, a.says(r), hint))
+		return Fail(KindAuth, hints.Errorf(hint,
+			"auth %q: server does not know the user: %s", a.o.Auth, a.says(r)))
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}

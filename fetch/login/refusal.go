@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fetchd/fetch/sasl"
+	"fetchd/tlsverify/hints"
 )
 
 // refusal is a row of the table of refusals: what a server says, and what it means to its user. The text
@@ -163,9 +164,7 @@ func (a *attempt) hint(t *try) string {
 
 // explain adds to err what the row knows.
 func (row refusal) explain(err error, hint string) error {
-	if hint != "" {
-		err = fmt.Errorf("%w; hint: %s", err, hint)
-	}
+	err = hints.Add(err, hint)
 	if row.name == rowCrowded {
 		err = fmt.Errorf("%w: %w", ErrCrowded, err)
 	}

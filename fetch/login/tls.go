@@ -2,19 +2,19 @@ package login
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify/hints"
 )
 
 // upgrade asks for TLS and starts it. A server whose own list lacks it is not asked; no answer but OK leads
 // on.
 func (a *attempt) upgrade(ctx context.Context) error {
-	hint := fmt.Sprintf("; nothing was sent in clear text; hint: if the server has TLS on port %d, write \"ssl\"",
-		a.o.Service.Wrapped)
+	hint := fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", a.o.Service.Wrapped)
 	if a.offer != nil && !a.offer.StartTLS {
-		return Fail(KindTLS, errors.New("server does not offer STARTTLS, or somebody removed it on the way"+hint))
+		return Fail(KindTLS, hints.Errorf(hint, "server does not offer STARTTLS, or somebody removed it on the way"+
+			"; nothing was sent in clear text"))
 	}
 
 	r, err := a.p.StartTLS()
@@ -22,7 +22,7 @@ func (a *attempt) upgrade(ctx context.Context) error {
 	case err != nil:
 		return failed(r, err)
 	case r.Status == Refused:
-		return Fail(KindTLS, errors.New(a.says(r)+hint))
+		return Fail(KindTLS, hints.Errorf(hint, "%s; nothing was sent in clear text", a.says(r)))
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // bearer is OAUTHBEARER (RFC 7628) or the older XOAUTH2: the token is the initial response, and the only challenge there
@@ -63,8 +65,11 @@ func (e *TokenError) Error() string {
 	if e.Scope != "" {
 		text += fmt.Sprintf(", it wants the scope %q", e.Scope)
 	}
-	return text + "; hint: get a fresh token"
+	return hints.Text(text, e.Hint())
 }
+
+// Hint is the user's next step.
+func (e *TokenError) Hint() string { return "get a fresh token" }
 
 func tokenError(name string, challenge []byte) error {
 	e := &TokenError{Mechanism: name}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // NotOfferedError is an auth word of the rc file that the server doesn't offer.
@@ -17,8 +19,13 @@ func (e *NotOfferedError) Error() string {
 	if len(e.Offered) > 0 {
 		offered = fmt.Sprintf("only %.200q", strings.Join(e.Offered, " "))
 	}
-	return fmt.Sprintf("auth %q: the server offers %s; hint: leave \"auth\" out to take the best it has", e.Auth, offered)
+	return hints.Text(fmt.Sprintf("auth %q: the server offers %s", e.Auth, offered), e.Hint())
 }
+
+// Hint is the user's next step.
+func (e *NotOfferedError) Hint() string { return hintBest }
+
+const hintBest = "leave \"auth\" out to use the best that the server offers"
 
 // Choose returns the mechanisms to try, best first, for the rc file's auth word. offered is what the server announced
 // for the channel as it is now, in any case. verified tells whether somebody vouches for the peer, a chain or a pin;
@@ -37,7 +44,7 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 	}
 	names, ok := order(strings.ToLower(auth), verified)
 	if !ok {
-		return nil, fmt.Errorf("auth %q is not supported; hint: leave \"auth\" out to take the best the server has", auth)
+		return nil, hints.Errorf(hintBest, "auth %q is not supported", auth)
 	}
 	var out []Mechanism
 	for _, name := range names {

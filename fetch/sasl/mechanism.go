@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strings"
 
+	"fetchd/tlsverify/hints"
+
 	"github.com/emersion/go-sasl"
 )
 
@@ -64,9 +66,9 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%q wit
 func (c Credentials) Check() error {
 	switch {
 	case strings.ContainsAny(c.User, "\r\n\x00"):
-		return errors.New("the user name holds a line break or a NUL; hint: correct it in the rc file")
+		return hints.Errorf("correct it in the rc file", "the user name holds a line break or a NUL")
 	case strings.ContainsAny(c.Password, "\r\n\x00"):
-		return errors.New("the password holds a line break or a NUL; hint: correct it where it is stored")
+		return hints.Errorf("correct it where it is stored", "the password holds a line break or a NUL")
 	}
 	return nil
 }

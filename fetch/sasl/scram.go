@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"fetchd/tlsverify/hints"
+
 	"github.com/xdg-go/scram"
 )
 
@@ -18,7 +20,9 @@ const (
 
 // ErrWrongProof is returned by Next when the server's proof that it knows the password is wrong. The password must not be
 // given to it in another way.
-var ErrWrongProof = errors.New("the server's proof that it knows the password is wrong; hint: this may not be your server, run check-tls on it")
+var ErrWrongProof = hints.Errorf(hintImpostor, "the server's proof that it knows the password is wrong")
+
+const hintImpostor = "this may not be your server: run check-tls on it"
 
 // scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the password.
 type scramExchange struct {
@@ -109,8 +113,8 @@ func (*scramExchange) ClearText() bool { return false }
 
 func (m *scramExchange) Finish() error {
 	if m.conv == nil || !m.conv.Valid() {
-		return errors.New(m.name + ": the server reported success without proving that it knows the password;" +
-			" hint: this may not be your server, run check-tls on it")
+		return hints.Errorf(hintImpostor,
+			"%s: the server reported success without proving that it knows the password", m.name)
 	}
 	return nil
 }

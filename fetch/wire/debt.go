@@ -2,8 +2,9 @@ package wire
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 // A peer that sends a byte now and then never runs into a deadline. So the time that we wait for it is added up, and it
@@ -45,8 +46,8 @@ func (d *debt) add(took time.Duration, n int) error {
 	d.pay(time.Duration(pays)*time.Second/minRate - took)
 
 	if most := debtTimeouts * d.timeout; d.owed > most {
-		return fmt.Errorf("%w: it sent less than %d bytes a second for %s; hint: it, or the line, may be overloaded; if it always is, raise \"timeout\"",
-			ErrSlow, minRate, most)
+		const hint = "it, or the line, may be overloaded; if it always is, raise \"timeout\""
+		return hints.Errorf(hint, "%w: it sent less than %d bytes a second for %s", ErrSlow, minRate, most)
 	}
 	return nil
 }

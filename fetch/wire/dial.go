@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 // DialTimeout bounds name look-up and connecting, over all of a host's addresses.
@@ -40,20 +42,32 @@ type DialError struct{ Err error }
 func (e *DialError) Unwrap() error { return e.Err }
 
 func (e *DialError) Error() string {
+	problem, hint := e.explain()
+	return hints.Text(problem, hint)
+}
+
+// Hint is the user's next step.
+func (e *DialError) Hint() string {
+	_, hint := e.explain()
+	return hint
+}
+
+// explain leaves out what net adds to an error: the operation and the address.
+func (e *DialError) explain() (problem, hint string) {
 	var dns *net.DNSError
 	var errno syscall.Errno
 	switch {
 	case errors.As(e.Err, &dns) && dns.IsNotFound:
-		return dns.Err + "; hint: check the host name"
+		return dns.Err, "check the host name"
 	case errors.As(e.Err, &dns):
-		return "look up the name: " + dns.Err + "; hint: check this machine's name server"
+		return "look up the name: " + dns.Err, "check this machine's name server"
 	case errors.Is(e.Err, syscall.ENETUNREACH), errors.Is(e.Err, syscall.EHOSTUNREACH):
 		errors.As(e.Err, &errno)
-		return errno.Error() + "; hint: check this machine's network"
+		return errno.Error(), "check this machine's network"
 	case errors.As(e.Err, &errno):
-		return errno.Error() + "; hint: check host and port"
+		return errno.Error(), "check host and port"
 	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):
-		return "no connection in time; hint: check host and port; a firewall may be in between"
+		return "no connection in time", "check host and port; a firewall may be in between"
 	}
-	return e.Err.Error()
+	return e.Err.Error(), ""
 }

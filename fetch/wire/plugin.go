@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 // pluginGrace is how long a plugin may take to end after its input was closed.
@@ -40,8 +42,8 @@ func PluginCommand(command, host string, port int) (string, error) {
 		case word != "%h":
 			return word
 		case !hostText.MatchString(host):
-			err = fmt.Errorf("plugin: host %.200q would mean something to the shell; "+
-				"hint: name the server by its host name or IP address", host)
+			err = hints.Errorf("name the server by its host name or IP address",
+				"plugin: host %.200q would mean something to the shell", host)
 		}
 		return host
 	})

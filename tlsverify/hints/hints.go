@@ -45,24 +45,30 @@ func Split(err error) (problem, hint string) {
 
 // hinted is an error without a type of its own, and the next step.
 type hinted struct {
-	err  error
-	hint string
+	err     error
+	problem string // err's text without a hint
+	hint    string
 }
 
-// Errorf makes an error with a next step, which comes first; %w wraps as in fmt.Errorf.
+// Errorf makes an error with a next step, which comes first and may be ""; %w wraps as in fmt.Errorf.
 func Errorf(hint, format string, args ...any) error {
-	return &hinted{fmt.Errorf(format, args...), hint}
+	return Add(fmt.Errorf(format, args...), hint)
 }
 
-// Add gives err a next step, unless it is nil.
+// Add gives err a next step, unless err is nil or hint is "". It stands behind the one that err has already.
 func Add(err error, hint string) error {
 	if err == nil || hint == "" {
 		return err
 	}
-	return &hinted{err, hint}
+
+	problem, first := Split(err)
+	if first != "" {
+		hint = first + "; " + hint
+	}
+	return &hinted{err, problem, hint}
 }
 
-func (e *hinted) Error() string { return Text(e.err.Error(), e.hint) }
+func (e *hinted) Error() string { return Text(e.problem, e.hint) }
 
 func (e *hinted) Hint() string { return e.hint }
 

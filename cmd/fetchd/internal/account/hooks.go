@@ -3,12 +3,12 @@ package account
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
 const (
@@ -69,6 +69,6 @@ func runHook(ctx context.Context, name, command string) error {
 	if err == nil {
 		return nil
 	}
-	return fetch.Fail(fetch.KindConfig, fmt.Errorf("%s %q: %w; it printed %.200q; hint: try the command by hand",
-		name, command, err, strings.TrimSpace(out.String())))
+	return fetch.Fail(fetch.KindConfig, hints.Errorf("try the command by hand",
+		"%s %q: %w; it printed %.200q", name, command, err, strings.TrimSpace(out.String())))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
 )
 
 // terminalSink writes as fetchmail does on a terminal: what went wrong to err, the rest to out.
@@ -59,7 +60,7 @@ func openLogfile(name, path string) (*fileSink, error) {
 func (s *fileSink) Reopen() error {
 	f, err := ownfile.Append(s.path)
 	if err != nil {
-		return fmt.Errorf("open the log file: %w; --logfile names another", err)
+		return hints.Errorf("--logfile names another", "open the log file: %w", err)
 	}
 	s.mu.Lock()
 	old := s.file

@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,6 +40,13 @@ func (f fields) failure(level slog.Level, before string) line {
 	if !ok {
 		return line{level: level, text: before + f.err()}
 	}
+
+	// The reason and its hint stand above already, in the line about the message.
+	if undelivered, ok := errors.AsType[*fetch.UndeliveredError](err); ok && undelivered.Reported {
+		text := strings.Replace(err.Error(), undelivered.Error(), undelivered.Summary(), 1)
+		return line{level: level, text: before + OneLine(text)}
+	}
+
 	problem, hint := hints.Split(err)
 	return line{level: level, text: before + OneLine(problem), hint: hint}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
 )
 
 // Lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as fetchmail's
@@ -49,14 +50,14 @@ func tryLock(path string, interval int) (*Lock, error) {
 	for {
 		f, err := ownfile.Open(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
-			return nil, fmt.Errorf("open the lock file: %w; --pidfile names another", err)
+			return nil, hints.Errorf("--pidfile names another", "open the lock file: %w", err)
 		}
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			defer f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
 				return nil, readHolder(f)
 			}
-			return nil, fmt.Errorf("lock %s: %w; --pidfile names another file", path, err)
+			return nil, hints.Errorf("--pidfile names another file", "lock %s: %w", path, err)
 		}
 		if !stillThere(f, path) { // its holder removed it between our open and our lock
 			f.Close()
@@ -137,7 +138,7 @@ func findHolder(path string) (*LockedError, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the lock file: %w; --pidfile names another", err)
+		return nil, hints.Errorf("--pidfile names another", "open the lock file: %w", err)
 	}
 	defer f.Close()
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
