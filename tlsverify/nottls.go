@@ -98,9 +98,9 @@ const brokenStartTLS = "tell the operator (docs/server-checklist.md#starttls)"
 // Hint is the next step, for what the user configured.
 func (e *NotTLSError) Hint() string {
 	g := e.greeting()
-	wrapped := wrappedPort(e.Protocol)
+	wrapped := PortsOf(e.Protocol).Wrapped
 	if wrapped == 0 {
-		wrapped = wrappedPort(g.protocol)
+		wrapped = PortsOf(g.protocol).Wrapped
 	}
 
 	switch {
@@ -133,17 +133,4 @@ func startTLSWord(protocol string) string {
 		return "STLS"
 	}
 	return "STARTTLS"
-}
-
-// wrappedPort is the port of a protocol where TLS begins with the first byte; 0 if there is none.
-func wrappedPort(protocol string) int {
-	switch protocol {
-	case "imap":
-		return 993
-	case "pop3":
-		return 995
-	case "smtp", "submission":
-		return 465
-	}
-	return 0
 }

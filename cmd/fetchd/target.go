@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/rcfile"
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
 )
 
@@ -34,8 +35,8 @@ func target(c *cli.CommandLine, text string) (check.Options, error) {
 			return o, fmt.Errorf("%q is not a port", p)
 		}
 		o.Host, o.Port = h, n
-		if known, ok := account.KnownPort(n); ok {
-			o.Proto, o.Wrapped = known.Proto, known.Wrapped
+		if known, wrapped := tlsverify.ProtocolAt(n); known != "" {
+			o.Proto, o.Wrapped = known, wrapped
 		}
 	}
 	if o.Host == "" {
@@ -43,8 +44,8 @@ func target(c *cli.CommandLine, text string) (check.Options, error) {
 	}
 	switch proto := c.Own["proto"]; {
 	case proto == "smtp" || proto == "lmtp" || proto == "sieve": // never wrapped by default
-		known, _ := account.KnownPort(o.Port)
-		o.Proto, o.Wrapped = proto, o.Wrapped && known.Wrapped
+		_, wrapped := tlsverify.ProtocolAt(o.Port)
+		o.Proto, o.Wrapped = proto, wrapped
 	case proto != "":
 		o.Proto = proto
 	}

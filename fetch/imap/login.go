@@ -11,10 +11,10 @@ import (
 	"fetchd/fetch/login"
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 )
 
-// service has the ports of RFC 9051 section 2.1 and RFC 8314 section 3.2.
-var service = login.Service{Name: "IMAP", Plain: 143, Wrapped: 993}
+var service = login.Service{Name: "IMAP", Ports: tlsverify.PortsOf("imap")}
 
 // dialogue is the connection from the greeting to the login, before imapclient sees it: IMAP's commands and
 // replies for package login.

@@ -51,8 +51,8 @@ type Options struct {
 
 // Service is a protocol's name and its ports.
 type Service struct {
-	Name           string // "IMAP"
-	Plain, Wrapped int
+	Name string // "IMAP"
+	tlsverify.Ports
 }
 
 // What a login logs.
@@ -111,13 +111,10 @@ func limit(ctx context.Context, timeout time.Duration) (context.Context, context
 
 // port is the one that is dialled.
 func (o *Options) port() int {
-	switch {
-	case o.Port != 0:
+	if o.Port != 0 {
 		return o.Port
-	case o.TLS == Wrapped:
-		return o.Service.Wrapped
 	}
-	return o.Service.Plain
+	return o.Service.Default(o.TLS == Wrapped)
 }
 
 // Server names what is dialled, host and port.

@@ -7,10 +7,10 @@ import (
 	"fetchd/fetch/login"
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 )
 
-// service has the ports of RFC 1939 section 3 and RFC 8314 section 3.3.
-var service = login.Service{Name: "POP3", Plain: 110, Wrapped: 995}
+var service = login.Service{Name: "POP3", Ports: tlsverify.PortsOf("pop3")}
 
 // maxInitial is what is left for an initial response of the 255 octets that a server must take (RFC 2449
 // section 4): without CRLF, AUTH, two blanks and a mechanism's name of at most 20 (RFC 4422 section 3.1).

@@ -3,6 +3,7 @@ package check
 import (
 	"strings"
 
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
@@ -11,7 +12,6 @@ import (
 // STARTTLS, a no-op and the farewell is ever said, and never a credential.
 type dialect struct {
 	name             string
-	plain, wrapped   int    // default ports
 	greeting         string // how an answer that lets us go on begins
 	ask              string // for the capabilities; "" = they are in the greeting
 	offer            string // the capability
@@ -21,12 +21,12 @@ type dialect struct {
 }
 
 var dialects = [...]dialect{
-	{"imap", 143, 993, "* OK", "a CAPABILITY", "STARTTLS", "b STARTTLS", "b OK", "c NOOP", "c ", "d LOGOUT"},
-	{"pop3", 110, 995, "+OK", "CAPA", "STLS", "STLS", "+OK", "NOOP", "", "QUIT"},
-	{"smtp", 25, 465, "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"submission", 587, 465, "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"lmtp", 24, 24, "220", "LHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
-	{"sieve", 4190, 4190, `"`, "", `"STARTTLS"`, "STARTTLS", "OK", `NOOP "injected"`, `"injected"`, "LOGOUT"},
+	{"imap", "* OK", "a CAPABILITY", "STARTTLS", "b STARTTLS", "b OK", "c NOOP", "c ", "d LOGOUT"},
+	{"pop3", "+OK", "CAPA", "STLS", "STLS", "+OK", "NOOP", "", "QUIT"},
+	{"smtp", "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
+	{"submission", "220", "EHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
+	{"lmtp", "220", "LHLO localhost", "STARTTLS", "STARTTLS", "220", "NOOP", "", "QUIT"},
+	{"sieve", `"`, "", `"STARTTLS"`, "STARTTLS", "OK", `NOOP "injected"`, `"injected"`, "LOGOUT"},
 }
 
 func dialectOf(name string) (dialect, error) {
@@ -39,12 +39,7 @@ func dialectOf(name string) (dialect, error) {
 		"protocol %s is not known", show.Quote(name))
 }
 
-func (d dialect) port(wrapped bool) int {
-	if wrapped {
-		return d.wrapped
-	}
-	return d.plain
-}
+func (d dialect) port(wrapped bool) int { return tlsverify.PortsOf(d.name).Default(wrapped) }
 
 // offers tells whether STARTTLS is among the capabilities.
 func (d dialect) offers(capabilities []string) bool {

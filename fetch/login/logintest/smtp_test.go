@@ -8,6 +8,7 @@ import (
 	"fetchd/fetch/login"
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 )
 
 // smtp is SMTP up to the login (RFC 5321, 3207, 4954): what a further protocol costs.
@@ -84,7 +85,7 @@ func (s *smtp) read() (login.Reply, error) {
 func TestSMTP(t *testing.T) {
 	t.Parallel()
 	Run(t, Subject{
-		Service: login.Service{Name: "SMTP", Plain: 587, Wrapped: 465},
+		Service: login.Service{Name: "SMTP", Ports: tlsverify.PortsOf("submission")},
 		New:     func(c *wire.Conn) login.Protocol { return &smtp{c: c} },
 		Dialect: smtpDialect{},
 		Codes:   map[login.Kind]string{login.KindAuth: "", login.KindServer: "454", login.KindBusy: ""},

@@ -3,6 +3,7 @@ package account
 import (
 	"fetchd/fetch"
 	"fetchd/rcfile"
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
 )
 
@@ -46,5 +47,5 @@ func PortOf(o check.Options) int {
 	if o.Port != 0 {
 		return o.Port
 	}
-	return DefaultPort(Service{o.Proto, o.Wrapped})
+	return tlsverify.PortsOf(o.Proto).Default(o.Wrapped)
 }

@@ -138,19 +138,16 @@ func protocolName(p fetch.Protocol) string {
 
 // portContradiction is a warning about a port that contradicts the protocol or the way TLS starts, "" if it doesn't.
 func portContradiction(a *fetch.Account) string {
-	known, ok := KnownPort(a.Port)
-	if !ok {
-		return ""
-	}
-	usual := RetrievalProtocol(known.Proto)
+	known, wrapped := tlsverify.ProtocolAt(a.Port)
+	usual := RetrievalProtocol(known)
 	switch {
 	case usual == fetch.Auto:
 		return ""
 	case a.Protocol != fetch.Auto && usual != a.Protocol:
 		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port, usual, a.Protocol)
-	case known.Wrapped && a.TLS != fetch.Wrapped:
+	case wrapped && a.TLS != fetch.Wrapped:
 		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out", a.Port)
-	case !known.Wrapped && a.TLS == fetch.Wrapped:
+	case !wrapped && a.TLS == fetch.Wrapped:
 		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or leave the port out", a.Port)
 	}
 	return ""
