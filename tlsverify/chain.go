@@ -22,7 +22,7 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 
 	// Without DNSName: matchIdentity checks the name, against references that are never empty.
 	chains, err := withoutCriticalSAN(sent[0]).Verify(x509.VerifyOptions{
-		Roots:         p.roots,
+		Roots:         p.roots().pool,
 		Intermediates: pool,
 		CurrentTime:   now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

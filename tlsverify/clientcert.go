@@ -22,31 +22,64 @@ func (p *Policy) setClientCertificate() error {
 		keyFile = certFile
 	}
 
-	certs, err := readCertificates(certFile)
+	p.clientFiles = &fileReader[*tls.Certificate]{
+		paths: []string{certFile, keyFile},
+		load: func() (*tls.Certificate, error) {
+			return loadClientCertificate(certFile, keyFile, p.opt.KeyPass, p.opt.Files.check)
+		},
+	}
+	client, err := p.clientFiles.current()
 	if err != nil {
-		return loadError("sslcert", certFile, err,
-			"give a PEM file with the client certificate, then its issuers")
+		return err
 	}
-	key, err := readKey(keyFile, p.opt.KeyPass)
-	if as[*passError](err) { // it knows a better next step
-		return fmt.Errorf("sslkey %q: %w", keyFile, err)
-	}
-	if err != nil {
-		return loadError("sslkey", keyFile, err, "give a PEM file with the private key of sslcert")
-	}
-	if !sameKey(certs[0], key) {
-		return hints.Errorf("name the two files of one pair",
-			"sslkey %q does not belong to the certificate in sslcert %q", keyFile, certFile)
-	}
-
-	p.client = &tls.Certificate{PrivateKey: key, Leaf: certs[0]}
-	for _, c := range certs {
-		p.client.Certificate = append(p.client.Certificate, c.Raw)
-	}
-	if end := certs[0].NotAfter; p.Now().After(end) {
+	if end := client.Leaf.NotAfter; p.Now().After(end) {
 		p.warn("get a new one", "client certificate %q expired on %s", certFile, show.Date(end))
 	}
 	return nil
+}
+
+// client is the certificate to show, nil if there is none. Of two files that are being replaced, one may be
+// new already: until both are, it is the pair from before.
+func (p *Policy) client() *tls.Certificate {
+	if p.clientFiles == nil {
+		return nil
+	}
+	client, _ := p.clientFiles.current() // New has read it once
+	return client
+}
+
+func loadClientCertificate(certFile, keyFile string, pass func() (string, error), check func(string) error) (
+	*tls.Certificate, error) {
+	const certHint = "give a PEM file with the client certificate, then its issuers"
+	const keyHint = "give a PEM file with the private key of sslcert"
+	if err := check(certFile); err != nil {
+		return nil, loadError("sslcert", certFile, err, certHint)
+	}
+	certs, err := readCertificates(certFile)
+	if err != nil {
+		return nil, loadError("sslcert", certFile, err, certHint)
+	}
+
+	if err := check(keyFile); err != nil {
+		return nil, loadError("sslkey", keyFile, err, keyHint)
+	}
+	key, err := readKey(keyFile, pass)
+	if as[*passError](err) { // it knows a better next step
+		return nil, fmt.Errorf("sslkey %q: %w", keyFile, err)
+	}
+	if err != nil {
+		return nil, loadError("sslkey", keyFile, err, keyHint)
+	}
+
+	if !sameKey(certs[0], key) {
+		return nil, hints.Errorf("name the two files of one pair",
+			"sslkey %q does not belong to the certificate in sslcert %q", keyFile, certFile)
+	}
+	client := &tls.Certificate{PrivateKey: key, Leaf: certs[0]}
+	for _, c := range certs {
+		client.Certificate = append(client.Certificate, c.Raw)
+	}
+	return client, nil
 }
 
 // ClientName returns the common name of the first certificate in a PEM file, "" if it has none.

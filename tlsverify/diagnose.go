@@ -60,7 +60,7 @@ func (p *Policy) findGap(sent []*x509.Certificate, now time.Time, err error) err
 
 		issuer := findIssuer(cur, rest)
 		if issuer == nil {
-			issuer = findIssuer(cur, p.anchors)
+			issuer = findIssuer(cur, p.roots().anchors)
 		}
 		if issuer == nil {
 			break

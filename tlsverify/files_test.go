@@ -1,13 +1,160 @@
 package tlsverify
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
+	"weak"
+
+	"fetchd/tlsverify/tlstest"
 )
 
 func write(t *testing.T, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// replace puts other content into a file, at another time.
+func replace(t *testing.T, path string, data []byte) {
+	t.Helper()
+	st, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, data)
+	later := st.ModTime().Add(time.Second)
+	if err := os.Chtimes(path, later, later); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A policy sees roots that were replaced at its next handshake, and goes on with those from before while the
+// file is none.
+func TestReplacedRoots(t *testing.T) {
+	t.Parallel()
+	before, after := tlstest.NewCA(t), tlstest.NewCA(t)
+	file := before.File(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "root.pem"), before.PEM())
+
+	for _, c := range []struct {
+		name, path string
+		o          Options
+	}{
+		{"sslcertfile", file, Options{CAFile: file}},
+		{"sslcertpath", filepath.Join(dir, "root.pem"), Options{CAPath: dir}},
+	} {
+		c.o.Host = host
+		p := policy(t, c.o)
+		stamp := p.FileStamp()
+		if stamp != p.FileStamp() {
+			t.Errorf("%s: another stamp without a change", c.name)
+		}
+
+		replace(t, c.path, []byte("-----BEGIN CERTI"))
+		if _, err := meet(t, p, before.Leaf(good())); err != nil {
+			t.Errorf("%s, half written: %v", c.name, err)
+		}
+		replace(t, c.path, after.PEM())
+		if _, err := meet(t, p, after.Leaf(good())); err != nil {
+			t.Errorf("%s, the new root: %v", c.name, err)
+		}
+		if _, err := meet(t, p, before.Leaf(good())); !as[*ChainError](err) {
+			t.Errorf("%s, the old root: %v", c.name, err)
+		}
+		if stamp == p.FileStamp() {
+			t.Errorf("%s: the same stamp after a change", c.name)
+		}
+	}
+}
+
+// A file that others could have written is not believed when it is replaced either.
+func TestReplacedByOthers(t *testing.T) {
+	t.Parallel()
+	before, after := tlstest.NewCA(t), tlstest.NewCA(t)
+	file := before.File(t)
+	var refusal error
+	p := policy(t, Options{Host: host, CAFile: file, Files: &Files{Check: func(string) error { return refusal }}})
+
+	refusal = errors.New("others could have written it")
+	replace(t, file, after.PEM())
+	if _, err := meet(t, p, after.Leaf(good())); !as[*ChainError](err) {
+		t.Errorf("the new root: %v", err)
+	}
+	if _, err := New(Options{Host: host, CAFile: file, Files: p.opt.Files}); !errors.Is(err, refusal) {
+		t.Errorf("a new policy: %v", err)
+	}
+}
+
+// A pair is replaced as a whole: as long as certificate and key don't belong together, the old one is shown.
+func TestReplacedClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	before, after := ca.Leaf(tlstest.Leaf{CN: "ann", Usage: usage}), ca.Leaf(tlstest.Leaf{CN: "bob", Usage: usage})
+	key := func(c tls.Certificate) []byte {
+		text, err := tlstest.KeyPEM(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	o := Options{Host: host, CAFile: ca.File(t), KeyFile: tlstest.WriteFile(t, "key.pem", key(before)),
+		CertFile: tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(before))}
+	p := policy(t, o)
+
+	var shown string
+	cfg := ca.ClientCAs(tlstest.ServerConfig(ca.Leaf(good())))
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		shown = cs.PeerCertificates[0].Subject.CommonName
+		return nil
+	}
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   string
+	}{
+		{"at first", func() {}, "ann"},
+		{"certificate replaced", func() { replace(t, o.CertFile, tlstest.CertPEM(after)) }, "ann"},
+		{"key replaced too", func() { replace(t, o.KeyFile, key(after)) }, "bob"},
+	} {
+		step.change()
+		if _, err := meetConfig(t, p, cfg); err != nil || shown != step.want {
+			t.Errorf("%s: %q was shown, want %q; %v", step.name, shown, step.want, err)
+		}
+	}
+}
+
+// Policies that name the same files have them in memory once, until none is used any more.
+func TestFilesAreShared(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	list, err := ca.CRL(time.Now(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Host: host, CAFile: ca.File(t), CRL: tlstest.WriteFile(t, "crl.pem", list), Files: new(Files)}
+	one, two := policy(t, o), policy(t, o)
+	if one.roots().pool != two.roots().pool || one.crls != two.crls {
+		t.Error("each has its own")
+	}
+	o.IncludeSystem = true
+	if three := policy(t, o); three.roots().pool == one.roots().pool {
+		t.Error("the system's roots are trusted where they are not asked for")
+	}
+
+	set := weak.Make(one.roots())
+	runtime.KeepAlive(one)
+	runtime.KeepAlive(two)
+	runtime.GC()
+	if set.Value() != nil {
+		t.Error("kept although no policy uses it")
 	}
 }

@@ -20,11 +20,12 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	}
 
 	v := p.newVerdict()
-	sessions := p.sessions(conn)
+	client := p.client() // once: sessions are kept apart by it
+	sessions := p.sessions(conn, client)
 	cfg := p.config(p.offer())
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error { return p.verify(cs, v) }
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return v.demand.answer(p.client, nil), nil
+		return v.demand.answer(client, nil), nil
 	}
 	if sessions != nil { // a nil *sessionCache in the interface would not be nil
 		cfg.ClientSessionCache = sessions
@@ -65,7 +66,7 @@ func (p *Policy) Look(ctx context.Context, conn net.Conn, o Offer) (*Sight, erro
 		return nil
 	}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return s.demand.answer(p.client, s.Refusal), nil
+		return s.demand.answer(p.client(), s.Refusal), nil
 	}
 
 	h := &head{Conn: conn}

@@ -50,8 +50,11 @@ type Options struct {
 	// too. KeyPass is asked only for an encrypted key.
 	CertFile, KeyFile string
 	KeyPass           func() (string, error)
-	// CRL is a file or directory of revocation lists, read again when it changes.
+	// CRL is a file or directory of revocation lists.
 	CRL string
+	// Files has what is read from all these files, which are read again when they change, and at no other
+	// time; nil = the policy shares it with no other.
+	Files *Files
 	// ExpiryWarn is how long before its end a certificate is warned about: 0 = 14 days, negative = never.
 	ExpiryWarn time.Duration
 	ALPN       []string
@@ -65,15 +68,14 @@ type Options struct {
 // server. It is safe for concurrent use.
 type Policy struct {
 	// Set by New and not changed afterwards.
-	opt      Options
-	refs     []ReferenceID // empty only with NoCheck
-	proto    ProtoRange
-	roots    *x509.CertPool // nil = the system's
-	anchors  []*x509.Certificate
-	client   *tls.Certificate // nil = there is none to show
-	crls     *crlStore        // nil = none
-	warnings []string
-	ready    bool
+	opt         Options
+	refs        []ReferenceID // empty only with NoCheck
+	proto       ProtoRange
+	rootFiles   *fileReader[*rootSet]               // nil = the system's
+	clientFiles *fileReader[*tls.Certificate]       // nil = there is none to show
+	crls        *fileReader[[]*x509.RevocationList] // nil = none
+	warnings    []string
+	ready       bool
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -84,6 +86,9 @@ type Policy struct {
 // New loads what the options name. Its errors name the file or word and the next step.
 func New(o Options) (*Policy, error) {
 	p := &Policy{opt: o}
+	if p.opt.Files == nil {
+		p.opt.Files = new(Files)
+	}
 
 	steps := []func() error{p.setIdentity, p.setProto, p.setRoots, p.setClientCertificate, p.setRevocation}
 	for _, step := range steps {
@@ -118,8 +123,8 @@ func (p *Policy) setRevocation() error {
 	if p.opt.CRL == "" {
 		return nil
 	}
-	p.crls = &crlStore{path: p.opt.CRL}
-	_, err := p.crls.lists()
+	p.crls = p.opt.Files.listsOf(p.opt.CRL)
+	_, err := p.crls.current()
 	return err
 }
 
@@ -174,6 +179,12 @@ func (p *Policy) Now() time.Time {
 		return p.opt.Now()
 	}
 	return time.Now()
+}
+
+// FileStamp changes when a file that the policy reads does.
+func (p *Policy) FileStamp() string {
+	o := &p.opt
+	return stampOf(o.CAFile, o.CAPath, o.CertFile, o.KeyFile, o.CRL)
 }
 
 // Versions are the TLS versions that are spoken.

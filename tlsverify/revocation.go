@@ -31,7 +31,7 @@ func (p *Policy) verifyRevocation(v *Verdict, staple []byte) error {
 // checkAgainstLists demands a valid list for the leaf's issuer, and uses those for the other issuers where
 // there are any.
 func (p *Policy) checkAgainstLists(v *Verdict) error {
-	lists, err := p.crls.lists()
+	lists, err := p.crls.current()
 	if err != nil {
 		problem, hint := hints.Split(err)
 		return &RevokedError{Subject: Subject(v.Chain[0]), Why: problem, Next: hint}

@@ -12,47 +12,73 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// setRoots loads sslcertfile and sslcertpath. Without them, roots stays nil, which is the system's store,
-// shared by all policies.
+// rootPlaces say where trusted roots are.
+type rootPlaces struct {
+	file, dir string // sslcertfile and sslcertpath; "" = none
+	system    bool   // the system's beside them
+}
+
+// rootSet are the roots in some places.
+type rootSet struct {
+	anchors []*x509.Certificate // without the system's
+	pool    *x509.CertPool      // with them, where they are asked for
+}
+
+// setRoots loads sslcertfile and sslcertpath. Without them, there is no reader, which stands for the system's
+// store, shared by all policies.
 func (p *Policy) setRoots() error {
 	o := p.opt
 	if o.NoCheck || o.CAFile == "" && o.CAPath == "" {
 		return nil
 	}
-
-	if o.CAFile != "" {
-		certs, err := readCertificates(o.CAFile)
-		if err != nil {
-			return loadError("sslcertfile", o.CAFile, err, "give a PEM file with the certificates to trust")
-		}
-		p.anchors = append(p.anchors, certs...)
-	}
-	if o.CAPath != "" {
-		certs, err := readDirectory(o.CAPath)
-		if err != nil {
-			return loadError("sslcertpath", o.CAPath, err,
-				"give a directory of PEM files with the certificates to trust")
-		}
-		p.anchors = append(p.anchors, certs...)
-	}
-
-	return p.poolRoots()
+	p.rootFiles = o.Files.rootsOf(rootPlaces{o.CAFile, o.CAPath, o.IncludeSystem})
+	_, err := p.rootFiles.current()
+	return err
 }
 
-// poolRoots puts the user's own roots in the place of the system's, or beside them where that is asked for.
-func (p *Policy) poolRoots() error {
-	p.roots = x509.NewCertPool()
-	if p.opt.IncludeSystem {
+// roots are what the files name now, or named when they could be read last.
+func (p *Policy) roots() *rootSet {
+	if p.rootFiles == nil {
+		return new(rootSet) // the nil pool is the system's
+	}
+	set, _ := p.rootFiles.current() // New has read them once
+	return set
+}
+
+func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
+	set := &rootSet{pool: x509.NewCertPool()}
+	for _, place := range []struct {
+		word, path, hint string
+		read             func(string) ([]*x509.Certificate, error)
+	}{
+		{"sslcertfile", places.file, "give a PEM file with the certificates to trust", readCertificates},
+		{"sslcertpath", places.dir, "give a directory of PEM files with the certificates to trust", readDirectory},
+	} {
+		if place.path == "" {
+			continue
+		}
+		err := check(place.path)
+		var certs []*x509.Certificate
+		if err == nil {
+			certs, err = place.read(place.path)
+		}
+		if err != nil {
+			return nil, loadError(place.word, place.path, err, place.hint)
+		}
+		set.anchors = append(set.anchors, certs...)
+	}
+
+	if places.system {
 		system, err := x509.SystemCertPool()
 		if err != nil {
-			return hints.Errorf("install the ca-certificates package", "system's root certificates: %w", err)
+			return nil, hints.Errorf("install the ca-certificates package", "system's root certificates: %w", err)
 		}
-		p.roots = system
+		set.pool = system
 	}
-	for _, c := range p.anchors {
-		p.roots.AddCert(c)
+	for _, c := range set.anchors {
+		set.pool.AddCert(c)
 	}
-	return nil
+	return set, nil
 }
 
 // TrustedIn says where trusted roots are looked up: "sslcertfile /etc/mail/root.pem".

@@ -20,7 +20,7 @@ type sessionCache struct {
 // certificate and OCSP response again (RFC 8446 §4.6.1).
 const maxResumption = 24 * time.Hour
 
-func (p *Policy) sessions(conn net.Conn) *sessionCache {
+func (p *Policy) sessions(conn net.Conn, client *tls.Certificate) *sessionCache {
 	if p.opt.SessionCache == nil {
 		return nil
 	}
@@ -30,8 +30,8 @@ func (p *Policy) sessions(conn net.Conn) *sessionCache {
 		_, port, _ := net.SplitHostPort(a.String())
 		s.prefix = port + "|"
 	}
-	if p.client != nil {
-		sum := sha256.Sum256(p.client.Certificate[0])
+	if client != nil {
+		sum := sha256.Sum256(client.Certificate[0])
 		s.prefix += hex.EncodeToString(sum[:]) + "|"
 	}
 	return s

@@ -51,13 +51,21 @@ func checkTrustFiles(u *rcfile.User) error {
 		if f.path == "" {
 			continue
 		}
-		file, err := ownfile.Read(f.path)
-		if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
-			return fmt.Errorf("%s: %w", f.keyword, unsafe)
+		if err := checkWriters(f.path); err != nil {
+			return fmt.Errorf("%s: %w", f.keyword, err)
 		}
-		if err == nil {
-			_ = file.Close()
-		}
+	}
+	return nil
+}
+
+// checkWriters returns an *ownfile.Error if others could have written a file, or put it where it is.
+func checkWriters(path string) error {
+	file, err := ownfile.Read(path)
+	if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
+		return unsafe
+	}
+	if err == nil {
+		_ = file.Close()
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"fetchd/fetch/pop3"
 	"fetchd/fetch/wire"
 	"fetchd/rcfile"
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
 )
 
@@ -45,6 +46,7 @@ type Resolver struct {
 	imap     *imap.Quirks
 	pop3     *pop3.Quirks
 	sessions tls.ClientSessionCache
+	files    *tlsverify.Files           // what several accounts trust is in memory once
 	refusals map[string]*fetch.Refusals // by the account's key
 	secret   []byte                     // of this process: makes Account.Settings tell nothing about passwords
 	people   []string                   // see Survey
@@ -63,7 +65,8 @@ func New(env Environment) *Resolver {
 	_, _ = rand.Read(random) // never fails
 	return &Resolver{
 		env: env, imap: new(imap.Quirks), pop3: new(pop3.Quirks), secret: random,
-		sessions: tls.NewLRUClientSessionCache(sessionsKept), refusals: map[string]*fetch.Refusals{},
+		sessions: tls.NewLRUClientSessionCache(sessionsKept), files: &tlsverify.Files{Check: checkWriters},
+		refusals: map[string]*fetch.Refusals{},
 	}
 }
 

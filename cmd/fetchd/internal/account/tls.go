@@ -81,6 +81,7 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value,
 		IncludeSystem: r.env.Getenv("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
 		CertFile:      u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value,
+		Files:      r.files,
 		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions, ALPN: alpn(a.Protocol),
 		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
 		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },

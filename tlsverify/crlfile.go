@@ -4,34 +4,17 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"os"
-	"sync"
 )
-
-// crlStore reads revocation lists and reads them again when a file changed.
-type crlStore struct {
-	path string
-
-	mu    sync.Mutex // guards what follows
-	stamp string     // names, sizes and times of the files that were read
-	read  []*x509.RevocationList
-}
 
 var errNoList = errors.New("holds no revocation list")
 
-func (s *crlStore) lists() ([]*x509.RevocationList, error) {
+// loadLists reads the revocation lists in a file, or in the files of a directory.
+func loadLists(path string, check func(string) error) ([]*x509.RevocationList, error) {
 	const hint = "give a file, or a directory of files, with revocation lists in PEM or DER"
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	files, stamp, err := s.files()
-	if err != nil {
-		return nil, loadError("sslcrlfile", s.path, err, hint)
+	if err := check(path); err != nil {
+		return nil, loadError("sslcrlfile", path, err, hint)
 	}
-	if stamp == s.stamp && s.read != nil {
-		return s.read, nil
-	}
+	files := filesOf(path)
 
 	var all []*x509.RevocationList
 	for _, f := range files {
@@ -45,33 +28,11 @@ func (s *crlStore) lists() ([]*x509.RevocationList, error) {
 		}
 		all = append(all, lists...)
 	}
+
 	if len(all) == 0 {
-		return nil, loadError("sslcrlfile", s.path, errNoList, hint)
+		return nil, loadError("sslcrlfile", path, errNoList, hint)
 	}
-
-	s.stamp, s.read = stamp, all
 	return all, nil
-}
-
-func (s *crlStore) files() (files []string, stamp string, err error) {
-	st, err := os.Stat(s.path)
-	if err != nil {
-		return nil, "", unwrapPath(err)
-	}
-
-	files = []string{s.path}
-	if st.IsDir() {
-		if files, err = regularFiles(s.path); err != nil {
-			return nil, "", err
-		}
-	}
-
-	for _, f := range files {
-		if st, err := os.Stat(f); err == nil {
-			stamp += fmt.Sprintf("%s %d %d\n", f, st.Size(), st.ModTime().UnixNano())
-		}
-	}
-	return files, stamp, nil
 }
 
 // parseLists reads one list in DER, or any number in PEM.

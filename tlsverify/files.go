@@ -1,0 +1,125 @@
+package tlsverify
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"weak"
+)
+
+// Files holds what policies read from files. Policies that share a Files and name the same files have what
+// is in them in memory once, for as long as one of them is used. The zero value is ready; it is safe for
+// concurrent use.
+type Files struct {
+	// Check is asked before a file or directory is read, and read again; its error is why that must not be
+	// believed. nil = all are.
+	Check func(path string) error
+
+	// Guarded by mu.
+	mu    sync.Mutex
+	roots map[rootPlaces]weak.Pointer[fileReader[*rootSet]]
+	lists map[string]weak.Pointer[fileReader[[]*x509.RevocationList]]
+}
+
+func (f *Files) check(path string) error {
+	if f.Check == nil {
+		return nil
+	}
+	return f.Check(path)
+}
+
+// rootsOf is the reader of the roots in places.
+func (f *Files) rootsOf(places rootPlaces) *fileReader[*rootSet] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.roots == nil {
+		f.roots = map[rootPlaces]weak.Pointer[fileReader[*rootSet]]{}
+	}
+	return shared(f.roots, places, func() *fileReader[*rootSet] {
+		return &fileReader[*rootSet]{
+			paths: []string{places.file, places.dir},
+			load:  func() (*rootSet, error) { return loadRoots(places, f.check) },
+		}
+	})
+}
+
+// listsOf is the reader of the revocation lists in path.
+func (f *Files) listsOf(path string) *fileReader[[]*x509.RevocationList] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lists == nil {
+		f.lists = map[string]weak.Pointer[fileReader[[]*x509.RevocationList]]{}
+	}
+	return shared(f.lists, path, func() *fileReader[[]*x509.RevocationList] {
+		return &fileReader[[]*x509.RevocationList]{
+			paths: []string{path},
+			load:  func() ([]*x509.RevocationList, error) { return loadLists(path, f.check) },
+		}
+	})
+}
+
+// shared is what m has under key, or what create makes if nobody uses that any more.
+func shared[K comparable, V any](m map[K]weak.Pointer[V], key K, create func() *V) *V {
+	if v := m[key].Value(); v != nil {
+		return v
+	}
+	v := create()
+	m[key] = weak.Make(v)
+	return v
+}
+
+// fileReader reads something from files, and reads it again when they changed.
+type fileReader[T any] struct {
+	// Not changed.
+	paths []string // of files or directories; "" = none
+	load  func() (T, error)
+
+	// Guarded by mu.
+	mu    sync.Mutex
+	read  bool
+	stamp string // of the files that were read
+	value T
+}
+
+// current returns what the files say now. With an error, which may be gone the next time, it is what they
+// said before: a file may be seen while it is written.
+func (r *fileReader[T]) current() (T, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	// The stamp comes first: what changes while it is read is read again.
+	stamp := stampOf(r.paths...)
+	if r.read && stamp == r.stamp {
+		return r.value, nil
+	}
+	value, err := r.load()
+	if err != nil {
+		return r.value, err
+	}
+	r.read, r.stamp, r.value = true, stamp, value
+	return value, nil
+}
+
+// stampOf changes when one of the files does, or a file in one of the directories.
+func stampOf(paths ...string) string {
+	var b strings.Builder
+	for _, path := range paths {
+		for _, f := range filesOf(path) {
+			if st, err := os.Stat(f); err == nil {
+				fmt.Fprintf(&b, "%s %d %d\n", f, st.Size(), st.ModTime().UnixNano())
+			}
+		}
+	}
+	return b.String()
+}
+
+// filesOf are the files in a directory, or path itself.
+func filesOf(path string) []string {
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return []string{path}
+	}
+	files, _ := regularFiles(path) // what can't be read now will be another time
+	return files
+}
