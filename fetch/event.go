@@ -14,6 +14,7 @@ const (
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: UIDs are used again
 	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted, can't be decoded)
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only
+	EventBack        = "deleted mail is back"       // warn: account mailbox count: it is deleted again
 	EventAlert       = "alert of the server"        // warn: account text: for the user to read
 	EventNoMail      = "no mail"                    // info: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)

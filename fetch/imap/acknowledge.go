@@ -58,7 +58,7 @@ func (m *mailbox) sendGathered() {
 func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) {
 	for !uids.IsEmpty() {
 		var part journal.Set
-		part, uids = headText(uids, uids.Len())
+		part, uids = headText(uids, min(uids.Len(), uint64(m.s.guard.messageLimit())))
 		done := make(chan ack, 1)
 		m.acks.sent = append(m.acks.sent, done)
 		send(part, done)
@@ -149,6 +149,9 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	}
 
 	if !m.readOnly {
+		if err := m.deleteBack(ctx); err != nil {
+			return 0, err
+		}
 		m.acks.gather.AddSet(m.acks.pending)
 		m.sendGathered()
 		m.sendAll(m.flushed, m.remove)
@@ -175,12 +178,16 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 			err = xerr
 		}
 	}
-	if !confirmed.IsEmpty() {
-		if jerr := m.rec.Acknowledged(ctx, confirmed); jerr != nil {
+	gone := removed.And(confirmed)
+	if jerr := m.vacateDeleted(ctx, gone); jerr != nil {
+		err = errors.Join(err, jerr)
+	}
+	if told := confirmed.Minus(gone); !told.IsEmpty() {
+		if jerr := m.rec.Acknowledged(ctx, told); jerr != nil {
 			err = errors.Join(err, fetch.Fail(fetch.KindJournal, jerr))
 		}
 	}
-	return int(removed.And(confirmed).Len()), err
+	return int(gone.Len()), err
 }
 
 // makeDurable makes sure that the power can fail once the server has forgotten what earlier retrievals delivered: their
@@ -240,7 +247,7 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 // expunge removes our deleted messages on a server that can only expunge all deleted ones. Where another client has
 // deleted some too, nothing is expunged: they are not ours to remove. It returns what is left.
 func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
-	marked, err := m.s.searched(m.s.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}}))
+	marked, err := m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
 	if err != nil {
 		return ours, err
 	}

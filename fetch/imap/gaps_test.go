@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"fetchd/fetch/journal"
 )
@@ -79,9 +80,11 @@ func TestMoreGapsThanACommandHolds(t *testing.T) {
 		must(rec.Start(t.Context(), 1))
 		must(rec.Claim(t.Context()))
 		must(rec.Record(t.Context(), everyOther(3000), false, false))
+		rec.Take(journal.Census{Settled: 1500, Looked: time.Now().Unix()})
 		must(rec.End(t.Context(), 3000))
 		search := func(found, set string) string {
-			return strings.Replace(selected("", 3002, found), "UID SEARCH", "UID SEARCH UID "+set+"$", 1)
+			script := strings.Replace(selected("", 3002, found), "UID SEARCH", "UID SEARCH UID "+set+"$", 1)
+			return existsLine.ReplaceAllString(script, "S: * 1503 EXISTS")
 		}
 		expect(t, r,
 			pass{search("2 3 5 2998 2999 3001", `2:\*`) + "C: ~^T3 UID FETCH 2,2998,3001 \n" + fetched(2, "ab") + fetched(2998, "cd") +

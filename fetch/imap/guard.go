@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,16 +30,21 @@ type guard struct {
 	resp     response
 	text     int // bytes of responses since the last tagged one, bodies apart
 	maxText  int
-	last     uint64 // the last number in the result of a search
+	number   uint64 // the last one in the result of a search
 	unsorted int    // how often a number there was smaller than the one before
 
 	mu       sync.Mutex
-	partial  bool     // imapclient has written a part of a line
-	idle     bool     // an IDLE was sent, and no DONE yet
-	open     []string // tags of the commands sent and not answered
-	named    []string // tags in ESEARCH since the last answer to a command, "" for none
-	quiet    bool     // the server owes us no answer
-	validity uint32   // of the selected mailbox; 0 = none
+	partial  bool              // imapclient has written a part of a line
+	idle     bool              // an IDLE was sent, and no DONE yet
+	open     []string          // tags of the commands sent and not answered
+	named    []string          // tags in ESEARCH since the last answer to a command, "" for none
+	quiet    bool              // the server owes us no answer
+	validity uint32            // of the selected mailbox; 0 = none
+	unseen   bool              // the server said that there is an unseen message in it
+	flags    bool              // we want to know flags
+	last     map[string]string // the tag of the last command of a name
+	limits   map[string]uint32 // the UID at which the server ended a command before its end, by tag
+	limit    uint32            // how many messages the server will process in one command; 0 = all
 	claim    claim
 	spoiled  bool // the response with the last message body did not end as it must
 
@@ -109,6 +115,43 @@ func (g *guard) expectValidity(v uint32) {
 	g.mu.Lock()
 	g.validity = v
 	g.mu.Unlock()
+}
+
+// sent notes the tag of a command; the lock is held.
+func (g *guard) sent(tag, command string) {
+	if g.last == nil {
+		g.last = map[string]string{}
+	}
+	words := strings.Fields(command + " .")
+	name := words[0]
+	if name == "UID" {
+		name += " " + words[1]
+	}
+	if name == "SELECT" || name == "EXAMINE" {
+		g.unseen = false
+	}
+	g.last[name] = tag
+}
+
+// lastTag is the tag of the command of this name that was sent last.
+func (g *guard) lastTag(name string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.last[name]
+}
+
+// saidUnseen tells whether the server said of the selected mailbox that it has an unseen message.
+func (g *guard) saidUnseen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unseen
+}
+
+// expectFlags says whether responses that tell of flags are of interest.
+func (g *guard) expectFlags(on bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.flags = on
 }
 
 // selectedValidity is what expectValidity was told.
@@ -197,8 +240,9 @@ func (g *guard) note(p []byte) {
 	switch {
 	case begins && bytes.HasPrefix(p, []byte("T")):
 		g.idle = bytes.HasSuffix(p, []byte(" IDLE\r\n"))
-		tag, _, _ := bytes.Cut(p, []byte(" "))
-		g.open = append(g.open, string(tag))
+		tag, command, _ := strings.Cut(string(p[:min(len(p), 40)]), " ")
+		g.open = append(g.open, tag)
+		g.sent(tag, command)
 		g.quiet = false
 		g.conn.SetTimeout(0)
 	case begins && string(p) == "DONE\r\n":

@@ -112,10 +112,11 @@ func (g *guard) answer(r reply) error {
 	if g.endsIdle(r) {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
-	g.text, g.last, g.unsorted = 0, 0, 0
+	g.text, g.number, g.unsorted = 0, 0, 0
 	g.asked()
 	g.answered(r.tag)
 	g.alerts.show(r)
+	g.noteLimit(r)
 	g.out = r.plain()
 	return nil
 }
@@ -147,6 +148,11 @@ func (g *guard) status(r reply) error {
 	switch {
 	case r.word == "BYE":
 		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.text))))
+	case r.word == "OK" && r.code == "UNSEEN":
+		g.mu.Lock()
+		g.unseen = strings.Trim(r.args, "0") != ""
+		g.mu.Unlock()
+		return nil
 	case r.word != "OK" || r.code != "UIDVALIDITY" && r.code != "UIDNEXT":
 		return nil
 	}
@@ -310,10 +316,10 @@ func (g *guard) order(line []byte) {
 			continue
 		}
 		if in {
-			if n < g.last {
+			if n < g.number {
 				g.unsorted++
 			}
-			g.last, n, in = n, 0, false
+			g.number, n, in = n, 0, false
 		}
 	}
 }
@@ -368,7 +374,11 @@ func (g *guard) finish(line []byte) error {
 			return err
 		}
 	}
-	if !r.dropped && !(r.kind == "FETCH" && r.lines == 1 && isNews(line)) {
+	switch {
+	case r.dropped:
+	case r.kind == "FETCH" && r.lines == 1 && isNews(line):
+		g.out = g.wantedFlags(line)
+	default:
 		g.out = line
 	}
 	return nil

@@ -43,6 +43,7 @@ var (
 // messages are held back until the batch before it has ended, to keep their order.
 type batch struct {
 	cmd   *imapclient.FetchCommand
+	tag   string
 	uids  journal.Set
 	got   journal.Set
 	bytes int64
@@ -75,7 +76,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 				}
 			}
 			var set journal.Set
-			set, todo = headText(todo, size)
+			set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
 			under = append(under, m.request(ctx, set, bodyItems, q))
 		}
 		b := under[0]
@@ -88,7 +89,12 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			return m.at(b, err)
 		}
-		lost.AddSet(b.uids.Minus(b.got))
+		left := b.uids.Minus(b.got)
+		if _, limited := m.s.guard.limited(b.tag); limited && !b.got.IsEmpty() {
+			todo.AddSet(left)
+		} else {
+			lost.AddSet(left)
+		}
 		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
 		if bytes > 0 {
 			size = min(maxBatch, max(1, batchBytes*count/bytes))
@@ -110,7 +116,8 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 
 // request sends a UID FETCH and starts to receive its messages.
 func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions, q *fetch.Queue) *batch {
-	b := &batch{cmd: m.s.client.Fetch(uidSet(set), items), uids: set, done: make(chan error, 1)}
+	cmd := m.s.client.Fetch(uidSet(set), items)
+	b := &batch{cmd: cmd, tag: m.s.guard.lastTag("UID FETCH"), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
 	go func() {
 		b.done <- m.receive(ctx, b, q)
@@ -202,6 +209,10 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	b.bytes += max(0, it.Size)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.deleted.returned(it) {
+		it.Body.Release()
+		return nil
+	}
 	if b.first || b.bytes > heldBytes {
 		m.put(it, q)
 	} else {
@@ -291,10 +302,10 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 	if err != nil {
 		return err
 	}
-	if gone := lost.Minus(there); !gone.IsEmpty() {
-		if err := m.rec.Adopt(ctx, gone); err != nil {
-			return fetch.Fail(fetch.KindJournal, err)
-		}
+	gone := lost.Minus(there)
+	m.lost.AddSet(gone)
+	if err := m.vacate(ctx, gone); err != nil {
+		return err
 	}
 	for missed := 0; !there.IsEmpty(); {
 		var one journal.Set

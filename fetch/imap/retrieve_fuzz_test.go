@@ -39,6 +39,17 @@ func (n *notes) Delivered() journal.Set                { return journal.Set{} }
 func (n *notes) Sync(context.Context) error            { return nil }
 func (n *notes) End(_ context.Context, _ uint32) error { n.end.Add(1); return nil }
 
+func (n *notes) Vacant() journal.Set                  { return journal.Set{} }
+func (n *notes) Traces(journal.Set) map[uint32]string { return nil }
+func (n *notes) Census() journal.Census               { return journal.Census{} }
+func (n *notes) Take(journal.Census)                  {}
+
+func (n *notes) Vacate(_ context.Context, uids journal.Set, _ []journal.Trace) error {
+	n.given.AddSet(uids.Minus(n.recorded))
+	n.told.AddSet(uids.And(n.recorded))
+	return nil
+}
+
 func (n *notes) Adopt(_ context.Context, uids journal.Set) error { n.given.AddSet(uids); return nil }
 
 func (n *notes) Record(_ context.Context, uids journal.Set, _, _ bool) error {

@@ -108,10 +108,10 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"search beyond 32 bits", []pass{{strings.TrimSuffix(selected("", 10, "99999999999"), "S: T2 OK done\n") + "STALL", "", "search"}}},
 		{"search names the largest UID", []pass{
 			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") + "S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK" + bye, "1=ab", ""},
-			{strings.Replace(found("10", "10"), "UID SEARCH", "UID SEARCH UID 10:4294967294$", 1) + fetched(10, "new") + "S: T3 OK" + bye, "10=new", ""}}},
+			{strings.Replace(holds(2, "10"), "UID SEARCH", "UID SEARCH UID 10:4294967294$", 1) + "C: T3 UID FETCH 10 (UID BODY.PEEK[])\n" + fetched(10, "new") + "S: T3 OK" + bye, "10=new", ""}}},
 		{"n:* names an old UID", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
-		{"no UIDNEXT", []pass{{strings.Replace(selected("", 10, "2"), "S: * OK [UIDNEXT 10] ok\n", "", 1) + "C: T3 UID SEARCH ALL\nS: * SEARCH 1 2\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
+		{"no UIDNEXT", []pass{{strings.Replace(holds(2, "2"), "S: * OK [UIDNEXT 10] ok\n", "", 1) + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
 			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, {strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 3:\\*$", 1) + bye, "", ""}}},
 		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "", "no UIDVALIDITY"}}},
 		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
@@ -128,20 +128,29 @@ func TestRetrieveOddServers(t *testing.T) {
 			{selected("", 1, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
 			{selected("", 2, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "new") + "S: T3 OK" + bye, "1=new", ""}}},
 		{"UIDNEXT that is wrong", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
-			{selected("", 3, "9") + bye, "", ""}}},
+			{selected("", 3, "9") + "C: T3 UID SEARCH ALL\nS: * SEARCH 9\nS: T3 OK" + bye, "", ""}, {selected("", 3, "9") + bye, "", ""}}},
 		{"renumbered in the middle", []pass{{found("1", "1") + "ENDLESS * OK [UIDVALIDITY 2] x\\r\\n* 1 FETCH (UID 1 BODY[] {2}\\r\\nab)\\r\\n", "", "renumbered"}}},
 
-		{"ESEARCH", []pass{{esearch("(TAG \"T2\") UID ALL 2,1") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
+		{"ESEARCH", []pass{{esearchOf(2, "(TAG \"T2\") UID ALL 2,1") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
 		{"ESEARCH finds nothing", []pass{{esearch("(TAG \"T2\") UID") + bye, "", ""}}},
 		{"ESEARCH for another command", []pass{{strings.TrimSuffix(esearch("(TAG \"X9\") UID ALL 1:2"), "S: T2 OK done\n") + "STALL", "", "not under way"}}},
 		{"two ESEARCH for one search", []pass{{strings.TrimSuffix(esearch("(TAG \"T2\") UID ALL 1\nS: * ESEARCH (TAG \"T2\") UID ALL 2"), "S: T2 OK done\n") + "STALL", "", "two results"}}},
 		{"ESEARCH that only counts", []pass{{esearch("(TAG \"T2\") UID COUNT 2"), "", "did not name them"}}},
-		{"no result of the first search", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH\nS: T3 OK", "", "2 messages here, and names 0"},
-			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
-		{"no result of the first search, one is seen", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH 2\nS: T3 OK", "", "2 messages here, and names 1"},
-			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""}}},
-		{"a first search answered in part", []pass{{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK", "", "3 messages here, and names 2"},
-			{found("2 3", "2:3") + fetched(2, "cd") + fetched(3, "ef") + "S: T3 OK" + bye, "2=cd 3=ef", ""}}},
+		{"no result of the first search", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH\nS: T3 OK\n" + flags("1 \\Seen", "2") +
+			"C: ~^T5 UID FETCH 2 \n" + fetched(2, "cd") + "S: T5 OK" + bye, "2=cd", ""}, nothing}},
+		{"no result of the first search, one is seen", []pass{{unfound + "C: T3 UID SEARCH SEEN\nS: * SEARCH 2\nS: T3 OK\n" + flags("1", "2 \\SEEN a]b") +
+			"C: ~^T5 UID FETCH 1 \n" + fetched(1, "ab") + "S: T5 OK" + bye, "1=ab", ""}, nothing}},
+		{"a first search answered in part, and so are the flags", []pass{
+			{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK\n" + strings.Replace(flags("1 \\Seen", "2"), "1:2", "1:3", 1) +
+				"C: ~^T5 UID FETCH 2 \n" + fetched(2, "cd") + "S: T5 OK" + bye, "2=cd", ""},
+			{whole(3, 10, "1 2 3") + "C: T3 UID SEARCH UID 3 SEEN\nS: * SEARCH\nS: T3 OK\nC: ~^T4 UID FETCH 3 \n" + fetched(3, "ef") + "S: T4 OK" + bye, "3=ef", ""},
+			{holds(3, "") + bye, "", ""}}},
+		{"SELECT says that there is an unseen message", []pass{{strings.Replace(unfound, "S: * OK [UIDV", "S: * OK [UNSEEN 2] x\nS: * OK [UIDV", 1) +
+			"C: T3 UID SEARCH SEEN\nS: * SEARCH 1 2\nS: T3 OK\n" + flags("1 \\Seen", "2") +
+			"C: ~^T5 UID FETCH 2 \n" + fetched(2, "cd") + "S: T5 OK" + bye, "2=cd", ""}, nothing}},
+		{"a message is seen and not seen", []pass{{holds(2, "1") +
+			"C: T3 UID SEARCH SEEN\nS: * SEARCH 1 2\nS: T3 OK\n" + flags("1 \\Seen", "2") +
+			"C: ~^T5 UID FETCH 2 \n" + fetched(2, "cd") + "S: T5 OK" + bye, "2=cd", ""}, nothing}},
 		{"a first search without those that are seen", []pass{{holds(3, "2") + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1 3\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
 			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, nothing}},
 		{"a message is seen meanwhile", []pass{{holds(2, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK" + bye, "1=ab 2=cd", ""}}},
@@ -191,7 +200,7 @@ func TestRetrieveError(t *testing.T) {
 	const gone = "sends no text of it"
 	lost := found("1 2", "1:2") + fetched(2, "cd") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH 1\nS: T4 OK\n" +
 		"C: T5 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\nS: T5 OK"
-	again := strings.Replace(selected("", 10, "1"), "UID SEARCH", "UID SEARCH UID 1,10:\\*$", 1) + "C: ~^T3 UID FETCH 1 \n"
+	again := strings.Replace(holds(2, "1"), "UID SEARCH", "UID SEARCH UID 1,10:\\*$", 1) + "C: ~^T3 UID FETCH 1 \n"
 	never := strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye
 	for _, tt := range []struct {
 		name   string
@@ -213,6 +222,22 @@ func TestRetrieveError(t *testing.T) {
 	}
 }
 
+// flags is the answer to a question for the flags of all messages, T4; what is UID and flags.
+func flags(what ...string) string {
+	out := fmt.Sprintf("C: T4 FETCH 1:%d (UID FLAGS)\n", len(what))
+	for i, w := range what {
+		uid, flags, _ := strings.Cut(w, " ")
+		out += fmt.Sprintf("S: * %d FETCH (FLAGS (%s) UID %s)\n", i+1, flags, uid)
+	}
+	return out + "S: T4 OK\n"
+}
+
+// whole is selected for a look at all UIDs, in a mailbox with n messages.
+func whole(n, next int, found string) string {
+	script := strings.Replace(selected("", next, found), "UID SEARCH", "UID SEARCH ALL$", 1)
+	return existsLine.ReplaceAllString(script, fmt.Sprintf("S: * %d EXISTS", n))
+}
+
 // holds is selected for a mailbox with n messages.
 func holds(n int, found string) string {
 	return existsLine.ReplaceAllString(selected("", 10, found), fmt.Sprintf("S: * %d EXISTS", n))
@@ -221,8 +246,12 @@ func holds(n int, found string) string {
 var existsLine = regexp.MustCompile(`S: \* \d+ EXISTS`)
 
 // esearch is the beginning of a session whose search has this answer.
-func esearch(answer string) string {
-	return strings.Replace(selected("ESEARCH", 10, ""), "S: * SEARCH ", "S: * ESEARCH "+answer, 1)
+func esearch(answer string) string { return esearchOf(0, answer) }
+
+// esearchOf is esearch in a mailbox with n messages.
+func esearchOf(n int, answer string) string {
+	start := strings.Replace(selected("ESEARCH", 10, ""), "S: * SEARCH ", "S: * ESEARCH "+answer, 1)
+	return existsLine.ReplaceAllString(start, fmt.Sprintf("S: * %d EXISTS", n))
 }
 
 func TestAcknowledge(t *testing.T) {
@@ -301,7 +330,7 @@ func TestBatchesOutOfOrder(t *testing.T) {
 		r := newRig(t, nil)
 		r.Keep, r.MarkSeen = true, false
 		var script, want strings.Builder
-		script.WriteString(strings.Replace(esearch("(TAG \"T2\") UID ALL 1:300"), "UIDNEXT 10", "UIDNEXT 301", 1))
+		script.WriteString(strings.Replace(esearchOf(300, "(TAG \"T2\") UID ALL 1:300"), "UIDNEXT 10", "UIDNEXT 301", 1))
 		script.WriteString("C: ~^T3 UID FETCH 1:256 \nC: ~^T4 UID FETCH 257:300 \n")
 		for uid := 300; uid > 256; uid-- {
 			script.WriteString(fetched(uid, "b"))
@@ -325,7 +354,7 @@ func TestServerThatSendsNothing(t *testing.T) {
 		r := newRig(t, nil)
 		r.Keep, r.MarkSeen = true, false
 		var script strings.Builder
-		script.WriteString(strings.Replace(esearch("(TAG \"T2\") UID ALL 1:200"), "UIDNEXT 10", "UIDNEXT 201", 1))
+		script.WriteString(strings.Replace(esearchOf(200, "(TAG \"T2\") UID ALL 1:200"), "UIDNEXT 10", "UIDNEXT 201", 1))
 		script.WriteString("C*\nS: T3 OK\nC*\nS: * ESEARCH (TAG \"T4\") UID ALL 1:200\nS: T4 OK\n")
 		for i := range maxNotSent {
 			fmt.Fprintf(&script, "C*\nS: T%d OK\n", i+5)

@@ -3,6 +3,7 @@ package imap
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -17,39 +18,54 @@ const (
 	maxSetText = 6 << 10
 )
 
-// search is a UID SEARCH under way, with the one for too large messages beside it.
-type search struct {
-	s      *session
-	all    *imapclient.SearchCommand
-	larger *imapclient.SearchCommand
+// query is a UID SEARCH under way.
+type query struct {
+	criteria imap.SearchCriteria
+	cmd      *imapclient.SearchCommand
+	tag      string
 }
 
-// startSearch sends the search for what may be new: everything the journal does not have, without asking for what it
-// has. Nothing is waited for.
-func (s *session) startSearch(rec record) *search {
-	c := &imap.SearchCriteria{}
-	switch {
-	case s.a.FetchAll:
-	case isFirst(rec):
+// search is a query for what may be new, with the one for too large messages beside it.
+type search struct {
+	s      *session
+	all    query
+	larger *query
+}
+
+// scope is among which messages a look searches.
+type scope int
+
+const (
+	missed   scope = iota // what the journal does not have, without naming what it has
+	unread                // at first contact
+	complete              // all that there is
+)
+
+// startSearch sends the search for what may be new. Nothing is waited for.
+func (s *session) startSearch(rec record, among scope) *search {
+	c := imap.SearchCriteria{}
+	switch among {
+	case unread:
 		c.NotFlag = []imap.Flag{imap.FlagSeen}
-	default:
+	case missed:
 		c.UID = []imap.UIDSet{missing(rec.Done())}
 	}
 	out := &search{s: s, all: s.sendSearch(c)}
 	if s.a.Limit > 0 {
-		larger := *c
-		larger.Larger = s.a.Limit
-		out.larger = s.sendSearch(&larger)
+		c.Larger = s.a.Limit
+		larger := s.sendSearch(c)
+		out.larger = &larger
 	}
 	return out
 }
 
-func (s *session) sendSearch(c *imap.SearchCriteria) *imapclient.SearchCommand {
+func (s *session) sendSearch(c imap.SearchCriteria) query {
 	var opt *imap.SearchOptions
 	if s.has("ESEARCH") {
 		opt = &imap.SearchOptions{ReturnAll: true}
 	}
-	return s.client.UIDSearch(c, opt)
+	cmd := s.client.UIDSearch(&c, opt)
+	return query{c, cmd, s.guard.lastTag("UID SEARCH")}
 }
 
 // missing is what done lacks, up to "*".
@@ -73,16 +89,54 @@ func missing(done journal.Set) imap.UIDSet {
 func (q *search) wait() (found, large journal.Set, err error) {
 	if found, err = q.s.searched(q.all); q.larger != nil {
 		var lerr error
-		large, lerr = q.s.searched(q.larger)
+		large, lerr = q.s.searched(*q.larger)
 		err = errors.Join(err, lerr)
 	}
 	return found, large, err
 }
 
-// searched waits for a search. It never expands a range: a hostile one names four thousand million UIDs.
-func (s *session) searched(cmd *imapclient.SearchCommand) (journal.Set, error) {
+// search sends a search and waits for it.
+func (s *session) search(c imap.SearchCriteria) (journal.Set, error) {
+	return s.searched(s.sendSearch(c))
+}
+
+// maxPages bounds how often a search is continued. The smallest limit that RFC 9738 has in mind is 1,000 messages.
+const maxPages = 10_000
+
+// searched waits for a search. Where the server says that it looked at a part of the messages only (RFC 9738), the rest
+// is asked for too, from the UID on at which it ended.
+func (s *session) searched(q query) (journal.Set, error) {
+	found, err := s.result(q)
+	if err != nil {
+		return found, err
+	}
+	page, within := found, q.criteria.UID
+	for range maxPages {
+		last, limited := s.guard.limited(q.tag)
+		if !limited {
+			return found, nil
+		}
+		rest := imap.UIDRange{Start: 1, Stop: imap.UID(last - 1)} // the newest come first
+		if page.Len() > 1 && page.Max() == last {
+			rest = imap.UIDRange{Start: imap.UID(last + 1)}
+		}
+		if rest.Stop == 0 && rest.Start <= 1 {
+			return found, nil
+		}
+		q.criteria.UID = append(slices.Clone(within), imap.UIDSet{rest})
+		q = s.sendSearch(q.criteria)
+		if page, err = s.result(q); err != nil {
+			return found, err
+		}
+		found.AddSet(page)
+	}
+	return found, s.broken(fmt.Errorf("server did not end a search in %d parts", maxPages))
+}
+
+// result waits for one part of a search. It never expands a range: a hostile one names four thousand million UIDs.
+func (s *session) result(q query) (journal.Set, error) {
 	var set journal.Set
-	data, err := cmd.Wait()
+	data, err := q.cmd.Wait()
 	if err != nil {
 		return set, s.failed("search", err)
 	}
@@ -111,7 +165,7 @@ func (s *session) exists(uids journal.Set) (journal.Set, error) {
 	for !uids.IsEmpty() {
 		var part journal.Set
 		part, uids = headText(uids, uids.Len())
-		found, err := s.searched(s.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{uidSet(part)}}))
+		found, err := s.search(imap.SearchCriteria{UID: []imap.UIDSet{uidSet(part)}})
 		if err != nil {
 			return out, err
 		}

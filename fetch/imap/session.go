@@ -36,9 +36,11 @@ type session struct {
 	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
 }
 
-// Quirks remembers servers that offer COMPRESS=DEFLATE and then get it wrong; nothing is compressed with them. The zero
-// value is ready. It is safe for concurrent use.
-type Quirks struct{ plain wire.Unable }
+// Quirks remembers what servers offer and then get wrong. The zero value is ready. It is safe for concurrent use.
+type Quirks struct {
+	plain   wire.Unable // they can't compress
+	returns wire.Unable // mailboxes that bring back what was deleted, which was said
+}
 
 // Connect is a fetch.Connector that knows no quirks.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
@@ -72,6 +74,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	s := &session{a: a, conn: d.conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
+	s.guard.limit = offeredLimit(caps)
 	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
 	}})

@@ -46,9 +46,9 @@ func (m *Mailbox) Vacate(ctx context.Context, uids Set, of []Trace) error {
 	return m.leave(context.WithoutCancel(ctx), of)
 }
 
-// maxTraces is how many deleted messages of a mailbox are remembered, and traceDays for how long.
+// MaxTraces is how many deleted messages of a mailbox are remembered, and traceDays for how long.
 const (
-	maxTraces = 2000
+	MaxTraces = 2000
 	traceDays = 30
 )
 
@@ -63,7 +63,7 @@ type Trace struct {
 func (m *Mailbox) leave(ctx context.Context, of []Trace) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := row{traces, m.j.now().Unix(), traceText(of[max(0, len(of)-maxTraces):])}
+	r := row{traces, m.j.now().Unix(), traceText(of[max(0, len(of)-MaxTraces):])}
 	c := m.next()
 	c.add(r)
 	err := m.write(ctx, false, c)
@@ -122,5 +122,5 @@ func foldTraces(rows []row, now int64) []row {
 	if len(all) == 0 {
 		return nil
 	}
-	return []row{{traces, rows[len(rows)-1].at, traceText(all[max(0, len(all)-maxTraces):])}}
+	return []row{{traces, rows[len(rows)-1].at, traceText(all[max(0, len(all)-MaxTraces):])}}
 }

@@ -131,6 +131,9 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventRewound:
 		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("next"), f.text("known"))}}
+	case fetch.EventBack:
+		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server has brought back %s in mailbox %q: deleted again, not delivered again",
+			f.text("account"), Counted(f.number("count"), "deleted message"), f.text("mailbox"))}}
 	case fetch.EventNotExpunged:
 		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
 			f.text("account"), f.text("mailbox"), f.text("others"))}}

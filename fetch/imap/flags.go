@@ -1,0 +1,83 @@
+package imap
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"fetchd/fetch/journal"
+)
+
+// flagsPage is for how many messages the flags are asked for at once.
+const flagsPage = 1000
+
+// flags asks for the flags of every message: it is what to believe where searches are not.
+func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
+	s.guard.expectFlags(true)
+	defer s.guard.expectFlags(false)
+	for n := uint32(1); n <= v.most; {
+		last := min(v.most, n+min(flagsPage, s.guard.messageLimit())-1)
+		page := imap.SeqSet{{Start: n, Stop: last}}
+		msgs, err := s.client.Fetch(page, &imap.FetchOptions{UID: true, Flags: true}).Collect()
+		if err != nil {
+			return fresh, seen, s.failed("fetch flags", err)
+		}
+		for _, msg := range msgs {
+			switch {
+			case msg.UID == 0:
+			case slices.Contains(msg.Flags, imap.FlagSeen):
+				seen.Add(uint32(msg.UID))
+			default:
+				fresh.Add(uint32(msg.UID))
+			}
+		}
+		v.count(s)
+		n = last + 1
+	}
+	return fresh.Minus(seen), seen, nil
+}
+
+// amongSeen asks which of uids are \Seen.
+func (s *session) amongSeen(uids journal.Set) (journal.Set, error) {
+	var out journal.Set
+	for !uids.IsEmpty() {
+		var part journal.Set
+		part, uids = headText(uids, uids.Len())
+		seen, err := s.search(imap.SearchCriteria{
+			UID: []imap.UIDSet{uidSet(part)}, Flag: []imap.Flag{imap.FlagSeen},
+		})
+		if err != nil {
+			return out, err
+		}
+		out.AddSet(seen.And(part))
+	}
+	return out, nil
+}
+
+// flagList finds the flags in a line of a FETCH response.
+var (
+	flagList = regexp.MustCompile(`(?i)[( ]FLAGS \(([^)]*)\)`)
+	fetchNum = regexp.MustCompile(`(?i)^\* (\d{1,10}) FETCH `)
+)
+
+// wantedFlags is what imapclient is to see of a line that tells of flags: nothing while they are of no interest, and of
+// flags, which may hold what it can't parse, only \Seen.
+func (g *guard) wantedFlags(line []byte) []byte {
+	g.mu.Lock()
+	wanted := g.flags
+	g.mu.Unlock()
+	num, uid, flags := fetchNum.FindSubmatch(line), namedUID.FindSubmatch(line), flagList.FindSubmatch(line)
+	if !wanted || num == nil || uid == nil || flags == nil {
+		return nil
+	}
+	seen := ""
+	for _, flag := range strings.Fields(string(flags[1])) {
+		if strings.EqualFold(flag, `\Seen`) {
+			seen = `\Seen`
+		}
+	}
+	return fmt.Appendf(nil, "* %s FETCH (UID %s FLAGS (%s))\r\n", num[1], uid[1], seen)
+}

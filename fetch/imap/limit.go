@@ -1,0 +1,57 @@
+package imap
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// noteLimit takes down that the server has processed a part of the messages only that a command named (RFC 9738), and
+// with which UID it ended.
+func (g *guard) noteLimit(r reply) {
+	if r.code != "MESSAGELIMIT" {
+		return
+	}
+	limit, last, _ := strings.Cut(r.args, " ")
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n, err := strconv.ParseUint(limit, 10, 32); err == nil && n > 0 {
+		g.limit = uint32(n)
+	}
+	if uid, err := strconv.ParseUint(strings.TrimSpace(last), 10, 32); err == nil && uid > 0 {
+		if g.limits == nil {
+			g.limits = map[string]uint32{}
+		}
+		g.limits[r.tag] = uint32(uid)
+	}
+}
+
+// limited gives the UID with which the server ended the command with tag, if it did so before the command's end.
+func (g *guard) limited(tag string) (last uint32, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	last, ok = g.limits[tag]
+	delete(g.limits, tag)
+	return last, ok
+}
+
+// messageLimit is how many messages a command may name.
+func (g *guard) messageLimit() uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.limit == 0 {
+		return math.MaxUint32
+	}
+	return g.limit
+}
+
+// offeredLimit is the number in a capability like MESSAGELIMIT=1000, 0 for none.
+func offeredLimit(caps []string) uint32 {
+	for _, word := range caps {
+		if n, ok := strings.CutPrefix(word, "MESSAGELIMIT="); ok {
+			limit, _ := strconv.ParseUint(n, 10, 32)
+			return uint32(limit)
+		}
+	}
+	return 0
+}

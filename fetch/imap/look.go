@@ -1,0 +1,144 @@
+package imap
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"fetchd/fetch"
+	"fetchd/fetch/journal"
+)
+
+// view is what the server shows of a mailbox.
+type view struct {
+	least, most uint32 // how many messages there were while it was looked at
+	uidNext     uint32
+	among       scope
+	found       journal.Set // what may be new
+	large       journal.Set // of these larger than the account's limit
+}
+
+// count notes how many messages the server says that there are now.
+func (v *view) count(s *session) {
+	if box := s.client.Mailbox(); box != nil {
+		v.least, v.most = min(v.least, box.NumMessages), max(v.most, box.NumMessages)
+	}
+}
+
+// fits tells whether n messages are as many as the server says that there are.
+func (v *view) fits(n uint64) bool { return uint64(v.least) <= n && n <= uint64(v.most) }
+
+// search waits for a search and takes over what it found.
+func (v *view) search(s *session, q *search, among scope) (err error) {
+	v.among = among
+	v.found, v.large, err = q.wait()
+	v.count(s)
+	return err
+}
+
+// selectFailed is failed for a mailbox that can't be selected, most likely for its name.
+func (s *session) selectFailed(name string, err error) error {
+	failed := s.failed("select "+s.conn.Quoted([]byte(name)), err)
+	if fetch.KindOf(failed) == fetch.KindServer && name != "INBOX" {
+		failed = fmt.Errorf("%w; hint: check folder in the rc file", failed)
+	}
+	return failed
+}
+
+// look selects the mailbox and searches it; both commands travel together. On a connection where it is selected already
+// the search alone does, behind a NOOP for servers that look for new mail only then.
+func (m *mailbox) look(ctx context.Context) (view, error) {
+	s := m.s
+	select { // what changed before this look will be seen by it
+	case <-s.changed:
+	default:
+	}
+	if s.mailbox == m.name && m.rec.UIDValidity() == s.guard.selectedValidity() {
+		return m.lookAgain(ctx)
+	}
+
+	s.mailbox = ""
+	s.guard.expectValidity(0)
+	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
+	among := m.scope()
+	first := s.startSearch(m.rec, among)
+	data, err := selected.Wait()
+	if err != nil {
+		_, _, _ = first.wait()
+		return view{}, s.selectFailed(m.name, err)
+	}
+	v := view{least: data.NumMessages, most: data.NumMessages, uidNext: uint32(data.UIDNext)}
+	serr := v.search(s, first, among)
+	if data.UIDValidity == 0 {
+		return view{}, s.broken(fmt.Errorf("select %s: server gives no UIDVALIDITY; hint: use POP3 with this server", s.conn.Quoted([]byte(m.name))))
+	}
+	m.validity = data.UIDValidity
+	if err := m.start(ctx, &v, &serr); err != nil {
+		return view{}, err
+	}
+	if serr != nil {
+		return view{}, serr
+	}
+	s.mailbox = m.name
+	s.guard.expectValidity(m.validity)
+	return v, nil
+}
+
+// start begins the record, and searches again where the UIDs mean other messages than they did for the first search.
+func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
+	known, moved := m.rec.UIDValidity(), m.adopted().IsEmpty()
+	if err := m.rec.Start(ctx, m.validity); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+	again := false
+	if known != 0 && known != m.validity {
+		again, m.allNew = true, moved && m.forgets()
+		m.s.a.Log.Warn(fetch.EventRenumbered, "account", m.s.a.Name, "mailbox", m.name, "old", known, "new", m.validity)
+	} else if *searched == nil && m.rewound(v) {
+		again = true
+		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext, "known", m.rec.Done().Max())
+		m.rec.Restart()
+	}
+	if again {
+		among := m.scope()
+		*searched = v.search(m.s, m.s.startSearch(m.rec, among), among)
+	}
+	return nil
+}
+
+// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was put back
+// without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would pass for old. A message that was found
+// beyond UIDNEXT shows that this is not to be believed. UIDs of which we know that their messages are gone are no harm.
+func (m *mailbox) rewound(v *view) bool {
+	if v.uidNext == 0 || v.uidNext > m.rec.Done().Max() {
+		return false
+	}
+	return v.uidNext <= m.rec.Done().Minus(m.rec.Vacant()).Max() && v.found.Max() < v.uidNext
+}
+
+// aliveTimeout is how long a kept connection may take to answer: after a suspend or on another network it may be dead
+// without a word, and a new one is soon made.
+const aliveTimeout = 20 * time.Second
+
+func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
+	m.validity = m.rec.UIDValidity()
+	if err := m.rec.Start(ctx, m.validity); err != nil {
+		return view{}, fetch.Fail(fetch.KindJournal, err)
+	}
+	noop := m.s.client.Noop()
+	among := m.scope()
+	search := m.s.startSearch(m.rec, among)
+	m.s.guard.patience(min(aliveTimeout, m.s.a.Timeout))
+	err := noop.Wait()
+	m.s.guard.patience(0)
+
+	v := view{uidNext: m.rec.UIDNext(), least: ^uint32(0)}
+	v.count(m.s)
+	serr := v.search(m.s, search, among)
+	if err != nil {
+		return view{}, m.s.failed("noop", err)
+	}
+	return v, serr
+}

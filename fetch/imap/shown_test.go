@@ -1,0 +1,151 @@
+package imap
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// step is a command and its answer.
+func step(tag int, command, answer string) string {
+	return fmt.Sprintf("C: ~^T%d %s\n%sS: T%d OK done\n", tag, command, answer, tag)
+}
+
+// names is the answer to one.
+func names(uids string) string { return "S: * SEARCH " + uids + "\n" }
+
+// limited ends a search of which uids were found, before it has come to its end at UID last.
+func limited(tag int, uids string, limit, last int) string {
+	return names(uids) + fmt.Sprintf("S: T%d OK [MESSAGELIMIT %d %d] partial\n", tag, limit, last)
+}
+
+// limitedStart is selected for n messages, with a search that is limited.
+func limitedStart(n, next int, uids string, limit, last int) string {
+	script, _, _ := strings.Cut(holds(n, ""), "S: * SEARCH")
+	return strings.Replace(script, "UIDNEXT 10", fmt.Sprint("UIDNEXT ", next), 1) + limited(2, uids, limit, last)
+}
+
+// expunged is the acknowledgement of messages, from T tag on.
+func expunged(tag, n int, set string) string {
+	return fmt.Sprintf("C: ~^T%d UID STORE %s \nC: T%d UID EXPUNGE %s\nS: T%d OK\n", tag, set, tag+1, set, tag) +
+		strings.Repeat("S: * 1 EXPUNGE\n", n) + fmt.Sprintf("S: T%d OK\n", tag+1)
+}
+
+// What a search did not name is no old mail.
+func TestShownInPart(t *testing.T) {
+	t.Parallel()
+	seen := names("1 2")
+	for _, tt := range []struct {
+		name   string
+		keep   bool
+		passes []pass
+	}{
+		{"searches are limited, newest first", true, []pass{
+			{limitedStart(5, 6, "4 5", 2, 4) +
+				"C: T3 UID SEARCH UID 1:3 UNSEEN\n" + limited(3, "2 3", 2, 2) +
+				step(4, "UID SEARCH UID 1:1 UNSEEN$|^T4 UID SEARCH UID 1 UNSEEN$", names("1")) +
+				step(5, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + step(6, "UID FETCH 3:4 ", fetched(3, "c")+fetched(4, "d")) +
+				step(7, "UID FETCH 5 ", fetched(5, "e")) + bye, "1=a 2=b 3=c 4=d 5=e", ""},
+			{limitedStart(8, 9, "7 8", 2, 7) + step(3, `UID SEARCH UID 6:\* UID 1:6$`, names("6")) +
+				step(4, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) + step(5, "UID FETCH 8 ", fetched(8, "h")) + bye, "6=f 7=g 8=h", ""}}},
+		{"searches are limited, oldest first", true, []pass{
+			{limitedStart(3, 6, "1 2", 2, 2) + step(3, `UID SEARCH UID 3:\* UNSEEN$`, names("3")) +
+				step(4, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + step(5, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
+		{"a FETCH is limited", true, []pass{
+			{holds(3, "1 2 3") + "C: ~^T3 UID FETCH 1:3 \n" + fetched(3, "c") + "S: T3 OK [MESSAGELIMIT 1 3] partial\n" +
+				step(4, "UID FETCH 1 ", fetched(1, "a")) + step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "3=c 1=a 2=b", ""}}},
+		{"a later search names a part, and so does the one for all", true, []pass{
+			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) + step(3, "UID SEARCH SEEN", seen) + bye, "", ""},
+			{holds(5, "5") + step(3, "UID SEARCH ALL", names("1 2 4 5")) + flags("1 \\Seen", "2 \\Seen", "3", "4", "5") +
+				step(5, "UID FETCH 3:5 ", fetched(3, "c")+fetched(4, "d")+fetched(5, "e")) + bye, "3=c 4=d 5=e", ""},
+			{holds(5, "") + bye, "", ""}}},
+		{"a late UID", true, []pass{
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
+			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("")) +
+				step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
+			{holds(3, "") + bye, "", ""}}},
+		{"a late UID that is old mail", true, []pass{
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
+			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("2")) + bye, "", ""},
+			{holds(3, "") + bye, "", ""}}},
+		{"others delete", true, []pass{
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("5")) + bye, "", ""},
+			{holds(1, "") + bye, "", ""}}},
+		{"a limited view", false, []pass{
+			{holds(2, "8 9") + step(3, "UID FETCH 8:9 ", fetched(8, "h")+fetched(9, "i")) + expunged(4, 2, "8:9") + bye, "8=h 9=i", ""},
+			{holds(2, "") + step(3, "UID SEARCH ALL", names("6 7")) + step(4, "UID SEARCH UID 6:7 SEEN", names("")) +
+				step(5, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) + expunged(6, 2, "6:7") + bye, "6=f 7=g", ""},
+			{holds(0, "") + bye, "", ""}}},
+		{"UIDs are given out again", false, []pass{
+			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "first")) + expunged(4, 1, "1") + bye, "1=first", ""},
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
+				step(5, "UID FETCH 1 ", fetched(1, "second")) + expunged(6, 1, "1") + bye, "1=second", ""},
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
+				step(5, "UID FETCH 1 ", fetched(1, "third")) + expunged(6, 1, "1") + bye, "1=third", ""}}},
+		{"a deleted message is back", false, []pass{
+			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + step(4, "UID SEARCH UID 9 SEEN", names("")) +
+				step(5, "UID FETCH 9 ", fetched(9, "ab")) + expunged(6, 1, "9") + bye, "", ""},
+			{holds(0, "") + bye, "", ""}}},
+		{"a mailbox moved to a new server", false, []pass{
+			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
+			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +
+				step(4, "UID FETCH 1:2 ", fetched(1, "x")+fetched(2, "y")) + expunged(5, 2, "1:2") + bye, "1=x 2=y", ""}}},
+		{"a mailbox with old mail moved to a new server", false, []pass{
+			{holds(1, "") + step(3, "UID SEARCH SEEN", names("5")) + bye, "", ""},
+			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH UNSEEN", names("2")) +
+				step(4, "UID SEARCH SEEN", names("1")) + step(5, "UID FETCH 2 ", fetched(2, "y")) + expunged(6, 1, "2") + bye, "2=y", ""}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				if r.Keep = tt.keep; r.Keep {
+					r.MarkSeen = false
+				}
+				for i := range tt.passes {
+					tt.passes[i].script = strings.Replace(tt.passes[i].script, "CAPABILITY IMAP4rev1", "CAPABILITY IMAP4rev1 UIDPLUS", 1)
+				}
+				expect(t, r, tt.passes...)
+			})
+		})
+	}
+}
+
+// Now and then all UIDs are looked at, also where the number of messages gives no cause to.
+func TestResurvey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen = true, false
+		expect(t, r, pass{found("4", "4") + fetched(4, "d") + "S: T3 OK" + bye, "4=d", ""}, pass{holds(1, "") + bye, "", ""})
+		<-time.After(resurvey + time.Second)
+		expect(t, r, pass{whole(1, 10, "2") + step(3, "UID SEARCH UID 2 SEEN", names("")) + step(4, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
+			pass{holds(1, "") + bye, "", ""})
+	})
+}
+
+// FETCH FLAGS is asked for page by page.
+func TestFlagsInPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen = true, false
+		var first, second strings.Builder
+		for n := 1; n <= flagsPage; n++ {
+			fmt.Fprintf(&first, "S: * %d FETCH (UID %d FLAGS (\\Seen))\n", n, n)
+		}
+		second.WriteString("S: * 1001 FETCH (UID 1001 FLAGS (\\Recent))\n")
+		script := strings.Replace(unfound, "2 EXISTS", "1001 EXISTS", 1)
+		script = strings.Replace(script, "UIDNEXT 10", "UIDNEXT 1002", 1)
+		got, res, err := r.run(script + step(3, "UID SEARCH SEEN", names("")) +
+			step(4, `FETCH 1:1000 \(UID FLAGS\)$`, first.String()) + step(5, `FETCH 1001 \(UID FLAGS\)$`, second.String()) +
+			step(6, "UID FETCH 1001 ", fetched(1001, "x")) + bye)
+		if got != "1001=x" || err != nil || res.Seen != 1000 {
+			t.Errorf("%q, %+v, %v", got, res, err)
+		}
+	})
+}
