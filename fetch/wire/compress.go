@@ -5,8 +5,8 @@ import (
 	"compress/flate"
 )
 
-// Compress starts DEFLATE in both directions (RFC 4978), after the server agreed to it. Bytes already read are the
-// beginning of the compressed stream.
+// Compress starts DEFLATE in both directions (RFC 4978), after the server has agreed to it. Bytes that were
+// already read are the beginning of the compressed stream.
 func (c *Conn) Compress() error {
 	w, err := flate.NewWriter(c.timed, flate.DefaultCompression)
 	if err != nil {

@@ -13,36 +13,37 @@ import (
 )
 
 const (
-	// shortestConcealed is the length from which a secret is looked for in running text: a shorter one is part of
-	// ordinary words, which would then tell what it is.
+	// shortestConcealed is the length of the shortest secret that is looked for in running text: a shorter
+	// one is part of ordinary words, and the gaps in them would tell what it is.
 	shortestConcealed = 6
-	// mostConcealed is how many secrets are remembered: tokens are replaced every hour, and a server may repeat the
-	// one before.
+	// mostConcealed is how many secrets are remembered: tokens are replaced every hour, and a server may
+	// repeat the previous one.
 	mostConcealed = 4
+
+	concealment = "***"
 )
 
-const concealment = "***"
-
-// Concealer knows the secrets that the connections of an account send. Some servers repeat in their answers what they
-// were sent, and answers are shown: in errors, which get into logs and mails, and in traces. Clean takes the secrets
-// out. The zero value knows none, as does nil. It is safe for concurrent use.
+// Concealer knows the secrets that the connections of an account send. Some servers repeat what they were
+// sent, and their answers are shown: in traces and in errors, which get into logs and mails. Clean takes the
+// secrets out. The zero value knows none; nor does nil. It is safe for concurrent use.
 type Concealer struct {
-	mu    sync.RWMutex
-	known []*secret // the newest last
+	mu    sync.RWMutex // guards known
+	known []*secret    // the newest last
 }
 
-// secret is one secret in all forms that a peer may give it; forms and encoded are in lower case.
+// secret is one secret in all forms that a peer may give it. forms and encoded are in lower case.
 type secret struct {
 	login, text string
 	forms       []string // looked for as they are
-	encoded     []string // what every base64 text with the secret in it holds
+	encoded     []string // parts of every base64 text that contains the secret
 }
 
-// Add makes a secret, and the login that it belongs to, known from now on. It must come before the secret is sent.
+// Add makes a secret known, and the login that it belongs to. It must be called before the secret is sent.
 func (c *Concealer) Add(login, text string) {
 	if text == "" || c.knows(login, text) {
 		return
 	}
+
 	s := newSecret(login, text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,6 +68,7 @@ func (c *Concealer) Clean(text string) string {
 	if len(c.known) == 0 {
 		return text
 	}
+
 	var found []span
 	low := lower(text)
 	for _, s := range c.known {
@@ -83,8 +85,8 @@ func (c *Concealer) Clean(text string) string {
 // span is a part of a text.
 type span struct{ from, to int }
 
-// appendSpans appends where form is in text; whole makes it the whole word of base64 around it, as the secret's first
-// and last bits are in the letters beside form.
+// appendSpans appends the places of form in text. With whole each is widened to the word of base64 around it,
+// because the letters beside form hold the secret's first and last bits.
 func appendSpans(found []span, text, form string, whole bool) []span {
 	for at := 0; ; {
 		i := strings.Index(text[at:], form)
@@ -104,10 +106,11 @@ func appendSpans(found []span, text, form string, whole bool) []span {
 }
 
 func isBase64(b byte) bool {
-	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("+/-_=", b) >= 0
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
+		strings.IndexByte("+/-_=", b) >= 0
 }
 
-// cover replaces what was found in text; parts that overlap become one.
+// cover replaces what was found in text. Parts that overlap are replaced together.
 func cover(text string, found []span) string {
 	if len(found) == 0 {
 		return text
@@ -133,13 +136,14 @@ func newSecret(login, text string) *secret {
 			*list = append(*list, form)
 		}
 	}
+
 	if len(text) >= shortestConcealed {
 		for _, form := range spellings(text) {
 			add(&s.forms, form)
 		}
 	}
 
-	// Where the secret is too short for itself, the response of PLAIN is not.
+	// A secret that is too short to be looked for is still concealed in the response of PLAIN.
 	for _, needle := range []string{text, login + "\x00" + text} {
 		if len(needle) < shortestConcealed {
 			continue
@@ -160,17 +164,19 @@ func spellings(text string) []string {
 	for _, b := range []byte(text) {
 		percent.WriteString("%" + hex.EncodeToString([]byte{b}))
 	}
+
 	return []string{
-		text, quoted, unquote(strconv.Quote(text)), unquote(strconv.Quote(quoted)), unquote(strconv.QuoteToASCII(text)),
-		unquote(string(inJSON)), query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(text), percent.String(),
-		html.EscapeString(text), hex.EncodeToString([]byte(text)),
+		text, quoted,
+		unquote(strconv.Quote(text)), unquote(strconv.Quote(quoted)), unquote(strconv.QuoteToASCII(text)),
+		unquote(string(inJSON)), html.EscapeString(text), hex.EncodeToString([]byte(text)),
+		query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(text), percent.String(),
 	}
 }
 
 func unquote(s string) string { return s[1 : len(s)-1] }
 
-// encodings are the parts of base64 texts that hold needle which don't depend on what is around it: three bytes become
-// four letters, so there are three ways for it to lie.
+// encodings are the parts of base64 texts that hold needle, whatever is around it. Three bytes become four
+// letters, so there are three positions at which needle can begin.
 func encodings(needle string) []string {
 	var forms []string
 	for before, skip := range []int{0, 2, 3} {
@@ -193,7 +199,7 @@ func lower(text string) string {
 	return string(low)
 }
 
-// Conceal tells the connection of a secret before it is sent: no text of the peer shows it from then on.
+// Conceal tells the connection about a secret before it is sent: from then on no text of the peer shows it.
 func (c *Conn) Conceal(login, secret string) { c.opt.Hidden.Add(login, secret) }
 
 // Clean is peer text without the secrets that were sent.

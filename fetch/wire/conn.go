@@ -1,8 +1,9 @@
-// Package wire is the one connection to a mail server that everything else goes through: it bounds and times every
-// read, remembers its first error for ever, obeys a context, keeps TLS honest and traces without secrets.
+// Package wire is the one connection to a mail server that everything else goes through: it bounds and
+// times every read, keeps its first error for ever, obeys a context, keeps TLS honest and traces without
+// secrets.
 //
-// Conn speaks lines; packages imap and pop3 have their dialogues on it until the user is logged in, and then hand it,
-// through an adapter of their own, to go-imap and go-pop3.
+// Conn reads and writes lines. Packages imap and pop3 speak on it until the user is logged in; then they
+// hand it, through adapters of their own, to go-imap and go-pop3.
 package wire
 
 import (
@@ -19,38 +20,44 @@ import (
 	"fetchd/tlsverify"
 )
 
-// MaxLine bounds one line of a server's answer outside of lists and message bodies. RFC 9051 names no limit and RFC
-// 2449 has 512 for POP3; capability lists of 4 KB exist, so this leaves room.
+// MaxLine bounds one line of a server's answer outside of lists and message bodies. RFC 9051 names no limit
+// and RFC 2449 has 512 for POP3; capability lists of 4 KB exist, so this leaves room.
 const MaxLine = 64 << 10
 
 const bufferSize = 16 << 10 // what a TLS record holds
 
-// ErrInjected is returned by StartTLS when the server sent something behind its answer to STARTTLS: it would be read
-// as if it had come over TLS (CVE-2011-0411).
-var ErrInjected = errors.New("server sent data in clear text behind its answer to STARTTLS: someone may be tampering with the connection")
+// ErrInjected is returned by StartTLS when the server sent something behind its answer to STARTTLS: it
+// would be read as if it had come over TLS (CVE-2011-0411).
+var ErrInjected = errors.New("server sent data in clear text behind its answer to STARTTLS:" +
+	" someone may be tampering with the connection")
 
 // Options describe a connection.
 type Options struct {
 	Label   string            // "IMAP" or "POP3", for the trace
 	Timeout time.Duration     // longest wait for any one read or write; 0 = 5 minutes
 	Trace   func(line string) // nil = none
-	Rate    int64             // bytes a second read at most; 0 = no limit
-	Hidden  *Concealer        // knows secrets of earlier connections, and learns this one's; nil = one of its own
+	Rate    int64             // most bytes read in a second; 0 = no limit
+
+	// Hidden knows the secrets of earlier connections and learns those of this one; nil = one of its own.
+	Hidden *Concealer
 }
 
-// Conn is a connection to a server. Reads belong to one goroutine and writes to one goroutine at a time; Close may be
-// called from anywhere.
+// Conn is a connection to a server. Reads belong to one goroutine and writes to one goroutine at a time;
+// Close may be called from anywhere.
 type Conn struct {
-	opt     Options
-	conn    net.Conn // TCP, plugin or TLS
-	verdict *tlsverify.Verdict
-	r       *bufio.Reader
-	w       io.Writer // over timed
-	timed   *timedConn
-	writeMu sync.Mutex
-	tls     bool
+	opt   Options
+	timed *timedConn // has its own locks
 
+	// Changed only by StartTLS and Compress, while nobody else reads or writes.
+	conn       net.Conn // TCP, plugin or TLS
+	verdict    *tlsverify.Verdict
+	tls        bool
 	compressed bool
+
+	r *bufio.Reader // the reading goroutine's
+
+	writeMu sync.Mutex // held during a write
+	w       io.Writer  // over timed
 }
 
 // New wraps conn; Close closes it.
@@ -61,15 +68,19 @@ func New(conn net.Conn, o Options) *Conn {
 	if o.Hidden == nil {
 		o.Hidden = new(Concealer)
 	}
+
 	c := &Conn{opt: o, conn: conn}
-	c.timed = &timedConn{Conn: conn, timeout: o.Timeout, rate: o.Rate, debt: debt{timeout: o.Timeout, count: anyNumber}}
+	c.timed = &timedConn{
+		Conn: conn, timeout: o.Timeout, rate: o.Rate,
+		debt: debt{timeout: o.Timeout, count: anyNumber},
+	}
 	c.r, c.w = readers.Get().(*bufio.Reader), c.timed
 	c.r.Reset(c.timed)
 	return c
 }
 
-// Bind makes the connection end when ctx does: all reads and writes under way fail with ctx's cause. release undoes
-// that; it is a no-op after ctx ended.
+// Bind makes the connection end when ctx does: all reads and writes under way fail with ctx's cause.
+// release undoes that; it is a no-op after ctx ended.
 func (c *Conn) Bind(ctx context.Context) (release func()) {
 	stop := context.AfterFunc(ctx, func() { c.timed.fail(context.Cause(ctx)) })
 	return func() { stop() }
@@ -101,12 +112,12 @@ func (c *Conn) RemoteIP() string {
 // Err is the first error of the connection, nil while it is sound.
 func (c *Conn) Err() error { return c.timed.firstError() }
 
-// Break makes err the connection's error, unless it has one already, and returns the one it has. Who finds the peer
-// out of step calls it.
+// Break makes err the connection's error, unless it has one already, and returns the one it has. Callers
+// that find the peer out of step use it.
 func (c *Conn) Break(err error) error { return c.timed.fail(err) }
 
-// StartTLS does the handshake and the checks of policy. Nothing read before survives it; ErrInjected if there was
-// anything unread. The verdict is kept also when the peer is refused.
+// StartTLS does the handshake and the checks of policy. Nothing that was read before survives it; if
+// anything was unread the error is ErrInjected. The verdict is kept even when the peer is refused.
 func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 	if c.r.Buffered() > 0 {
 		return c.Break(ErrInjected)
@@ -114,10 +125,11 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 	if policy == nil {
 		return c.Break(errors.New("no TLS policy for this server"))
 	}
+
 	hctx, cancel := context.WithTimeoutCause(ctx, c.opt.Timeout, c.timed.timeoutError("TLS handshake"))
 	defer cancel()
 	secured, verdict, err := policy.Client(hctx, c.conn)
-	c.verdict = verdict
+	c.verdict = verdict // also of a server that is refused
 	if err != nil {
 		switch {
 		case hctx.Err() != nil:
@@ -127,12 +139,13 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 		}
 		return c.Break(c.CleanError(err)) // it may quote what came instead of TLS
 	}
+
 	c.replace(explained{secured, verdict})
 	c.tls = true
 	return nil
 }
 
-// explained is a TLS connection that says why a server ends it that wants a client certificate.
+// explained is a TLS connection that says why it ended when the server wants a client certificate.
 type explained struct {
 	net.Conn
 	verdict *tlsverify.Verdict
@@ -150,28 +163,28 @@ func (c *Conn) replace(conn net.Conn) {
 	c.r.Reset(c.timed)
 }
 
-// ReadLine reads one line, without its CRLF or LF, of at most limit bytes (0 = MaxLine). The slice is valid until the
-// next read. A connection that ends in the middle of a line is io.ErrUnexpectedEOF, and so is one that ends before it.
+// ReadLine reads one line, without its CRLF or LF, of at most limit bytes (0 = MaxLine). The slice is valid
+// until the next read. A connection that ends within a line or before it gives io.ErrUnexpectedEOF.
 func (c *Conn) ReadLine(limit int) ([]byte, error) {
 	line, err := c.readRaw(limit)
 	if err != nil {
 		return nil, err
 	}
 	line = trimEOL(line)
-	c.TraceIn(line)
+	c.traceIn(line)
 	return line, nil
 }
 
-// ReadResponseLine is ReadLine with the line's end kept.
+// ReadResponseLine is ReadLine, but it keeps the end of the line.
 func (c *Conn) ReadResponseLine(limit int) ([]byte, error) {
 	line, err := c.readRaw(limit)
 	if err == nil && c.Tracing() {
-		c.TraceIn(trimEOL(line))
+		c.traceIn(trimEOL(line))
 	}
 	return line, err
 }
 
-// SetTimeout changes how long a read may wait, from now on and for the read under way; 0 is back to Options.Timeout.
+// SetTimeout changes how long a read may wait, including the one under way; 0 means Options.Timeout again.
 func (c *Conn) SetTimeout(d time.Duration) {
 	if d <= 0 {
 		d = c.opt.Timeout
@@ -179,11 +192,11 @@ func (c *Conn) SetTimeout(d time.Duration) {
 	c.timed.setTimeout(d, false)
 }
 
-// Quiet is SetTimeout for a time in which the server owes us nothing: it may be as slow as it likes. It lasts until the
-// next SetTimeout.
+// Quiet is SetTimeout for a time in which the server owes us nothing: it may be as slow as it likes. It
+// lasts until the next SetTimeout.
 func (c *Conn) Quiet(d time.Duration) { c.timed.setTimeout(d, true) }
 
-// ReadFull fills p with a part of a response that is no line.
+// ReadFull fills p with a part of a response that is not a line.
 func (c *Conn) ReadFull(p []byte) error {
 	if _, err := io.ReadFull(c.r, p); err != nil {
 		return c.readError(err)
@@ -198,8 +211,8 @@ func (c *Conn) Answered() {
 	c.timed.debt.answered()
 }
 
-// Expect notes that a message of at most n bytes comes now: it has the time that these take. What comes beyond them,
-// until the next Answered, does not count as progress.
+// Expect notes that a message of at most n bytes follows, and gives it the time that n bytes take. Further
+// bytes, until the next Answered, do not count as progress.
 func (c *Conn) Expect(n int64) {
 	c.timed.mu.Lock()
 	defer c.timed.mu.Unlock()
@@ -210,13 +223,16 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 	if limit <= 0 {
 		limit = MaxLine
 	}
-	if err := c.Err(); err != nil { // what lies in the buffer came with the fault
+	if err := c.Err(); err != nil { // what is left in the buffer came from the same faulty peer
 		return nil, err
 	}
+
+	// Most lines fit into the buffer and need no copy.
 	line, err := c.r.ReadSlice('\n')
 	if err == nil && len(line) <= limit {
 		return line, nil
 	}
+
 	var long []byte
 	for {
 		if len(long)+len(line) > limit {
@@ -233,7 +249,8 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 	}
 }
 
-// Reader gives the buffered bytes and then the connection's; for who reads messages. Its errors are the connection's.
+// Reader gives the buffered bytes and then the connection's, for callers that read messages. Its errors are
+// the connection's.
 func (c *Conn) Reader() *bufio.Reader { return c.r }
 
 // readError turns a clean end into io.ErrUnexpectedEOF: no server may end a connection while we read.
@@ -244,11 +261,12 @@ func (c *Conn) readError(err error) error {
 	return c.Break(err)
 }
 
-// ReadError is the error to report when a read through Reader gave err: never io.EOF, and remembered for ever.
+// ReadError is the error to report when a read through Reader gave err: it is never io.EOF, and becomes the
+// connection's error.
 func (c *Conn) ReadError(err error) error { return c.readError(err) }
 
-// WriteLine writes line and CRLF. What is traced is shown, or line itself where shown is "". A CR, LF or NUL in line is
-// refused before anything is sent.
+// WriteLine writes line and CRLF. The trace shows shown, or line itself if shown is "". A line with CR, LF
+// or NUL is refused before anything is sent.
 func (c *Conn) WriteLine(line, shown string) error {
 	for i := range len(line) {
 		if b := line[i]; b == '\r' || b == '\n' || b == 0 {

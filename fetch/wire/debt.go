@@ -7,26 +7,27 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// A peer that sends a byte now and then never runs into a deadline. So the time that we wait for it is added up, and it
-// pays that back with what it sends: each byte pays for the time that it takes at minRate, and each whole answer for a
-// part of a time-out. Who owes more than debtTimeouts is given up. So a server may be slow for minutes, or be at work on
-// something long and say so now and then, but not stay so; one that answers each command within half of the time-out,
-// on a line that carries minRate, is never given up.
+// A peer that sends a byte now and then never runs into a deadline. So the time that we wait for it is
+// added up as its debt, which it pays back with what it sends: each byte pays for the time that it takes at
+// minRate, and each whole answer for a part of a time-out. A peer that owes more than debtTimeouts is given
+// up. So a server may be slow for minutes, or report now and then that it is busy, but not for ever. One
+// that answers each command within half of the time-out, on a line that carries minRate, is never given up.
 const (
-	// minRate, in bytes a second, is half of what the slowest line in use carries (9600 bit/s), and a tenth of a 56k
-	// modem's: who sends a mail of 20 MB through one needs an hour, and has eleven.
+	// minRate, in bytes a second, is half of what the slowest line in use carries (9600 bit/s), and a tenth
+	// of what a 56k modem does: a mail of 20 MB takes an hour there, and may take eleven.
 	minRate = 512
-	// debtTimeouts: a search in a large mailbox may take minutes, of which each silent one counts.
+	// debtTimeouts is how many time-outs a peer may owe: a search in a large mailbox takes minutes, and
+	// each silent one counts.
 	debtTimeouts = 10
 	// answerShare of a time-out is what an answer pays for.
 	answerShare = 2
 )
 
-// ErrSlow is in the error of a connection whose peer was given up for all that it took, although it never let us wait
-// for one time-out.
+// ErrSlow is in the error of a connection whose peer was given up because of its debt: no single wait was
+// longer than a time-out.
 var ErrSlow = errors.New("the server is too slow")
 
-// anyNumber of bytes counts.
+// anyNumber means that all bytes count, however many come.
 const anyNumber = -1
 
 // debt is the time that a peer owes us.

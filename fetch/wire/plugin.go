@@ -20,8 +20,8 @@ const pluginGrace = 3 * time.Second
 // pluginWord is a word of a plugin's command line.
 var pluginWord = regexp.MustCompile(`\S+`)
 
-// hostText is a host name or an IP address, perhaps with a zone. None is taken for an option, in none has the shell
-// anything to do.
+// hostText is a host name or an IP address, perhaps with a zone. Such a word is never taken for an option,
+// and means nothing special to the shell.
 var hostText = regexp.MustCompile(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
 
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
@@ -31,8 +31,9 @@ type pluginConn struct {
 	exited chan error
 }
 
-// PluginCommand returns what the shell runs for command: %h and %p stand for host and port where they are words of their
-// own, as in fetchmail. A host with other characters than names and addresses have is an error where it would be put in.
+// PluginCommand returns what the shell runs for command: %h and %p stand for host and port where they are
+// words of their own, as in fetchmail. It is an error if %h is used and the host has characters that no
+// name or address has.
 func PluginCommand(command, host string, port int) (string, error) {
 	var err error
 	command = pluginWord.ReplaceAllStringFunc(command, func(word string) string {
@@ -56,17 +57,19 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	fds, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "plugin"), os.NewFile(uintptr(fds[1]), "plugin")
-	defer theirs.Close()
+	defer theirs.Close() // else the end of the plugin's output would never be seen
 	conn, err := net.FileConn(ours)
-	_ = ours.Close()
+	_ = ours.Close() // conn has a copy
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
 	}
+
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -74,13 +77,14 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("plugin %q: %w", command, err)
 	}
+
 	p := &pluginConn{Conn: conn, cmd: cmd, exited: make(chan error, 1)}
 	go func() { p.exited <- cmd.Wait() }()
 	return p, nil
 }
 
-// socketPair makes two sockets that no command started at this moment inherits: one that kept ours open would keep the
-// plugin waiting for more.
+// socketPair makes two sockets that no other command inherits, not even one that is started at this moment:
+// if it kept our end open, the plugin would never see the end of its input.
 func socketPair() ([2]int, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -92,12 +96,14 @@ func socketPair() ([2]int, error) {
 	return fds, err
 }
 
-// Close closes the connection and waits for the plugin, which is killed with its children when it does not end.
+// Close closes the connection and waits for the plugin, which is killed with its children if it does not
+// end in time.
 func (p *pluginConn) Close() error {
 	err := p.Conn.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return err
 	}
+
 	timer := time.NewTimer(pluginGrace)
 	defer timer.Stop()
 	select {

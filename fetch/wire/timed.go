@@ -12,24 +12,26 @@ import (
 
 // timedConn arms a deadline before every read and write and keeps the first error for ever.
 type timedConn struct {
-	net.Conn
-	rate int64
+	net.Conn       // replaced under mu, while nobody reads or writes
+	rate     int64 // never changed
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	timeout time.Duration
-	err     error
+	err     error         // the first one
 	failed  chan struct{} // closed with the first error; made when somebody waits
 	debt    debt          // of the peer
 	quiet   bool          // the peer owes us nothing: how long we read is not counted
-	asked   time.Time     // when that ended
+	asked   time.Time     // when quiet ended
 
-	owed  time.Duration // by the rate limit: how long the bytes read so far should still take; the reading goroutine's
-	since time.Time
+	// The rate limit, owned by the reading goroutine.
+	owed  time.Duration // how long the bytes read so far should still take
+	since time.Time     // when owed was reckoned
 }
 
 var longAgo = time.Unix(1, 0)
 
-// fail makes err the connection's error unless there is one, wakes whoever reads or writes, and returns the error.
+// fail makes err the connection's error unless it has one, wakes all readers and writers, and returns the
+// connection's error.
 func (t *timedConn) fail(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -49,7 +51,7 @@ func (t *timedConn) firstError() error {
 	return t.err
 }
 
-// setTimeout also counts for the read under way. quiet is as for Conn.Quiet.
+// setTimeout also applies to the read under way. quiet is as for Conn.Quiet.
 func (t *timedConn) setTimeout(d time.Duration, quiet bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,9 +95,10 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
 		return 0, t.fail(err)
 	}
+
 	began := time.Now()
 	n, err := t.Conn.Read(p)
-	if n > 0 { // an error that came with it comes again: crypto/tls gives the last bytes and io.EOF in one
+	if n > 0 { // an error that came with bytes comes again: crypto/tls returns the last ones with io.EOF
 		err = t.progress(began, n)
 	}
 	if t.rate > 0 {
@@ -107,7 +110,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// progress counts n bytes that came of a read since began.
+// progress counts n bytes that were read since began.
 func (t *timedConn) progress(began time.Time, n int) error {
 	t.mu.Lock()
 	if began.Before(t.asked) { // the read was under way already, on a quiet connection
@@ -136,7 +139,8 @@ func (t *timedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ended keeps err, naming a time-out as what it is. No server may end a connection while we read.
+// ended keeps err as the connection's error, with time-outs in plain words. A server may never end a
+// connection while we read.
 func (t *timedConn) ended(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
@@ -163,6 +167,7 @@ func (t *timedConn) pace() error {
 	if t.owed <= 0 {
 		return nil
 	}
+
 	t.mu.Lock()
 	if t.err != nil {
 		t.mu.Unlock()
@@ -173,8 +178,11 @@ func (t *timedConn) pace() error {
 	}
 	failed := t.failed
 	t.mu.Unlock()
+
+	// The lock is not held while waiting: fail needs it to wake us.
 	timer := time.NewTimer(t.owed)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return nil

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// TraceLimit is how much of one line a trace shows.
-const TraceLimit = 1000
+// traceLimit is how much of one line a trace shows.
+const traceLimit = 1000
 
-// Tracing tells whether anybody listens.
+// Tracing tells whether traces go anywhere.
 func (c *Conn) Tracing() bool { return c.opt.Trace != nil }
 
-// TraceIn traces a line from the server.
-func (c *Conn) TraceIn(line []byte) {
+// traceIn traces a line from the server.
+func (c *Conn) traceIn(line []byte) {
 	if c.opt.Trace != nil {
 		c.opt.Trace(c.opt.Label + "< " + c.Printable(line))
 	}
@@ -25,15 +25,15 @@ func (c *Conn) TraceOut(line string) {
 	}
 }
 
-// Printable is a peer's text made safe for a log or a terminal: secrets are concealed, control characters, quotes
-// apart, and bytes that are not UTF-8 are escaped, and it is cut at TraceLimit bytes.
+// Printable makes a peer's text safe for a log or a terminal: secrets are concealed, control characters and
+// bytes that are not UTF-8 are escaped, and the text is cut at traceLimit bytes.
 func (c *Conn) Printable(text []byte) string { return printable(c.Clean(string(text))) }
 
 func printable(text string) string {
 	cut := 0
-	if len(text) > TraceLimit {
-		cut = len(text) - TraceLimit
-		text = text[:TraceLimit]
+	if len(text) > traceLimit {
+		cut = len(text) - traceLimit
+		text = text[:traceLimit]
 	}
 	q := strconv.Quote(text)
 	s := strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`)
@@ -43,7 +43,8 @@ func printable(text string) string {
 	return s
 }
 
-// Quoted is a peer's text as an error shows it: secrets are concealed, and it is quoted, escaped and cut at 200 bytes.
+// Quoted is a peer's text as errors show it: secrets are concealed, and the text is quoted, escaped and cut
+// at 200 bytes.
 func (c *Conn) Quoted(text []byte) string {
 	clean := c.Clean(string(text))
 	if len(clean) > quotedLimit {

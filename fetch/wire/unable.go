@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Unable remembers servers that offer something and then do not do it. It forgets them after a day: it may have been the
-// network. The zero value is ready. It is safe for concurrent use.
+// Unable remembers servers that do not do what they offer. It forgets them after a day: the network may
+// have been at fault. The zero value is ready. It is safe for concurrent use.
 type Unable struct {
 	mu    sync.Mutex
 	since map[string]time.Time
