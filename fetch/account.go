@@ -61,6 +61,9 @@ type Account struct {
 	// Settings identifies the configuration this account was made from: two accounts with equal Key,
 	// Mailboxes, Besides and Settings are the same. It holds no secret.
 	Settings string
+	// Stamp changes with the files that a connection and its login need: what failed may succeed then. nil =
+	// there are none.
+	Stamp func() string
 
 	Server
 	Credentials

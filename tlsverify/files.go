@@ -90,7 +90,7 @@ func (r *fileReader[T]) current() (T, error) {
 	defer r.mu.Unlock()
 
 	// The stamp comes first: what changes while it is read is read again.
-	stamp := stampOf(r.paths...)
+	stamp := Stamp(r.paths...)
 	if r.read && stamp == r.stamp {
 		return r.value, nil
 	}
@@ -102,8 +102,8 @@ func (r *fileReader[T]) current() (T, error) {
 	return value, nil
 }
 
-// stampOf changes when one of the files does, or a file in one of the directories.
-func stampOf(paths ...string) string {
+// Stamp changes when one of the files does, or a file in one of the directories.
+func Stamp(paths ...string) string {
 	var b strings.Builder
 	for _, path := range paths {
 		for _, f := range filesOf(path) {

@@ -183,8 +183,11 @@ func (p *Policy) Now() time.Time {
 
 // FileStamp changes when a file that the policy reads does.
 func (p *Policy) FileStamp() string {
+	if p == nil {
+		return ""
+	}
 	o := &p.opt
-	return stampOf(o.CAFile, o.CAPath, o.CertFile, o.KeyFile, o.CRL)
+	return Stamp(o.CAFile, o.CAPath, o.CertFile, o.KeyFile, o.CRL)
 }
 
 // Versions are the TLS versions that are spoken.

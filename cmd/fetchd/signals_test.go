@@ -116,3 +116,21 @@ func TestTerminatesAtTheStart(t *testing.T) {
 	}()
 	d.endsWithin(promptly)
 }
+
+// A password file that was mended is used as soon as the daemon is told to look, however long the login was to wait; and
+// it delivers what came meanwhile.
+func TestMendedPasswordIsUsedAtReload(t *testing.T) {
+	t.Parallel()
+	servers := startServers(t, 3)
+	d := newDaemon(t, "")
+	d.write("secret", "wrong\n")
+	d.write("rc", d.demoAccount(servers, "passwordfile secret"))
+	d.start()
+	d.says("Query status=3")
+	d.write("secret", servers.Password+"\n")
+	d.signal(unix.SIGHUP)
+	d.says("retrieval works again")
+	if n := d.mails(); n < 4 {
+		t.Errorf("%d messages, want 3 and a notice:\n%s", n, d.log.String())
+	}
+}

@@ -46,16 +46,19 @@ func (s *Scheduler) end(wanted map[string]*fetch.Account) {
 func (s *Scheduler) begin(wanted map[string]*fetch.Account) {
 	n := len(wanted) - len(s.runners) // by now all runners are wanted
 	for id, a := range wanted {
-		if s.runners[id] == nil {
-			s.runners[id] = s.newRunner(a, n)
+		if r := s.runners[id]; r != nil {
+			r.look()
+			continue
 		}
+		s.runners[id] = s.newRunner(a, n)
 	}
 }
 
 // newRunner starts a runner, one of n that begin.
 func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 	ctx, cancel := context.WithCancel(s.ctx)
-	r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1),
+		looks: make(chan struct{}, 1), ended: make(chan struct{})}
 	for _, l := range s.leaving {
 		if l.a.Name == a.Name { // which a changed account still has
 			r.after = append(r.after, l)

@@ -34,13 +34,15 @@ type runner struct {
 	start  time.Time // when the first retrieval is due
 
 	// Owned by the goroutine of run.
-	failures int // that count for the back-off
-	vain     int // looks in a row that found nothing
+	failures int    // that count for the back-off
+	stamp    string // the account's, before the last retrieval
+	vain     int    // looks in a row that found nothing
 
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
 	polls   atomic.Bool   // it doesn't, although the account says so; see crowded
 	wake    chan struct{} // capacity 1: it is due now
+	looks   chan struct{} // capacity 1: what made it fail may be mended
 	ended   chan struct{} // closed at the end of run
 }
 
@@ -110,6 +112,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 
 // once makes one retrieval, in its turn where there are too few connections for all.
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
+	r.stamp = r.readStamp()
 	polls := r.polls.Load()
 	ret.Brief(polls)
 	r.record.set(Retrieving, time.Time{})
@@ -202,7 +205,8 @@ func (r *runner) from(d time.Duration) time.Time {
 	return time.Now().Add(d)
 }
 
-// pause waits until a time, or until the runner is woken, which forgets past failures.
+// pause waits until a time, or until the runner is woken or what made it fail is mended, both of which forget past
+// failures.
 func (r *runner) pause(ctx context.Context, until time.Time) {
 	d := time.Until(until)
 	if d <= 0 {
@@ -211,10 +215,24 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 	r.record.set(Waiting, until)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-r.wake:
-		r.setFailures(0)
+	ticker := time.NewTicker(lookInterval)
+	defer ticker.Stop()
+
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-r.wake:
+			r.setFailures(0)
+			return
+		case <-ticker.C:
+		case <-r.looks:
+		}
+		if r.mended() {
+			r.setFailures(0)
+			return
+		}
 	}
 }

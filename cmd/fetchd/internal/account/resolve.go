@@ -10,6 +10,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"strconv"
+	"sync/atomic"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
@@ -47,6 +49,7 @@ type Resolver struct {
 	pop3     *pop3.Quirks
 	sessions tls.ClientSessionCache
 	files    *tlsverify.Files           // what several accounts trust is in memory once
+	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
 	secret   []byte                     // of this process: makes Account.Settings tell nothing about passwords
 	people   []string                   // see Survey
@@ -80,6 +83,7 @@ type Warning struct {
 // *RefusedError, for which some accounts can't be retrieved from; the others can.
 func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.Journal) (
 	[]*fetch.Account, []Warning, error) {
+	r.reloads.Add(1)
 	r.Survey(cfg)
 	var all []*fetch.Account
 	var errs []error
@@ -145,6 +149,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	}
 	login := r.Login(poll, u)
 	a.Password = r.env.Secrets.Password(login)
+	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
 	if err := r.setDelivery(a, u); err != nil {
 		return nil, err
@@ -179,6 +184,19 @@ func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 		l.KeyFile = u.SSLKey.Or(u.SSLCert.Value)
 	}
 	return l
+}
+
+// stamp makes the account's Stamp. What a command will say can't be seen: it may have changed with each reload.
+func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
+	policy := a.Policy
+	files, runs := r.env.Secrets.Sources(l)
+	return func() string {
+		s := policy.FileStamp() + tlsverify.Stamp(files...)
+		if runs {
+			s += strconv.FormatInt(r.reloads.Load(), 10)
+		}
+		return s
+	}
 }
 
 // requirePassword does not connect where no password can be had, as fetchmail does not. A plugin may log in by itself.

@@ -11,6 +11,9 @@ import (
 var errKeyPass = errors.New(
 	"is encrypted; give its pass phrase with sslkeypass, in a credential of systemd, or at the terminal")
 
+// keyPassSuffix is behind the name of the credential with the password.
+const keyPassSuffix = ".sslkeypass"
+
 // earlyKey is the place of a key's pass phrase among the early secrets. No account has such a name.
 func earlyKey(path string) string { return "\x00sslkey\x00" + path }
 
@@ -23,7 +26,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 	if text, ok := f.Early[earlyKey(l.KeyFile)]; ok {
 		return text, nil
 	}
-	if text, found, err := f.credential(l, ".sslkeypass"); found || err != nil {
+	if text, found, err := f.credential(l, keyPassSuffix); found || err != nil {
 		return text, err
 	}
 	if f.Ask == nil {

@@ -12,22 +12,29 @@ import (
 // credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name, with
 // suffix behind it.
 func (f *Finder) credential(l Login, suffix string) (string, bool, error) {
-	dir := f.Getenv("CREDENTIALS_DIRECTORY")
-	if dir == "" {
-		return "", false, nil
-	}
-
-	for _, name := range []string{"fetchd." + l.Name + "@" + l.Host, "fetchd." + l.Account, l.Poll} {
-		if strings.ContainsAny(name, "/\x00") {
-			continue
-		}
-		text, err := readFirstLine(filepath.Join(dir, name+suffix))
+	for _, path := range f.credentialFiles(l, suffix) {
+		text, err := readFirstLine(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		return text, true, err
 	}
 	return "", false, nil
+}
+
+func (f *Finder) credentialFiles(l Login, suffix string) []string {
+	dir := f.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return nil
+	}
+
+	var paths []string
+	for _, name := range []string{"fetchd." + l.Name + "@" + l.Host, "fetchd." + l.Account, l.Poll} {
+		if !strings.ContainsAny(name, "/\x00") {
+			paths = append(paths, filepath.Join(dir, name+suffix))
+		}
+	}
+	return paths
 }
 
 // fromNetrc looks the login up in .netrc, by the poll's name and then by the host.

@@ -78,6 +78,23 @@ func (f *Finder) Stored(l Login) (bool, error) {
 	return found, err
 }
 
+// Sources are the files that the login's password and the pass phrase of its key may be in, and whether a command gives
+// the password.
+func (f *Finder) Sources(l Login) (files []string, runs bool) {
+	if l.KeyFile != "" && !l.User.SSLKeyPass.Set {
+		files = f.credentialFiles(l, keyPassSuffix)
+	}
+	source := namedSource(l.User)
+	switch {
+	case source == nil && l.Needed:
+		files = append(files, f.Netrc)
+		files = append(files, f.credentialFiles(l, "")...)
+	case source != nil && source.file != nil:
+		files = append(files, source.file(l.User))
+	}
+	return files, source != nil && source.runs
+}
+
 // Check looks at the source that the rc file names for the login without using it.
 func (f *Finder) Check(l Login) error {
 	source := namedSource(l.User)

@@ -16,7 +16,9 @@ import (
 type source struct {
 	isNamed  func(*rcfile.User) bool
 	describe func(*rcfile.User) string
-	check    func(*rcfile.User) error // what can be found out without using it; nil = nothing
+	file     func(*rcfile.User) string // where it is; nil = in no file
+	runs     bool                      // a command, which may say something else each time
+	check    func(*rcfile.User) error  // what can be found out without using it; nil = nothing
 	read     func(context.Context, *Finder, Login) (string, error)
 	// collect reads it at the start, where it can be read only once; nil = it can be read at any time. What was read
 	// before is in the map, by descriptor.
@@ -35,6 +37,7 @@ var namedSources = []source{
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.PasswordEval.Set },
 		describe: func(*rcfile.User) string { return "from a command" },
+		runs:     true,
 		check:    func(u *rcfile.User) error { return shell.Check("passwordeval", u.PasswordEval.Value) },
 		read: func(ctx context.Context, _ *Finder, l Login) (string, error) {
 			return evalPassword(ctx, l.User.PasswordEval.Value)
@@ -43,6 +46,7 @@ var namedSources = []source{
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.PasswordFile.Set },
 		describe: func(u *rcfile.User) string { return "from " + u.PasswordFile.Value },
+		file:     func(u *rcfile.User) string { return u.PasswordFile.Value },
 		check:    func(u *rcfile.User) error { return checkReadable("passwordfile", u.PasswordFile.Value) },
 		read: func(_ context.Context, f *Finder, l Login) (string, error) {
 			return f.passwordFile(l.Account, l.User.PasswordFile.Value)
