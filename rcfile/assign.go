@@ -39,6 +39,7 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 	if !r.fits(k, w) {
 		return
 	}
+	r.doubtEscape(k, w)
 	if k.Verdict == Warned {
 		r.warnOnce(k.Name, w.pos, `"`+k.Name+`": `+k.Note, "")
 	}

@@ -5,12 +5,19 @@ import (
 	"strings"
 )
 
+// escapeDoubt is the first escape of a word of which it is doubtful that it was meant as one; zero = none.
+type escapeDoubt struct {
+	char    byte // what stands after the backslash
+	dropped bool // the backslash means nothing there, and is gone
+}
+
 // unescape resolves fetchmail's escapes: \n \t \b \r \\, up to three decimal digits not starting with 0, \0 and up to
 // two octal digits, \x and up to two hexadecimal digits, a line end for nothing, any other character for itself.
-func (l *lexer) unescape(pos Pos, s string) string {
+func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 	if strings.IndexByte(s, '\\') < 0 {
-		return s
+		return s, odd
 	}
+
 	var b strings.Builder
 	for len(s) > 0 {
 		if s[0] != '\\' {
@@ -24,10 +31,38 @@ func (l *lexer) unescape(pos Pos, s string) string {
 		}
 		if c >= 0 {
 			b.WriteByte(byte(c))
+			if d := doubtfulEscape(s[1], c); odd.char == 0 || d.dropped {
+				odd = d
+			}
 		}
 		s = s[1+n:]
 	}
-	return b.String()
+	return b.String(), odd
+}
+
+// doubtfulEscape judges an escape that begins with char and stands for c: whoever writes DOMAIN\bob means no backspace.
+func doubtfulEscape(char byte, c int) escapeDoubt {
+	switch {
+	case strings.IndexByte(`\"'`, char) >= 0, char|0x20 == 'x', char == '0', c >= 0x80:
+		return escapeDoubt{}
+	case c == int(char):
+		return escapeDoubt{char, true}
+	}
+	return escapeDoubt{char, false}
+}
+
+// doubtEscape warns of a backslash in a value of k that is read as an escape, and may be meant as itself.
+func (r *reporter) doubtEscape(k *Keyword, w word) {
+	const hint = `write \\ for a backslash`
+	switch {
+	case w.odd.char == 0, k.has(isCommand) && !w.odd.dropped: // tabs and line ends make sense in a command
+	case k.Kind == Private:
+		r.warnf(w.pos, hint, "a backslash in %q is read as an escape, as in fetchmail", k.Name)
+	case w.odd.dropped:
+		r.warnf(w.pos, hint, "the backslash before %q in %q is dropped, as in fetchmail", w.odd.char, k.Name)
+	default:
+		r.warnf(w.pos, hint, "%s in %q is read as an escape, as in fetchmail", `\`+string(w.odd.char), k.Name)
+	}
 }
 
 // escaped gives the byte that the text after a backslash stands for, or -1 for none, and how much of it was used.

@@ -14,6 +14,7 @@ type word struct {
 	before byte // the byte straight before it, 0 at the beginning
 	hidden bool // a comment and at least one line end stood before it
 	stray  bool // a quote mark in it was reported as a mistake
+	odd    escapeDoubt
 }
 
 // lexer cuts text into words. Where fetchmail has two readings, the longer wins, and quoted text wins a tie.
@@ -110,7 +111,7 @@ func (l *lexer) scan(w *word) {
 	} else if strings.ContainsAny(rest[:bare], `"'`) {
 		l.strayQuote(w.pos, rest[:bare])
 	}
-	w.text = l.unescape(w.pos, rest[:bare])
+	w.text, w.odd = l.unescape(w.pos, rest[:bare])
 	w.quoted = w.text != strings.TrimSuffix(rest[:bare], `\`) // fetchmail compares words before it looks at escapes
 	l.control(w.pos, rest[:bare])
 	l.at += bare
@@ -121,7 +122,7 @@ func (l *lexer) quoted(w *word, inner string) {
 	if strings.HasSuffix(inner, `\`) && !strings.HasSuffix(inner, `\\`) {
 		l.warn(w.pos, "a backslash doesn't keep a quote mark from ending the text", "use the other quote mark, or \\x22")
 	}
-	w.text = l.unescape(w.pos, inner)
+	w.text, w.odd = l.unescape(w.pos, inner)
 	if strings.Contains(inner, "\n") {
 		l.multi = w.pos
 	}

@@ -80,7 +80,9 @@ func (p *parser) names(list string, w word) {
 				return
 			}
 			name.Local = local.text
+			p.doubtEscape(words.entry["is"].Keyword, local)
 		}
+		p.doubtEscape(words.entry["is"].Keyword, w)
 		p.builder.addName(p.entry.user, w.pos, name)
 		next := p.peek()
 		if next.end || next.equals || p.endsList(list, *next, line) {
