@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"fetchd/fetch/wire"
@@ -42,12 +43,17 @@ func (a *attempt) secure(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return nil
-	case wire.IsTimeout(err) || ctx.Err() != nil:
+	case wire.IsTimeout(err) || ctx.Err() != nil || pluginEnded(err):
 		return Fail(KindNetwork, err)
 	case verdict != nil && verdict.Resumed:
 		err = Again(err) // what the server showed at an earlier handshake is forgotten now: a new one may pass
 	}
 	return Fail(KindTLS, err)
+}
+
+func pluginEnded(err error) bool {
+	_, ended := errors.AsType[*wire.PluginError](err)
+	return ended
 }
 
 // proven tells whether somebody vouches for the server: a chain of certificates to a name of it, or a pin.

@@ -131,7 +131,10 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 	secured, verdict, err := policy.Client(hctx, c.conn)
 	c.verdict = verdict // also of a server that is refused
 	if err != nil {
+		plugin, ended := errors.AsType[*PluginError](err)
 		switch {
+		case ended: // no matter in which step of the handshake
+			err = plugin
 		case hctx.Err() != nil:
 			err = context.Cause(hctx)
 		case IsTimeout(err):

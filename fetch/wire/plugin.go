@@ -27,8 +27,12 @@ var hostText = regexp.MustCompile(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
 type pluginConn struct {
 	net.Conn
-	cmd    *exec.Cmd
-	exited chan error
+	cmd     *exec.Cmd
+	command string
+	said    head // on its standard error
+
+	exited chan struct{} // closed when it has ended
+	err    error         // how; to be read once exited is closed
 }
 
 // PluginCommand returns what the shell runs for command: %h and %p stand for host and port where they are
@@ -71,15 +75,20 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	}
 
 	cmd := exec.Command("/bin/sh", "-c", command)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, os.Stderr
+	p := &pluginConn{Conn: conn, cmd: cmd, command: command, exited: make(chan struct{})}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, &p.said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = pluginGrace // what it leaves running in the background may have its standard error
 	if err := cmd.Start(); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("plugin %q: %w", command, err)
 	}
-
-	p := &pluginConn{Conn: conn, cmd: cmd, exited: make(chan error, 1)}
-	go func() { p.exited <- cmd.Wait() }()
+	go func() {
+		defer close(p.exited)
+		if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+			p.err = err
+		}
+	}()
 	return p, nil
 }
 

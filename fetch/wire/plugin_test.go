@@ -1,11 +1,14 @@
 package wire_test
 
 import (
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 )
 
 func TestPlugin(t *testing.T) {
@@ -59,6 +62,80 @@ func TestPluginRefusesHost(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "hint: name the server by its host name") {
 			t.Errorf("host %q: %v", host, err)
 		}
+	}
+}
+
+// A plugin that fails is named with its exit status and its words, whatever was being done with the server.
+func TestPluginFails(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, command, want string }{
+		{"no such command", "no-such-socat TCP %h %p", `plugin "no-such-socat TCP h 143": exit status 127; it said "`},
+		{"no such command, hint", "no-such-socat", "hint: install the command, or write its full path"},
+		{"its words", "echo connection refused >&2; exit 3", `exit status 3; it said "connection refused"; hint: try the command by hand`},
+		{"nothing said", "exit 1", `plugin "exit 1": exit status 1; hint: try`},
+		{"much said", "yes | head -c 1000000 >&2; kill -9 $$", "signal: killed; it said \"y\\ny"},
+		{"an end without a failure", "exit 0", "unexpected EOF"},
+		{"words behind a greeting", "echo '* OK hello'; echo gone >&2; exit 2", `it said "gone"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, handshake := range []bool{false, true} {
+				c := dialPlugin(t, tt.command)
+				var err error
+				if handshake {
+					err = c.StartTLS(t.Context(), pluginPolicy(t))
+				} else {
+					for err == nil {
+						_, err = c.ReadLine(0)
+					}
+				}
+				if err == nil || !handshake && !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%v, want %q", err, tt.want)
+				}
+				if _, ok := errors.AsType[*wire.PluginError](err); handshake && !ok && !strings.Contains(tt.want, "EOF") &&
+					!strings.Contains(tt.command, "hello") {
+					t.Errorf("handshake: %v", err)
+				}
+				if len(err.Error()) > 1500 {
+					t.Errorf("%d bytes", len(err.Error()))
+				}
+				_ = c.Close()
+			}
+		})
+	}
+}
+
+func dialPlugin(t *testing.T, command string) *wire.Conn {
+	t.Helper()
+	raw, err := wire.Dial(t.Context(), "h", 143, command, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire.New(raw, wire.Options{Timeout: 10 * time.Second})
+}
+
+func pluginPolicy(t *testing.T) *tlsverify.Policy {
+	t.Helper()
+	policy, err := tlsverify.New(tlsverify.Options{Host: "h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// What a plugin leaves in the background keeps its standard error open, and nobody waiting.
+func TestPluginLeavesBackground(t *testing.T) {
+	t.Parallel()
+	c := dialPlugin(t, "sleep 30 >/dev/null </dev/null & echo ready")
+	if line, err := c.ReadLine(0); string(line) != "ready" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	start := time.Now()
+	if _, err := c.ReadLine(0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v", err)
+	}
+	if err := c.Close(); err != nil || time.Since(start) > 30*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
 
