@@ -1,6 +1,7 @@
 package rcfile
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -82,7 +83,8 @@ func (p *parser) position(f found, w word) {
 			p.errf(w.pos, "move it before the first user and the options of users", "server option %q after user options", w.text)
 		}
 	case f.Name == "user" && p.place == inImplicit:
-		p.errf(w.pos, `begin with "user"`, "user options stand before the first %q", w.text)
+		p.errf(p.early.pos, fmt.Sprintf("move it behind the %q of line %d", w.text, w.pos.Line),
+			"the user option %q stands before the first %q", p.early.text, w.text)
 		p.newUser(w.pos)
 		p.place = inUser
 	case f.Name == "user":
@@ -90,7 +92,7 @@ func (p *parser) position(f found, w word) {
 		p.place = inUser
 	case p.place == inServer:
 		p.newUser(w.pos)
-		p.place = inImplicit
+		p.place, p.early = inImplicit, w
 	}
 }
 

@@ -13,6 +13,7 @@ type parser struct {
 	slot    word // what peeked points to
 	entry   entry
 	head    Pos  // the keyword whose value is read
+	early   word // the user option that opened a user without a name
 	private bool // the last value was a secret
 	place   place
 	started bool // a poll, skip, defaults or include was read

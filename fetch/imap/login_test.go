@@ -34,6 +34,7 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	auth := func(word string) func(*fetch.Account) { return func(a *fetch.Account) { a.Auth = word } }
+	host := func(name string) func(*fetch.Account) { return func(a *fetch.Account) { a.Host = name } }
 	const caps = "C: A2 CAPABILITY\nS: * CAPABILITY IMAP4rev1 "
 	const in = "\nS: A3 OK [CAPABILITY IMAP4rev1] in\nC: T1 LOGOUT"
 	tests := []struct {
@@ -62,6 +63,9 @@ func TestLogin(t *testing.T) {
 		// STARTTLS.
 		{"STARTTLS stripped", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi", nil, fetch.KindTLS, "does not offer STARTTLS", 0},
 		{"STARTTLS refused", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 BAD no", nil, fetch.KindTLS, "STARTTLS: the server answers BAD", 0},
+		{"no STARTTLS", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi", nil, fetch.KindTLS, "TLS on port 993, write \"ssl\"", 0},
+		{"a proxy here without TLS", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1] hi", host("127.0.0.1"), fetch.KindTLS, "no TLS needs \"sslproto ''\" in its entry, behind the user's name", 0},
+		{"a proxy here that refuses", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 BAD no", host("::1"), fetch.KindTLS, "no TLS needs \"sslproto ''\"", 0},
 		{"STARTTLS never answered", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nSTALL", nil, fetch.KindNetwork, "STARTTLS: no answer", time.Minute},
 		{"STARTTLS answered with noise", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nENDLESS * OK x\\r\\n", nil, fetch.KindProtocol, "more than 100", 0},
 		{"STARTTLS answered with another tag", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A2 OK go", nil, fetch.KindProtocol, "A2 OK", 0},

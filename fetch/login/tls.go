@@ -12,7 +12,7 @@ import (
 // upgrade asks for TLS and starts it. A server whose own list lacks it is not asked; no answer but OK leads
 // on.
 func (a *attempt) upgrade(ctx context.Context) error {
-	hint := fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", a.o.Service.Wrapped)
+	hint := a.o.withoutSTARTTLS()
 	if a.offer != nil && !a.offer.StartTLS {
 		return Fail(KindTLS, hints.Errorf(hint, "server does not offer STARTTLS, or somebody removed it on the way"+
 			"; nothing was sent in clear text"))
@@ -28,6 +28,15 @@ func (a *attempt) upgrade(ctx context.Context) error {
 		return a.refusal(r, KindProtocol)
 	}
 	return a.secure(ctx)
+}
+
+// withoutSTARTTLS is the user's next step where the server has no STARTTLS. On this machine that is mostly a
+// proxy (DavMail, hydroxide, email-oauth2-proxy) that has no TLS at all.
+func (o *Options) withoutSTARTTLS() string {
+	if o.Plugin == "" && wire.IsLoopback(o.Host) {
+		return `a proxy on this machine that has no TLS needs "sslproto ''" in its entry, behind the user's name`
+	}
+	return fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", o.Service.Wrapped)
 }
 
 // secure does the handshake and the checks. Nothing that was said before counts afterwards.

@@ -29,13 +29,6 @@ func Host(poll *rcfile.Poll) string {
 	return text
 }
 
-// isLoopback tells whether host is this machine by its very name: names are not looked up.
-func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
 // Port gives the number of the poll's service, 0 where the protocol's default is meant. The error is an *rcfile.Error.
 func Port(poll *rcfile.Poll) (int, error) {
 	if !poll.Service.Set || poll.Service.Value == "" {

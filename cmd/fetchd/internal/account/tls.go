@@ -8,6 +8,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/fetch"
+	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
@@ -25,7 +26,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 		r.warn(a.Name, "sslproto '' does nothing beside ssl and sslmode: TLS is used; leave it out")
 	}
 	if a.TLS == fetch.ClearText {
-		if a.Plugin == "" && !isLoopback(a.Host) {
+		if a.Plugin == "" && !wire.IsLoopback(a.Host) {
 			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and changed on the way; "+
 				"remove sslproto '' or sslmode none if the server has TLS")
 		}
