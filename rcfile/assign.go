@@ -79,8 +79,8 @@ func (r *reporter) fits(k *Keyword, w word) bool {
 	case k.Kind == TextList && w.text == "" && k.Name != "smtphost":
 		r.err(w.pos, `an element of "`+k.Name+`" is empty`, "remove it")
 		return false
-	case k.has(isPath) && !k.Own && strings.HasPrefix(w.text, "~"):
-		r.warnf(w.pos, "write the whole path", "the ~ in %q is not replaced by the home directory", clip(w.text))
+	case k.has(isPath) && strings.HasPrefix(w.text, "~") && !strings.HasPrefix(w.text, "~/"):
+		r.warnf(w.pos, "write the whole path", "the ~ in %q is not replaced by a home directory", clip(w.text))
 	case k.Name == "sslfingerprint" && !w.quoted && w.before == ':':
 		return false
 	case k.Name == "sslfingerprint" && !w.quoted && w.after == ':':

@@ -164,7 +164,7 @@ func (l *loading) parse(name string, text []byte, format Format) {
 
 // include reads the file or the directory that w names, seen from the file name.
 func (l *loading) include(w word, name string) {
-	path := resolve(w.text, name, true)
+	path := resolve(w.text, name)
 	files, err := l.included(w, path)
 	if _, ok := errors.AsType[*PermissionError](err); ok {
 		l.builder.permission = err

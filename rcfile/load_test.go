@@ -154,7 +154,7 @@ poll y proto imap user a bsmtp - sslcert ~/c
 		{c.Globals.Logfile, dir + "/l"}, {c.Globals.Idfile, "/i"}, {c.Globals.Pidfile, dir + "/p"},
 		{u.SSLCert, dir + "/c"}, {u.SSLKey, dir + "/k"}, {u.SSLCertFile, dir + "/f"}, {u.SSLCertPath, dir + "/d"},
 		{u.BSMTP, dir + "/b"}, {u.Maildir, dir + "/m"}, {u.Mbox, home + "/M"}, {u.PasswordFile, dir + "/w"},
-		{u.SSLCRLFile, dir + "/r"}, {v.BSMTP, "-"}, {v.SSLCert, dir + "/~/c"},
+		{u.SSLCRLFile, dir + "/r"}, {v.BSMTP, "-"}, {v.SSLCert, home + "/c"},
 	} {
 		if tt.got.Value != tt.want {
 			t.Errorf("%s, want %s", tt.got.Value, tt.want)

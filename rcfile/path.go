@@ -7,8 +7,8 @@ import (
 )
 
 // resolvePaths makes the relative paths of c absolute: they are seen from the directory of the file that says them.
-// What came from standard input, or is to be left alone, stays as it is. A leading ~/ is replaced in words that
-// fetchmail doesn't have.
+// What came from standard input, or is to be left alone, stays as it is, but for a leading ~/, which is the home
+// directory.
 func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 	for i := range globalWords {
 		globalWords[i].resolve(globalWords[i].global(&c.Globals), leave)
@@ -29,16 +29,12 @@ func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" || leave(s) {
 		return
 	}
-	s.Value = resolve(s.Value, s.Pos.File, k.Own)
+	s.Value = resolve(s.Value, s.Pos.File)
 }
 
 // resolve gives the path that is meant in the given file.
-func resolve(path, file string, home bool) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok && home {
-		if dir, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(dir, rest)
-		}
-	}
+func resolve(path, file string) string {
+	path = ExpandHome(path)
 	if filepath.IsAbs(path) || file == "stdin" {
 		return path
 	}
@@ -50,4 +46,14 @@ func resolve(path, file string, home bool) string {
 }
 
 // directory is where the relative paths in the file are seen from.
-func directory(file string) string { return resolve(".", file, false) }
+func directory(file string) string { return resolve(".", file) }
+
+// ExpandHome replaces a leading ~/ by the home directory, as the shell does where it sees one.
+func ExpandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if dir, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(dir, rest)
+		}
+	}
+	return path
+}

@@ -33,6 +33,9 @@ func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) 
 				continue
 			}
 		}
+		if k.has(isPath) { // the shell leaves --option=~/file alone
+			one = ExpandHome(one)
+		}
 		r.setWord(s.slot(k), k, word{text: one, pos: Pos{File: origin}})
 	}
 	return r.saidWarnings(k), r.saidError()

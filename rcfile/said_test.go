@@ -15,6 +15,9 @@ func TestSay(t *testing.T) {
 		err                 string
 	}{
 		{"text", "mda", "a, b", func(s *Said) bool { return s.User.MDA.Value == "a, b" && s.User.MDA.Pos.File == "--x" }, "", ""},
+		{"file at home", "sslcertfile", "~/ca.pem", func(s *Said) bool {
+			return strings.HasSuffix(s.User.SSLCertFile.Value, "/ca.pem") && s.User.SSLCertFile.Value[0] == '/'
+		}, "", ""},
 		{"word in any case", "protocol", "Imap", func(s *Said) bool { return s.Poll.Protocol.Value == "imap" }, "", ""},
 		{"list", "folder", "a, b,,c", func(s *Said) bool {
 			return slices.Equal(s.User.Folders, []string{"old", "a", "b", "c"})

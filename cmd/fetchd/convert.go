@@ -69,7 +69,7 @@ func (p *program) writeConverted(c *cli.CommandLine, text []byte) error {
 		_, err := p.stdout.Write(text)
 		return err
 	}
-	f, err := os.OpenFile(c.Own["output"], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(rcfile.ExpandHome(c.Own["output"]), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

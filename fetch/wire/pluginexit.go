@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 // pluginOutput is how much of what a plugin says of itself is kept for an error.
@@ -26,7 +28,7 @@ func (e *PluginError) Error() string {
 	if e.Said != "" {
 		text += fmt.Sprintf("; it said %q", e.Said)
 	}
-	return text + "; hint: " + e.Hint()
+	return hints.Text(text, e.Hint())
 }
 
 // Hint is the user's next step.

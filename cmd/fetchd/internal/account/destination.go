@@ -10,6 +10,7 @@ import (
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/delivery"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // destination is a kind of delivery that the rc file may name. A further one is a row of destinations.
@@ -78,8 +79,8 @@ func (r *Resolver) isForOthers(u *rcfile.User) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("no destination is named, and %s; delivery to the mail server of this machine is %w; "+
-		"hint: name a destination with maildir or mda", why, errNotYet)
+	return hints.Errorf("name a destination with maildir or mda",
+		"no destination is named, and %s; delivery to the mail server of this machine is %w", why, errNotYet)
 }
 
 // DeliversHome tells whether the user's mail goes to the caller's Maildir, as the file names no destination.

@@ -98,9 +98,10 @@ func do(f func(*CommandLine)) func(*CommandLine, string) error {
 	return func(c *CommandLine, _ string) error { f(c); return nil }
 }
 
-func text(place func(*CommandLine) *optString) func(*CommandLine, string) error {
+// file is the name of a file; the shell leaves the ~ of --option=~/file alone.
+func file(place func(*CommandLine) *optString) func(*CommandLine, string) error {
 	return func(c *CommandLine, arg string) error {
-		*place(c) = rcfile.Some(arg)
+		*place(c) = rcfile.Some(rcfile.ExpandHome(arg))
 		return nil
 	}
 }

@@ -63,7 +63,7 @@ func logOptions() []Option {
 func fileOptions() []Option {
 	return []Option{
 		{Long: "fetchmailrc", Short: "f", Arg: "FILE", group: groupFile, Help: "the rc file; - = standard input",
-			set: text(func(c *CommandLine) *optString { return &c.Rcfile })},
+			set: file(func(c *CommandLine) *optString { return &c.Rcfile })},
 		{Long: "rcformat", own: true, Arg: "FORMAT", Values: "fetchmailrc toml", group: groupFile,
 			Help: "grammar of the rc file: fetchmailrc or toml",
 			set:  word("fetchmailrc toml", func(c *CommandLine) *optString { return &c.Rcformat })},
