@@ -1,5 +1,5 @@
-// Package fault keeps a mistake in the program, or in a library, from ending more than the work for one account. Error is
-// what a panic becomes.
+// Package fault limits what a mistake in the program or a library can do: a panic ends only the work for
+// one account, and becomes an Error.
 package fault
 
 import (
@@ -10,15 +10,15 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// Error is a panic in the work for one account. What was in hand stays on the server.
+// Error is a panic in the work for one account. The messages that were being worked on stay on the server.
 type Error struct {
-	Value string // what panic was given, for the debug log: it may hold text of a peer
+	Value string // what panic was called with; only for the debug log, because it may contain text of a peer
 	Stack string // likewise
 }
 
 func (e *Error) Error() string {
 	what := "panic"
-	if strings.HasPrefix(e.Value, "runtime error: ") { // then it holds numbers and names of types alone
+	if strings.HasPrefix(e.Value, "runtime error: ") { // which contains only numbers and names of types
 		what = e.Value
 	}
 	return hints.Text("internal error: "+what, e.Hint())
@@ -29,8 +29,8 @@ func (*Error) Hint() string {
 	return "this is a mistake in the program; please report it with what -v -v adds"
 }
 
-// Recover turns a panic into an error, an *Error in *err. It is to be deferred, by itself, in each goroutine that works
-// for an account:
+// Recover turns a panic into an *Error in *err. Each goroutine that works for an account must defer it
+// directly:
 //
 //	defer fault.Recover(&err)
 func Recover(err *error) {

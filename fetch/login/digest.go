@@ -10,14 +10,14 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// timestamp is a msg-id as RFC 1939 section 7 wants it. Anything else may be an attacker's choice of text,
-// which MD5 gives the password away to (CVE-2007-1558).
+// timestamp is a msg-id as RFC 1939 section 7 wants it. Any other text may be chosen by an attacker so that
+// the MD5 digest gives the password away (CVE-2007-1558).
 var timestamp = regexp.MustCompile(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
 
 const hintNoAPOP = "leave \"auth\" out"
 
-// digest logs in with a digest of the greeting's timestamp and the password, over TLS only. The timestamp of
-// a greeting in clear text may be anybody's; it is forgotten with the greeting when TLS starts.
+// digest logs in with a digest of the greeting's timestamp and the password, over TLS only. The timestamp
+// of a greeting in clear text can't be trusted; it is forgotten with the greeting when TLS starts.
 func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 	p, ok := a.p.(Digester)
 	if !ok {
@@ -37,7 +37,7 @@ func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 	return named(p.Digest(cred.User, hex.EncodeToString(sum[:])))
 }
 
-// stampIn is the one timestamp in a greeting, else "".
+// stampIn returns the timestamp in a greeting if there is exactly one, else "".
 func stampIn(greeting string) string {
 	if strings.Count(greeting, "<") != 1 || strings.Count(greeting, ">") != 1 {
 		return ""

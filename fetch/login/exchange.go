@@ -24,20 +24,22 @@ func (a *attempt) exchange(t *try) (Reply, error) {
 	r, err := a.converse(t)
 	if err == nil && r.Status == OK {
 		err = t.mechanism.Finish()
-		if err != nil { // the server says that we are in, but has not shown that it knows us
+		if err != nil { // the server reports success without proving that it knows the password
 			err = Fail(KindAuth, a.conn.Break(fmt.Errorf("%s: %w", r.Command, a.conn.CleanError(err))))
 		}
 	}
 	return r, err
 }
 
-// converse is a SASL exchange up to the server's verdict. The initial response goes with the command where
-// the server takes it there, else it answers the first challenge.
+// converse is a SASL exchange up to the server's verdict. The initial response goes with the command if the
+// server accepts it there; otherwise it answers the first challenge.
 func (a *attempt) converse(t *try) (Reply, error) {
 	name, initial, err := t.mechanism.Start()
 	if err != nil {
 		return Reply{}, Fail(KindAuth, err)
 	}
+
+	// A token or PLAIN's password may be on its way already with the first command.
 	with := ""
 	if encoded := sasl.EncodeInitial(initial); initial != nil && len(encoded) <= a.offer.MaxInitial {
 		with, initial = encoded, nil
@@ -63,8 +65,8 @@ func (a *attempt) converse(t *try) (Reply, error) {
 	return a.cancel(r, fmt.Errorf("more than %d challenges", maxChallenges))
 }
 
-// answer is the response to a challenge. initial, if not nil, answers the first: it only says "go on", in
-// whatever words.
+// answer is the response to a challenge. If initial is not nil it answers the first challenge, which only
+// says "go on" in some words.
 func answer(m sasl.Mechanism, initial []byte, text string) ([]byte, error) {
 	if initial != nil {
 		return initial, nil
@@ -77,11 +79,11 @@ func answer(m sasl.Mechanism, initial []byte, text string) ([]byte, error) {
 	return m.Next(challenge)
 }
 
-// cancel ends an exchange because of why, so that the server takes the next command as a command. The
-// mechanism gave up; a server that accepts the login all the same, or goes on, can't be trusted with another.
+// cancel ends an exchange that the mechanism gave up, so that the server takes the next line as a command;
+// why is the reason. A server that accepts the login nevertheless, or goes on with it, gets no other try.
 func (a *attempt) cancel(r Reply, why error) (Reply, error) {
 	why = Fail(KindAuth, fmt.Errorf("%s: %w", r.Command, a.conn.CleanError(why)))
-	if errors.Is(why, sasl.ErrWrongProof) { // it does not know the password: it gets no chance to be told
+	if errors.Is(why, sasl.ErrWrongProof) { // such a server must not get the password in another way
 		return r, a.conn.Break(why)
 	}
 

@@ -7,17 +7,17 @@ import (
 	"fetchd/fetch/fault"
 )
 
-// Kind is what failed, as the exit status and the back-off see it. Package fetch has the same names: they
-// stand here because a login is where most of them come from, and because delivery may import this package.
+// Kind is what failed, for the exit status and the back-off. Package fetch has the same names. They are
+// defined here because most of them come from logins, and because delivery may import this package.
 type Kind int
 
-// The kinds. The zero Kind is for an error nobody classified; it is treated as KindNetwork.
+// The kinds. The zero Kind is for an error that was not classified; it is treated as KindNetwork.
 const (
 	KindUnknown  Kind = iota
 	KindNetwork       // dial, DNS, connection lost, time-out
-	KindTLS           // the server could not prove who it is, or TLS was not to be had
+	KindTLS           // the server could not prove who it is, or has no TLS
 	KindAuth          // login refused, or no password
-	KindProtocol      // the server said what no server may say
+	KindProtocol      // the server broke the rules of the protocol
 	KindServer        // the server reported an error of its own
 	KindBusy          // the mailbox is locked by another session
 	KindDelivery      // the message could not be handed on
@@ -91,14 +91,14 @@ func Fail(k Kind, err error) error {
 	return &Error{Kind: k, Err: err}
 }
 
-// ErrSimpler is in the error of a server that seems not to do what it offers. From now on it is asked for
-// less, so that another session may succeed, and is made at once.
+// ErrSimpler is in the error of a server that seems not to do what it offers. It is asked for less from now
+// on, so another session may succeed and is tried at once.
 var ErrSimpler = errors.New("the server offers what it does not do")
 
-// ErrCrowded is in the error of a server that has no more connections for this login at a time.
+// ErrCrowded is in the error of a server that allows this login no further connection at the moment.
 var ErrCrowded = errors.New("the server allows this login no more connections at a time")
 
-// Again marks err as one after which another session may do better at once: it is ErrSimpler without its
+// Again marks err as one after which another session may succeed at once. It is ErrSimpler without its
 // text.
 func Again(err error) error { return again{err} }
 
@@ -106,8 +106,8 @@ type again struct{ error }
 
 func (e again) Unwrap() []error { return []error{e.error, ErrSimpler} }
 
-// At names the server in err, which happened on the way to a login. A refused login is the account's matter,
-// whose name stands beside it wherever errors are shown. The Kind stays.
+// At adds the server to err, which happened before the login. An error about a refused login stays as it
+// is: the account is named wherever errors are shown. The Kind stays.
 func (o *Options) At(err error) error {
 	if err == nil || KindOf(err) == KindAuth {
 		return err

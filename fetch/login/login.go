@@ -1,5 +1,5 @@
-// Package login takes a connection from its first byte to where the user is logged in, for every protocol. It
-// is the only place that decides whether a secret may be sent.
+// Package login takes a connection from its first byte to the point where the user is logged in, for every
+// protocol. It is the only place that decides whether a secret may be sent.
 //
 // Run tells the story: TLS, the greeting, STARTTLS, capabilities, credentials, mechanisms. A Protocol
 // supplies commands and replies and decides nothing. Package logintest holds what every Protocol must pass.
@@ -27,10 +27,10 @@ type Mode int
 const (
 	StartTLS  Mode = iota // STARTTLS or STLS, mandatory
 	Wrapped               // TLS from the first byte
-	ClearText             // never TLS: only where the user says so in so many words
+	ClearText             // never TLS: only where the user explicitly says so
 )
 
-// Options describe one login. The zero value is safe: it gets nowhere, for want of a policy.
+// Options describe one login. The zero value is safe: without a policy no login succeeds.
 type Options struct {
 	Service  Service
 	Account  string // for the log
@@ -64,8 +64,8 @@ const (
 const (
 	// defaultTimeout is for Options without one.
 	defaultTimeout = 5 * time.Minute
-	// loginTimeouts bounds the way from the first byte to the login, in time-outs, so that a server can't
-	// stretch it by saying one byte a minute.
+	// loginTimeouts bounds the time from the first byte to the login, in time-outs, so that a server can't
+	// stretch it by sending one byte a minute.
 	loginTimeouts = 3
 )
 
@@ -77,11 +77,13 @@ func Dial(ctx context.Context, o Options) (net.Conn, error) {
 
 // New makes the connection that Run and its Protocol speak on.
 func New(conn net.Conn, o Options) *wire.Conn {
-	return wire.New(conn, wire.Options{Label: o.Service.Name, Timeout: o.Timeout, Trace: o.Trace, Rate: o.Rate, Hidden: o.Hidden})
+	return wire.New(conn, wire.Options{
+		Label: o.Service.Name, Timeout: o.Timeout, Trace: o.Trace, Rate: o.Rate, Hidden: o.Hidden,
+	})
 }
 
 // Run verifies the server and logs in, within one time limit for the whole. p speaks on conn. Run returns
-// what the server offers to who is logged in, nil if it did not say. After an error, which has a Kind, the
+// what the server offers after the login, nil if it did not say. Its errors have a Kind; after an error the
 // connection is closed.
 func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, error) {
 	ctx, cancel := limit(ctx, o.Timeout)
@@ -93,6 +95,7 @@ func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, e
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+
 	if err := a.run(ctx); err != nil {
 		_ = conn.Close()
 		return nil, Fail(KindNetwork, err)
@@ -127,13 +130,13 @@ type attempt struct {
 	o    Options
 	log  *slog.Logger
 
-	// What the server said on the channel as it is now; begun anew with TLS and with the login.
+	// What the server said on the present channel. TLS and the login clear it.
 	offer    *Offer // nil = not known
 	greeting string
 	loggedIn bool // by the greeting
 }
 
-// run is the order of things. Nothing secret is sent before logIn.
+// run is the order of the steps. Nothing secret is sent before logIn.
 func (a *attempt) run(ctx context.Context) error {
 	if a.o.TLS == Wrapped {
 		if err := a.secure(ctx); err != nil {
@@ -155,6 +158,7 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
+
 	f, ok := a.p.(Finisher)
 	if !ok {
 		return nil
@@ -165,8 +169,8 @@ func (a *attempt) run(ctx context.Context) error {
 	return f.Finish(a.offer)
 }
 
-// greet reads the greeting. One that says who we are is not believed where STARTTLS was to come: it would be
-// skipped (fetchmail-SA-2021-02).
+// greet reads the greeting. A greeting that says we are logged in is refused if STARTTLS is to follow,
+// because it would skip that (fetchmail-SA-2021-02).
 func (a *attempt) greet() error {
 	r, err := a.p.Greeting()
 	r.Command = "greeting"
@@ -205,8 +209,7 @@ func (a *attempt) capabilities() error {
 	return nil
 }
 
-// credentials asks for the password where the login needs one. The port is the one in use, as RFC 7628 has
-// it.
+// credentials asks for the password if the login needs one. Host and port are those in use (RFC 7628).
 func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 	cred := sasl.Credentials{User: a.o.User, Host: a.o.Host, Port: a.o.port()}
 	if a.o.Auth == "external" {
@@ -216,14 +219,17 @@ func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 		return cred, Fail(KindAuth, hints.Errorf("write it into the rc file", "no password for %q", a.o.User))
 	}
 
+	// Asking may take long or cost the user a passphrase: it comes after the server has proved who it is.
 	password, err := a.o.Password(ctx)
 	switch {
-	case err != nil && ctx.Err() != nil: // what asks for the password was ended for it
+	case err != nil && ctx.Err() != nil: // the program that asks for the password was stopped
 		return cred, Fail(KindNetwork, fmt.Errorf("password for %q: %w", a.o.User, context.Cause(ctx)))
 	case err != nil:
 		return cred, Fail(KindAuth, fmt.Errorf("password for %q: %w", a.o.User, err))
 	}
-	a.conn.Conceal(cred.User, password) // before any of it is sent: the server may repeat it
+
+	// The secret must be known before any of it is sent: the server may repeat it.
+	a.conn.Conceal(cred.User, password)
 	cred.Password = password
 	return cred, nil
 }

@@ -11,10 +11,10 @@ import (
 // maxTries is how many refused tries one login may have: servers lock accounts after repeated failures.
 const maxTries = 2
 
-// try is one mechanism that was tried, as far as it matters for the next.
+// try is one mechanism that was tried, with what decides whether another may follow.
 type try struct {
 	mechanism sasl.Mechanism
-	gaveAway  bool // the password or token itself was on its way
+	gaveAway  bool // the password or token itself was sent
 	refused   bool // by the server; else the mechanism gave up
 	judged    bool // the server named the password or the user as the reason
 }
@@ -27,12 +27,13 @@ func (a *attempt) logIn(ctx context.Context) error {
 	if a.o.Auth == "implicit" || a.o.Auth == "ssh" {
 		return a.implicit()
 	}
+
 	mechanisms, err := a.mechanisms(ctx)
 	if err != nil {
 		return err
 	}
 
-	// Without a mechanism nothing was accepted: that is no success.
+	// This is the result if no mechanism can be tried: it must not count as success.
 	failure := hints.Errorf("the server must offer PLAIN, LOGIN or SCRAM",
 		"no way to log in that both sides know: %s", a.offer.NoLogin)
 	var last *try
@@ -51,7 +52,7 @@ func (a *attempt) logIn(ctx context.Context) error {
 	return Fail(KindAuth, failure)
 }
 
-// implicit accepts that the server knows the user by other means, if it says so itself.
+// implicit needs no login if the server itself says that it knows the user by other means.
 func (a *attempt) implicit() error {
 	const hint = "it may need another plugin, or a password"
 	p, ok := a.p.(Prover)
@@ -73,12 +74,14 @@ func (a *attempt) implicit() error {
 	return nil
 }
 
-// mechanisms are what may be tried, best first: none where only the protocol's own is left and can't be used.
+// mechanisms are those that may be tried, best first. There are none if only the protocol's own is left and
+// can't be used.
 func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
 	cred, err := a.credentials(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	all, err := sasl.Choose(a.o.Auth, a.offer.Mechanisms, cred, a.proven())
 	if err != nil {
 		return nil, Fail(KindAuth, a.conn.CleanError(err))
@@ -99,14 +102,15 @@ func mayFollow(m sasl.Mechanism, last *try, proven bool) bool {
 	case last.gaveAway || last.judged:
 		return false // each further refusal of a wrong password brings the account closer to being locked
 	case !proven && !last.mechanism.ClearText():
-		return !m.ClearText() // who poses as the server must not get the password by refusing what hides it
+		return !m.ClearText() // an impostor must not get the password by refusing what hides it
 	case last.refused && !last.mechanism.ClearText():
-		return m.ClearText() // a server that stores only hashes can't do with another proof either
+		return m.ClearText() // a server that stores only hashes can't check another proof either
 	}
 	return true
 }
 
-// try runs one mechanism. It is the one guard before every secret: where TLS was wanted there is TLS.
+// try runs one mechanism. It is the one guard before every secret: without TLS none is sent, unless the
+// user asked for clear text.
 func (a *attempt) try(t *try) error {
 	if !a.conn.TLS() && a.o.TLS != ClearText {
 		return Fail(KindTLS, errors.New("the connection is not encrypted: the password is not sent"))
@@ -120,6 +124,6 @@ func (a *attempt) try(t *try) error {
 		t.refused, t.judged = true, r.judged()
 		return a.loginRefusal(r, t)
 	}
-	a.offer = r.Offer // RFC 9051 section 6.2: what was offered before the login counts no more
+	a.offer = r.Offer // RFC 9051 section 6.2: what was offered before the login no longer counts
 	return nil
 }

@@ -6,10 +6,10 @@ import (
 	"fetchd/fetch/sasl"
 )
 
-// Protocol is what a login needs of a protocol: each method but Greeting sends one command, and reads to its
-// reply. It decides nothing and remembers nothing that the server offered; it bounds how much it reads. An
-// error is for a connection that failed or a server that is out of step, and has KindProtocol then; a refusal
-// is a Reply.
+// Protocol is what a login needs of a protocol: each method but Greeting sends one command and reads up to
+// its reply. It decides nothing, remembers nothing of what the server offered, and bounds how much it
+// reads. An error means that the connection failed, or that the server is out of step and the error has
+// KindProtocol; a refusal is a Reply.
 type Protocol interface {
 	Greeting() (Reply, error)
 	StartTLS() (Reply, error)
@@ -17,24 +17,24 @@ type Protocol interface {
 	Capabilities() (Reply, error)
 	// Login is the protocol's own command for a user and a password, which hold no CR, LF or NUL.
 	Login(sasl.Credentials) (Reply, error)
-	// Auth begins a SASL exchange, with initial behind the mechanism's name unless it is "".
+	// Auth begins a SASL exchange, with initial after the mechanism's name unless it is "".
 	Auth(mechanism, initial string) (Reply, error)
-	// Respond sends line as the answer to a challenge, and shown instead of it to the trace.
+	// Respond sends line as the answer to a challenge; the trace shows shown instead.
 	Respond(line, shown string) (Reply, error)
 }
 
-// Finisher is a Protocol that has something to ask after the login, within its time limit. Run asks again for
-// what the server offers, unless it said so with the login, and hands it over.
+// Finisher is a Protocol that has something to ask after the login, within the same time limit. Run asks
+// the server again what it offers, unless the reply to the login said so, and passes it on.
 type Finisher interface {
 	Finish(*Offer) error
 }
 
-// Prover is a Protocol whose server can be asked whether it knows the user already: OK or Refused.
+// Prover is a Protocol whose server can be asked whether it already knows the user: OK or Refused.
 type Prover interface {
 	LoggedIn() (Reply, error)
 }
 
-// Digester is a Protocol with a command of its own that proves the password by a digest: POP3's APOP.
+// Digester is a Protocol with a command of its own that sends a digest of the password: POP3's APOP.
 type Digester interface {
 	Digest(user, digest string) (Reply, error)
 }
@@ -52,18 +52,18 @@ const (
 
 // Reply is an answer of the server, or its greeting.
 type Reply struct {
-	Command  string // that it answers, without its secrets; also beside an error
+	Command  string // the command that is answered, without secrets; set beside an error too
 	Status   Status
 	Word     string // the server's: "NO", "-ERR", "535"
 	Code     string // response code in upper case, without brackets and arguments; "" = none
 	Detail   string // the code's arguments
-	Text     string // for people; of a Challenge, its base64
-	Passing  bool   // the protocol itself says that this refusal passes: 4xx
-	Offer    *Offer // nil = the reply says nothing of it
+	Text     string // for people; the base64 of a Challenge
+	Passing  bool   // the protocol itself says that this refusal is temporary: 4xx
+	Offer    *Offer // nil = the reply does not say
 	LoggedIn bool   // a greeting that says that the server knows the user: PREAUTH
 }
 
-// Offer is what a server offers on the channel as it is now.
+// Offer is what a server offers on the present channel.
 type Offer struct {
 	Words      []string // as listed, for the session that follows
 	StartTLS   bool
@@ -72,5 +72,5 @@ type Offer struct {
 	NoLogin    string   // why the protocol's own login can't be used; "" = it can
 }
 
-// failed says which command met an error. The Kind stays.
+// failed adds the command to an error. The Kind stays.
 func failed(r Reply, err error) error { return fmt.Errorf("%s: %w", r.Command, err) }

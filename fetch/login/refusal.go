@@ -11,11 +11,11 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// refusal is a row of the table of refusals: what a server says, and what it means to its user. The text
-// comes from the server, so it decides about nothing but the error's kind and hint.
+// refusal is a row of the table of refusals: what a server says, and what it means for the user. The server
+// chooses the text, so it decides nothing but the error's kind and hint.
 type refusal struct {
 	name  string         // for the tests
-	codes []string       // any of them, or
+	codes []string       // any of these, or
 	says  *regexp.Regexp // in the code's arguments and the text,
 	but   *regexp.Regexp // and not this
 	kind  Kind
@@ -23,12 +23,12 @@ type refusal struct {
 }
 
 const (
-	hintPasses   = "this passes; it is tried again next time"
-	hintOperator = "it does not pass by itself; ask the server's operator"
+	hintPasses   = "this is temporary; it is tried again next time"
+	hintOperator = "waiting does not help; ask the server's operator"
 )
 
-// refusals is the one table, most telling first: the first row that fits counts. Codes are those of RFC 2449,
-// 3206 and 5530; the words were seen on the servers named.
+// refusals is the one table, the most telling rows first: the first that fits counts. Codes are those of
+// RFC 2449, 3206 and 5530; the words were seen on the servers named.
 var refusals = []refusal{
 	// What the user has to do at the provider.
 	{name: "web login", codes: []string{"WEBALERT"}, // Gmail, with an address
@@ -40,14 +40,16 @@ var refusals = []refusal{
 	{name: "switched off", // Gmail, Yandex, Zoho, GMX
 		says: words(`\b(imap|pop3?)\b.{0,40}\b(disabled|switched off|not (allowed|activated|permitted))|` +
 			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\byet to enable (imap|pop3?)\b`),
-		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings; if it is on, check user and password"},
+		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings;" +
+			" if it is on, check user and password"},
 	{name: "not connected", // Exchange Online
 		says: words(`authenticated but not connected`),
 		kind: KindAuth, hint: "the login is known but has no right to this mailbox:" +
 			" check the user, and the token's account and scopes"},
 	{name: "no passwords", // Exchange Online
 		says: words(`basic ?auth\w* (is )?(disabled|blocked)|basicauthblocked`),
-		kind: KindAuth, hint: "the provider takes no passwords any more: get a token and write auth \"xoauth2\""},
+		kind: KindAuth, hint: "the provider no longer accepts passwords:" +
+			" get a token and write auth \"xoauth2\""},
 	{name: "expired", codes: []string{"EXPIRED"},
 		says: words(`password (has |is )?expired`),
 		kind: KindAuth, hint: "the password has expired: set a new one at the provider"},
@@ -60,12 +62,13 @@ var refusals = []refusal{
 	{name: "wrong", codes: []string{"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "AUTH"},
 		kind: KindAuth},
 
-	// What passes.
+	// Temporary trouble.
 	{name: rowCrowded, // Dovecot, Cyrus, Courier; Gmail, which has no code for it
 		says: words(`\bconnections\b.*\b(maximum|too many)\b|\b(maximum|too many)\b.*\bconnections\b`),
 		kind: KindServer, hint: hintPasses},
-	{name: "in use", codes: []string{"INUSE", "IN-USE", "LOGIN-DELAY"}, // in words: servers older than RFC 2449
-		says: words(`\block(ed|ing)?\b|\bbusy\b|\bin use\b`), but: words(`\baccount\b`), // it is locked for long
+	{name: "in use", codes: []string{"INUSE", "IN-USE", "LOGIN-DELAY"},
+		// The words are of servers older than RFC 2449; a locked account is another matter, and stays locked.
+		says: words(`\block(ed|ing)?\b|\bbusy\b|\bin use\b`), but: words(`\baccount\b`),
 		kind: KindBusy, hint: hintPasses},
 	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "LIMIT", "OVERQUOTA", "SYS/TEMP", "SYS"},
 		// Exchange (Server Unavailable. 15), Hotmail (Exceeded the login limit), Gmail (System Error,
@@ -76,7 +79,7 @@ var refusals = []refusal{
 		kind: KindServer, hint: hintPasses},
 }
 
-// rowCrowded names the row that is more than a kind and a hint: see ErrCrowded.
+// rowCrowded names the row that has more than a kind and a hint: see ErrCrowded.
 const rowCrowded = "crowded"
 
 func words(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?is)` + pattern) }
@@ -96,7 +99,8 @@ func (a *attempt) says(r Reply) string {
 		quoted := a.conn.Quoted([]byte(strings.TrimSpace(r.Code + " " + r.Detail)))
 		code = "[" + strings.ReplaceAll(strings.Trim(quoted, `"…`), `\"`, `"`) + "] "
 	}
-	return fmt.Sprintf("%s: the server answers %s %s%s", r.Command, r.Word, code, a.conn.Quoted([]byte(r.Text)))
+	text := a.conn.Quoted([]byte(r.Text))
+	return fmt.Sprintf("%s: the server answers %s %s%s", r.Command, r.Word, code, text)
 }
 
 // judged tells whether the server named the password or the user as the reason for a refusal.
@@ -117,8 +121,8 @@ func (r Reply) row(def Kind) refusal {
 	return refusal{kind: def}
 }
 
-// refusal is the error of a reply that does not lead on, on the way to the login; def is the kind of a
-// refusal that the table does not know.
+// refusal is the error of a reply that ends the way to the login. def is the kind of a refusal that the
+// table does not know.
 func (a *attempt) refusal(r Reply, def Kind) error {
 	switch r.Status {
 	case Ended:
@@ -146,7 +150,7 @@ func (a *attempt) loginRefusal(r Reply, t *try) error {
 	return Fail(row.kind, row.explain(fmt.Errorf("login as %q refused: %s", a.o.User, a.says(r)), hint))
 }
 
-// hint is what to check after a refusal that says no more than that.
+// hint is what to check after a refusal that gives no reason.
 func (a *attempt) hint(t *try) string {
 	switch {
 	case sasl.IsToken(t.mechanism):

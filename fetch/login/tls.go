@@ -9,13 +9,13 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// upgrade asks for TLS and starts it. A server whose own list lacks it is not asked; no answer but OK leads
-// on.
+// upgrade asks for TLS and starts it. A server that does not list it is not asked, and only OK leads to the
+// handshake.
 func (a *attempt) upgrade(ctx context.Context) error {
 	hint := a.o.withoutSTARTTLS()
 	if a.offer != nil && !a.offer.StartTLS {
-		return Fail(KindTLS, hints.Errorf(hint, "server does not offer STARTTLS, or somebody removed it on the way"+
-			"; nothing was sent in clear text"))
+		return Fail(KindTLS, hints.Errorf(hint, "server does not offer STARTTLS,"+
+			" or somebody removed it on the way; nothing was sent in clear text"))
 	}
 
 	r, err := a.p.StartTLS()
@@ -39,7 +39,7 @@ func (o *Options) withoutSTARTTLS() string {
 	return fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", o.Service.Wrapped)
 }
 
-// secure does the handshake and the checks. Nothing that was said before counts afterwards.
+// secure does the handshake and the checks. Nothing that the server said before counts afterwards.
 func (a *attempt) secure(ctx context.Context) error {
 	a.offer, a.greeting, a.loggedIn = nil, "", false
 
@@ -55,7 +55,7 @@ func (a *attempt) secure(ctx context.Context) error {
 	case wire.IsTimeout(err) || ctx.Err() != nil || pluginEnded(err):
 		return Fail(KindNetwork, err)
 	case verdict != nil && verdict.Resumed:
-		err = Again(err) // what the server showed at an earlier handshake is forgotten now: a new one may pass
+		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
 	}
 	return Fail(KindTLS, err)
 }
@@ -65,6 +65,6 @@ func pluginEnded(err error) bool {
 	return ended
 }
 
-// proven tells whether somebody vouches for the server: a chain of certificates to a name of it, or a pin.
-// TLS alone, with "no sslcertck", hides the password from who listens and not from who poses as the server.
+// proven tells whether something vouches for the server: a chain of certificates for its name, or a pin.
+// TLS alone, with "no sslcertck", hides the password from eavesdroppers but not from an impostor.
 func (a *attempt) proven() bool { return a.conn.TLS() && a.conn.Verdict().Proven() }

@@ -9,8 +9,8 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// bearer is OAUTHBEARER (RFC 7628) or the older XOAUTH2: the token is the initial response, and the only challenge there
-// can be says why it was refused.
+// bearer is OAUTHBEARER (RFC 7628) or the older XOAUTH2: the token is the initial response, and the only
+// possible challenge says why it was refused.
 type bearer struct {
 	name, response string
 }
@@ -42,15 +42,15 @@ func NewXOAuth2(c Credentials) Mechanism {
 
 func (m bearer) Start() (string, []byte, error) { return m.name, []byte(m.response), nil }
 
-// Next returns the server's refusal; RFC 7628 section 3.2.3 lets the client cancel then.
+// Next returns the server's refusal. RFC 7628 section 3.2.3 lets the client cancel the exchange then.
 func (m bearer) Next(challenge []byte) ([]byte, error) { return nil, tokenError(m.name, challenge) }
 
 func (bearer) ClearText() bool { return true }
 
 func (bearer) Finish() error { return nil }
 
-// TokenError is a bearer token refused by the server, with what the server says about it (any may be empty, each is cut
-// at 200 octets). Getting a fresh token may help.
+// TokenError is a bearer token that the server refused, with what the server says about it (each part may
+// be empty and is cut at 200 octets). Getting a fresh token may help.
 type TokenError struct {
 	Mechanism string
 	Status    string // "invalid_token", or an HTTP status such as "401"
@@ -73,21 +73,23 @@ func (e *TokenError) Hint() string { return "get a fresh token" }
 
 func tokenError(name string, challenge []byte) error {
 	e := &TokenError{Mechanism: name}
-	if len(challenge) > MaxChallenge {
+	if len(challenge) > maxChallenge {
 		return e
 	}
+
 	var failure struct {
 		Status json.RawMessage `json:"status"`
 		Scope  string          `json:"scope"`
 	}
 	if json.Unmarshal(challenge, &failure) != nil {
-		e.Status = cut(string(challenge))
+		e.Status = truncate(string(challenge))
 		return e
 	}
+
 	// Some servers send the status as a number.
-	e.Status = cut(strings.Trim(string(failure.Status), `"`))
-	e.Scope = cut(failure.Scope)
+	e.Status = truncate(strings.Trim(string(failure.Status), `"`))
+	e.Scope = truncate(failure.Scope)
 	return e
 }
 
-func cut(s string) string { return s[:min(len(s), 200)] }
+func truncate(s string) string { return s[:min(len(s), 200)] }

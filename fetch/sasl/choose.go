@@ -27,9 +27,10 @@ func (e *NotOfferedError) Hint() string { return hintBest }
 
 const hintBest = "leave \"auth\" out to use the best that the server offers"
 
-// Choose returns the mechanisms to try, best first, for the rc file's auth word. offered is what the server announced
-// for the channel as it is now, in any case. verified tells whether somebody vouches for the peer, a chain or a pin;
-// without it the order prefers what hides the password. Whether the channel may carry it is the caller's to decide.
+// Choose returns the mechanisms to try, best first, for the rc file's auth word. offered is what the server
+// announced for the channel as it is now, in any case. verified tells whether a chain or a pin vouches for
+// the peer; without it the order prefers what hides the password. The caller decides whether the channel
+// may carry the password at all.
 //
 //	any          SCRAM-SHA-256, SCRAM-SHA-1, (CRAM-MD5 if not verified), PLAIN, LOGIN, the protocol's own
 //	password     the protocol's own, PLAIN, LOGIN
@@ -42,10 +43,12 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 	if err := cred.Check(); err != nil {
 		return nil, err
 	}
+
 	names, ok := order(strings.ToLower(auth), verified)
 	if !ok {
 		return nil, hints.Errorf(hintBest, "auth %q is not supported", auth)
 	}
+
 	var out []Mechanism
 	for _, name := range names {
 		if name == "" || name == "APOP" {
@@ -54,6 +57,7 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 			out = append(out, mechanism(name, cred))
 		}
 	}
+
 	if len(out) == 0 {
 		return nil, &NotOfferedError{Auth: auth, Offered: offered}
 	}

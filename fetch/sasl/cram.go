@@ -15,7 +15,8 @@ type cram struct {
 	done bool
 }
 
-// NewCRAMMD5 returns CRAM-MD5. It hides the password from who only listens, not from who guesses at what was heard.
+// NewCRAMMD5 returns CRAM-MD5. It hides the password from those that only listen, but not from those that
+// then try out passwords.
 func NewCRAMMD5(c Credentials) Mechanism { return &cram{cred: c} }
 
 func (*cram) Start() (string, []byte, error) { return "CRAM-MD5", nil, nil }
@@ -27,6 +28,7 @@ func (m *cram) Next(challenge []byte) ([]byte, error) {
 	if len(challenge) == 0 {
 		return nil, errors.New("CRAM-MD5: the server's challenge is empty")
 	}
+
 	m.done = true
 	mac := hmac.New(md5.New, []byte(m.cred.Password))
 	mac.Write(challenge)

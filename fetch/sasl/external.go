@@ -2,13 +2,14 @@ package sasl
 
 import "github.com/emersion/go-sasl"
 
-// external is EXTERNAL, RFC 4422 appendix A: the client certificate says who we are, the response who we want to be.
+// external is EXTERNAL, RFC 4422 appendix A: the client certificate says who we are, the response who we
+// want to be.
 type external struct{ sasl.Client }
 
 // NewExternal returns EXTERNAL; the password isn't used.
 func NewExternal(c Credentials) Mechanism { return external{sasl.NewExternalClient(c.User)} }
 
-// Start keeps an empty identity an initial response: "who the certificate says".
+// Start sends an empty identity as an initial response too. It means: whoever the certificate names.
 func (e external) Start() (string, []byte, error) {
 	mech, ir, err := e.Client.Start()
 	if ir == nil {

@@ -1,8 +1,8 @@
-// Package sasl holds the client side of the SASL mechanisms that a mailbox login can use, and the rule which of them
-// to try. It writes nothing: the protocol packages carry the challenges and responses.
+// Package sasl holds the client side of the SASL mechanisms that a mailbox login can use, and the rule that
+// says which of them to try. It writes nothing: the protocol packages carry the challenges and responses.
 //
-// Mechanism is emersion/go-sasl's Client with two more questions: does it give the password away, and has the server
-// proved all that it had to prove.
+// Mechanism is emersion/go-sasl's Client with two more questions: does it give the password away, and has
+// the server proved all that it must?
 package sasl
 
 import (
@@ -17,20 +17,22 @@ import (
 
 // Mechanism is one authentication exchange. It is used once and not concurrently.
 //
-// Start gives the name and the initial response (nil: the server speaks first). Next answers one decoded challenge; on
-// an error the exchange must be cancelled (with "*" in IMAP and POP3). Challenges of any bytes and size are safe.
+// Start gives the name and the initial response (nil: the server speaks first). Next answers one decoded
+// challenge; on an error the exchange must be cancelled (with "*" in IMAP and POP3). Challenges of any
+// bytes and size are safe.
 type Mechanism interface {
 	sasl.Client
-	// ClearText tells whether the password itself, or a bearer token, goes on the wire. Such a mechanism must not be
-	// started before the peer is verified, except where the account asks for clear text in so many words.
+	// ClearText tells whether the password itself, or a bearer token, goes on the wire. Such a mechanism
+	// must not be started before the peer is verified, unless the account explicitly asks for clear text.
 	ClearText() bool
-	// Finish is called when the server reports success. It returns an error if the server hasn't shown what the
-	// mechanism asks of it (SCRAM: that it knows the password too); the peer must not be trusted then.
+	// Finish is called when the server reports success. It returns an error if the server hasn't shown what
+	// the mechanism asks of it (SCRAM: that it knows the password too); the peer must not be trusted then.
 	Finish() error
 }
 
-// ProtocolLogin stands in Choose's answer for a login command of the protocol itself: LOGIN in IMAP, USER and PASS in
-// POP3; with Digest, one that sends a digest of the password: APOP. It has no exchange: Start returns an error.
+// ProtocolLogin stands in Choose's answer for a login command of the protocol itself: LOGIN in IMAP, USER
+// and PASS in POP3; with Digest, one that sends a digest of the password: APOP. It has no exchange: Start
+// returns an error.
 type ProtocolLogin struct {
 	Credentials Credentials
 	Digest      bool
@@ -61,8 +63,8 @@ type Credentials struct {
 // Format implements fmt.Formatter, so that no verb reaches the password.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%q with ***", c.User) }
 
-// Check refuses what can't go on a protocol line as it is: a CR, LF or NUL in the user or the password would be read as
-// the start of another command, or as the end of the name.
+// Check refuses a user or password that can't stand on a protocol line: a CR, LF or NUL would begin another
+// command, or end the name.
 func (c Credentials) Check() error {
 	switch {
 	case strings.ContainsAny(c.User, "\r\n\x00"):

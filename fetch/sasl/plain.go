@@ -14,8 +14,8 @@ func (plain) ClearText() bool { return true }
 
 func (plain) Finish() error { return nil }
 
-// login is LOGIN, which no RFC describes: the server asks twice, and the words it asks with differ (draft-murchison-
-// sasl-login), so that only the order counts.
+// login is LOGIN, which no RFC describes (see draft-murchison-sasl-login): the server asks twice, in words
+// that differ between servers, so that only the order counts.
 type login struct {
 	answers []string
 }

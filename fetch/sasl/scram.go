@@ -11,20 +11,21 @@ import (
 	"github.com/xdg-go/scram"
 )
 
-// The PBKDF2 rounds that a server may ask for: RFC 5802 section 5.1 names 4096 as the least; the most is about a second
-// of a slow machine, so that no peer can keep us busy.
+// The PBKDF2 rounds that a server may ask for: RFC 5802 section 5.1 asks for at least 4096. The most takes
+// about a second on a slow machine, so that no peer can keep us busy.
 const (
 	minIterations = 4096
 	maxIterations = 1_000_000
 )
 
-// ErrWrongProof is returned by Next when the server's proof that it knows the password is wrong. The password must not be
-// given to it in another way.
+// ErrWrongProof is returned by Next when the server's proof that it knows the password is wrong. The
+// password must not be sent to it by another mechanism.
 var ErrWrongProof = hints.Errorf(hintImpostor, "the server's proof that it knows the password is wrong")
 
 const hintImpostor = "this may not be your server: run check-tls on it"
 
-// scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the password.
+// scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the
+// password.
 type scramExchange struct {
 	name  string
 	conv  *scram.ClientConversation
@@ -41,15 +42,19 @@ func NewSCRAMSHA256(c Credentials) Mechanism {
 func NewSCRAMSHA1(c Credentials) Mechanism { return newSCRAM("SCRAM-SHA-1", scram.SHA1, c, nil) }
 
 // newSCRAM makes the exchange; nonce nil is the library's random one.
-func newSCRAM(name string, hash scram.HashGeneratorFcn, c Credentials, nonce scram.NonceGeneratorFcn) Mechanism {
+func newSCRAM(
+	name string, hash scram.HashGeneratorFcn, c Credentials, nonce scram.NonceGeneratorFcn,
+) Mechanism {
 	client, err := hash.NewClient(c.User, c.Password, "")
 	if err != nil {
-		// A password that SASLprep doesn't know (an emoji) was set on a server that doesn't prepare either.
+		// SASLprep refuses some characters (an emoji). A server that accepted such a password did not
+		// prepare it.
 		client, err = hash.NewClientUnprepped(c.User, c.Password, "")
 	}
 	if err != nil {
 		return &scramExchange{name: name, err: errors.New(name + ": the user name or password can't be used")}
 	}
+
 	client = client.WithMinIterations(minIterations)
 	if nonce != nil {
 		client = client.WithNonceGenerator(nonce)
@@ -75,6 +80,8 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 		}
 		m.first = true
 	}
+
+	// A message that begins with "v=" is the server's proof.
 	response, err := m.conv.Step(string(challenge))
 	if err != nil && strings.HasPrefix(string(challenge), "v=") {
 		m.err = fmt.Errorf("%s: %w", m.name, ErrWrongProof)
@@ -86,15 +93,16 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 	return []byte(response), nil
 }
 
-// fail ends the exchange for good; the text may hold the server's.
+// fail ends the exchange for good. The error is quoted because it may contain the server's text.
 func (m *scramExchange) fail(err error) error {
 	m.err = fmt.Errorf("%s: %s", m.name, quote([]byte(err.Error())))
 	return m.err
 }
 
-// checkIterations bounds the work before the library does it; what is malformed otherwise is the library's to refuse.
+// checkIterations bounds the work before the library does it. The library refuses what is malformed in
+// other ways.
 func checkIterations(first string) error {
-	if len(first) > MaxChallenge {
+	if len(first) > maxChallenge {
 		return errors.New("the server's first message is too long")
 	}
 	for field := range strings.SplitSeq(first, ",") {
@@ -103,7 +111,8 @@ func checkIterations(first string) error {
 			continue
 		}
 		if n, err := strconv.Atoi(count); err != nil || n > maxIterations {
-			return fmt.Errorf("the server asks for %.20s rounds of hashing, more than %d", count, maxIterations)
+			return fmt.Errorf("the server asks for %.20s rounds of hashing, more than %d",
+				count, maxIterations)
 		}
 	}
 	return nil

@@ -91,7 +91,7 @@ func TestSCRAMRefuses(t *testing.T) {
 		{"another nonce", []string{"r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"}},
 		{"mandatory extension", []string{"m=x," + good + "4096"}},
 		{"empty", []string{""}},
-		{"commas", []string{strings.Repeat(",", MaxChallenge)}},
+		{"commas", []string{strings.Repeat(",", maxChallenge)}},
 		{"a megabyte", []string{good + "4096," + strings.Repeat("x", 1<<20)}},
 		{"bytes", []string{"\x00\xff\xfe"}},
 	}

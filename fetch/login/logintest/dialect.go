@@ -1,5 +1,5 @@
-// Package logintest holds what every login.Protocol must pass. Run plays the server for it, honest or not, in
-// the words of a Dialect.
+// Package logintest has the tests that every login.Protocol must pass. Run plays the server, honest or not,
+// in the words of a Dialect.
 package logintest
 
 import (
@@ -16,25 +16,24 @@ type Subject struct {
 	Codes   map[login.Kind]string // a code of the protocol for a refusal of this kind
 }
 
-// Dialect is the server's side of a protocol, as far as a login goes. It remembers nothing; its lines end in
-// CRLF.
+// Dialect is the server's side of a login in a protocol. It remembers nothing; its lines end in CRLF.
 type Dialect interface {
-	// Greeting is what the server says first; refused is why it won't serve, "" = it will.
+	// Greeting is what the server says first; refused is why it won't serve, "" if it will.
 	Greeting(refused string) string
 	// Preauth is a greeting that says that the user is known; "" = the protocol has none.
 	Preauth() string
-	// Read takes a line of the client apart.
+	// Read parses a line of the client.
 	Read(line string) Command
-	// Reply answers c. Of a login.Challenge, text is its base64.
+	// Reply answers c. The text of a login.Challenge is base64.
 	Reply(c Command, s login.Status, code, text string) string
 	// Offer answers c with what the server offers.
 	Offer(c Command, startTLS bool, mechanisms []string) string
 }
 
-// Verb is what a command wants.
+// Verb is what a command asks for.
 type Verb int
 
-// The verbs. Other is everything that leads nowhere, Name the half of a login that has no secret in it.
+// The verbs. Other is every command that the server refuses, Name the half of a login without a secret.
 const (
 	Other Verb = iota
 	StartTLS

@@ -14,38 +14,40 @@ import (
 	"fetchd/fetch/login"
 )
 
-// verdict is what a server says of one try.
+// verdict is what a server says about one try.
 type verdict struct{ code, text string }
 
 // server is a mail server that knows nothing but logins. The zero value with a dialect and a certificate is
-// honest, and lets everybody in; the fields say where it is not.
+// honest and lets everybody in; its fields make it dishonest.
 type server struct {
 	dialect Dialect
 	cert    *tls.Config
 
+	// How it departs from honesty; set before it serves.
 	wrapped   bool
 	refused   string   // at the greeting
-	preauth   bool     // greets so
+	preauth   bool     // greets with it
 	noTLS     bool     // refuses STARTTLS
-	injected  string   // sent behind the answer to STARTTLS
-	before    []string // mechanisms offered in clear text, where TLS is to come
-	offered   []string // and as it should be
-	flood     bool     // of capabilities
+	injected  string   // sent together with the answer to STARTTLS
+	before    []string // mechanisms offered in clear text before TLS; nil = as offered
+	offered   []string // mechanisms
+	flood     bool     // endless capabilities
 	known     bool     // it says that it knows the user
-	challenge string   // the first of every exchange; "" = an empty one, if need be
-	accepts   bool     // what was cancelled
+	challenge string   // the first of every exchange; "" = none of its own
+	accepts   bool     // logins that were cancelled
 	refuses   map[string]verdict
 	drips     time.Duration // between two bytes; 0 = it writes at once
 	lines     int           // it falls silent instead of its n-th answer; 0 = never
 
-	mu    sync.Mutex
-	clear []string // lines heard in clear text
-	heard []string // all lines
-	tries []string // mechanisms tried; "own" is the protocol's own login
+	mu    sync.Mutex // guards what follows
+	clear []string   // lines heard in clear text
+	heard []string   // all lines
+	tries []string   // mechanisms tried; "own" is the protocol's own login
 
+	// Owned by serve.
 	conn    net.Conn
 	r       *bufio.Reader
-	said    int
+	said    int    // answers so far
 	literal string // the tag of a login that continues
 }
 
@@ -121,7 +123,7 @@ func (s *server) answer(c Command) bool {
 	return true
 }
 
-// auth is an exchange of a mechanism whose proofs are all accepted.
+// auth is an exchange; every proof is accepted.
 func (s *server) auth(c Command) {
 	if s.challenge != "" {
 		s.reply(c, login.Challenge, "", s.challenge)
@@ -131,12 +133,22 @@ func (s *server) auth(c Command) {
 		}
 		if strings.Trim(line, `"`) == "*" {
 			s.tried(c.Mechanism + " cancelled")
-			s.reply(c, map[bool]login.Status{true: login.OK, false: login.Refused}[s.accepts], "", "cancelled")
+			status := login.Refused
+			if s.accepts {
+				status = login.OK
+			}
+			s.reply(c, status, "", "cancelled")
 			return
 		}
 	}
 
-	rounds := map[string]int{"PLAIN": 1, "OAUTHBEARER": 1, "XOAUTH2": 1, "LOGIN": 2, "CRAM-MD5": 1, "EXTERNAL": 1}[c.Mechanism]
+	rounds := 1
+	switch {
+	case c.Mechanism == "LOGIN":
+		rounds = 2
+	case strings.HasPrefix(c.Mechanism, "SCRAM-"): // it reports success at once, without a proof
+		rounds = 0
+	}
 	if c.Initial != "" {
 		rounds--
 	}
@@ -197,7 +209,7 @@ func (s *server) reply(c Command, status login.Status, code, text string) {
 	s.say(s.dialect.Reply(c, status, code, text))
 }
 
-// say writes text, slowly or not at all where that is the server's way.
+// say writes text: slowly, or not at all, if the server is of that kind.
 func (s *server) say(text string) {
 	if s.said++; s.lines > 0 && s.said >= s.lines {
 		_, _ = io.Copy(io.Discard, s.conn) // silent until the client leaves

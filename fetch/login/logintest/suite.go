@@ -41,15 +41,16 @@ type rig struct {
 	t       *testing.T
 	subject Subject
 
-	secret string // that must not be seen
+	secret string // must not be seen anywhere
 	asked  bool   // for the password
-	mu     sync.Mutex
-	trace  []string
-	log    bytes.Buffer
 	took   time.Duration
+	log    bytes.Buffer
+
+	mu    sync.Mutex // guards trace
+	trace []string
 }
 
-// Run is the suite. Every test runs in a bubble of its own, so that time-outs cost nothing.
+// Run is the suite. Every test runs in a bubble of its own, so that time-outs take no time.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
 	ca := tlstest.NewCA(t)
@@ -60,6 +61,7 @@ func Run(t *testing.T, s Subject) {
 		wrong:  tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{"other.example.org"}})),
 		pin:    tlsverify.PinOf(leaf.Leaf).String(),
 	}
+
 	for _, group := range []struct {
 		name  string
 		tests map[string]func(*rig)
@@ -74,18 +76,19 @@ func Run(t *testing.T, s Subject) {
 			})
 		}
 	}
+
 	t.Run("bounded/silence at each answer", func(t *testing.T) { t.Parallel(); silent(t, s, certs) })
 	t.Run("unproven/resumed session", func(t *testing.T) { t.Parallel(); resumed(t, s, certs) })
 }
 
-// newRig is a login with PLAIN by way of STARTTLS to an honest server.
+// newRig is a login by PLAIN over STARTTLS to an honest server.
 func newRig(t *testing.T, s Subject, certs *certificates) *rig {
 	t.Helper()
 	r := &rig{t: t, subject: s, certificates: certs}
 	r.server = &server{dialect: s.Dialect, cert: certs.good, offered: []string{"PLAIN"}}
 	r.Options = login.Options{
-		Service: s.Service, Account: "ann@mail", Host: host, Policy: policy(t, tlsverify.Options{CAFile: certs.caFile}),
-		Auth: "any", User: user, Timeout: timeout,
+		Service: s.Service, Account: "ann@mail", Host: host, Auth: "any", User: user, Timeout: timeout,
+		Policy: policy(t, tlsverify.Options{CAFile: certs.caFile}),
 	}
 	r.Log = slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.password("sesame-street")
@@ -97,7 +100,7 @@ func newRig(t *testing.T, s Subject, certs *certificates) *rig {
 	return r
 }
 
-// password makes text the account's.
+// password makes text the account's password.
 func (r *rig) password(text string) {
 	r.secret = text
 	r.Password = func(context.Context) (string, error) {
@@ -116,8 +119,8 @@ func policy(t *testing.T, o tlsverify.Options) *tlsverify.Policy {
 	return p
 }
 
-// run logs in, and checks what holds for every login: no error or trace shows a secret, and none is sent in
-// clear text where TLS is wanted.
+// run logs in and checks what holds for every login: no error or trace shows a secret, and none is sent in
+// clear text unless the user wants that.
 func (r *rig) run() error {
 	r.t.Helper()
 	client, end := tlstest.BufferedPipe()
@@ -148,7 +151,8 @@ func (r *rig) run() error {
 func (r *rig) secretless(what, text string) {
 	r.t.Helper()
 	forms := []string{r.secret}
-	for _, form := range []string{"\x00" + user + "\x00" + r.secret, r.secret, "user=" + user} { // PLAIN, LOGIN, XOAUTH2
+	plain, own, token := "\x00"+user+"\x00"+r.secret, r.secret, "user="+user // PLAIN, LOGIN, XOAUTH2
+	for _, form := range []string{plain, own, token} {
 		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(form)))
 	}
 	for _, form := range forms {
@@ -158,7 +162,7 @@ func (r *rig) secretless(what, text string) {
 	}
 }
 
-// fails wants an error of kind that says want.
+// fails wants an error of this kind that contains want.
 func (r *rig) fails(kind login.Kind, want string) error {
 	r.t.Helper()
 	err := r.run()
@@ -168,7 +172,7 @@ func (r *rig) fails(kind login.Kind, want string) error {
 	return err
 }
 
-// keeps wants an error as fails does, before the password was asked for or anything of a login sent.
+// keeps is fails, and nothing of a login was sent and the password was not asked for.
 func (r *rig) keeps(kind login.Kind, want string) {
 	r.t.Helper()
 	r.fails(kind, want)
@@ -203,7 +207,7 @@ func (r *rig) wants(tries ...string) {
 	}
 }
 
-// silent is a server that says nothing from its n-th answer on, for every n there is.
+// silent is a server that falls silent at its n-th answer, for every n.
 func silent(t *testing.T, s Subject, certs *certificates) {
 	done := false
 	for n := 1; !done && n < 20; n++ {
@@ -214,7 +218,8 @@ func silent(t *testing.T, s Subject, certs *certificates) {
 			if done = err == nil; done && n < 6 {
 				t.Errorf("logged in after %d answers", n-1)
 			}
-			if err != nil && (login.KindOf(err) != login.KindNetwork || !wire.IsTimeout(err) || r.took != timeout) {
+			late := login.KindOf(err) == login.KindNetwork && wire.IsTimeout(err) && r.took == timeout
+			if err != nil && !late {
 				t.Errorf("silent at answer %d: %s error after %s: %v", n, login.KindOf(err), r.took, err)
 			}
 		})
@@ -224,7 +229,8 @@ func silent(t *testing.T, s Subject, certs *certificates) {
 	}
 }
 
-// resumed is a server that is refused by what it showed at an earlier handshake. Another one, at once, may do better.
+// resumed is a server that is refused because of what it showed at an earlier handshake. Another handshake
+// may succeed at once.
 func resumed(t *testing.T, s Subject, certs *certificates) {
 	synctest.Test(t, func(t *testing.T) {
 		o := tlsverify.Options{CAFile: certs.caFile, SessionCache: tls.NewLRUClientSessionCache(1)}

@@ -12,7 +12,7 @@ import (
 	"fetchd/tlsverify"
 )
 
-// loggedIn is what leads to a login.
+// loggedIn are the ways that lead to a login.
 var loggedIn = map[string]func(*rig){
 	"STARTTLS, PLAIN": func(r *rig) { r.succeeds("PLAIN") },
 	"wrapped, PLAIN": func(r *rig) {
@@ -56,7 +56,7 @@ var loggedIn = map[string]func(*rig){
 			r.t.Error("asked for the password")
 		}
 	},
-	"clear text, where the user wants it": func(r *rig) {
+	"clear text, if the user wants it": func(r *rig) {
 		r.TLS = login.ClearText
 		r.succeeds("PLAIN")
 	},
@@ -65,7 +65,7 @@ var loggedIn = map[string]func(*rig){
 		r.Auth = "cram-md5"
 		r.succeeds("CRAM-MD5")
 	},
-	"nobody vouches: proofs first": func(r *rig) {
+	"nothing vouches for the server: proofs first": func(r *rig) {
 		r.offered, r.Policy = []string{"PLAIN", "CRAM-MD5"}, policy(r.t, tlsverify.Options{NoCheck: true})
 		r.succeeds("CRAM-MD5")
 	},
@@ -80,7 +80,7 @@ var loggedIn = map[string]func(*rig){
 	},
 }
 
-// unproven is a server that has not shown who it is: nothing of a login is sent.
+// unproven are servers that have not proved who they are: nothing of a login is sent.
 var unproven = map[string]func(*rig){
 	"STARTTLS refused": func(r *rig) {
 		r.noTLS = true
@@ -111,8 +111,9 @@ var unproven = map[string]func(*rig){
 		r.TLS = login.Wrapped
 		r.keeps(login.KindTLS, "")
 	},
-	"proof refused: the password is not for who nobody vouches for": func(r *rig) {
-		r.offered, r.Policy = []string{"PLAIN", "LOGIN", "CRAM-MD5"}, policy(r.t, tlsverify.Options{NoCheck: true})
+	"proof refused: an unproven server does not get the password": func(r *rig) {
+		r.offered = []string{"PLAIN", "LOGIN", "CRAM-MD5"}
+		r.Policy = policy(r.t, tlsverify.Options{NoCheck: true})
 		r.refuses = map[string]verdict{"CRAM-MD5": {"", "use PLAIN"}}
 		r.fails(login.KindAuth, "sslpin")
 		r.wants("CRAM-MD5")
@@ -123,7 +124,7 @@ var unproven = map[string]func(*rig){
 	},
 }
 
-// refused is a server that says no. The text is the server's; what it means is ours.
+// refused are servers that say no. They choose the text; we decide what it means.
 var refused = map[string]func(*rig){
 	"service": func(r *rig) {
 		r.refused = "out of order"
@@ -131,7 +132,7 @@ var refused = map[string]func(*rig){
 	},
 	"too many connections": func(r *rig) {
 		r.refused = "too many connections from your address"
-		if err := r.fails(login.KindServer, "this passes"); !errors.Is(err, login.ErrCrowded) {
+		if err := r.fails(login.KindServer, "this is temporary"); !errors.Is(err, login.ErrCrowded) {
 			r.t.Errorf("%v is not ErrCrowded", err)
 		}
 	},
@@ -166,9 +167,9 @@ var refused = map[string]func(*rig){
 		r.fails(login.KindAuth, "get a fresh one")
 		r.wants("OAUTHBEARER")
 	},
-	"passing, with a code": func(r *rig) {
+	"temporary, with a code": func(r *rig) {
 		r.refuses = map[string]verdict{"PLAIN": {r.subject.Codes[login.KindServer], "no"}}
-		r.fails(login.KindServer, "this passes")
+		r.fails(login.KindServer, "this is temporary")
 		r.wants("PLAIN")
 	},
 	"wrong password, by the protocol's own": func(r *rig) {
@@ -183,27 +184,28 @@ var refused = map[string]func(*rig){
 		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "no"}}
 		r.succeeds("SCRAM-SHA-256", "PLAIN")
 	},
-	"proofs, where nobody vouches": func(r *rig) {
+	"proofs, if nothing vouches for the server": func(r *rig) {
 		r.Policy = policy(r.t, tlsverify.Options{NoCheck: true})
 		r.offered = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN"}
 		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "no"}, "SCRAM-SHA-1": {"", "no"}}
 		r.fails(login.KindAuth, "sslpin")
 		r.wants("SCRAM-SHA-256", "SCRAM-SHA-1")
 	},
-	"proof, for what passes": func(r *rig) {
+	"proof, for a temporary reason": func(r *rig) {
 		r.offered = []string{"SCRAM-SHA-256", "PLAIN"}
 		r.refuses = map[string]verdict{"SCRAM-SHA-256": {"", "Temporary authentication failure"}}
-		r.fails(login.KindServer, "this passes")
+		r.fails(login.KindServer, "this is temporary")
 		r.wants("SCRAM-SHA-256")
 	},
-	"passing, in words": func(r *rig) {
-		r.offered, r.refuses = []string{"PLAIN", "LOGIN"}, map[string]verdict{"PLAIN": {"", "Server Unavailable. 15"}}
-		r.fails(login.KindServer, "this passes")
+	"temporary, in words": func(r *rig) {
+		r.offered = []string{"PLAIN", "LOGIN"}
+		r.refuses = map[string]verdict{"PLAIN": {"", "Server Unavailable. 15"}}
+		r.fails(login.KindServer, "this is temporary")
 		r.wants("PLAIN")
 	},
 	"busy": func(r *rig) {
 		r.refuses = map[string]verdict{"PLAIN": {r.subject.Codes[login.KindBusy], "mailbox is locked"}}
-		r.fails(login.KindBusy, "this passes")
+		r.fails(login.KindBusy, "this is temporary")
 	},
 	"no password": func(r *rig) {
 		r.Password = func(context.Context) (string, error) { return "", errHelper }
@@ -221,7 +223,7 @@ var refused = map[string]func(*rig){
 	},
 }
 
-// exchange is what may go wrong between a mechanism and the server.
+// exchange are the things that may go wrong between a mechanism and the server.
 var exchange = map[string]func(*rig){
 	"garbage is cancelled, and the next mechanism tried": func(r *rig) {
 		r.offered, r.challenge = []string{"LOGIN"}, "!!!"
@@ -232,7 +234,7 @@ var exchange = map[string]func(*rig){
 		r.fails(login.KindAuth, "base64")
 		r.wants("LOGIN cancelled")
 	},
-	"cancelled, and accepted all the same": func(r *rig) {
+	"cancelled, and accepted nevertheless": func(r *rig) {
 		r.Auth, r.offered, r.challenge, r.accepts = "cram-md5", []string{"CRAM-MD5", "PLAIN"}, "!!!", true
 		r.fails(login.KindProtocol, "accepts a login that was cancelled")
 		r.wants("CRAM-MD5 cancelled")
@@ -261,7 +263,7 @@ var exchange = map[string]func(*rig){
 	},
 }
 
-// bounded is a server that would keep us for ever.
+// bounded are servers that would keep us for ever.
 var bounded = map[string]func(*rig){
 	"endless capabilities": func(r *rig) {
 		r.flood = true
@@ -271,7 +273,8 @@ var bounded = map[string]func(*rig){
 	},
 	"one byte at a time": func(r *rig) {
 		r.drips = timeout / 2
-		if err := r.fails(login.KindNetwork, "not logged in after 3m0s"); !wire.IsTimeout(err) || r.took != 3*timeout {
+		err := r.fails(login.KindNetwork, "not logged in after 3m0s")
+		if !wire.IsTimeout(err) || r.took != 3*timeout {
 			r.t.Errorf("%v after %s", err, r.took)
 		}
 	},
@@ -280,13 +283,14 @@ var bounded = map[string]func(*rig){
 			<-ctx.Done()
 			return "", errHelper
 		}
-		if err := r.fails(login.KindNetwork, "not logged in after 3m0s"); !wire.IsTimeout(err) || r.took != 3*timeout {
+		err := r.fails(login.KindNetwork, "not logged in after 3m0s")
+		if !wire.IsTimeout(err) || r.took != 3*timeout {
 			r.t.Errorf("%v after %s", err, r.took)
 		}
 	},
 }
 
-// decoded is all that the client sent in base64.
+// decoded is everything that the client sent in base64.
 func (r *rig) decoded() string {
 	var out strings.Builder
 	for _, word := range strings.Fields(strings.Join(r.heard, " ")) {
