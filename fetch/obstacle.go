@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -13,8 +14,9 @@ const (
 	obstacleDeaths = 2 // sessions that end at a message before the others are retrieved first
 	obstacleTries  = 4 // sessions before it counts as one that can't be had
 	obstaclesMost  = 100
-	aloneMost      = 3 // messages in a session of their own, in a pass
-	extraMost      = 3 // sessions in a pass for what is behind a message
+	returnedTime   = 30 * 24 * time.Hour // then the user is told again that deleted mail is back
+	aloneMost      = 3                   // messages in a session of their own, in a pass
+	extraMost      = 3                   // sessions in a pass for what is behind a message
 )
 
 // obstacle is a message at which sessions have ended.
@@ -30,8 +32,14 @@ type obstacle struct {
 // a daemon or not: a message that can't be had must not keep those behind it from coming. From its second
 // time on it is retrieved after all others, alone, and at last once a day only. Nil remembers nothing.
 type obstacles struct {
-	list []obstacle
+	keptObstacles
 	note string // what the journal has
+}
+
+// keptObstacles is how the journal has them.
+type keptObstacles struct {
+	List     []obstacle `json:"list,omitempty"`
+	Returned time.Time  `json:"returned,omitzero"` // when the user was told that deleted mail is back
 }
 
 // recallObstacles reads what earlier passes met. What can't be read is found out anew.
@@ -42,7 +50,7 @@ func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 	o := new(obstacles)
 	text, err := a.Journal.Obstacles(ctx, a.Key)
 	if err == nil && text != "" {
-		err = json.Unmarshal([]byte(text), &o.list)
+		err = json.Unmarshal([]byte(text), &o.keptObstacles)
 	}
 	if err != nil {
 		a.Log.Debug(EventForgotten, "account", a.Name, "err", err)
@@ -50,7 +58,7 @@ func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 	}
 
 	o.note = text
-	o.list = slices.DeleteFunc(o.list, func(b obstacle) bool { return a.now().Sub(b.Last) > forgetTime })
+	o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return a.now().Sub(b.Last) > forgetTime })
 	return o
 }
 
@@ -60,8 +68,8 @@ func (a *Account) keepObstacles(o *obstacles) {
 		return
 	}
 	text := ""
-	if len(o.list) > 0 {
-		b, err := json.Marshal(o.list)
+	if len(o.List) > 0 || !o.Returned.IsZero() {
+		b, err := json.Marshal(o.keptObstacles)
 		if err != nil {
 			a.Log.Warn(EventNotKept, "account", a.Name, "err", err)
 			return
@@ -79,7 +87,7 @@ func (a *Account) keepObstacles(o *obstacles) {
 }
 
 func (o *obstacles) find(mailbox string, ref Ref) int {
-	return slices.IndexFunc(o.list, func(b obstacle) bool { return b.Mailbox == mailbox && b.ref() == ref })
+	return slices.IndexFunc(o.List, func(b obstacle) bool { return b.Mailbox == mailbox && b.ref() == ref })
 }
 
 func (k *keptMessage) ref() Ref { return Ref{k.UIDValidity, string(k.UID)} }
@@ -92,15 +100,15 @@ func (o *obstacles) died(mailbox string, at *AtMessage, now time.Time) *obstacle
 	}
 	i := o.find(mailbox, at.Ref)
 	if i < 0 {
-		if len(o.list) >= obstaclesMost {
+		if len(o.List) >= obstaclesMost {
 			return nil
 		}
-		i = len(o.list)
-		o.list = append(o.list, obstacle{keptMessage: keptMessage{
+		i = len(o.List)
+		o.List = append(o.List, obstacle{keptMessage: keptMessage{
 			Mailbox: mailbox, UIDValidity: at.UIDValidity, UID: []byte(at.UID),
 		}})
 	}
-	b := &o.list[i]
+	b := &o.List[i]
 	b.Deaths, b.Last, b.Size = b.Deaths+1, now, at.Size
 	return b
 }
@@ -109,20 +117,20 @@ func (o *obstacles) died(mailbox string, at *AtMessage, now time.Time) *obstacle
 // that came shows that the server can; but where it was an obstacle itself, the server was at fault, and the
 // others get another chance.
 func (o *obstacles) answered(mailbox string, ref Ref, came bool) {
-	if o == nil || len(o.list) == 0 {
+	if o == nil || len(o.List) == 0 {
 		return
 	}
 	i := o.find(mailbox, ref)
-	if i >= 0 && came && o.list[i].Deaths >= obstacleDeaths {
-		o.list = slices.Delete(o.list, i, i+1)
-		o.list = slices.DeleteFunc(o.list, func(b obstacle) bool { return !b.Told })
+	if i >= 0 && came && o.List[i].Deaths >= obstacleDeaths {
+		o.List = slices.Delete(o.List, i, i+1)
+		o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return !b.Told })
 		return
 	}
 	if i >= 0 {
-		o.list = slices.Delete(o.list, i, i+1)
+		o.List = slices.Delete(o.List, i, i+1)
 	}
-	for i := range o.list {
-		o.list[i].Others = o.list[i].Others || came
+	for i := range o.List {
+		o.List[i].Others = o.List[i].Others || came
 	}
 }
 
@@ -134,7 +142,7 @@ func (o *obstacles) inTheWay(mailbox string) (refs []Ref) {
 	if o == nil {
 		return nil
 	}
-	for _, b := range o.list {
+	for _, b := range o.List {
 		if b.Mailbox == mailbox && b.Deaths >= obstacleDeaths {
 			refs = append(refs, b.ref())
 		}
@@ -148,7 +156,7 @@ func (o *obstacles) due(now time.Time, all bool) []obstacle {
 		return nil
 	}
 	var due []obstacle
-	for _, b := range o.list {
+	for _, b := range o.List {
 		if b.Deaths >= obstacleDeaths && (all || !b.hopeless() || now.Sub(b.Last) >= setAsideTime) {
 			due = append(due, b)
 		}
@@ -165,8 +173,8 @@ func (o *obstacles) count() (n int) {
 	if o == nil {
 		return 0
 	}
-	for i := range o.list {
-		if o.list[i].hopeless() {
+	for i := range o.List {
+		if o.List[i].hopeless() {
 			n++
 		}
 	}
@@ -226,7 +234,7 @@ func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error
 	if i < 0 {
 		return err
 	}
-	if now := &p.obstacles.list[i]; now.Deaths > b.Deaths && now.hopeless() {
+	if now := &p.obstacles.List[i]; now.Deaths > b.Deaths && now.hopeless() {
 		r.a.reportObstacle(now, err)
 		return nil
 	}
@@ -245,4 +253,20 @@ func (a *Account) reportObstacle(b *obstacle, err error) {
 		m.announce(fmt.Sprintf("%.70q of %d bytes: the server ends the session instead of giving it: %v", uid, b.Size, err))
 	}
 	b.Told = true
+}
+
+// reportReturned tells the user, once in a while, of deleted mail that is back.
+func (a *Account) reportReturned(mailbox string, n int, p *progress) {
+	if n == 0 {
+		return
+	}
+	level := slog.LevelWarn
+	if o := p.obstacles; o != nil {
+		if a.now().Sub(o.Returned) < returnedTime {
+			level = slog.LevelDebug
+		} else {
+			o.Returned = a.now()
+		}
+	}
+	a.Log.Log(context.Background(), level, EventReturned, "account", a.Name, "mailbox", mailbox, "count", n)
 }

@@ -57,8 +57,9 @@ type refusal struct {
 // failure is a message that could not be delivered in this retrieval.
 type failure struct {
 	Ref
-	class delivery.Class
-	text  string // for the notice
+	class   delivery.Class
+	text    string // for the notice
+	refused bool   // by the server: it could not be had
 }
 
 // Retry forgets which messages were set aside: the next retrieval tries them again.

@@ -63,6 +63,10 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 
 // passable tells whether the connection, and the destination, are good for another mailbox after err.
 func passable(err error) bool {
+	var trouble *ServerTrouble
+	if errors.As(err, &trouble) {
+		return false // it would refuse the other mailboxes too
+	}
 	k := KindOf(err)
 	if delivery.ClassOf(err) == delivery.Unusable || endedByLease(err) {
 		return false
@@ -122,11 +126,18 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted
 
-	p.more = more && t.worked && err == nil
+	if r, ok := m.(Returner); ok {
+		a.reportReturned(name, r.Returned(), p)
+	}
+
+	p.more = more && t.worked && err == nil && t.trouble == nil
 	if p.more { // not for another mailbox: it may have the same numbers
 		for _, f := range t.failed {
 			p.left = append(p.left, f.Ref)
 		}
+	}
+	if t.trouble != nil {
+		err = errors.Join(t.trouble, err)
 	}
 	return errors.Join(err, t.failures())
 }

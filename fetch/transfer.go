@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -42,10 +43,14 @@ type transfer struct {
 	err         error      // of the first of these, if possible a temporary one
 	errReported bool       // err was shown by an EventFailed
 	worked      bool       // something was delivered
+	skip        []*Item    // could not be had, and are never to be tried again
 	stop        error      // why the transfer ended early
+
+	trouble *ServerTrouble // set by run
 }
 
-// run returns when all that was received has been dealt with. An error means that the connection, the journal
+// run returns when all that was received has been dealt with. A server that gives no more is no error of it, but
+// t.trouble. An error means that the connection, the journal
 // or the destination can't go on; a message that could not be delivered is counted and does not end the
 // transfer.
 func (t *transfer) run(ctx context.Context) error {
@@ -77,10 +82,25 @@ func (t *transfer) run(ctx context.Context) error {
 		}
 		return errors.Join(t.stop, failed)
 	}
+	if errors.As(err, &t.trouble) {
+		return nil
+	}
 	if err != nil {
 		return errors.Join(err, t.failures())
 	}
-	return nil
+	return t.skipAll(ctx)
+}
+
+// skipAll has messages that could not be had never tried again. It comes last, when it is known that it is not the
+// server that gave none.
+func (t *transfer) skipAll(ctx context.Context) error {
+	if len(t.skip) == 0 {
+		return nil
+	}
+	if err := t.a.checkLease(); err != nil {
+		return err
+	}
+	return t.m.Skip(ctx, t.skip)
 }
 
 // receive fills q. A panic in it must not keep run from closing q, which the workers wait for.
@@ -177,7 +197,7 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 	if err := cmp.Or(refused, held); err != nil {
 		return err
 	}
-	if err := t.unretrieved(ctx, items); err != nil {
+	if err := t.unretrieved(items); err != nil {
 		return err
 	}
 	return Fail(KindDelivery, unusable)
@@ -219,7 +239,7 @@ func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) 
 
 // unretrieved deals with messages that could not be had, as the account says: they are tried again next time,
 // or never, or end this retrieval.
-func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
+func (t *transfer) unretrieved(items []*Item) error {
 	var bad []*Item
 	for _, it := range items {
 		if it.Err != nil {
@@ -231,10 +251,8 @@ func (t *transfer) unretrieved(ctx context.Context, items []*Item) error {
 	case len(bad) == 0 || t.a.RetrieveError == Continue:
 		return nil
 	case t.a.RetrieveError == MarkSeen:
-		if err := t.a.checkLease(); err != nil {
-			return err
-		}
-		return t.m.Skip(ctx, bad)
+		t.skip = append(t.skip, bad...)
+		return nil
 	}
 	return Fail(KindServer, bad[0].Err)
 }
@@ -324,7 +342,7 @@ func (t *transfer) reportFailure(it *Item, err error) {
 // keepFailure keeps what the end of the transfer needs of a failure; reported tells whether its text was
 // shown.
 func (t *transfer) keepFailure(it *Item, err error, reported bool) {
-	f := failure{Ref: it.ref(), class: delivery.ClassOf(err)}
+	f := failure{Ref: it.ref(), class: delivery.ClassOf(err), refused: it.Err != nil}
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
@@ -350,6 +368,11 @@ func (t *transfer) failures() error {
 	if t.alike.more > 0 {
 		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore,
 			"account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
+	}
+
+	// Where the server gives none at all, that it didn't give these says nothing of them.
+	if t.trouble != nil {
+		t.failed = slices.DeleteFunc(t.failed, func(f failure) bool { return f.refused })
 	}
 
 	// Those that are set aside now are no failure of this retrieval any more.

@@ -55,6 +55,7 @@ type batch struct {
 	last  uint32 // the one that came last
 	held  []*fetch.Item
 	no    error // what the server said instead of OK
+	over  bool  // it would say so to others too
 }
 
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
@@ -89,6 +90,9 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			return m.at(b, err)
 		}
+		if b.over {
+			return m.giveUp(under, b.no, q)
+		}
 		left := b.uids.Minus(b.got)
 		if _, limited := m.s.guard.limited(b.tag); limited && !b.got.IsEmpty() {
 			todo.AddSet(left)
@@ -101,6 +105,17 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		}
 	}
 	return m.recover(ctx, lost, q)
+}
+
+// giveUp ends a retrieval from a server that gives no more for now: what was asked for is read.
+func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
+	for _, b := range under {
+		m.advance(b, q)
+		if err := <-b.done; err != nil {
+			return m.at(b, err)
+		}
+	}
+	return &fetch.ServerTrouble{Err: why}
 }
 
 // advance makes b the first batch: what was held back goes into q, and so does what follows.
@@ -152,7 +167,7 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err er
 		return nil
 	}
 	if errors.As(err, &refused) && m.s.conn.Err() == nil {
-		b.no = m.s.failed("fetch", err)
+		b.no, b.over = m.s.refused("fetch", refused)
 		return nil
 	}
 	_ = m.s.conn.Break(err)
@@ -307,18 +322,32 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 	if err := m.vacate(ctx, gone); err != nil {
 		return err
 	}
-	for missed := 0; !there.IsEmpty(); {
-		var one journal.Set
-		one, there = there.Head(1)
+	var streak fetch.Streak
+	for missed, asked, turned := 0, 0, false; !there.IsEmpty(); {
+		one := journal.SetOf(there.Max())
+		if !turned {
+			one, _ = there.Head(1)
+		}
+		there = there.Minus(one)
 		if err := q.Wait(ctx); err != nil {
 			return fetch.Fail(fetch.KindNetwork, err)
 		}
-		sent, err := m.single(ctx, one, q)
+		asked++
+		b, err := m.single(ctx, one, q)
 		if err != nil {
 			return err
 		}
-		if missed++; sent {
+
+		if missed++; !b.got.IsEmpty() {
 			missed = 0
+			streak.Given()
+		}
+		if b.no != nil {
+			turn, over := streak.Refused(asked, asked)
+			turned = turned != turn
+			if b.over || over || there.IsEmpty() && streak.AtEnd() {
+				return &fetch.ServerTrouble{Err: b.no}
+			}
 		}
 		if missed == maxNotSent {
 			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists", missed))
@@ -327,25 +356,24 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 	return nil
 }
 
-// single fetches one message that did not come in a batch, also from a server that sends the body before the UID. It
-// tells whether the message came.
-func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (bool, error) {
+// single fetches one message that did not come in a batch, also from a server that sends the body before the UID.
+func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (*batch, error) {
 	m.s.guard.claimUID(one.String())
 	defer m.s.guard.claimUID("")
 	b := m.request(ctx, one, loneItems, q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
-		return false, m.at(b, err)
+		return nil, m.at(b, err)
 	}
-	if !b.got.IsEmpty() {
-		return true, nil
+	if !b.got.IsEmpty() || b.over {
+		return b, nil
 	}
 	err := errNotSent
 	if b.no != nil {
 		err = fmt.Errorf("%w: %w", errNotSent, b.no)
 	}
 	m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: err}, q)
-	return false, nil
+	return b, nil
 }
 
 var errNotSent = errors.New("the server lists this message but sends no text of it; it stays there")

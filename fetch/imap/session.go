@@ -172,17 +172,21 @@ func (s *session) failed(act string, err error) error {
 	}
 	var ierr *imap.Error
 	if errors.As(err, &ierr) {
-		kind := fetch.KindServer
-		if ierr.Code == "INUSE" {
-			kind = fetch.KindBusy
-		}
-		code := ""
-		if ierr.Code != "" {
-			code = "[" + s.conn.Clean(string(ierr.Code)) + "] "
-		}
-		return fetch.Fail(kind, fmt.Errorf("%s: %s %s%s", act, ierr.Type, code, s.conn.Quoted([]byte(ierr.Text))))
+		err, _ := s.refused(act, ierr)
+		return err
 	}
 	return s.broken(fmt.Errorf("%s: %w", act, err))
+}
+
+// refused is the error of a server's NO or BAD, and tells whether it would say so to like commands too.
+func (s *session) refused(act string, no *imap.Error) (err error, forAll bool) {
+	code := ""
+	if no.Code != "" {
+		code = "[" + s.conn.Clean(string(no.Code)) + "] "
+	}
+	err = fmt.Errorf("%s: %s %s%s", act, no.Type, code, s.conn.Quoted([]byte(no.Text)))
+	r := login.Reply{Word: string(no.Type), Code: string(no.Code), Text: no.Text}
+	return r.Explain(err, fetch.KindServer), r.Exhausted()
 }
 
 // broken is an error that imapclient found in what the server sent: the connection can't be used any more.

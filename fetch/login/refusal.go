@@ -20,6 +20,8 @@ type refusal struct {
 	but   *regexp.Regexp // and not this
 	kind  Kind
 	hint  string // "" = what the login's own mechanism suggests
+
+	forAll bool // see Reply.Exhausted
 }
 
 const (
@@ -33,7 +35,7 @@ var refusals = []refusal{
 	// What the user has to do at the provider.
 	{name: "web login", codes: []string{"WEBALERT"}, // Gmail, with an address
 		says: words(`web login required|(log|sign) in (via|with|through|using) (your|a) (web )?browser`),
-		kind: KindAuth, hint: "log in once with a web browser, where the provider asks for something"},
+		kind: KindAuth, hint: "log in once with a web browser, where the provider asks for something", forAll: true},
 	{name: "app password", // Gmail, Yahoo, iCloud, mail.ru; QQ and 163 (authorization code)
 		says: words(`(app|application)([- ]specific)?[- ]password|authori[sz]ation code`),
 		kind: KindAuth, hint: "make an app password at the provider and write it in place of your own"},
@@ -70,12 +72,16 @@ var refusals = []refusal{
 		// The words are of servers older than RFC 2449; a locked account is another matter, and stays locked.
 		says: words(`\block(ed|ing)?\b|\bbusy\b|\bin use\b`), but: words(`\baccount\b`),
 		kind: KindBusy, hint: hintPasses},
-	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "LIMIT", "OVERQUOTA", "SYS/TEMP", "SYS"},
-		// Exchange (Server Unavailable. 15), Hotmail (Exceeded the login limit), Gmail (System Error,
-		// bandwidth limits), Dovecot (Temporary authentication failure), Yahoo (Rate limit hit), QQ (login
+	{name: "quota", codes: []string{"LIMIT", "OVERQUOTA"},
+		// Hotmail (Exceeded the login limit), Gmail (bandwidth limits), Yahoo (Rate limit hit), QQ (login
 		// frequency limited)
-		says: words(`\bunavailable\b|\btemporar(y|ily)\b|\b(login|rate|bandwidth|command)\b.{0,20}\blimit|` +
-			`\bfrequency limited\b|\b(again|back) later\b|\btoo many\b|\b(system|server|internal) error\b`),
+		says: words(`\b(login|rate|bandwidth|command|download|transfer)\b.{0,20}\b(limit|quota)|` +
+			`\bfrequency limited\b|\btoo many\b`),
+		kind: KindServer, hint: hintPasses, forAll: true},
+	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "SYS/TEMP", "SYS"},
+		// Exchange (Server Unavailable. 15), Gmail (System Error), Dovecot (Temporary authentication failure)
+		says: words(`\bunavailable\b|\btemporar(y|ily)\b|` +
+			`\b(again|back) later\b|\b(system|server|internal) error\b`),
 		kind: KindServer, hint: hintPasses},
 }
 

@@ -57,12 +57,12 @@ func TestRefusals(t *testing.T) {
 		{"", "Unable to lock maildrop", "in use", KindBusy},
 		{"UNAVAILABLE", "LDAP is down", "later", KindServer},
 		{"SYS/TEMP", "Temporary system problem", "later", KindServer},
-		{"OVERQUOTA", "Account exceeded command or bandwidth limits.", "later", KindServer},
+		{"OVERQUOTA", "Account exceeded command or bandwidth limits.", "quota", KindServer},
 		{"", "Server Unavailable. 15", "later", KindServer},
 		{"", "Temporary authentication failure", "later", KindServer},
-		{"", "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests", "later", KindServer},
+		{"", "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests", "quota", KindServer},
 		{"", "System Error (Failure)", "later", KindServer},
-		{"", "LOGIN Rate limit hit.", "later", KindServer},
+		{"", "LOGIN Rate limit hit.", "quota", KindServer},
 		{"", "LOGIN Server error - Please try again later", "later", KindServer},
 	}
 	for _, tt := range tests {
