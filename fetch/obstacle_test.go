@@ -17,7 +17,12 @@ import (
 // blocked is an account on a POP3 server that reacts to the retrieval of some messages.
 func blocked(t *testing.T, react func(uidl string) fetchtest.Reaction) (*rig, *events) {
 	t.Helper()
-	s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{Retr: react})
+	return rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{Retr: react}))
+}
+
+// rigOn is an account on s.
+func rigOn(t *testing.T, s *fetchtest.POPServer) (*rig, *events) {
+	t.Helper()
 	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}, popMailbox(s))
 	e := &events{Handler: slog.DiscardHandler, seen: map[string]int{}}
 	r.a.Log = slog.New(e)

@@ -17,6 +17,7 @@ type POPOptions struct {
 
 	NoCAPA, NoUIDL, NoTOP bool // the command is unknown
 	NoPipelining          bool // not offered, and a client that does it all the same fails the test
+	NoStuffing            bool // dots at the beginning of lines stay single
 	DropsPipelined        bool // offered, but what came behind a command is thrown away
 	Exclusive             bool // one session at a time, as RFC 1939 section 4 has it; the next is told [IN-USE]
 
@@ -113,6 +114,13 @@ func (s *POPServer) Append(messages ...[]byte) {
 		s.last++
 		s.mail = append(s.mail, popMessage{fmt.Sprintf("uidl-%d", s.last), text})
 	}
+}
+
+// Reuse adds a message under a UIDL that an earlier one may have had.
+func (s *POPServer) Reuse(uidl string, message []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mail = append(s.mail, popMessage{uidl, string(message)})
 }
 
 // Count is the number of messages in the maildrop.

@@ -230,7 +230,7 @@ func (p *popSession) retrieve(m popMessage) {
 func (p *popSession) body(text string) {
 	p.say("+OK %d octets", len(text))
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\r\n"), "\r\n") {
-		if strings.HasPrefix(line, ".") {
+		if strings.HasPrefix(line, ".") && !p.s.o.NoStuffing {
 			line = "." + line
 		}
 		_, _ = p.out.WriteString(line + "\r\n")

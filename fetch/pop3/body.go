@@ -23,7 +23,7 @@ var (
 // A line ends in CRLF and nothing else, and so the body ends with CRLF "." CRLF only: taking "\n.\n" for the end too
 // would let a message that holds these bytes speak for the server (the rest of it would be read as answers). A lone LF
 // or CR is part of the message and stays as it is.
-func readBody(c *wire.Conn, w io.Writer, limit int64) (sink, err error) {
+func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error) {
 	r := c.Reader()
 	var read int64
 	need, lineStart := 1, true
@@ -34,7 +34,7 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (sink, err error) {
 	}
 	for {
 		if _, err := r.Peek(need); err != nil {
-			return sink, c.ReadError(err)
+			return read, sink, c.ReadError(err)
 		}
 		b, _ := r.Peek(r.Buffered())
 		done, n := 0, 0
@@ -42,10 +42,10 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (sink, err error) {
 		need = n
 		read += int64(done)
 		if _, err := r.Discard(done); err != nil || need == 0 {
-			return sink, err
+			return read - int64(len(ending)), sink, err
 		}
 		if read > limit {
-			return sink, c.Break(errBody)
+			return read, sink, c.Break(errBody)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestBodies(t *testing.T) {
 			for _, size := range []int{1, 2, 3, 5, 1 << 20} {
 				c := connOf([]byte(tt.wire), size)
 				var got bytes.Buffer
-				sink, err := readBody(c, &got, 1<<30)
+				_, sink, err := readBody(c, &got, 1<<30)
 				if sink != nil || err != nil || got.String() != tt.want {
 					t.Fatalf("in pieces of %d: %.100q, %v, %v; want %.100q", size, got.String(), sink, err, tt.want)
 				}
@@ -76,7 +76,7 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	whole := "a\r\n..b\r\nc\r\n.\r\n"
 	for n := range len(whole) {
 		c := connOf([]byte(whole[:n]), 4)
-		if _, err := readBody(c, io.Discard, 1<<30); err == nil {
+		if _, _, err := readBody(c, io.Discard, 1<<30); err == nil {
 			t.Errorf("%q reads as complete", whole[:n])
 		}
 		if c.Err() == nil {
@@ -97,7 +97,7 @@ func (f *full) Write(p []byte) (int, error) {
 func TestBodyIsReadToItsEndWhenTheSpoolIsFull(t *testing.T) {
 	t.Parallel()
 	c := connOf([]byte(strings.Repeat("0123456789\r\n", 1000)+".\r\n+OK next\r\n"), 100)
-	sink, err := readBody(c, &full{500}, 1<<30)
+	_, sink, err := readBody(c, &full{500}, 1<<30)
 	if sink == nil || err != nil {
 		t.Fatalf("%v, %v", sink, err)
 	}
@@ -110,7 +110,7 @@ func TestBodyIsReadToItsEndWhenTheSpoolIsFull(t *testing.T) {
 func TestBodyBeyondItsLimit(t *testing.T) {
 	t.Parallel()
 	c := connOf(bytes.Repeat([]byte("0123456789\r\n"), 1000), 100)
-	if _, err := readBody(c, io.Discard, 5000); !errors.Is(err, errBody) {
+	if _, _, err := readBody(c, io.Discard, 5000); !errors.Is(err, errBody) {
 		t.Errorf("%v", err)
 	}
 	if line, err := c.ReadLine(0); !errors.Is(err, errBody) {
@@ -161,7 +161,7 @@ func FuzzBody(f *testing.F) {
 		text = text[:min(len(text), enough)]
 		c := connOf([]byte(text), int(size)+1)
 		var got bytes.Buffer
-		sink, err := readBody(c, &got, 1<<30)
+		_, sink, err := readBody(c, &got, 1<<30)
 		body, rest, ok := plainBody(text)
 		if sink != nil || (err == nil) != ok {
 			t.Fatalf("%v, %v; complete: %v", sink, err, ok)

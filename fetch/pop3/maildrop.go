@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"fetchd/delivery"
@@ -23,6 +25,9 @@ type maildrop struct {
 	counts  fetch.Counts
 	todo    []int32 // numbers of the messages to retrieve
 
+	traces   map[int32]string // of todo: looks of a message with this UIDL and size that was deleted before
+	returned []returned       // by Retrieve: those that are the same
+
 	mu      sync.Mutex
 	deletes []deletion     // to be sent by Commit
 	hashes  map[string]int // how often this content was seen in messages without a UIDL
@@ -32,6 +37,13 @@ type maildrop struct {
 type deletion struct {
 	num int
 	uid string
+}
+
+// returned is a message that is there again although the server had confirmed its deletion.
+type returned struct {
+	deletion
+	size  int64
+	looks string
 }
 
 // Open implements fetch.Session.
@@ -88,6 +100,7 @@ func (m *maildrop) sort() {
 		default:
 			m.todo = append(m.todo, int32(num))
 			m.counts.New++
+			m.trace(num, r)
 			continue
 		}
 		if r.done {
@@ -95,6 +108,49 @@ func (m *maildrop) sort() {
 		}
 	}
 }
+
+// trace notes that a message may be one that was delivered and deleted before: the server says its UIDL again,
+// and its size. Its header will show it.
+func (m *maildrop) trace(num int, r row) {
+	if r.uidl == "" {
+		return
+	}
+	looks := m.record.Looks(r.uidl)
+	if looks == "" || !strings.HasPrefix(looks, strconv.FormatInt(r.size, 10)+".") {
+		return
+	}
+	if m.traces == nil {
+		m.traces = make(map[int32]string)
+	}
+	m.traces[int32(num)] = looks
+}
+
+// recordReturned records those that are there again as delivered, and plans their deletion.
+func (m *maildrop) recordReturned(ctx context.Context) error {
+	if len(m.returned) == 0 {
+		return nil
+	}
+	uids, sizes, looks := make([]string, 0), make([]int64, 0), make([]string, 0)
+	for _, r := range m.returned {
+		uids, sizes, looks = append(uids, r.uid), append(sizes, r.size), append(looks, r.looks)
+	}
+	if m.s.a.Keep {
+		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
+	}
+	if err := m.record.RecordPending(ctx, uids, sizes, looks, false); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.returned {
+		m.deletes = append(m.deletes, r.deletion)
+	}
+	return nil
+}
+
+// Returned implements fetch.Returner.
+func (m *maildrop) Returned() int { return len(m.returned) }
 
 // Counts implements fetch.Mailbox.
 func (m *maildrop) Counts() fetch.Counts { return m.counts }
@@ -150,14 +206,17 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 // Record implements fetch.Mailbox. It returns once the record survives the end of the process. Nothing is deleted on the
 // server before Commit, which first makes all records durable at once.
 func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
-	uids, sizes := make([]string, len(items)), make([]int64, len(items))
+	uids, sizes, looks := make([]string, len(items)), make([]int64, len(items)), make([]string, len(items))
 	for i, it := range items {
 		uids[i], sizes[i] = it.UID, it.Size
+		if !m.s.a.Keep && m.listing.rows[it.Num-1].uidl != "" { // content is its own identity
+			looks[i] = it.Looks()
+		}
 	}
 	if m.s.a.Keep {
 		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
 	}
-	return fetch.Fail(fetch.KindJournal, m.record.RecordPending(ctx, uids, sizes, nil, false))
+	return fetch.Fail(fetch.KindJournal, m.record.RecordPending(ctx, uids, sizes, looks, false))
 }
 
 // Acknowledge implements fetch.Mailbox: unless mail is kept, the messages will be deleted by Commit.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
 )
 
@@ -25,24 +26,9 @@ func (e *ReplyError) Error() string {
 	return fmt.Sprintf("%s: the server answers -ERR %s%q", e.Command, code, e.Text)
 }
 
-// kind classifies the refusal; def is what it means without a code of its own.
-func (e *ReplyError) kind(def fetch.Kind) fetch.Kind {
-	switch e.Code {
-	case "IN-USE", "LOGIN-DELAY":
-		return fetch.KindBusy
-	case "SYS/TEMP", "SYS/PERM", "SYS":
-		return fetch.KindServer
-	case "AUTH": // RFC 3206
-		return fetch.KindAuth
-	}
-	text := strings.ToLower(e.Text)
-	for _, word := range []string{"lock", "busy", "in use"} {
-		// Servers older than RFC 2449 say that another session has the maildrop only in words.
-		if def == fetch.KindAuth && strings.Contains(text, word) && !strings.Contains(text, "account") {
-			return fetch.KindBusy
-		}
-	}
-	return def
+// reply is the refusal as package login sees it, which has the table of what they mean.
+func (e *ReplyError) reply() login.Reply {
+	return login.Reply{Command: e.Command, Word: "-ERR", Code: e.Code, Text: e.Text}
 }
 
 // replyKind is the first word of a reply.
@@ -144,11 +130,11 @@ func refusal(c *wire.Conn, err error) *ReplyError {
 	return refused
 }
 
-// classify gives a *ReplyError the kind that it has, by default def; other errors pass.
+// classify gives a *ReplyError the kind that it has, by default def, and a hint; other errors pass.
 func classify(err error, def fetch.Kind) error {
 	var e *ReplyError
 	if errors.As(err, &e) {
-		return fetch.Fail(e.kind(def), err)
+		return e.reply().Explain(err, def)
 	}
 	return err
 }

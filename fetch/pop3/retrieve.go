@@ -2,15 +2,18 @@ package pop3
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"fetchd/delivery"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
-// The window of pipelined RETRs. The commands, at most 17 octets each, must fit into the buffers of any TCP, because the
-// server may not read them before we have read its answers.
+// The window of pipelined RETRs. The commands, at most 17 octets each, must fit into the buffers of any TCP,
+// because the server may not read them before we have read its answers.
 const (
 	windowCount = 512
 	windowBytes = 2 << 20
@@ -19,8 +22,8 @@ const (
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
 
-// bodyLimit is how much of a body that LIST says to be of this size is read before the connection is given up. The size
-// is the server's word: whatever it is, there is an end.
+// bodyLimit is how much of a body that LIST says to be of this size is read before the connection is given
+// up. The size is the server's word: whatever it is, there is an end.
 func bodyLimit(listed int64) int64 {
 	return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage)
 }
@@ -29,14 +32,26 @@ func bodyLimit(listed int64) int64 {
 type retrieval struct {
 	m     *maildrop
 	q     *fetch.Queue
-	items []*fetch.Item // asked for and not read yet, oldest first
-	sent  int           // of m.todo
-	bytes int64         // of items
-	line  []byte        // commands, reused
+	items []request // asked for and not read yet, oldest first
+	sent  int       // of m.todo
+	bytes int64     // of items
+	line  []byte    // commands, reused
+
+	streak fetch.Streak
+	over   error       // why no more is asked for
+	doubt  *fetch.Item // see believe
+	noTOP  bool        // the server refuses it
 }
 
-// Retrieve implements fetch.Mailbox. A message that the server refuses to give, or that the spool can't take, is put
-// with its error and the others go on; any other error ends the connection, and what was not put is still on the server.
+// request is a message that was asked for: for its header alone if peek.
+type request struct {
+	*fetch.Item
+	peek bool
+}
+
+// Retrieve implements fetch.Mailbox. A message that the server refuses to give, or that the spool can't take,
+// is put with its error and the others go on. A *fetch.ServerTrouble leaves the connection sound; any other
+// error ends it, and what was not put is still on the server.
 func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	defer m.s.c.Bind(ctx)()
 	if err := m.record.Claim(ctx); err != nil {
@@ -44,36 +59,87 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	}
 
 	r := &retrieval{m: m, q: q}
-	for r.sent < len(m.todo) || len(r.items) > 0 {
+	for r.sent < len(m.todo) && r.over == nil || len(r.items) > 0 {
 		if err := r.ask(ctx); err != nil {
 			if len(r.items) > 0 {
-				err = fetch.At(r.items[0], err)
+				err = fetch.At(r.items[0].Item, err)
 			}
-			return err
+			return r.failed(err)
 		}
 		if len(r.items) == 0 { // none that is left can be had
 			continue
 		}
-		it := r.items[0]
-		r.items[0], r.items = nil, r.items[1:]
-		r.bytes -= it.Size
+		next := r.items[0]
+		r.items[0], r.items = request{}, r.items[1:]
+		r.bytes -= next.Size
 		if err := q.Throttle(ctx); err != nil {
-			return fetch.Fail(fetch.KindNetwork, m.s.c.Break(err))
+			return r.failed(fetch.Fail(fetch.KindNetwork, m.s.c.Break(err)))
 		}
-		if err := r.read(it); err != nil {
-			return fetch.At(it, m.s.pipelined(err, false))
+		if err := r.read(next); err != nil {
+			return r.failed(fetch.At(next.Item, m.s.pipelined(err, false)))
 		}
+	}
+	return r.end(ctx)
+}
+
+// end settles what is open when all answers were read.
+func (r *retrieval) end(ctx context.Context) error {
+	if r.doubt != nil {
+		if err := r.m.s.client.command("NOOP"); err != nil && refusal(r.m.s.c, err) == nil {
+			return r.failed(err)
+		}
+		r.believe()
+	}
+	if err := r.m.recordReturned(ctx); err != nil {
+		return err
+	}
+	if r.over != nil {
+		return &fetch.ServerTrouble{Err: r.over}
 	}
 	return nil
 }
 
-// ask sends the next commands if the queue has room and there is place in the window; it waits for room only when
-// nothing is left to read.
+// believe puts a message that was shorter than LIST said, once the server's next answer has shown that it had
+// ended: where dots are not stuffed, a line of one dot in it looks like its end, and the rest comes where an
+// answer belongs.
+func (r *retrieval) believe() {
+	if it := r.doubt; it != nil {
+		r.doubt = nil
+		r.put(it)
+	}
+}
+
+// failed is the error that ends the retrieval with the connection. A message whose end is in doubt is not
+// delivered: it is what the session ended at, if the server is out of step.
+func (r *retrieval) failed(err error) error {
+	it := r.doubt
+	if it == nil {
+		return err
+	}
+	got := it.Body.Size()
+	it.Body.Release()
+	r.doubt, it.Body = nil, nil
+	if !errors.Is(err, errOutOfStep) {
+		return err
+	}
+
+	var at *fetch.AtMessage
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	err = hints.Add(fmt.Errorf("message %d ended after some %d of %d octets, and what follows is no answer: %w",
+		it.Num, got, it.Size, err),
+		"does this server take a line with a single dot for the end of a message? It is not delivered; use IMAP")
+	return fetch.At(it, r.m.s.pipelined(err, false))
+}
+
+// ask sends the next commands if the queue has room and there is place in the window; it waits for room only
+// when nothing is left to read.
 func (r *retrieval) ask(ctx context.Context) error {
-	if r.sent == len(r.m.todo) || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
+	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
 		return nil
 	}
-	if len(r.items) > 0 && !r.m.s.pipelining() {
+	if len(r.items) > 0 && (r.streak.Going() || !r.m.s.pipelining()) {
 		return nil
 	}
 	if len(r.items) > 0 && !r.q.Low() {
@@ -89,7 +155,7 @@ func (r *retrieval) ask(ctx context.Context) error {
 func (r *retrieval) send() error {
 	s, todo := r.m.s, r.m.todo
 	most := 1
-	if s.pipelining() {
+	if s.pipelining() && !r.streak.Going() {
 		most = windowCount
 	}
 	r.line = r.line[:0]
@@ -106,12 +172,13 @@ func (r *retrieval) send() error {
 			continue
 		}
 		start := len(r.line)
-		r.line = strconv.AppendUint(append(r.line, "RETR "...), uint64(it.Num), 10)
+		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP
+		r.line = appendRequest(r.line, it.Num, peek)
 		if s.c.Tracing() {
 			s.c.TraceOut(string(r.line[start:]))
 		}
 		r.line = append(r.line, "\r\n"...)
-		r.items = append(r.items, it)
+		r.items = append(r.items, request{it, peek})
 		r.bytes += size
 	}
 	if len(r.line) == 0 {
@@ -123,30 +190,39 @@ func (r *retrieval) send() error {
 	return nil
 }
 
-// tooLarge is why a message that LIST says to be endless is not asked for: it would end the connection, and keep those
-// behind it from coming.
+// appendRequest appends the command for a message, without its CRLF.
+func appendRequest(line []byte, num uint32, peek bool) []byte {
+	if peek {
+		return append(strconv.AppendUint(append(line, "TOP "...), uint64(num), 10), " 0"...)
+	}
+	return strconv.AppendUint(append(line, "RETR "...), uint64(num), 10)
+}
+
+// tooLarge is why a message that LIST says to be endless is not asked for: it would end the connection, and
+// keep those behind it from coming.
 func tooLarge(it *fetch.Item) error {
 	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
 		"message %d has %d octets, says the server, and more than %d are never read; it stays there; hint: delete it with another program",
 		it.Num, it.Size, int64(fetch.MaxMessage))}
 }
 
-// read reads the answer for it and puts it.
-func (r *retrieval) read(it *fetch.Item) error {
-	c := r.m.s.c
+// read reads the answer to a request and puts the message.
+func (r *retrieval) read(next request) error {
+	c, it := r.m.s.c, next.Item
 	if _, err := readReply(c, "RETR"); err != nil {
 		refused := refusal(c, err)
 		if refused == nil {
 			return r.m.s.pipelined(err, it.N > 1)
 		}
-		refused.Command = fmt.Sprintf("RETR %d", it.Num)
-		it.Err = classify(err, fetch.KindServer)
-		r.q.Put(it)
+		r.believe()
+		r.refused(next, refused)
 		return nil
 	}
+	r.believe()
+
 	body := r.q.NewSpool()
 	c.Expect(2 * min(it.Size, fetch.MaxMessage))
-	sink, err := readBody(c, body, bodyLimit(it.Size))
+	n, sink, err := readBody(c, body, bodyLimit(it.Size))
 	if err != nil {
 		body.Release()
 		return network(fmt.Sprintf("RETR %d", it.Num), err)
@@ -157,10 +233,76 @@ func (r *retrieval) read(it *fetch.Item) error {
 		return nil
 	}
 	it.Body = body
-	return r.put(it)
+	r.streak.Given()
+	if next.peek || r.m.traces[int32(it.Num)] != "" {
+		r.compare(next)
+		return nil
+	}
+	if n < it.Size && r.over == nil {
+		r.doubt = it
+		return nil
+	}
+	r.put(it)
+	return nil
 }
 
-func (r *retrieval) put(it *fetch.Item) error {
+// refused deals with a message that the server doesn't give.
+func (r *retrieval) refused(next request, refused *ReplyError) {
+	it := next.Item
+	if next.peek {
+		r.noTOP = true
+		r.again(it)
+		return
+	}
+	refused.Command = fmt.Sprintf("RETR %d", it.Num)
+	err := classify(refused, fetch.KindServer)
+	switch {
+	case r.over != nil: // what was asked for before
+		return
+	case refused.reply().Exhausted():
+		r.over = err
+		return
+	}
+
+	it.Err = err
+	r.q.Put(it)
+	turn, over := r.streak.Refused(it.N, r.sent)
+	if turn {
+		slices.Reverse(r.m.todo[r.sent:])
+	}
+	if over || r.sent == len(r.m.todo) && len(r.items) == 0 && r.streak.AtEnd() {
+		r.over = err
+	}
+}
+
+// compare tells whether a message is the one that was delivered, and deleted, under its UIDL before.
+func (r *retrieval) compare(next request) {
+	it, num := next.Item, int32(next.Num)
+	looks := it.Looks()
+	same := looks == r.m.traces[num]
+	if same {
+		r.m.returned = append(r.m.returned, returned{deletion{int(it.Num), it.UID}, it.Size, looks})
+	}
+	if !same {
+		delete(r.m.traces, num)
+	}
+	switch {
+	case same:
+		it.Body.Release()
+	case next.peek:
+		it.Body.Release()
+		r.again(it)
+	default:
+		r.put(it)
+	}
+}
+
+// again asks for a whole message after the others.
+func (r *retrieval) again(it *fetch.Item) { r.m.todo = append(r.m.todo, int32(it.Num)) }
+
+// put hands a message over. One without a UIDL is told by its content, and may be one that needs only to be
+// deleted.
+func (r *retrieval) put(it *fetch.Item) {
 	if it.UID == "" {
 		isNew, err := r.m.identify(it)
 		if err != nil || !isNew {
@@ -169,9 +311,8 @@ func (r *retrieval) put(it *fetch.Item) error {
 		if err != nil {
 			it.Body, it.Err = nil, fetch.Fail(fetch.KindDelivery, fmt.Errorf("message %d: %w", it.Num, err))
 		} else if !isNew {
-			return nil
+			return
 		}
 	}
 	r.q.Put(it)
-	return nil
 }

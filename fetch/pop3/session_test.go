@@ -36,7 +36,7 @@ func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	const n = 2500
 	var b strings.Builder
-	b.WriteString(pipelinedStart(n, 20))
+	b.WriteString(pipelinedStart(n, 11))
 	for i := range n {
 		fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
 	}
@@ -178,7 +178,7 @@ func TestBacklogStopsRequests(t *testing.T) {
 		for i := range windowCount + windowCount/2 { // the second half was asked for when half of the first was read
 			fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
 		}
-		s, m, peer := openOn(t, 2000, 20, b.String())
+		s, m, peer := openOn(t, 2000, 11, b.String())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); err == nil { // nobody takes

@@ -1,0 +1,157 @@
+package fetch_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
+)
+
+// A provider's quota is no fault of the messages: each pass gives a few, what came is deleted, none is set
+// aside.
+func TestQuotaBlamesNoMessage(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"[SYS/TEMP] Account exceeded command or bandwidth limits. (Failure)",
+		"no", // nothing that a table could know
+	} {
+		for _, retrieveError := range []fetch.RetrieveError{fetch.Continue, fetch.MarkSeen} {
+			t.Run(fmt.Sprintf("%s, retrieve-error %d", text, retrieveError), func(t *testing.T) {
+				t.Parallel()
+				given, asked := 0, 0
+				r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{
+					NoPipelining: true, // so that what is asked for can be counted
+					Retr: func(string) (none fetchtest.Reaction) {
+						if asked++; given == 3 {
+							return fetchtest.Reaction{Refuse: text}
+						}
+						given++
+						return none
+					},
+				}))
+				r.a.Refusals, r.a.RetrieveError = new(fetch.Refusals), retrieveError
+				messages := numbered(30)
+				r.append(t, "INBOX", messages...)
+				for left := 27; left > 1; left -= 3 {
+					given, asked = 0, 0
+					res, err := r.fails(t, fetch.KindServer)
+					if res.Delivered != 3 || res.Deleted != 3 || !strings.Contains(err.Error(), "RETR") {
+						t.Fatalf("%d left: %+v, %v", left, res, err)
+					}
+					if asked > 3+2*5 {
+						t.Errorf("%d messages are asked for", asked)
+					}
+					r.a.Notify(t.Context(), err)
+				}
+				given = 0
+				r.retrieve(t, 3)
+				e.expect(t, "WARN "+fetch.EventSetAside, 0)
+				r.wants(t, messages)
+				r.holds(t, "INBOX", 0)
+			})
+		}
+	}
+}
+
+// Bad messages in a row, more than make the server suspect, keep none from coming that is not bad.
+func TestManyRefusedMessages(t *testing.T) {
+	t.Parallel()
+	for _, noPipelining := range []bool{true, false} {
+		r, _ := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoPipelining: noPipelining, Retr: func(uidl string) fetchtest.Reaction {
+			var n int
+			_, _ = fmt.Sscanf(uidl, "uidl-%d", &n)
+			if n > 5 && n <= 25 {
+				return fetchtest.Reaction{Refuse: "can't read it"}
+			}
+			return fetchtest.Reaction{}
+		}}))
+		messages := numbered(40)
+		r.append(t, "INBOX", messages...)
+		r.fails(t, fetch.KindServer)
+		r.wants(t, append(messages[:5:5], messages[25:]...))
+	}
+}
+
+// Mail that is back after its deletion was confirmed is deleted again, and neither delivered again nor told
+// of twice.
+func TestDeletedMailIsBack(t *testing.T) {
+	t.Parallel()
+	for _, noTOP := range []bool{false, true} {
+		t.Run(fmt.Sprintf("no TOP %v", noTOP), func(t *testing.T) {
+			t.Parallel()
+			back := 0
+			s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Undeletes: func(string) bool { return back > 0 }})
+			r, e := rigOn(t, s)
+			messages := numbered(5)
+			r.append(t, "INBOX", messages...)
+			for back = 3; back > 0; back-- {
+				n := 0
+				if back == 3 {
+					n = 5
+				}
+				if res := r.retrieve(t, n); res.Deleted != 5 {
+					t.Errorf("%+v", res)
+				}
+				r.holds(t, "INBOX", 5)
+			}
+			r.retrieve(t, 0)
+			r.holds(t, "INBOX", 0)
+			e.expect(t, "WARN "+fetch.EventReturned, 1)
+
+			// Another message under the same UIDL is one.
+			s.Reuse("uidl-1", []byte("Subject: 9\r\n\r\nmessage 9.\r\n")) // of the same size
+			s.Reuse("uidl-2", []byte("Subject: long\r\n\r\nanother message\r\n"))
+			r.retrieve(t, 2)
+			r.holds(t, "INBOX", 0)
+			tops := strings.Count(strings.Join(s.Commands(), " "), "TOP")
+			if want := 3*5 + 1; !noTOP && tops != want {
+				t.Errorf("%d TOP, want %d", tops, want)
+			}
+		})
+	}
+}
+
+// A daemon tells of it again when a month has gone.
+func TestDeletedMailIsBackForLong(t *testing.T) {
+	t.Parallel()
+	r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{Undeletes: func(string) bool { return true }}))
+	now := time.Now()
+	r.a.Now = func() time.Time { return now }
+	r.append(t, "INBOX", numbered(1)...)
+	r.retrieve(t, 1)
+	for range 3 {
+		r.retrieve(t, 0)
+		now = now.Add(20 * 24 * time.Hour)
+	}
+	e.expect(t, "WARN "+fetch.EventReturned, 2)
+}
+
+// Where dots are not stuffed, a line of one dot ends the message for us. What came is not delivered, nor
+// deleted, and the other messages come.
+func TestServerThatStuffsNoDots(t *testing.T) {
+	t.Parallel()
+	for at := range 3 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoStuffing: true}))
+			messages := numbered(3)
+			dotted := []byte("Subject: dots\r\n\r\nbefore\r\n.\r\nafter\r\n.\r\nlast\r\n")
+			r.append(t, "INBOX", messages[:at]...)
+			r.append(t, "INBOX", dotted)
+			r.append(t, "INBOX", messages[at:]...)
+			_, err := r.fails(t, fetch.KindProtocol)
+			if !strings.Contains(err.Error(), "no answer") || !strings.Contains(err.Error(), "single dot") {
+				t.Error(err)
+			}
+			for range 4 {
+				_, _ = fetch.Retrieve(t.Context(), r.a)
+			}
+			r.wants(t, messages)
+			r.holds(t, "INBOX", 1)
+			e.expect(t, "WARN "+fetch.EventObstacle, 1)
+		})
+	}
+}
