@@ -22,7 +22,6 @@ const (
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
-	EventReturned    = "deleted mail is back"       // warn: account mailbox count: it is deleted again
 	EventObstacle    = "message can't be had"       // warn: account mailbox uid size count err: sessions end there
 	EventNotice      = "notice delivered"           // info: account subject
 	EventNoticeLost  = "notice not delivered"       // warn: account subject err

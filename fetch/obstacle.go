@@ -268,5 +268,5 @@ func (a *Account) reportReturned(mailbox string, n int, p *progress) {
 			o.Returned = a.now()
 		}
 	}
-	a.Log.Log(context.Background(), level, EventReturned, "account", a.Name, "mailbox", mailbox, "count", n)
+	a.Log.Log(context.Background(), level, EventBack, "account", a.Name, "mailbox", mailbox, "count", n)
 }

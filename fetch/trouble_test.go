@@ -99,7 +99,7 @@ func TestDeletedMailIsBack(t *testing.T) {
 			}
 			r.retrieve(t, 0)
 			r.holds(t, "INBOX", 0)
-			e.expect(t, "WARN "+fetch.EventReturned, 1)
+			e.expect(t, "WARN "+fetch.EventBack, 1)
 
 			// Another message under the same UIDL is one.
 			s.Reuse("uidl-1", []byte("Subject: 9\r\n\r\nmessage 9.\r\n")) // of the same size
@@ -126,7 +126,7 @@ func TestDeletedMailIsBackForLong(t *testing.T) {
 		r.retrieve(t, 0)
 		now = now.Add(20 * 24 * time.Hour)
 	}
-	e.expect(t, "WARN "+fetch.EventReturned, 2)
+	e.expect(t, "WARN "+fetch.EventBack, 2)
 }
 
 // Where dots are not stuffed, a line of one dot ends the message for us. What came is not delivered, nor

@@ -2,7 +2,6 @@ package imap
 
 import (
 	"context"
-	"strings"
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
@@ -54,15 +53,14 @@ func (m *mailbox) vacateDeleted(ctx context.Context, uids journal.Set) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Vacate(ctx, uids, of))
 }
 
+// Returned implements fetch.Returner.
+func (m *mailbox) Returned() int { return int(m.deleted.back.Len()) }
+
 // deleteBack sees to it that messages which came back are deleted again, and not delivered.
 func (m *mailbox) deleteBack(ctx context.Context) error {
 	back := m.deleted.back
 	if back.IsEmpty() {
 		return nil
-	}
-	if where := strings.Join([]string{server(m.s.a), m.s.a.User, m.name}, " "); !m.s.quirks.returns.Has(where) {
-		m.s.quirks.returns.Add(where)
-		m.s.a.Log.Warn(fetch.EventBack, "account", m.s.a.Name, "mailbox", m.name, "count", back.Len())
 	}
 	m.acks.gather.AddSet(back)
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, back, true, true))

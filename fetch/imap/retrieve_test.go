@@ -415,7 +415,7 @@ func TestQuota(t *testing.T) {
 		r.Keep, r.MarkSeen = true, false
 		const no = "NO [OVERQUOTA] Account exceeded command or bandwidth limits."
 		refused := found("1 2 3 4", "1:4") + fetched(1, "ab") + "S: T3 " + no + bye
-		expect(t, r, pass{refused, "1=ab", `NO [OVERQUOTA] "Account exceeded command or bandwidth limits."; hint: this passes`})
+		expect(t, r, pass{refused, "1=ab", `NO [OVERQUOTA] "Account exceeded command or bandwidth limits."; hint: this is temporary`})
 	})
 }
 

@@ -38,8 +38,7 @@ type session struct {
 
 // Quirks remembers what servers offer and then get wrong. The zero value is ready. It is safe for concurrent use.
 type Quirks struct {
-	plain   wire.Unable // they can't compress
-	returns wire.Unable // mailboxes that bring back what was deleted, which was said
+	plain wire.Unable // they can't compress
 }
 
 // Connect is a fetch.Connector that knows no quirks.

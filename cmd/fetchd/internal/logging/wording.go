@@ -121,9 +121,6 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		before := fmt.Sprintf("WARNING: %s: message %q of %d octets can't be had, %d sessions ended at it; the others are retrieved, and this one is tried again once a day: ",
 			f.text("account"), f.text("uid"), f.number("size"), f.number("count"))
 		return []line{f.failure(level, before)}
-	case fetch.EventReturned:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server confirmed the deletion of %s and lists it again; it is deleted once more, and not delivered again",
-			f.text("account"), Counted(f.number("count"), "message"))}}
 	case fetch.EventForgotten:
 		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside earlier is tried again: ")}
 	case fetch.EventNotKept:
