@@ -8,10 +8,11 @@ type Class int
 const (
 	// Temporary: try again at a later retrieval. The class of every error that does not say otherwise.
 	Temporary Class = iota
-	// Permanent: this message will be refused again; the message stays on the server and is set aside after some tries.
+	// Permanent: this message will be refused again; the message stays on the server and is set aside after
+	// some tries.
 	Permanent
-	// Unusable: the destination itself can't work (no such command, no permission, no server that answers): no use in
-	// trying further messages of the account in this retrieval.
+	// Unusable: the destination itself can't work (no such command, no permission, no server that answers).
+	// Further messages of the account are not tried in this retrieval.
 	Unusable
 )
 
@@ -34,8 +35,8 @@ func ClassOf(err error) Class {
 	return Temporary
 }
 
-// PartialError is a delivery after which some recipients have the message and others don't: it is to be tried again only
-// for these. Its class is that of Err.
+// PartialError is a delivery after which some recipients have the message and others don't. It must be
+// tried again only for the latter. Its class is that of Err.
 type PartialError struct {
 	Delivered []string // of Message.Recipients
 	Err       error    // why the others don't have it

@@ -11,13 +11,13 @@ const (
 	syncWhole                  // one syncfs for all
 )
 
-// syncCalls are the system calls that durability rests on. Tests put others in their place.
+// syncCalls are the system calls that durability depends on. Tests replace them.
 type syncCalls struct {
 	plan    func(dir, n int) syncHow // for n files in the file system of dir
 	fsync   func(fd int) error       // file or directory
 	syncfs  func(fd int) error       // all of the file system
 	close   func(fd int) error
-	move    moveCall // EEXIST rather than overwriting
+	move    moveCall // fails with EEXIST instead of overwriting
 	replace moveCall // overwriting
 }
 
@@ -25,6 +25,7 @@ type moveCall func(fromDir int, from string, toDir int, to string) error
 
 func systemCalls() syncCalls {
 	return syncCalls{
-		plan: syncPlan, fsync: fsync, syncfs: syncfs, close: unix.Close, move: moveExclusive, replace: unix.Renameat,
+		plan: syncPlan, fsync: fsync, syncfs: syncfs, close: unix.Close,
+		move: moveExclusive, replace: unix.Renameat,
 	}
 }

@@ -11,7 +11,7 @@ func syncPlan(_, _ int) syncHow { return syncEach }
 
 func syncfs(fd int) error { return fsync(fd) }
 
-// fsync asks for F_FULLFSYNC: fsync(2) of macOS leaves the data in the drive's cache.
+// fsync uses F_FULLFSYNC, because fsync(2) of macOS leaves the data in the drive's cache.
 func fsync(fd int) error {
 	return untilDone(func() error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)

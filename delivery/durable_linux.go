@@ -7,17 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wholeFrom is the number of messages from which one syncfs takes the place of that many fsyncs at once; below it, the
-// dirty data of others, which syncfs writes too, weighs more.
+// wholeFrom is the number of messages from which on one syncfs replaces their concurrent fsyncs. For fewer,
+// writing the dirty data of other programs, as syncfs does too, costs more than it saves.
 const wholeFrom = 4
 
-// syncPlan says how n files in the file system of dir become durable. syncfs is used only where it does what fsync does
-// and reports write errors: not on FUSE, NFS or overlays, and not before Linux 5.8.
+// syncPlan decides how n files in the file system of dir become durable. syncfs is used only if it does
+// what fsync does and reports write errors: not on FUSE, NFS or overlays, and not before Linux 5.8.
 func syncPlan(dir, n int) syncHow {
 	var st unix.Statfs_t
 	if err := untilDone(func() error { return unix.Fstatfs(dir, &st) }); err != nil {
 		return syncEach
 	}
+
 	switch uint32(st.Type) {
 	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
 		return syncNothing
@@ -26,6 +27,7 @@ func syncPlan(dir, n int) syncHow {
 			return syncWhole
 		}
 	}
+
 	return syncEach
 }
 
@@ -35,6 +37,7 @@ func syncfsReports() bool {
 	if err := unix.Uname(&u); err != nil {
 		return false
 	}
+
 	var version [2]int
 	for i, c := 0, 0; i < len(u.Release) && c < 2; i++ {
 		switch b := u.Release[i]; {
@@ -44,6 +47,7 @@ func syncfsReports() bool {
 			c++
 		}
 	}
+
 	return version[0] > 5 || version[0] == 5 && version[1] >= 8
 }
 
@@ -51,7 +55,7 @@ func syncfs(fd int) error { return untilDone(func() error { return unix.Syncfs(f
 
 func fsync(fd int) error { return untilDone(func() error { return unix.Fsync(fd) }) }
 
-// moveExclusive moves a file; another of that name is EEXIST.
+// moveExclusive moves a file. If the new name is taken it fails with EEXIST.
 func moveExclusive(fromDir int, from string, toDir int, to string) error {
 	err := unix.Renameat2(fromDir, from, toDir, to, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // NFS and others
@@ -60,7 +64,7 @@ func moveExclusive(fromDir int, from string, toDir int, to string) error {
 	return err
 }
 
-// copyRange copies up to n bytes of src to fd within the kernel, and whether that was possible.
+// copyRange copies up to n bytes of src to fd within the kernel, and tells whether that was possible.
 func copyRange(fd int, src *os.File, off, n int64) (int64, bool) {
 	var copied int
 	err := untilDone(func() (e error) {

@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// HeaderLimit is how much of a message is looked at for its header.
+// HeaderLimit is how much of the beginning of a message is searched for its header.
 const HeaderLimit = 64 << 10
 
-// Header returns the header of the message up to and with the empty line that ends it, at most HeaderLimit bytes of it.
-// It reads no more than that of a message in a file. The caller must not change it, nor keep it after Release.
+// Header returns the header of the message including the empty line that ends it, but at most HeaderLimit
+// bytes. It reads no more than that from a file. The caller must not change the bytes, nor keep them after
+// Release.
 func (s *Spool) Header() []byte {
 	head, inMemory := s.Bytes()
 	if !inMemory {
@@ -20,7 +21,7 @@ func (s *Spool) Header() []byte {
 	return headerOf(head[:min(len(head), HeaderLimit)])
 }
 
-// headerOf returns what of b is header, with the empty line.
+// headerOf returns the part of b that is the header, including the empty line.
 func headerOf(b []byte) []byte {
 	for at := 0; at < len(b); {
 		end := bytes.IndexByte(b[at:], '\n')
@@ -36,8 +37,8 @@ func headerOf(b []byte) []byte {
 	return b
 }
 
-// nextField cuts the first field off a header: its name, its value with the folds in it, and its length in bytes with
-// the line end. A line that is no field has an empty name.
+// nextField returns the name of a header's first field, its value including the folds, and its length in
+// bytes including the line end. A line that is not a field has an empty name.
 func nextField(header []byte) (name, value []byte, length int) {
 	for length < len(header) {
 		if length > 0 && header[length] != ' ' && header[length] != '\t' {
@@ -50,11 +51,13 @@ func nextField(header []byte) (name, value []byte, length int) {
 		}
 		length += end + 1
 	}
+
 	field := header[:length]
 	colon := bytes.IndexByte(field, ':')
 	if colon < 0 {
 		return nil, nil, length
 	}
+
 	before := bytes.TrimRight(field[:colon], " \t") // "From : x" is an old way to write it
 	if len(before) == 0 || bytes.ContainsAny(before, " \t\r\n\x00") {
 		return nil, nil, length
@@ -62,7 +65,7 @@ func nextField(header []byte) (name, value []byte, length int) {
 	return before, field[colon+1:], length
 }
 
-// fieldSpan returns where the first field of that name starts and ends, 0, 0 if there is none.
+// fieldSpan returns the start and the end of the first field of that name; 0, 0 if there is none.
 func fieldSpan(header []byte, name string) (start, end int) {
 	for at := 0; at < len(header); {
 		got, _, length := nextField(header[at:])

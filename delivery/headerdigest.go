@@ -5,15 +5,15 @@ import (
 	"crypto/sha256"
 )
 
-// statusFields are what programs on the server write into a message while it lies there (GNU Mailutils,
-// UW-IMAP, and mail readers on an mbox): a message is the same with others of them.
+// statusFields are the fields that programs on the server write into a stored message (GNU Mailutils,
+// UW-IMAP, and mail readers on an mbox). A message stays the same when they change.
 var statusFields = []string{"Status", "X-Status", "X-UID", "X-UIDL", "X-IMAP", "X-IMAPbase", "X-Keywords"}
 
 // digestIdentity is how many bytes of the SHA-256 a header's digest has.
 const digestIdentity = 15
 
-// HeaderDigest is the same for two messages with the same header, but for line ends and status fields. It has
-// letters and digits only. Like Header it looks at the beginning of a message.
+// HeaderDigest is the same for two messages whose headers differ at most in line ends and status fields. It
+// has letters and digits only. Like Header it reads only the beginning of a message.
 func (s *Spool) HeaderDigest() string {
 	hash := sha256.New()
 	for header := s.Header(); len(header) > 0; {

@@ -8,12 +8,14 @@ import (
 
 // HeaderRules say what to change in the headers of messages. The zero value changes nothing.
 type HeaderRules struct {
-	DropStatus    bool   // Status and X-Mozilla-Status fields
-	DropDelivered bool   // Delivered-To fields
-	Rewrite       string // the host for addresses without one in From, To, Cc, Bcc and Reply-To; "" = they stay
+	DropStatus    bool // Status and X-Mozilla-Status fields
+	DropDelivered bool // Delivered-To fields
+
+	// Rewrite is the host for addresses without one in From, To, Cc, Bcc and Reply-To; "" = they stay.
+	Rewrite string
 }
 
-// HeaderEdit is a changed header. It takes the place of the first Skip bytes of a message's body.
+// HeaderEdit is a changed header. It replaces the first Skip bytes of a message's body.
 type HeaderEdit struct {
 	Head []byte // fields and the empty line
 	Skip int64
@@ -22,28 +24,30 @@ type HeaderEdit struct {
 // editGrowth is how much longer a header may become: an address of one byte can get a host of 255.
 const editGrowth = HeaderLimit
 
-// Edit applies the rules to the header of s, as far as Header returns it; nil means that nothing changes. Fields that no
-// rule is about stay as they are, byte for byte, and so does an address field that is not understood. What is
-// changed once is not changed again. s is only read.
+// Edit applies the rules to what Header returns of s; nil means that nothing changes. Fields without a rule
+// stay the same byte for byte, and so do address fields that are not understood. Editing an edited header
+// changes nothing more. s is only read.
 func (r HeaderRules) Edit(s *Spool) *HeaderEdit {
 	if r == (HeaderRules{}) {
 		return nil
 	}
+
 	header := s.Header()
 	whole := int64(len(header)) == s.Size() || endsHeader(header)
 	head, ok := r.apply(header, whole)
-	if !ok {
+	if !ok { // too long with the host in each address: the other rules still apply
 		r.Rewrite = ""
 		head, _ = r.apply(header, whole)
 	}
+
 	if bytes.Equal(head, header) {
 		return nil
 	}
 	return &HeaderEdit{Head: head, Skip: int64(len(header))}
 }
 
-// apply returns the changed header, and false if it would become too long. The last field of a header that is not whole
-// is left alone: its end is not known.
+// apply returns the changed header, and false if it would become too long. The last field of an incomplete
+// header stays the same, because its end is not known.
 func (r HeaderRules) apply(header []byte, whole bool) ([]byte, bool) {
 	out := make([]byte, 0, len(header))
 	for at := 0; at < len(header); {
@@ -64,11 +68,13 @@ func (r HeaderRules) apply(header []byte, whole bool) ([]byte, bool) {
 			return nil, false
 		}
 	}
+
 	return out, true
 }
 
 func (r HeaderRules) drops(name []byte) bool {
-	return r.DropStatus && isOneOf(name, "Status", "X-Mozilla-Status") || r.DropDelivered && isOneOf(name, "Delivered-To")
+	return r.DropStatus && isOneOf(name, "Status", "X-Mozilla-Status") ||
+		r.DropDelivered && isOneOf(name, "Delivered-To")
 }
 
 func isOneOf(name []byte, names ...string) bool {
@@ -80,14 +86,14 @@ func isOneOf(name []byte, names ...string) bool {
 	return false
 }
 
-// endsHeader tells whether a header has the empty line that ends it.
+// endsHeader tells whether a header ends in its empty line.
 func endsHeader(header []byte) bool {
 	return bytes.HasSuffix(header, []byte("\n\n")) || bytes.HasSuffix(header, []byte("\n\r\n")) ||
 		string(header) == "\n" || string(header) == "\r\n"
 }
 
-// BrokenHeader returns the first line in the header of s that is neither a field nor the continuation of one, nil if
-// there is none. It looks as far as Header does. The caller must not keep the line after Release.
+// BrokenHeader returns the first line in the header of s that is neither a field nor a continuation, nil if
+// there is none. It reads as much as Header does. The caller must not keep the line after Release.
 func BrokenHeader(s *Spool) []byte {
 	header := s.Header()
 	whole := int64(len(header)) == s.Size() || endsHeader(header)
@@ -103,16 +109,18 @@ func BrokenHeader(s *Spool) []byte {
 	return nil
 }
 
-// header returns the header of m as it is to be handed on, and where in the body what comes behind it begins. A field
-// that HeaderLimit cuts through is not part of it.
+// header returns the header of m as it is handed on, and the offset in the body of what follows it. A field
+// that HeaderLimit cuts in two is not part of it.
 func (m *Message) header() (head []byte, rest int64) {
 	if head, rest = m.edited(); head == nil {
 		head = m.Body.Header()
 		rest = int64(len(head))
 	}
+
 	if rest == m.Body.Size() || endsHeader(head) {
 		return head, rest
 	}
+
 	last := 0
 	for at := 0; at < len(head); at += last {
 		_, _, last = nextField(head[at:])
@@ -120,7 +128,7 @@ func (m *Message) header() (head []byte, rest int64) {
 	return head[:len(head)-last], rest - int64(last)
 }
 
-// edited returns what stands in place of the first skip bytes of the body; nil and 0 where the body is untouched.
+// edited returns what replaces the first skip bytes of the body; nil and 0 if the body is unchanged.
 func (m *Message) edited() (head []byte, skip int64) {
 	if m.Edit == nil {
 		return nil, 0
@@ -128,7 +136,7 @@ func (m *Message) edited() (head []byte, skip int64) {
 	return m.Edit.Head, m.Edit.Skip
 }
 
-// size is that of the message as it is handed on, without the trace.
+// size is the size of the message as it is handed on, without the trace.
 func (m *Message) size() int64 {
 	head, skip := m.edited()
 	return int64(len(head)) + m.Body.Size() - skip

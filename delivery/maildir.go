@@ -15,40 +15,39 @@ import (
 
 // MaildirOptions say where messages go and who may read them.
 type MaildirOptions struct {
-	// Dir is the Maildir, with new, cur and tmp below it. It and they are made when they are missing; the
-	// directory above it is not: a home that is not mounted is an error, not a place to start a new one.
+	// Dir is the Maildir, with new, cur and tmp below it. Missing ones are made, but not the directory
+	// above: a home that is not mounted is an error, not a reason to make a new one.
 	Dir string
-	// Perm are the permissions of a message, 0 = 0600. New directories get them too, with x wherever there is
-	// r.
+	// Perm are the permissions of messages, 0 = 0600. New directories get them too, with x for each r.
 	Perm os.FileMode
 }
 
 // Maildir delivers into a Maildir. It is safe for concurrent use, also by several processes, and holds
-// nothing open between deliveries. As long as no two processes deliver the same message of the same account
-// at the same moment, any number of repeats leaves one copy.
+// nothing open between deliveries. Any number of repeats leaves one copy, as long as no two processes
+// deliver the same message of the same account at the same moment.
 //
 // A message is written as tmp/NAME, made durable, and only then moved to new/NAME; after that the directory
 // new is made durable, and only then Deliver returns nil. So new never holds half a message, whenever the
-// machine stops. One message costs openat, write, fsync, close, renameat2(RENAME_NOREPLACE) and fsync of new.
-// A group shares the last one, and on Linux, where it is known to report errors, one syncfs stands for the
-// fsync of each.
+// machine stops. One message costs openat, write, fsync, close, renameat2(RENAME_NOREPLACE) and fsync of
+// new. A group shares the last one; and on Linux one syncfs replaces the fsync of each file, on file
+// systems where it is known to report errors.
 //
-// NAME is the same for the same message, see messageName: a repeat lands on the name of the first try.
-// Nothing in new is ever overwritten but by the same message again. A sync that failed is never believed
-// later: Linux reports a lost write once, so what it concerned is written anew.
+// NAME depends only on the message, see messageName: a repeat gets the name of the first try. A file in new
+// is only ever overwritten by the same message. After a failed sync no later one is believed, because Linux
+// reports a lost write only once: the messages are written anew.
 type Maildir struct {
 	dir  string
 	perm uint32
 	sys  syncCalls
 
 	mu      sync.Mutex          // guards what follows
-	busy    map[string]struct{} // names of the messages being delivered now: each has one writer in tmp
+	busy    map[string]struct{} // names of messages being delivered now: each has one writer in tmp
 	doubted map[string]struct{} // names that were moved to new before a sync of new failed
 	kept    maildirIDs          // the directories whose own entries are durable
 }
 
-// NewMaildir returns a Deliverer into o.Dir. It touches no file: a missing or unusable directory shows at
-// Deliver.
+// NewMaildir returns a Deliverer into o.Dir. It touches no file: Deliver reports a missing or unusable
+// directory.
 func NewMaildir(o MaildirOptions) *Maildir {
 	perm := uint32(o.Perm.Perm())
 	if perm == 0 {
@@ -60,7 +59,7 @@ func NewMaildir(o MaildirOptions) *Maildir {
 	}
 }
 
-// DefaultMaildir is where mail goes when nothing else is said: the Maildir in the user's home.
+// DefaultMaildir is the default destination: the Maildir in the user's home.
 func DefaultMaildir(home string) string { return filepath.Join(home, "Maildir") }
 
 func (d *Maildir) String() string { return "Maildir " + d.dir }
@@ -76,10 +75,12 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	if len(ms) == 0 {
 		return errs
 	}
+
 	writer, err := ownerOf(d.dir+"/tmp", d.dir+"/new", d.dir+"/cur")
 	if err == nil {
 		err = writer.run(func() error { return d.deliverGroup(ctx, writer, ms, errs) })
 	}
+
 	for i := range errs {
 		switch {
 		case err != nil:
@@ -88,21 +89,24 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 			errs[i] = d.explain(writer, fmt.Sprintf("deliver message %.200q to", ms[i].UID), errs[i])
 		}
 	}
+
 	return errs
 }
 
-// deliverGroup delivers with the rights of the writer, which this thread has, and puts the results into errs.
-// An error of its own is one for all.
+// deliverGroup delivers with the rights of the writer, which this thread already has, and puts the results
+// into errs. An error that it returns concerns all messages.
 func (d *Maildir) deliverGroup(ctx context.Context, writer *owner, ms []*Message, errs []error) error {
 	g, err := d.begin(ctx, ms)
 	if err != nil {
 		return err
 	}
 	defer g.end()
+
 	g.writer = writer
 	g.findEarlier()
 	g.store(ctx)
 	g.publish(ctx)
+
 	for i := range g.items {
 		errs[i] = g.items[i].result()
 	}
@@ -119,11 +123,11 @@ func (d *Maildir) begin(ctx context.Context, ms []*Message) (*maildirGroup, erro
 		g.close()
 		return nil, err
 	}
-	g.claim(ms)
+	g.claimNames(ms)
 	return g, nil
 }
 
-// untilDone repeats a system call that a signal cut short.
+// untilDone repeats a system call that a signal interrupted.
 func untilDone(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {
@@ -132,13 +136,14 @@ func untilDone(call func() error) error {
 	}
 }
 
-// explain gives an error its class, its place and a next step.
+// explain gives an error its class, the Maildir and a hint.
 func (d *Maildir) explain(writer *owner, act string, err error) error {
 	class, hint := Temporary, hintKept
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
 	case errors.Is(err, errRights):
-		class, hint = Unusable, "start fetchd as that user, or name an mda; it runs as the user in FETCHMAILUSER"
+		class = Unusable
+		hint = "start fetchd as that user, or name an mda: it runs as the user in FETCHMAILUSER"
 	case errors.Is(err, errOpenToSwap):
 		class, hint = Unusable, "make the Maildir and give it to its user, whose rights are then used"
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
@@ -156,5 +161,6 @@ func (d *Maildir) explain(writer *owner, act string, err error) error {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
 		class, hint = Unusable, "it must be a directory with new, cur and tmp in it; name another Maildir"
 	}
+
 	return &Error{Class: class, Err: hints.Errorf(hint, "%s Maildir %s: %w", act, d.dir, err)}
 }

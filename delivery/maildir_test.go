@@ -163,7 +163,7 @@ func TestMaildirLeavesNoHalfFileToOthers(t *testing.T) {
 	first, second := opened(t, d), opened(t, other)
 	for _, g := range []*maildirGroup{first, second} {
 		g.items = make([]maildirItem, 1)
-		g.claim([]*Message{m})
+		g.claimNames([]*Message{m})
 	}
 	first.store(t.Context())
 	fd, err := second.createTmp(&second.items[0]) // and nothing is written yet

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	listStep      = 4096 // names of cur read at once
+	listStep      = 4096 // names of cur read at a time
 	flagSeparator = ':'  // begins ":2,FLAGS" in the names in cur
 )
 
-// findEarlier looks for copies of the messages that an earlier run may have delivered: in new, and in one
-// listing of cur, where a mail reader has moved what it has seen. They count once they are durable; others
-// are written anew.
+// findEarlier looks for copies of messages that an earlier run may have delivered: in new, and in one
+// listing of cur, to which mail readers move what they have seen. A copy counts once it is durable;
+// messages without one are written anew.
 func (g *maildirGroup) findEarlier() {
 	var inNew, inCur []*maildirItem
 	wanted := make(map[string]*maildirItem)
@@ -31,15 +31,17 @@ func (g *maildirGroup) findEarlier() {
 			wanted[it.name] = it
 		}
 	}
+
 	if len(wanted) > 0 {
 		inCur = g.searchCur(wanted)
 	}
-	g.count(g.new, inNew)
-	g.count(g.cur, inCur)
+	g.markDone(g.new, inNew)
+	g.markDone(g.cur, inCur)
 }
 
-// count takes what was found in a directory as delivered, if its entries can be made durable.
-func (g *maildirGroup) count(dir int, found []*maildirItem) {
+// markDone counts the messages that were found in a directory as delivered, if its entries can be made
+// durable.
+func (g *maildirGroup) markDone(dir int, found []*maildirItem) {
 	if len(found) == 0 || g.dir.sys.fsync(dir) != nil {
 		return
 	}
@@ -48,15 +50,17 @@ func (g *maildirGroup) count(dir int, found []*maildirItem) {
 	}
 }
 
-// searchCur returns those of the wanted that are in cur. A second copy is the lesser evil where it can't be
-// read.
+// searchCur returns the wanted messages that are in cur. If cur can't be read a second copy is the lesser
+// evil.
 func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) (found []*maildirItem) {
 	fd, err := unix.Openat(g.cur, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
+
 	f := os.NewFile(uintptr(fd), "cur")
 	defer f.Close()
+
 	for err == nil {
 		var names []string
 		names, err = f.Readdirnames(listStep)
@@ -71,10 +75,11 @@ func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) (found []*maild
 			}
 		}
 	}
+
 	return found
 }
 
-// holds reports whether the file is an earlier copy of the message.
+// holds tells whether the file is an earlier copy of the message.
 func (g *maildirGroup) holds(dir int, name string, it *maildirItem) bool {
 	f := openCopy(dir, name, it)
 	if f == nil {
@@ -84,7 +89,7 @@ func (g *maildirGroup) holds(dir int, name string, it *maildirItem) bool {
 	return true
 }
 
-// holdsDurably is holds, and the copy was synced.
+// holdsDurably is holds, and it syncs the copy.
 func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool {
 	f := openCopy(dir, name, it)
 	if f == nil {
@@ -94,9 +99,8 @@ func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool 
 	return g.dir.sys.fsync(int(f.Fd())) == nil
 }
 
-// openCopy opens a file that has the message at its end, else returns nil. Its beginning, the trace, has
-// another time at each try. The file that we wrote ourselves is no copy: it would be removed for its own
-// sake.
+// openCopy opens a file that ends in the message, and returns nil for any other. The beginning, the trace,
+// has another time at each try. The file that we have just written does not count as a copy of itself.
 func openCopy(dir int, name string, it *maildirItem) *os.File {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	syncWorkers  = 16 // fsyncs at once: the journal of the file system commits them together
-	nameAttempts = 8  // names tried when another message holds the one that we computed
+	syncWorkers  = 16 // concurrent fsyncs: the file system's journal commits them together
+	nameAttempts = 8  // names tried if another message has the computed one
 )
 
 var (
 	errBusy = errors.New("the same message is being delivered by another retrieval")
 	errName = errors.New("its file name is taken by other messages")
-	errLeft = errors.New("it was not written") // would be a mistake of ours
+	errLeft = errors.New("it was not written") // can only be a mistake of ours
 )
 
-// maildirItem is one message of a group on its way.
+// maildirItem is one message of a group under way.
 type maildirItem struct {
 	m     *Message
 	name  string
@@ -32,7 +32,7 @@ type maildirItem struct {
 	err   error
 	state itemState
 
-	doubted bool // a copy in new may not be durable, whatever a sync says now
+	doubted bool // a copy in new may not be durable, even if a sync succeeds now
 }
 
 type itemState int
@@ -41,11 +41,11 @@ const (
 	waiting itemState = iota
 	claimed           // the name is ours
 	stored            // the file in tmp is complete
-	moved             // it is in new
+	moved             // it is in new, perhaps not durably
 	done              // a copy is in new or cur, durably
 )
 
-// result is nil only for what is done.
+// result is nil only for a message in state done.
 func (it *maildirItem) result() error {
 	if it.err == nil && it.state != done {
 		return errLeft
@@ -61,11 +61,12 @@ type maildirGroup struct {
 	writer        *owner
 }
 
-// claim names the messages and takes those names, unless another group is at work on one of them.
-func (g *maildirGroup) claim(ms []*Message) {
+// claimNames gives each message its name, unless another group is delivering a message of that name.
+func (g *maildirGroup) claimNames(ms []*Message) {
 	for i, m := range ms {
 		g.items[i] = maildirItem{m: m, name: messageName(m)}
 	}
+
 	g.dir.mu.Lock()
 	defer g.dir.mu.Unlock()
 	for i := range g.items {
@@ -80,13 +81,14 @@ func (g *maildirGroup) claim(ms []*Message) {
 	}
 }
 
-// end removes what was written but not delivered, and gives the names back.
+// end removes what was written but not delivered, and releases the names.
 func (g *maildirGroup) end() {
 	for i := range g.items {
 		if it := &g.items[i]; it.state == stored {
 			_ = unix.Unlinkat(g.tmp, it.tmp, 0)
 		}
 	}
+
 	g.dir.mu.Lock()
 	for i := range g.items {
 		it := &g.items[i]
@@ -100,7 +102,9 @@ func (g *maildirGroup) end() {
 			delete(g.dir.doubted, it.name)
 		}
 	}
+
 	g.dir.mu.Unlock()
+
 	g.close()
 }
 
@@ -111,6 +115,7 @@ func (g *maildirGroup) store(ctx context.Context) {
 		g.storeParallel(ctx)
 		return
 	}
+
 	var scratch []byte
 	for i := range g.items {
 		scratch = g.storeOne(ctx, &g.items[i], how == syncEach, scratch)
@@ -118,7 +123,8 @@ func (g *maildirGroup) store(ctx context.Context) {
 	if how != syncWhole {
 		return
 	}
-	// The descriptor was opened before the first write, so it sees every write error since.
+
+	// The descriptor was opened before the first write, so syncfs reports every write error since then.
 	if err := g.dir.sys.syncfs(g.tmp); err != nil {
 		g.fail(stored, err)
 	}
@@ -130,7 +136,7 @@ func (g *maildirGroup) storeParallel(ctx context.Context) {
 	workers := make([]error, min(syncWorkers, len(g.items)))
 	for w := range workers {
 		wg.Go(func() {
-			workers[w] = g.writer.run(func() error { // each has a thread of its own
+			workers[w] = g.writer.run(func() error { // rights belong to a thread, and each worker has its own
 				var scratch []byte
 				for i := next.Add(1) - 1; i < int64(len(g.items)); i = next.Add(1) - 1 {
 					scratch = g.storeOne(ctx, &g.items[i], true, scratch)
@@ -139,26 +145,33 @@ func (g *maildirGroup) storeParallel(ctx context.Context) {
 			})
 		})
 	}
+
 	wg.Wait()
+
 	if err := errors.Join(workers...); err != nil {
 		g.fail(claimed, err)
 	}
 }
 
-// storeOne writes one message to tmp if it needs it, and returns the scratch space, which may have grown.
-func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool, scratch []byte) (grown []byte) {
-	defer fault.Recover(&it.err) // in a goroutine; an item without an error would count as synced
+// storeOne writes a message to tmp unless it is there or has failed already, and returns the scratch space,
+// which may have grown.
+func (g *maildirGroup) storeOne(
+	ctx context.Context, it *maildirItem, sync bool, scratch []byte,
+) (grown []byte) {
+	defer fault.Recover(&it.err) // a panic in a worker: an item without an error would count as synced
 	if it.state != claimed {
 		return scratch
 	}
 	if it.err = ctx.Err(); it.err != nil {
 		return scratch
 	}
+
 	fd, err := g.createTmp(it)
 	if err != nil {
 		it.err = err
 		return scratch
 	}
+
 	it.state = stored // from here on there is a file to remove
 	var st unix.Stat_t
 	if it.err = unix.Fstat(fd, &st); it.err == nil {
@@ -168,29 +181,31 @@ func (g *maildirGroup) storeOne(ctx context.Context, it *maildirItem, sync bool,
 	if it.err == nil && sync {
 		it.err = g.dir.sys.fsync(fd)
 	}
+
 	if err := g.dir.sys.close(fd); err != nil && it.err == nil && !errors.Is(err, unix.EINTR) {
-		it.err = err // NFS tells of a full disk here
+		it.err = err // NFS reports a full disk here
 	}
 	return scratch
 }
 
-// These end a message's name in tmp, so that no file there has the name of a delivered message. The second is
-// used when the first is taken.
+// Endings of a message's name in tmp, so that no file there has the name of a delivered message. The second
+// is used if the first is taken.
 const (
 	firstTry  = ".tmp"
 	secondTry = ".tmp2"
 )
 
-// createTmp creates a file in tmp. What a killed run left there of the message goes; where that has the first
-// name, ours gets the second: should it be the file of a process that lives, that one finds it gone, and not
-// ours half-written.
+// createTmp creates a file in tmp and removes what a killed run left there of the message. If that had the
+// first name, ours gets the second: if the file belonged to a living process after all, that process finds
+// its file gone, and does not move our unfinished one to new.
 func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	create := func() (e error) {
 		fd, e = unix.Openat(g.tmp, it.tmp, flags, g.dir.perm)
 		return e
 	}
-	if it.m.Repeat {
+
+	if it.m.Repeat { // a killed run may have left both names
 		_ = unix.Unlinkat(g.tmp, it.name+secondTry, 0)
 	}
 	it.tmp = it.name + firstTry
@@ -200,10 +215,11 @@ func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 			err = untilDone(create)
 		}
 	}
+
 	return fd, err
 }
 
-// publish moves what was stored to new and makes that durable.
+// publish moves the stored messages to new and makes that durable.
 func (g *maildirGroup) publish(ctx context.Context) {
 	if err := ctx.Err(); err != nil {
 		g.fail(stored, err)
@@ -219,6 +235,7 @@ func (g *maildirGroup) publish(ctx context.Context) {
 		}
 		some = some || it.state == moved
 	}
+
 	if !some {
 		return
 	}
@@ -227,6 +244,7 @@ func (g *maildirGroup) publish(ctx context.Context) {
 		g.fail(moved, err)
 		return
 	}
+
 	for i := range g.items {
 		if it := &g.items[i]; it.state == moved {
 			it.state = done
@@ -234,7 +252,7 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	}
 }
 
-// move gives a stored message its place in new. An earlier copy there gives way to it: ours is known to be
+// move moves a stored message to new. It replaces an earlier copy there, because ours is known to be
 // durable.
 func (g *maildirGroup) move(it *maildirItem) error {
 	name := it.name
@@ -254,10 +272,11 @@ func (g *maildirGroup) move(it *maildirItem) error {
 		}
 		return err
 	}
+
 	return errName
 }
 
-// fail gives err to every message in that state that has none yet.
+// fail gives err to every message in that state that has no error yet.
 func (g *maildirGroup) fail(state itemState, err error) {
 	for i := range g.items {
 		if it := &g.items[i]; it.state == state && it.err == nil {

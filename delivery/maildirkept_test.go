@@ -85,7 +85,7 @@ func TestMaildirIsNoCopyOfItself(t *testing.T) {
 			m := mailFrom(t, "1", "text\n")
 			g := opened(t, d)
 			g.items = make([]maildirItem, 1)
-			g.claim([]*Message{m})
+			g.claimNames([]*Message{m})
 			g.store(t.Context())
 			it := &g.items[0]
 			for _, sub := range []string{"new", "cur"} { // links to it: as if they were tmp
@@ -128,7 +128,7 @@ func TestMaildirMovedWithinOneDirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 			g.items = make([]maildirItem, 1)
-			g.claim([]*Message{m})
+			g.claimNames([]*Message{m})
 			g.store(t.Context())
 			if !slices.Contains(namesIn(t, d.dir, "new"), messageName(m)) {
 				t.Error("a delivered message is taken for what a killed run left in tmp")

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// nameEncoding has one case only, for file systems that ignore it.
+// nameEncoding uses lower case only, because some file systems ignore case.
 var nameEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 const (
@@ -21,11 +21,12 @@ const (
 //	U<uid>.<identity>.<size>C<crc>.fetchd
 //	U0000000042.0k2s7m…(24)….4096C1badcafe.fetchd
 //
-// uid is the UID padded to ten digits, or the letters and digits of a POP3 UIDL, so that the order of the names is the
-// order of the mailbox where the server numbers its messages (Dovecot numbers new messages in that order); identity is
-// a hash of account, mailbox, UIDVALIDITY and UID; size and crc are those of the body, so that another message under a
-// recycled UID gets another name. There is no host in it and no time: the same message has the same name after a
-// restart and after a change of the host's name. It holds only letters, digits and dots, and starts with a letter.
+// uid is the UID padded to ten digits, or the letters and digits of a POP3 UIDL. So if the server numbers
+// its messages the names sort in the order of the mailbox, and Dovecot numbers new messages in that order.
+// identity is a hash of account, mailbox, UIDVALIDITY and UID; size and crc are those of the body, so that
+// another message under a recycled UID gets another name. There is no host in it and no time: the same
+// message has the same name after a restart and after a change of the host's name. It holds only letters,
+// digits and dots, and starts with a letter.
 func messageName(m *Message) string {
 	var buf [256]byte
 	id := binary.BigEndian.AppendUint32(buf[:0], m.UIDValidity)
@@ -33,6 +34,7 @@ func messageName(m *Message) string {
 		id = binary.BigEndian.AppendUint32(id, uint32(len(field)))
 		id = append(id, field...)
 	}
+
 	sum := sha256.Sum256(id)
 
 	name := appendReadable(append(buf[:0], 'U'), m.UID)
@@ -45,7 +47,7 @@ func messageName(m *Message) string {
 	return string(append(name, ".fetchd"...))
 }
 
-// appendReadable adds what is harmless of uid.
+// appendReadable adds the harmless characters of uid.
 func appendReadable(b []byte, uid string) []byte {
 	if n := len(uid); n > 0 && n < uidDigits && allDigits(uid) {
 		b = append(b, "0000000000"[n:]...)

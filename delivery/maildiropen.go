@@ -13,7 +13,7 @@ var maildirSubs = [...]string{"tmp", "new", "cur"}
 
 var errOneDirectory = errors.New("one directory has two names")
 
-// fileID tells a file or directory from all others.
+// fileID identifies a file or directory.
 type fileID struct{ dev, ino uint64 }
 
 func idOf(st *unix.Stat_t) fileID { return fileID{uint64(st.Dev), uint64(st.Ino)} }
@@ -21,12 +21,13 @@ func idOf(st *unix.Stat_t) fileID { return fileID{uint64(st.Dev), uint64(st.Ino)
 // maildirIDs are tmp, new and cur.
 type maildirIDs [len(maildirSubs)]fileID
 
-// prepare opens the directories, which it makes if they are missing, and sees to it that they survive a
-// crash. What it made and could not sync goes again, so that the next try makes it anew and does not take the
-// entry for durable.
+// prepare opens the directories, makes missing ones, and makes sure that they survive a crash. It removes
+// directories that it made but could not sync, so that the next try makes them anew and does not believe
+// that they are durable.
 func (g *maildirGroup) prepare() error {
-	g.dir.mu.Lock() // what one group removes no other has begun to use
+	g.dir.mu.Lock() // so that no other group begins to use what this one removes
 	defer g.dir.mu.Unlock()
+
 	var made []string
 	ids, err := g.open()
 	if errors.Is(err, unix.ENOENT) {
@@ -35,6 +36,7 @@ func (g *maildirGroup) prepare() error {
 			ids, err = g.open()
 		}
 	}
+
 	if err == nil {
 		err = g.keep(ids)
 	}
@@ -43,16 +45,18 @@ func (g *maildirGroup) prepare() error {
 			_ = unix.Rmdir(path) // fails if something is in it by now
 		}
 	}
+
 	return err
 }
 
-// open opens the directories and refuses those that are one.
+// open opens the directories and refuses two names of one directory.
 func (g *maildirGroup) open() (ids maildirIDs, err error) {
 	for i, fd := range g.fds() {
 		if *fd, err = openDir(g.dir.dir + "/" + maildirSubs[i]); err != nil {
 			return ids, err
 		}
 	}
+
 	for i, fd := range g.fds() {
 		var st unix.Stat_t
 		if err := unix.Fstat(*fd, &st); err != nil {
@@ -63,13 +67,15 @@ func (g *maildirGroup) open() (ids maildirIDs, err error) {
 			return ids, &os.PathError{Op: "use", Path: g.dir.dir + "/" + maildirSubs[i], Err: errOneDirectory}
 		}
 	}
+
 	return ids, nil
 }
 
 func (g *maildirGroup) fds() [len(maildirSubs)]*int { return [...]*int{&g.tmp, &g.new, &g.cur} }
 
-// otherSub tells whether sub i has, where it really is, the name of another sub: it is a link to another
-// Maildir's new, say, where half a message would be read, and where others remove files from.
+// otherSub tells whether sub i is a link to a directory that has the name of another sub in its own place.
+// tmp may link to another Maildir's new, for instance: half a message would be read there, and others would
+// remove our files.
 func otherSub(fd, i int, id fileID) bool {
 	for k, name := range maildirSubs {
 		var st unix.Stat_t
@@ -80,7 +86,7 @@ func otherSub(fd, i int, id fileID) bool {
 	return false
 }
 
-// create makes the Maildir and what is missing in it, and returns what it made.
+// create makes the Maildir and its directories as far as they are missing, and returns what it made.
 func (d *Maildir) create() (made []string, err error) {
 	perm := os.FileMode(d.perm | d.perm>>2&0o111)
 	for _, path := range [...]string{d.dir, d.dir + "/tmp", d.dir + "/new", d.dir + "/cur"} {
@@ -94,8 +100,8 @@ func (d *Maildir) create() (made []string, err error) {
 	return made, nil
 }
 
-// keep makes the entries of the directories durable, and that of the Maildir itself, once for each: whoever
-// made them may have been killed before the sync, or got an error from it.
+// keep makes the entries of the directories and of the Maildir itself durable, once: the process that made
+// them may have been killed before its sync, or the sync may have failed.
 func (g *maildirGroup) keep(ids maildirIDs) error {
 	if g.dir.kept == ids {
 		return nil
@@ -109,8 +115,8 @@ func (g *maildirGroup) keep(ids maildirIDs) error {
 	return nil
 }
 
-// syncDir makes the entries of a directory durable. Where it may not be read, or can't be synced by itself,
-// all of its file system is.
+// syncDir makes the entries of a directory durable. If the directory may not be read, or can't be synced by
+// itself, it syncs the whole file system.
 func (g *maildirGroup) syncDir(path string) error {
 	fd, err := openDir(path)
 	if err == nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	copyStep    = 8 << 20 // how much is copied before the context is looked at
-	gatherLimit = 1 << 16 // up to here one write of trace and body together beats two
+	copyStep    = 8 << 20 // bytes copied between two checks of the context
+	gatherLimit = 1 << 16 // up to this size one write of trace and body together is faster than two
 )
 
 // writeMessage writes trace and message to fd.
@@ -24,12 +24,14 @@ func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]by
 		scratch = append(append(append(scratch[:0], m.Trace...), head...), body[skip:]...)
 		return scratch, writeAll(fd, scratch)
 	}
+
 	if err := writeAll(fd, m.Trace); err != nil {
 		return scratch, err
 	}
 	if err := writeAll(fd, head); err != nil {
 		return scratch, err
 	}
+
 	if inMemory {
 		return scratch, writeAll(fd, body[skip:])
 	}
@@ -37,7 +39,7 @@ func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]by
 	return scratch, copyFile(ctx, fd, file, skip, m.Body.Size()-skip)
 }
 
-// writeRecovering is writeMessage, of which a panic is the message's error, so that fd gets closed.
+// writeRecovering is writeMessage, but a panic becomes the message's error, so that fd gets closed.
 func writeRecovering(ctx context.Context, fd int, m *Message, scratch []byte) (grown []byte, err error) {
 	defer fault.Recover(&err)
 	return writeMessage(ctx, fd, m, scratch)
@@ -54,9 +56,11 @@ func writeAll(fd int, p []byte) error {
 	return nil
 }
 
-// copyFile copies n bytes of src from off on to fd's offset, in the kernel where it can. It does not move src's offset.
+// copyFile copies n bytes of src, from off on, to fd, within the kernel if possible. It does not move src's
+// offset.
 func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
 	var buf []byte
+
 	for n > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -68,6 +72,7 @@ func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
 			}
 			buf = make([]byte, spillBlock)
 		}
+
 		k, err := src.ReadAt(buf[:min(n, int64(len(buf)))], off)
 		if k == 0 {
 			return errors.Join(io.ErrUnexpectedEOF, err)
@@ -77,21 +82,25 @@ func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
 		}
 		off, n = off+int64(k), n-int64(k)
 	}
+
 	return nil
 }
 
-// moveByLink moves a file without overwriting another, where no system call does just that.
+// moveByLink moves a file without overwriting another, on systems without a call for that.
 func moveByLink(fromDir int, from string, toDir int, to string) error {
 	err := unix.Linkat(fromDir, from, toDir, to, 0)
 	switch {
 	case err == nil:
-		_ = unix.Unlinkat(fromDir, from, 0) // a leftover does no harm: the next try or a mail reader removes it
+		// A leftover is harmless: the next try or a mail reader removes it.
+		_ = unix.Unlinkat(fromDir, from, 0)
 		return nil
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS):
 	default:
 		return err
 	}
-	// A file system without hard links (FAT, some FUSE): the names make an overwrite all but impossible.
+
+	// On a file system without hard links (FAT, some FUSE) a race could overwrite a file in theory, but no
+	// two messages have the same name.
 	var st unix.Stat_t
 	if err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
 		return unix.EEXIST

@@ -6,15 +6,15 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// safeMarks are the characters, beside ASCII letters and digits, that agents are told. The set is that of Postfix
-// (command_expansion_filter) without "!", which csh replaces even in quotes, and "%", which formats and agents' settings
-// give a meaning.
+// safeMarks are the characters besides ASCII letters and digits that stay in arguments of agents. The set
+// is that of Postfix (command_expansion_filter) without "!", which csh replaces even in quotes, and "%",
+// which means something in formats and in agents' settings.
 const safeMarks = "@_-=+:,./"
 
-// agentArgument is what an agent is told of value, an address or a local name. Who writes a message chooses its sender,
-// and the agent, or a second shell on the way to it, may do more with an argument than to take it as data. So whatever
-// has a meaning for a shell becomes "_", a leading "-" too, which would make it an option, and "..", which would lead
-// out of a directory.
+// agentArgument is the argument that an agent gets for value, an address or a local name. The author of a
+// message chooses its sender, and the agent, or a second shell on the way to it, may treat an argument as
+// more than data. So all that means something to a shell becomes "_", and so do a leading "-", which would
+// make it an option, and "..", which would lead out of a directory.
 func agentArgument(value string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r <= 0x7f && (isAlnum(byte(r)) || strings.ContainsRune(safeMarks, r)) {
@@ -28,7 +28,7 @@ func agentArgument(value string) string {
 	return strings.ReplaceAll(safe, "..", "__")
 }
 
-// checkNames refuses local names that the agent would be told as others: those may be somebody else's.
+// checkNames refuses local names that the agent would get as other names, which may be somebody else's.
 func (c *agentCommand) checkNames(names []string) error {
 	for _, name := range names {
 		if told := agentArgument(name); c.names && told != name {

@@ -9,7 +9,7 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// agentCommand is the command of the rc file, taken apart.
+// agentCommand is the parsed command of the rc file.
 type agentCommand struct {
 	text   string
 	pieces []commandPiece
@@ -32,7 +32,7 @@ var (
 		"%%T, %%F or %%s after \"<<\"")
 )
 
-// parseAgentCommand finds the places for values, and how the shell's quotes stand there.
+// parseAgentCommand finds the places for values, and whether they are quoted for the shell.
 func parseAgentCommand(text string) (*agentCommand, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, errNoCommand
@@ -40,17 +40,21 @@ func parseAgentCommand(text string) (*agentCommand, error) {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		return nil, hints.Errorf("remove it", "NUL at byte %d", i)
 	}
+
 	s := commandScanner{text: text}
 	for s.at < len(text) {
 		if err := s.step(); err != nil {
 			return nil, err
 		}
 	}
+
 	s.flush(len(text))
-	return &agentCommand{text: text, pieces: s.pieces, plain: plainWords(text), uses: s.uses, names: s.names}, nil
+	return &agentCommand{
+		text: text, pieces: s.pieces, plain: plainWords(text), uses: s.uses, names: s.names,
+	}, nil
 }
 
-// commandScanner follows the quotes of a shell command.
+// commandScanner keeps track of the quotes in a shell command.
 type commandScanner struct {
 	text   string
 	at     int // the next byte
@@ -69,9 +73,10 @@ func (s *commandScanner) flush(to int) {
 	}
 }
 
-// step takes one byte, one escape, one comment or one place for a value.
+// step reads one byte, one escape, one comment or one place for a value.
 func (s *commandScanner) step() error {
 	c, rest := s.text[s.at], s.text[s.at+1:]
+
 	switch {
 	case c == '%' && rest != "" && strings.IndexByte("TFs", rest[0]) >= 0:
 		return s.place(rest[0])
@@ -90,26 +95,31 @@ func (s *commandScanner) step() error {
 	case s.quote == 0 && c == '<' && strings.HasPrefix(rest, "<"):
 		s.here = true
 	}
+
 	s.at++
 	return nil
 }
 
+// place takes a place for a value.
 func (s *commandScanner) place(letter byte) error {
 	switch {
 	case s.quote == '\'':
-		return hints.Errorf("remove the quotes: fetchd quotes the value itself", "%%%c in single quotes", letter)
+		return hints.Errorf("remove the quotes: fetchd quotes the value itself",
+			"%%%c in single quotes", letter)
 	case s.here:
 		return errHereDocument
 	case s.quote == '"' && !s.fillsQuotes():
-		// Such a text is often a command for a second shell, which would read the value as a part of it.
-		hint := fmt.Sprintf("close them before it, as in \"-f\"%%%c; a shell within them takes it as an argument: "+
-			"sh -c 'agent \"$1\"' sh %%%[1]c", letter)
+		// Such a text is often a command for a second shell, which would parse the value too.
+		hint := fmt.Sprintf("close them before it, as in \"-f\"%%%c;"+
+			" a shell within them takes it as an argument: sh -c 'agent \"$1\"' sh %%%[1]c", letter)
 		return hints.Errorf(hint, "%%%c in double quotes with other text", letter)
 	}
+
 	s.flush(s.at)
 	if letter == 's' {
 		letter = 'T'
 	}
+
 	s.pieces = append(s.pieces, commandPiece{value: letter, quoted: s.quote == '"'})
 	s.uses, s.names = true, s.names || letter == 'T'
 	s.at += 2
@@ -117,18 +127,19 @@ func (s *commandScanner) place(letter byte) error {
 	return nil
 }
 
-// fillsQuotes tells whether the place is all that its double quotes hold.
+// fillsQuotes tells whether its double quotes contain nothing but the place.
 func (s *commandScanner) fillsQuotes() bool {
 	return s.opened == s.at-1 && strings.HasPrefix(s.text[s.at+2:], `"`)
 }
 
-// shellWords returns the arguments of a shell that runs the command for m. The values are arguments too: the first line
-// keeps them in variables, the command names these, and so the shell never parses a value.
+// shellWords returns the arguments of a shell that runs the command for m. The values are arguments too:
+// the first line puts them into variables, and the command uses these. So the shell never parses a value.
 func (c *agentCommand) shellWords(m *Message) []string {
 	words := []string{"sh", "-c", c.text, "sh"}
 	if !c.uses {
 		return words[:3]
 	}
+
 	var script strings.Builder
 	script.WriteString("fetchd_F=$1")
 	words = append(words, agentArgument(m.EnvelopeSender()))
@@ -137,6 +148,7 @@ func (c *agentCommand) shellWords(m *Message) []string {
 		words = append(words, agentArgument(r))
 	}
 	fmt.Fprintf(&script, "; shift %d\n", len(words)-4)
+
 	for _, p := range c.pieces {
 		p.write(&script, len(m.Recipients))
 	}
@@ -149,6 +161,7 @@ func (p commandPiece) write(script *strings.Builder, recipients int) {
 	if p.quoted {
 		quote = ""
 	}
+
 	switch p.value {
 	case 0:
 		script.WriteString(p.text)
@@ -164,11 +177,13 @@ func (p commandPiece) write(script *strings.Builder, recipients int) {
 	}
 }
 
-// words returns the command for m as the words the shell would make of it, or nil if only the shell can tell.
+// words returns the words that the shell would make of the command for m, or nil if only the shell can
+// tell.
 func (c *agentCommand) words(m *Message) []string {
 	if c.plain == nil {
 		return nil
 	}
+
 	words := make([]string, 0, len(c.plain)+len(m.Recipients))
 	for _, w := range c.plain {
 		switch w {
@@ -182,10 +197,11 @@ func (c *agentCommand) words(m *Message) []string {
 			words = append(words, w)
 		}
 	}
+
 	return words
 }
 
-// plainWords splits a command that has nothing for a shell to do, else it returns nil.
+// plainWords splits a command that needs no shell; for any other it returns nil.
 func plainWords(text string) []string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\t' })
 	for i, w := range words {
@@ -213,10 +229,11 @@ func plainWord(w string) bool {
 	return true
 }
 
-// shellNames are the words that a shell understands itself: dash, bash, ksh and the BSDs' sh.
-var shellNames = strings.Fields(`. : alias autoload bg bind bindkey break builtin caller case cd chdir command compgen
-	complete compopt continue coproc declare dirs disown do done echo elif else enable esac eval exec exit export false
-	fc fg fi for foreach function functions getopts hash help history if in inlib integer jobid jobs kill let local
-	logout mapfile nohup popd print printf pushd pwd read readarray readonly return rehash select set setvar shift
-	shopt source stop suspend test then time times trap true type typeset ulimit umask unalias unset until wait whence
-	which while wordexp`)
+// shellNames are the words that a shell itself executes: dash, bash, ksh and the BSDs' sh.
+var shellNames = strings.Fields(`
+	. : alias autoload bg bind bindkey break builtin caller case cd chdir command compgen complete
+	compopt continue coproc declare dirs disown do done echo elif else enable esac eval exec exit
+	export false fc fg fi for foreach function functions getopts hash help history if in inlib integer
+	jobid jobs kill let local logout mapfile nohup popd print printf pushd pwd read readarray readonly
+	return rehash select set setvar shift shopt source stop suspend test then time times trap true type
+	typeset ulimit umask unalias unset until wait whence which while wordexp`)

@@ -32,7 +32,7 @@ func (e *AgentError) Hint() string { return e.Next }
 
 func (e *AgentError) Unwrap() error { return e.Reason }
 
-// IsLater tells whether err is an agent's word that it will take the message another time (EX_TEMPFAIL), and no failure.
+// IsLater tells whether err only means that the agent wants the message another time (EX_TEMPFAIL).
 func IsLater(err error) bool {
 	var e *AgentError
 	return errors.As(err, &e) && e.Status == exTempFail
@@ -51,10 +51,10 @@ const (
 	hintRefused = "the agent refuses this message or recipient; the message stays on the server"
 )
 
-// classOfStatus tells what a non-zero exit status means. Only the codes that say in so many words that the message or
-// its recipient is wrong are permanent (EX_DATAERR, EX_NOUSER, EX_NOHOST, and EX_NOPERM, by which Dovecot's agent
-// rejects); EX_TEMPFAIL and all others are temporary, as most agents don't choose theirs with care. In no case is the
-// message given up: it stays on the server.
+// classOfStatus gives the class of a non-zero exit status. Only the codes that explicitly refuse the
+// message or its recipient are permanent (EX_DATAERR, EX_NOUSER, EX_NOHOST, and EX_NOPERM, which Dovecot's
+// agent uses); EX_TEMPFAIL and all others are temporary, because most agents don't choose theirs with care.
+// The message stays on the server in any case.
 func classOfStatus(status int) (Class, string) {
 	switch status {
 	case exDataErr, exNoUser, exNoHost, exNoPerm:
@@ -69,12 +69,13 @@ func classOfStatus(status int) (Class, string) {
 	return Temporary, "run the command by hand on a message to see why; " + hintKept
 }
 
-// result makes the delivery's error of how the agent ended.
+// result is the delivery's error, from the way in which the agent ended.
 func (a *MDA) result(ctx context.Context, err error, output []byte) error {
-	// A child that holds on to the output of an agent that has ended well is no concern of ours.
+	// If the agent itself succeeded it doesn't matter that a child still holds its output open.
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
+
 	e := &AgentError{Command: a.command.text, Status: -1, Output: output, Reason: err, Next: hintKept}
 	class := Temporary
 	var exit *exec.ExitError
@@ -91,12 +92,15 @@ func (a *MDA) result(ctx context.Context, err error, output []byte) error {
 		e.Status = exit.ExitCode()
 		class, e.Next = classOfStatus(e.Status)
 	}
+
 	return &Error{Class: class, Err: e}
 }
 
-// startError is for a shell that can't be started.
+// startError is the error of a shell that can't be started.
 func (a *MDA) startError(err error) error {
-	e := &AgentError{Command: a.command.text, Status: -1, Reason: fmt.Errorf("start: %w", err), Next: hintKept}
+	e := &AgentError{
+		Command: a.command.text, Status: -1, Reason: fmt.Errorf("start: %w", err), Next: hintKept,
+	}
 	class := Temporary
 	switch {
 	case errors.Is(err, syscall.E2BIG):
@@ -104,7 +108,9 @@ func (a *MDA) startError(err error) error {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOTDIR):
 		class, e.Next = Unusable, "fetchd needs "+shell+" and a working directory that the agent may enter"
 	case errors.Is(err, syscall.EPERM):
-		class, e.Next = Unusable, "fetchd may not change to the agent's user; start it as root or as that user"
+		class = Unusable
+		e.Next = "fetchd may not change to the agent's user; start it as root or as that user"
 	}
+
 	return &Error{Class: class, Err: e}
 }

@@ -7,27 +7,30 @@ import (
 	"os"
 )
 
-// input returns a file that holds all that the agent shall read, at its start. The caller closes it.
+// input returns a file with all that the agent is to read, positioned at its start. The caller closes it.
 func (a *MDA) input(ctx context.Context, m *Message) (*os.File, error) {
 	f, err := a.inputFile(m.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	err = writeInput(ctx, f, m)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
-	if err == nil && a.cred != nil { // for an agent that opens /dev/stdin
+
+	if err == nil && a.cred != nil { // so that the agent can open /dev/stdin
 		err = f.Chown(int(a.cred.Uid), int(a.cred.Gid))
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
+
 	return f, nil
 }
 
-// inputFile returns an empty file without a name, in memory for a body in memory.
+// inputFile returns an empty file without a name; it is in memory if the body is.
 func (a *MDA) inputFile(body *Spool) (*os.File, error) {
 	if _, inMemory := body.Bytes(); inMemory {
 		if f, err := memoryFile(); err == nil {
@@ -43,10 +46,12 @@ func writeInput(ctx context.Context, f *os.File, m *Message) error {
 	start, end := fieldSpan(header, "Return-Path")
 	head := append(returnPath(m.EnvelopeSender()), m.Trace...)
 	head = append(append(head, header[:start]...), header[end:]...)
+
 	if body, inMemory := m.Body.Bytes(); inMemory {
 		_, err := f.Write(append(head, body[rest:]...))
 		return err
 	}
+
 	if _, err := f.Write(head); err != nil {
 		return err
 	}
@@ -66,7 +71,7 @@ func returnPath(sender string) []byte {
 	return append(line, ">\n"...)
 }
 
-// mdaOutput is how much of what an agent says is kept for its error.
+// mdaOutput is how much of an agent's output is kept for its error.
 const mdaOutput = 4 << 10
 
 // outputHead keeps the first bytes written to it and swallows the rest.
@@ -77,11 +82,11 @@ func (o *outputHead) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// excerpt returns of an agent's output what an error quotes.
+// excerpt returns the part of an agent's output that an error quotes.
 func excerpt(output []byte) []byte {
 	output = bytes.TrimSpace(output)
 	return output[:min(len(output), quoteLimit)]
 }
 
-// quoteLimit is how much foreign text stands in an error.
+// quoteLimit is how much foreign text an error quotes.
 const quoteLimit = 200

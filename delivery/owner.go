@@ -28,11 +28,11 @@ type owner struct {
 
 func (o *owner) String() string { return o.name + ", who owns " + o.owns }
 
-// AsOwner runs f with the rights that mail below path is written with. Those are ours, but for root where
-// path leads through what belongs to somebody else, such as a home: the first of them could turn the rest of
-// path anywhere by a link, so that it is done with their rights, and they own what comes of it. The rights
-// are those of f's own goroutine: it must start no other to do its work. f does not run if they can't be had;
-// the error says why.
+// AsOwner runs f with the rights that mail below path is written with. Normally they are ours. But if we
+// are root and path leads through something that belongs to another user, such as a home, that user could
+// redirect the rest of path with a link; so f runs with the rights of the first such user, who will own the
+// result. Only f's own goroutine has these rights: it must not start others to do its work. If the rights
+// can't be assumed f does not run, and the error says why.
 func AsOwner(path string, f func() error) error {
 	o, err := ownerOf(path)
 	if err != nil {
@@ -41,7 +41,8 @@ func AsOwner(path string, f func() error) error {
 	return o.run(f)
 }
 
-// ownerOf is whose rights AsOwner uses, nil = ours. The paths are looked at until one leads to somebody.
+// ownerOf is the user whose rights AsOwner uses, nil = ours. The first path that leads to another user
+// counts.
 func ownerOf(paths ...string) (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -51,7 +52,7 @@ func ownerOf(paths ...string) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		at, e, err := firstStranger(path, lookAt)
+		at, e, err := firstStranger(path, inspectEntry)
 		if err != nil {
 			return nil, err
 		}
@@ -59,28 +60,33 @@ func ownerOf(paths ...string) (*owner, error) {
 			return lookUpOwner(at, e)
 		}
 	}
+
 	return nil, nil
 }
 
-// lookUpOwner finds name and groups. A user whom the system does not know, as in a container, has that of the
-// entry.
+// lookUpOwner finds the name and the groups of an entry's user. If the system does not know the user, as in
+// a container, the group is that of the entry.
 func lookUpOwner(at string, e pathEntry) (*owner, error) {
 	o := &owner{uid: int(e.uid), gid: int(e.gid), name: "user " + strconv.Itoa(int(e.uid)), owns: at}
 	u, err := user.LookupId(strconv.Itoa(o.uid))
 	if errors.As(err, new(user.UnknownUserIdError)) {
 		return o, nil
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("owner of %s: %w", at, err)
 	}
+
 	o.name = u.Username
 	if o.gid, err = strconv.Atoi(u.Gid); err != nil {
 		return nil, fmt.Errorf("group of %s: %w", o, err)
 	}
+
 	groups, err := u.GroupIds()
 	if err != nil {
 		return nil, fmt.Errorf("groups of %s: %w", o, err)
 	}
+
 	for _, text := range groups {
 		g, err := strconv.Atoi(text)
 		if err != nil {
@@ -88,6 +94,7 @@ func lookUpOwner(at string, e pathEntry) (*owner, error) {
 		}
 		o.groups = append(o.groups, g)
 	}
+
 	return o, nil
 }
 
@@ -98,17 +105,19 @@ type pathEntry struct {
 	link     string // where a symbolic link leads
 }
 
-// swappable tells whether users other than root could replace an entry of the directory, or make one.
+// swappable tells whether users other than root could replace an existing entry of the directory, or make a
+// missing one.
 func (e pathEntry) swappable(exists bool) bool {
 	writable := e.mode&0o002 != 0 || e.mode&0o020 != 0 && e.gid != 0
 	return writable && (!exists || e.mode&unix.S_ISVTX == 0)
 }
 
-func lookAt(path string) (pathEntry, error) {
+func inspectEntry(path string) (pathEntry, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
-		return pathEntry{}, &os.PathError{Op: "look at", Path: path, Err: err}
+		return pathEntry{}, &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
+
 	e := pathEntry{uid: st.Uid, gid: st.Gid, mode: uint32(st.Mode)}
 	if e.mode&unix.S_IFMT != unix.S_IFLNK {
 		return e, nil
@@ -118,19 +127,20 @@ func lookAt(path string) (pathEntry, error) {
 	return e, err
 }
 
-const maxLinks = 40 // as Linux has it
+const maxLinks = 40 // the limit of Linux
 
-// firstStranger walks path, which is absolute, through its symbolic links and returns the first entry that is
-// not root's; "" = there is none as far as the path exists. All before it is root's and in directories where
-// nobody else can replace it, so that it is still so when the path is used.
-func firstStranger(path string, look func(string) (pathEntry, error)) (at string, e pathEntry, err error) {
+// firstStranger walks an absolute path through its symbolic links and returns the first entry that does not
+// belong to root; "" if there is none as far as the path exists. Everything before it is root's, in
+// directories where nobody else can replace it, so the answer still holds when the path is used.
+func firstStranger(path string, inspect func(string) (pathEntry, error)) (at string, e pathEntry, err error) {
 	const root = "/"
 	at, links := root, 0
 	parts := strings.Split(path, root) // begins with "", for the root itself
 	var above pathEntry
+
 	for i := 0; i < len(parts); i++ {
 		next := filepath.Join(at, parts[i])
-		e, err := look(next)
+		e, err := inspect(next)
 		exists := !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR)
 		switch {
 		case exists && err != nil:
@@ -155,5 +165,6 @@ func firstStranger(path string, look func(string) (pathEntry, error)) (at string
 		parts = append(strings.Split(e.link, root), parts[i+1:]...)
 		i = -1
 	}
+
 	return "", e, nil
 }

@@ -4,7 +4,7 @@ package delivery
 
 import "fmt"
 
-// run runs f if that is possible with our own rights: only Linux has them for each thread.
+// run runs f if that takes no other rights than ours: only Linux has rights for each thread.
 func (o *owner) run(f func() error) error {
 	if o == nil {
 		return f()

@@ -95,13 +95,13 @@ func TestLookAt(t *testing.T) {
 	if err := os.Symlink("/nowhere", dir+"/link"); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := lookAt(dir + "/link"); err != nil || e.link != "/nowhere" || int(e.uid) != os.Geteuid() {
+	if e, err := inspectEntry(dir + "/link"); err != nil || e.link != "/nowhere" || int(e.uid) != os.Geteuid() {
 		t.Errorf("link: %+v, %v", e, err)
 	}
-	if e, err := lookAt(dir); err != nil || e.link != "" || e.mode&0o700 != 0o700 {
+	if e, err := inspectEntry(dir); err != nil || e.link != "" || e.mode&0o700 != 0o700 {
 		t.Errorf("directory: %+v, %v", e, err)
 	}
-	if _, err := lookAt(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := inspectEntry(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing: %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestMaildirWorkersWithoutRights(t *testing.T) {
 	ms := threeMails(t)
 	g.items = make([]maildirItem, len(ms))
 	g.writer = &owner{uid: 54321, groups: []int{-1}}
-	g.claim(ms)
+	g.claimNames(ms)
 	g.store(t.Context())
 	g.publish(t.Context())
 	g.end()

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// AddressHost returns host as it stands behind the "@" of an address: a name as it is, an IP address as a literal (RFC
-// 5321, 4.1.3), "" for what can be neither.
+// AddressHost returns host in the form that follows the "@" of an address: a name as it is, an IP address
+// as a literal (RFC 5321, 4.1.3), "" if it is neither.
 func AddressHost(host string) string {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
 		if ip.Is4() {
@@ -15,8 +15,9 @@ func AddressHost(host string) string {
 		}
 		return "[IPv6:" + host + "]"
 	}
+
 	bad := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
+		return r >= 0x80 || !isAlnum(byte(r)) && !strings.ContainsRune("-._", r)
 	}
 	if strings.ContainsFunc(host, bad) {
 		return ""
@@ -24,13 +25,14 @@ func AddressHost(host string) string {
 	return host
 }
 
-// appendQualified appends the value of an address field (RFC 5322, 3.4) to out, with "@host" behind each address that is
-// only a local part. A value whose structure is not understood is appended as it is.
+// appendQualified appends the value of an address field (RFC 5322, 3.4) to out, with "@host" behind each
+// address that is only a local part. A value whose structure is not understood is appended as it is.
 func appendQualified(out, value []byte, host string) []byte {
 	q := qualifier{value: value}
 	if !q.scan() {
 		return append(out, value...)
 	}
+
 	from := 0
 	for _, at := range q.bare {
 		out = append(out, value[from:at]...)
@@ -44,16 +46,17 @@ func appendQualified(out, value []byte, host string) []byte {
 type qualifier struct {
 	value []byte
 	bare  []int // where each of them ends
-	group bool
+	group bool  // within a group
 
-	words int  // of the address being read, outside <...>
-	name  bool // they can't be a local part
+	// The address being read.
+	words int  // outside <...>
+	name  bool // the words can't be a local part
 	end   int  // of the last word
 	angle bool // there was a <...>
 	odd   bool // it is not understood, or has a host
 }
 
-// scan goes through the list and tells whether it was understood.
+// scan reads the list and tells whether it was understood.
 func (q *qualifier) scan() bool {
 	for at := 0; at < len(q.value); {
 		c := q.value[at]
@@ -61,6 +64,7 @@ func (q *qualifier) scan() bool {
 		if n == 0 {
 			return false
 		}
+
 		switch {
 		case c == '(' || isBlank(c):
 		case c == ',':
@@ -78,11 +82,12 @@ func (q *qualifier) scan() bool {
 		}
 		at += n
 	}
+
 	q.close()
 	return !q.group
 }
 
-// length of the token at that place; 0 if it has no end.
+// length is the length of the token at that place; 0 if it has no end.
 func (q *qualifier) length(at int) int {
 	rest, n := q.value[at:], 1
 	switch c := rest[0]; {
@@ -102,13 +107,15 @@ func (q *qualifier) length(at int) int {
 	default:
 		return 1
 	}
-	if n == len(rest) { // what is not closed goes on to the end; behind what is there is the line's end at least
+
+	// A token that is closed is followed at least by the end of the line.
+	if n == len(rest) {
 		return 0
 	}
 	return n
 }
 
-// turn begins or ends a group, which may not hold another one.
+// turn begins or ends a group. Groups must not be nested.
 func (q *qualifier) turn(begin bool) bool {
 	if q.group == begin {
 		return false
@@ -131,7 +138,7 @@ func (q *qualifier) word(at, n int) {
 	q.name = q.name || q.value[at] != '"' && !isLocalPart(q.value[at:at+n])
 }
 
-// inAngle takes what is in <...>: an address is only bare if there is nothing but a local part.
+// inAngle takes the text in <...>. It is a bare address only if there is nothing but a local part.
 func (q *qualifier) inAngle(start, end int) {
 	inner := &qualifier{value: append(bytes.Clone(q.value[start:end]), '\n')}
 	if q.angle || bytes.ContainsAny(inner.value, "<,") || !inner.scan() || len(inner.bare) != 1 {
@@ -153,15 +160,17 @@ func (q *qualifier) forget() {
 	q.words, q.name, q.end, q.angle, q.odd = 0, false, 0, false, false
 }
 
-// isWordText tells whether c may stand in an atom (RFC 5322, 3.2.3) or between atoms, or in a name as they come.
+// isWordText tells whether c can occur in an atom (RFC 5322, 3.2.3), between atoms, or in names as they
+// occur in practice.
 func isWordText(c byte) bool {
 	return isAlnum(c) || c >= 0x80 || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) >= 0
 }
 
-// isLocalPart tells a name of a mailbox from what only looks like it: an encoded word (RFC 2047), a UUCP path, text that
-// is not ASCII.
+// isLocalPart tells the name of a mailbox from similar words: an encoded word (RFC 2047), a UUCP path, text
+// that is not ASCII.
 func isLocalPart(word []byte) bool {
-	return !bytes.ContainsFunc(word, func(r rune) bool { return r == '!' || r >= 0x80 }) && !bytes.HasPrefix(word, []byte("=?")) &&
+	foreign := func(r rune) bool { return r == '!' || r >= 0x80 }
+	return !bytes.ContainsFunc(word, foreign) && !bytes.HasPrefix(word, []byte("=?")) &&
 		word[0] != '.' && word[len(word)-1] != '.'
 }
 

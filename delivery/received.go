@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ReceivedInfo is what a Received: line tells. All text may be foreign: what can't stand in the line is replaced.
+// ReceivedInfo is what a Received: line says. All text may be foreign: characters that the line can't hold
+// are replaced.
 type ReceivedInfo struct {
 	Server   string // the host the message came from, as the rc file names it
 	IP       string // its address, "" if not known
@@ -13,23 +14,24 @@ type ReceivedInfo struct {
 	Protocol string // "POP3", "IMAP"
 	Version  string // of fetchd
 
-	// Poll, Account and Folder are told if TracePolls is set ("set tracepolls").
+	// Poll, Account and Folder are in the line if TracePolls is set ("set tracepolls").
 	TracePolls            bool
 	Poll, Account, Folder string
 
-	// Recipients are named if there is exactly one; a name without a host gets Host.
+	// Recipients are in the line if there is exactly one; a name without a host gets Host.
 	Recipients []string
 	MultiDrop  bool
 	Time       time.Time
 }
 
 const (
-	receivedName = 100 // bytes of a name in the comment; doubled by backslashes the line still stays below 998
+	receivedName = 100 // bytes of a name in the comment: even with backslashes the line stays below 998
 	receivedHost = 255
 	receivedDate = "Mon, 02 Jan 2006 15:04:05 -0700"
 )
 
-// Received returns the trace line of this hop in fetchmail's form (RFC 5321, 4.4), folded, each line ending in LF:
+// Received returns the trace line of this hop in fetchmail's form (RFC 5321, 4.4), folded, each line ending
+// in LF:
 //
 //	Received: from mail.example.org [192.0.2.1]
 //		by host.example.net with IMAP (fetchd-1.0 polling mail.example.org account ann)
@@ -40,9 +42,11 @@ func Received(r ReceivedInfo) []byte {
 	if r.IP != "" {
 		b = append(append(append(b, " ["...), hostText(r.IP, "")...), ']')
 	}
+
 	b = append(append(b, "\n\tby "...), host...)
 	b = append(append(b, " with "...), hostText(r.Protocol, "unknown")...)
 	b = append(append(b, " (fetchd-"...), commentText(r.Version)...)
+
 	if r.TracePolls {
 		b = append(append(b, " polling "...), commentText(r.Poll)...)
 		b = append(append(b, " account "...), commentText(r.Account)...)
@@ -50,6 +54,7 @@ func Received(r ReceivedInfo) []byte {
 			b = append(append(b, " folder "...), commentText(r.Folder)...)
 		}
 	}
+
 	b = append(b, ")\n\t"...)
 	if len(r.Recipients) == 1 {
 		b = append(append(append(b, "for <"...), recipientText(r.Recipients[0], host)...), "> "...)
@@ -58,6 +63,7 @@ func Received(r ReceivedInfo) []byte {
 	if r.MultiDrop {
 		drop = "(multi-drop); "
 	}
+
 	b = r.Time.AppendFormat(append(b, drop...), receivedDate)
 	if zone, _ := r.Time.Zone(); zone != "" {
 		b = append(append(append(b, " ("...), commentText(zone)...), ')')
@@ -65,12 +71,13 @@ func Received(r ReceivedInfo) []byte {
 	return append(b, '\n')
 }
 
-// hostText returns s as a host name or address, and instead of nothing something else.
+// hostText returns s as a host name or address, and empty if s is empty.
 func hostText(s, empty string) string {
 	if s == "" {
 		return empty
 	}
-	return replaceBytes(s, receivedHost, func(c byte) bool { return isAlnum(c) || strings.IndexByte(".-_:%", c) >= 0 })
+	good := func(c byte) bool { return isAlnum(c) || strings.IndexByte(".-_:%", c) >= 0 }
+	return replaceBytes(s, receivedHost, good)
 }
 
 // recipientText returns a recipient as an address.
@@ -78,14 +85,16 @@ func recipientText(s, host string) string {
 	if !strings.Contains(s, "@") {
 		s += "@" + host
 	}
-	return replaceBytes(s, addressLimit, func(c byte) bool { return c > ' ' && c < 0x7f && c != '<' && c != '>' })
+	good := func(c byte) bool { return c > ' ' && c < 0x7f && c != '<' && c != '>' }
+	return replaceBytes(s, addressLimit, good)
 }
 
 var commentSafe = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 
 // commentText returns s as a part of a comment.
 func commentText(s string) string {
-	return commentSafe.Replace(replaceBytes(s, receivedName, func(c byte) bool { return c >= ' ' && c < 0x7f }))
+	good := func(c byte) bool { return c >= ' ' && c < 0x7f }
+	return commentSafe.Replace(replaceBytes(s, receivedName, good))
 }
 
 // replaceBytes returns at most limit bytes of s, with "_" for each that is not good.

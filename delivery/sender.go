@@ -17,16 +17,17 @@ const (
 	fieldSender     = 2
 )
 
-// addressLimit is the longest address believed: 64 bytes, "@" and 255 bytes (RFC 5321, 4.5.3.1).
+// addressLimit is the longest address that is accepted: 64 bytes, "@" and 255 bytes (RFC 5321, 4.5.3.1).
 const addressLimit = 320
 
-// SenderOf returns the envelope sender that a header names, and whether it names one. "" and true is the null sender of
-// a bounce, "Return-Path: <>". Of Return-Path, Resent-Sender, Sender, Resent-From, From, Reply-To and Apparently-From
-// the first that holds an address counts; a Sender without "@" and "!" does not.
+// SenderOf returns the envelope sender that a header names, and whether it names one. The result "" and
+// true is the null sender of a bounce, "Return-Path: <>". Of Return-Path, Resent-Sender, Sender,
+// Resent-From, From, Reply-To and Apparently-From the first one with an address counts, but not a Sender
+// without "@" and "!".
 //
-// It looks at the first HeaderLimit bytes and never fails: what it can't make sense of it passes over. It does not use
-// net/mail, which refuses much that arrives in practice. An address it returns has no blanks, control characters or
-// angle brackets in it, is valid UTF-8 and at most 320 bytes long.
+// It reads the first HeaderLimit bytes and never fails: it ignores what it does not understand. It does not
+// use net/mail, which refuses much of what arrives in practice. The address contains no blanks, control
+// characters or angle brackets, is valid UTF-8 and at most 320 bytes long.
 func SenderOf(header []byte) (string, bool) {
 	header = headerOf(header[:min(len(header), HeaderLimit)])
 	var values [len(senderFields)][]byte
@@ -39,6 +40,7 @@ func SenderOf(header []byte) (string, bool) {
 		}
 		at += length
 	}
+
 	for i, value := range values {
 		if i == fieldReturnPath && string(bytes.TrimSpace(value)) == "<>" {
 			return "", true
@@ -49,15 +51,17 @@ func SenderOf(header []byte) (string, bool) {
 		}
 		return address, true
 	}
+
 	return "", false
 }
 
-// addressIn returns the first address in the value of a field, "" if there is none to be used.
+// addressIn returns the first address in the value of a field, "" if there is no usable one.
 func addressIn(value []byte) string {
 	s := addressScanner{rest: value}
 	for len(s.rest) > 0 && !s.ended {
 		s.step()
 	}
+
 	if len(s.found) > addressLimit || !utf8.Valid(s.found) {
 		return ""
 	}
@@ -65,15 +69,17 @@ func addressIn(value []byte) string {
 	if strings.ContainsFunc(address, breaksLine) {
 		return ""
 	}
+
 	return address
 }
 
-// breaksLine reports whether r would end or split an address in a command or a header.
+// breaksLine tells whether r would end or split an address in a command or a header.
 func breaksLine(r rune) bool {
 	return unicode.IsControl(r) || unicode.IsSpace(r) || r == '<' || r == '>'
 }
 
-// addressScanner takes one address out of an address list (RFC 5322, 3.4), with all the slips that mail has.
+// addressScanner finds one address in an address list (RFC 5322, 3.4), and copes with the mistakes of real
+// mail.
 type addressScanner struct {
 	rest  []byte
 	found []byte // the address, or what may still turn out to be the name before it
@@ -81,7 +87,7 @@ type addressScanner struct {
 	ended bool
 }
 
-// step takes one character, one comment, one quoted string or one run of blanks.
+// step reads one character, one comment, one quoted string or one run of blanks.
 func (s *addressScanner) step() {
 	c := s.rest[0]
 	switch {
@@ -93,7 +99,7 @@ func (s *addressScanner) step() {
 		s.found, s.rest = append(s.found, s.rest[:n]...), s.rest[n:]
 		return
 	case isBlank(c):
-		s.rest = bytes.TrimLeftFunc(s.rest, func(r rune) bool { return r < utf8.RuneSelf && isBlank(byte(r)) })
+		s.rest = bytes.TrimLeft(s.rest, " \t\r\n")
 		s.blank()
 		return
 	case c == '<' && !s.angle:
@@ -107,22 +113,30 @@ func (s *addressScanner) step() {
 	default:
 		s.found = append(s.found, c)
 	}
+
 	s.rest = s.rest[1:]
 }
 
-// blank decides what a blank outside <...> ends: nothing beside "@" and ".", an address, or a word of a name.
+// blank decides what a blank outside <...> ends: nothing if it is beside "@" or ".", else an address or a
+// word of a name.
 func (s *addressScanner) blank() {
-	if s.angle || len(s.found) == 0 || len(s.rest) == 0 || joins(s.found[len(s.found)-1]) || joins(s.rest[0]) {
+	if s.angle || len(s.found) == 0 || len(s.rest) == 0 {
 		return
 	}
+	if joins(s.found[len(s.found)-1]) || joins(s.rest[0]) {
+		return
+	}
+
 	switch s.rest[0] {
 	case ',', ';', '(', '<':
 		return
 	}
+
 	if bytes.ContainsAny(s.found, "@!") && !bytes.ContainsRune(s.rest, '<') {
 		s.ended = true
 		return
 	}
+
 	s.found = nil
 }
 
@@ -145,6 +159,7 @@ func commentLength(b []byte) int {
 			}
 		}
 	}
+
 	return len(b)
 }
 

@@ -12,19 +12,19 @@ import (
 // SpoolMemory is how many bytes of a message are held in memory before it goes to a temporary file.
 const SpoolMemory = 512 << 10
 
-// ErrTooLarge is returned by Spool.Write when the message passes the spool's limit.
+// ErrTooLarge is returned by Spool.Write when the message exceeds the spool's limit.
 var ErrTooLarge = errors.New("message is larger than the limit")
 
-// Spool holds one message while it is received and delivered: up to SpoolMemory bytes in memory, from then on in an
-// unlinked temporary file. Write it, call Close once it is complete, then read it as often as needed.
-// It is not safe for concurrent writing; after Close it may be read concurrently.
+// Spool holds one message while it is received and delivered: up to SpoolMemory bytes in memory, from then
+// on in an unlinked temporary file. Write it, call Close once it is complete, then read it as often as
+// needed. It is not safe for concurrent writing; after Close it may be read concurrently.
 type Spool struct {
 	dir    string
 	keepCR bool
 	limit  int64
 	memory int
 
-	mem  *bytes.Buffer
+	mem  *bytes.Buffer // the message, or what is not yet in file
 	file *os.File
 	size int64
 	crc  uint32
@@ -58,15 +58,15 @@ func NewSpool(o SpoolOptions) *Spool {
 	return s
 }
 
-// Grow makes room for a message of n bytes, of which it believes as much as is held in memory.
+// Grow makes room for a message of n bytes, but at most for what is held in memory: n may be wrong.
 func (s *Spool) Grow(n int64) {
 	if room := min(n, int64(s.memory)); s.mem != nil && room > 0 {
 		s.mem.Grow(int(room))
 	}
 }
 
-// Write adds p, with CRLF turned into LF unless the spool keeps CR. After an error the spool is useless: that error comes
-// back from every further Write and from Close.
+// Write adds p, with CRLF turned into LF unless the spool keeps CR. After an error the spool is useless:
+// every further Write and Close return that error.
 func (s *Spool) Write(p []byte) (int, error) {
 	if s.err == nil && s.done {
 		return 0, os.ErrClosed
@@ -80,7 +80,7 @@ func (s *Spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// convert adds p without the CRs that stand before an LF. One at the end waits for what comes next.
+// convert adds p without the CRs before an LF. A CR at the end is held back until the next byte is known.
 func (s *Spool) convert(p []byte) error {
 	if s.keepCR {
 		return s.add(p)
@@ -93,6 +93,7 @@ func (s *Spool) convert(p []byte) error {
 			}
 		}
 	}
+
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\r')
 		if i < 0 {
@@ -110,6 +111,7 @@ func (s *Spool) convert(p []byte) error {
 		}
 		p = p[i+1:]
 	}
+
 	return nil
 }
 
@@ -121,7 +123,9 @@ func (s *Spool) add(p []byte) error {
 	if s.limit > 0 && s.size+int64(len(p)) > s.limit {
 		return ErrTooLarge
 	}
+
 	s.size += int64(len(p))
+
 	if s.file == nil {
 		if s.mem.Len()+len(p) <= s.memory {
 			s.mem.Write(p)
@@ -131,21 +135,25 @@ func (s *Spool) add(p []byte) error {
 			return err
 		}
 	}
+
+	// Behind the beginning the memory gathers blocks for the file.
 	if s.mem.Len()+len(p) <= spillBlock {
 		s.mem.Write(p)
 		return nil
 	}
+
 	if err := s.flush(); err != nil {
 		return err
 	}
 	if len(p) > spillBlock {
 		return s.toFile(p)
 	}
+
 	s.mem.Write(p)
 	return nil
 }
 
-// spillBlock is how much is gathered before it goes to the temporary file.
+// spillBlock is how much is gathered before it is written to the temporary file.
 const spillBlock = 256 << 10
 
 // spill moves the message from memory to a file.
@@ -158,7 +166,7 @@ func (s *Spool) spill() error {
 	return s.flush()
 }
 
-// unlinkedFile returns a file that nobody else can open and that is gone when it is closed.
+// unlinkedFile returns a file that nobody else can open and that disappears when it is closed.
 func unlinkedFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "fetchd-spool-*")
 	if err != nil {
@@ -184,8 +192,8 @@ func (s *Spool) toFile(p []byte) error {
 	return err
 }
 
-// Close ends writing: the message is complete, unless Close returns an error; then it must not be delivered. It does not
-// release the spool.
+// Close ends writing. After nil the message is complete; after an error it must not be delivered. Close
+// does not release the spool.
 func (s *Spool) Close() error {
 	if !s.done {
 		s.done = true
@@ -203,10 +211,12 @@ func (s *Spool) finish() error {
 			return err
 		}
 	}
+
 	if s.file == nil {
 		s.crc = crc32.Checksum(s.mem.Bytes(), castagnoli)
 		return nil
 	}
+
 	if err := s.flush(); err != nil {
 		return err
 	}
@@ -220,7 +230,8 @@ func (s *Spool) Size() int64 { return s.size }
 // CRC is the CRC-32C of the bytes held; valid after Close.
 func (s *Spool) CRC() uint32 { return s.crc }
 
-// Bytes returns the message if it is held in memory, and whether it is. The caller must not change or keep it.
+// Bytes returns the message if it is held in memory, and whether it is. The caller must not change or keep
+// it.
 func (s *Spool) Bytes() ([]byte, bool) {
 	if s.file != nil || s.mem == nil {
 		return nil, false
@@ -228,7 +239,8 @@ func (s *Spool) Bytes() ([]byte, bool) {
 	return s.mem.Bytes(), true
 }
 
-// File returns the temporary file and true if the message lies in one. Read it by ReadAt: its offset is shared.
+// File returns the temporary file, and whether the message is in one. Read it by ReadAt: its offset is
+// shared.
 func (s *Spool) File() (*os.File, bool) { return s.file, s.file != nil }
 
 // ReadAt implements io.ReaderAt over the complete message.
@@ -245,7 +257,8 @@ func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
 // Open returns a reader from the start of the message. Several may be open at once; they end with Release.
 func (s *Spool) Open() io.Reader { return io.NewSectionReader(s, 0, s.size) }
 
-// Release frees memory and file. It may be called more than once, also before Close; only Size and CRC remain.
+// Release frees memory and file. It may be called more than once, also before Close; only Size and CRC
+// remain.
 func (s *Spool) Release() {
 	s.done = true
 	if s.err == nil {

@@ -1,4 +1,4 @@
-// Package deliverytest is the contract of delivery.Deliverer as a test suite. Every kind runs it:
+// Package deliverytest has the contract of delivery.Deliverer as a test suite. Every kind runs it:
 //
 //	deliverytest.Run(t, "maildir", func(t *testing.T) deliverytest.Target { … })
 //
@@ -23,16 +23,16 @@ type Target struct {
 	Deliverer delivery.Deliverer
 	// Delivered returns the messages that are at the destination, in any order, read anew at each call.
 	Delivered func(t *testing.T) [][]byte
-	// Want returns what m has to be when it has arrived, with that body or what its edited header makes of it; nil: its
-	// trace and after it the body.
+	// Want returns what m with that body, edited if need be, must be like at the destination; nil = its
+	// trace and then the body.
 	Want func(m *delivery.Message, body []byte) []byte
 	// OneCopy says that repeats leave one copy.
 	OneCopy bool
-	// Break makes the destination fail, in ways that have the given class, until the function it returns is called.
-	// nil: nothing fails here.
+	// Break makes the destination fail, with errors of the given class, until the function that it returns
+	// is called; nil = nothing fails here.
 	Break map[delivery.Class]func(t *testing.T) (repair func())
-	// RefuseOne makes the destination refuse "bob", and nobody else, until the function it returns is called. nil: its
-	// recipients have the message together or not at all.
+	// RefuseOne makes the destination refuse "bob" and nobody else, until the function that it returns is
+	// called; nil = either all recipients have the message or none.
 	RefuseOne func(t *testing.T) (repair func())
 }
 
@@ -62,7 +62,7 @@ func Run(t *testing.T, name string, factory func(t *testing.T) Target) {
 	}
 }
 
-// Bodies are messages as they come, with all the oddities that a store has to give back byte by byte.
+// Bodies are messages with all the oddities that a destination must preserve byte for byte.
 func Bodies() map[string][]byte {
 	const header = "From: bob@example.net\nTo: ann@example.org\nSubject: x\n"
 	return map[string][]byte{
@@ -101,12 +101,14 @@ func NewMessage(t testing.TB, uid string, body []byte) *delivery.Message {
 	if _, err := spool.Write(body); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := spool.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return &delivery.Message{
-		Account: "ann@mail.example.org", Mailbox: "INBOX", UIDValidity: 1, UID: uid, Sender: "bob@example.net",
-		Recipients: []string{"ann"}, Trace: []byte("Received: from mail.example.org\n\tby localhost; now\n"), Body: spool,
+		Account: "ann@mail.example.org", Mailbox: "INBOX", UIDValidity: 1, UID: uid,
+		Sender: "bob@example.net", Recipients: []string{"ann"},
+		Trace: []byte("Received: from mail.example.org\n\tby localhost; now\n"), Body: spool,
 	}
 }
 
@@ -127,14 +129,16 @@ func (g Target) expect(t *testing.T, want [][]byte) {
 		t.Errorf("%d messages, want %d", len(got), len(want))
 		return
 	}
+
 	for i := range got {
 		if !bytes.Equal(got[i], want[i]) {
-			t.Errorf("got %.200q (%d bytes), want %.200q (%d bytes)", got[i], len(got[i]), want[i], len(want[i]))
+			t.Errorf("got %.200q (%d bytes), want %.200q (%d bytes)",
+				got[i], len(got[i]), want[i], len(want[i]))
 		}
 	}
 }
 
-// deliverAll delivers as a group, or in a series, where the kind can, and else one by one.
+// deliverAll delivers as a group or a series if the kind can do that, else one by one.
 func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error {
 	if group, ok := g.Deliverer.(delivery.GroupDeliverer); ok {
 		return group.DeliverGroup(ctx, ms)
@@ -154,6 +158,7 @@ func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error 
 		}
 		return errs
 	}
+
 	for i, m := range ms {
 		errs[i] = g.Deliverer.Deliver(ctx, m)
 	}
@@ -182,6 +187,7 @@ func checkGroup(t *testing.T, target Target) {
 		m := NewMessage(t, name, body)
 		ms, want = append(ms, m), append(want, target.want(m, body))
 	}
+
 	if errs := target.deliverAll(t.Context(), nil); len(errs) != 0 {
 		t.Errorf("no messages: %v", errs)
 	}
@@ -191,6 +197,7 @@ func checkGroup(t *testing.T, target Target) {
 			t.Errorf("%d results for %d messages: %v", len(errs), len(group), err)
 		}
 	}
+
 	target.expect(t, want)
 }
 
@@ -212,6 +219,7 @@ func checkEdit(t *testing.T, target Target) {
 			m.Repeat = true
 		}
 	}
+
 	target.expect(t, want)
 }
 
@@ -228,6 +236,7 @@ func checkConcurrent(t *testing.T, target Target) {
 			m.Account = fmt.Sprint("account ", a)
 			ms, want = append(ms, m), append(want, target.want(m, body))
 		}
+
 		wg.Go(func() {
 			if err := errors.Join(target.deliverAll(t.Context(), ms[:each/2])...); err != nil {
 				t.Error(err)
@@ -239,17 +248,21 @@ func checkConcurrent(t *testing.T, target Target) {
 			}
 		})
 	}
+
 	wg.Wait()
+
 	target.expect(t, want)
 }
 
-// checkSameAtOnce delivers one message from several goroutines. Some may be told to come again; none gets a torn copy.
+// checkSameAtOnce delivers one message from several goroutines. Some may fail temporarily; no copy is
+// incomplete.
 func checkSameAtOnce(t *testing.T, target Target) {
 	body := append([]byte("Subject: x\n\n"), bytes.Repeat([]byte("0123456789\n"), 5000)...)
 	m := NewMessage(t, "1", body)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	delivered := 0
+
 	for range 4 {
 		wg.Go(func() {
 			err := target.Deliverer.Deliver(t.Context(), m)
@@ -262,13 +275,16 @@ func checkSameAtOnce(t *testing.T, target Target) {
 			}
 		})
 	}
+
 	wg.Wait()
+
 	if delivered == 0 {
 		t.Error("nobody could deliver it")
 	}
 	if target.OneCopy {
 		delivered = 1
 	}
+
 	target.expect(t, slices.Repeat([][]byte{target.want(m, body)}, delivered))
 }
 
@@ -298,33 +314,41 @@ func checkRepeat(t *testing.T, target Target) {
 			copies = append(copies, target.want(m, body))
 		}
 	}
+
 	target.expect(t, copies)
+
 	other := []byte("Subject: another under the same UID\n\n")
 	m2 := NewMessage(t, "1", other)
 	m2.Repeat = true
 	if err := target.Deliverer.Deliver(t.Context(), m2); err != nil {
 		t.Fatal(err)
 	}
+
 	target.expect(t, append(copies, target.want(m2, other)))
 }
 
-// checkBroken lets the destination fail in its ways; after the repair each message is there once.
+// checkBroken makes the destination fail in all its ways; after the repair each message is there once.
 func checkBroken(t *testing.T, target Target) {
 	var want [][]byte
 	classes := make([]delivery.Class, 0, len(target.Break))
 	for class := range target.Break {
 		classes = append(classes, class)
 	}
+
 	slices.SortFunc(classes, cmp.Compare[delivery.Class])
 	for _, class := range classes {
 		body := fmt.Appendf(nil, "Subject: %d\n\n", class)
-		ms := []*delivery.Message{NewMessage(t, fmt.Sprint(class), body), NewMessage(t, fmt.Sprint(class, "+"), body)}
+		ms := []*delivery.Message{
+			NewMessage(t, fmt.Sprint(class), body), NewMessage(t, fmt.Sprint(class, "+"), body),
+		}
+
 		repair := target.Break[class](t)
 		for i, err := range target.deliverAll(t.Context(), ms) {
 			if err == nil || delivery.ClassOf(err) != class {
 				t.Errorf("class %d, message %d: class %d, %v", class, i, delivery.ClassOf(err), err)
 			}
 		}
+
 		repair()
 		target.expect(t, want)
 		if err := errors.Join(target.deliverAll(t.Context(), ms)...); err != nil {
@@ -335,7 +359,7 @@ func checkBroken(t *testing.T, target Target) {
 	}
 }
 
-// checkHeld delivers messages that are not ours any more: nothing of them arrives, until they are ours again.
+// checkHeld delivers messages that are no longer ours: nothing of them arrives until they are ours again.
 func checkHeld(t *testing.T, target Target) {
 	lost := errors.New("somebody else has the account")
 	var ms []*delivery.Message
@@ -350,11 +374,13 @@ func checkHeld(t *testing.T, target Target) {
 		}
 		ms = append(ms, m)
 	}
+
 	for i, err := range target.deliverAll(t.Context(), ms) {
 		if held := i != 1; held != errors.Is(err, lost) || !held && err != nil {
 			t.Errorf("message %d: %v", i, err)
 		}
 	}
+
 	target.expect(t, want)
 
 	for _, i := range []int{0, 2} {
@@ -364,10 +390,12 @@ func checkHeld(t *testing.T, target Target) {
 		}
 		want = append(want, target.want(ms[i], []byte(fmt.Sprintf("Subject: %d\n\nbody\n", i+1))))
 	}
+
 	target.expect(t, want)
 }
 
-// checkPartial delivers to two of whom one is refused: the error says who has it, and then only the other gets it.
+// checkPartial delivers to two recipients, one of which is refused: the error says who has the message, and
+// after that only the other gets it.
 func checkPartial(t *testing.T, target Target) {
 	if target.RefuseOne == nil {
 		return
@@ -381,6 +409,7 @@ func checkPartial(t *testing.T, target Target) {
 	if !ok || !slices.Equal(partial.Delivered, []string{"ann"}) {
 		t.Fatalf("%v, want one that says that ann has it", err)
 	}
+
 	target.expect(t, [][]byte{target.want(m, body)})
 
 	repair()
@@ -388,6 +417,7 @@ func checkPartial(t *testing.T, target Target) {
 	if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
 		t.Error(err)
 	}
+
 	target.expect(t, [][]byte{target.want(m, body), target.want(m, body)})
 }
 

@@ -59,6 +59,7 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 	if err == nil && !passes(info) {
 		err = planted(info, path)
 	}
+
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -93,6 +94,7 @@ func planted(info fs.FileInfo, path string) error {
 	case othersWrite(info):
 		return refuse(info, path, "run: chmod go-w "+path, "others can write it (%04o)", info.Mode().Perm())
 	}
+
 	return nil
 }
 

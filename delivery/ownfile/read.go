@@ -30,12 +30,14 @@ func CheckWriters(f *os.File) error {
 	if err != nil {
 		return fmt.Errorf("check the permissions of %s: %w", f.Name(), err)
 	}
+
 	switch {
 	case isDevice(info):
 		return nil
 	case info.IsDir():
 		return CheckDir(f)
 	}
+
 	if err := written(info, f.Name()); err != nil {
 		return err
 	}
@@ -74,8 +76,8 @@ func writtenDir(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):
 		uid, _ := owner(info)
-		return refuse(info, path, "use another directory", "the directory must be owned by you (uid %d, but its owner is %d)",
-			os.Geteuid(), uid)
+		return refuse(info, path, "use another directory",
+			"the directory must be owned by you (uid %d, but its owner is %d)", os.Geteuid(), uid)
 	case othersWrite(info):
 		return refuse(info, path, "run: chmod go-w "+path, "others can put files into the directory (%04o)",
 			info.Mode().Perm())

@@ -19,6 +19,7 @@ func checkWay(path string) error {
 	if err != nil {
 		return err
 	}
+
 	at, rest, links := "/", strings.Split(path, "/"), 0
 
 	for len(rest) > 0 {
@@ -50,6 +51,7 @@ func checkWay(path string) error {
 		}
 		rest = append(strings.Split(target, "/"), rest...)
 	}
+
 	return nil
 }
 
@@ -62,18 +64,21 @@ func checkEntry(dir, entry string, decides bool) error {
 	if err != nil {
 		return nil
 	}
+
 	if info.Mode()&fs.ModeSticky != 0 && isTrusted(info) { // nobody but its owner moves an entry
 		here, err := os.Lstat(entry)
 		if err != nil || isTrusted(here) {
 			return nil
 		}
 	}
+
 	if decides {
 		return writtenDir(info, dir)
 	}
 	if info.Mode().Perm()&allWrite != 0 {
-		return refuse(info, dir, "run: chmod o-w "+dir, "everybody can exchange what is in the directory (%04o)",
-			info.Mode().Perm())
+		return refuse(info, dir, "run: chmod o-w "+dir,
+			"everybody can exchange what is in the directory (%04o)", info.Mode().Perm())
 	}
+
 	return nil
 }

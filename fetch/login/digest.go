@@ -23,10 +23,12 @@ func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 	if !ok {
 		return Reply{}, Fail(KindConfig, hints.Errorf(hintNoAPOP, "auth \"apop\" is for POP3"))
 	}
+
 	if !a.conn.TLS() {
 		return Reply{}, Fail(KindConfig, hints.Errorf("use TLS, and leave \"auth\" out",
 			"auth \"apop\" is too weak without TLS"))
 	}
+
 	stamp := stampIn(a.greeting)
 	if stamp == "" {
 		return Reply{}, Fail(KindAuth, hints.Errorf(hintNoAPOP,

@@ -28,6 +28,7 @@ func (a *attempt) exchange(t *try) (Reply, error) {
 			err = Fail(KindAuth, a.conn.Break(fmt.Errorf("%s: %w", r.Command, a.conn.CleanError(err))))
 		}
 	}
+
 	return r, err
 }
 
@@ -59,6 +60,7 @@ func (a *attempt) converse(t *try) (Reply, error) {
 		t.gaveAway = t.mechanism.ClearText()
 		r, err = named(a.p.Respond(sasl.EncodeResponse(response), "***"))
 	}
+
 	if err != nil || r.Status != Challenge {
 		return r, err
 	}
@@ -100,6 +102,7 @@ func (a *attempt) cancel(r Reply, why error) (Reply, error) {
 	default:
 		return r, a.refusal(r, KindServer)
 	}
+
 	return r, Fail(KindProtocol, a.conn.Break(err))
 }
 

@@ -50,6 +50,7 @@ func (k Kind) String() string {
 	case KindInternal:
 		return "internal"
 	}
+
 	return "unknown"
 }
 

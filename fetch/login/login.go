@@ -143,6 +143,7 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
+
 	if err := a.greet(); err != nil {
 		return err
 	}
@@ -151,6 +152,7 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
+
 	a.log.Debug(EventConnected, "account", a.o.Account, "host", a.o.Server(), "tls", a.conn.TLS())
 
 	if !a.loggedIn {
@@ -163,6 +165,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+
 	if err := a.capabilities(); err != nil {
 		return err
 	}
@@ -202,6 +205,7 @@ func (a *attempt) capabilities() error {
 	if err != nil {
 		return failed(r, err)
 	}
+
 	if r.Status != OK || r.Offer == nil {
 		return a.refusal(r, KindProtocol)
 	}
@@ -215,6 +219,7 @@ func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 	if a.o.Auth == "external" {
 		return cred, nil
 	}
+
 	if a.o.Password == nil {
 		return cred, Fail(KindAuth, hints.Errorf("write it into the rc file", "no password for %q", a.o.User))
 	}

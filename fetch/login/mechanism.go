@@ -49,6 +49,7 @@ func (a *attempt) logIn(ctx context.Context) error {
 			return failure
 		}
 	}
+
 	return Fail(KindAuth, failure)
 }
 
@@ -71,6 +72,7 @@ func (a *attempt) implicit() error {
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}
+
 	return nil
 }
 
@@ -120,10 +122,12 @@ func (a *attempt) try(t *try) error {
 	if err != nil {
 		return err
 	}
+
 	if r.Status != OK {
 		t.refused, t.judged = true, r.judged()
 		return a.loginRefusal(r, t)
 	}
+
 	a.offer = r.Offer // RFC 9051 section 6.2: what was offered before the login no longer counts
 	return nil
 }

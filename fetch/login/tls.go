@@ -27,6 +27,7 @@ func (a *attempt) upgrade(ctx context.Context) error {
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}
+
 	return a.secure(ctx)
 }
 
@@ -34,7 +35,8 @@ func (a *attempt) upgrade(ctx context.Context) error {
 // proxy (DavMail, hydroxide, email-oauth2-proxy) that has no TLS at all.
 func (o *Options) withoutSTARTTLS() string {
 	if o.Plugin == "" && wire.IsLoopback(o.Host) {
-		return `a proxy on this machine that has no TLS needs "sslproto ''" in its entry, behind the user's name`
+		return "a proxy on this machine that has no TLS needs \"sslproto ''\" in its entry," +
+			" behind the user's name"
 	}
 	return fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", o.Service.Wrapped)
 }

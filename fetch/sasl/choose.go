@@ -79,6 +79,7 @@ func order(auth string, verified bool) ([]string, bool) {
 	case "apop", "external", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2":
 		return []string{strings.ToUpper(auth)}, true
 	}
+
 	return nil, false
 }
 
@@ -100,5 +101,6 @@ func mechanism(name string, c Credentials) Mechanism {
 	case "XOAUTH2":
 		return NewXOAuth2(c)
 	}
+
 	return NewPlain(c)
 }

@@ -51,6 +51,7 @@ func newSCRAM(
 		// prepare it.
 		client, err = hash.NewClientUnprepped(c.User, c.Password, "")
 	}
+
 	if err != nil {
 		return &scramExchange{name: name, err: errors.New(name + ": the user name or password can't be used")}
 	}
@@ -87,6 +88,7 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 		m.err = fmt.Errorf("%s: %w", m.name, ErrWrongProof)
 		return nil, m.err
 	}
+
 	if err != nil {
 		return nil, m.fail(err)
 	}
@@ -115,6 +117,7 @@ func checkIterations(first string) error {
 				count, maxIterations)
 		}
 	}
+
 	return nil
 }
 

@@ -79,6 +79,7 @@ func (c *Concealer) Clean(text string) string {
 			found = appendSpans(found, low, form, true)
 		}
 	}
+
 	return cover(text, found)
 }
 
@@ -125,6 +126,7 @@ func cover(text string, found []span) string {
 		}
 		end = max(end, s.to)
 	}
+
 	b.WriteString(text[end:])
 	return b.String()
 }
@@ -152,6 +154,7 @@ func newSecret(login, text string) *secret {
 			add(&s.encoded, form)
 		}
 	}
+
 	return s
 }
 

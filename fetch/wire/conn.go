@@ -74,6 +74,7 @@ func New(conn net.Conn, o Options) *Conn {
 		Conn: conn, timeout: o.Timeout, rate: o.Rate,
 		debt: debt{timeout: o.Timeout, count: anyNumber},
 	}
+
 	c.r, c.w = readers.Get().(*bufio.Reader), c.timed
 	c.r.Reset(c.timed)
 	return c

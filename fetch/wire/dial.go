@@ -76,5 +76,6 @@ func (e *DialError) explain() (problem, hint string) {
 	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):
 		return "no connection in time", "check host and port; a firewall may be in between"
 	}
+
 	return e.Err.Error(), ""
 }

@@ -66,6 +66,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin: %w", err)
 	}
+
 	ours, theirs := os.NewFile(uintptr(fds[0]), "plugin"), os.NewFile(uintptr(fds[1]), "plugin")
 	defer theirs.Close() // else the end of the plugin's output would never be seen
 	conn, err := net.FileConn(ours)
@@ -83,6 +84,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("plugin %q: %w", command, err)
 	}
+
 	go func() {
 		defer close(p.exited)
 		if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
@@ -121,5 +123,6 @@ func (p *pluginConn) Close() error {
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.exited
 	}
+
 	return err
 }

@@ -66,7 +66,8 @@ func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// explain turns the end of the connection into the plugin's, if that failed. It ends its output before it is gone.
+// explain turns the end of the connection into the plugin's, if that failed. It ends its output before it
+// is gone.
 func (p *pluginConn) explain(err error) error {
 	timer := time.NewTimer(pluginGrace)
 	defer timer.Stop()

@@ -92,6 +92,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), max(t.rate/4, 1))]
 	}
+
 	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
 		return 0, t.fail(err)
 	}
@@ -101,6 +102,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	if n > 0 { // an error that came with bytes comes again: crypto/tls returns the last ones with io.EOF
 		err = t.progress(began, n)
 	}
+
 	if t.rate > 0 {
 		t.owed += time.Duration(float64(n) / float64(t.rate) * float64(time.Second))
 	}
@@ -116,10 +118,12 @@ func (t *timedConn) progress(began time.Time, n int) error {
 	if began.Before(t.asked) { // the read was under way already, on a quiet connection
 		began = t.asked
 	}
+
 	var err error
 	if !t.quiet {
 		err = t.debt.add(time.Since(began), n)
 	}
+
 	t.mu.Unlock()
 
 	if err != nil {

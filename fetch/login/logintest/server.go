@@ -58,10 +58,12 @@ func (s *server) serve(conn net.Conn) {
 	if s.wrapped && !s.secure() {
 		return
 	}
+
 	greeting := s.dialect.Greeting(s.refused)
 	if s.preauth {
 		greeting = s.dialect.Preauth()
 	}
+
 	s.say(greeting)
 
 	for {
@@ -120,6 +122,7 @@ func (s *server) answer(c Command) bool {
 		}
 		s.reply(c, login.Refused, "", "what?")
 	}
+
 	return true
 }
 
@@ -149,6 +152,7 @@ func (s *server) auth(c Command) {
 	case strings.HasPrefix(c.Mechanism, "SCRAM-"): // it reports success at once, without a proof
 		rounds = 0
 	}
+
 	if c.Initial != "" {
 		rounds--
 	}
@@ -162,6 +166,7 @@ func (s *server) auth(c Command) {
 			return
 		}
 	}
+
 	s.judge(c, c.Mechanism)
 }
 
@@ -215,10 +220,12 @@ func (s *server) say(text string) {
 		_, _ = io.Copy(io.Discard, s.conn) // silent until the client leaves
 		return
 	}
+
 	if s.drips == 0 {
 		_, _ = io.WriteString(s.conn, text)
 		return
 	}
+
 	for i := range len(text) {
 		<-time.After(s.drips)
 		if _, err := io.WriteString(s.conn, text[i:i+1]); err != nil {

@@ -90,6 +90,7 @@ func newRig(t *testing.T, s Subject, certs *certificates) *rig {
 		Service: s.Service, Account: "ann@mail", Host: host, Auth: "any", User: user, Timeout: timeout,
 		Policy: policy(t, tlsverify.Options{CAFile: certs.caFile}),
 	}
+
 	r.Log = slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.password("sesame-street")
 	r.Trace = func(line string) {
@@ -97,6 +98,7 @@ func newRig(t *testing.T, s Subject, certs *certificates) *rig {
 		defer r.mu.Unlock()
 		r.trace = append(r.trace, line)
 	}
+
 	return r
 }
 
@@ -134,6 +136,7 @@ func (r *rig) run() error {
 	if err != nil && conn.Err() == nil {
 		r.t.Error("the connection is not closed after an error")
 	}
+
 	_ = conn.Close()
 	wg.Wait()
 
@@ -141,6 +144,7 @@ func (r *rig) run() error {
 	if err != nil {
 		shown += "\n" + err.Error()
 	}
+
 	r.secretless("trace, log and error", shown+r.log.String())
 	if r.TLS != login.ClearText {
 		r.secretless("clear text", strings.Join(r.clear, "\n"))
@@ -224,6 +228,7 @@ func silent(t *testing.T, s Subject, certs *certificates) {
 			}
 		})
 	}
+
 	if !done {
 		t.Error("no login in 20 answers")
 	}
