@@ -21,15 +21,15 @@ func checkConfigCommand() cli.Subcommand {
 	}
 }
 
-// configCheck collects what is found.
+// configCheck prints what it finds and keeps the first status that is not a success.
 type configCheck struct {
 	p      *program
 	status exit.Status
 	log    *logging.Logger
 }
 
-// bad notes a mistake that keeps an account, or everything, from working.
-func (k *configCheck) bad(s exit.Status, err error) {
+// reportError prints a mistake that keeps an account, or everything, from working.
+func (k *configCheck) reportError(s exit.Status, err error) {
 	fmt.Fprintf(k.p.stdout, "ERROR    %s\n", logging.Escape(err.Error()))
 	if k.status == exit.Mail {
 		k.status = s
@@ -45,7 +45,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 	cfg, err := p.configuration(c, at)
 	if err != nil {
 		for _, e := range flatten(err) {
-			k.bad(statusOfConfig(err), e)
+			k.reportError(statusOfConfig(err), e)
 		}
 		return k.status
 	}
@@ -55,17 +55,17 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 	}
 	polls := account.Selected(cfg, c.Servers)
 	if len(polls) == 0 {
-		k.bad(exit.Syntax, errors.New("no server is to be polled; add a poll entry"))
+		k.reportError(exit.Syntax, errors.New("no server is to be polled; add a poll entry"))
 	}
-	k.polls(c, at, cfg, polls)
+	k.checkPolls(c, at, cfg, polls)
 	if err := checkPlaces(at, cfg); err != nil {
-		k.bad(exit.IO, err)
+		k.reportError(exit.IO, err)
 	}
 	return k.status
 }
 
-// polls wires each account as a real run would, and looks further into what a run would find out only later.
-func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
+// checkPolls makes each account as a real run would, and also checks what a run would find out only later.
+func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
 	r := k.p.newService(c, at, k.log, false).resolver
 	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
@@ -76,7 +76,7 @@ func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, 
 			a, warnings, err := r.Account(poll, u)
 			k.warn(warnings)
 			if err != nil {
-				k.refused(err)
+				k.reportRefusal(err)
 				continue
 			}
 			accounts = append(accounts, a)
@@ -87,7 +87,7 @@ func (k *configCheck) polls(c *cli.CommandLine, at *places, cfg *rcfile.Config, 
 			if err != nil {
 				missing = append(missing, err)
 			}
-			k.summary(a, missing)
+			k.printSummary(a, missing)
 			for _, text := range account.Doubts(&cfg.Globals, poll, u, a) {
 				k.log.Warn(text, "account", a.Name)
 			}
@@ -107,24 +107,24 @@ func (k *configCheck) warn(warnings []account.Warning) {
 	}
 }
 
-// summary says what would be done for the account, and what it lacks.
-func (k *configCheck) summary(a *fetch.Account, missing []error) {
+// printSummary says what would be done for the account, and what it lacks.
+func (k *configCheck) printSummary(a *fetch.Account, missing []error) {
 	label := "ok    "
 	if len(missing) > 0 {
 		label = "not ok"
 	}
 	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, logging.Escape(account.Summary(a)))
 	for _, err := range missing {
-		k.bad(exit.IO, &account.RefusedError{Account: a.Name, Err: err})
+		k.reportError(exit.IO, &account.RefusedError{Account: a.Name, Err: err})
 	}
 }
 
-func (k *configCheck) refused(err error) {
+func (k *configCheck) reportRefusal(err error) {
 	for _, e := range flatten(err) {
 		st := exit.Syntax
 		if errors.Is(e, fs.ErrNotExist) || errors.Is(e, fs.ErrPermission) {
 			st = exit.IO
 		}
-		k.bad(st, e)
+		k.reportError(st, e)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// checkPlaces tells whether the journal, the lock file and the log could be written.
+// checkPlaces returns the reasons why the journal, the lock file or the log could not be written.
 func checkPlaces(at *places, cfg *rcfile.Config) error {
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	if pidfile == "" {
@@ -20,7 +20,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 	}
 	journal := filepath.Dir(journalPath(at, cfg))
 	errs := []error{
-		account.CheckDirectory("journal", existing(journal)), checkOthers("journal", journal),
+		account.CheckDirectory("journal", nearestExisting(journal)), checkOthers("journal", journal),
 		account.CheckDirectory("pidfile", filepath.Dir(pidfile)), checkOwn("pidfile", pidfile),
 	}
 	if logfile := cfg.Globals.Logfile.Value; logfile != "" && cfg.Globals.Daemon.Value > 0 {
@@ -32,7 +32,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 	return errors.Join(errs...)
 }
 
-// checkOwn tells whether a run would take the file that is at path for its own.
+// checkOwn returns the reason why a run would not accept the file at path as its own.
 func checkOwn(keyword, path string) error {
 	if err := ownfile.Look(path); err != nil {
 		return fmt.Errorf("%s: %w", keyword, err)
@@ -40,7 +40,7 @@ func checkOwn(keyword, path string) error {
 	return nil
 }
 
-// checkOthers tells whether others can make files in the directory, if it is there.
+// checkOthers returns an error if other users can create files in the directory. It need not exist.
 func checkOthers(keyword, dir string) error {
 	f, err := ownfile.Read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,9 +52,9 @@ func checkOthers(keyword, dir string) error {
 	return f.Close()
 }
 
-// existing is dir, or the nearest directory above it that exists: the journal's directories are made when
-// needed.
-func existing(dir string) string {
+// nearestExisting is dir, or the nearest directory above it that exists: the journal's directories are created when they
+// are needed.
+func nearestExisting(dir string) string {
 	for {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
 			return dir

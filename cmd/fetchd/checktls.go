@@ -25,7 +25,7 @@ func checkTLSCommand() cli.Subcommand {
 	}
 }
 
-// The statuses of check-tls beside check.Report.ExitStatus.
+// checkFailed is the status if a server can't be checked at all; otherwise it is that of check.Report.ExitStatus.
 const checkFailed exit.Status = 2
 
 func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
@@ -67,7 +67,7 @@ func (p *program) printReport(c *cli.CommandLine, r *check.Report) error {
 	return r.OperatorMessage(p.stdout, "")
 }
 
-// interrupted is a context that SIGINT and SIGTERM end.
+// interrupted returns a context that SIGINT and SIGTERM cancel.
 func interrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt, unix.SIGTERM)
 }

@@ -13,7 +13,7 @@ type command struct {
 	run func(ctx context.Context, p *program, c *cli.CommandLine) exit.Status
 }
 
-// commands is the table of them.
+// commands is the table of all subcommands.
 func commands() []command {
 	return []command{
 		{checkTLSCommand(), runCheckTLS},
@@ -24,7 +24,7 @@ func commands() []command {
 	}
 }
 
-// subcommands are what the command line may begin with.
+// subcommands are the words that the command line may begin with.
 func subcommands() []cli.Subcommand {
 	var all []cli.Subcommand
 	for _, c := range commands() {

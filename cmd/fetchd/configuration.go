@@ -15,8 +15,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// configuration reads the rc file and lets the command line win over it. Servers that were named and are not in the
-// file get entries of their own. A missing file is an error only if it was named.
+// configuration reads the rc file and lets the command line override it. Servers on the command line that are not in
+// the file get entries of their own. A missing file is an error only if the command line names it.
 func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{
 		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion, Credentials: p.credentials(),
@@ -33,7 +33,7 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 	if errors.Is(err, fs.ErrNotExist) && !c.Rcfile.Set {
 		cfg, err = &rcfile.Config{}, nil
 	}
-	if err != nil && cfg != nil { // all that is wrong is found in one run
+	if err != nil && cfg != nil { // report everything that is wrong in one run
 		r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller})
 		return nil, errors.Join(append([]error{err}, r.Mistakes(cfg.Polls)...)...)
 	}
@@ -46,8 +46,8 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 	return cfg, nil
 }
 
-// credentials is the directory in which systemd hands files over (LoadCredential), "" = none. It sees to who may read
-// them, and does so by an access list where it can, so that their owner is root and their mode has bits for a group.
+// credentials is the directory in which systemd passes files to us (LoadCredential); "" = none. systemd itself controls
+// who may read them, with an access list where it can, which is why they belong to root and their mode has group bits.
 func (p *program) credentials() string {
 	dir := p.env("CREDENTIALS_DIRECTORY")
 	if !filepath.IsAbs(dir) {
@@ -56,10 +56,10 @@ func (p *program) credentials() string {
 	return dir
 }
 
-// override puts what the command line says over what the file says.
+// override lets the options of the command line replace the settings of the file.
 func override(c *cli.CommandLine, cfg *rcfile.Config) {
 	u := &c.Said.User
-	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 { // lmtp alone only says how smtphost is spoken to
+	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 { // lmtp only chooses the protocol for smtphost
 		forgetDestinations(cfg)
 	}
 	cfg.Override(&c.Said)
@@ -74,7 +74,7 @@ func forgetDestinations(cfg *rcfile.Config) {
 	}
 }
 
-// failConfig reports what configuration returned, a line for each mistake.
+// failConfig prints the error of configuration, a line for each mistake, and returns its status.
 func (p *program) failConfig(err error) exit.Status {
 	for _, e := range flatten(err) {
 		p.fail(0, e)
@@ -90,7 +90,7 @@ func statusOfConfig(err error) exit.Status {
 	return exit.IO
 }
 
-// flatten gives the errors that errors.Join joined. An error that says more than those stays whole.
+// flatten returns the errors that errors.Join joined. An error that adds text of its own stays whole.
 func flatten(err error) []error {
 	var joined interface {
 		error
@@ -111,7 +111,7 @@ func flatten(err error) []error {
 	return all
 }
 
-// dump prints the merged configuration, and beside it what in it is refused.
+// dump prints the merged configuration, and on the error output what is refused in it.
 func (p *program) dump(c *cli.CommandLine, at *places, cfg *rcfile.Config) exit.Status {
 	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller})
 	for _, err := range r.Mistakes(cfg.Polls) {

@@ -19,7 +19,7 @@ func convertCommand() cli.Subcommand {
 		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
 			"Comments are lost and defaults are merged into the entries.",
 		Options: []cli.Option{
-			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc", Help: "toml, or fetchmailrc; the one that FILE is not in if not said"},
+			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc", Help: "toml or fetchmailrc; by default the one that FILE is not in"},
 			{Long: "output", Short: "o", Arg: "NEW", Help: "write to NEW, which must not exist, readable by you alone"},
 		},
 	}
@@ -84,7 +84,7 @@ func checkTarget(word string) error {
 	return fmt.Errorf("option --to: %q is none of: toml, fetchmailrc", word)
 }
 
-// targetFormat is the format asked for, else the one that the file is not in.
+// targetFormat is the format that --to names, or else the one that the file is not in.
 func targetFormat(word string, cfg *rcfile.Config) rcfile.Format {
 	if word == "toml" || word == "" && cfg.Format() != rcfile.TOML {
 		return rcfile.TOML

@@ -15,45 +15,47 @@ import (
 	"fetchd/rcfile"
 )
 
-// runDaemon retrieves from the accounts of cfg, again and again, until ctx ends.
+// runDaemon retrieves from the accounts of cfg again and again until ctx ends.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
-	accounts, err := s.wire(cfg)
+	accounts, err := s.resolveAccounts(cfg)
 	if ctx.Err() != nil {
 		return exit.Mail
 	}
-	if s.refuse(err) && len(accounts) == 0 {
+	if s.reportRefused(err) && len(accounts) == 0 {
 		return exit.OfRefused(err)
 	}
-	if err := s.takeOver(ctx, cfg, accounts); err != nil {
-		return s.end(exit.IO, err)
+	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
+		return s.fail(exit.IO, err)
 	}
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
+
+	// The process that started us shows errors until it is told that we run, so all that may fail at the start comes first.
 	if err := s.p.detached.ready(s.p); err != nil {
-		return s.end(exit.IO, err)
+		return s.fail(exit.IO, err)
 	}
 
-	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile), fixed: fixed(cfg.Globals)}
+	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile), fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
-		return s.end(exit.IO, err)
+		return s.fail(exit.IO, err)
 	}
 	defer d.manager.Close()
 	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
 		d.report(ctx, o)
-		d.slept()
+		d.logSleeping()
 	})
 
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
 	d.manager.Ready()
-	go d.serve(ctx) // nobody waits for it: what a reload reads may hang, and must not delay the end
+	go d.serve(ctx) // nobody waits for it: reading the rc file may hang, which must not delay the end
 	d.scheduler.Run(ctx, accounts)
 	stopping()
 	return exit.Mail
 }
 
-// report is service.report, but for an error that was reported before.
+// report is service.report, except that it logs an error only once while it repeats.
 func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 	a := o.Account
 	a.Notify(ctx, o.Err)
@@ -68,32 +70,32 @@ func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 	d.service.report(ctx, a, o.Result, o.Err)
 }
 
-// daemon is what the signals of a running daemon act on.
+// daemon is the state that signals, reloads and the service manager act on.
 type daemon struct {
 	*service
 	scheduler *schedule.Scheduler
 	manager   *process.Notifier
 	interval  time.Duration
-	path      string // of the rc file
-	stamp     string
-	fixed     string // what a reload can't change
-	accounts  atomic.Int64
-	finished  atomic.Int64
+	path      string       // of the rc file
+	stamp     string       // fileStamp when the rc file was last read
+	fixed     string       // fixedSettings when the daemon started
+	accounts  atomic.Int64 // how many there are now
+	finished  atomic.Int64 // retrievals that have ended
 }
 
 // serve acts on signals, and on a changed rc file, until ctx ends.
 func (d *daemon) serve(ctx context.Context) {
-	look := time.NewTicker(d.interval)
-	defer look.Stop()
-	life, stop := d.manager.Tick()
+	poll := time.NewTicker(d.interval)
+	defer poll.Stop()
+	alive, stop := d.manager.Tick()
 	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-life:
+		case <-alive:
 			d.manager.Alive(d.scheduler)
-		case <-look.C:
+		case <-poll.C:
 			d.reloadChanged(ctx)
 		case sig := <-d.p.signals.wake:
 			d.log.Info("awakened by " + signalName(sig))
@@ -109,8 +111,8 @@ func (d *daemon) serve(ctx context.Context) {
 	}
 }
 
-// slept says fetchmail's "sleeping at" each time all accounts have had a retrieval.
-func (d *daemon) slept() {
+// logSleeping logs fetchmail's "sleeping at" whenever as many retrievals have ended as there are accounts.
+func (d *daemon) logSleeping() {
 	n := d.accounts.Load()
 	if done := d.finished.Add(1); n > 0 && done%n == 0 {
 		d.log.Log(context.Background(), logging.LevelTrace, fmt.Sprintf("sleeping at %s for %d seconds",

@@ -12,7 +12,7 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 )
 
-// detachedVariable marks the process that detach starts. That process has its starter's streams and two pipes as the
+// detachedVariable marks the process that detach starts. That process gets its starter's streams and two pipes as the
 // descriptors below; its own standard streams are /dev/null.
 const detachedVariable = "FETCHD_DETACHED"
 
@@ -20,24 +20,23 @@ const (
 	detachedOut = 3 + iota
 	detachedErr
 	detachedReady   // one byte is written to it when the daemon runs
-	detachedSecrets // JSON: passwords that were typed in
+	detachedSecrets // JSON: the passwords that the user typed
 )
 
 // maxHandover bounds what a daemon reads from its starter.
 const maxHandover = 16 << 20
 
-// detached is the tie of a daemon to the process that started it. It is nil for a process that is none, or in the
-// foreground.
+// detached connects a daemon to the process that started it. It is nil in all other processes.
 type detached struct {
 	streams []*os.File
-	up      bool // ready was called
+	isReady bool // ready was called
 }
 
-// starting tells whether the starter still waits, and shows what goes wrong.
-func (d *detached) starting() bool { return d != nil && !d.up }
+// starting tells whether the starter still waits and shows our errors.
+func (d *detached) starting() bool { return d != nil && !d.isReady }
 
-// detach starts the program once more as a daemon in a session of its own, waits until that one runs or has failed, and
-// returns its status. Until then it has our output, so that errors at the start are seen.
+// detach starts the program once more as a daemon in a session of its own, waits until the daemon runs or has failed, and
+// returns its status. Until then the daemon writes to our output, so that the user sees errors at the start.
 func (p *program) detach() exit.Status {
 	self, err := os.Executable()
 	if err != nil {
@@ -55,6 +54,8 @@ func (p *program) detach() exit.Status {
 	cmd.ExtraFiles = []*os.File{os.Stdout, os.Stderr, readyIn, secretsOut}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
+
+	// The daemon must hold the only copies: otherwise the read below would not end when the daemon does.
 	readyIn.Close()
 	secretsOut.Close()
 	if err != nil {
@@ -69,10 +70,10 @@ func (p *program) detach() exit.Status {
 	if err := cmd.Wait(); errors.As(err, &ended) && ended.ExitCode() >= 0 {
 		return exit.Status(ended.ExitCode())
 	}
-	return p.fail(exit.Internal, errors.New("the daemon ended at its start"))
+	return p.fail(exit.Internal, errors.New("the daemon ended while it started"))
 }
 
-// adopt makes p the daemon that a detach has started, if it is one.
+// adopt makes p the daemon if detach has started this process.
 func (p *program) adopt() error {
 	if p.env(detachedVariable) == "" {
 		return nil
@@ -82,7 +83,7 @@ func (p *program) adopt() error {
 	}
 	d := &detached{}
 	for _, fd := range []int{detachedOut, detachedErr, detachedReady, detachedSecrets} {
-		syscall.CloseOnExec(fd)
+		syscall.CloseOnExec(fd) // agents and hooks must not inherit them
 		d.streams = append(d.streams, os.NewFile(uintptr(fd), "starter"))
 	}
 	p.stdout, p.stderr = d.streams[0], d.streams[1]
@@ -95,12 +96,12 @@ func (p *program) adopt() error {
 	return nil
 }
 
-// ready tells the starter that the daemon runs, and lets go of its streams.
+// ready tells the starter that the daemon runs, and closes the starter's streams.
 func (d *detached) ready(p *program) error {
 	if d == nil {
 		return nil
 	}
-	d.up = true
+	d.isReady = true
 	p.stdout, p.stderr = io.Discard, io.Discard
 	_, err := d.streams[2].Write([]byte{1})
 	for _, f := range d.streams[:3] {

@@ -1,8 +1,8 @@
 // Fetchd retrieves mail from POP3 and IMAP servers over verified TLS and delivers it locally.
 //
-// This package is the process. main takes what it is given, program.run chooses a subcommand or poll, poll takes the lock
-// and becomes a single pass (once.go) or a daemon (daemon.go). What the entries of an rc file mean is in
-// internal/account; the command line, the log, exit statuses and the lock have packages beside it.
+// This package is the process. main collects arguments, streams and environment; program.run chooses a subcommand or poll;
+// poll takes the lock and makes a single pass (once.go) or becomes a daemon (daemon.go). What the entries of an rc file
+// mean is in internal/account; the command line, the log, exit statuses and the lock have packages beside it.
 package main
 
 import (
@@ -13,12 +13,12 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 )
 
-// runDir is where fetchmail has root's lock file.
+// runDir is where fetchmail puts root's lock file.
 const runDir = "/var/run"
 
 func main() { os.Exit(int(start(runDir))) }
 
-// start runs the program as this process asks for it. Root's lock file is in the directory runDir.
+// start runs the program with the arguments and the environment of this process. Root's lock file is in runDir.
 func start(runDir string) exit.Status {
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,

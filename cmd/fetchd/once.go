@@ -13,12 +13,12 @@ import (
 
 // once makes one pass over the accounts of cfg.
 func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
-	accounts, err := s.wire(cfg)
-	if err := s.takeOver(ctx, cfg, accounts); err != nil {
-		return s.end(exit.IO, err)
+	accounts, err := s.resolveAccounts(cfg)
+	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
+		return s.fail(exit.IO, err)
 	}
 	var result exit.Outcome
-	if s.refuse(err) {
+	if s.reportRefused(err) {
 		result.Add(exit.OfRefused(err), false)
 	}
 	pass := newPass(cfg.Globals)
@@ -29,13 +29,13 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}
 	}
-	if err := pass.err(); err != nil { // also where mail came: somebody has to look
-		return s.end(exit.Server, err)
+	if err := pass.err(); err != nil { // an error even if mail came: somebody has to look into it
+		return s.fail(exit.Server, err)
 	}
 	return result.Status()
 }
 
-// outcomes retrieves from accounts, or only looks, and tells pass of each that has ended.
+// outcomes retrieves from the accounts, or with --check only counts what is new, and tells pass when each has ended.
 func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account, pass *pass) []schedule.Outcome {
 	if !s.c.Check {
 		ended := func(o schedule.Outcome) { pass.ended(ctx, o.Account, o.Err) }
@@ -43,15 +43,15 @@ func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*
 	}
 	var out []schedule.Outcome
 	for _, a := range accounts {
-		res, err := look(ctx, a)
+		res, err := countNew(ctx, a)
 		pass.ended(ctx, a, err)
 		out = append(out, schedule.Outcome{Account: a, Result: res, Err: err})
 	}
 	return out
 }
 
-// look is --check: it finds out what is new and retrieves nothing. In the Result, what is new counts as delivered.
-func look(ctx context.Context, a *fetch.Account) (res fetch.Result, err error) {
+// countNew is --check: it counts what is new and retrieves nothing. In the Result, new messages count as delivered.
+func countNew(ctx context.Context, a *fetch.Account) (res fetch.Result, err error) {
 	defer fault.Recover(&err)
 	session, err := a.Connect(ctx, a)
 	if err != nil {

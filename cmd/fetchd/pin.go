@@ -73,7 +73,7 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 			text = "THIS SERVER IS REFUSED, WITH THE PIN TOO: "
 		}
 		text += logging.Escape(judgement.Error()) +
-			"\nPin the key only if the operator confirmed it by another way than this connection."
+			"\nPin the key only if the operator has confirmed it, and not over this connection."
 	}
 	lines := check.PinLines(v.Presented[0])
 	if pinAlone(judgement) {
@@ -83,27 +83,28 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 	return err
 }
 
-// pinHelps is false where the certificate is refused for what a pin beside the checks doesn't heal.
+// pinHelps tells whether a pin would make the server acceptable. It does not cure a weak, revoked or malformed
+// certificate.
 func pinHelps(judgement error) bool {
 	var weak *tlsverify.WeakError
 	var revoked *tlsverify.RevokedError
 	return !errors.As(judgement, &weak) && !errors.As(judgement, &revoked) && !malformed(judgement)
 }
 
-// pinAlone tells whether the server is of use only if nothing but the pin vouches for it.
+// pinAlone tells whether the server can be used only if nothing but the pin vouches for it.
 func pinAlone(judgement error) bool {
 	var chain *tlsverify.ChainError
 	var identity *tlsverify.IdentityError
 	return (errors.As(judgement, &chain) || errors.As(judgement, &identity)) && pinHelps(judgement)
 }
 
-// malformed tells whether the certificate has a name that no setting lets pass.
+// malformed tells whether the certificate has a name that no setting accepts.
 func malformed(judgement error) bool {
 	var identity *tlsverify.IdentityError
 	return errors.As(judgement, &identity) && identity.Malformed
 }
 
-// writePin asks, and then adds the pin to the accounts.
+// writePin asks the user, and then adds the pin to the accounts.
 func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccount, pin string) error {
 	path := c.Rcfile.Or(at.rcfile)
 	loader := rcfile.Loader{Format: c.Format()}

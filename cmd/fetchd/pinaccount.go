@@ -17,12 +17,12 @@ type pinAccount struct {
 	poll, user int // places in rcfile.Config
 	name       string
 	target     check.Options
-	refused    bool // by what the account trusts, so that it needs "no sslcertck" too
+	refused    bool // the account's settings refuse the server, so it needs "no sslcertck" too
 }
 
-// pinTarget is the server that the argument names, and the accounts that it is for: those of the entry of that name, or
-// else those that reach that host and port. The server is judged by what the first of them trusts. Without --write, who
-// names a host needs no rc file, so mistakes there don't matter.
+// pinTarget returns the server that the argument names, and its accounts: those of the entry with that name, or else
+// those at that host and port. The server is judged by the settings of the first of them. Without --write, naming a host
+// needs no rc file, so mistakes in the file don't matter.
 func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err error) {
 	c := s.c
 	cfg, rcErr := s.p.rcConfiguration(c, s.at)
@@ -52,7 +52,7 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 	return accounts[0].target, accounts, nil
 }
 
-// entryAccounts are those of the entries of that name.
+// entryAccounts are the accounts of the entries with that name.
 func entryAccounts(cfg *rcfile.Config, name string) []*pinAccount {
 	return pinAccounts(cfg, func(poll *rcfile.Poll, _ *rcfile.User) bool { return poll.Name == name })
 }
@@ -77,7 +77,7 @@ func pinAccounts(cfg *rcfile.Config, wanted func(*rcfile.Poll, *rcfile.User) boo
 	return accounts
 }
 
-// pinTargets completes the accounts, without those that a pin is of no use for.
+// pinTargets completes the accounts, leaving out those for which a pin is of no use.
 func (s *service) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*pinAccount, err error) {
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
@@ -106,7 +106,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 				return err
 			}
 			if tlsverify.PinOf(v.Presented[0]) != tlsverify.PinOf(shown.Presented[0]) {
-				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try again, and ask the operator if this stays so", a.name)
+				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try again, and ask the operator if it happens again", a.name)
 			}
 			refused = pinAlone(judgement)
 			known[id] = refused
@@ -116,7 +116,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 	return nil
 }
 
-// noAccount says why there is none that the pin could be written for.
+// noAccount says why there is no account that the pin could be written for.
 func (p *program) noAccount(c *cli.CommandLine, at *places, o check.Options) error {
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err

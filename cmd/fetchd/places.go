@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// places are where the program's own files are when nothing else is said.
+// places are where the program's own files are unless the configuration says otherwise.
 type places struct {
 	home     string
-	caller   string // login name of who runs the program
-	agent    string // who delivery agents run as, "" = the same
+	caller   string // login name of the user who runs the program
+	agent    string // the user whom delivery agents run as; "" = the caller
 	rcfile   string
 	fetchids string // fetchmail's record, imported once
 	pidfile  string
@@ -21,7 +21,7 @@ type places struct {
 	journal  string
 }
 
-// places reads them from the environment. The error is a FETCHMAILHOME or HOME_ETC that is no directory.
+// places finds them by the environment. It is an error if FETCHMAILHOME or HOME_ETC is not a directory.
 func (p *program) places() (*places, error) {
 	at, err := findFiles(p.env)
 	if err != nil {
@@ -73,7 +73,7 @@ func mustBeDirectory(variable, path string) error {
 const journalName = "journal.db"
 
 func stateDir(env func(string) string, home string) string {
-	if d := env("STATE_DIRECTORY"); d != "" { // systemd: may be a list
+	if d := env("STATE_DIRECTORY"); d != "" { // systemd's, which may be a list
 		first, _, _ := strings.Cut(d, ":")
 		return first
 	}
@@ -83,7 +83,7 @@ func stateDir(env func(string) string, home string) string {
 	return filepath.Join(home, ".local", "state", "fetchd")
 }
 
-// caller is the name of the user who runs the program. The environment may choose among the names of the same uid.
+// caller is the name of the user who runs the program. If the uid has several names, the environment chooses among them.
 func caller(env func(string) string, uid int) string {
 	for _, name := range namedUsers(env) {
 		if name.Uid == strconv.Itoa(uid) {
@@ -107,7 +107,7 @@ func namedUsers(env func(string) string) []*user.User {
 	return users
 }
 
-// agentUser is who delivery agents run as; "" = who we are. As root it is the user that the environment names.
+// agentUser is the user whom delivery agents run as; "" = the caller. For root it is the user that the environment names.
 func agentUser(env func(string) string, uid int) string {
 	if users := namedUsers(env); uid == 0 && len(users) > 0 {
 		return users[0].Username

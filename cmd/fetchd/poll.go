@@ -23,7 +23,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
-		if c.QuitLast { // a daemon must be stoppable while its rc file is being mended
+		if c.QuitLast { // it must be possible to stop a daemon while its rc file is broken
 			_ = p.failConfig(err)
 			return p.quitRunning(ctx, c.Said.Globals.Pidfile.Or(at.pidfile))
 		}
@@ -32,12 +32,12 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	switch {
 	case c.Mode == cli.ModeDump:
-		p.warnHere(c, cfg)
+		p.warnOnTerminal(c, cfg)
 		return p.dump(c, at, cfg)
 	case c.Mode == cli.ModeVersion:
-		p.warnHere(c, cfg)
+		p.warnOnTerminal(c, cfg)
 		return p.showVersion(c, at, cfg)
-	case c.Quit && p.detached == nil: // else the process that started us has done so
+	case c.Quit && p.detached == nil: // otherwise the process that started us has done this already
 		if st := p.quitRunning(ctx, pidfile); c.QuitLast {
 			return st
 		}
@@ -55,6 +55,8 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	if c.Check {
 		interval = 0
 	}
+
+	// Passwords are asked for before the daemon detaches: it has no terminal.
 	if err := p.collectSecrets(c, at, cfg); err != nil {
 		return p.fail(exit.Auth, err)
 	}
@@ -64,7 +66,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	return p.serve(ctx, c, at, cfg, interval)
 }
 
-// collectSecrets gets the passwords that can only be had at the start.
+// collectSecrets gets the passwords that can be obtained only at the start.
 func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Config) error {
 	if p.early != nil { // from the process that started us
 		return nil
@@ -84,7 +86,7 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 
 // serve holds the lock, the log and the journal while the retrievals run.
 func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
-	p.signals.catch(interval > 0)
+	p.signals.catch(interval > 0) // before the lock: whoever finds it held sends SIGUSR1, which would kill us
 	l, err := process.TakeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
 	var held *process.LockedError
 	switch {
@@ -110,10 +112,10 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 	return st
 }
 
-// work opens the journal, and makes one pass or is a daemon until ctx ends.
+// work opens the journal, and makes one pass or runs the daemon until ctx ends.
 func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
 	if err := s.openJournal(ctx, cfg); err != nil {
-		return s.end(exit.IO, err)
+		return s.fail(exit.IO, err)
 	}
 
 	var st exit.Status
@@ -123,12 +125,12 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 		st = s.once(ctx, cfg)
 	}
 	if err := s.journal.Close(); err != nil {
-		return s.end(exit.IO, err)
+		return s.fail(exit.IO, err)
 	}
 	return st
 }
 
-// warn says what the configuration and the command line are to be warned about.
+// warn logs the warnings about the configuration, the command line and the environment.
 func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logger) {
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, c.Servers)) {
 		log.Warn(w.Error())
@@ -146,8 +148,8 @@ func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logg
 	}
 }
 
-// warnHere says on standard error what warn writes into the log.
-func (p *program) warnHere(c *cli.CommandLine, cfg *rcfile.Config) {
+// warnOnTerminal prints on standard error what warn would log.
+func (p *program) warnOnTerminal(c *cli.CommandLine, cfg *rcfile.Config) {
 	if log, err := logging.Open(logging.Target{Name: p.name, Out: p.stderr, Err: p.stderr}); err == nil {
 		p.warn(c, cfg, log)
 		_ = log.Close()

@@ -21,14 +21,14 @@ type program struct {
 	env            func(string) string
 	uid            int
 	runDir         string  // where root's lock file is
-	signals        signals // which of them are caught is asked for where it matters
+	signals        signals // none is caught before signals.catch
 
 	detached *detached         // nil = in the foreground
-	early    map[string]string // passwords that were had at the start, by account or earlyKey; nil = not yet
-	rctext   io.Reader         // the rc file that came from standard input, for the daemon; nil = it did not
+	early    map[string]string // passwords obtained at the start, by account or earlyKey; nil = not yet
+	rctext   io.Reader         // the rc file as read from standard input, for the daemon; nil = it is a file
 }
 
-// run does what the arguments ask for.
+// run runs the subcommand that the arguments name, or else polls.
 func (p *program) run(ctx context.Context) exit.Status {
 	subs := subcommands()
 	if p.name == "fetchmail" {
@@ -60,7 +60,7 @@ func (p *program) usage(err error) exit.Status {
 	return exit.Syntax
 }
 
-// fail says err on the error output, with its hint on a line of its own, and returns s.
+// fail prints err on the error output, with its hint on a line of its own, and returns s.
 func (p *program) fail(s exit.Status, err error) exit.Status {
 	problem, hint := hints.Split(err)
 	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(logging.OneLine(problem)))

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// prompt asks on the terminal that standard input is, without echo. A signal ends it.
+// prompt asks on the terminal, if standard input is one, and reads the answer without echo. A signal ends it.
 func (p *program) prompt(question string) (string, error) {
 	if !isTerminal(p.stdin) {
 		return "", secret.ErrNoTerminal
@@ -28,7 +28,7 @@ func (p *program) prompt(question string) (string, error) {
 	fmt.Fprint(p.stderr, logging.Escape(question))
 	defer fmt.Fprintln(p.stderr)
 	read := make(chan typed, 1)
-	go func() { // nothing takes back the read of a terminal; after a signal the process ends
+	go func() { // a read from a terminal can't be cancelled; after a signal the process ends anyway
 		text, err := term.ReadPassword(fd)
 		read <- typed{string(text), err}
 	}()
@@ -46,7 +46,7 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// typed is what came of a question.
+// typed is the answer to a prompt.
 type typed struct {
 	text string
 	err  error

@@ -11,14 +11,14 @@ import (
 	"fetchd/rcfile"
 )
 
-// pinEdit is one account that is to get a pin: the place after which its entry has ended, zero = the file's end.
+// pinEdit adds a pin to one account. end is where the next entry begins; zero = the end of the file.
 type pinEdit struct {
 	poll, user int
 	end        rcfile.Pos
 	add        pinLine
 }
 
-// pinLine is what an account gets: a pin, and with alone also that nothing else vouches for the server.
+// pinLine is what an account gets: a pin, and with alone also "no sslcertck", so that nothing else vouches for the server.
 type pinLine struct {
 	pin   string
 	alone bool
@@ -42,7 +42,7 @@ func (l pinLine) text(toml bool) string {
 	return check + fmt.Sprintf(pin, l.pin)
 }
 
-// nextPlace is where the user or poll after the given user begins.
+// nextPlace is where the entry after the given user begins.
 func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	switch {
 	case user+1 < len(cfg.Polls[poll].Users):
@@ -53,8 +53,8 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	return rcfile.Pos{}
 }
 
-// insertPin adds their lines to the accounts, at the end of each one's entry, and replaces the file. It does so only if the
-// new text, read again, says what the old one said and the pins; otherwise the file stays as it is.
+// insertPin adds the lines of edits, each at the end of its account's entry, and replaces the file. It does so only if the
+// new text means the same as the old one plus the pins; otherwise the file stays as it is.
 func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
 		insert = insertBeforeTable
 	}
 	text := slices.Clone(old)
-	for _, e := range slices.Backward(edits) { // from the end, so that places before stay right
+	for _, e := range slices.Backward(edits) { // from the end, so that earlier positions stay valid
 		text = insert(text, e.end, e.add.text(toml))
 	}
 	return replaceFile(loader, real, info.Mode().Perm(), text, edits)
@@ -92,7 +92,7 @@ func insertBefore(text []byte, place rcfile.Pos, line string) []byte {
 		start += bytes.IndexByte(text[start:], '\n') + 1
 	}
 	before := bytes.TrimRight(text[start:start+place.Col-1], " \t")
-	for _, head := range []string{"poll", "server", "skip"} { // the place is that of the name behind it
+	for _, head := range []string{"poll", "server", "skip"} { // the position is that of the name after this word
 		before = bytes.TrimSuffix(before, []byte(head))
 	}
 	if len(bytes.TrimSpace(before)) > 0 {
@@ -111,6 +111,7 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	return insertBefore(text, place, line)
 }
 
+// replaceFile writes text beside the file and renames it, so that a crash leaves either the old file or the new one.
 func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
 	if err != nil {
@@ -130,7 +131,7 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 	return nil
 }
 
-// samePlusPin tells whether the file fresh says what the file old says, with the pins added.
+// samePlusPin returns an error unless the file fresh means the same as the file old with the pins added.
 func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error {
 	want, err := loader.Load(old)
 	if err != nil {

@@ -33,7 +33,7 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	cfg, err := d.p.configuration(d.c, d.at)
-	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have it half written
+	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have written only half of it
 		cfg = nil
 		if _, err = os.Stat(d.path); err == nil {
 			err = errors.New(d.path + " names no mailservers")
@@ -41,12 +41,12 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 	var accounts []*fetch.Account
 	if err == nil {
-		accounts, err = d.wire(cfg)
+		accounts, err = d.resolveAccounts(cfg)
 	}
-	if ctx.Err() != nil { // nobody waits for it
+	if ctx.Err() != nil { // the daemon is ending, and the journal may be closed
 		return
 	}
-	if d.refuse(err) && len(accounts) == 0 {
+	if d.reportRefused(err) && len(accounts) == 0 {
 		what := " can't be used"
 		if _, broken := errors.AsType[*rcfile.Error](err); broken {
 			what = " is broken"
@@ -54,13 +54,15 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Error(d.path + what + "; the old configuration stays in use")
 		return
 	}
-	if fixed(cfg.Globals) != d.fixed {
-		d.log.Warn("what was changed with set is heeded by a new daemon only; " + d.p.name + " -q ends this one")
+	if fixedSettings(cfg.Globals) != d.fixed {
+		d.log.Warn("changed \"set\" options take effect after a restart; " + d.p.name + " -q ends this daemon")
 	}
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, d.c.Servers)) {
 		d.log.Warn(w.Error())
 	}
-	if err := d.takeOver(ctx, cfg, accounts); err != nil {
+
+	// Records are continued before the scheduler starts the accounts, to which all mail would be new otherwise.
+	if err := d.continueRecords(ctx, cfg, accounts); err != nil {
 		d.log.Error(logging.EventError, "err", err)
 	}
 	d.accounts.Store(int64(len(accounts)))
@@ -68,8 +70,8 @@ func (d *daemon) reload(ctx context.Context) {
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
 }
 
-// fixed changes with the settings that a running daemon doesn't heed.
-func fixed(g rcfile.Globals) string {
+// fixedSettings is a digest of the settings that a reload can't change.
+func fixedSettings(g rcfile.Globals) string {
 	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value, g.Pidfile.Value,
 		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
 }

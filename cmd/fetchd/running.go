@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quitTimeout is how long --quit waits for the daemon to end: it gives the message in hand ten seconds.
+// quitTimeout is how long --quit waits for the daemon to end; the daemon gives the message in hand ten seconds.
 const quitTimeout = 20 * time.Second
 
 // quitRunning ends the process that holds the lock and waits until it is gone.
@@ -40,7 +40,7 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	defer tick.Stop()
 	for {
 		if now, err := process.LockHolder(path); err == nil && (now == nil || now.PID != holder.PID) {
-			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, ground(holder), p.name, holder.PID)
+			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, foregroundOrBackground(holder), p.name, holder.PID)
 			return exit.Mail
 		}
 		select {
@@ -51,8 +51,8 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	}
 }
 
-// meetRunning is what happens when another process holds the lock: a daemon is woken up, unless the command line asks
-// for something that the daemon would not do.
+// meetRunning handles the case that another process holds the lock: it wakes a daemon up, unless the command line asks for
+// something that the daemon would not do.
 func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) exit.Status {
 	switch {
 	case holder.PID == 0:
@@ -76,19 +76,19 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	return exit.Mail
 }
 
-// refusedOptions are the options that a running daemon would not heed.
+// refusedOptions are the given options that a running daemon would ignore.
 func refusedOptions(c *cli.CommandLine) []string {
-	heeded := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok"}
+	harmless := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok"}
 	var refused []string
 	for _, name := range c.Given {
-		if !slices.Contains(heeded, name) && !slices.Contains(refused, name) {
+		if !slices.Contains(harmless, name) && !slices.Contains(refused, name) {
 			refused = append(refused, name)
 		}
 	}
 	return refused
 }
 
-func ground(holder *process.LockedError) string {
+func foregroundOrBackground(holder *process.LockedError) string {
 	if holder.Daemon {
 		return "background"
 	}

@@ -25,7 +25,7 @@ import (
 	"fetchd/tlsverify"
 )
 
-// service is a program that polls: what lives as long as it does, across reloads of the rc file.
+// service is a program that polls. It holds what survives reloads of the rc file.
 type service struct {
 	p        *program
 	c        *cli.CommandLine
@@ -35,11 +35,11 @@ type service struct {
 	resolver *account.Resolver
 }
 
-// newService makes the service; with remember the accounts remember what they could not deliver, as a daemon's do.
+// newService makes the service. With remember, as in a daemon, the accounts remember what they could not deliver.
 func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger, remember bool) *service {
 	s := &service{p: p, c: c, at: at, log: log}
 	finder := p.newFinder(at, log)
-	if c.Command != nil { // what polls has asked before
+	if c.Command != nil { // a run that polls has asked at its start
 		finder.Ask = p.prompt
 	}
 	hostname, err := os.Hostname()
@@ -55,7 +55,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 	return s
 }
 
-// trace returns what makes an account's protocol trace, nil where the log does not show it.
+// trace returns the function that makes an account's protocol trace, or nil if the log does not show it.
 func (s *service) trace() func(account string) func(line string) {
 	if s.log.Level > logging.LevelTrace {
 		return nil
@@ -79,8 +79,8 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	}
 }
 
-// wire makes the accounts of cfg that are to be retrieved from; the error is as for Resolver.Resolve.
-func (s *service) wire(cfg *rcfile.Config) ([]*fetch.Account, error) {
+// resolveAccounts makes the accounts of cfg that are to be retrieved from; the error is that of Resolver.Resolve.
+func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) {
 	polls := account.Selected(cfg, s.c.Servers)
 	accounts, warnings, err := s.resolver.Resolve(cfg, polls, s.journal)
 	for _, poll := range polls {
@@ -106,9 +106,9 @@ func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
 	return nil
 }
 
-// takeOver takes over what fetchmail remembers, and what we remember of an account under its former port, so that
-// nobody gets anything twice.
-func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
+// continueRecords takes over the UIDs that fetchmail remembers, and our own record of an account whose port was changed,
+// so that nobody gets a message twice.
+func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
 	err := account.ContinueRecords(ctx, s.journal, accounts, func(a *fetch.Account, from string) {
 		s.log.Info("the record of "+from+" is continued as "+a.Key, "account", a.Name)
 	})
@@ -116,7 +116,8 @@ func (s *service) takeOver(ctx context.Context, cfg *rcfile.Config, accounts []*
 		return err
 	}
 
-	f, err := ownfile.Read(cfg.Globals.Idfile.Or(s.at.fetchids)) // who writes it says what isn't fetched any more
+	// Whoever can write this file decides which mail is never retrieved, so it must be our own.
+	f, err := ownfile.Read(cfg.Globals.Idfile.Or(s.at.fetchids))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -149,7 +150,7 @@ func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done fun
 func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result, err error) exit.Status {
 	st := exit.Of(res, err)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return st // we were told to end
+		return st // we were told to end, which is no failure of the account
 	}
 	if err != nil {
 		level := slog.LevelError
@@ -167,14 +168,14 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 	return st
 }
 
-// refuse logs the accounts that can't be retrieved from, each with its status, and returns whether there are any.
-func (s *service) refuse(err error) bool {
+// reportRefused logs the accounts that can't be retrieved from, each with its status, and returns whether there are any.
+func (s *service) reportRefused(err error) bool {
 	statuses := map[string]exit.Status{}
 	for _, e := range flatten(err) {
 		if e == nil {
 			continue
 		}
-		s.end(exit.Syntax, e)
+		s.fail(exit.Syntax, e)
 		refused, ok := errors.AsType[*account.RefusedError](e)
 		if !ok {
 			continue
@@ -190,8 +191,8 @@ func (s *service) refuse(err error) bool {
 	return err != nil
 }
 
-// end logs err and returns st. While a daemon starts, the terminal that it was started from shows err too.
-func (s *service) end(st exit.Status, err error) exit.Status {
+// fail logs err and returns st. While a daemon starts, the terminal that it was started from shows err too.
+func (s *service) fail(st exit.Status, err error) exit.Status {
 	s.log.Error(logging.EventError, "err", err)
 	if s.p.detached.starting() {
 		s.p.fail(st, err)

@@ -13,11 +13,11 @@ import (
 	"fetchd/fetch"
 )
 
-// endTimeout is how long the end may take after a signal: the message in hand has fetch.Grace.
+// endTimeout bounds the shutdown after a signal: the message in hand has fetch.Grace.
 const endTimeout = fetch.Grace + time.Second
 
-// signals are what the process was sent. Each channel holds one: what comes while it waits there asks for the same, so
-// that nothing is lost. Those that end the program have a channel, and a reader, of their own.
+// signals are those that the process was sent. Each channel holds one signal: another one that comes while it waits asks
+// for the same, so nothing is lost. The signals that end the program have a channel, and a reader, of their own.
 type signals struct {
 	end    chan os.Signal
 	reload chan os.Signal // of a daemon: SIGHUP
@@ -28,8 +28,8 @@ func newSignals() signals {
 	return signals{end: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), wake: make(chan os.Signal, 1)}
 }
 
-// catch asks for the signals that mail is to be left tidy for; all else that the program does may be ended as it stands.
-// A daemon must ask before it takes the lock: whoever finds the lock held sends SIGUSR1.
+// catch starts to catch the signals at which mail must be left in order; everything else that the program does may simply
+// be killed. It must be called before the lock is taken: a process that finds the lock held sends SIGUSR1.
 func (s signals) catch(daemon bool) {
 	signal.Notify(s.end, unix.SIGTERM, unix.SIGINT)
 	hangup := s.end // a closed terminal sends it
@@ -42,8 +42,8 @@ func (s signals) catch(daemon bool) {
 	}
 }
 
-// interruptibly runs f with a context that ends at a signal that ends the program; a second one ends the process at
-// once. What f does then has endTimeout, and whoever ended us is not to take that for a failure.
+// interruptibly runs f with a context that is cancelled by a signal that ends the program; a second such signal ends the
+// process at once. f then has endTimeout to finish, and the status is a success: we did what we were told.
 func (s *service) interruptibly(ctx context.Context, f func(context.Context) exit.Status) exit.Status {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -55,7 +55,7 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 		return st
 	case sig := <-s.p.signals.end:
 		signal.Reset(unix.SIGTERM, unix.SIGINT)
-		signal.Stop(s.p.signals.end) // also SIGHUP, where that ends a pass
+		signal.Stop(s.p.signals.end) // also SIGHUP, which ends a single pass
 		cancel()
 		s.log.Info("terminated with " + signalName(sig))
 	}
@@ -63,7 +63,7 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 	return exit.Mail
 }
 
-// awaitEnd waits until what was told to end has ended, but not for what hangs.
+// awaitEnd waits until the retrievals have ended, but not for those that hang.
 func (s *service) awaitEnd(ended <-chan exit.Status) {
 	timer := time.NewTimer(endTimeout)
 	defer timer.Stop()
@@ -74,7 +74,7 @@ func (s *service) awaitEnd(ended <-chan exit.Status) {
 	}
 }
 
-// signalName is fetchmail's way to name a signal: "signal 15".
+// signalName names a signal as fetchmail does: "signal 15".
 func signalName(sig os.Signal) string {
 	if s, ok := sig.(unix.Signal); ok {
 		return fmt.Sprintf("signal %d", int(s))

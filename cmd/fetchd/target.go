@@ -17,17 +17,18 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-// targetOptions are those of check-tls and pin that say how a server is reached.
+// targetOptions are the options of check-tls and pin that say how to reach a server.
 func targetOptions() []cli.Option {
 	return []cli.Option{
 		{Long: "starttls", Help: "begin in clear text and use STARTTLS"},
 		{Long: "tls", Help: "TLS from the first byte; without either the port decides"},
-		{Long: "proto", Arg: "NAME", Values: "imap pop3 smtp submission lmtp sieve", Help: "imap, pop3, smtp, submission, lmtp or sieve; if not said the port decides"},
+		{Long: "proto", Arg: "NAME", Values: "imap pop3 smtp submission lmtp sieve", Help: "imap, pop3, smtp, submission, lmtp or sieve; by default the port decides"},
 	}
 }
 
-// target reads HOST[:PORT] and the options about it. With neither, IMAP with TLS from the first byte is meant.
-func target(c *cli.CommandLine, text string) (check.Options, error) {
+// parseTarget reads HOST[:PORT] and the options about it. Without a port or options it means IMAP with TLS from the first
+// byte.
+func parseTarget(c *cli.CommandLine, text string) (check.Options, error) {
 	o := check.Options{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		n, err := strconv.Atoi(p)
@@ -60,7 +61,7 @@ func target(c *cli.CommandLine, text string) (check.Options, error) {
 	return o, nil
 }
 
-// targets are what the arguments name, or else every server of the rc file, once.
+// targets are the servers that the arguments name, or else every server of the rc file, each once.
 func (p *program) targets(c *cli.CommandLine) ([]check.Options, error) {
 	at, s, err := p.targetService(c)
 	if err != nil {
@@ -89,7 +90,7 @@ func (p *program) targets(c *cli.CommandLine) ([]check.Options, error) {
 	return s.rcTargets(cfg, nil)
 }
 
-// targetService is a service for commands that only look at servers.
+// targetService is a service for subcommands that connect to servers but retrieve nothing.
 func (p *program) targetService(c *cli.CommandLine) (*places, *service, error) {
 	at, err := p.places()
 	if err != nil {
@@ -102,9 +103,9 @@ func (p *program) targetService(c *cli.CommandLine) (*places, *service, error) {
 	return at, p.newService(c, at, log, false), nil
 }
 
-// target is target with what the options say must be trusted.
+// target is parseTarget plus the policy that the options ask for.
 func (s *service) target(text string) (check.Options, error) {
-	o, err := target(s.c, text)
+	o, err := parseTarget(s.c, text)
 	if err == nil {
 		a := &fetch.Account{Server: fetch.Server{Host: o.Host, Protocol: account.RetrievalProtocol(o.Proto)}}
 		o.Policy, err = s.resolver.TrustOptions(a, &s.c.Said.User)
@@ -112,8 +113,8 @@ func (s *service) target(text string) (check.Options, error) {
 	return o, err
 }
 
-// entryTargets are the servers of the rc file's entry of that name. There are none if the options say how the host is
-// reached; and to name a host needs no rc file, so mistakes there don't matter.
+// entryTargets are the servers of the rc file's entry with that name. There are none if the options say how to reach the
+// host. Naming a host needs no rc file, so mistakes in the file don't matter.
 func (s *service) entryTargets(name string) []check.Options {
 	if namesTransport(s.c) {
 		return nil
@@ -130,14 +131,14 @@ func (s *service) entryTargets(name string) []check.Options {
 	return targets
 }
 
-// rcConfiguration is configuration without entries for what the arguments name.
+// rcConfiguration is configuration without entries for the arguments.
 func (p *program) rcConfiguration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	alone := *c
 	alone.Servers = nil
 	return p.configuration(&alone, at)
 }
 
-// namesTransport tells whether the options say how the server is reached.
+// namesTransport tells whether the options say how to reach the server.
 func namesTransport(c *cli.CommandLine) bool {
 	return c.Has("starttls") || c.Has("tls") || c.Has("proto")
 }
@@ -150,8 +151,8 @@ func (p *program) failTargets(c *cli.CommandLine, err error) exit.Status {
 	return p.failConfig(err)
 }
 
-// rcTargets are the servers of the named polls, or of all active ones. Those in clear text are left out, and so are those
-// of entries with a mistake, which is an error only where nothing else is left.
+// rcTargets are the servers of the named polls, or of all active ones. It leaves out servers in clear text and entries
+// with a mistake; a mistake is an error only if nothing else is left.
 func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options, error) {
 	var all []check.Options
 	var mistakes []error
@@ -180,7 +181,7 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 	return all, nil
 }
 
-// checkIdentity is equal for targets that are checked in the same way.
+// checkIdentity returns the same text for targets that would be checked in the same way.
 func checkIdentity(o check.Options) string {
 	o.Policy.KeyPass, o.Policy.SessionCache = nil, nil // no part of what is checked
 	return fmt.Sprint(o)

@@ -42,7 +42,7 @@ func TestTarget(t *testing.T) {
 				name, value, _ := strings.Cut(o, "=")
 				c.Own[name] = value
 			}
-			o, err := target(c, tt.text)
+			o, err := parseTarget(c, tt.text)
 			if (err != nil) != tt.fails {
 				t.Fatal(err)
 			}

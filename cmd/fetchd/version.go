@@ -15,7 +15,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// version is the program's version; the linker may set another.
+// version is the program's version; the linker may override it.
 var version = "0.1"
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
@@ -52,7 +52,7 @@ func revision() string {
 	return ""
 }
 
-// trustRoots says which certificates are trusted where an account names none.
+// trustRoots says which certificates are trusted if an account names none.
 func (p *program) trustRoots() string {
 	var from []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {

@@ -15,8 +15,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// Check looks for the commands, files and directories that the account's settings name, without using them. Those for
-// TLS were loaded when the account was made.
+// Check checks the commands, files and directories that the account's settings name, without using them. The files for TLS
+// were loaded when the account was made.
 func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	var errs []error
 	add := func(err error) {
@@ -40,8 +40,8 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	return errs
 }
 
-// checkTrustFiles refuses files that say whom we believe, and as whom we show ourselves, if others could have written
-// them. What else is wrong with them is said where they are read.
+// checkTrustFiles refuses the files of certificates and keys, those that we trust and our own, if others could have
+// written them. Anything else that is wrong with them is reported where they are read.
 func checkTrustFiles(u *rcfile.User) error {
 	files := []struct{ keyword, path string }{
 		{"sslkey", u.SSLKey.Value}, {"sslcert", u.SSLCert.Value},
@@ -70,7 +70,7 @@ func checkWriters(path string) error {
 	return nil
 }
 
-// CheckDirectory tells whether files can be made in the directory that the keyword names.
+// CheckDirectory returns an error unless files can be created in the directory, which the keyword names.
 func CheckDirectory(keyword, dir string) error {
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
@@ -78,8 +78,8 @@ func CheckDirectory(keyword, dir string) error {
 	return nil
 }
 
-// checkMaildir looks at the directory that a delivery writes to first, or would make it in, with the rights that it has
-// there; the one above a Maildir is never made.
+// checkMaildir checks the directory that a delivery writes to first, or the one that it would create that in, with the
+// rights that the delivery has there. The directory above a Maildir is never created.
 func checkMaildir(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -87,7 +87,7 @@ func checkMaildir(dir string) error {
 	}
 	var found error
 	err = delivery.AsOwner(filepath.Join(dir, "tmp"), func() error {
-		found = checkWritten(dir)
+		found = checkMaildirWritable(dir)
 		return nil
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func checkMaildir(dir string) error {
 	return found
 }
 
-func checkWritten(dir string) error {
+func checkMaildirWritable(dir string) error {
 	for _, at := range []string{filepath.Join(dir, "tmp"), dir} {
 		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
 			return CheckDirectory("maildir", at)

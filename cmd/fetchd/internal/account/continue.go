@@ -8,10 +8,10 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// ContinueRecords continues the record of an account whose port was changed in the rc file: all its mail would be new
-// again otherwise. The record to continue is that of the same poll, via and user that was used last and that no account
-// has. It is left where it is: another rc file, or an entry that is skipped today, may still need it. Of another via it
-// is not known whether it leads to the same mail. continued is told of each.
+// ContinueRecords continues the record of each account whose port was changed in the rc file; otherwise all its mail would
+// be new again. The record to continue is the last used one of the same poll, via and user that belongs to no account. It
+// is copied, not moved: another rc file, or an entry that is skipped today, may still need it. A record with another via
+// is not continued, as that may lead to other mail. continued is called for each account that got a record.
 func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.Account,
 	continued func(a *fetch.Account, from string)) error {
 	recorded, err := j.Names(ctx)
@@ -44,7 +44,7 @@ func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.
 	return nil
 }
 
-// isContested tells whether another account than a could continue the record: then nobody does.
+// isContested tells whether an account other than a could continue the record too. Then none of them does.
 func isContested(record string, a *fetch.Account, accounts []*fetch.Account) bool {
 	return slices.ContainsFunc(accounts, func(b *fetch.Account) bool {
 		return b.Key != a.Key && sameButPort(record, b.Key)

@@ -8,7 +8,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// Summary says in one line what is done for an account.
+// Summary describes in one line what is done for an account.
 func Summary(a *fetch.Account) string {
 	text := fmt.Sprintf("%s: %s from %s", a.Name, a.Protocol, a.Host)
 	if a.Port != 0 {
@@ -28,8 +28,8 @@ func Summary(a *fetch.Account) string {
 	return text + ", into " + a.Deliverer.String()
 }
 
-// Describe says in some lines how the entry's settings are after defaults, file and command line. They hold no secret,
-// but what they quote of the file is not escaped.
+// Describe describes the entry's settings as they result from defaults, file and command line. The lines hold no secret,
+// but what they quote from the file is not escaped.
 func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	server := Host(poll)
 	if poll.Service.Value != "" {
@@ -49,7 +49,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	if d, err := r.openDestination(u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}
-	for _, err := range r.reasons(poll, u) {
+	for _, err := range r.refusalReasons(poll, u) {
 		lines = append(lines, fmt.Sprintf("This account is refused: %v", err))
 	}
 	return lines

@@ -13,15 +13,15 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// destination is a kind of delivery that the rc file may name. A further one is a row of destinations.
+// destination is a kind of delivery that the rc file may name. To add one, add a row to destinations.
 type destination struct {
 	isNamed func(*rcfile.User) bool
 	open    func(*Resolver, *rcfile.User) (delivery.Deliverer, error)
-	check   func(*Resolver, *rcfile.User) error // what can be found out without delivering; nil = nothing
+	check   func(*Resolver, *rcfile.User) error // checks what it can without delivering; nil = nothing
 }
 
-// destinations is the table of them, in fetchmail's order: the first that is named is used or refused, never replaced by
-// another.
+// destinations is the table of all kinds, in fetchmail's order: the first that is named is used or refused, and never
+// replaced by another.
 var destinations = []destination{
 	{isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set }, open: refuseKind("bsmtp")},
 	{isNamed: func(u *rcfile.User) bool { return u.Mbox.Set }, open: refuseKind("mbox")},
@@ -39,7 +39,7 @@ var destinations = []destination{
 	{isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 }, open: refuseKind("smtphost")},
 }
 
-// homeMaildir is the destination where nothing is named and the mail is the caller's own.
+// homeMaildir is the destination if none is named and the mail is the caller's own.
 var homeMaildir = destination{
 	open: func(r *Resolver, _ *rcfile.User) (delivery.Deliverer, error) {
 		return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(r.env.Home)}), nil
@@ -47,27 +47,27 @@ var homeMaildir = destination{
 	check: func(r *Resolver, _ *rcfile.User) error { return checkMaildir(delivery.DefaultMaildir(r.env.Home)) },
 }
 
-// destinationOf is how the user's mail is delivered.
+// destinationOf is the destination of the user's mail.
 func (r *Resolver) destinationOf(u *rcfile.User) destination {
 	for _, d := range destinations {
 		if d.isNamed(u) {
 			return d
 		}
 	}
-	return r.unnamed(u)
+	return r.unnamedDestination(u)
 }
 
-// unnamed is the destination where the file names none, for which fetchmail has the mail server of this machine.
-func (r *Resolver) unnamed(u *rcfile.User) destination {
-	if err := r.isForOthers(u); err != nil {
+// unnamedDestination is the destination if the file names none; fetchmail would use the mail server of this machine.
+func (r *Resolver) unnamedDestination(u *rcfile.User) destination {
+	if err := r.refuseOthersMail(u); err != nil {
 		return destination{open: func(*Resolver, *rcfile.User) (delivery.Deliverer, error) { return nil, err }}
 	}
 	return homeMaildir
 }
 
-// isForOthers tells why the mail may not go to the caller's Maildir where no destination is named, nil if it may: there
-// goes the caller's own mail, and never that of others, who would not find it.
-func (r *Resolver) isForOthers(u *rcfile.User) error {
+// refuseOthersMail returns the reason why the mail may not go to the caller's Maildir if no destination is named, nil if
+// it may. Only the caller's own mail goes there: others would not find theirs.
+func (r *Resolver) refuseOthersMail(u *rcfile.User) error {
 	var why string
 	switch person := addressee(u); {
 	case person == "":
@@ -83,12 +83,12 @@ func (r *Resolver) isForOthers(u *rcfile.User) error {
 		"no destination is named, and %s; delivery to the mail server of this machine is %w", why, errNotYet)
 }
 
-// DeliversHome tells whether the user's mail goes to the caller's Maildir, as the file names no destination.
+// DeliversHome tells whether the user's mail goes to the caller's Maildir because the file names no destination.
 func (r *Resolver) DeliversHome(u *rcfile.User) bool {
-	return !NamesDestination(u) && r.isForOthers(u) == nil
+	return !NamesDestination(u) && r.refuseOthersMail(u) == nil
 }
 
-// addressee is the one person whom the mail is for, "" if the file names none, or more than one.
+// addressee is the person whom the mail is for, "" if the file names none or more than one.
 func addressee(u *rcfile.User) string {
 	if len(u.Locals) != 1 {
 		return ""
@@ -96,7 +96,8 @@ func addressee(u *rcfile.User) string {
 	return u.Locals[0].Local
 }
 
-// Survey notes what the entries of a file tell about one another; it comes before its accounts are made.
+// Survey notes whom the entries of a file are for, since an entry may be refused for what others say. It must be called
+// before the accounts of the file are made.
 func (r *Resolver) Survey(cfg *rcfile.Config) {
 	r.people = nil
 	for i := range cfg.Polls {
@@ -120,7 +121,7 @@ func NamesDestination(u *rcfile.User) bool {
 	return false
 }
 
-// ForgetDestinations removes the destinations that the file names: something else names another.
+// ForgetDestinations removes the destinations that the file names, so that another one can be set.
 func ForgetDestinations(u *rcfile.User) {
 	u.MDA, u.Maildir, u.Mbox, u.BSMTP = rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}
 	u.LMTP, u.SMTPHosts = rcfile.Opt[bool]{}, nil
@@ -130,11 +131,11 @@ func (r *Resolver) openDestination(u *rcfile.User) (delivery.Deliverer, error) {
 	return r.destinationOf(u).open(r, u)
 }
 
-// errNotYet is what an account that needs something still missing is refused with.
+// errNotYet is the reason for refusing an account that needs something that is still missing here.
 var errNotYet = errors.New("not in this version")
 
-// refuseKind is for a kind of delivery that this version does not have: the account is never run as if it were not
-// written there.
+// refuseKind refuses a kind of delivery that this version does not have: an account never runs as if the keyword were
+// absent.
 func refuseKind(keyword string) func(*Resolver, *rcfile.User) (delivery.Deliverer, error) {
 	return func(*Resolver, *rcfile.User) (delivery.Deliverer, error) { return nil, notYet(keyword) }
 }

@@ -11,7 +11,7 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-// setDiscovery makes the account find its server by SRV records (RFC 6186), at every connection anew.
+// setDiscovery makes the account find its server by SRV records (RFC 6186), anew for each connection.
 func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
 	o, err := r.TrustOptions(a, u)
 	if err != nil {
@@ -45,8 +45,8 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 	return nil
 }
 
-// connectTarget connects to one server that was found. Its name came from DNS and proves nothing: the certificate has to
-// be for the domain, or for what sslcommonname says.
+// connectTarget connects to a server that was found. Its name came from DNS and proves nothing: the certificate must be for
+// the domain, or for the name that sslcommonname gives.
 func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t check.Target) (
 	fetch.Session, error) {
 	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service

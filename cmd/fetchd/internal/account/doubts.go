@@ -14,7 +14,7 @@ type doubt struct {
 	text    string
 }
 
-// applying are the texts of the doubts that apply.
+// applying returns the texts of the doubts that apply.
 func applying(doubts []doubt) []string {
 	var texts []string
 	for _, d := range doubts {
@@ -25,8 +25,8 @@ func applying(doubts []doubt) []string {
 	return texts
 }
 
-// GlobalDoubts are about the "set" words of the file that fetchmail obeys in another way. Those of which that is true
-// wherever they stand were warned about when the file was read.
+// GlobalDoubts are about the file's "set" options that fetchmail obeys in another way. Options for which that is true
+// whatever their value were already warned about when the file was read.
 func GlobalDoubts(g *rcfile.Globals) []string {
 	return applying([]doubt{
 		{g.Bouncemail.Value,
@@ -35,11 +35,11 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 		{g.Softbounce.Set && !g.Softbounce.Value,
 			"set no softbounce: refused mail is never deleted; it stays on the server and is set aside"},
 		{g.Postmaster.Set,
-			"set postmaster: does nothing, as no mail is ever nobody's; notices go where the account's mail goes"},
+			"set postmaster: does nothing, as all mail has a recipient; notices go where the account's mail goes"},
 	})
 }
 
-// Doubts are about settings of an account that are allowed but hardly meant, or that fetchmail obeys in another way.
+// Doubts are about settings of an account that are allowed but probably not meant, or that fetchmail obeys in another way.
 func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	isDaemon := g.Daemon.Value > 0
 	return append(applying([]doubt{

@@ -7,14 +7,14 @@ import (
 	"fetchd/rcfile"
 )
 
-// key names an account in the journal. Two accounts of one key retrieve the same mail.
+// key identifies an account in the journal. Two accounts with one key retrieve the same mail.
 type key struct {
 	poll, via string
 	port      int // 0 = the protocol's default
 	user      string
 }
 
-// String is the key as the journal keeps it, "poll|via|port|user". None of the parts can imitate another.
+// String is the key as the journal keeps it, "poll|via|port|user". The parts are escaped, so none can hold a separator.
 func (k key) String() string {
 	return strings.Join([]string{escapeKey(k.poll), escapeKey(k.via), strconv.Itoa(k.port), escapeKey(k.user)}, "|")
 }
@@ -25,7 +25,7 @@ func unescapeKey(part string) string {
 	return strings.NewReplacer("%25", "%", "%7C", "|").Replace(part)
 }
 
-// parseKey reads what String wrote; false for any other text.
+// parseKey reads what String wrote. It returns false for any other text.
 func parseKey(text string) (key, bool) {
 	parts := strings.Split(text, "|")
 	if len(parts) != 4 {

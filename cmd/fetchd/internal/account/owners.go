@@ -8,7 +8,7 @@ import (
 	"fetchd/fetch"
 )
 
-// knownMailboxes are the mailboxes of an account as far as they are known before it logs in.
+// knownMailboxes are the mailboxes of an account that are known before it logs in.
 func knownMailboxes(a *fetch.Account) []string {
 	if len(a.Mailboxes) == 0 && len(a.Patterns) == 0 || a.Protocol == fetch.POP3 {
 		return []string{"INBOX"}
@@ -16,22 +16,22 @@ func knownMailboxes(a *fetch.Account) []string {
 	return a.Mailboxes
 }
 
-// owned is what the accounts of one record in the journal retrieve.
-type owned struct{ mailboxes, patterns []string }
+// ownedMailboxes are what the accounts of one record in the journal retrieve.
+type ownedMailboxes struct{ mailboxes, patterns []string }
 
-// leftOut is why an account does not get a mailbox.
+// leftOut is the warning about a mailbox that an account does not get.
 const leftOut = "%s %q is left out: an entry before this one, with the same poll name, via, port and user, %s; " +
 	"remove it here, or give this entry another poll name, and via"
 
-// SeparateOwners takes from each account the mailboxes that one before it with the same record retrieves, as both would
-// deliver a message that neither has recorded yet. Accounts that have none then are left out. The warnings say what was
-// taken.
+// SeparateOwners takes from each account the mailboxes that an earlier account with the same record retrieves: otherwise
+// both would deliver a message that neither has recorded yet. Accounts that then have no mailboxes are left out. The
+// warnings say what was taken away.
 func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings []Warning) {
-	records := map[string]*owned{}
+	records := map[string]*ownedMailboxes{}
 	for _, a := range accounts {
 		o := records[a.Key]
 		if o == nil {
-			o = new(owned)
+			o = new(ownedMailboxes)
 			records[a.Key] = o
 		}
 		taken := func(what, name, does string) {
@@ -50,8 +50,9 @@ func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings 
 	return left, warnings
 }
 
-// assign leaves a what is not owned yet, and tells whether that is anything. It calls taken for the rest.
-func (o *owned) assign(a *fetch.Account, taken func(what, name, does string)) bool {
+// assign leaves a only the mailboxes that are not owned yet, and tells whether there are any. It calls taken for the
+// others.
+func (o *ownedMailboxes) assign(a *fetch.Account, taken func(what, name, does string)) bool {
 	mine, patterns := knownMailboxes(a), a.Patterns
 	for _, box := range mine {
 		if slices.Contains(o.mailboxes, canonical(box)) {
@@ -60,7 +61,7 @@ func (o *owned) assign(a *fetch.Account, taken func(what, name, does string)) bo
 		}
 	}
 	for _, pattern := range a.Patterns {
-		if slices.ContainsFunc(o.patterns, func(other string) bool { return mayMeet(pattern, other) }) {
+		if slices.ContainsFunc(o.patterns, func(other string) bool { return mayOverlap(pattern, other) }) {
 			taken("pattern", pattern, "may mean the same mailboxes")
 			patterns = without(patterns, []string{pattern})
 		}
@@ -77,7 +78,7 @@ func (o *owned) assign(a *fetch.Account, taken func(what, name, does string)) bo
 	return len(mine)+len(patterns) > 0
 }
 
-// without is names less those in others.
+// without returns the names that are not among others.
 func without(names, others []string) []string {
 	var left []string
 	for _, name := range names {
@@ -88,7 +89,7 @@ func without(names, others []string) []string {
 	return left
 }
 
-// canonical is the mailbox's name in the spelling that is the same for all.
+// canonical returns one spelling for all names of a mailbox: only INBOX may be written in any case (RFC 9051).
 func canonical(box string) string {
 	if strings.EqualFold(box, "INBOX") {
 		return "INBOX"
@@ -96,18 +97,18 @@ func canonical(box string) string {
 	return box
 }
 
-// mayMeet tells whether there may be a mailbox that both patterns mean: what stands before their first wildcards tells.
-func mayMeet(a, b string) bool {
-	wild := func(s string) string {
+// mayOverlap tells whether both patterns may match one mailbox, judging by the text before their first wildcards.
+func mayOverlap(a, b string) bool {
+	literalPrefix := func(s string) string {
 		before, _, _ := strings.Cut(strings.ReplaceAll(s, "%", "*"), "*")
 		return before
 	}
-	a, b = wild(a), wild(b)
+	a, b = literalPrefix(a), literalPrefix(b)
 	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }
 
-// SharedMailboxes warns of accounts that retrieve from one mailbox under different names: both get each message, but only
-// if neither deletes it.
+// SharedMailboxes warns about accounts that retrieve from one mailbox under different names: both get each message only if
+// neither deletes it.
 func SharedMailboxes(accounts []*fetch.Account) []Warning {
 	var warnings []Warning
 	seen := map[string]*fetch.Account{}

@@ -8,7 +8,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// RefusedError is a reason for which one account can't be retrieved from; the others can.
+// RefusedError is a reason why one account can't be retrieved from; the others still can.
 type RefusedError struct {
 	Account string
 	Err     error // an *rcfile.Error for a value that makes no sense
@@ -19,7 +19,7 @@ func (e *RefusedError) Error() string { return e.Account + ": " + e.Err.Error() 
 // Unwrap returns Err.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// refuse joins a *RefusedError for each of the reasons.
+// refuse returns the reasons, each as a *RefusedError, joined.
 func refuse(account string, reasons []error) error {
 	errs := make([]error, len(reasons))
 	for i, err := range reasons {
@@ -28,14 +28,14 @@ func refuse(account string, reasons []error) error {
 	return errors.Join(errs...)
 }
 
-// Mistakes are the values of the polls that make no sense, each an *rcfile.Error, and once where several accounts have
-// them. The polls need not be complete.
+// Mistakes are the values of the polls that make no sense, each an *rcfile.Error. A value that several accounts share is
+// reported once. The polls need not be complete.
 func (r *Resolver) Mistakes(polls []rcfile.Poll) []error {
 	var all []error
 	seen := map[rcfile.Error]bool{}
 	for i := range polls {
 		for j := range polls[i].Users {
-			for _, err := range r.reasons(&polls[i], &polls[i].Users[j]) {
+			for _, err := range r.refusalReasons(&polls[i], &polls[i].Users[j]) {
 				if mistake, ok := errors.AsType[*rcfile.Error](err); ok && !seen[*mistake] {
 					seen[*mistake] = true
 					all = append(all, mistake)
@@ -46,9 +46,9 @@ func (r *Resolver) Mistakes(polls []rcfile.Poll) []error {
 	return all
 }
 
-// reasons are all that the entry itself gives for not retrieving from the account: values that make no sense,
-// and what this version does not have. No file is opened for them.
-func (r *Resolver) reasons(poll *rcfile.Poll, u *rcfile.User) []error {
+// refusalReasons are all the reasons in the entry itself for not retrieving from the account: values that make no sense,
+// and things that this version does not have. It opens no file.
+func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	var errs []error
 	add := func(more ...error) {
 		for _, err := range more {
@@ -86,7 +86,7 @@ func refuseUnsupported(u *rcfile.User) error {
 	return nil
 }
 
-// srvContradiction refuses srv beside what contradicts it.
+// srvContradiction refuses srv together with settings that contradict it.
 func srvContradiction(poll *rcfile.Poll, mode fetch.TLSMode) error {
 	switch {
 	case !poll.SRV.Value:
@@ -97,7 +97,7 @@ func srvContradiction(poll *rcfile.Poll, mode fetch.TLSMode) error {
 		}
 	case mode == fetch.ClearText:
 		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only the certificate tells",
+			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only a certificate proves who the server is",
 			Hint: "remove sslproto '' or srv",
 		}
 	}

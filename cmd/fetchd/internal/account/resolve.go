@@ -1,6 +1,6 @@
-// Package account says what the entries of an rc file mean: which accounts there are, whom they trust, where their mail
-// goes. It knows neither the command line nor the process: whoever has a configuration, from a file or from elsewhere,
-// can have its accounts. A Resolver is its main type.
+// Package account determines what the entries of an rc file mean: which accounts there are, whom they trust, and where
+// their mail goes. It knows neither the command line nor the process, so any program that has a configuration, from a file
+// or from elsewhere, can get its accounts here. Resolver is its main type.
 package account
 
 import (
@@ -28,21 +28,21 @@ import (
 // Environment is what accounts take from the process around them.
 type Environment struct {
 	Getenv    func(string) string
-	Home      string // where mail goes when nothing else is said
-	Caller    string // login name of whoever runs the program
-	AgentUser string // who delivery agents run as; "" = the caller
+	Home      string // the caller's home directory, with the default Maildir
+	Caller    string // login name of the user who runs the program
+	AgentUser string // the user whom delivery agents run as; "" = the caller
 	Hostname  string // ours, for the Received line
 	Version   string // "fetchd/0.1", for the Received line
 	Secrets   *secret.Finder
 	Log       *slog.Logger
 	Trace     func(account string) func(line string) // nil = no protocol trace
-	Hidden    func(account string) *wire.Concealer   // of the log; nil = each connection knows its own secrets
+	Hidden    func(account string) *wire.Concealer   // the log's; nil = each connection knows only its own secrets
 	DNS       check.SRVResolver                      // nil = the system's
 	Remember  bool                                   // a daemon: accounts remember what they could not deliver
 }
 
 // Resolver turns the entries of an rc file into accounts. It holds what these share, and what survives a reload of the
-// file, so that a program needs one. It belongs to one goroutine; the accounts that it makes don't.
+// file, so a program needs only one. It belongs to one goroutine; the accounts that it makes don't.
 type Resolver struct {
 	env      Environment
 	imap     *imap.Quirks
@@ -51,12 +51,12 @@ type Resolver struct {
 	files    *tlsverify.Files           // what several accounts trust is in memory once
 	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
-	secret   []byte                     // of this process: makes Account.Settings tell nothing about passwords
+	secret   []byte                     // of this process, so that Account.Settings reveals nothing about passwords
 	people   []string                   // see Survey
 	warnings []Warning
 }
 
-// sessionsKept is for how many servers a TLS session is kept, to resume it.
+// sessionsKept is the number of servers whose TLS sessions are kept for resumption.
 const sessionsKept = 256
 
 // New returns a Resolver. It opens nothing.
@@ -80,7 +80,7 @@ type Warning struct {
 }
 
 // Resolve makes the accounts of the polls of cfg, which record their deliveries in j. The error joins the reasons, each a
-// *RefusedError, for which some accounts can't be retrieved from; the others can.
+// *RefusedError, why some accounts can't be retrieved from; those that it returns can.
 func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.Journal) (
 	[]*fetch.Account, []Warning, error) {
 	r.reloads.Add(1)
@@ -90,8 +90,8 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 	var warnings []Warning
 	for _, poll := range polls {
 		for i := range poll.Users {
-			a, said, err := r.Account(poll, &poll.Users[i])
-			warnings = append(warnings, said...)
+			a, more, err := r.Account(poll, &poll.Users[i])
+			warnings = append(warnings, more...)
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -101,16 +101,16 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 		}
 	}
 
-	all, said := SeparateOwners(all)
-	return all, append(warnings, said...), errors.Join(errs...)
+	all, more := SeparateOwners(all)
+	return all, append(warnings, more...), errors.Join(errs...)
 }
 
-// Account makes the account of one user of a poll, without a journal; the error is as for Resolve. Whether another entry
-// has a claim on its mailboxes is not looked at; Resolve does so.
+// Account makes the account of one user of a poll, without a journal; the error is that of Resolve. Unlike Resolve it does
+// not check whether an earlier entry retrieves the same mailboxes.
 func (r *Resolver) Account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, []Warning, error) {
 	r.warnings = nil
 	name := r.Name(poll, u)
-	if errs := r.reasons(poll, u); len(errs) > 0 {
+	if errs := r.refusalReasons(poll, u); len(errs) > 0 {
 		return nil, nil, refuse(name, errs)
 	}
 
@@ -173,7 +173,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	return a, nil
 }
 
-// Login is where the account's password may come from.
+// Login describes the account's login, for the search for its password.
 func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 	auth := poll.Auth.Value
 	l := secret.Login{
@@ -199,7 +199,8 @@ func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 	}
 }
 
-// requirePassword does not connect where no password can be had, as fetchmail does not. A plugin may log in by itself.
+// requirePassword returns a Connector that, as in fetchmail, does not connect if there is no source of the password. A
+// plugin may log in by itself.
 func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetch.Connector {
 	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		if err := r.env.Secrets.Missing(l); err != nil && a.Plugin == "" {
@@ -209,7 +210,7 @@ func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetc
 	}
 }
 
-// refusalsOf is what a daemon remembers of the account's login, also across a change of the rc file.
+// refusalsOf is what a daemon remembers about the account, also across a change of the rc file.
 func (r *Resolver) refusalsOf(key string) *fetch.Refusals {
 	if !r.env.Remember {
 		return nil
@@ -227,7 +228,7 @@ func (r *Resolver) Retry() {
 	}
 }
 
-// setRetrieval copies what to retrieve and what to do with it on the server.
+// setRetrieval copies the settings that say what to retrieve, when, and what to do with it on the server.
 func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
 	a.Keep, a.FetchAll, a.Flush, a.LimitFlush = u.Keep.Value, u.FetchAll.Value, u.Flush.Value, u.LimitFlush.Value
@@ -249,7 +250,7 @@ func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 	}
 }
 
-// setDelivery chooses the destination, and who gets the mail there.
+// setDelivery sets the destination and the recipients there.
 func (r *Resolver) setDelivery(a *fetch.Account, u *rcfile.User) error {
 	var err error
 	if a.Deliverer, err = r.openDestination(u); err != nil {

@@ -7,7 +7,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// Selected are the polls to run: those that names mean, also "skip" ones, else the active ones.
+// Selected are the polls to run: those that names mean, even if marked "skip", or without names all active ones.
 func Selected(cfg *rcfile.Config, names []string) []*rcfile.Poll {
 	var polls []*rcfile.Poll
 	for i := range cfg.Polls {
@@ -23,7 +23,7 @@ func Selected(cfg *rcfile.Config, names []string) []*rcfile.Poll {
 	return polls
 }
 
-// AddUnknown gives each name that no poll has an entry of its own.
+// AddUnknown adds an entry for each name that no poll has.
 func AddUnknown(cfg *rcfile.Config, names []string) {
 	for _, name := range names {
 		known := slices.ContainsFunc(cfg.Polls, func(poll rcfile.Poll) bool { return isCalled(&poll, name) })
@@ -33,7 +33,7 @@ func AddUnknown(cfg *rcfile.Config, names []string) {
 	}
 }
 
-// isCalled tells whether name means the poll: its own name, or one that aka lists, in any case as in fetchmail.
+// isCalled tells whether name means the poll: it is the poll's own name or, ignoring case as in fetchmail, one that aka lists.
 func isCalled(poll *rcfile.Poll, name string) bool {
 	return poll.Name == name || slices.ContainsFunc(poll.AKA, func(aka string) bool {
 		return strings.EqualFold(aka, name)

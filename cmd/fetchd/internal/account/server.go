@@ -15,7 +15,7 @@ import (
 	"fetchd/tlsverify"
 )
 
-// Host is what is dialled for the poll; an IPv6 address may stand in brackets, as in a URL.
+// Host is the host to dial for the poll; an IPv6 address may stand in brackets, as in a URL.
 func Host(poll *rcfile.Poll) string {
 	text := poll.Via.Or(poll.Name)
 	if bare, ok := strings.CutPrefix(strings.TrimSuffix(text, "]"), "["); ok && net.ParseIP(bare) != nil {
@@ -24,12 +24,12 @@ func Host(poll *rcfile.Poll) string {
 
 	foreign := strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 	if ascii, err := idna.Lookup.ToASCII(text); err == nil && foreign {
-		return ascii // resolvers know no other form (RFC 5891)
+		return ascii // DNS has names in this form only (RFC 5891)
 	}
 	return text
 }
 
-// Port gives the number of the poll's service, 0 where the protocol's default is meant. The error is an *rcfile.Error.
+// Port is the port number of the poll's service, 0 for the protocol's default. The error is an *rcfile.Error.
 func Port(poll *rcfile.Poll) (int, error) {
 	if !poll.Service.Set || poll.Service.Value == "" {
 		return 0, nil
@@ -41,7 +41,7 @@ func Port(poll *rcfile.Poll) (int, error) {
 	return n, nil
 }
 
-// ServicePort gives the number of a service that is one, or a name that the system knows.
+// ServicePort is the port number of a service, which is written as a number or as a name that the system knows.
 func ServicePort(service string) (int, error) {
 	n, err := strconv.Atoi(service)
 	if err != nil {
@@ -53,7 +53,7 @@ func ServicePort(service string) (int, error) {
 	return n, nil
 }
 
-// What the rc file's table of keywords shows where nothing is said; a test compares.
+// The defaults. A test compares them with those in the rc file's table of keywords.
 const (
 	defaultTimeout     = 300  // seconds, fetchmail's
 	defaultWarnings    = 3600 // seconds, fetchmail's
@@ -62,7 +62,7 @@ const (
 	defaultJobs        = 1
 )
 
-// timeout never is 0, which fetchmail takes as "wait for ever".
+// timeout is never 0, which in fetchmail means "wait for ever".
 func timeout(poll *rcfile.Poll) time.Duration {
 	if s := poll.Timeout.Or(defaultTimeout); s > 0 {
 		return seconds(s)
@@ -72,7 +72,7 @@ func timeout(poll *rcfile.Poll) time.Duration {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// protocol chooses the protocol, and how it connects and logs in.
+// setProtocol sets the protocol, its Connector and, for APOP, the way to log in.
 func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	switch poll.Protocol.Or("auto") {
 	case "apop":
@@ -86,8 +86,8 @@ func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	}
 }
 
-// loginName is what the account logs in with: the name in the rc file, else that in the client certificate, else the
-// caller's.
+// loginName is the name that the account logs in with: the one in the rc file, or else the one in the client certificate,
+// or else the caller's.
 func (r *Resolver) loginName(u *rcfile.User) string {
 	if !u.Remote.Set && u.SSLCert.Set {
 		if name := certificateName(u.SSLCert.Value); name != "" {
@@ -97,8 +97,8 @@ func (r *Resolver) loginName(u *rcfile.User) string {
 	return u.Remote.Or(r.env.Caller)
 }
 
-// certificateName is the common name in the first certificate of a PEM file, "" if there is none: what is wrong with
-// the file is said where it is used.
+// certificateName is the common name in the first certificate of a PEM file, "" if there is none. Errors in the file are
+// reported where it is used.
 func certificateName(path string) string {
 	name, err := tlsverify.ClientName(path)
 	if err != nil || strings.ContainsFunc(name, unicode.IsControl) {
@@ -107,7 +107,7 @@ func certificateName(path string) string {
 	return name
 }
 
-// Name is the account's name in the log, as in fetchmail's.
+// Name is the account's name in the log, the same as in fetchmail's.
 func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
 	return r.loginName(u) + "@" + poll.Name
 }

@@ -7,8 +7,8 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-// Target is how the server of an entry can be checked without logging in. ok is false where it can't be: there is no
-// TLS, or a plugin connects. A value that makes no sense is an *rcfile.Error.
+// Target says how to check the server of an entry without logging in. ok is false if that is impossible: there is no TLS,
+// or a plugin connects. A value that makes no sense is an *rcfile.Error.
 func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, ok bool, err error) {
 	for _, mistake := range []*rcfile.Error{poll.Protocol.Refused, poll.Service.Refused, u.SSLProto.Refused} {
 		if mistake != nil {
@@ -29,7 +29,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 	return o, err == nil, err
 }
 
-// Address is how the server of an entry is reached; a protocol that is tried out counts as IMAP.
+// Address says how to reach the server of an entry. If the protocol is not named, it is taken to be IMAP.
 func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
 	mode, err := TLSMode(u)
 	o := check.Options{Host: Host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
@@ -42,7 +42,7 @@ func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
 	return o, err
 }
 
-// PortOf is the port that is meant by o, also where none is named.
+// PortOf is the port of o, or the default one if it names none.
 func PortOf(o check.Options) int {
 	if o.Port != 0 {
 		return o.Port

@@ -13,7 +13,7 @@ import (
 	"fetchd/tlsverify"
 )
 
-// setTrust says when TLS starts and what the server must prove.
+// setTrust sets when TLS starts and what the server must prove.
 func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	var err error
 	if a.TLS, err = TLSMode(u); err != nil {
@@ -49,7 +49,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	return nil
 }
 
-// TLSMode reads sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an *rcfile.Error.
+// TLSMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an *rcfile.Error.
 func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	switch {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
@@ -114,7 +114,7 @@ func pins(u *rcfile.User) (fingerprints []tlsverify.Fingerprint, pins []tlsverif
 	return fingerprints, pins, mistakes
 }
 
-// expiryWarn turns days, 0 = never, into what tlsverify wants.
+// expiryWarn converts days, 0 = never, to tlsverify's form.
 func expiryWarn(days int) time.Duration {
 	if days == 0 {
 		return -1
@@ -130,7 +130,7 @@ func alpn(p fetch.Protocol) []string {
 	return []string{protocolName(p)}
 }
 
-// protocolName is the protocol for tlsverify, "" where it is tried out.
+// protocolName is the protocol's name for tlsverify, "" if several are tried.
 func protocolName(p fetch.Protocol) string {
 	if p == fetch.Auto {
 		return ""
@@ -138,7 +138,7 @@ func protocolName(p fetch.Protocol) string {
 	return strings.ToLower(p.String())
 }
 
-// portContradiction is a warning about a port that contradicts the protocol or the way TLS starts, "" if it doesn't.
+// portContradiction warns about a port that contradicts the protocol or the way TLS starts; "" = it doesn't.
 func portContradiction(a *fetch.Account) string {
 	known, wrapped := tlsverify.ProtocolAt(a.Port)
 	usual := RetrievalProtocol(known)

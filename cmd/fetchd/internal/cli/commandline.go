@@ -16,7 +16,7 @@ const (
 	ModeDump
 )
 
-// CommandLine is what the arguments say.
+// CommandLine is the parsed command line.
 type CommandLine struct {
 	Mode    Mode
 	Command *Subcommand // nil = none

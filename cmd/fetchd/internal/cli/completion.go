@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// WriteCompletion writes the completion script for a shell, and tells whether it knows the shell.
+// WriteCompletion writes the completion script for a shell. It returns false for a shell that it doesn't know.
 func WriteCompletion(w io.Writer, shell, name string, subs []Subcommand) bool {
 	writers := map[string]func(io.Writer, string, []Option, []Subcommand){
 		"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion,

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// noArgument is what pflag hands on for an option without an argument. No argument can contain a NUL.
+// noArgument is what pflag passes on for an option without an argument. No real argument can contain a NUL.
 const noArgument = "\x00"
 
-// Parse reads the arguments (without the program's name) as getopt_long does. subcommands are recognised only
-// as the first word that is no option, and not behind "--".
+// Parse reads the arguments (without the program's name) as getopt_long does. A subcommand is recognised only as the first
+// word that is not an option, and not after "--".
 func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	c := &CommandLine{Own: map[string]string{}}
 	table := Options()
@@ -43,8 +43,8 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	return c, nil
 }
 
-// parseSubcommand reads the arguments behind a subcommand's name: its own options, and the program's where they have
-// no meaning of their own there.
+// parseSubcommand reads the arguments after a subcommand's name: its own options, and those of the program that it does
+// not redefine.
 func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 	c.Command = sub
 	table := slices.Clone(sub.Options)
@@ -64,7 +64,7 @@ func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 	return nil
 }
 
-// flagValue is one option bound to the commandLine it sets.
+// flagValue is one option, bound to the CommandLine that it sets.
 type flagValue struct {
 	option *Option
 	c      *CommandLine
@@ -112,8 +112,8 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	return fs
 }
 
-// unabbreviate returns the long name that name is an unambiguous prefix of, else name. An exact name wins; several
-// Names of one option are not ambiguous; what was unambiguous for fetchmail stays so.
+// unabbreviate returns the long name of which name is an unambiguous prefix, or else name. An exact match wins, several
+// names of one option are not ambiguous, and an abbreviation that fetchmail accepts stays unambiguous.
 func unabbreviate(table []Option, name string) string {
 	found := candidates(table, name)
 	if len(found) > 1 {
@@ -126,7 +126,7 @@ func unabbreviate(table []Option, name string) string {
 	return name
 }
 
-// candidates are the options, each by one name, that name may stand for.
+// candidates are the options, one name for each, that name may abbreviate.
 func candidates(table []Option, name string) []string {
 	var found []string
 	for i := range table {
@@ -141,7 +141,7 @@ func candidates(table []Option, name string) []string {
 	return found
 }
 
-// parseError says in our own words what pflag found.
+// parseError puts pflag's error into our own words.
 func parseError(table []Option, err error) error {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError

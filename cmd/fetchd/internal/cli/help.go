@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// helpWidth is the width that --help keeps to.
+// helpWidth is the width of the text that --help prints.
 const helpWidth = 80
 
-// PrintHelp writes what --help shows.
+// PrintHelp writes the text of --help.
 func PrintHelp(w io.Writer, name string, subs []Subcommand) {
 	fmt.Fprintf(w, "Usage: %s [option…] [server…]\n", name)
 	for _, sub := range subs {
@@ -22,13 +22,13 @@ func PrintHelp(w io.Writer, name string, subs []Subcommand) {
 	}
 }
 
-// PrintSubcommandHelp writes what `fetchd SUBCOMMAND --help` shows.
+// PrintSubcommandHelp writes the text of `fetchd SUBCOMMAND --help`.
 func PrintSubcommandHelp(w io.Writer, name string, sub *Subcommand) {
 	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.Name, sub.Args, strings.Join(wrap(sub.Summary, helpWidth), "\n"))
 	printOptions(w, sub.Options)
 }
 
-// printOptions writes the options by groups; one of no group stands under "Options".
+// printOptions writes the options by groups, beginning with those that have none, under "Options".
 func printOptions(w io.Writer, table []Option) {
 	for _, group := range append([]string{""}, groups()...) {
 		title := group

@@ -11,8 +11,8 @@ import (
 // Option is one option of the command line. The table made of them drives parsing, --help, shell completion and the
 // comparison with the manual page.
 type Option struct {
-	keyword string // of the rc file, whose value it says; complete takes the rest from there. "" = none
-	off     bool   // it switches the keyword, a flag, off
+	keyword string // the rc file's keyword that the option sets, from which complete takes the rest; "" = none
+	off     bool   // the option switches the keyword, a flag, off
 
 	Long    string
 	aliases []string // further long names, not shown in --help
@@ -21,8 +21,8 @@ type Option struct {
 	Values  string // blank-separated words that the argument may be, for completion; "" = anything
 	group   string
 	Help    string
-	own     bool   // not one of fetchmail 6.4's: an abbreviation of one of those stays what it was
-	warn    string // said once when the option is used: it does nothing here, or it is dangerous
+	own     bool   // fetchmail 6.4 does not have it, so it makes no abbreviation of fetchmail's ambiguous
+	warn    string // printed once when the option is used: it does nothing here, or it is dangerous
 	set     func(c *CommandLine, arg string) error
 }
 
@@ -46,8 +46,7 @@ func groups() []string {
 // Names are all long names of o.
 func (o *Option) Names() []string { return append([]string{o.Long}, o.aliases...) }
 
-// complete fills in what an option that names a keyword leaves out. An option that is not fetchmail's is one whose
-// keyword isn't.
+// complete fills in from the keyword what an option leaves out. An option is fetchmail's if its keyword is.
 func (o Option) complete() Option {
 	if o.keyword == "" {
 		return o
@@ -67,13 +66,13 @@ func (o Option) complete() Option {
 		o.Arg, o.Values = k.Argument(), strings.Join(k.Accepted(), " ")
 	}
 	if o.set == nil {
-		o.set = o.say
+		o.set = o.setKeyword
 	}
 	return o
 }
 
-// say is the set function of an option that names a keyword.
-func (o Option) say(c *CommandLine, arg string) error {
+// setKeyword is the set function of an option that names a keyword.
+func (o Option) setKeyword(c *CommandLine, arg string) error {
 	var warnings []string
 	var err error
 	if o.Arg == "" {
@@ -85,7 +84,7 @@ func (o Option) say(c *CommandLine, arg string) error {
 	return err
 }
 
-// keywordOf returns the keyword of that name among those that an option can say.
+// keywordOf returns the rc file's keyword of that name, which must exist.
 func keywordOf(name string) *rcfile.Keyword {
 	words := rcfile.Keywords()
 	i := slices.IndexFunc(words, func(k rcfile.Keyword) bool { return k.Name == name })
@@ -118,8 +117,8 @@ func word(words string, place func(*CommandLine) *optString) func(*CommandLine, 
 	}
 }
 
-// checked is the set function of an option that names a keyword, and whose value must parse at once: on the command line
-// it is said for all accounts.
+// checked makes the set function of an option that names a keyword and whose value must parse at once: a mistake on the
+// command line concerns all accounts, so it is not reported for each of them.
 func checked[T any](keyword string, parse func(string) (T, error)) func(*CommandLine, string) error {
 	return func(c *CommandLine, arg string) error {
 		if _, err := parse(arg); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fetchd/tlsverify"
 )
 
-// Options is the table of all options of the program itself; subcommands have tables of their own. The verdicts are
-// fetchmail's options one by one: what does nothing here says so once, what is gone is not in the table.
+// Options is the table of all options of the program itself; subcommands have tables of their own. It covers fetchmail's
+// options one by one: those that do nothing here say so once when used, and those that are gone are not in the table.
 func Options() []Option {
 	var all []Option
 	for _, part := range [][]Option{
@@ -117,7 +117,7 @@ func retrieveOptions() []Option {
 		{keyword: "fetchall", aliases: []string{"all"}, Short: "a", group: groupRetrieve},
 		{keyword: "keep", Short: "k", group: groupRetrieve},
 		{keyword: "keep", off: true, Short: "K", group: groupRetrieve,
-			Help: "delete them once they are delivered (as if not said)"},
+			Help: "delete them once they are delivered (the default)"},
 		{keyword: "flush", Short: "F", group: groupRetrieve},
 		{keyword: "limit", Short: "l", group: groupRetrieve},
 		{keyword: "limitflush", group: groupRetrieve},
@@ -147,7 +147,7 @@ func deliverOptions() []Option {
 		{keyword: "bouncemail", off: true, Long: "nobounce", group: groupDeliver,
 			Help: "accepted for old scripts: senders are never told"},
 		{keyword: "softbounce", group: groupDeliver},
-		{keyword: "softbounce", off: true, group: groupDeliver, Help: "does nothing: it always stays",
+		{keyword: "softbounce", off: true, group: groupDeliver, Help: "does nothing: refused mail always stays",
 			warn: "does nothing: refused mail always stays on the server"},
 		{keyword: "invisible", group: groupDeliver},
 		{keyword: "rewrite", off: true, Short: "n", group: groupDeliver,
@@ -156,7 +156,7 @@ func deliverOptions() []Option {
 	}
 }
 
-// oldOptions are those that fetchmail's scripts use and that need nothing done.
+// oldOptions are accepted for the sake of fetchmail's scripts; nothing needs to be done for them here.
 func oldOptions() []Option {
 	return []Option{
 		{keyword: "uidl", Short: "U", group: groupOld},

@@ -5,5 +5,5 @@ type Subcommand struct {
 	Name    string
 	Args    string // for --help
 	Summary string
-	Options []Option // its own; one without a set function lands in commandLine.own
+	Options []Option // its own; the value of one without a set function is in CommandLine.Own
 }

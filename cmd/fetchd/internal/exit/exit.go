@@ -1,4 +1,4 @@
-// Package exit has the exit statuses of the program, and what makes an error which of them.
+// Package exit defines the program's exit statuses, and which errors lead to which status.
 package exit
 
 import (
@@ -15,7 +15,7 @@ import (
 // Status is an exit status, with fetchmail's numbers.
 type Status int
 
-// The statuses. fetchmail has more, for what is not done here.
+// The statuses. fetchmail has more, for things that this program does not do.
 const (
 	Mail       Status = 0 // mail was retrieved, or the program did what it was asked for
 	NoMail     Status = 1
@@ -25,7 +25,7 @@ const (
 	Syntax     Status = 5 // command line or rc file
 	IO         Status = 6 // permissions, files, local delivery
 	Server     Status = 7 // the server reported an error, or was silent too long
-	Excluded   Status = 8 // another one is running, or none is
+	Excluded   Status = 8 // another process is running, or none is where one was expected
 	Busy       Status = 9 // the mailbox is locked by another session
 	DNS        Status = 11
 	FetchLimit Status = 13
@@ -109,7 +109,7 @@ type Outcome struct {
 	any      bool
 }
 
-// Add folds one retrieval in.
+// Add folds in one retrieval.
 func (o *Outcome) Add(s Status, deliveryFailed bool) {
 	o.delivery = o.delivery || deliveryFailed
 	switch {

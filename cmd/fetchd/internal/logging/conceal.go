@@ -8,15 +8,16 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Secrets has the Concealer of each account, also across reloads. What a server says in an error or in the protocol is
-// Secrets where it is read; the log does so again for the names that a server gives to messages and mailboxes. Text of
-// our own stays as it is: with the password "password" it would tell what it conceals. It is safe for concurrent use.
+// Secrets holds the Concealer of each account, also across reloads. Secrets in a server's errors and protocol lines are
+// concealed where these are read; the log conceals them once more in the names that a server gives to messages and
+// mailboxes. Our own texts stay as they are: if the password were "password", they would give away what is concealed. It
+// is safe for concurrent use.
 type Secrets struct {
 	mu       sync.Mutex
 	accounts map[string]*wire.Concealer
 }
 
-// Of is the Concealer of an account, made when it is first asked for.
+// Of returns the Concealer of an account, and creates it when it is first asked for.
 func (c *Secrets) Of(account string) *wire.Concealer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,11 +30,11 @@ func (c *Secrets) Of(account string) *wire.Concealer {
 	return c.accounts[account]
 }
 
-// concealHandler takes the secrets of a record's account out of its other attributes that are strings.
+// concealHandler removes the secrets of a record's account from the record's other string attributes.
 type concealHandler struct {
 	slog.Handler
 	hidden  *Secrets
-	account string // Of WithAttrs
+	account string // as set by WithAttrs
 }
 
 func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {

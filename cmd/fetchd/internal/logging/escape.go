@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// showable tells whether r is safe for a terminal and visible: no control character, C1 among them, none that turns the
-// direction of a line around, and no space but the common one.
+// showable tells whether r is visible and safe for a terminal: it is not a control character (C1 included), does not
+// change the direction of the text, and is no space other than U+0020.
 func showable(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) }
 
-// Escape makes s safe for a terminal and one line of a file: what is not showable, and invalid UTF-8, become \x and \u
-// sequences.
+// Escape makes s safe for a terminal and for a single line of a file: characters that are not showable, and invalid UTF-8,
+// become \x and \u sequences.
 func Escape(s string) string {
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !showable(r) }) < 0 {
 		return s
@@ -35,11 +35,11 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// EscapeJSON returns a writer of JSON to w that makes what is not safe for a terminal an escape sequence.
+// EscapeJSON returns a writer of JSON to w that replaces what is not safe for a terminal by escape sequences.
 func EscapeJSON(w io.Writer) io.Writer { return jsonEscaper{w} }
 
-// jsonEscaper makes what is not showable in lines of JSON an escape sequence, which means the same: outside of strings
-// JSON has nothing but ASCII. encoding/json itself leaves all but the first 32 characters as they are.
+// jsonEscaper replaces characters that are not showable by escape sequences. This changes nothing in the meaning of the
+// JSON, which is pure ASCII outside of strings. encoding/json itself escapes only the first 32 characters.
 type jsonEscaper struct{ w io.Writer }
 
 func (e jsonEscaper) Write(line []byte) (int, error) {

@@ -1,5 +1,5 @@
 // Package logging is the program's log: as text in fetchmail's words, or as JSON, on the terminal, in a file or in the
-// system log. It conceals passwords and makes what others say safe to print.
+// system log. It conceals passwords and makes text from servers safe to print.
 package logging
 
 import (
@@ -13,21 +13,21 @@ import (
 // Logger is the program's log. The caller closes it.
 type Logger struct {
 	*slog.Logger
-	Level  slog.Level // what is below it is not shown
+	Level  slog.Level // records below it are not shown
 	Hidden *Secrets
 
 	file   *fileSink // nil = none
 	closer io.Closer // nil = nothing to close
 }
 
-// NewWarnings returns a Logger that writes the warnings and errors that it is given to w, a line each.
+// NewWarnings returns a Logger that writes warnings and errors to w, a line each, and drops the rest.
 func NewWarnings(w io.Writer) *Logger {
 	h := &textHandler{sink: &terminalSink{bare: true, out: w, err: w}, level: slog.LevelWarn}
 	return &Logger{Logger: slog.New(h), Level: slog.LevelWarn, Hidden: new(Secrets)}
 }
 
-// Reopen opens the log file anew, for log rotation; if that fails the old one stays in use. Where there is no file it
-// does nothing.
+// Reopen opens the log file anew, for log rotation; if that fails, the old one stays in use. Without a log file it does
+// nothing.
 func (l *Logger) Reopen() error {
 	if l.file == nil {
 		return nil
@@ -35,7 +35,7 @@ func (l *Logger) Reopen() error {
 	return l.file.Reopen()
 }
 
-// Close ends the log; what is said afterwards is lost.
+// Close ends the log; later records are lost.
 func (l *Logger) Close() error {
 	if l.closer == nil {
 		return nil
@@ -82,7 +82,7 @@ func Open(t Target) (*Logger, error) {
 		l.file, l.closer, sink, w = f, f, f, f
 	case t.Syslog:
 		s, err := openSyslog(t.Name, t.socket)
-		if err != nil && !t.Detached { // mail is worth more than the place of its log
+		if err != nil && !t.Detached { // retrieving mail matters more than where the log goes
 			t.Syslog = false
 			l, lerr := Open(t)
 			if lerr == nil {
@@ -106,7 +106,7 @@ func Open(t Target) (*Logger, error) {
 	return l, nil
 }
 
-// jsonAttr writes what the JSON log would otherwise show as a structure or a bare number.
+// jsonAttr gives a readable form to values that the JSON log would show as a structure or a bare number.
 func jsonAttr(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value.Any().(type) {
 	case describer:

@@ -61,5 +61,5 @@ func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup is not used by this program; the group's name is dropped.
 func (h *textHandler) WithGroup(string) slog.Handler { return h }
 
-// OneLine puts the lines of a joined error behind each other.
+// OneLine makes one line of the lines of a joined error.
 func OneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }

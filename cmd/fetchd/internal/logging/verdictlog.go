@@ -9,14 +9,14 @@ import (
 	"fetchd/fetch"
 )
 
-// warningRepeat is how long a warning about a server's certificate is not said again.
+// warningRepeat is how long a warning about a server's certificate is not repeated.
 const warningRepeat = 24 * time.Hour
 
-// warner is what a *tlsverify.Verdict can do.
+// warner is implemented by *tlsverify.Verdict.
 type warner interface{ Warnings() []string }
 
-// verdictHandler passes server certificates on only where the log shows the protocol too, but always says what a
-// verdict warns about, once a day.
+// verdictHandler passes on the certificates of servers only if the log shows the protocol too, but it always logs the
+// warnings of a verdict, each once a day.
 type verdictHandler struct {
 	slog.Handler
 	trace bool
@@ -63,13 +63,13 @@ func (h *verdictHandler) WithGroup(name string) slog.Handler {
 	return &verdictHandler{h.Handler.WithGroup(name), h.trace, h.said}
 }
 
-// SaidBefore remembers when something was said last. The zero value is ready; it is safe for concurrent use.
+// SaidBefore remembers when a text was last logged. The zero value is ready to use. It is safe for concurrent use.
 type SaidBefore struct {
 	mu   sync.Mutex
 	last map[string]time.Time
 }
 
-// Recently tells whether it was asked about text within the last day.
+// Recently tells whether it was asked about text within the last day, and remembers this time otherwise.
 func (s *SaidBefore) Recently(text string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

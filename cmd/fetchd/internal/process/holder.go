@@ -7,11 +7,10 @@ import (
 	"syscall"
 )
 
-// hasOpen tells whether a process, which the lock file f names, has that file open, as its holder does. The
-// file may name a process that ended long ago, and whose number a stranger has now, while its next holder
-// hasn't written it yet or while whoever may read the file has locked it. We can look into our own user's
-// processes alone, root into all. Where there is no /proc, the file is believed: it is ours, and nobody
-// else can write it.
+// hasOpen tells whether the process that the lock file f names has f open, as the holder of the lock does. The file may
+// name a process that ended long ago, and whose number a stranger has now: its next holder hasn't written to it yet, or
+// some other process that may read the file has locked it. We can inspect only the processes of our own user; root can
+// inspect all. Where there is no /proc the file is believed: it is ours, and nobody else can write to it.
 func hasOpen(pid int, f *os.File) bool {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		return true
@@ -33,8 +32,8 @@ func hasOpen(pid int, f *os.File) bool {
 	return false
 }
 
-// isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail locks
-// nothing but the name of its lock file: that of a dead one may name any process.
+// isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail doesn't lock its
+// lock file, it only creates it: the file of a dead fetchmail may name any process.
 func isFetchmail(pid int) bool {
 	if pid <= 1 || pid == os.Getpid() {
 		return false

@@ -13,20 +13,20 @@ import (
 	"fetchd/fetch/schedule"
 )
 
-// Notifier tells the service manager how the daemon is (sd_notify(3)). The nil notifier, where there is no manager, says
-// nothing.
+// Notifier tells the service manager how the daemon is (sd_notify(3)). The nil Notifier, for when there is no manager,
+// does nothing.
 type Notifier struct {
 	conn  *net.UnixConn
 	every time.Duration // between two signs of life
 }
 
-// The status line is one line of a terminal or two; what fails may have done so for days.
+// The status line has to fit into one or two lines of a terminal; an account may have been failing for days.
 const (
-	namedMost   = 3
+	maxNamed    = 3
 	sinceLayout = "Jan _2 15:04"
 )
 
-// statusInterval is how often the status line is renewed where no watchdog asks for more.
+// statusInterval is how often the status line is renewed unless the watchdog wants a sign of life more often.
 const statusInterval = 30 * time.Second
 
 // NewNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants a sign of
@@ -50,14 +50,14 @@ func NewNotifier(env func(string) string) (*Notifier, error) {
 	return n, nil
 }
 
-// send tells one or more assignments, a line each. What the manager does not hear is no error of ours.
+// send sends one or more assignments, each on a line. It ignores errors: the daemon works without a manager too.
 func (n *Notifier) send(state string) {
 	if n != nil {
 		_, _ = n.conn.Write([]byte(state))
 	}
 }
 
-// Tick is the channel of a ticker for signs of life, nil for the nil notifier; stop ends it.
+// Tick returns the channel of a ticker for signs of life, nil for the nil Notifier, and a function that stops it.
 func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	if n == nil {
 		return nil, func() {}
@@ -66,14 +66,14 @@ func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// Alive is a sign of life with the status line. That the scheduler answers is what makes it one.
+// Alive sends a sign of life with the status line. It asks the scheduler for that, so a scheduler that hangs gives none.
 func (n *Notifier) Alive(s *schedule.Scheduler) {
 	if n != nil {
 		n.send("WATCHDOG=1\nSTATUS=" + statusLine(s.Status()))
 	}
 }
 
-// Reloading announces a reload; ready ends it.
+// Reloading announces a reload; Ready ends it.
 func (n *Notifier) Reloading() {
 	if n == nil {
 		return
@@ -96,7 +96,7 @@ func (n *Notifier) Close() {
 func statusLine(s schedule.Status) string {
 	line := logging.Counted(int64(s.Accounts), "account")
 	if len(s.Failing) > 0 {
-		line += fmt.Sprintf(", %d failing (%s)", len(s.Failing), failing(s.Failing))
+		line += fmt.Sprintf(", %d failing (%s)", len(s.Failing), nameFailing(s.Failing))
 	}
 	if !s.Last.IsZero() {
 		line += ", last poll " + s.Last.Format(time.TimeOnly)
@@ -107,11 +107,11 @@ func statusLine(s schedule.Status) string {
 	return line
 }
 
-// failing names the first few accounts that fail, how and since when.
-func failing(states []schedule.State) string {
+// nameFailing names the first few accounts that fail, how and since when.
+func nameFailing(states []schedule.State) string {
 	var out []string
 	for i, s := range states {
-		if i == namedMost {
+		if i == maxNamed {
 			out = append(out, "…")
 			break
 		}

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Run runs a command of the rc file in a shell, and keeps what it prints in out and problems, which may be the same.
-// After limit the command is killed with all that it started; what it leaves running in the background is not waited
-// for.
+// Run runs a command of the rc file in a shell, and keeps its output in out and its error output in problems, which may be
+// the same. After limit the command is killed with everything that it started. Run does not wait for what the command
+// leaves running in the background.
 func Run(ctx context.Context, command string, limit time.Duration, out, problems *Output) error {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
 	cmd := exec.CommandContext(timed, "/bin/sh", "-c", command)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Cancel reaches what the shell started too
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	cmd.Stdout, cmd.Stderr = out, problems
@@ -35,7 +35,7 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 	return err
 }
 
-// Output keeps the first Limit bytes of what is written to it. The others count as written.
+// Output keeps the first Limit bytes that are written to it, and discards the others without an error.
 type Output struct {
 	bytes.Buffer
 	Limit int
@@ -46,8 +46,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Check looks for the program that the command of keyword starts with. A command that begins with shell syntax is left
-// to the shell.
+// Check returns an error if the program with which the keyword's command begins is missing. It accepts any command that
+// begins with shell syntax.
 func Check(keyword, command string) error {
 	words := strings.Fields(command)
 	if len(words) == 0 {
@@ -68,7 +68,7 @@ func Check(keyword, command string) error {
 	return nil
 }
 
-// isShellWord tells whether the shell does name itself.
+// isShellWord tells whether name is a keyword or builtin of the shell.
 func isShellWord(name string) bool {
 	switch name {
 	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap", "eval", "command",

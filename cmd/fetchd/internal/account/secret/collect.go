@@ -6,12 +6,12 @@ import (
 	"os"
 )
 
-// ErrNoTerminal is returned by a prompt where nobody can be asked.
+// ErrNoTerminal is returned by a prompt if nobody can be asked.
 var ErrNoTerminal = errors.New("standard input is no terminal")
 
-// Collect gets what can only be had now: from descriptors, and from whoever sits at the terminal. It is called once,
-// before the program detaches. The prompt shows its argument and returns what was typed; it makes the text safe for a
-// terminal.
+// Collect gets the secrets that can be obtained only now: from descriptors, and from the user at the terminal. It is called
+// once, before the program detaches. The prompt shows its argument, which it makes safe for a terminal, and returns what
+// the user typed.
 func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error)) error {
 	read := map[int]string{}
 	for _, l := range logins {
@@ -38,7 +38,7 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 		return nil
 	}
 	stored, err := f.Stored(l)
-	if stored || err != nil { // the error comes back when the account asks
+	if stored || err != nil { // the error occurs again, and is reported, when the account asks for its password
 		return nil
 	}
 
@@ -53,8 +53,8 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 	return nil
 }
 
-// fromDescriptor reads the password from a descriptor that we were started with. It can be read only once, so what was
-// read is kept in read for other accounts that name it too.
+// fromDescriptor reads the password from a descriptor that we were started with. It can be read only once, so the password
+// is kept in read for other accounts that name the same descriptor.
 func fromDescriptor(n int, read map[int]string) (string, error) {
 	if text, ok := read[n]; ok {
 		return text, nil

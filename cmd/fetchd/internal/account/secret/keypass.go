@@ -7,18 +7,18 @@ import (
 	"fetchd/tlsverify"
 )
 
-// errKeyPass is for a key whose pass phrase nothing gives.
+// errKeyPass is the error for a key whose pass phrase no source has.
 var errKeyPass = errors.New(
 	"is encrypted; give its pass phrase with sslkeypass, in a credential of systemd, or at the terminal")
 
 // keyPassSuffix is behind the name of the credential with the password.
 const keyPassSuffix = ".sslkeypass"
 
-// earlyKey is the place of a key's pass phrase among the early secrets. No account has such a name.
+// earlyKey is the key of a pass phrase in Finder.Early. No account has such a name.
 func earlyKey(path string) string { return "\x00sslkey\x00" + path }
 
-// KeyPass finds the pass phrase of the login's private key: in the rc file, what was typed in, systemd's credentials.
-// Where Ask is set, it asks.
+// KeyPass finds the pass phrase of the login's private key: in the rc file, among those that the user typed, or in
+// systemd's credentials. Otherwise it asks, if Ask is set.
 func (f *Finder) KeyPass(l Login) (string, error) {
 	if l.User.SSLKeyPass.Set {
 		return l.User.SSLKeyPass.Value.Reveal(), nil
@@ -41,7 +41,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 // collectKeyPass asks for the pass phrase of the login's private key if nothing else gives it, once for each key.
 func (f *Finder) collectKeyPass(l Login, prompt func(string) (string, error)) error {
 	if l.KeyFile == "" || !tlsverify.KeyEncrypted(l.KeyFile) {
-		return nil // what is wrong with the file is said where the account is made
+		return nil // errors in the file are reported when the account is made
 	}
 	if _, err := f.KeyPass(l); !errors.Is(err, errKeyPass) {
 		return nil

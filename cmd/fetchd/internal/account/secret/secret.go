@@ -1,5 +1,5 @@
-// Package secret finds the passwords of accounts, and the pass phrases of their private keys. Where they may come from
-// is one ordered table, sources.
+// Package secret finds the passwords of accounts, and the pass phrases of their private keys. The places where the rc file
+// may say that a password is are one ordered table, namedSources.
 package secret
 
 import (
@@ -14,7 +14,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// maxPassword bounds what a source may give; OAuth tokens reach some kilobytes.
+// maxPassword bounds the length of a password; OAuth tokens can have several kilobytes.
 const maxPassword = 64 << 10
 
 // Login says whose password is wanted.
@@ -22,14 +22,14 @@ type Login struct {
 	Account string // its name in the log: "ann@mail.example.org"
 	Poll    string
 	Host    string
-	Name    string // what it logs in with
+	Name    string // the name it logs in with
 	User    *rcfile.User
 	Needed  bool   // false where the login needs no password
 	KeyFile string // the private key that TLS will use; "" = none
 }
 
-// Finder finds passwords. What can be had only once, or was typed in, is kept in Early. Its methods may be called
-// concurrently, but for Collect.
+// Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Early. Its methods may be
+// called concurrently, except for Collect.
 type Finder struct {
 	Getenv func(string) string
 	Netrc  string            // path of .netrc
@@ -63,7 +63,7 @@ func (f *Finder) Missing(l Login) error {
 	if _, ok := f.Early[l.Account]; ok || !l.Needed {
 		return nil
 	}
-	if stored, err := f.Stored(l); stored || err != nil { // the latter is reported by whoever reads it
+	if stored, err := f.Stored(l); stored || err != nil { // the error is reported when the password is read
 		return nil
 	}
 	return fetch.Fail(fetch.KindAuth, noPassword(l))
@@ -95,7 +95,7 @@ func (f *Finder) Sources(l Login) (files []string, runs bool) {
 	return files, source != nil && source.runs
 }
 
-// Check looks at the source that the rc file names for the login without using it.
+// Check checks the source that the rc file names for the login, without using it.
 func (f *Finder) Check(l Login) error {
 	source := namedSource(l.User)
 	if source == nil || source.check == nil {
@@ -115,7 +115,7 @@ func (f *Finder) Describe(l Login) string {
 	return "from $CREDENTIALS_DIRECTORY, " + f.Netrc + " or the terminal"
 }
 
-// find asks the source that the rc file names, or else looks where nothing needs to be named.
+// find asks the source that the rc file names, or else searches the places that need not be named.
 func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
 	if text, ok := f.Early[l.Account]; ok {
 		return text, true, nil
@@ -127,7 +127,7 @@ func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, er
 	return f.search(l)
 }
 
-// search looks at systemd's credentials, then at .netrc.
+// search looks in systemd's credentials, then in .netrc.
 func (f *Finder) search(l Login) (text string, found bool, err error) {
 	if text, found, err = f.credential(l, ""); found || err != nil {
 		return text, found, err
@@ -147,7 +147,7 @@ func readPassword(r io.Reader) (string, error) {
 
 	text := strings.TrimRight(string(line), "\r\n")
 	if text == "" {
-		return "", errors.New("the first line, which is to be the password, is empty")
+		return "", errors.New("the first line, which should be the password, is empty")
 	}
 	return text, nil
 }

@@ -12,20 +12,20 @@ import (
 	"fetchd/rcfile"
 )
 
-// source is one way in which the rc file may name a password. A further one is a row of namedSources.
+// source is one way in which the rc file may name a password. To add one, add a row to namedSources.
 type source struct {
 	isNamed  func(*rcfile.User) bool
 	describe func(*rcfile.User) string
 	file     func(*rcfile.User) string // where it is; nil = in no file
 	runs     bool                      // a command, which may say something else each time
-	check    func(*rcfile.User) error  // what can be found out without using it; nil = nothing
+	check    func(*rcfile.User) error  // checks what it can without using the source; nil = nothing
 	read     func(context.Context, *Finder, Login) (string, error)
-	// collect reads it at the start, where it can be read only once; nil = it can be read at any time. What was read
-	// before is in the map, by descriptor.
+	// collect reads the password at the start, if it can be read only once; nil = it can be read at any time. The map holds
+	// what was read before, by descriptor.
 	collect func(*rcfile.User, map[int]string) (string, error)
 }
 
-// namedSources is the table of them; the first that the rc file names counts.
+// namedSources is the table of all ways; the first one that the rc file uses counts.
 var namedSources = []source{
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.Password.Set },
