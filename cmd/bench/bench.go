@@ -11,10 +11,10 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// nobody is whom the programs run as when we are root.
+// nobody is the uid and gid that the programs run with when we are root.
 const nobody = 65534
 
-// runLimit ends a program that does not end; hungLimit one that waits for the server that hangs.
+// runLimit is when a program that does not end is killed; hungLimit is for one that waits for the server that hangs.
 const (
 	runLimit  = 15 * time.Minute
 	hungLimit = 2 * time.Minute
@@ -60,7 +60,7 @@ func newBench(s *stage, o options) *bench {
 	return b
 }
 
-// build makes the fetchd to be measured, and copies it and ourselves to where everybody may run them.
+// build builds the fetchd to be measured, and copies it and this program to a place where everybody may run them.
 func (b *bench) build() {
 	bin := filepath.Join(b.memory, "bench")
 	b.s.check(copyProgram(b.self, bin))
@@ -99,7 +99,7 @@ func (b *bench) run() {
 	}
 }
 
-// compare runs the contenders in turn, another one first in every round, and reports.
+// compare runs the contenders in turn, with another one first in each round, and reports.
 func (b *bench) compare(w workload) {
 	var field []contender
 	for _, c := range contenders() {
@@ -133,7 +133,7 @@ func (b *bench) compare(w workload) {
 	report(os.Stdout, w, field, runs)
 }
 
-// measure is one run, from a fresh copy of the mailbox and of what the contender has kept from its first run.
+// measure makes one run, with a fresh copy of the mailbox and of what the contender has kept from its first run.
 func (b *bench) measure(w workload, c contender) result {
 	j, done := b.job(w, c)
 	defer done()
@@ -176,8 +176,8 @@ func btoi(yes bool) int {
 	return 0
 }
 
-// execute runs a command and measures it. With enough above 0 it is ended once so many messages are there, and its wall
-// time is the time to that.
+// execute runs a command and measures it. With enough above 0, the command is ended once that many messages have arrived,
+// and its wall time is the time until then.
 func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 	log := filepath.Join(filepath.Dir(j.state), "log")
 	p := program{Argv: cmd.argv, Dir: j.dest, Log: log, Limit: runLimit, Env: []string{
@@ -205,7 +205,7 @@ func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 	return u, strings.TrimSpace(string(text[max(0, len(text)-800):]))
 }
 
-// own gives a folder and all in it to nobody.
+// own makes nobody the owner of a folder and everything in it.
 func own(dir string) error {
 	return filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
@@ -215,7 +215,7 @@ func own(dir string) error {
 	})
 }
 
-// pause waits for d, or until the program is to end.
+// pause waits for d, or until the program has to end.
 func (b *bench) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -225,7 +225,7 @@ func (b *bench) pause(d time.Duration) {
 	}
 }
 
-// until waits until ok, but no longer than limit.
+// until waits until ok returns true, but no longer than limit.
 func (b *bench) until(limit time.Duration, ok func() bool) {
 	for end := time.Now().Add(limit); !ok() && time.Now().Before(end) && b.s.ctx.Err() == nil; {
 		b.pause(10 * time.Millisecond)

@@ -21,7 +21,7 @@ type login struct {
 	user string
 }
 
-// job is what a contender is to do.
+// job is what a contender has to do.
 type job struct {
 	w        workload
 	accounts []login
@@ -33,7 +33,7 @@ type job struct {
 	self     string // this binary
 }
 
-// command is how a contender does it, and where the messages will be.
+// command is how a contender does its job, and where the messages will be.
 type command struct {
 	argv []string
 	out  []output
@@ -44,10 +44,10 @@ type contender struct {
 	name     string
 	binary   string // what must be installed; "" = nothing
 	proto    string // "" = both
-	agents   bool   // takes part in the workload with agents, and with only: only there
+	agents   bool   // takes part in the workload with agents; with only, in no other
 	only     bool
 	keepDest bool // its record refers to what is in the Maildir
-	raw      bool // delivers without a record of what is old
+	raw      bool // keeps no record of what is old
 	prepare  func(j *job) (command, error)
 }
 
@@ -72,7 +72,7 @@ func contenderNames() []string {
 	return names
 }
 
-// installed tells whether the program is there.
+// installed tells whether the program is installed.
 func (c contender) installed() bool {
 	_, err := exec.LookPath(c.binary)
 	return c.binary == "" || err == nil
@@ -94,7 +94,7 @@ func (j *job) maildir(name string) string { return filepath.Join(j.dest, name) }
 // agent is the command that messages are piped to, each into a file of its own.
 func (j *job) agent() string { return fmt.Sprintf("cat >%s/$$", j.dest) }
 
-// write makes a file that only its owner can read, and gives its path.
+// write creates a file that only its owner can read, and returns its path.
 func (j *job) write(name, text string) (string, error) {
 	path := filepath.Join(j.state, name)
 	return path, os.WriteFile(path, []byte(text), 0o600)

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// corpus is a set of messages and the digest of each by its name. A message has its name in the header and in its last
+// corpus is a set of messages, with the digest of each by its name. A message has its name in the header and in its last
 // line, so that it can be found in whatever a program makes of it.
 type corpus struct {
 	messages [][]byte
@@ -83,7 +83,7 @@ func (g *generator) size(kind string, i, n int) int {
 	return 2<<10 + g.rnd.IntN(4<<10)
 }
 
-// message is one of about size bytes; large ones are base64, and some have lines that careless programs damage.
+// message makes a message of about size bytes; large ones are base64, and some have lines that careless programs damage.
 func (g *generator) message(name string, size int) []byte {
 	var b bytes.Buffer
 	b.Grow(size + 1024)
@@ -112,7 +112,7 @@ var (
 	added  = regexp.MustCompile(`(?i)^(from |(received|return-path|delivered-to|status|lines|content-length|x-[^b][^:]*):)`)
 )
 
-// digest gives a message's name, and a hash over all of it but the ends of lines and what programs may add on top.
+// digest returns a message's name, and a hash of the message without line ends and without what programs may add on top.
 func digest(raw []byte) (name string, sum [32]byte) {
 	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
 	head, body, _ := bytes.Cut(raw, []byte("\n\n"))

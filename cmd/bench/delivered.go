@@ -19,11 +19,11 @@ type output struct {
 const (
 	maildir = "maildir" // a Maildir
 	files   = "files"   // a folder with one file for each message
-	joined  = "joined"  // a file with all messages behind each other
+	joined  = "joined"  // a file with all messages, one after another
 	batched = "batched" // the same as batched SMTP
 )
 
-// names are the message files that are there, without what a Maildir adds to a name as flags.
+// names are the message files that exist, without the flags that a Maildir adds to a name.
 func names(out []output) map[string]string {
 	found := map[string]string{}
 	for _, o := range out {
@@ -38,7 +38,7 @@ func names(out []output) map[string]string {
 	return found
 }
 
-// count is how many messages are there by now, counted without reading them.
+// count counts the messages that have arrived so far, without reading them.
 func count(out []output) int {
 	n := len(names(out))
 	for _, o := range out {
@@ -61,7 +61,7 @@ func (t tally) String() string {
 	return text
 }
 
-// check compares every message that was not there before with the corpus; each has to be there copies times.
+// check compares every message that was not there before with the corpus; each has to exist copies times.
 func (c *corpus) check(out []output, before map[string]string, copies int) (tally, error) {
 	t := tally{want: copies * len(c.messages)}
 	left := map[string]int{}
@@ -110,7 +110,7 @@ func eachDelivered(out []output, before map[string]string, f func([]byte)) error
 	return nil
 }
 
-// split takes a file with many messages apart at their last lines.
+// split divides a file with many messages at their last lines.
 func split(text []byte, smtp bool, f func([]byte)) {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	from := 0

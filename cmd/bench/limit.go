@@ -15,19 +15,20 @@ import (
 	"sync"
 )
 
-// reader is the limit that the programs are compared with: it logs in, asks for everything in one go and writes what
-// comes into one file, without delivery, record or safety.
+// reader is the limit that the programs are compared with: it logs in, asks for everything at once and writes what comes
+// to one file, without delivery, record or safety.
 type reader struct {
 	proto    string
 	ca       string
 	password string
-	fresh    int // messages that are new, 0 = all are
+	fresh    int // how many messages are new; 0 = all
 	config   *tls.Config
 	mu       sync.Mutex
 	file     *os.File
 }
 
-// readAll is the reader as a program of its own. Its arguments are the accounts, as host:port,user; all are read at once.
+// readAll runs the reader as a program of its own. Its arguments are the accounts, as host:port,user; it reads all of them
+// at the same time.
 func readAll(args []string) int {
 	var r reader
 	fs := flag.NewFlagSet("limit", flag.ExitOnError)

@@ -9,7 +9,7 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// job makes a contender's folders and accounts; the latter have no mailboxes yet. done removes them.
+// job makes a contender's folders and accounts; the accounts have no mailboxes yet. done removes them.
 func (b *bench) job(w workload, c contender) (j *job, done func()) {
 	base := b.memory
 	if w.disk {
@@ -33,7 +33,7 @@ func (b *bench) job(w workload, c contender) (j *job, done func()) {
 	}
 }
 
-// makeMaildirs makes those that a program may want: not all make their own.
+// makeMaildirs makes the Maildirs that a program may want: not every program makes its own.
 func (j *job) makeMaildirs(s *stage) {
 	if j.w.agents {
 		return
@@ -56,7 +56,7 @@ func (b *bench) port(w workload) int {
 	return b.d.IMAPS
 }
 
-// corpus is what a run of w has to deliver.
+// corpus returns the messages that a run of w has to deliver.
 func (b *bench) corpus(w workload) *corpus {
 	if w.primed {
 		return b.make(tiny, "new", w.fresh)
@@ -79,7 +79,7 @@ func (b *bench) fillMailboxes(j *job, fresh bool) {
 	}
 }
 
-// template is a user who has the messages and is never logged in to by a contender; made once.
+// template is a user who has the messages, made once. No contender logs in as this user.
 func (b *bench) template(w workload, fresh bool) string {
 	name := fmt.Sprintf("template-%s-%d-%v-%v", w.kind, w.count, w.primed, fresh)
 	if b.d.Has(name) {
@@ -98,7 +98,7 @@ func (b *bench) template(w workload, fresh bool) string {
 	return name
 }
 
-// prime puts what the contender knows after a first run into its folders. That run is made once.
+// prime puts the state that the contender has after a first run into its folders. That run is made once.
 func (b *bench) prime(j *job, c contender) {
 	root := filepath.Dir(j.state)
 	kept := root + "-primed"
@@ -131,12 +131,13 @@ func (b *bench) copyTree(from, to string) {
 	}
 }
 
-// way is how the programs reach the server in a workload; the same in all its runs, since some know an account by its port.
+// way is how the programs reach the server in a workload. It is the same in all runs, since some programs identify an
+// account by its port.
 type way struct {
 	server, dead *fetchtest.Proxy
 }
 
-// route leads the accounts over the workload's way. It returns the proxy to the server, nil on loopback.
+// route makes the accounts use the workload's way. It returns the proxy to the server, nil on loopback.
 func (b *bench) route(j *job) *fetchtest.Proxy {
 	if j.w.rtt == 0 {
 		return nil

@@ -1,6 +1,6 @@
-// Command bench measures fetchd beside other retrieval programs and a raw reader, on a private Dovecot that it starts
-// itself. It prints a table for each workload and writes only into temporary folders, which it removes. It is run from
-// the module's root: go run ./cmd/bench, or make bench. As root the programs run as nobody, since some refuse root.
+// Command bench compares fetchd with other retrieval programs and with a raw reader, on a private Dovecot that it starts
+// itself. It prints a table for each workload and writes only into temporary folders, which it removes. Run it from the
+// module's root: go run ./cmd/bench, or make bench. When root runs it, the programs run as nobody, since some refuse root.
 package main
 
 import (
@@ -81,7 +81,7 @@ func contains(names []string, name string) bool {
 	return len(names) == 0
 }
 
-// memoryDir is a folder in memory where there is one.
+// memoryDir is a folder in memory if there is one.
 func memoryDir() string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
 		return "/dev/shm"

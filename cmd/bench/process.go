@@ -31,7 +31,7 @@ type usage struct {
 	Exit      int
 }
 
-// running is a program under way.
+// running is a program that was started.
 type running struct {
 	cmd   *exec.Cmd
 	hold  io.Closer
@@ -41,7 +41,8 @@ type running struct {
 	err   error
 }
 
-// start runs p through a small process of our own: a program's largest size begins with that of who starts it.
+// start runs p through a small process of our own: a program's largest size is at least that of the process that starts
+// it.
 func (p program) start() (*running, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -75,7 +76,7 @@ func (p program) start() (*running, error) {
 // stop ends the program early.
 func (r *running) stop() { _ = r.hold.Close() }
 
-// ended tells whether the program has.
+// ended tells whether the program has ended.
 func (r *running) ended() bool {
 	select {
 	case <-r.done:
@@ -91,8 +92,8 @@ func (r *running) wait() (usage, error) {
 	return r.usage, r.err
 }
 
-// launch is the small process: it reads a program from in, runs it until it ends, in ends, or time is up, and writes its
-// usage to out.
+// launch is the small process: it reads a program from in, runs it until it ends, in is closed or time is up, and writes
+// its usage to out.
 func launch(in io.Reader, out io.Writer) int {
 	runtime.GOMAXPROCS(1)
 	signal.Ignore(os.Interrupt) // the bench ends us
@@ -152,8 +153,8 @@ func (p program) measure(hold io.Reader) (u usage, err error) {
 	return u, nil
 }
 
-// spawn runs a command through the shell again and again with the same input: what piping to an agent costs at least.
-// args: number, file with the input, command.
+// spawn runs a command through the shell again and again with the same input: the least that piping to an agent can cost.
+// Its arguments are the number of runs, the file with the input, and the command.
 func spawn(args []string) int {
 	var n int
 	_, err := fmt.Sscan(args[0], &n)

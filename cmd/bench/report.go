@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// introduce says what was measured on what.
+// introduce prints what is measured, and on which machine.
 func (b *bench) introduce() {
 	fmt.Printf("%d × %s, %s, %s. Medians of %d rounds, interleaved; wall and CPU (user + system) of the program and its\n"+
 		"children, largest process. Every delivered message was compared by hash. × limit: against a raw pipelined reader.\n",
@@ -84,7 +84,7 @@ func ratio(a, b time.Duration) string {
 	return fmt.Sprintf("%.2f", a.Seconds()/b.Seconds())
 }
 
-// median has the median of each measure.
+// median returns the medians of all measures.
 func median(all []result) result {
 	if len(all) == 0 {
 		return result{}
@@ -112,7 +112,7 @@ func least(all []result) time.Duration { return slices.MinFunc(all, byWall).Wall
 
 func most(all []result) time.Duration { return slices.MaxFunc(all, byWall).Wall }
 
-// worst is the tally of the run that delivered least well.
+// worst is the tally of the run with the worst delivery.
 func worst(all []result) tally {
 	return slices.MinFunc(all, func(a, b result) int {
 		return (a.whole - a.extra - a.damaged) - (b.whole - b.extra - b.damaged)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// stage is what fetchtest needs of a test, outside of one. The nil testing.TB in it is there only because that interface
-// can't be implemented otherwise: what fetchtest calls has a method here.
+// stage stands in for the testing.TB that fetchtest needs. It embeds a nil testing.TB only because that interface can't be
+// implemented otherwise: all methods that fetchtest calls are here.
 type stage struct {
 	testing.TB
 	ctx context.Context
@@ -20,7 +20,7 @@ type stage struct {
 	cleanups []func()
 }
 
-// onStage runs f and then its clean-ups, in reverse order. It tells whether f came to its end without an error.
+// onStage runs f and then its clean-ups, in reverse order. It returns whether f reached its end without an error.
 func onStage(ctx context.Context, f func(*stage)) bool {
 	s := &stage{ctx: ctx}
 	ended := make(chan struct{})
@@ -74,7 +74,7 @@ func (s *stage) check(err error) {
 	}
 }
 
-// TempDir gives a folder that others may look into and that is removed at the end.
+// TempDir returns a folder that others may look into and that is removed at the end.
 func (s *stage) TempDir() string { return s.folder("") }
 
 func (s *stage) folder(in string) string {

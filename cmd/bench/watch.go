@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// watches is how many messages are timed on each way.
+// watches is how many messages are timed for each way to the server.
 const watches = 15
 
-// watch measures how long a message takes from the server's mailbox into the Maildir while fetchd waits with IDLE, and
-// beside it when a raw client on the same way is told by the server that there is something.
+// watch measures how long a message takes from the server's mailbox to the Maildir while fetchd waits with IDLE and, for
+// comparison, how long it takes until the server tells a raw client on the same way that there is something.
 func (b *bench) watch(w workload) {
 	fmt.Printf("\n### %s: %s\nTo reach: %s. Dovecot itself waits up to 0.5 s before it tells of new mail, so that it can tell of more\n"+
 		"at once: the last column is what comes on top of the server's word.\n\n"+
@@ -34,7 +34,7 @@ func (b *bench) watchOver(w workload) {
 	a := &j.accounts[0]
 	b.d.Append(b.s, a.user, "INBOX", b.make(small, "before", 1).messages)
 	b.route(j)
-	// Without marks on the server: those would start its clock for the raw client before the next message comes.
+	// Nothing is marked on the server: a mark would start its clock for the raw client before the next message comes.
 	path, err := j.write("rc", j.rc("fetchd", fmt.Sprintf("maildir %q idle no markseen", j.maildir("Maildir"))))
 	b.s.check(err)
 	cmd := j.one(j.fetchd, "--daemon", "300", "--nodetach", "-f", path)

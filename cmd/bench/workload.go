@@ -5,7 +5,7 @@ import "time"
 // workload is one table of the report.
 type workload struct {
 	name, title string
-	goal        string // what fetchd has to reach
+	goal        string // what fetchd should reach
 	proto       string
 	kind        string // of corpus
 	count       int    // messages in each mailbox, without the fresh ones
@@ -16,7 +16,7 @@ type workload struct {
 	fresh       int  // new messages on top of these
 	accounts    int  // 0 = 1
 	hung        bool // one of the accounts is on a server that accepts and never answers
-	watch       bool // how long new mail takes under IDLE
+	watch       bool // measures how long new mail takes with IDLE
 }
 
 const longWay = 50 * time.Millisecond

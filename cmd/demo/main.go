@@ -16,7 +16,7 @@ import (
 func main() {
 	o := demo.Options{Stdout: os.Stdout, Stderr: os.Stderr}
 	flag.StringVar(&o.Program, "fetchd", "fetchd", "the `program` to show")
-	flag.BoolVar(&o.KeepFiles, "keep-files", false, "leave the temporary directory for a closer look")
+	flag.BoolVar(&o.KeepFiles, "keep-files", false, "keep the temporary directory, for a closer look")
 	flag.Parse()
 	o.Arguments = flag.Args()
 

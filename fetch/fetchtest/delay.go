@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy on loopback that makes the way to a server long, cuts it or lets it go dead. It ends with the
-// test. Its settings may be changed at any time and hold for what is read from then on.
+// Proxy is a TCP proxy on loopback that makes the way to a server long, cuts it or makes it go dead. It ends with the
+// test. Its settings may be changed at any time and apply to what is read from then on.
 type Proxy struct {
 	Addr string // what to dial
 	Port int
@@ -25,7 +25,7 @@ type Proxy struct {
 }
 
 // Delay starts a proxy to target that adds rtt/2 each way; 0 adds nothing. There is no limit on bandwidth. Opening a
-// connection costs one rtt, as the first byte of either side arrives no sooner than after a real handshake.
+// connection costs one rtt: the first byte of either side arrives no sooner than it would after a real handshake.
 func Delay(tb testing.TB, target string, rtt time.Duration) *Proxy {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -42,20 +42,20 @@ func Delay(tb testing.TB, target string, rtt time.Duration) *Proxy {
 	return p
 }
 
-// Connections is how many connections were opened so far.
+// Connections is how many connections have been opened so far.
 func (p *Proxy) Connections() int { return int(p.count.Load()) }
 
-// Turns is how many round trips clients have begun so far: one for opening each connection, and one each time that a
-// client sent something after something from the server had reached it. Commands that travel together count as one if
-// the client needs less than rtt to send them. A greeting to a client that has said nothing yet is not counted.
+// Turns is how many round trips clients have begun so far: one for opening each connection, and one each time that a client
+// sent something after data from the server had reached it. Commands that travel together count as one if the client needs
+// less than rtt to send them. A greeting to a client that has sent nothing yet is not counted.
 func (p *Proxy) Turns() int { return int(p.count.Load() + p.turns.Load()) }
 
-// Cut closes both sides of a connection after n more bytes from the server, when the next one comes or, with n above
-// 0, at once; all connections count. Later connections go through. A negative n never cuts.
+// Cut closes both sides of a connection after n more bytes from the server, counted over all connections: with n above 0 as
+// soon as they have passed, with 0 when the next byte comes. Later connections go through. A negative n never cuts.
 func (p *Proxy) Cut(n int64) { p.cut.Store(n) }
 
-// Hang with true swallows what either side sends from now on, while the connections stay open; bytes on their way still
-// arrive.
+// Hang with true discards what either side sends from now on, while the connections stay open; bytes that are already on
+// their way still arrive.
 func (p *Proxy) Hang(on bool) { p.hang.Store(on) }
 
 func (p *Proxy) accept(ctx context.Context, ln net.Listener) {
@@ -69,9 +69,9 @@ func (p *Proxy) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// serve carries one connection. The kernel has answered the client's SYN at once; on a real path the client may send one
-// rtt after its SYN and the server learns of the connection half an rtt later: then we dial, and not before that do the
-// first bytes of either side set out.
+// serve carries one connection. The kernel has answered the client's SYN at once. On a real path the client may send one
+// rtt after its SYN, and the server learns of the connection half an rtt later: that is when we dial, and the first bytes
+// of either side do not set out before.
 func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	defer client.Close()
 	opens := time.Now().Add(p.rtt + p.rtt/2)
@@ -83,7 +83,7 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	up := make(chan parcel, queued)
 	var answered atomic.Bool
 	answered.Store(true)
-	wg.Go(func() { p.read(ctx, client, opens, up, func(int) int { return p.toTurn(&answered) }) })
+	wg.Go(func() { p.read(ctx, client, opens, up, func(int) int { return p.countTurn(&answered) }) })
 	if !until(ctx, opens) {
 		return
 	}
@@ -96,32 +96,32 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	defer server.Close()
 	context.AfterFunc(ctx, func() { server.Close() })
 	down := make(chan parcel, queued)
-	wg.Go(func() { p.read(ctx, server, opens, down, p.toCut) })
+	wg.Go(func() { p.read(ctx, server, opens, down, p.takeUncut) })
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		p.write(ctx, cancel, server, up)
 	}()
-	p.write(ctx, cancel, &told{client, &answered}, down)
+	p.write(ctx, cancel, &answeredClient{client, &answered}, down)
 	<-sent
 	cancel()
 }
 
-// toTurn counts a turn if the server has answered since the last one. All bytes pass.
-func (p *Proxy) toTurn(answered *atomic.Bool) int {
+// countTurn counts a turn if the server has answered since the last one. All bytes pass.
+func (p *Proxy) countTurn(answered *atomic.Bool) int {
 	if answered.Swap(false) {
 		p.turns.Add(1)
 	}
 	return all
 }
 
-// told is a client that notes that it was answered.
-type told struct {
+// answeredClient is a client's connection that notes that it was answered.
+type answeredClient struct {
 	*net.TCPConn
 	answered *atomic.Bool
 }
 
-func (t *told) Write(b []byte) (int, error) {
+func (t *answeredClient) Write(b []byte) (int, error) {
 	t.answered.Store(true)
 	return t.TCPConn.Write(b)
 }
@@ -132,22 +132,22 @@ type half interface {
 	CloseWrite() error
 }
 
-// parcel is bytes and when they arrive; last: and then the connection breaks.
+// parcel is some bytes and the time at which they arrive. After the last one the connection breaks.
 type parcel struct {
 	due  time.Time
 	data []byte
 	last bool
 }
 
-// queued is how many parcels of up to parcelSize may be on their way; a window larger than any test needs.
+// queued is how many parcels of up to parcelSize may be on their way: a window larger than any test needs.
 const (
 	queued     = 1 << 12
 	parcelSize = 32 << 10
 	all        = -1
 )
 
-// toCut takes n bytes off what may still pass, and tells how many of them do when the cut is in them, else all.
-func (p *Proxy) toCut(n int) int {
+// takeUncut subtracts n from the bytes that may pass before the cut, and returns how many of the n bytes pass, or all.
+func (p *Proxy) takeUncut(n int) int {
 	for {
 		left := p.cut.Load()
 		if left < 0 {
@@ -167,8 +167,8 @@ func (p *Proxy) toCut(n int) int {
 	}
 }
 
-// read stamps what arrives with its time, not before opens, until the sender has ended. pass says how much of a piece
-// arrives before the connection breaks, or all.
+// read stamps what arrives, until the sender has ended, with the time at which it is due, not before opens. pass says how
+// many bytes of a piece arrive before the connection breaks, or all.
 func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, out chan<- parcel, pass func(int) int) {
 	defer close(out)
 	for {
@@ -216,7 +216,7 @@ func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to half, i
 	_ = to.CloseWrite() // its error is that the other side is gone already
 }
 
-// until waits for a moment; false when ctx ends first.
+// until waits for a moment. It returns false if ctx ends first.
 func until(ctx context.Context, moment time.Time) bool {
 	d := time.Until(moment)
 	if d <= 0 {

@@ -17,7 +17,7 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// dovecotStart bounds how long the server may take until it answers; dovecotStop how long until it has ended.
+// dovecotStart bounds how long the server may take to answer, dovecotStop how long it may take to end.
 const (
 	dovecotStart = 15 * time.Second
 	dovecotStop  = 10 * time.Second
@@ -39,8 +39,8 @@ type Dovecot struct {
 	users atomic.Int64
 }
 
-// StartDovecot starts a server that ends with the test, or with the process in whatever way that ends. It runs as root
-// and as an ordinary user. Without Dovecot on the machine the test fails. Lines of more are added to its configuration.
+// StartDovecot starts a server that ends with the test, or with the process, however that ends. It can be started by root
+// and by an ordinary user. Without Dovecot on the machine the test fails. The lines of more are added to its configuration.
 func StartDovecot(tb testing.TB, more ...string) *Dovecot {
 	tb.Helper()
 	path := findDovecot(tb)
@@ -74,7 +74,7 @@ func findDovecot(tb testing.TB) string {
 	return path
 }
 
-// isModern tells whether this is a version with the configuration of 2.4.
+// isModern tells whether this version of Dovecot has the configuration syntax of 2.4.
 func isModern(tb testing.TB, path string) bool {
 	tb.Helper()
 	out, err := exec.CommandContext(tb.Context(), path, "--version").Output()
@@ -93,7 +93,7 @@ func isModern(tb testing.TB, path string) bool {
 	return major > 2 || minor >= 4
 }
 
-// prepare makes the folder: short, for the sockets in it, and open to Dovecot's users.
+// prepare creates the folder, with a short name, as the paths of sockets are limited, and open to Dovecot's users.
 func (d *Dovecot) prepare(tb testing.TB) {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "fd")
@@ -132,17 +132,17 @@ func (d *Dovecot) choosePorts(tb testing.TB) {
 	for _, port := range []*int{&d.IMAP, &d.IMAPS, &d.POP3, &d.POP3S, &d.LMTP} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		check(tb, err)
-		defer ln.Close() // all are held until the last is chosen
+		defer ln.Close() // all are held until the last is chosen, so that no port is chosen twice
 		*port = ln.Addr().(*net.TCPAddr).Port
 	}
 }
 
-// supervise runs Dovecot until its own input ends, which it does at the latest with the process that holds the pipe.
+// supervise runs Dovecot until its own input ends, at the latest when the process ends that holds the other end.
 const supervise = `"$1" -F -c "$2" </dev/null & pid=$!
 { cat >/dev/null; kill $pid; } 2>/dev/null <&3 &
 wait $pid`
 
-// run reports whether the server came up; what it said is in the log.
+// run reports whether the server came up; its output is in the log.
 func (d *Dovecot) run(tb testing.TB, path string) bool {
 	tb.Helper()
 	output, err := os.Create(filepath.Join(d.dir, "output"))
@@ -179,7 +179,7 @@ func (d *Dovecot) run(tb testing.TB, path string) bool {
 	return true
 }
 
-// answers waits until each port has a greeting, or Dovecot has ended, or time is up.
+// answers waits until each port gives a greeting, and returns false if Dovecot ends or time is up first.
 func (d *Dovecot) answers(ended <-chan struct{}) bool {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -211,7 +211,7 @@ func greets(port int) bool {
 	return err == nil
 }
 
-// Log is what the server has said so far.
+// Log is the server's output so far.
 func (d *Dovecot) Log() string {
 	var all []byte
 	for _, name := range []string{"output", "dovecot.log"} {
@@ -223,5 +223,5 @@ func (d *Dovecot) Log() string {
 	return string(all)
 }
 
-// User gives a user who has no mail yet.
+// User returns the name of a user who has no mail yet.
 func (d *Dovecot) User() string { return fmt.Sprintf("user%d", d.users.Add(1)) }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// conf gives the configuration for Dovecot 2.3 or, with modern set, for 2.4 and later. Nothing in it is sure to be
-// on disk: it is a server to be thrown away.
+// conf returns the configuration for Dovecot 2.3 or, with modern set, for 2.4 and later. Dovecot is told not to sync
+// anything to disk: the server is thrown away after the test.
 func (d *Dovecot) conf(tb testing.TB, modern bool) string {
 	tb.Helper()
 	var b strings.Builder
@@ -86,7 +86,7 @@ userdb static {
 }
 `
 
-// ownerOfMail is whom mail processes run as: Dovecot refuses root.
+// ownerOfMail is the user whom mail processes run as: Dovecot refuses root.
 func ownerOfMail() (uid, gid int) {
 	if os.Geteuid() != 0 {
 		return os.Geteuid(), os.Getegid()
@@ -94,10 +94,10 @@ func ownerOfMail() (uid, gid int) {
 	return mailUID, mailUID
 }
 
-// mailUID owns the mail when the tests run as root: a number that needs no entry in the user database.
+// mailUID owns the mail when root runs the tests; the number needs no entry in the user database.
 const mailUID = 54321
 
-// rootless makes Dovecot do without other users and chroot. It wants their names, not numbers.
+// rootless makes Dovecot run without other users and chroot. It needs the names of users, not their numbers.
 func rootless(tb testing.TB) string {
 	tb.Helper()
 	if os.Geteuid() == 0 {
@@ -119,9 +119,9 @@ service stats {
 `, me.Username, group.Name)
 }
 
-// services sets the ports. A wrong password makes nobody wait: the penalty would fall on all clients of this address.
+// services sets the ports. A wrong password has no penalty: all clients of this address would have to wait.
 func (d *Dovecot) services(b *strings.Builder, modern bool) {
-	// One login process for all connections: one that is just starting holds up Dovecot's end by 5 s.
+	// One login process for all connections: a process that is just starting delays Dovecot's end by 5 s.
 	shared := "service_count = 0"
 	if modern {
 		shared = "restart_request_count = unlimited"

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Copy gives user to a copy of all that user from has, in place of what to had: the same messages, UIDs and UIDVALIDITY. Neither
-// may be logged in.
+// Copy replaces the mail of user to by a copy of the mail of user from, with the same messages, UIDs and UIDVALIDITY.
+// Neither may be logged in.
 func (d *Dovecot) Copy(tb testing.TB, from, to string) {
 	tb.Helper()
 	source, target := filepath.Join(d.dir, "mail", from), filepath.Join(d.dir, "mail", to)
@@ -31,7 +31,7 @@ func (d *Dovecot) Copy(tb testing.TB, from, to string) {
 	}))
 }
 
-// MaildirLines make StartDovecot keep mail as Maildir, for PutFile.
+// MaildirLines make StartDovecot keep mail in Maildirs, for PutFile.
 func MaildirLines(tb testing.TB) []string {
 	tb.Helper()
 	if isModern(tb, findDovecot(tb)) {
@@ -40,8 +40,7 @@ func MaildirLines(tb testing.TB) []string {
 	return []string{"mail_location = maildir:~/Maildir"}
 }
 
-// PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name that other programs may have
-// chosen.
+// PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name such as other programs choose.
 func (d *Dovecot) PutFile(tb testing.TB, user, name string, data []byte) {
 	tb.Helper()
 	path := filepath.Join(d.dir, "mail", user, "Maildir", "cur", name)
@@ -51,7 +50,7 @@ func (d *Dovecot) PutFile(tb testing.TB, user, name string, data []byte) {
 	}
 }
 
-// Remove deletes all that a user has.
+// Remove deletes all mail of a user.
 func (d *Dovecot) Remove(tb testing.TB, user string) {
 	tb.Helper()
 	check(tb, os.RemoveAll(filepath.Join(d.dir, "mail", user)))
@@ -74,7 +73,7 @@ func copyFile(from, to string) error {
 	return out.Close()
 }
 
-// Has tells whether there is anything of a user.
+// Has tells whether a user has any mail on disk.
 func (d *Dovecot) Has(user string) bool {
 	_, err := os.Stat(filepath.Join(d.dir, "mail", user))
 	return err == nil

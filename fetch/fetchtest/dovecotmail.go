@@ -19,7 +19,7 @@ type Stored struct {
 	Body  []byte
 }
 
-// session is a clear-text IMAP session of our own, so that what a test sees of the server doesn't depend on what it tests.
+// session is a clear-text IMAP session of our own, so that a test doesn't look at the server with the code that it tests.
 type session struct {
 	tb   testing.TB
 	conn net.Conn
@@ -48,7 +48,7 @@ func (s *session) close() {
 	check(s.tb, s.conn.Close())
 }
 
-// do sends a command and hands each untagged response to f: its text and the literals in it.
+// do sends a command and passes each untagged response to f: its text and the literals in it.
 func (s *session) do(f func(text string, literals [][]byte), format string, args ...any) {
 	s.tb.Helper()
 	_, err := fmt.Fprintf(s.w, "t "+format+"\r\n", args...)
@@ -96,8 +96,8 @@ func quote(mailbox string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(mailbox) + `"`
 }
 
-// Append adds messages to a mailbox of a user, creating it when it is missing. flags are as in IMAP (`\Seen`). Lines end
-// in CRLF on the server, whatever they end in here; NUL is not possible. 5000 small messages take well under a second.
+// Append adds messages to a mailbox of a user, creating it if it is missing. flags are as in IMAP (`\Seen`). Lines end in
+// CRLF on the server, whatever they end in here; a NUL is not possible. 5000 small messages take well under a second.
 func (d *Dovecot) Append(tb testing.TB, user, mailbox string, messages [][]byte, flags ...string) {
 	tb.Helper()
 	s := d.session(tb, user)
@@ -125,13 +125,13 @@ func (d *Dovecot) Append(tb testing.TB, user, mailbox string, messages [][]byte,
 	}
 }
 
-// List gives what is in a mailbox, by rising UID, without changing it.
+// List returns the messages of a mailbox, by rising UID, without changing anything.
 func (d *Dovecot) List(tb testing.TB, user, mailbox string) []Stored {
 	tb.Helper()
 	return d.fetch(tb, user, mailbox, "(UID FLAGS BODY.PEEK[])")
 }
 
-// Flags gives the flags of each message of a mailbox by UID, without \Recent.
+// Flags returns the flags of each message of a mailbox by UID, without \Recent.
 func (d *Dovecot) Flags(tb testing.TB, user, mailbox string) map[uint32][]string {
 	tb.Helper()
 	flags := map[uint32][]string{}

@@ -9,7 +9,7 @@ import (
 // inbox is a net.Conn whose input is read at once into memory, so that the other side never blocks in a write.
 type inbox struct {
 	net.Conn
-	heard func([]byte) // called with what Read returns; nil = not
+	heard func([]byte) // called with what Read returns; nil = nothing is called
 
 	mu   sync.Mutex
 	more *sync.Cond
@@ -56,7 +56,7 @@ func (in *inbox) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// prefixed is a connection of which a reader has already buffered the beginning.
+// prefixed is a connection whose beginning a reader has already buffered.
 type prefixed struct {
 	net.Conn
 	r *bufio.Reader

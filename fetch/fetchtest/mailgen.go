@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mailGen writes messages that differ in what has broken programs before.
+// mailGen writes messages that differ in ways that have broken programs before.
 type mailGen struct {
 	rnd *rand.Rand
 	n   int
@@ -20,7 +20,7 @@ type MailKind struct {
 	make func(*mailGen) string
 }
 
-// MailKinds are all of them. The last ones are large, and Messages uses each of those once only.
+// MailKinds are all kinds of messages. The last ones are large, and Messages uses each of those only once.
 func MailKinds() []MailKind {
 	return append([]MailKind{
 		{"small", func(g *mailGen) string { return g.head() + g.text(1000) }},
@@ -63,7 +63,7 @@ func largeKinds() []MailKind {
 	}
 }
 
-// Messages gives n messages of all kinds in turn, the same ones for the same seed, no two alike. Lines end in CRLF.
+// Messages returns n messages of all kinds in turn, the same ones for the same seed, no two alike. Lines end in CRLF.
 func Messages(n int, seed uint64) [][]byte {
 	g := &mailGen{rnd: rand.New(rand.NewPCG(seed, 0))}
 	kinds := MailKinds()
@@ -143,7 +143,7 @@ func (g *mailGen) multipart(kind, first, second string) string {
 		"\r\n--" + boundary + "--\r\n"
 }
 
-// Canon gives what must not change on a message's way: its bytes, with LF for CRLF and with an end to the last line.
+// Canon returns what must not change on a message's way: its bytes, with LF for CRLF and with a line end at the end.
 func Canon(message []byte) []byte {
 	c := bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n"))
 	if !bytes.HasSuffix(c, []byte("\n")) {

@@ -22,8 +22,8 @@ type MemServer struct {
 	user     *imapmemserver.User
 }
 
-// StartMemServer starts a server that ends with the test. With config and wrapped it speaks TLS from the first byte, with
-// config alone STARTTLS, without config clear text.
+// StartMemServer starts a server that ends with the test. With config and wrapped it uses TLS from the first byte, with
+// config alone STARTTLS, and without config clear text.
 func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer {
 	tb.Helper()
 	s := &MemServer{User: "ann", Password: "secret"}
@@ -65,7 +65,7 @@ func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer 
 	return s
 }
 
-// Append adds a message, which exists before the next command of any client.
+// Append adds a message; the next command of any client will see it.
 func (s *MemServer) Append(tb testing.TB, mailbox string, message []byte, flags ...imap.Flag) {
 	tb.Helper()
 	if _, err := s.user.Append(mailbox, literal{bytes.NewReader(message)}, &imap.AppendOptions{Flags: flags, Time: time.Unix(1700000000, 0)}); err != nil {

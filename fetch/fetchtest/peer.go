@@ -1,5 +1,5 @@
-// Package fetchtest holds what tests of a retrieval run against: a scripted peer, a delay proxy, a private Dovecot and
-// a mail generator.
+// Package fetchtest provides what tests of a retrieval run against: a scripted peer, small IMAP and POP3 servers, a delay
+// proxy, a private Dovecot and a mail generator.
 package fetchtest
 
 import (
@@ -18,27 +18,27 @@ import (
 	"time"
 )
 
-// Peer is a server that plays a dialogue with one client. The dialogue is text, one step a line; blank lines and lines
-// that start with # mean nothing:
+// Peer is a server that plays a dialogue with one client. The dialogue is text, one step per line; blank lines and lines
+// that start with # are ignored:
 //
 //	S: text        sends text and CRLF
-//	S< text        sends text as it is after Go escapes (\r\n \x00 …); a trailing blank is written \x20
-//	S*N text       the same N times
-//	C: text        wants this line from the client, ending in CRLF
-//	C: ~regexp     wants a line that matches
-//	C*             takes any line
-//	C<N            takes N octets, whatever they are
+//	S< text        sends text with Go escapes (\r\n \x00 …) and no line end; a trailing blank is written \x20
+//	S*N text       the same, N times
+//	C: text        expects this line from the client, ending in CRLF
+//	C: ~regexp     expects a line that matches
+//	C*             accepts any line
+//	C<N            accepts any N octets
 //	TLS            does the server's side of a handshake here
-//	TLS refused    wants the client to break the handshake off
-//	STALL          says nothing more; the client must leave
-//	WAIT 90s       says nothing for so long
+//	TLS refused    expects the client to break off the handshake
+//	STALL          sends nothing more; the client must leave
+//	WAIT 90s       sends nothing for that long
 //	ENDLESS text   sends text (with escapes) again and again until the client leaves
 //	DRIP 1m text   sends text (with escapes) again and again, one octet each minute, until the client leaves
 //	CLOSE          closes the connection without a word, and the dialogue ends
 //
-// At the end of the dialogue the client must leave without another word. The first step that does not go as written
-// fails the test, with its line. A Peer works over net.Pipe inside a testing/synctest bubble and over loopback TCP; what
-// the client sends is always read at once, so that a client that pipelines never blocks.
+// At the end of the dialogue the client must leave without sending anything else. The first step that does not go as
+// written fails the test, with its line. A Peer works over net.Pipe inside a testing/synctest bubble and over loopback TCP.
+// It always reads at once what the client sends, so that a client that pipelines never blocks.
 type Peer struct {
 	// TLS is used by TLS steps.
 	TLS *tls.Config
@@ -54,8 +54,8 @@ type Peer struct {
 	err   error
 }
 
-// NewPeer parses a dialogue. config is the server's for TLS steps, nil if there are none. The test ends with the peer:
-// nothing of it runs on.
+// NewPeer parses a dialogue. config is the server's, for TLS steps; nil if there are none. The peer ends with the test and
+// leaves nothing running.
 func NewPeer(t testing.TB, dialogue string, config *tls.Config) *Peer {
 	t.Helper()
 	steps, err := parseDialogue(dialogue)
@@ -78,7 +78,7 @@ func (p *Peer) Pipe() net.Conn {
 	return pipeEnd{client}
 }
 
-// A pipeEnd takes deadlines after the other end was closed, as a TCP connection does, and then reads the end.
+// A pipeEnd accepts deadlines after the other end was closed, as a TCP connection does, and then reads the end.
 type pipeEnd struct{ net.Conn }
 
 func (c pipeEnd) SetReadDeadline(t time.Time) error {
@@ -88,7 +88,7 @@ func (c pipeEnd) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// Listen listens on loopback TCP and plays the dialogue with who connects first. It returns the address.
+// Listen listens on loopback TCP and plays the dialogue with the first client that connects. It returns the address.
 func (p *Peer) Listen() *net.TCPAddr {
 	p.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -122,12 +122,12 @@ func (p *Peer) Heard() string {
 	return p.heard.String()
 }
 
-// Done ends the peer, waits for it, and returns the first step that did not go as written. The client must have closed
-// its end, or it is closed now. The end of the test calls it too and reports what it returns.
+// Done ends the peer, waits for it, and returns the first step that did not go as written. If the client has not closed its
+// end, Done closes it. It is also called at the end of the test, which then reports what it returns.
 func (p *Peer) Done() error {
 	p.mu.Lock()
 	if p.conn != nil {
-		// A client that is still there has a moment to leave, so that a last line of it is noticed.
+		// A client that is still there gets a moment to leave, so that its last line is noticed.
 		_ = p.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
 	}
 	p.mu.Unlock()
@@ -147,7 +147,7 @@ func (p *Peer) start(raw net.Conn) {
 	go func() {
 		defer p.wg.Done()
 		in.pump()
-		cancel() // the client left, or Done wants the end
+		cancel() // the client left, or Done ends the peer
 	}()
 	go func() {
 		defer p.wg.Done()
@@ -159,7 +159,7 @@ func (p *Peer) start(raw net.Conn) {
 	}()
 }
 
-// player is a dialogue under way.
+// player is a dialogue that is being played.
 type player struct {
 	peer *Peer
 	ctx  context.Context // ends when the client leaves
@@ -168,7 +168,7 @@ type player struct {
 	r    *bufio.Reader
 }
 
-// errClosed ends a dialogue at CLOSE, or when the client has left where it had to.
+// errClosed ends a dialogue at CLOSE, or when the client has left as it must.
 var errClosed = errors.New("closed")
 
 func (p *Peer) play(ctx context.Context, in *inbox) error {
@@ -265,9 +265,9 @@ func (pl *player) tls(s step) error {
 	err := secure.HandshakeContext(pl.ctx)
 	if s.any { // refused
 		if err == nil {
-			// In TLS 1.3 the client's refusal comes after the server is done.
+			// In TLS 1.3 the client's refusal arrives after the server has finished its part.
 			if _, err = secure.Read(make([]byte, 1)); err == nil {
-				return errors.New("the client speaks on")
+				return errors.New("the client goes on after the handshake")
 			}
 		}
 		return errClosed

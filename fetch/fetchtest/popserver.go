@@ -10,26 +10,26 @@ import (
 	"testing"
 )
 
-// POPOptions say what a POPServer is like; the zero value is one that speaks clear text and knows everything.
+// POPOptions say how a POPServer behaves; the zero value speaks clear text and knows all commands.
 type POPOptions struct {
 	TLS     *tls.Config // nil = clear text only
 	Wrapped bool        // TLS from the first byte; otherwise STLS, without which nobody can log in
 
 	NoCAPA, NoUIDL, NoTOP bool // the command is unknown
-	NoPipelining          bool // not offered, and a client that does it all the same fails the test
-	NoStuffing            bool // dots at the beginning of lines stay single
-	DropsPipelined        bool // offered, but what came behind a command is thrown away
-	Exclusive             bool // one session at a time, as RFC 1939 section 4 has it; the next is told [IN-USE]
+	NoPipelining          bool // not offered, and a client that pipelines anyway fails the test
+	NoStuffing            bool // dots at the beginning of lines are not doubled
+	DropsPipelined        bool // offered, but what the client sends before the answer is discarded
+	Exclusive             bool // one session at a time (RFC 1939 section 4); the next one is told [IN-USE]
 
-	Retr      func(uidl string) Reaction // to each RETR; nil = it gives the message
-	Undeletes func(uidl string) bool     // whether a message is there again whose deletion was confirmed; nil = no
+	Retr      func(uidl string) Reaction // to each RETR; nil = send the message
+	Undeletes func(uidl string) bool     // whether a message comes back after its deletion was confirmed; nil = no
 }
 
-// Reaction is how a POPServer deals with a command. The zero value is to do what it says.
+// Reaction is how a POPServer reacts to a command. The zero value obeys it.
 type Reaction struct {
-	Refuse string // -ERR and this
-	Drop   bool   // the connection ends without an answer
-	Within bool   // it ends in the middle of the answer
+	Refuse string // answer -ERR and this
+	Drop   bool   // close the connection without an answer
+	Within bool   // close it in the middle of the answer
 }
 
 // POPServer is a complete POP3 server (RFC 1939, 2449, 2595) in memory on loopback, with one user. Deletions are final
@@ -130,14 +130,14 @@ func (s *POPServer) Count() int {
 	return len(s.mail)
 }
 
-// Commands are the verbs that the server was given so far, in upper case.
+// Commands are the verbs that the server has received so far, in upper case.
 func (s *POPServer) Commands() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.heard)
 }
 
-// open gives a session the maildrop; false if it is another one's.
+// open gives a session the maildrop. It returns false if another session has it.
 func (s *POPServer) open() ([]popMessage, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *POPServer) open() ([]popMessage, bool) {
 	return slices.Clone(s.mail), true
 }
 
-// release is the end of a session that had the maildrop.
+// release ends a session that had the maildrop.
 func (s *POPServer) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -124,7 +124,7 @@ func (p *popSession) capabilities() {
 	p.say(".")
 }
 
-// sasl is AUTH PLAIN with an initial response (RFC 5034).
+// sasl answers AUTH PLAIN with an initial response (RFC 5034).
 func (p *popSession) sasl(arg string) {
 	mechanism, initial, _ := strings.Cut(arg, " ")
 	raw, err := base64.StdEncoding.DecodeString(initial)
@@ -226,7 +226,7 @@ func (p *popSession) retrieve(m popMessage) {
 	}
 }
 
-// body sends a multi-line answer with its dots stuffed (RFC 1939 section 3).
+// body sends a multi-line answer with dot-stuffing (RFC 1939 section 3).
 func (p *popSession) body(text string) {
 	p.say("+OK %d octets", len(text))
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\r\n"), "\r\n") {

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// Tripwire is a proxy on loopback to a server that is spoken to in clear text. It goes dead at the first line of a client
-// that matches a pattern; connections that come later pass untouched. It ends with the test.
+// Tripwire is a proxy on loopback to a clear-text server. It goes dead at the first line of a client that matches a
+// pattern; later connections pass untouched. It ends with the test.
 type Tripwire struct {
 	Port   int
-	Sprung <-chan struct{} // closed when the line has come
-	Over   <-chan struct{} // closed when the server, too, has seen the end of that connection
+	Sprung <-chan struct{} // closed when the line has arrived
+	Over   <-chan struct{} // closed when the server has seen the end of that connection too
 
 	target  string
 	pattern *regexp.Regexp
@@ -24,8 +24,8 @@ type Tripwire struct {
 	over    chan struct{}
 }
 
-// Trip starts a tripwire. With pass the server gets the line and what follows, but no answer comes back any more; without
-// it the server gets nothing from this line on.
+// Trip starts a tripwire. With pass the server gets the line and what follows, but its answers no longer come back; without
+// pass the server gets nothing from this line on.
 func Trip(tb testing.TB, target, pattern string, pass bool) *Tripwire {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,7 +61,7 @@ func (w *Tripwire) serve(client net.Conn) {
 	}
 	server := conn.(*net.TCPConn)
 	defer server.Close()
-	dead := make(chan struct{}) // nothing goes to the client any more
+	dead := make(chan struct{}) // once closed, nothing reaches the client
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_, _ = io.Copy(&untilDead{client, dead}, server)
@@ -79,7 +79,7 @@ func (w *Tripwire) serve(client net.Conn) {
 	}
 }
 
-// lines carries the client's lines until it leaves, and tells whether the wire was sprung by it.
+// lines carries the client's lines until it leaves, and returns whether one of them sprang the wire.
 func (w *Tripwire) lines(client net.Conn, server io.Writer, dead chan struct{}) (tripped bool) {
 	in := bufio.NewReader(client)
 	for {
@@ -110,7 +110,7 @@ func (w *Tripwire) spring() {
 	}
 }
 
-// untilDead swallows what is written once dead is closed.
+// untilDead discards what is written once dead is closed.
 type untilDead struct {
 	io.Writer
 	dead <-chan struct{}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Message is one of the demonstration's messages.
+// Message is a message of the demonstration.
 type Message struct {
 	Name string // what is special about it
 	Text []byte // with CRLF line ends

@@ -23,7 +23,7 @@ type pop3Server struct {
 	wg       sync.WaitGroup
 }
 
-// idle ends a connection without commands.
+// idle is when a connection without commands is closed.
 const idle = 10 * time.Minute
 
 func startPOP3(l net.Listener, login, password string, messages []Message) *pop3Server {
@@ -99,7 +99,7 @@ func (s *pop3Session) say(format string, args ...any) {
 	fmt.Fprintf(s.out, format+"\r\n", args...)
 }
 
-// command answers one command and tells whether it was the last.
+// command answers one command and returns whether it was the last.
 func (s *pop3Session) command(verb, arg string) (quit bool) {
 	switch {
 	case verb == "QUIT":
@@ -135,7 +135,7 @@ func (s *pop3Session) logIn(password string) {
 	s.say("+OK logged in")
 }
 
-// transaction answers the commands of a session that is logged in.
+// transaction answers the commands that need a login.
 func (s *pop3Session) transaction(verb, arg string) {
 	switch verb {
 	case "STAT":
@@ -205,7 +205,7 @@ func (s *pop3Session) list(verb, arg string) {
 // uid is the message's UIDL: its name, which is unique here.
 func uid(m Message) string { return strings.ReplaceAll(m.Name, " ", "-") }
 
-// stuff writes text in whole lines, with a dot before each that begins with one (RFC 1939 section 3).
+// stuff writes text in whole lines, with a dot before each line that begins with one (RFC 1939 section 3).
 func stuff(w io.Writer, text []byte) {
 	for len(text) > 0 {
 		line := text

@@ -1,5 +1,5 @@
-// Package demo is the demonstration: an IMAPS and a POP3S server on loopback with some messages, with
-// certificates of a throw-away authority. They are made to be looked at, not to be used.
+// Package demo is the demonstration: an IMAPS and a POP3S server on loopback with some messages and with certificates of a
+// throw-away authority. The servers are for looking at, not for use.
 package demo
 
 import (
@@ -14,7 +14,7 @@ import (
 type Servers struct {
 	User, Password     string
 	IMAPPort, POP3Port int
-	Root               []byte // PEM: the authority that both certificates are issued by
+	Root               []byte // PEM: the authority that issued both certificates
 
 	imap *imapServer
 	pop3 *pop3Server

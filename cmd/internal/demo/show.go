@@ -10,16 +10,16 @@ import (
 	"path/filepath"
 )
 
-// Options say what Show runs, and where what it says goes.
+// Options say what Show runs, and where its output goes.
 type Options struct {
 	Program        string   // path of the fetchd to show
-	Arguments      []string // further ones for each of its runs, such as -v
-	KeepFiles      bool     // leave the temporary directory for a closer look
+	Arguments      []string // further arguments for each of its runs, such as -v
+	KeepFiles      bool     // keep the temporary directory, for a closer look
 	Stdout, Stderr io.Writer
 }
 
 // Show starts the servers, writes an rc file and runs the program on it twice: the first run finds mail, the second
-// none. Everything happens in a temporary directory. An error says which run ended in another way than it must.
+// none. Everything happens in a temporary directory. The error says which run ended with a wrong status.
 func Show(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "fetchd-demo-")
 	if err != nil {
@@ -75,13 +75,13 @@ For your own account put this into ~/.fetchmailrc, with chmod 600:
     poll imap.example.org proto imap
         user "you" password "your password" ssl keep
 
-ssl is TLS from the first byte; without it STARTTLS is demanded. No sslcertfile
+ssl is TLS from the first byte; without it STARTTLS is required. No sslcertfile
 is needed: the system's certificates are trusted. keep leaves the mail on the
-server; remove it once you are content. "fetchd check-config" checks the file,
+server; remove it once all works well. "fetchd check-config" checks the file,
 "fetchd" retrieves once into ~/Maildir, "fetchd -d 300" every five minutes.
 `
 
-// writeFiles writes the rc file and what it names, and returns its text with the password hidden.
+// writeFiles writes the rc file and the files that it names, and returns the rc file's text with the password hidden.
 func writeFiles(dir string, s *Servers) (string, error) {
 	text := func(password string) string {
 		return fmt.Sprintf(`set pidfile "pid"
@@ -101,7 +101,8 @@ poll pop3s via %s proto pop3 port %d
 	return text("***"), nil
 }
 
-// runProgram runs the program on the demonstration's rc file, with dir as its home. Any exit status but want is an error.
+// runProgram runs the program on the demonstration's rc file, with dir as its home. Any exit status other than want is an
+// error.
 func (o *Options) runProgram(ctx context.Context, dir string, want int) error {
 	cmd := exec.CommandContext(ctx, o.Program, append([]string{"-f", filepath.Join(dir, "fetchmailrc")}, o.Arguments...)...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "FETCHMAILHOME=", "HOME_ETC=", "XDG_STATE_HOME=", "STATE_DIRECTORY=")
