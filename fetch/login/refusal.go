@@ -104,6 +104,9 @@ func (a *attempt) says(r Reply) string {
 	if r.Code != "" {
 		quoted := a.conn.Quoted([]byte(strings.TrimSpace(r.Code + " " + r.Detail)))
 		code = "[" + strings.ReplaceAll(strings.Trim(quoted, `"…`), `\"`, `"`) + "] "
+		if address := a.conn.Address(r.Detail); address != "" {
+			code = "[" + r.Code + " " + address + "] "
+		}
 	}
 	text := a.conn.Quoted([]byte(r.Text))
 	return fmt.Sprintf("%s: the server answers %s %s%s", r.Command, r.Word, code, text)

@@ -23,29 +23,29 @@ func (c capabilities) has(name string) bool {
 	return ok
 }
 
-// readCapabilities reads the answer to CAPA. A server that doesn't know the command has none.
-func readCapabilities(c *wire.Conn) (capabilities, error) {
+// readCapabilities reads the answer to CAPA. A server that doesn't know the command has none; refused is what it
+// says.
+func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err error) {
 	if _, err := readReply(c, "CAPA"); err != nil {
-		var refused *ReplyError
 		if errors.As(err, &refused) {
-			return nil, nil
+			return nil, refused, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	caps := capabilities{}
+	caps = capabilities{}
 	for range maxCapabilities {
 		line, err := c.ReadLine(maxCapabilityLine)
 		if err != nil {
-			return nil, network("CAPA", err)
+			return nil, nil, network("CAPA", err)
 		}
 		if string(line) == "." {
-			return caps, nil
+			return caps, nil, nil
 		}
 		if words := strings.Fields(string(line)); len(words) > 0 {
 			caps[strings.ToUpper(words[0])] = words[1:]
 		}
 	}
-	return nil, outOfStep(c, fmt.Errorf("CAPA: the server lists more than %d capabilities", maxCapabilities))
+	return nil, nil, outOfStep(c, fmt.Errorf("CAPA: the server lists more than %d capabilities", maxCapabilities))
 }
 
 // askCapabilities sends CAPA.
@@ -53,5 +53,6 @@ func askCapabilities(c *wire.Conn) (capabilities, error) {
 	if err := c.WriteLine("CAPA", ""); err != nil {
 		return nil, network("CAPA", err)
 	}
-	return readCapabilities(c)
+	caps, _, err := readCapabilities(c)
+	return caps, err
 }

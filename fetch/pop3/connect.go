@@ -80,7 +80,8 @@ type session struct {
 	quirks *Quirks
 	host   string // and port: the key in quirks
 	caps   capabilities
-	ended  bool // QUIT was sent
+	noCAPA *ReplyError // how CAPA was refused behind the login
+	ended  bool        // QUIT was sent
 }
 
 // Mailboxes implements fetch.Session: a maildrop has no name.

@@ -60,11 +60,11 @@ func (s *session) askList() (together bool, _ error) {
 // list reads the answers to askList, and asks for what could not be asked together. record is told of each UIDL.
 func (s *session) list(record *journal.Maildrop, together bool) (*listing, error) {
 	if s.caps != nil {
-		caps, err := readCapabilities(s.c)
+		caps, refused, err := readCapabilities(s.c)
 		if err != nil {
 			return nil, err
 		}
-		s.caps = caps
+		s.caps, s.noCAPA = caps, refused
 	}
 	l := new(listing)
 	messages, err := s.stat(l)
@@ -108,6 +108,9 @@ const duplicatesNamed = 5
 // listUIDL fills in the UIDLs; false if the server has none.
 func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (bool, error) {
 	err := s.client.command("UIDL")
+	if messages == 0 && refusal(s.c, err) != nil { // some have no list of nothing
+		return true, nil
+	}
 	if refused := refusal(s.c, err); refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
 		return false, nil
 	}
@@ -153,6 +156,9 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 // listSizes fills in the sizes.
 func (s *session) listSizes(l *listing, messages int) error {
 	if err := s.client.command("LIST"); err != nil {
+		if messages == 0 && refusal(s.c, err) != nil {
+			return nil
+		}
 		return classify(err, fetch.KindServer)
 	}
 	for i := range l.rows {

@@ -118,7 +118,11 @@ func (d *dialogue) final(r login.Reply, err error) (login.Reply, error) {
 // read reads the reply to command.
 func (d *dialogue) read(command string) (login.Reply, error) {
 	r := login.Reply{Command: command}
-	line, err := d.c.ReadLine(0)
+	readLine := readStatus
+	if command == "greeting" || command == "STLS" { // what comes there is not proven to be the server's
+		readLine = func(c *wire.Conn) ([]byte, error) { return c.ReadLine(0) }
+	}
+	line, err := readLine(d.c)
 	if err != nil {
 		return r, err
 	}
@@ -130,7 +134,7 @@ func (d *dialogue) read(command string) (login.Reply, error) {
 		return r, outOfStep(d.c, err)
 	case kind == replyErr:
 		refused := replyError(d.c, command, text)
-		r.Word, r.Code, r.Text = "-ERR", refused.Code, refused.Text
+		r.Word, r.Code, r.Detail, r.Text = "-ERR", refused.Code, refused.Detail, refused.Text
 	case kind == replyMore:
 		r.Status, r.Word, r.Text = login.Challenge, "+", string(text)
 	default:

@@ -54,7 +54,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 	together, err := s.askList()
 	if err != nil {
-		return nil, err
+		return nil, s.cause(ctx, err)
 	}
 	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server makes its answers
 	if err == nil {
@@ -65,7 +65,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 	listing, err := s.list(record, together)
 	if err != nil {
-		return nil, s.pipelined(err, true)
+		return nil, s.cause(ctx, s.pipelined(err, true))
 	}
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
 		return nil, fetch.Fail(fetch.KindConfig, errors.New("\"keep\" needs UIDL, which this server does not have:"+

@@ -15,20 +15,21 @@ import (
 type ReplyError struct {
 	Command string // without arguments that are secret
 	Code    string // extended response code in upper case without brackets, "IN-USE" (RFC 2449 section 8); may be empty
+	Detail  string // the address of the web behind it, which RFC 2449 does not allow and Gmail sends; mostly ""
 	Text    string // what followed, at most 200 bytes
 }
 
 func (e *ReplyError) Error() string {
 	code := ""
 	if e.Code != "" {
-		code = "[" + e.Code + "] "
+		code = "[" + strings.TrimSpace(e.Code+" "+e.Detail) + "] "
 	}
 	return fmt.Sprintf("%s: the server answers -ERR %s%q", e.Command, code, e.Text)
 }
 
 // reply is the refusal as package login sees it, which has the table of what they mean.
 func (e *ReplyError) reply() login.Reply {
-	return login.Reply{Command: e.Command, Word: "-ERR", Code: e.Code, Text: e.Text}
+	return login.Reply{Command: e.Command, Word: "-ERR", Code: e.Code, Detail: e.Detail, Text: e.Text}
 }
 
 // replyKind is the first word of a reply.
@@ -61,8 +62,11 @@ func parseReply(c *wire.Conn, line []byte) (kind replyKind, text []byte, err err
 func replyError(c *wire.Conn, command string, text []byte) *ReplyError {
 	e := &ReplyError{Command: command}
 	if len(text) > 0 && text[0] == '[' {
-		if end := bytes.IndexByte(text, ']'); end > 0 && end <= 64 && printable(text[:end]) {
-			e.Code = strings.ToUpper(c.Clean(string(text[1:end])))
+		end := max(0, bytes.IndexByte(text, ']'))
+		code, more, two := bytes.Cut(text[:end], []byte{' '})
+		address := c.Address(string(more))
+		if end > 0 && len(code) <= 64 && printable(code) && (!two || address != "") {
+			e.Code, e.Detail = strings.ToUpper(c.Clean(string(code[1:]))), address
 			text = bytes.TrimLeft(text[end+1:], " ")
 		}
 	}
@@ -99,10 +103,20 @@ func network(act string, err error) error {
 	return fetch.Fail(kind, fmt.Errorf("%s: %w", act, err))
 }
 
+// readStatus reads a status line. outlook.office365.com sends an empty line before some; garbage begins with one too,
+// so that no more than one is passed over.
+func readStatus(c *wire.Conn) ([]byte, error) {
+	line, err := c.ReadLine(0)
+	if err == nil && len(line) == 0 {
+		line, err = c.ReadLine(0)
+	}
+	return line, err
+}
+
 // readReply reads the answer to command, which must be +OK or -ERR; -ERR is a *ReplyError without a Kind. The text is
 // valid until the next read.
 func readReply(c *wire.Conn, command string) ([]byte, error) {
-	line, err := c.ReadLine(0)
+	line, err := readStatus(c)
 	if err != nil {
 		return nil, network(command, err)
 	}

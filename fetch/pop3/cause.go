@@ -1,0 +1,29 @@
+package pop3
+
+import (
+	"context"
+	"fmt"
+
+	"fetchd/fetch"
+	"fetchd/fetch/wire"
+)
+
+// cause finds out why the server ended the connection behind the login: it may have said so before, unasked,
+// when we were still writing. That stands for the answer to the first command then, or nobody has read it.
+func (s *session) cause(ctx context.Context, err error) error {
+	if s.c.Err() == nil || ctx.Err() != nil || fetch.KindOf(err) != fetch.KindNetwork || wire.IsTimeout(err) {
+		return err
+	}
+
+	said := s.noCAPA
+	for _, line := range s.c.LastWords() {
+		kind, text, perr := parseReply(s.c, line)
+		if perr == nil && kind == replyErr {
+			said = replyError(s.c, "behind the login", text)
+		}
+	}
+	if said == nil {
+		return err
+	}
+	return classify(fmt.Errorf("%w, and ends the connection (%v)", said, err), fetch.KindServer)
+}
