@@ -11,14 +11,18 @@ import (
 	"testing"
 )
 
-// TestStandardsNamesTests: each test that docs/standards.md names, as `folder: Test` or `folder: Test/part`, exists. A
+// TestStandardsNamesTests: each test that docs/standards.md and docs/servers.md name, as `folder: Test` or `folder: Test/part`, exists. A
 // part is the name of a case, which stands in the folder's tests or in their testdata.
 func TestStandardsNamesTests(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
-	text, err := os.ReadFile(filepath.Join(root, "docs", "standards.md"))
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, name := range []string{"standards.md", "servers.md"} {
+		page, err := os.ReadFile(filepath.Join(root, "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, page...)
 	}
 	named := regexp.MustCompile("`([a-z0-9/]+): ((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([^`]+))?`").FindAllSubmatch(text, -1)
 	if len(named) < 50 {

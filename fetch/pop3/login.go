@@ -23,6 +23,8 @@ type dialogue struct {
 	caps     capabilities // as listed last; nil where CAPA is not known
 
 	command string // under way, as errors name it
+	utf8    bool   // UTF8 was sent
+	owed    bool   // and its answer is still to come
 }
 
 // Greeting implements login.Protocol.
@@ -51,6 +53,9 @@ func (d *dialogue) Capabilities() (login.Reply, error) {
 
 // Login implements login.Protocol with USER and PASS, in one go where the server pipelines.
 func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
+	if err := d.enableUTF8(); err != nil {
+		return login.Reply{Command: "UTF8"}, err
+	}
 	user, pass := "USER "+cred.User, "PASS "+cred.Password
 	if !d.pipelining() {
 		if r, err := d.run("USER", user, ""); err != nil || r.Status != login.OK {
@@ -78,6 +83,9 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 
 // Digest implements login.Digester with APOP.
 func (d *dialogue) Digest(user, digest string) (login.Reply, error) {
+	if err := d.enableUTF8(); err != nil {
+		return login.Reply{Command: "UTF8"}, err
+	}
 	return d.run("APOP", "APOP "+user+" "+digest, "APOP "+user+" ***")
 }
 
@@ -86,6 +94,9 @@ func (d *dialogue) LoggedIn() (login.Reply, error) { return d.run("NOOP", "NOOP"
 
 // Auth implements login.Protocol.
 func (d *dialogue) Auth(mechanism, initial string) (login.Reply, error) {
+	if err := d.enableUTF8(); err != nil {
+		return login.Reply{Command: "UTF8"}, err
+	}
 	d.command = "AUTH " + mechanism
 	if initial != "" {
 		return d.Respond(d.command+" "+initial, d.command+" ***")
@@ -99,6 +110,23 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 		return login.Reply{Command: d.command}, err
 	}
 	return d.read(d.command)
+}
+
+// enableUTF8 asks, before the login, for messages as they are (RFC 6856): else Courier gives a stub in place of one
+// whose header is not ASCII, and we would delete the original. A server that refuses has lost nothing.
+func (d *dialogue) enableUTF8() error {
+	if d.utf8 || !d.caps.has("UTF8") {
+		return nil
+	}
+	d.utf8 = true
+	if err := d.c.WriteLine("UTF8", ""); err != nil {
+		return err
+	}
+	if d.owed = d.pipelining(); d.owed {
+		return nil
+	}
+	_, err := d.final(d.read("UTF8"))
+	return err
 }
 
 // run sends a command whose reply is +OK or -ERR.
@@ -117,6 +145,12 @@ func (d *dialogue) final(r login.Reply, err error) (login.Reply, error) {
 
 // read reads the reply to command.
 func (d *dialogue) read(command string) (login.Reply, error) {
+	if d.owed {
+		d.owed = false
+		if r, err := d.final(d.read("UTF8")); err != nil {
+			return r, err
+		}
+	}
 	r := login.Reply{Command: command}
 	readLine := readStatus
 	if command == "greeting" || command == "STLS" { // what comes there is not proven to be the server's
