@@ -31,6 +31,7 @@ type progress struct {
 	more      bool  // this is not the last one
 	left      []Ref // messages that an earlier session could not deliver
 
+	last      *lastInLine
 	obstacles *obstacles
 	only      *obstacle // what this session is for; nil = for all but those in the way
 	absent    bool      // only is not there any more
@@ -87,7 +88,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	// What is left out is no longer new, so it comes before the counts.
-	a.choose(m, name, p)
+	waiting := a.choose(m, name, p)
 	c := m.Counts()
 	if p.only == nil {
 		a.report(name, c)
@@ -103,7 +104,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		res.Seen += c.Seen
 		res.Oversized += len(c.Oversized)
 	}
-	more := a.limit(m, &c, res)
+	more := a.limit(m, &c, res, waiting)
 	res.New += c.New
 
 	t := &transfer{
@@ -114,7 +115,11 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		if err := p.shares.recall(ctx, a); err != nil {
 			return err
 		}
-		if err := t.run(ctx); err != nil {
+		err := t.run(ctx)
+		if p.only == nil {
+			p.last.tried(name, t.failed, a.now())
+		}
+		if err != nil {
 			return a.ended(ctx, name, err, p)
 		}
 	}
@@ -142,8 +147,9 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	return errors.Join(err, t.failures())
 }
 
-// choose takes out of m what is not for this session.
-func (a *Account) choose(m Mailbox, name string, p *progress) {
+// choose takes out of m what is not for this session, and returns how much of it waits for nothing but its
+// turn.
+func (a *Account) choose(m Mailbox, name string, p *progress) (waiting int) {
 	l, ok := m.(Leaver)
 	switch {
 	case !ok:
@@ -151,19 +157,27 @@ func (a *Account) choose(m Mailbox, name string, p *progress) {
 		l.Only(p.only.ref())
 	default:
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
+		fresh := m.Counts().New
+		l.Leave(p.last.wait(name, fresh, a.now()))
+		waiting = fresh - m.Counts().New
 	}
+	return waiting
 }
 
-// limit takes what is too much for this session out of c and m, and says whether another session is to
-// retrieve it.
-func (a *Account) limit(m Mailbox, c *Counts, res *Result) (more bool) {
+// limit takes what is too much for this session out of c and m, where some messages wait already, and says
+// whether another session is to retrieve it.
+func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bool) {
 	limitTo := func(n int) {
+		waiting += c.New - n
 		m.Limit(n)
 		c.New = n
 	}
 	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
 		limitTo(left)
+	}
+	if a.FetchLimit > 0 && waiting > 0 && !res.LimitHit {
 		res.LimitHit = true
+		a.Log.Info(EventLimit, "account", a.Name, "limit", a.FetchLimit, "count", waiting)
 	}
 
 	_, atEnd := m.(Ender)

@@ -52,8 +52,12 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 
 	p := &progress{
 		res: res, delivered: &r.delivered, shares: &r.shares, obstacles: r.a.recallObstacles(ctx),
+		last: r.a.recallLastInLine(ctx),
 	}
-	defer func() { r.a.keepObstacles(p.obstacles) }()
+	defer func() {
+		r.a.keepObstacles(p.obstacles)
+		r.a.keepLastInLine(p.last)
+	}()
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)

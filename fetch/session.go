@@ -59,7 +59,8 @@ type Mailbox interface {
 
 // Leaver is a Mailbox that can leave out new messages: they stay new, and are not retrieved this time.
 type Leaver interface {
-	// Leave is called before Counts and Limit, with messages of any UIDVALIDITY, also such that are not new.
+	// Leave is called before Limit, perhaps more than once, with messages of any UIDVALIDITY, also such that
+	// are not new.
 	Leave(messages []Ref)
 	// Only leaves out all but one. It is called instead of Leave.
 	Only(message Ref)

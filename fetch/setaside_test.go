@@ -135,6 +135,69 @@ func TestRefusedIsSetAside(t *testing.T) {
 	}
 }
 
+// Messages that an agent refuses again and again use up the fetchlimit of one pass, and let those behind them come then,
+// also where each pass is a process of its own. They are tried again when nothing else is new, or after an hour.
+func TestRefusedLetOthersPass(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, _ := pickyRig(t, protocol)
+			now := time.Now()
+			r.a.Now, r.a.FetchLimit = func() time.Time { return now }, 3
+			refuseFirst(p, 3)
+			r.append(t, "INBOX", numbered(8)...)
+			round := func(delivered, refused int, limited bool) {
+				t.Helper()
+				now = now.Add(5 * time.Minute)
+				res, err := fetch.Retrieve(t.Context(), r.a)
+				if res.Delivered != delivered || p.refused != refused || res.LimitHit != limited {
+					t.Errorf("delivered %d, refused %d, limit %v; want %d, %d, %v: %v",
+						res.Delivered, p.refused, res.LimitHit, delivered, refused, limited, err)
+				}
+			}
+			round(0, 3, true)
+			round(3, 3, true)
+			round(2, 3, true)
+			round(0, 6, false) // nothing else is new
+			r.append(t, "INBOX", numbered(9)[8])
+			round(1, 6, true)
+			r.append(t, "INBOX", numbered(10)[9])
+			now = now.Add(time.Hour)
+			round(0, 9, true)
+			clear(p.refuse)
+			round(1, 9, true)
+			round(3, 9, false)
+			r.wants(t, numbered(10))
+		})
+	}
+}
+
+// The same with POP3's expunge, whose first session ends the pass where it delivers nothing.
+func TestRefusedLetOtherSessionsPass(t *testing.T) {
+	t.Parallel()
+	r, p, _ := pickyRig(t, fetch.POP3)
+	r.a.Expunge = 2
+	refuseFirst(p, 3)
+	r.append(t, "INBOX", numbered(8)...)
+	for i, want := range []int{0, 5, 0, 0} { // message 2 fails beside the others
+		res, err := fetch.Retrieve(t.Context(), r.a)
+		if res.Delivered != want || res.LimitHit {
+			t.Errorf("round %d: %d delivered, want %d: %+v, %v", i, res.Delivered, want, res, err)
+		}
+	}
+	clear(p.refuse)
+	r.retrieve(t, 3)
+	r.wants(t, numbered(8))
+}
+
+// refuseFirst refuses the first n messages of numbered, for now.
+func refuseFirst(p *picky, n int) {
+	for i := range n {
+		p.refuse[fmt.Sprintf("message %d.", i)] = errors.New("later")
+	}
+}
+
 // A temporary failure is a failure of the retrieval each time, logged once; it is the message's own when others are
 // delivered beside it again and again.
 func TestFailingIsSetAside(t *testing.T) {

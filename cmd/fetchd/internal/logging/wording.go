@@ -115,6 +115,9 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		}
 	case fetch.EventFailedMore:
 		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
+	case fetch.EventLimit:
+		return []line{{level: level, text: fmt.Sprintf("fetchlimit %d reached; %s left on the server for %s",
+			f.number("limit"), Counted(f.number("count"), "message"), f.where())}}
 	case fetch.EventSetAside:
 		return []line{{level: level, text: "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
 	case fetch.EventObstacle:

@@ -67,6 +67,9 @@ func TestWording(t *testing.T) {
 		{"other failure", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("x"), "kind", fetch.KindTLS)
 		}, "", "fetchd: ann@h: x\n"},
+		{"fetchlimit", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventLimit, "account", "ann@h", "mailbox", "INBOX", "limit", 3, "count", 12)
+		}, "fetchd: fetchlimit 3 reached; 12 messages left on the server for ann at h\n", ""},
 		{"renumbered", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventRenumbered, "account", "ann@h", "mailbox", "INBOX", "old", uint32(1), "new", uint32(2))
 		}, "", "fetchd: WARNING: ann@h: the server has renumbered mailbox \"INBOX\" (UIDVALIDITY 2, was 1): what is not marked as seen there is new again\n"},
