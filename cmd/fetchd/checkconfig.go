@@ -55,7 +55,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 	}
 	polls := account.Selected(cfg, c.Servers)
 	if len(polls) == 0 {
-		k.reportError(exit.Syntax, errors.New("no server is to be polled; add a poll entry"))
+		k.reportError(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
 	k.checkPolls(c, at, cfg, polls)
 	if err := checkPlaces(at, cfg); err != nil {

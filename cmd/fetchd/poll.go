@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/cmd/fetchd/internal/process"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
@@ -49,7 +50,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	case holder != nil:
 		return p.meetRunning(c, holder)
 	case len(account.Selected(cfg, c.Servers)) == 0:
-		return p.fail(exit.Syntax, fmt.Errorf("no mailservers have been specified; write %s, or name a server", c.Rcfile.Or(at.rcfile)))
+		return p.fail(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
 	interval := cfg.Globals.Daemon.Value
 	if c.Check {
@@ -64,6 +65,15 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 		return p.detach()
 	}
 	return p.serve(ctx, c, at, cfg, interval)
+}
+
+// nothingSelected is what is wrong where no server is to be polled and none was named.
+func nothingSelected(cfg *rcfile.Config, path string) error {
+	if len(cfg.Polls) == 0 {
+		return fmt.Errorf("no mailservers have been specified; write %s, or name a server", path)
+	}
+	return hints.Errorf(fmt.Sprintf("name the server that is meant, such as %q, or write \"poll\"", cfg.Polls[0].Name),
+		"no mailservers have been specified: each entry of %s says \"skip\"", path)
 }
 
 // collectSecrets gets the passwords that can be obtained only at the start.

@@ -43,8 +43,6 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	isDaemon := g.Daemon.Value > 0
 	return append(applying([]doubt{
-		{a.FetchAll && a.Keep && isDaemon,
-			"fetchall with keep in a daemon retrieves everything again at every poll; remove one of them"},
 		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value,
 			"keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
 		{a.LimitFlush && a.Limit == 0, "limitflush does nothing without limit"},

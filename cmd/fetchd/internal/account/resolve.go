@@ -151,6 +151,9 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	a.Password = r.env.Secrets.Password(login)
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
+	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
+		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; remove one of them")
+	}
 	if err := r.setDelivery(a, u); err != nil {
 		return nil, err
 	}
@@ -227,6 +230,9 @@ func (r *Resolver) Retry() {
 		m.Retry()
 	}
 }
+
+// isInFile tells whether the file says o, and not the command line.
+func isInFile(o rcfile.Opt[bool]) bool { return o.Pos.Line > 0 }
 
 // setRetrieval copies the settings that say what to retrieve, when, and what to do with it on the server.
 func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {

@@ -276,6 +276,7 @@ func TestResolveWarns(t *testing.T) {
 		{"which protocol is tried out", "poll h port 995 user ann ssl", "no protocol is named"},
 		{"sslproto '' beside ssl", "poll h proto imap user ann ssl sslproto ''", "sslproto '' does nothing"},
 		{"md5", `poll h proto imap user ann sslfingerprint "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"`, "MD5"},
+		{"everything again and again", "poll h proto imap user ann ssl keep fetchall", "fetchall with keep retrieves everything again"},
 		{"nothing", "poll h proto imap user ann ssl", ""},
 	}
 	for _, tt := range tests {

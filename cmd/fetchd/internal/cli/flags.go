@@ -20,10 +20,10 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	table := Options()
 	fs := newFlagSet(c, table)
 	fs.SetInterspersed(false)
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(keepEquals(fs, args)); err != nil {
 		return c, parseError(table, err)
 	}
-	rest := fs.Args()
+	rest := args[len(args)-fs.NArg():] // as it was written
 	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
 		c.Servers = rest
 		c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0
@@ -35,7 +35,7 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 		}
 	}
 	fs.SetInterspersed(true)
-	if err := fs.Parse(rest); err != nil {
+	if err := fs.Parse(keepEquals(fs, rest)); err != nil {
 		return c, parseError(table, err)
 	}
 	c.Servers = fs.Args()
@@ -57,7 +57,7 @@ func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 		}
 	}
 	fs := newFlagSet(c, table)
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(keepEquals(fs, args)); err != nil {
 		return parseError(table, err)
 	}
 	c.Servers = fs.Args()
@@ -110,6 +110,49 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 		return pflag.NormalizedName(unabbreviate(table, name))
 	})
 	return fs
+}
+
+// keepEquals makes "-uX" of what is written "-u=X" mean what it means to getopt, where the value is "=X": pflag drops one
+// "=" behind a short option.
+func keepEquals(fs *pflag.FlagSet, args []string) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return append(kept, args[i:]...)
+		}
+		value, apart := argumentOf(fs, arg)
+		if strings.HasPrefix(value, "=") && !strings.HasPrefix(arg, "--") {
+			arg = strings.TrimSuffix(arg, value) + "=" + value
+		}
+		kept = append(kept, arg)
+		if apart && i+1 < len(args) { // whatever it looks like
+			i++
+			kept = append(kept, args[i])
+		}
+	}
+	return kept
+}
+
+// argumentOf gives the argument that stands in the same word as its option, or tells that it stands apart.
+func argumentOf(fs *pflag.FlagSet, word string) (argument string, apart bool) {
+	if name, long := strings.CutPrefix(word, "--"); long {
+		name, argument, joined := strings.Cut(name, "=")
+		f := fs.Lookup(name)
+		return argument, f != nil && f.NoOptDefVal == "" && !joined
+	}
+
+	shorts, isOption := strings.CutPrefix(word, "-")
+	for i := 0; isOption && i < len(shorts); i++ {
+		f := fs.ShorthandLookup(shorts[i : i+1])
+		switch {
+		case f == nil:
+			return "", false
+		case f.NoOptDefVal == "": // the rest is its argument
+			return shorts[i+1:], i+1 == len(shorts)
+		}
+	}
+	return "", false
 }
 
 // unabbreviate returns the long name of which name is an unambiguous prefix, or else name. An exact match wins, several

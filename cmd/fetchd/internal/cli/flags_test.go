@@ -18,6 +18,14 @@ func TestParseArgs(t *testing.T) {
 		}},
 		{"short with its argument", "-pPOP3", func(c *CommandLine) bool { return c.Said.Poll.Protocol.Value == "pop3" }},
 		{"short, argument apart", "-p imap", func(c *CommandLine) bool { return c.Said.Poll.Protocol.Value == "imap" }},
+		{"short with =", "-u=ann -ku==bob", func(c *CommandLine) bool { return c.Said.User.Remote.Value == "==bob" }},
+		{"short with = behind a server", "a.example -u=ann", func(c *CommandLine) bool { return c.Said.User.Remote.Value == "=ann" }},
+		{"short with = alone", "-u=ann", func(c *CommandLine) bool { return c.Said.User.Remote.Value == "=ann" }},
+		{"a value like a short with =", "--user -u=x -f -u=y", func(c *CommandLine) bool {
+			return c.Said.User.Remote.Value == "-u=x" && c.Rcfile.Value == "-u=y"
+		}},
+		{"an abbreviated option's value", "--usern -u=x", func(c *CommandLine) bool { return c.Said.User.Remote.Value == "-u=x" }},
+		{"servers like options", "-u a -- -u=x", func(c *CommandLine) bool { return c.Servers[0] == "-u=x" }},
 		{"long with =", "--proto=IMAP", func(c *CommandLine) bool { return c.Said.Poll.Protocol.Value == "imap" }},
 		{"long, argument apart", "--daemon 60", func(c *CommandLine) bool { return c.Said.Globals.Daemon.Value == 60 }},
 		{"duration", "--daemon 5m", func(c *CommandLine) bool { return c.Said.Globals.Daemon.Value == 300 }},
@@ -76,7 +84,7 @@ func TestParseArgsErrors(t *testing.T) {
 		{"gone login", "--auth ntlm", "not supported"},
 		{"old TLS", "--sslproto ssl3", "not supported"},
 		{"no number", "-B x", `"x" of "fetchlimit" is not a number`},
-		{"negative", "-t=-5", `"-5" of "timeout" is negative`},
+		{"negative", "-t-5", `"-5" of "timeout" is negative`},
 		{"overflow", "-d 99999999999999999999", "is too large"},
 		{"overflow of the timer", "-d 10000000000", `"10000000000" of "daemon" is too large`},
 		{"overflow by the unit", "-l 9999999999999G", "is too large"},
