@@ -35,10 +35,28 @@ func (e *IdentityError) problem() string {
 		return "certificate has a name with an embedded NUL (" + show.QuoteList(e.Presented) +
 			"): this is an attack or a broken server"
 	case len(e.Presented) == 0:
-		return "certificate names no server, but must be for " + strings.Join(e.Want, " or ")
+		return "certificate names no server, but must be for " + e.wanted()
 	}
-	return fmt.Sprintf("certificate is for %s, not for %s", show.QuoteList(e.Presented),
-		strings.Join(e.Want, " or "))
+	return fmt.Sprintf("the certificate is for %s, not for %s", show.QuoteList(withoutKinds(e.Presented)), e.wanted())
+}
+
+// wanted are the expected names as the user knows them; -v tells of what kind they are.
+func (e *IdentityError) wanted() string {
+	names := make([]string, len(e.Want))
+	for i, w := range e.Want {
+		_, name, _ := strings.Cut(w, "-ID ")
+		names[i] = show.Quote(name)
+	}
+	return strings.Join(names, " or ")
+}
+
+// withoutKinds leaves "DNS:" and "IP:" out of presented names: what they are is plain to see.
+func withoutKinds(presented []string) []string {
+	names := make([]string, len(presented))
+	for i, name := range presented {
+		names[i] = strings.TrimPrefix(strings.TrimPrefix(name, "DNS:"), "IP:")
+	}
+	return names
 }
 
 // Hint is the next step.

@@ -456,7 +456,7 @@ func TestCheckListComparesAddresses(t *testing.T) {
 
 	bad := root.Leaf(tlstest.Leaf{DNS: []string{"www.example.org"}})
 	r = fleet{"192.0.2.1": server(root.Leaf(good())), "2001:db8::1": server(bad)}.check(t, o)
-	if !strings.Contains(text(t, r), "FAIL names     2001:db8::1: certificate is for") {
+	if !strings.Contains(text(t, r), "FAIL names     2001:db8::1: the certificate is for") {
 		t.Errorf("one address with another name:\n%s", text(t, r))
 	}
 	for _, f := range []fleet{
