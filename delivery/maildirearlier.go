@@ -120,7 +120,10 @@ func isCopy(f *os.File, it *maildirItem) bool {
 		return false
 	}
 	size := it.m.size()
-	return st.Size >= size && sameBytes(io.NewSectionReader(f, st.Size-size, size), it.m.open())
+	if st.Size >= size && sameBytes(io.NewSectionReader(f, st.Size-size, size), it.m.open()) {
+		return true
+	}
+	return sameButStatus(f, st.Size, it.m)
 }
 
 func sameBytes(a, b io.Reader) bool {

@@ -21,12 +21,12 @@ const (
 //	U<uid>.<identity>.<size>C<crc>.fetchd
 //	U0000000042.0k2s7m…(24)….4096C1badcafe.fetchd
 //
-// uid is the UID padded to ten digits, or the letters and digits of a POP3 UIDL. So if the server numbers
-// its messages the names sort in the order of the mailbox, and Dovecot numbers new messages in that order.
-// identity is a hash of account, mailbox, UIDVALIDITY and UID; size and crc are those of the body, so that
-// another message under a recycled UID gets another name. There is no host in it and no time: the same
-// message has the same name after a restart and after a change of the host's name. It holds only letters,
-// digits and dots, and starts with a letter.
+// uid is the UID padded to ten digits, or the letters and digits of a POP3 UIDL. So if the server numbers its
+// messages the names sort in the order of the mailbox, and Dovecot numbers new messages in that order.
+// identity is a hash of account, mailbox, UIDVALIDITY and UID; size and crc are those of the body without its
+// status fields, so that another message under a recycled UID gets another name. There is no host in it and
+// no time: the same message has the same name after a restart and after a change of the host's name. It holds
+// only letters, digits and dots, and starts with a letter.
 func messageName(m *Message) string {
 	var buf [256]byte
 	id := binary.BigEndian.AppendUint32(buf[:0], m.UIDValidity)
@@ -41,9 +41,10 @@ func messageName(m *Message) string {
 	name = append(name, '.')
 	name = nameEncoding.AppendEncode(name, sum[:nameIdentity])
 	name = append(name, '.')
-	name = strconv.AppendInt(name, m.Body.Size(), 10)
+	size, crc := m.Body.content()
+	name = strconv.AppendInt(name, size, 10)
 	name = append(name, 'C')
-	name = strconv.AppendUint(name, uint64(m.Body.CRC()), 16)
+	name = strconv.AppendUint(name, uint64(crc), 16)
 	return string(append(name, ".fetchd"...))
 }
 
