@@ -55,7 +55,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	return exit.Mail
 }
 
-// report is service.report, except that it logs an error only once while it repeats.
+// report is service.report, except that it logs an error that repeats only now and then.
 func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 	a := o.Account
 	a.Notify(ctx, o.Err)

@@ -94,7 +94,7 @@ type Outcome struct {
 
 	// Only of a retrieval of Run.
 	State     State // of the account, from now on
-	Repeats   bool  // Err is that of the retrieval before, but for numbers
+	Repeats   bool  // Err is that of the retrieval before, but for numbers, and was said lately
 	Recovered bool  // there is none any more
 }
 

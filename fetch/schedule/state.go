@@ -109,7 +109,24 @@ func (s State) Seed() Seed { return Seed{s.Next, s.backOff} }
 type record struct {
 	mu    sync.Mutex // guards what follows
 	state State
-	alike uint64 // hash of the last failure's whole text, numbers aside
+	alike uint64    // hash of the last failure's whole text, numbers aside
+	said  int       // how often that was news
+	last  time.Time // when it was so last
+}
+
+// sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last month.
+var sayAgain = [...]time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// repeats tells whether a failure with this hash is the one that was said last, and that not long ago.
+func (r *record) repeats(alike uint64, now time.Time) bool {
+	if !r.state.Failing || r.alike != alike {
+		r.said = 0
+	}
+	if r.said > 0 && now.Sub(r.last) < sayAgain[min(r.said, len(sayAgain))-1] {
+		return true
+	}
+	r.said, r.last = r.said+1, now
+	return false
 }
 
 func (r *record) read() State {
@@ -148,7 +165,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 	} else {
 		text := o.Err.Error()
 		alike := hash(fetch.WithoutNumbers(text))
-		o.Repeats = s.Failing && r.alike == alike
+		o.Repeats = r.repeats(alike, now)
 		if !s.Failing {
 			s.Failure = Failure{Since: now}
 		}

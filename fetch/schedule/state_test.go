@@ -54,6 +54,25 @@ func TestRepeatsAndRecovery(t *testing.T) {
 	}
 }
 
+// A failure that lasts is news again after an hour, after six more, and then daily; another one begins anew.
+func TestLastingFailureIsSaidAgain(t *testing.T) {
+	t.Parallel()
+	r, now := &record{}, time.Unix(1_000_000, 0)
+	var said []string
+	for minute := 0; minute <= 56*60; minute += 10 {
+		o := Outcome{Account: &fetch.Account{}, Err: errNo}
+		if minute == 55*60 {
+			o.Err = errors.New("another")
+		}
+		if r.end(&o, now.Add(time.Duration(minute)*time.Minute)); !o.Repeats {
+			said = append(said, fmt.Sprint(time.Duration(minute)*time.Minute))
+		}
+	}
+	if got, want := strings.Join(said, " "), "0s 1h0m0s 7h0m0s 31h0m0s 55h0m0s 55h10m0s"; got != want {
+		t.Errorf("said after %s, want %s", got, want)
+	}
+}
+
 // A State tells when it began to fail, how often it has, and keeps that after it recovered.
 func TestStateOfFailures(t *testing.T) {
 	t.Parallel()
