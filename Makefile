@@ -16,7 +16,7 @@ build:
 test:
 	@GO='$(GO)' .ci/steps test
 
-# Fuzzing, FUZZTIME for each target, and the builds for all systems.
+# Thousands of histories of mailboxes on odd servers, fuzzing, FUZZTIME for each target, and the builds for all systems.
 ci:
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/steps slow
 

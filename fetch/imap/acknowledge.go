@@ -241,6 +241,7 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 	if err != nil {
 		return left, err
 	}
+	m.sayKept(rest)
 	return rest, nil
 }
 
@@ -255,8 +256,22 @@ func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name, "mailbox", m.name, "others", others.Len())
 		return ours.And(marked), nil
 	}
-	if err := m.s.client.Expunge().Close(); err != nil {
+	told, err := m.s.client.Expunge().Collect()
+	if err != nil {
 		return ours, m.s.failed("expunge", err)
 	}
-	return journal.Set{}, nil
+	if uint64(len(told)) >= ours.Len() {
+		return journal.Set{}, nil
+	}
+	left, err = m.s.exists(ours)
+	m.sayKept(left)
+	return left, err
+}
+
+// sayKept tells of messages that the server keeps although it said that it removed them, once for each. They are tried
+// again by each retrieval.
+func (m *mailbox) sayKept(left journal.Set) {
+	if n := left.Minus(m.acks.pending).Len(); n > 0 {
+		m.s.a.Log.Warn(fetch.EventKept, "account", m.s.a.Name, "mailbox", m.name, "count", n)
+	}
 }

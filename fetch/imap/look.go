@@ -18,6 +18,8 @@ type view struct {
 	among       scope
 	found       journal.Set // what may be new
 	large       journal.Set // of these larger than the account's limit
+	seen        journal.Set // \Seen, as far as that was asked for
+	flagged     bool        // it was asked for by FETCH FLAGS
 }
 
 // count notes how many messages the server says that there are now.

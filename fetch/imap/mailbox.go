@@ -26,7 +26,8 @@ type record interface {
 	Traces(uids journal.Set) map[uint32]string
 	Census() journal.Census
 	Take(journal.Census)
-	Vacate(ctx context.Context, uids journal.Set, of []journal.Trace) error
+	Vacate(ctx context.Context, uids journal.Set) error
+	RecordTraced(ctx context.Context, uids journal.Set, of []journal.Trace, durable bool) error
 	Adopt(ctx context.Context, uids journal.Set) error
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
 	Acknowledged(ctx context.Context, uids journal.Set) error
@@ -75,9 +76,12 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 
 // plan decides what to do with what was found.
 func (m *mailbox) plan(ctx context.Context, v view) error {
-	pending := m.rec.Pending()
 	m.uidNext = v.uidNext
 	if err := m.survey(ctx, &v); err != nil {
+		return err
+	}
+	pending, err := m.unpend(ctx, &v, m.rec.Pending())
+	if err != nil {
 		return err
 	}
 	m.todo = v.found.Minus(pending)
@@ -170,11 +174,11 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	var set journal.Set
 	for _, it := range items {
 		set.Add(it.Num)
-		if m.forgets() {
-			m.deleted.note(it)
-		}
 	}
-	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, m.forgets()))
+	if m.forgets() {
+		return fetch.Fail(fetch.KindJournal, m.rec.RecordTraced(ctx, set, traces(items), true))
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, false))
 }
 
 // forgets tells whether an acknowledged message is gone from this mailbox.

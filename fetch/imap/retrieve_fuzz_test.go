@@ -44,7 +44,9 @@ func (n *notes) Traces(journal.Set) map[uint32]string { return nil }
 func (n *notes) Census() journal.Census               { return journal.Census{} }
 func (n *notes) Take(journal.Census)                  {}
 
-func (n *notes) Vacate(_ context.Context, uids journal.Set, _ []journal.Trace) error {
+func (n *notes) Vacate(_ context.Context, uids journal.Set) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.given.AddSet(uids.Minus(n.recorded))
 	n.told.AddSet(uids.And(n.recorded))
 	return nil
@@ -57,6 +59,10 @@ func (n *notes) Record(_ context.Context, uids journal.Set, _, _ bool) error {
 	defer n.mu.Unlock()
 	n.recorded.AddSet(uids)
 	return nil
+}
+
+func (n *notes) RecordTraced(ctx context.Context, uids journal.Set, _ []journal.Trace, _ bool) error {
+	return n.Record(ctx, uids, true, true)
 }
 
 func (n *notes) Acknowledged(_ context.Context, uids journal.Set) error {

@@ -281,7 +281,7 @@ func TestAcknowledge(t *testing.T) {
 		{"bare EXPUNGE of ours", nil, []pass{{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
 		{"no bare EXPUNGE of others'", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1 5\nS: T5 OK" + bye, "1=ab", ""},
-			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
 		{"STORE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 NO read-only\nS: T5 OK" + bye, "1=ab", "read-only"},
 			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}, nothing}},
@@ -290,13 +290,17 @@ func TestAcknowledge(t *testing.T) {
 			{none("UIDPLUS") + "C: T3 " + store + "C: T4 UID EXPUNGE 1\nS: T3 OK\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "", ""}}},
 		{"bare EXPUNGE NO", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 NO not now" + bye, "1=ab", "not now"},
-			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+		{"bare EXPUNGE that does nothing", nil, []pass{
+			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 OK\n" +
+				"C: T7 UID SEARCH UID 1\nS: * SEARCH 1\nS: T7 OK" + bye, "1=ab", ""},
+			{none("") + "C: T3 " + store + "S: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 1\nS: T4 OK\nC: T5 EXPUNGE\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
 		{"fetch answered twice", nil, []pass{{strings.TrimSuffix(one("UIDPLUS"), "S: T3 OK\n") + "S< T3 OK\\r\\nT3 OK twice\\r\\n\nSTALL", "1=ab", "answer to no command under way"}}},
 		{"one STORE of two NO", func(a *fetch.Account) { a.Expunge = 1 }, []pass{
 			{selected("", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK\nC: T4 " + store +
 				"C: ~^T5 UID STORE 2 \nS: T4 OK\nS: T5 NO not now\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\n" +
 				"C: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "1=ab 2=cd", "not now"},
-			{none("") + "C: ~^T3 UID STORE 2 \nS: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 2\nS: T4 OK\nC: T5 EXPUNGE\nS: T5 OK" + bye,
+			{none("") + "C: ~^T3 UID STORE 2 \nS: T3 OK\nC: T4 UID SEARCH DELETED\nS: * SEARCH 2\nS: T4 OK\nC: T5 EXPUNGE\nS: * 1 EXPUNGE\nS: T5 OK" + bye,
 				"", ""}, nothing}},
 		{"killed before the acknowledgement", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "acknowledge"},

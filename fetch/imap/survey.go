@@ -53,7 +53,8 @@ func (m *mailbox) survey(ctx context.Context, v *view) error {
 	var err error
 	switch {
 	case m.s.a.FetchAll:
-		_, _, err = m.confirm(v, v.found, journal.Set{})
+		err = m.confirm(v)
+		v.found = union(v.found, v.seen)
 	case isFirst(m.rec):
 		err = m.meet(ctx, v)
 	default:
@@ -77,36 +78,33 @@ func (m *mailbox) conclude() journal.Census {
 }
 
 // meet is the first contact with a mailbox: what is \Seen is old.
-func (m *mailbox) meet(ctx context.Context, v *view) error {
-	var seen journal.Set
-	var err error
+func (m *mailbox) meet(ctx context.Context, v *view) (err error) {
 	if !m.allNew && v.found.Len() < uint64(v.least) {
-		if seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}); err != nil {
+		if v.seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}); err != nil {
 			return err
 		}
 		v.count(m.s)
 	}
-	if v.found, seen, err = m.confirm(v, v.found, seen); err != nil {
+	if err := m.confirm(v); err != nil {
 		return err
 	}
 	if m.allNew {
-		v.found.AddSet(seen)
-		seen = journal.Set{}
+		v.found, v.seen = union(v.found, v.seen), journal.Set{}
 	}
 
 	next := v.uidNext
 	if next == 0 { // an old server
-		next = max(v.found.Max(), seen.Max()) + 1
+		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
-	m.there = seen.Len()
+	m.there = v.seen.Len()
 	if !m.allNew {
 		m.first = next
 	}
 	m.rec.Take(m.conclude())
-	if err := m.rec.Adopt(ctx, seen); err != nil { // an empty set too makes the mailbox known
+	if err := m.rec.Adopt(ctx, v.seen); err != nil { // an empty set too makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
 	}
-	return m.vacate(ctx, below(next).Minus(seen).Minus(v.found))
+	return m.vacate(ctx, below(next).Minus(v.seen).Minus(v.found))
 }
 
 // below are the UIDs smaller than next.
@@ -120,21 +118,19 @@ func below(next uint32) journal.Set {
 
 // confirm asks for the flags of each message, should what the searches found not be what the server counts or says of it
 // elsewhere. RFC 9051 section 6.4.4 demands a result, but some servers give one in part, or of another folder.
-func (m *mailbox) confirm(v *view, fresh, seen journal.Set) (journal.Set, journal.Set, error) {
-	all := union(fresh, seen)
-	if m.s.doubts(v, fresh, seen) || !v.fits(all.Len()) {
-		unflagged, flagged, err := m.s.flags(v)
+func (m *mailbox) confirm(v *view) error {
+	if m.s.doubts(v) || !v.fits(union(v.found, v.seen).Len()) {
+		unseen, seen, err := m.s.flags(v)
 		if err != nil {
-			return fresh, seen, err
+			return err
 		}
-		fresh, seen = union(fresh, unflagged).Minus(flagged), flagged
-		all = union(fresh, seen)
+		v.found, v.seen, v.flagged = union(v.found, unseen).Minus(seen), seen, true
 	}
 	m.looked = time.Time{}
-	if v.fits(all.Len()) {
+	if v.fits(union(v.found, v.seen).Len()) {
 		m.looked = m.now()
 	}
-	return fresh, seen, nil
+	return nil
 }
 
 func union(a, b journal.Set) journal.Set {
@@ -144,11 +140,11 @@ func union(a, b journal.Set) journal.Set {
 }
 
 // doubts tells whether searches contradict each other, or what SELECT said.
-func (s *session) doubts(v *view, fresh, seen journal.Set) bool {
+func (s *session) doubts(v *view) bool {
 	if v.among != unread {
 		return false
 	}
-	return fresh.IsEmpty() && s.guard.saidUnseen() || !fresh.And(seen).IsEmpty()
+	return v.found.IsEmpty() && s.guard.saidUnseen() || !v.found.And(v.seen).IsEmpty()
 }
 
 // compare finds what is new in a mailbox that we know. While there are as many messages as there should be with those that
@@ -172,12 +168,11 @@ func (m *mailbox) compare(ctx context.Context, v *view) error {
 		}
 		named = v.found
 	}
-	fresh, seen, err := m.confirm(v, named, journal.Set{})
-	if err != nil {
+	v.found = named
+	if err := m.confirm(v); err != nil {
 		return err
 	}
-	fresh.AddSet(seen)
-	return m.sift(ctx, v, fresh, done)
+	return m.sift(ctx, v, done)
 }
 
 // surprised tells whether the server names a message under a UID that none had, or has gone back with UIDNEXT.
@@ -191,28 +186,39 @@ func (m *mailbox) surprised(v *view, named, done journal.Set) bool {
 
 // sift finds what is new in all that there is. A message under a vacant UID is new, unless it was there before us and is
 // \Seen, or is one that we deleted.
-func (m *mailbox) sift(ctx context.Context, v *view, all, done journal.Set) error {
-	vacant := m.rec.Vacant()
+func (m *mailbox) sift(ctx context.Context, v *view, done journal.Set) error {
+	all, vacant := union(v.found, v.seen), m.rec.Vacant()
 	v.found = all.Minus(done.Minus(vacant))
 	surfaced := v.found.And(vacant)
-	if early := surfaced.And(below(m.first)); !early.IsEmpty() {
-		seen, err := m.s.amongSeen(early)
-		if err == nil {
-			err = fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, seen))
-		}
-		if err != nil {
-			return err
-		}
-		v.found = v.found.Minus(seen)
+	m.deleted.before = m.rec.Traces(surfaced)
+	early := surfaced.And(below(m.first))
+	for uid := range m.deleted.before {
+		early = early.Minus(journal.SetOf(uid))
+	}
+	if err := m.leaveSeen(ctx, v, early); err != nil {
+		return err
 	}
 	m.there = all.Minus(v.found).Len()
-	m.deleted.expect(m.rec.Traces(surfaced))
-
 	gone := below(max(all.Max(), v.uidNext)).Minus(all).Minus(done)
 	if !m.looked.IsZero() { // what was \Seen is there no more, and its UID may be given out again
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))
 	}
 	return m.vacate(ctx, gone)
+}
+
+// leaveSeen makes those of uids old that are \Seen.
+func (m *mailbox) leaveSeen(ctx context.Context, v *view, uids journal.Set) (err error) {
+	if uids.IsEmpty() {
+		return nil
+	}
+	seen := v.seen.And(uids)
+	if !v.flagged {
+		if seen, err = m.s.amongSeen(uids); err != nil {
+			return err
+		}
+	}
+	v.found = v.found.Minus(seen)
+	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, seen))
 }
 
 // adopted are the UIDs of messages that were never to be delivered.
@@ -224,5 +230,5 @@ func (m *mailbox) vacate(ctx context.Context, uids journal.Set) error {
 	if uids.IsEmpty() {
 		return nil
 	}
-	return fetch.Fail(fetch.KindJournal, m.rec.Vacate(ctx, uids, nil))
+	return fetch.Fail(fetch.KindJournal, m.rec.Vacate(ctx, uids))
 }

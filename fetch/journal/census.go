@@ -37,18 +37,19 @@ func (m *Mailbox) Vacant() Set {
 	return m.marks.vacant.Clone()
 }
 
-// Vacate records uids as vacant. Traces are of the deleted messages among them.
-func (m *Mailbox) Vacate(ctx context.Context, uids Set, of []Trace) error {
-	err := m.add(context.WithoutCancel(ctx), vacant, uids, false)
-	if err != nil || len(of) == 0 {
-		return err
-	}
-	return m.leave(context.WithoutCancel(ctx), of)
+// Vacate records uids as vacant.
+func (m *Mailbox) Vacate(ctx context.Context, uids Set) error {
+	return m.add(context.WithoutCancel(ctx), vacant, uids, nil, false)
 }
 
-// MaxTraces is how many deleted messages of a mailbox are remembered, and traceDays for how long.
+// RecordTraced is Record of messages that are to be deleted, and of what they look like.
+func (m *Mailbox) RecordTraced(ctx context.Context, uids Set, of []Trace, durable bool) error {
+	return m.add(context.WithoutCancel(ctx), pending, uids, of, durable)
+}
+
+// maxTraces is how many deleted messages of a mailbox are remembered, and traceDays for how long.
 const (
-	MaxTraces = 2000
+	maxTraces = 2000
 	traceDays = 30
 )
 
@@ -57,20 +58,6 @@ const (
 type Trace struct {
 	UID   uint32
 	Looks string
-}
-
-// leave records traces, of which the last ones are kept.
-func (m *Mailbox) leave(ctx context.Context, of []Trace) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := row{traces, m.j.now().Unix(), traceText(of[max(0, len(of)-MaxTraces):])}
-	c := m.next()
-	c.add(r)
-	err := m.write(ctx, false, c)
-	if written(err) {
-		m.marks.traces = append(m.marks.traces, r)
-	}
-	return err
 }
 
 // Traces are those of the messages with uids.
@@ -84,6 +71,14 @@ func (m *Mailbox) Traces(uids Set) map[uint32]string {
 		}
 	}
 	return found
+}
+
+// traceRow is the row for traces, of which the last ones are kept.
+func traceRow(at int64, of []Trace) []row {
+	if len(of) == 0 {
+		return nil
+	}
+	return []row{{traces, at, traceText(of[max(0, len(of)-maxTraces):])}}
 }
 
 func traceText(of []Trace) string {
@@ -122,5 +117,5 @@ func foldTraces(rows []row, now int64) []row {
 	if len(all) == 0 {
 		return nil
 	}
-	return []row{{traces, rows[len(rows)-1].at, traceText(all[max(0, len(all)-MaxTraces):])}}
+	return []row{{traces, rows[len(rows)-1].at, traceText(all[max(0, len(all)-maxTraces):])}}
 }

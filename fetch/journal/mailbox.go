@@ -155,7 +155,9 @@ func (m *Mailbox) Delivered() Set {
 
 // Adopt records uids as not to be delivered: they were there before us. Right after the first Start it
 // decides, in one commit with making the mailbox known, what is old.
-func (m *Mailbox) Adopt(ctx context.Context, uids Set) error { return m.add(ctx, adopted, uids, false) }
+func (m *Mailbox) Adopt(ctx context.Context, uids Set) error {
+	return m.add(ctx, adopted, uids, nil, false)
+}
 
 // Record records uids as delivered. With durable set it returns only when that survives a power failure;
 // otherwise it survives the death of the process. pending says that they are still to be acknowledged. What
@@ -165,18 +167,18 @@ func (m *Mailbox) Record(ctx context.Context, uids Set, pend, durable bool) erro
 	if pend {
 		what = pending
 	}
-	return m.add(context.WithoutCancel(ctx), what, uids, durable)
+	return m.add(context.WithoutCancel(ctx), what, uids, nil, durable)
 }
 
 // Acknowledged records that the server has been told, even where ctx has ended.
 func (m *Mailbox) Acknowledged(ctx context.Context, uids Set) error {
-	return m.add(context.WithoutCancel(ctx), acknowledged, uids, false)
+	return m.add(context.WithoutCancel(ctx), acknowledged, uids, nil, false)
 }
 
 // Sync is Journal.Sync.
 func (m *Mailbox) Sync(ctx context.Context) error { return m.j.Sync(ctx) }
 
-func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) error {
+func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, durable bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if uids.IsEmpty() && what != adopted {
@@ -191,9 +193,12 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, durable bool) er
 	if !uids.IsEmpty() {
 		c.add(row{what, m.j.now().Unix(), uids.String()})
 	}
+	left := traceRow(m.j.now().Unix(), of)
+	c.add(left...)
 	err := m.write(ctx, durable, c)
 	if written(err) {
 		m.marks.apply(what, uids)
+		m.marks.traces = append(m.marks.traces, left...)
 		m.recounted = false
 	}
 	return err

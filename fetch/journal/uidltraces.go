@@ -52,13 +52,13 @@ func (t *uidlTraces) fold(now int64) []row {
 	for _, r := range rows {
 		lines = slices.AppendSeq(lines, strings.Lines(r.uids))
 	}
-	return []row{{traces, rows[len(rows)-1].at, strings.Join(lines[max(0, len(lines)-MaxTraces):], "")}}
+	return []row{{traces, rows[len(rows)-1].at, strings.Join(lines[max(0, len(lines)-maxTraces):], "")}}
 }
 
 // traceRows are the rows for messages that look like looks, one for each UIDL; "" is not remembered.
 func traceRows(at int64, uidls, looks []string) []row {
 	var b strings.Builder
-	for i := max(0, len(looks)-MaxTraces); i < len(looks); i++ {
+	for i := max(0, len(looks)-maxTraces); i < len(looks); i++ {
 		if looks[i] != "" {
 			b.WriteString(escape(uidls[i]) + " " + looks[i] + "\n")
 		}

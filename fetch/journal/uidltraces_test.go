@@ -72,14 +72,14 @@ func TestLooksOfDeletedMessages(t *testing.T) {
 func TestLooksAreBounded(t *testing.T) {
 	t.Parallel()
 	traced := &uidlTraces{}
-	for i := range 3 * MaxTraces {
+	for i := range 3 * maxTraces {
 		for _, r := range traceRows(7, []string{fmt.Sprint(i)}, []string{"1.x"}) {
 			traced.take(r)
 		}
 	}
 	folded := &uidlTraces{rows: traced.fold(7)}
-	last := fmt.Sprint(3*MaxTraces - 1)
-	if folded.find("0") != "" || folded.find(last) != "1.x" || len(folded.looks) > MaxTraces {
+	last := fmt.Sprint(3*maxTraces - 1)
+	if folded.find("0") != "" || folded.find(last) != "1.x" || len(folded.looks) > maxTraces {
 		t.Errorf("%d are kept, %q and %q", len(folded.looks), folded.find("0"), folded.find(last))
 	}
 	if rows := traced.fold(8 + traceDays*day); rows != nil {

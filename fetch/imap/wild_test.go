@@ -1,0 +1,191 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch"
+)
+
+// history is one mailbox's life on a wild server, made from a seed, and what was delivered of it.
+type history struct {
+	*rig
+	*wildServer
+	seed    uint64
+	old     map[int]bool // there and \Seen at first contact
+	excused map[int]bool // deleted by others, or read by them where that makes it old
+	clock   time.Time
+	serving sync.WaitGroup
+	mu      sync.Mutex
+	got     map[int]int
+	renewed bool // the mailbox was renumbered
+	errs    []string
+}
+
+// wild seeds that found faults.
+var wildSeeds = []uint64{92, 665, 2417}
+
+// Whatever a server's habits are, each message is delivered, and once.
+func TestWildServers(t *testing.T) {
+	t.Parallel()
+	count := 150
+	if n, err := strconv.Atoi(os.Getenv("FETCHD_HISTORIES")); err == nil {
+		count = n
+	}
+	r := newRig(t, nil)
+	r.Trace = nil
+	for seed := range uint64(count) {
+		if live(t, r, seed); t.Failed() {
+			return
+		}
+	}
+	for _, seed := range wildSeeds {
+		if seed >= uint64(count) {
+			live(t, r, seed)
+		}
+	}
+}
+
+func live(t *testing.T, r *rig, seed uint64) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	some := func() bool { return rng.IntN(4) == 0 }
+	account := *r.Account
+	h := &history{
+		rig: &rig{t: t, Account: &account}, seed: seed, clock: time.Unix(1_700_000_000, 0),
+		old: map[int]bool{}, excused: map[int]bool{}, got: map[int]int{},
+		wildServer: &wildServer{rng: rng, validity: 1, next: 1, habits: habits{
+			unseen: some(), reuse: some(), late: some(), renumber: some(), drop: some(), others: some(),
+			hold: some(), back: some(), shuffle: some(), uidplus: !some(), esearch: some(),
+		}},
+	}
+	s := h.wildServer
+	if some() {
+		s.limit = 1 + rng.IntN(5)
+	}
+	if some() {
+		s.partial = 1 + rng.IntN(5)
+	}
+	account.Keep = some()
+	if s.view = rng.IntN(8); account.Keep || !some() {
+		s.view = 0 // what a view hides is not there, unless room is made
+	}
+	if account.Keep {
+		s.reuse = false // of which nobody can know
+	}
+	s.back = s.back && !s.reuse && !s.late
+	account.Key = fmt.Sprint("wild ", seed)
+	account.Deliverer, account.Now = h, func() time.Time { return h.clock }
+	account.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		client, server := net.Pipe()
+		h.serving.Go(func() { s.serve(server) })
+		return h.quirks.begin(ctx, a, client)
+	}
+	h.run(t)
+}
+
+// run is first contact, polls with events between them, and quiet ones at the end.
+func (h *history) run(t *testing.T) {
+	s := h.wildServer
+	s.receive(s.rng.IntN(6), true)
+	s.receive(s.rng.IntN(6), false)
+	for _, m := range s.box {
+		h.old[m.id] = m.seen
+	}
+	for range 3 + s.rng.IntN(8) {
+		h.poll(t)
+		h.happen()
+	}
+	s.calm = true
+	for quiet := 0; quiet < 4; quiet++ { // a view may show one message at a time
+		before := len(h.got) - len(s.box)
+		h.poll(t)
+		h.clock = h.clock.Add(resurvey + time.Second)
+		if len(h.got)-len(s.box) > before {
+			quiet = 0
+		}
+	}
+	h.check(t)
+}
+
+func (h *history) poll(t *testing.T) {
+	if _, err := fetch.Retrieve(t.Context(), h.Account); err != nil {
+		h.errs = append(h.errs, err.Error())
+	}
+	h.serving.Wait()
+	h.clock = h.clock.Add(time.Minute)
+}
+
+// happen is what happens between two polls.
+func (h *history) happen() {
+	s := h.wildServer
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	validity := s.validity
+	s.between()
+	if s.others && len(s.box) > 0 && s.maybe(40) {
+		m := s.box[s.rng.IntN(len(s.box))]
+		if h.excused[m.id] = true; s.maybe(50) {
+			m.seen = true
+		} else {
+			s.box = slices.DeleteFunc(s.box, func(b *mail) bool { return b == m })
+			s.deleted = append(s.deleted, *m)
+		}
+	}
+	h.renewed = h.renewed || validity != s.validity
+	s.log = append(s.log, fmt.Sprintf("-- %d messages, UIDVALIDITY %d, next %d", len(s.box), s.validity, s.next))
+}
+
+func (h *history) String() string { return "history" }
+
+// Deliver implements delivery.Deliverer.
+func (h *history) Deliver(_ context.Context, m *delivery.Message) error {
+	text := make([]byte, 200)
+	n, _ := m.Body.Open().Read(text)
+	var id int
+	if _, err := fmt.Sscanf(string(text[:n]), "Subject: %d\n", &id); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.calm && id%7 == int(h.seed%7) && h.got[-id] < 2 {
+		h.got[-id]++
+		return errors.New("not now")
+	}
+	h.got[id]++
+	return nil
+}
+
+func (h *history) check(t *testing.T) {
+	t.Helper()
+	s := h.wildServer
+	for _, m := range s.box[:len(s.box)-len(s.visible())] {
+		h.excused[m.id] = true // old messages fill the view
+	}
+	var wrong []string
+	for id := 1; id <= s.last; id++ {
+		n := h.got[id]
+		switch {
+		case n == 0 && !h.old[id] && !h.excused[id]:
+			wrong = append(wrong, fmt.Sprintf("%d was not delivered", id))
+		case n > 1 && !h.renewed:
+			wrong = append(wrong, fmt.Sprintf("%d was delivered %d times", id, n))
+		case n > 0 && h.old[id] && !h.renewed:
+			wrong = append(wrong, fmt.Sprintf("%d is old and was delivered", id))
+		}
+	}
+	if len(wrong) > 0 {
+		t.Errorf("seed %d, keep %v, %+v: %s\nerrors: %q\n%s", h.seed, h.Keep, s.habits, strings.Join(wrong, ", "), h.errs, strings.Join(s.log, "\n"))
+	}
+}
