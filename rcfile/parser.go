@@ -123,6 +123,8 @@ const needsQuotes = "a value that holds , ; : or = needs quotes"
 func (p *parser) unknown(w word, candidates func(yield func(string) bool), otherwise string) {
 	hint := suggest(w.text, candidates)
 	switch {
+	case w.before == ':' && w.text != "" && strings.Trim(w.text, "0123456789") == "":
+		hint = "write port " + clip(w.text)
 	case w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0, w.equals:
 		hint = needsQuotes
 	case hint == "":
