@@ -92,12 +92,12 @@ func TestShownInPart(t *testing.T) {
 			{holds(0, "") + bye, "", ""}}},
 		{"a pending UID is given out again", false, []pass{
 			{found("9", "9") + "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\n" + "S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "acknowledge"},
-			{holds(1, "") + "C: T3 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\nS: T3 OK\n" +
-				step(4, "UID FETCH 9 ", "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\n") + expunged(5, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
+				step(5, "UID FETCH 9 ", "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\n") + expunged(6, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
 		{"a pending message got status fields", false, []pass{
 			{found("9", "9") + "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\n" + "S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "acknowledge"},
-			{holds(1, "") + "C: T3 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 25 BODY[HEADER] {25}\\r\\nStatus: O\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\nS: T3 OK\n" +
-				expunged(4, 1, "9") + bye, "", ""}}},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 25 BODY[HEADER] {25}\\r\\nStatus: O\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
+				expunged(5, 1, "9") + bye, "", ""}}},
 		{"a mailbox moved to a new server", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
 			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +
