@@ -49,7 +49,10 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
 	d.manager.Ready()
-	go d.serve(ctx) // nobody waits for it: reading the rc file may hang, which must not delay the end
+
+	// Nobody waits for these two: what a reload reads may hang, and must delay neither the end nor the signs of life.
+	go d.serve(ctx)
+	go d.showLife(ctx)
 	d.scheduler.Run(ctx, accounts)
 	stopping()
 	return exit.Mail
@@ -87,14 +90,10 @@ type daemon struct {
 func (d *daemon) serve(ctx context.Context) {
 	poll := time.NewTicker(d.interval)
 	defer poll.Stop()
-	alive, stop := d.manager.Tick()
-	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-alive:
-			d.manager.Alive(d.scheduler)
 		case <-poll.C:
 			d.reloadChanged(ctx)
 		case sig := <-d.p.signals.wake:
@@ -107,6 +106,20 @@ func (d *daemon) serve(ctx context.Context) {
 			d.reopenLog()
 			d.reload(ctx)
 			d.manager.Ready()
+		}
+	}
+}
+
+// showLife tells the service manager how the scheduler is doing, until ctx ends.
+func (d *daemon) showLife(ctx context.Context) {
+	alive, stop := d.manager.Tick()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-alive:
+			d.manager.Alive(d.scheduler)
 		}
 	}
 }

@@ -166,11 +166,22 @@ func (p *program) warnOnTerminal(c *cli.CommandLine, cfg *rcfile.Config) {
 	}
 }
 
+// How long the end waits for a reader of the log that reads nothing. Whoever looks at a pass through a pager is given
+// a while; a daemon is to end.
+const (
+	passPatience   = 30 * time.Second
+	daemonPatience = 2 * time.Second
+)
+
 // openLog opens the log that the configuration asks for. Only a detached daemon writes into a log file.
 func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (*logging.Logger, error) {
 	t := logging.Target{
 		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.LogFormat.Value == "json",
 		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
+		Patience: passPatience,
+	}
+	if daemon {
+		t.Patience = daemonPatience
 	}
 	ignored := false
 	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {

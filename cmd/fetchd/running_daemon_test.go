@@ -79,8 +79,15 @@ func (d *runningDaemon) write(name, text string) {
 	}
 }
 
-// start runs the daemon and waits until it is ready. The test's end is the daemon's at the latest.
+// start runs the daemon and waits until it is ready.
 func (d *runningDaemon) start() {
+	d.t.Helper()
+	d.launch()
+	d.await("READY=1")
+}
+
+// launch runs the program. The test's end is that of the program at the latest.
+func (d *runningDaemon) launch() {
 	d.t.Helper()
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
@@ -94,7 +101,6 @@ func (d *runningDaemon) start() {
 		_ = d.cmd.Process.Kill()
 		<-d.ended
 	})
-	d.await("READY=1")
 }
 
 // await reads what the manager is told until a message begins with state.
@@ -136,6 +142,8 @@ func (d *runningDaemon) endsWithin(limit time.Duration) {
 	select {
 	case <-d.ended:
 	case <-time.After(limit):
+		d.signal(unix.SIGQUIT) // it says where it stands
+		<-d.ended
 		d.t.Errorf("still there after %v:\n%s", limit, d.log.String())
 	}
 }

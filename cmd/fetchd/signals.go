@@ -22,15 +22,19 @@ type signals struct {
 	end    chan os.Signal
 	reload chan os.Signal // of a daemon: SIGHUP
 	wake   chan os.Signal // of a daemon: SIGUSR1
+	pipe   chan os.Signal // SIGPIPE, which nobody reads
 }
 
 func newSignals() signals {
-	return signals{end: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), wake: make(chan os.Signal, 1)}
+	one := func() chan os.Signal { return make(chan os.Signal, 1) }
+	return signals{end: one(), reload: one(), wake: one(), pipe: one()}
 }
 
 // catch starts to catch the signals at which mail must be left in order; everything else that the program does may simply
 // be killed. It must be called before the lock is taken: a process that finds the lock held sends SIGUSR1.
 func (s signals) catch(daemon bool) {
+	// Mail is worth more than who reads the log. Ignoring the signal would have agents ignore it too.
+	signal.Notify(s.pipe, unix.SIGPIPE)
 	signal.Notify(s.end, unix.SIGTERM, unix.SIGINT)
 	hangup := s.end // a closed terminal sends it
 	if daemon {
@@ -47,6 +51,7 @@ func (s signals) catch(daemon bool) {
 func (s *service) interruptibly(ctx context.Context, f func(context.Context) exit.Status) exit.Status {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer signal.Stop(s.p.signals.end) // a second one, or one when all is done
 	ended := make(chan exit.Status, 1)
 	go func() { ended <- f(ctx) }()
 
@@ -54,8 +59,7 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 	case st := <-ended:
 		return st
 	case sig := <-s.p.signals.end:
-		signal.Reset(unix.SIGTERM, unix.SIGINT)
-		signal.Stop(s.p.signals.end) // also SIGHUP, which ends a single pass
+		signal.Stop(s.p.signals.end)
 		cancel()
 		s.log.Info("terminated with " + signalName(sig))
 	}

@@ -103,17 +103,11 @@ func TestTerminatesAtTheStart(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, "")
 	d.write("rc", d.slowEntries(50, 10_000_000))
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	d.launch()
 	if !within(waitFileTimeout, func() bool { return len(d.read("pid")) > 0 }) {
 		t.Fatal("it never took the lock")
 	}
 	d.signal(unix.SIGTERM)
-	go func() {
-		_ = d.cmd.Wait()
-		close(d.ended)
-	}()
 	d.endsWithin(promptly)
 }
 

@@ -138,7 +138,9 @@ func (r *runner) report(res fetch.Result, err error) {
 	o := Outcome{Account: r.a, Result: res, Err: err}
 	r.record.end(&o, time.Now())
 	if r.s.opt.Done != nil {
+		r.record.setTelling(time.Now())
 		r.s.opt.Done(o)
+		r.record.setTelling(time.Time{})
 	}
 }
 

@@ -107,11 +107,12 @@ func (s State) Seed() Seed { return Seed{s.Next, s.backOff} }
 
 // record holds a State. Its runner writes it, one short step for each event, and anybody may read it.
 type record struct {
-	mu    sync.Mutex // guards what follows
-	state State
-	alike uint64    // hash of the last failure's whole text, numbers aside
-	said  int       // how often that was news
-	last  time.Time // when it was so last
+	mu      sync.Mutex // guards what follows
+	state   State
+	telling time.Time // since when Done has been running; zero = it isn't
+	alike   uint64    // hash of the last failure's whole text, numbers aside
+	said    int       // how often that was news
+	last    time.Time // when it was so last
 }
 
 // sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last month.

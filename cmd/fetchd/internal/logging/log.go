@@ -5,6 +5,7 @@ package logging
 import (
 	"io"
 	"log/slog"
+	"time"
 
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
@@ -16,8 +17,10 @@ type Logger struct {
 	Level  slog.Level // records below it are not shown
 	Hidden *Secrets
 
-	file   *fileSink // nil = none
-	closer io.Closer // nil = nothing to close
+	file     *fileSink // nil = none
+	closer   io.Closer // nil = nothing to close
+	backlog  *backlog  // nil = each line is waited for
+	patience time.Duration
 }
 
 // NewWarnings returns a Logger that writes warnings and errors to w, a line each, and drops the rest.
@@ -35,8 +38,11 @@ func (l *Logger) Reopen() error {
 	return l.file.Reopen()
 }
 
-// Close ends the log; later records are lost.
+// Close ends the log; later records are lost. See Target.Patience for how long it takes.
 func (l *Logger) Close() error {
+	if l.backlog != nil && !l.backlog.close(l.patience) {
+		return nil // what hangs would not be closed either
+	}
 	if l.closer == nil {
 		return nil
 	}
@@ -54,6 +60,10 @@ type Target struct {
 	JSON     bool
 	Silent   bool
 	Verbose  int
+
+	// Patience above 0 has lines written in the background, so that whoever logs never waits for a reader that hangs:
+	// its lines are dropped and counted. Close waits so long for one that takes none. 0 = each line is waited for.
+	Patience time.Duration
 }
 
 func (t *Target) level() slog.Level {
@@ -97,13 +107,26 @@ func Open(t Target) (*Logger, error) {
 	case t.Detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
-	var h slog.Handler = &textHandler{sink: sink, level: l.Level}
-	if t.JSON {
-		h = slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: jsonAttr})
+
+	if t.Patience > 0 {
+		direct := slog.New(t.handler(sink, w))
+		l.patience, l.backlog = t.Patience, newBacklog(func(n int64) {
+			direct.Warn("the reader of the log is too slow: " + Counted(n, "line") + " dropped")
+		})
+		sink, w = backlogSink{l.backlog, sink}, backlogWriter{l.backlog, w}
 	}
+	h := t.handler(sink, w)
 	h = &concealHandler{Handler: h, hidden: l.Hidden}
 	l.Logger = slog.New(&verdictHandler{h, l.Level <= LevelTrace, new(SaidBefore)})
 	return l, nil
+}
+
+// handler words records for sink, or in JSON for w.
+func (t *Target) handler(sink lineSink, w io.Writer) slog.Handler {
+	if t.JSON {
+		return slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: t.level(), ReplaceAttr: jsonAttr})
+	}
+	return &textHandler{sink: sink, level: t.level()}
 }
 
 // jsonAttr gives a readable form to values that the JSON log would show as a structure or a bare number.

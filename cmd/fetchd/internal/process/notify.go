@@ -26,6 +26,9 @@ const (
 	sinceLayout = "Jan _2 15:04"
 )
 
+// sendTimeout is how long a manager that does not read is waited for. Our end must not hang with it.
+const sendTimeout = 100 * time.Millisecond
+
 // statusInterval is how often the status line is renewed unless the watchdog wants a sign of life more often.
 const statusInterval = 30 * time.Second
 
@@ -53,6 +56,7 @@ func NewNotifier(env func(string) string) (*Notifier, error) {
 // send sends one or more assignments, each on a line. It ignores errors: the daemon works without a manager too.
 func (n *Notifier) send(state string) {
 	if n != nil {
+		_ = n.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 		_, _ = n.conn.Write([]byte(state))
 	}
 }
@@ -66,11 +70,19 @@ func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// Alive sends a sign of life with the status line. It asks the scheduler for that, so a scheduler that hangs gives none.
+// Alive is a sign of life with the status line, as long as the scheduler makes progress. If it doesn't the manager hears
+// where it stands still, and ends us.
 func (n *Notifier) Alive(s *schedule.Scheduler) {
 	if n != nil {
-		n.send("WATCHDOG=1\nSTATUS=" + statusLine(s.Status()))
+		n.send(signOfLife(s))
 	}
+}
+
+func signOfLife(s *schedule.Scheduler) string {
+	if account := s.Stalled(); account != "" {
+		return "STATUS=stands still at " + account
+	}
+	return "WATCHDOG=1\nSTATUS=" + statusLine(s.Status())
 }
 
 // Reloading announces a reload; Ready ends it.

@@ -1,10 +1,14 @@
 package process
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
@@ -38,6 +42,63 @@ func TestNotifier(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(buf[:got]), want) {
 			t.Errorf("got %q, %v, want %q", buf[:got], err, want)
 		}
+	}
+}
+
+// A scheduler that stands still gives no sign of life.
+func TestStalledSchedulerIsNotAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		resume := make(chan struct{})
+		s := schedule.New(schedule.Options{Log: slog.New(slog.DiscardHandler), Done: func(schedule.Outcome) { <-resume }})
+		ctx, cancel := context.WithCancel(t.Context())
+		a := &fetch.Account{Name: "ann@h", Log: slog.New(slog.DiscardHandler)}
+		a.Connect = func(context.Context, *fetch.Account) (fetch.Session, error) { return nil, errors.New("no server") }
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.Run(ctx, []*fetch.Account{a})
+		}()
+		synctest.Wait()
+		if got := signOfLife(s); !strings.HasPrefix(got, "WATCHDOG=1\n") {
+			t.Errorf("at first: %q", got)
+		}
+		time.Sleep(10 * time.Minute)
+		if got, want := signOfLife(s), "STATUS=stands still at ann@h"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		cancel()
+		close(resume)
+		<-ended
+	})
+}
+
+// A manager that reads nothing stops nobody.
+func TestHungServiceManager(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	n, err := NewNotifier(func(name string) string { return map[string]string{"NOTIFY_SOCKET": path}[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 50 { // the kernel keeps some ten for it
+			n.send("STATUS=" + strings.Repeat("x", 10_000))
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Error("waits for the manager")
 	}
 }
 

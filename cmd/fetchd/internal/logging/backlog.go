@@ -1,0 +1,191 @@
+package logging
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+// What is said is written by a goroutine of its own, so that a reader that hangs stops nobody. Up to maxBacklog bytes
+// wait for it; beyond that, lines are dropped and counted. A reader that is only slow is given roomWait for each line,
+// for as long as it has taken one within movingTime.
+const (
+	maxBacklog = 1 << 20
+	roomWait   = 100 * time.Millisecond
+	movingTime = time.Second
+)
+
+// entry is something to be written, and its length.
+type entry struct {
+	size  int
+	write func()
+}
+
+// backlog is what was said and is not written yet.
+type backlog struct {
+	dropped func(n int64) // writes that n lines are missing here
+	ready   chan struct{} // capacity 1: there is something to do
+	room    chan struct{} // capacity 1: something was written
+	ended   chan struct{} // closed at the end of run
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	waiting []entry
+	size    int   // of these, and of what is being written
+	missing int64 // lines that were dropped since the last that was not
+	moved   time.Time
+	closed  bool
+}
+
+// newBacklog starts the goroutine that close ends.
+func newBacklog(dropped func(n int64)) *backlog {
+	b := &backlog{dropped: dropped, ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
+		moved: time.Now()}
+	go b.run()
+	return b
+}
+
+// add has e written, or drops it.
+func (b *backlog) add(e entry) {
+	if b.offer(e, false) {
+		return
+	}
+	timer := time.NewTimer(roomWait)
+	defer timer.Stop()
+	select {
+	case <-b.room:
+	case <-timer.C:
+	}
+	b.offer(e, true)
+}
+
+// offer takes e, or the last time drops it. False means that it's worth to wait and offer it again.
+func (b *backlog) offer(e entry, last bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	full := b.size+e.size > maxBacklog
+	switch {
+	case b.closed:
+		return true
+	case full && !last && time.Since(b.moved) < movingTime:
+		return false
+	case full:
+		b.missing++
+		return true
+	}
+
+	b.noteMissing()
+	b.push(e)
+	return true
+}
+
+// noteMissing says how many lines are missing before what is pushed next; b.mu is held, as for push.
+func (b *backlog) noteMissing() {
+	if n := b.missing; n > 0 {
+		b.missing = 0
+		b.push(entry{0, func() { b.dropped(n) }})
+	}
+}
+
+func (b *backlog) push(e entry) {
+	b.waiting = append(b.waiting, e)
+	b.size += e.size
+	tell(b.ready)
+}
+
+// run writes until the backlog is closed and empty.
+func (b *backlog) run() {
+	defer close(b.ended)
+	for {
+		e, ok := b.next()
+		if !ok {
+			return
+		}
+		e.write()
+		b.written(e)
+	}
+}
+
+// next waits for something to write; false = there will be nothing more.
+func (b *backlog) next() (entry, bool) {
+	for {
+		b.mu.Lock()
+		if len(b.waiting) == 0 {
+			b.noteMissing()
+		}
+		if len(b.waiting) > 0 {
+			e := b.waiting[0]
+			b.waiting[0] = entry{} // not kept in memory
+			b.waiting = b.waiting[1:]
+			b.mu.Unlock()
+			return e, true
+		}
+		closed := b.closed
+		b.mu.Unlock()
+		if closed {
+			return entry{}, false
+		}
+		<-b.ready
+	}
+}
+
+func (b *backlog) written(e entry) {
+	b.mu.Lock()
+	b.size -= e.size
+	b.moved = time.Now()
+	b.mu.Unlock()
+	tell(b.room)
+}
+
+// close takes no more, and waits until all is written, but not for a reader that takes nothing for patience. False means
+// that something is still being written.
+func (b *backlog) close(patience time.Duration) bool {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	tell(b.ready)
+
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-b.ended:
+			return true
+		case <-b.room:
+			timer.Reset(patience)
+		case <-timer.C:
+			return false
+		}
+	}
+}
+
+// tell puts a token into c, where one is as good as many.
+func tell(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// backlogSink is a lineSink behind a backlog.
+type backlogSink struct {
+	*backlog
+	sink lineSink
+}
+
+func (s backlogSink) writeLine(l line) error {
+	s.add(entry{len(l.text) + len(l.hint) + 1, func() { _ = s.sink.writeLine(l) }})
+	return nil
+}
+
+// backlogWriter is a Writer behind a backlog.
+type backlogWriter struct {
+	*backlog
+	w io.Writer
+}
+
+func (w backlogWriter) Write(p []byte) (int, error) {
+	text := append([]byte(nil), p...) // the caller uses p again
+	w.add(entry{len(text), func() { _, _ = w.w.Write(text) }})
+	return len(p), nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fullPipe is a pipe with no room for another byte.
+func fullPipe(t *testing.T) (reader, writer *os.File) {
+	t.Helper()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for err == nil {
+		_, err = unix.Write(fds[1], make([]byte, 1))
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fds[1], false); err != nil {
+		t.Fatal(err)
+	}
+	reader, writer = os.NewFile(uintptr(fds[0]), "reader"), os.NewFile(uintptr(fds[1]), "writer")
+	t.Cleanup(func() { _ = errors.Join(reader.Close(), writer.Close()) })
+	return reader, writer
+}
+
+// Mail comes although nobody reads what the program says: because the reader is gone, or hangs.
+func TestMailWithoutReader(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		daemon bool
+		gone   bool
+		ends   time.Duration
+	}{
+		{"a daemon, the reader is gone", true, true, promptly},
+		{"a daemon, the reader hangs", true, false, promptly + daemonPatience},
+		{"a pass, the reader is gone", false, true, promptly},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			reader, writer := fullPipe(t)
+			servers := startServers(t, 3)
+			d := newDaemon(t, "")
+			d.write("rc", d.demoAccount(servers, fmt.Sprintf("password %q", servers.Password)))
+			d.cmd.Stdout, d.cmd.Stderr = writer, writer
+			if tt.gone {
+				_ = reader.Close()
+			}
+
+			if tt.daemon {
+				d.start()
+			} else {
+				d.cmd.Args = []string{"fetchd", "-f", "rc"}
+				d.launch()
+			}
+			if !within(waitFileTimeout, func() bool { return d.mails() == 3 }) {
+				t.Fatalf("%d messages", d.mails())
+			}
+			if tt.daemon {
+				d.signal(unix.SIGTERM)
+			}
+			d.endsWithin(tt.ends)
+			if d.state != nil && !d.state.Success() {
+				t.Error(d.state)
+			}
+		})
+	}
+}
