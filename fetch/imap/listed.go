@@ -12,7 +12,7 @@ import (
 // left out, and the user told.
 func (g *guard) misnamed(line []byte) bool {
 	name, ok := listedName(line)
-	if !ok || decodable(name) {
+	if !ok || decodable(name) && !loose(line, name) {
 		return false
 	}
 	if g.unnamed++; g.unnamed <= maxAlerts {
@@ -37,6 +37,11 @@ func listedName(line []byte) (name string, ok bool) {
 	}
 	_, _, inLiteral := literal(rest)
 	return string(rest), ok && !inLiteral
+}
+
+// loose tells whether a name has blanks and no quotes around them.
+func loose(line []byte, name string) bool {
+	return strings.Contains(name, " ") && !bytes.HasSuffix(bytes.TrimRight(line, " "), []byte(`"`))
 }
 
 // decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section 5.1.3), where

@@ -63,12 +63,8 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 
 	s.mailbox = ""
 	s.guard.expectValidity(0)
-	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
-	among := m.scope()
-	first := s.startSearch(m.rec, among)
-	data, err := selected.Wait()
+	data, first, among, err := m.choose()
 	if err != nil {
-		_, _, _ = first.wait()
 		return view{}, s.selectFailed(m.name, err)
 	}
 	v := view{least: data.NumMessages, most: data.NumMessages, uidNext: uint32(data.UIDNext)}
@@ -86,6 +82,27 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	s.mailbox = m.name
 	s.guard.expectValidity(m.validity)
 	return v, nil
+}
+
+// choose selects the mailbox, and starts to search it meanwhile, unless this server takes one command at a time.
+func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, err error) {
+	s := m.s
+	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
+	among = m.scope()
+	if s.quirks.apart.Has(server(s.a)) {
+		if data, err = selected.Wait(); err == nil {
+			first = s.startSearch(m.rec, among)
+		}
+		return data, first, among, err
+	}
+
+	s.selecting = true
+	first = s.startSearch(m.rec, among)
+	s.selecting = false
+	if data, err = selected.Wait(); err != nil {
+		_, _ = first.all.cmd.Wait() // it can but fail
+	}
+	return data, first, among, err
 }
 
 // start begins the record, and searches again where the UIDs mean other messages than they did for the first search.

@@ -19,7 +19,7 @@ const (
 	maxText       = 16 << 20 // all responses to one command, bodies apart: imapclient keeps what LIST and SEARCH bring
 	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with the UID behind the body (claim) look so
 	maxDepth      = 32       // parentheses within each other; imapclient recurses and would overflow its stack
-	maxUnsorted   = 10_000   // UIDs out of order in the result of a search: imapclient sorts by inserting
+	maxUnsorted   = 10_000   // UIDs out of order in the results of a search, lines of it being sorted: imapclient inserts
 )
 
 var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY changed) in the middle; it is looked at anew next time")
@@ -247,9 +247,6 @@ func (g *guard) check(line []byte) error {
 		if err := g.found(line); err != nil {
 			return err
 		}
-		if g.order(line); g.unsorted > maxUnsorted {
-			return g.violation("the result of a search in no order")
-		}
 	}
 	return nil
 }
@@ -376,6 +373,11 @@ func (g *guard) finish(line []byte) error {
 	}
 	switch {
 	case r.dropped:
+	case r.kind == "SEARCH" || r.kind == "ESEARCH":
+		g.out = sortedResult(line)
+		if g.order(g.out); g.unsorted > maxUnsorted {
+			return g.violation("the result of a search in no order")
+		}
 	case r.kind == "FETCH" && r.lines == 1 && isNews(line):
 		g.out = g.wantedFlags(line)
 	default:

@@ -21,6 +21,8 @@ const (
 // query is a UID SEARCH under way.
 type query struct {
 	criteria imap.SearchCriteria
+	extended bool // SEARCH RETURN
+	early    bool // it was sent before SELECT was answered
 	cmd      *imapclient.SearchCommand
 	tag      string
 }
@@ -60,12 +62,14 @@ func (s *session) startSearch(rec record, among scope) *search {
 }
 
 func (s *session) sendSearch(c imap.SearchCriteria) query {
+	q := query{criteria: c, early: s.selecting, extended: s.has("ESEARCH") && !s.quirks.noReturn.Has(server(s.a))}
 	var opt *imap.SearchOptions
-	if s.has("ESEARCH") {
+	if q.extended {
 		opt = &imap.SearchOptions{ReturnAll: true}
 	}
-	cmd := s.client.UIDSearch(&c, opt)
-	return query{c, cmd, s.guard.lastTag("UID SEARCH")}
+	q.cmd = s.client.UIDSearch(&c, opt)
+	q.tag = s.guard.lastTag("UID SEARCH")
+	return q
 }
 
 // missing is what done lacks, up to "*".
@@ -106,7 +110,7 @@ const maxPages = 10_000
 // searched waits for a search. Where the server says that it looked at a part of the messages only (RFC 9738), the rest
 // is asked for too, from the UID on at which it ended.
 func (s *session) searched(q query) (journal.Set, error) {
-	found, err := s.result(q)
+	found, q, err := s.accepted(q)
 	if err != nil {
 		return found, err
 	}
@@ -133,12 +137,45 @@ func (s *session) searched(q query) (journal.Set, error) {
 	return found, s.broken(fmt.Errorf("server did not end a search in %d parts", maxPages))
 }
 
+// accepted waits for the first part of a search. A server that calls the command BAD is asked again: by itself, where it
+// came before SELECT was answered, and then without RETURN. What helps is remembered.
+func (s *session) accepted(q query) (journal.Set, query, error) {
+	found, err := s.result(q)
+	if q.early && isBad(err) {
+		q = s.sendSearch(q.criteria)
+		if found, err = s.result(q); err == nil {
+			s.quirks.apart.Add(server(s.a))
+		}
+	}
+	if q.extended && isBad(err) {
+		s.quirks.noReturn.Add(server(s.a))
+		q = s.sendSearch(q.criteria)
+		found, err = s.result(q)
+	}
+	return found, q, err
+}
+
+// badCommand is the error of a command that the server took for none.
+type badCommand struct{ error }
+
+func (b badCommand) Unwrap() error { return b.error }
+
+func isBad(err error) bool {
+	var bad badCommand
+	return errors.As(err, &bad)
+}
+
 // result waits for one part of a search. It never expands a range: a hostile one names four thousand million UIDs.
 func (s *session) result(q query) (journal.Set, error) {
 	var set journal.Set
 	data, err := q.cmd.Wait()
 	if err != nil {
-		return set, s.failed("search", err)
+		failed := s.failed("search", err)
+		var refused *imap.Error
+		if errors.As(err, &refused) && refused.Type == imap.StatusResponseTypeBad && s.conn.Err() == nil {
+			failed = badCommand{failed}
+		}
+		return set, failed
 	}
 	if data.All == nil && data.Count > 0 {
 		return set, s.broken(fmt.Errorf("server found %d messages and did not name them", data.Count))

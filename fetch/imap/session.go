@@ -24,21 +24,24 @@ import (
 
 // session implements fetch.Session.
 type session struct {
-	a       *fetch.Account
-	conn    *wire.Conn
-	guard   *guard
-	client  *imapclient.Client
-	quirks  *Quirks
-	caps    []string
-	release func()
-	mailbox string        // selected
-	last    *mailbox      // opened last
-	changed chan struct{} // capacity 1: the server told of a change in the selected mailbox
+	a         *fetch.Account
+	conn      *wire.Conn
+	guard     *guard
+	client    *imapclient.Client
+	quirks    *Quirks
+	caps      []string
+	release   func()
+	mailbox   string        // selected
+	selecting bool          // SELECT is not answered yet
+	last      *mailbox      // opened last
+	changed   chan struct{} // capacity 1: the server told of a change in the selected mailbox
 }
 
 // Quirks remembers what servers offer and then get wrong. The zero value is ready. It is safe for concurrent use.
 type Quirks struct {
-	plain wire.Unable // they can't compress
+	plain    wire.Unable // they can't compress
+	noReturn wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
+	apart    wire.Unable // they refuse a command that comes before SELECT is answered
 }
 
 // Connect is a fetch.Connector that knows no quirks.
@@ -81,7 +84,21 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 		_ = s.Close()
 		return nil, s.broken(err)
 	}
+	s.introduce()
 	return s, nil
+}
+
+// introduce tells the server who we are (RFC 2971): NetEase (163.com, 126.com) selects no mailbox before. The answer is of
+// no interest, and not waited for.
+func (s *session) introduce() {
+	if !s.has("ID") {
+		return
+	}
+	name, version, _ := strings.Cut(s.a.Version, "/")
+	if name == "" {
+		name = "fetchd"
+	}
+	s.client.ID(&imap.IDData{Name: name, Version: version})
 }
 
 // offered are those of names that the server has, as imapclient shall see them: it must not learn of IMAP4rev2, for

@@ -1,0 +1,88 @@
+package imap
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"fetchd/fetch"
+)
+
+// What servers were seen to do; docs/servers.md names them.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	var many strings.Builder
+	for uid := 30_000; uid > 0; uid-- {
+		fmt.Fprintf(&many, " %d", uid)
+	}
+	for _, tt := range []struct {
+		name   string
+		setup  func(*fetch.Account)
+		passes []pass
+	}{
+		{"SELECT before ID is unsafe", func(a *fetch.Account) { a.Version = "fetchd/0.1" }, []pass{{
+			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: T1 ID (\"name\" \"fetchd\" \"version\" \"0.1\")\nS: * ID NIL\nS: T1 OK\n" +
+				"C: T2 EXAMINE INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+		{"ID is refused", nil, []pass{{
+			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: ~^T1 ID\nS: T1 BAD what\n" +
+				"C: T2 EXAMINE INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+		{"30,000 results in falling order", func(a *fetch.Account) { a.FetchLimit = 1 }, []pass{{
+			strings.Replace(strings.Replace(holds(30_000, ""), "SEARCH \n", "SEARCH"+many.String()+"\n", 1), "UIDNEXT 10", "UIDNEXT 30001", 1) +
+				step(3, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
+		{"SEARCH RETURN is BAD", nil, []pass{
+			{strings.Replace(strings.SplitN(selected("ESEARCH", 10, ""), "S: * SEARCH", 2)[0], "0 EXISTS", "1 EXISTS", 1) + "S: T2 BAD syntax\n" +
+				"C: T3 UID SEARCH RETURN (ALL) UNSEEN\nS: T3 BAD syntax\nC: T4 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T4 OK\n" +
+				step(5, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""},
+			{strings.Replace(holds(1, ""), "IMAP4rev1", "IMAP4rev1 ESEARCH", 1) + bye, "", ""}}},
+		{"a command before SELECT is answered is BAD", nil, []pass{
+			{strings.SplitN(holds(1, ""), "S: * SEARCH", 2)[0] + "S: T2 BAD not selected\n" +
+				"C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\n" + step(4, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""},
+			{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nS: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T1 OK\n" +
+				step(2, `UID SEARCH UID 10:\*`, names("")) + bye, "", ""}}},
+		{"MOVE is answered with a bare code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: * [COPYUID 2 1 1]\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "1=ab", ""}}},
+		{"MOVE is answered with half a code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.Keep, r.MarkSeen = true, false
+				if tt.setup != nil {
+					tt.setup(r.Account)
+				}
+				expect(t, r, tt.passes...)
+			})
+		})
+	}
+}
+
+// A folder whose name stands without quotes and has blanks is left out, the others are not.
+func TestListedWithoutQuotes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Patterns = []string{"*"}
+	var log bytes.Buffer
+	r.Log = slog.New(slog.NewTextHandler(&log, nil))
+	r.play("S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\nS: * LIST () \"/\" a\nS: * LIST () \"/\" Sent Items\n"+
+		"S: * LIST () \"/\" \"b c\"\nS: T1 OK"+bye, nil)
+	s, err := r.Connect(t.Context(), r.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := s.Mailboxes(t.Context())
+	if err != nil || !slices.Equal(names, []string{"a", "b c"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if !strings.Contains(log.String(), "Sent Items") {
+		t.Errorf("log %q", log.String())
+	}
+	_ = s.Close()
+}

@@ -1,0 +1,72 @@
+package imap
+
+import (
+	"bytes"
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fetchd/fetch/journal"
+)
+
+// foundAll finds the set in an ESEARCH response.
+var foundAll = regexp.MustCompile(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
+
+// sortedResult is a line with the result of a search, its numbers in rising order: servers may name them in any, and
+// imapclient sorts by inserting. What it doesn't know it leaves as it is.
+func sortedResult(line []byte) []byte {
+	bare := bytes.TrimRight(line, "\r\n")
+	if m := foundAll.FindSubmatch(bare); m != nil {
+		if set, ok := sortedSet(string(m[2])); ok {
+			return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
+		}
+		return line
+	}
+	words := strings.Fields(string(bare))
+	if len(words) < 3 || !strings.EqualFold(words[1], "SEARCH") {
+		return line
+	}
+	numbers := make([]uint32, 0, len(words)-2)
+	for _, word := range words[2:] {
+		n, err := strconv.ParseUint(word, 10, 32)
+		if err != nil { // MODSEQ, or what imapclient refuses
+			return line
+		}
+		numbers = append(numbers, uint32(n))
+	}
+	if slices.IsSorted(numbers) {
+		return line
+	}
+
+	slices.Sort(numbers)
+	out := []byte("* SEARCH")
+	for _, n := range numbers {
+		out = strconv.AppendUint(append(out, ' '), uint64(n), 10)
+	}
+	return append(out, "\r\n"...)
+}
+
+// sortedSet sorts the ranges of a set.
+func sortedSet(text string) (string, bool) {
+	var ranges []journal.Range
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, pair := strings.Cut(part, ":")
+		if !pair {
+			last = first
+		}
+		a, errA := strconv.ParseUint(first, 10, 32)
+		b, errB := strconv.ParseUint(last, 10, 32)
+		if errA != nil || errB != nil || a == 0 || b == 0 {
+			return "", false
+		}
+		ranges = append(ranges, journal.Range{First: uint32(min(a, b)), Last: uint32(max(a, b))})
+	}
+	slices.SortFunc(ranges, func(x, y journal.Range) int { return cmp.Compare(x.First, y.First) })
+	var set journal.Set
+	for _, r := range ranges {
+		set.AddRange(r.First, r.Last)
+	}
+	return set.String(), true
+}
