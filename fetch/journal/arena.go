@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Sizes of an arena's pieces: a small maildrop takes one of the first.
+// Sizes of an arena's pieces: a small maildrop needs only one of the first size.
 const (
 	firstPiece = 4 << 10
 	lastPiece  = 256 << 10
 )
 
-// arena keeps many short texts in few pieces of memory.
+// arena stores many short texts in few pieces of memory.
 type arena struct {
 	piece strings.Builder
 	size  int // of the next piece
@@ -21,7 +21,7 @@ type arena struct {
 func (a *arena) keep(text []byte) string {
 	if a.piece.Cap()-a.piece.Len() < len(text) {
 		a.size = min(max(firstPiece, 2*a.size), lastPiece)
-		a.piece.Reset() // the strings made of it stay as they are
+		a.piece.Reset() // the strings made from it stay valid
 		a.piece.Grow(max(a.size, len(text)))
 	}
 	start := a.piece.Len()
@@ -29,8 +29,8 @@ func (a *arena) keep(text []byte) string {
 	return a.piece.String()[start:]
 }
 
-// index finds marks by their UIDLs. It is an open hash table, as a map takes five times as much: a server
-// lists a million of them. Its seed is the process's own, so that no server can make them meet.
+// index finds marks by their UIDLs. It is an open hash table because a server may list a million of them
+// and a map takes five times as much memory. Its seed is random, so that no server can cause collisions.
 type index struct {
 	seed  maphash.Seed
 	slots []int32 // 1 + where in list; 0 = free. Their number is a power of two
@@ -46,7 +46,7 @@ func newIndex(n int) index {
 	return index{seed: maphash.MakeSeed(), slots: make([]int32, size)}
 }
 
-// slot gives the slot of a UIDL, or the free one that it would have.
+// slot returns the slot of a UIDL, or the free one that it would get.
 func (x *index) slot(list []mark, uidl []byte) *int32 {
 	last := len(x.slots) - 1
 	for i := int(maphash.Bytes(x.seed, uidl)) & last; ; i = (i + 1) & last {
@@ -56,9 +56,9 @@ func (x *index) slot(list []mark, uidl []byte) *int32 {
 	}
 }
 
-// add notes the last of list, which is not there yet.
+// add adds the last element of list.
 func (x *index) add(list []mark) {
-	if x.used++; 4*x.used > 3*len(x.slots) { // beyond that it gets slow
+	if x.used++; 4*x.used > 3*len(x.slots) { // a fuller table is slow
 		x.slots = make([]int32, 2*len(x.slots))
 		for i := range list[:len(list)-1] {
 			*x.slot(list, []byte(list[i].uidl)) = int32(i + 1)

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// protocol keeps the IMAP mailboxes and the POP3 maildrop of one account apart.
+// protocol distinguishes the IMAP mailboxes and the POP3 maildrop of one account.
 type protocol string
 
 const (
@@ -29,10 +29,10 @@ const (
 	traces       fact = "traces" // what deleted messages looked like; see Trace and uidlTraces
 )
 
-// looseRows is how many rows a record may have above those that folding gave it, before End folds it again.
+// looseRows is how many rows a record may gain after a folding before End folds it again.
 const looseRows = 16
 
-// row is one entry of a record; at is in seconds of Unix time, uids a UID set, or UIDLs with a line feed
+// row is one entry of a record. at is in seconds of Unix time; uids is a UID set, or UIDLs with a line feed
 // after each.
 type row struct {
 	what fact
@@ -47,7 +47,7 @@ type key struct {
 	mailbox  string // "" for a maildrop
 }
 
-// box is the head of a record: what is kept of it beside its rows.
+// box is the head of a record: everything but its rows.
 type box struct {
 	key
 	id       int64  // given by the store
@@ -62,8 +62,8 @@ type box struct {
 	chain    uint32 // checksum of all rows in their order
 }
 
-// castagnoli is the polynomial of the checksums: processors know it, and any change within 32 bits is
-// noticed.
+// castagnoli is the polynomial of the checksums. Processors support it, and it detects any change within 32
+// bits.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // link continues a chain by rows.
@@ -75,8 +75,8 @@ func link(chain uint32, rows []row) uint32 {
 	return chain
 }
 
-// sum is the checksum of the whole record. It is kept beside it: a row that was changed on the disk, has
-// gone astray or has come from another record must neither delete mail nor pass it for delivered.
+// sum is the checksum of the whole record, which is stored with it. A row that has changed on the disk, is
+// lost, or belongs to another record must neither delete mail nor make it count as delivered.
 func (b *box) sum() uint32 {
 	text := fmt.Appendf(nil, "%q %q %q %d %t %d %d %d %d %d", b.account, b.protocol, b.mailbox,
 		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.chain)
@@ -88,10 +88,10 @@ func (b *box) sum() uint32 {
 
 // change is the next state of a record.
 type change struct {
-	from    int64 // the run that the store must still have
+	from    int64 // the run that the store must still be at
 	to      box
-	rows    []row // to be added
-	instead bool  // they take the place of all that the store has
+	rows    []row // to add
+	instead bool  // they replace all rows that the store has
 }
 
 // next begins a change of the record.
@@ -107,12 +107,12 @@ func (c *change) add(rows ...row) {
 	c.to.chain = link(c.to.chain, rows)
 }
 
-// fold replaces all rows by those.
+// fold replaces all rows of the record by these.
 func (c *change) fold(rows []row) {
 	c.instead, c.rows = true, nil
 	c.to.rows, c.to.chain, c.to.folded = 0, 0, len(rows)
 	c.add(rows...)
 }
 
-// loose tells whether the record is due for folding.
+// loose tells whether the record should be folded.
 func (b *box) loose() bool { return b.rows-b.folded > looseRows }

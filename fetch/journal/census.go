@@ -6,22 +6,26 @@ import (
 	"strings"
 )
 
-// Census is what a retrieval knows of a mailbox as a whole, so that the next one can tell from the number
-// of messages there whether it was shown all of them.
+// Census is what a retrieval knows about a mailbox as a whole. It lets the next one tell from the number of
+// messages there whether the server has shown all of them.
 type Census struct {
-	First   uint32 // UIDNEXT at first contact: smaller UIDs are of messages that were there before us; 0 = unknown
-	Settled uint32 // messages there with which nothing is to be done any more
-	Looked  int64  // Unix time of the last look at all UIDs that showed as many as the server counts; 0 = none
+	// First is UIDNEXT at the first contact: messages with smaller UIDs were there before us; 0 = unknown.
+	First uint32
+	// Settled is the number of messages there that need nothing more.
+	Settled uint32
+	// Looked is the Unix time of the last listing of all UIDs that had as many as the server counts; 0 =
+	// none.
+	Looked int64
 }
 
-// Census is the one that was taken last.
+// Census returns the last census.
 func (m *Mailbox) Census() Census {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.box.census
 }
 
-// Take replaces the census. It is written with the next change, at the latest by End.
+// Take replaces the census. It is written with the next change, by End at the latest.
 func (m *Mailbox) Take(c Census) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,8 +33,8 @@ func (m *Mailbox) Take(c Census) {
 	m.box.census = c
 }
 
-// Vacant are the UIDs of Done of which it is known that no message had them when the mailbox was last looked
-// at, because it was deleted or because the server did not name one. A message that has one of them is new.
+// Vacant are the UIDs of Done that no message had when the mailbox was last looked at, because the message
+// was deleted or the server did not name one. A message that has one of them is new.
 func (m *Mailbox) Vacant() Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -94,7 +98,7 @@ func traceText(of []Trace) string {
 	return b.String()
 }
 
-// parseTraces passes over what it can't read: a trace that is missing makes a message new at worst.
+// parseTraces ignores what it can't read: without its trace a message counts as new at worst.
 func parseTraces(rows []row) []Trace {
 	var out []Trace
 	for _, r := range rows {
@@ -108,7 +112,7 @@ func parseTraces(rows []row) []Trace {
 	return out
 }
 
-// foldTraces gives one row for the traces that are still of use.
+// foldTraces returns one row with the traces that are still useful.
 func foldTraces(rows []row, now int64) []row {
 	for len(rows) > 0 && now-rows[0].at > traceDays*24*60*60 {
 		rows = rows[1:]

@@ -36,33 +36,36 @@ func connect(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// builtAs follows in the name under which a journal is built.
+// builtAs is added to the name while a journal is being built.
 const builtAs = ".new"
 
-// create makes the database when there is none. It is built under another name, so that an empty or
-// half-made file at path is never mistaken for a new journal, and nobody ever sees it with wider
-// permissions than 0600 (SQLite gives the
-// -wal and -shm beside it the same).
+// create makes the database if there is none. It is built under another name, so that an empty or
+// unfinished file at path is never mistaken for a new journal, and the permissions are never wider than
+// 0600 (SQLite gives the -wal and -shm the same).
 func create(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == 0 {
-		return errEmpty // which SQLite would take for a new database
+		return errEmpty // SQLite would take it for a new database
 	}
+
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if _, err := os.Stat(path + "-wal"); err == nil {
 		return errOrphan
 	}
+
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+builtAs) // 0600
 	if err != nil {
 		return err
 	}
+
 	defer os.Remove(f.Name())
 	if err := errors.Join(f.Close(), build(ctx, f.Name())); err != nil {
 		return err
 	}
-	// A link fails where another process was faster; its journal is as good as ours.
+
+	// The link fails if another process was faster; its journal is as good as ours.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(f.Name(), path); err != nil {
 			return err
@@ -77,16 +80,19 @@ func build(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
+
 	defer conn.Close()
 	pragmas := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)
 	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
 	}
+
 	if err := migrate(ctx, conn); err != nil {
 		return err
 	}

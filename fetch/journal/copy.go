@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Names lists the accounts that have a record, the one used last at the end.
+// Names lists the accounts that have a record, in the order of their last use.
 func (j *Journal) Names(ctx context.Context) ([]string, error) {
 	boxes, err := j.store.list(ctx)
 	if err != nil {
@@ -22,13 +22,13 @@ func (j *Journal) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Copy gives an account that has no record the record of another, which keeps it. No retrieval of either
-// may run.
+// Copy copies the record of one account to another that has none. No retrieval of either may be running.
 func (j *Journal) Copy(ctx context.Context, from, to string) error {
 	boxes, err := j.store.list(ctx)
 	if err != nil {
 		return explain(j.path, "read", err)
 	}
+
 	var changes []*change
 	for _, b := range boxes {
 		if b.account != from {
@@ -47,6 +47,7 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 		c.fold(s.rows)
 		changes = append(changes, c)
 	}
+
 	if err := j.store.save(ctx, true, changes...); err != nil {
 		return explain(j.path, "write", err)
 	}
@@ -55,10 +56,11 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// copyNote copies a note if it is intact: it is no loss as a record would be.
+// copyNote copies a note if it is intact. Losing a note is harmless, unlike losing a record.
 func (j *Journal) copyNote(ctx context.Context, from, to string) error {
 	text, err := j.note(ctx, from)
 	if errors.Is(err, ErrDamaged) {

@@ -13,11 +13,11 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// ErrDamaged is in the tree of every error that comes from a file that is no intact journal.
+// ErrDamaged is in the tree of every error about a file that is not an intact journal.
 var ErrDamaged = errors.New("the journal is damaged")
 
-// ErrTaken is in the tree of the error of a record that another retrieval has written since it was opened.
-// Nothing of the refused call was written.
+// ErrTaken is in the tree of the error about a record that another retrieval has written since it was
+// opened. The refused call has written nothing.
 var ErrTaken = errors.New("another retrieval of it has begun")
 
 // ErrClosed is in the tree of the error of a call on a closed journal.
@@ -29,7 +29,7 @@ var (
 	errOrphan  = fmt.Errorf("%w: only its write-ahead log (-wal) is there", ErrDamaged)
 )
 
-// What a record or a note that has changed on the disk is known by.
+// How a record or a note that has changed on the disk is recognised.
 var (
 	errSum   = errors.New("its checksum is wrong")
 	errIndex = fmt.Errorf("%w: an index does not lead to what is there", ErrDamaged)
@@ -54,7 +54,7 @@ func (e *newerError) Error() string {
 }
 
 // damageError: one record or note has changed on the disk; the others are intact. cure is the SQL that
-// forgets it, and then what comes of that.
+// forgets it, and then says what that leads to.
 type damageError struct {
 	what, cure, then string
 	err              error
@@ -72,11 +72,12 @@ func (b *box) damage(err error) error {
 	}
 }
 
-// explain names the act and the file, and tells the user what to do next. Nil stays nil.
+// explain adds the act, the file and a hint to err. Nil stays nil.
 func explain(path, act string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+
 	var damage *sqlite.Error
 	if errors.As(err, &damage) && !errors.Is(err, ErrDamaged) {
 		switch damage.Code() & 0xff {
@@ -87,17 +88,19 @@ func explain(path, act string, err error) error {
 	return hints.Errorf(hintFor(err, path), "%s journal %q: %w", act, path, err)
 }
 
+// hintFor is the next step after err, "" if there is none.
 func hintFor(err error, path string) string {
 	var unsafe *ownfile.Error
 	var damage *damageError
 	var newer *newerError
 	var unsynced *syncError
 	var code *sqlite.Error
+
 	switch {
 	case errors.As(err, &unsafe):
 		return "-i names another place"
 	case errors.As(err, &unsynced):
-		return "see whether the disk is full or faulty, then start fetchd anew: " +
+		return "see whether the disk is full or faulty, then restart fetchd: " +
 			"until then it deletes nothing on a server"
 	case errors.Is(err, errUnsettled):
 		return "see whether the disk is faulty: nothing is deleted on a server until this works, " +
@@ -108,7 +111,7 @@ func hintFor(err error, path string) string {
 		return fmt.Sprintf("put the journal back from a backup, or forget this part of it with "+
 			"`sqlite3 %s '%s'`; %s", path, damage.cure, damage.then)
 	case errors.Is(err, errOrphan):
-		return "put the journal back beside its -wal, or move the -wal away to begin anew: " +
+		return "put the journal back beside its -wal, or move the -wal away to start from scratch: " +
 			"what is on the server is then delivered again"
 	case errors.Is(err, ErrDamaged):
 		return "put it back from a backup, or try `sqlite3 FILE .recover`; moving it away " +
@@ -122,9 +125,11 @@ func hintFor(err error, path string) string {
 	case errors.As(err, &code):
 		return codeHint(code.Code() & 0xff)
 	}
+
 	return ""
 }
 
+// codeHint is the next step after an error code of SQLite.
 func codeHint(code int) string {
 	switch code {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

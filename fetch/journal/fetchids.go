@@ -14,11 +14,11 @@ import (
 // fetchidsLine bounds a line of fetchmail's file; RFC 1939 allows a UIDL 70 bytes.
 const fetchidsLine = 64 << 10
 
-// ImportFetchids takes over which messages fetchmail has seen: r is its .fetchids, with lines `user@host
-// uid`. accountKey gives the journal's name for that login, or false where the rc file has no such account.
-// It returns how many UIDLs were new. Odd lines are passed over. When r can tell its name and age (an
-// *os.File), an unchanged file is taken over once for each account. It must not run while an account that
-// is new in it is being retrieved.
+// ImportFetchids imports which messages fetchmail has seen: r is its .fetchids, with lines `user@host uid`.
+// accountKey gives the journal's name for that login, or false if the rc file has no such account.
+// ImportFetchids returns how many UIDLs were new, and ignores odd lines. If r has a name and an age (an
+// *os.File), an unchanged file is imported only once for each account. No account that is new in the file
+// may be retrieved meanwhile.
 func (j *Journal) ImportFetchids(
 	ctx context.Context, r io.Reader, accountKey func(user, host string) (key string, ok bool),
 ) (int, error) {
@@ -26,16 +26,18 @@ func (j *Journal) ImportFetchids(
 	if old, err := j.importedBefore(ctx, file); old || err != nil {
 		return 0, explain(j.path, "read", err)
 	}
+
 	found, complete, err := readFetchids(r, accountKey)
 	if err != nil {
 		return 0, fmt.Errorf("read fetchmail's UIDs: %w", err)
 	}
+
 	n := 0
 	for _, a := range found {
 		added, err := j.importOnce(ctx, file, a)
 		n += added
 		var damage *damageError
-		if errors.As(err, &damage) { // its retrieval says so; the other accounts are not held up
+		if errors.As(err, &damage) { // the account's retrieval reports it; the others go on
 			complete = false
 			continue
 		}
@@ -43,15 +45,16 @@ func (j *Journal) ImportFetchids(
 			return n, err
 		}
 	}
+
 	if !complete {
 		return n, nil
 	}
 	return n, j.setImported(ctx, file, n)
 }
 
-// importOnce takes over what file says of one account: a second time it would bring back what was forgotten
-// since.
-func (j *Journal) importOnce(ctx context.Context, file string, a seen) (int, error) {
+// importOnce imports what the file says about one account. A second import would bring back what was
+// forgotten since the first.
+func (j *Journal) importOnce(ctx context.Context, file string, a seenUIDLs) (int, error) {
 	part := file
 	if file != "" {
 		part += " " + a.key
@@ -74,7 +77,7 @@ func (j *Journal) setImported(ctx context.Context, file string, n int) error {
 	return explain(j.path, "write", j.setNote(ctx, importNote(file), text))
 }
 
-// fileMark names this state of a file, "" where r is none.
+// fileMark identifies this state of a file; "" if r is not a file.
 func fileMark(r io.Reader) string {
 	f, ok := r.(interface {
 		Name() string
@@ -98,19 +101,20 @@ func (j *Journal) importedBefore(ctx context.Context, file string) (bool, error)
 	return text != "", err
 }
 
-// importNote is the name of the note that a file was imported.
+// importNote is the name of the note which says that a file was imported.
 func importNote(file string) string { return "imported " + file }
 
-// seen is what fetchmail's file says of one account.
-type seen struct {
+// seenUIDLs is what fetchmail's file says about one account.
+type seenUIDLs struct {
 	key   string
 	uidls []string
 }
 
-// readFetchids gives the accounts in the order of the file; complete tells that each line's login was known.
+// readFetchids returns the accounts in the order of the file; complete tells whether the login of every
+// line was known.
 func readFetchids(
 	r io.Reader, accountKey func(user, host string) (string, bool),
-) (found []seen, complete bool, err error) {
+) (found []seenUIDLs, complete bool, err error) {
 	complete = true
 	index := map[string]int{}
 	err = shortLines(r, func(line string) {
@@ -118,23 +122,25 @@ func readFetchids(
 		if !ok {
 			return
 		}
+
 		key, ok := accountKey(user, host)
 		if !ok {
 			complete = false
 			return
 		}
+
 		i, ok := index[key]
 		if !ok {
 			i = len(found)
 			index[key] = i
-			found = append(found, seen{key: key})
+			found = append(found, seenUIDLs{key: key})
 		}
 		found[i].uidls = append(found[i].uidls, uidl)
 	})
 	return found, complete, err
 }
 
-// parseFetchid takes a line apart. The user may contain blanks and @, the UIDL @ but no blank.
+// parseFetchid parses a line. The user may contain blanks and @, the UIDL @ but no blanks.
 func parseFetchid(line string) (user, host, uidl string, ok bool) {
 	line = strings.TrimRight(line, " \t\r\n")
 	blank := strings.LastIndexAny(line, " \t")
@@ -149,7 +155,7 @@ func parseFetchid(line string) (user, host, uidl string, ok bool) {
 	return login[:at], login[at+1:], uidl, true
 }
 
-// shortLines calls f with each line that is not longer than fetchidsLine.
+// shortLines calls f with each line of at most fetchidsLine bytes.
 func shortLines(r io.Reader, f func(line string)) error {
 	in := bufio.NewReaderSize(r, fetchidsLine)
 	whole := true
@@ -172,18 +178,20 @@ func shortLines(r io.Reader, f func(line string)) error {
 	}
 }
 
-// importUIDLs adds what the record of the account lacks, and makes the account known.
+// importUIDLs adds the UIDLs that the record of the account lacks, and makes the account known.
 func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []string) (int, error) {
 	d, err := j.Maildrop(ctx, account)
 	if err != nil {
 		return 0, err
 	}
+
 	lacking := uidls[:0]
 	for _, u := range uidls {
 		if s := d.See([]byte(u)); !s.Done && !s.Again {
 			lacking = append(lacking, u)
 		}
 	}
+
 	if len(lacking) == 0 && !d.New() {
 		return 0, nil
 	}
@@ -191,8 +199,9 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	if err != nil {
 		return 0, explain(j.path, "write", err)
 	}
+
 	if err := d.Start(ctx); err != nil {
 		return 0, err
 	}
-	return len(lacking), d.append(ctx, rows, false) // the mark stays as it is: an import is no retrieval
+	return len(lacking), d.append(ctx, rows, false) // without the in-use mark: an import is not a retrieval
 }

@@ -1,10 +1,10 @@
 // Package journal remembers which messages were delivered, so that none is delivered twice and none is
-// deleted on the server before it was delivered. It is a SQLite database; `sqlite3 FILE` shows it.
+// deleted on the server before its delivery. It is a SQLite database; `sqlite3 FILE` shows it.
 //
 // A record is a short log of facts (delivered, still to be acknowledged, acknowledged, gone from the server
 // …), one row for each batch, that End folds together from time to time. One goroutine writes for all
-// accounts and puts what is waiting into one commit. The package doesn't decide what is new, and does not
-// talk to servers.
+// accounts and commits what is waiting together. The package doesn't decide what is new, and does not talk
+// to servers.
 package journal
 
 import (
@@ -31,23 +31,26 @@ type Journal struct {
 }
 
 // Open opens or creates the journal at path (0600, missing directories 0700) and proves that it can be
-// written. Closing is up to the caller. A damaged, foreign or newer file is an error and left as it is, and
-// so is one that another user could have written, or that stands where another user can put files.
+// written. The caller must close it. A damaged, foreign or newer file is an error and is not changed. So is
+// a file that another user could have written, or one in a place where another user can put files.
 func Open(ctx context.Context, path string) (*Journal, error) {
 	return OpenWith(ctx, path, Options{})
 }
 
-// OpenWith is Open with a choice of clock and system call.
+// OpenWith is Open with another clock or other system calls.
 func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
-	real, err := findPlace(path) // SQLite follows links too, for the -wal
+
+	real, err := findPlace(path) // without links: SQLite resolves them too before it names the -wal
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
+
 	path = real
+
 	if err := create(ctx, path); err != nil {
 		return nil, explain(path, "create", err)
 	}
@@ -55,10 +58,11 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, explain(path, "open", err)
 	}
+
 	return over(s, path, o.Now), nil
 }
 
-// over is a journal that is kept in s.
+// over makes a journal on the store s.
 func over(s store, path string, now func() time.Time) *Journal {
 	if now == nil {
 		now = time.Now
@@ -70,6 +74,6 @@ func over(s store, path string, now func() time.Time) *Journal {
 // result.
 func (j *Journal) Close() error { return explain(j.path, "close", j.close()) }
 
-// Sync returns once all that was recorded so far survives a power failure. After a sync that failed it
-// fails until the journal is opened anew, and so does every durable record.
+// Sync returns when all that was recorded so far survives a power failure. After a failed sync it fails
+// until the journal is opened again, and so does every durable record.
 func (j *Journal) Sync(ctx context.Context) error { return explain(j.path, "write", j.store.sync(ctx)) }

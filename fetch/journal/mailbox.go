@@ -11,7 +11,7 @@ import (
 type Mailbox struct {
 	mu sync.Mutex
 	record
-	validity  uint32 // the one Start named, before that the recorded one
+	validity  uint32 // as given to Start; before that the recorded one
 	marks     uidMarks
 	recounted bool // the store does not have the census yet
 }
@@ -38,7 +38,7 @@ type uidMarks struct {
 	traces  []row
 }
 
-// replay is what the rows of a mailbox say in the end.
+// replay is the result of all rows of a mailbox.
 func replay(rows []row) (uidMarks, error) {
 	var k uidMarks
 	for _, r := range rows {
@@ -52,6 +52,7 @@ func replay(rows []row) (uidMarks, error) {
 		}
 		k.apply(r.what, uids)
 	}
+
 	return k, nil
 }
 
@@ -70,6 +71,7 @@ func (k *uidMarks) apply(what fact, uids Set) {
 		k.adopted = k.adopted.Minus(uids)
 		k.vacant.AddSet(uids)
 	}
+
 	if what == pending {
 		k.pending.AddSet(uids)
 	} else {
@@ -77,18 +79,17 @@ func (k *uidMarks) apply(what fact, uids Set) {
 	}
 }
 
-// UIDValidity is the recorded one, 0 for a mailbox never seen. A mailbox counts as seen from the first
-// Adopt, Record, Acknowledged or End on, so that a first contact that was cut off before that is a first
-// contact again.
+// UIDValidity is the recorded one, 0 for an unknown mailbox. A mailbox is known from the first Adopt,
+// Record, Acknowledged or End on; a first contact that was interrupted before that is repeated.
 func (m *Mailbox) UIDValidity() uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.validity
 }
 
-// Start makes the record one of this UIDVALIDITY: where it differs from the recorded one everything
-// recorded under the old one counts no more and the mailbox is as new. It is ErrTaken where the record was
-// written since it was opened, and writes nothing itself. A UIDVALIDITY of 0 is an error.
+// Start makes the record one of this UIDVALIDITY. If it differs from the recorded one, everything that was
+// recorded under the old one is void, and the mailbox is as new. The error is ErrTaken if the record was
+// written since it was opened. Start itself writes nothing. A UIDVALIDITY of 0 is an error.
 func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,6 +97,7 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 		return fmt.Errorf("start the record of %.200q %.200q: UIDVALIDITY 0, which RFC 3501 does not allow",
 			m.box.account, m.box.mailbox)
 	}
+
 	if err := m.start(ctx); err != nil {
 		return err
 	}
@@ -103,11 +105,12 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 		m.drop()
 		m.marks = uidMarks{}
 	}
+
 	return nil
 }
 
-// Restart is for a mailbox whose server gives out UIDs again under the same UIDVALIDITY: everything
-// recorded counts no more.
+// Restart is for a mailbox whose server reuses UIDs under the same UIDVALIDITY: everything that was
+// recorded is void.
 func (m *Mailbox) Restart() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,16 +118,17 @@ func (m *Mailbox) Restart() {
 	m.marks = uidMarks{}
 }
 
-// Claim makes the record this retrieval's own and marks it as in use, before the first message is handed
-// on: Record is an error without it. Repeat tells the next retrieval that the mark was still there.
+// Claim reserves the record for this retrieval and marks it as in use. It must be called before the first
+// message is handed on: without it Record is an error. If the mark is left behind, Repeat tells the next
+// retrieval.
 func (m *Mailbox) Claim(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.claim(ctx)
 }
 
-// Repeat tells whether an earlier retrieval ended without End: it may have delivered what it could not
-// record.
+// Repeat tells whether an earlier retrieval ended without End: it may have delivered messages that it could
+// not record.
 func (m *Mailbox) Repeat() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -153,15 +157,15 @@ func (m *Mailbox) Delivered() Set {
 	return m.marks.done.Minus(m.marks.adopted).Minus(m.marks.vacant)
 }
 
-// Adopt records uids as not to be delivered: they were there before us. Right after the first Start it
-// decides, in one commit with making the mailbox known, what is old.
+// Adopt records uids as not to be delivered, because they were there before us. Right after the first Start
+// it makes the mailbox known and in the same commit decides which messages are old.
 func (m *Mailbox) Adopt(ctx context.Context, uids Set) error {
 	return m.add(ctx, adopted, uids, nil, false)
 }
 
 // Record records uids as delivered. With durable set it returns only when that survives a power failure;
 // otherwise it survives the death of the process. pending says that they are still to be acknowledged. What
-// was delivered is recorded even where ctx has ended; that takes 10 s at most.
+// was delivered is recorded even if ctx has ended; that takes 10 s at most.
 func (m *Mailbox) Record(ctx context.Context, uids Set, pend, durable bool) error {
 	what := delivered
 	if pend {
@@ -170,7 +174,7 @@ func (m *Mailbox) Record(ctx context.Context, uids Set, pend, durable bool) erro
 	return m.add(context.WithoutCancel(ctx), what, uids, nil, durable)
 }
 
-// Acknowledged records that the server has been told, even where ctx has ended.
+// Acknowledged records that the server has been told, even if ctx has ended.
 func (m *Mailbox) Acknowledged(ctx context.Context, uids Set) error {
 	return m.add(context.WithoutCancel(ctx), acknowledged, uids, nil, false)
 }
@@ -184,6 +188,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 	if uids.IsEmpty() && what != adopted {
 		return nil
 	}
+
 	if err := m.mayRecord(what); err != nil {
 		return err
 	}
@@ -195,6 +200,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 	}
 	left := traceRow(m.j.now().Unix(), of)
 	c.add(left...)
+
 	err := m.write(ctx, durable, c)
 	if written(err) {
 		m.marks.apply(what, uids)
@@ -204,15 +210,15 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 	return err
 }
 
-// UIDNext is what End recorded last, 0 for a mailbox that no retrieval has come to the end of.
+// UIDNext is what the last End recorded, 0 if no retrieval of the mailbox has reached its end.
 func (m *Mailbox) UIDNext() uint32 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.box.uidNext
 }
 
-// End ends the retrieval: it removes the in-use mark, remembers what the server said of the next UID and
-// compacts the record. It writes nothing where nothing has changed.
+// End ends the retrieval: it removes the in-use mark, records the server's next UID and folds the record if
+// that is due. It writes nothing if nothing has changed.
 func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -225,13 +231,14 @@ func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	if m.box.loose() {
 		c.fold(m.fold(m.j.now().Unix()))
 	}
+
 	err := m.end(ctx, c)
 	m.recounted = m.recounted && err != nil
 	return err
 }
 
-// fold gives the shortest rows that say what the record says. Vacant UIDs lie scattered between others, so
-// that those before them are shorter when they take in the vacant ones, which a later row overrules.
+// fold returns the shortest rows with the content of the record. Vacant UIDs are scattered between others,
+// so the rows before are shorter if they include the vacant ones; the later row overrules them.
 func (m *Mailbox) fold(now int64) []row {
 	k, rows := m.marks, []row{}
 	old, ours := k.adopted.Clone(), k.done.Minus(k.pending).Minus(k.adopted).Minus(k.vacant)
@@ -241,6 +248,7 @@ func (m *Mailbox) fold(now int64) []row {
 	case !ours.IsEmpty():
 		ours.AddSet(k.vacant)
 	}
+
 	for _, r := range []struct {
 		what fact
 		uids Set
@@ -249,5 +257,6 @@ func (m *Mailbox) fold(now int64) []row {
 			rows = append(rows, row{r.what, now, r.uids.String()})
 		}
 	}
+
 	return append(rows, foldTraces(k.traces, now)...)
 }

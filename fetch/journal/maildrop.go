@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// known stands in the place of UIDVALIDITY in the record of a maildrop that was seen before.
+// known takes the place of UIDVALIDITY in the record of a known maildrop.
 const known = 1
 
 // Maildrop is the record of one POP3 account. UIDLs are opaque strings of any length and any bytes. It
@@ -28,15 +28,15 @@ func (j *Journal) Maildrop(ctx context.Context, account string) (*Maildrop, erro
 		return nil, err
 	}
 	d := &Maildrop{record: r, isNew: r.box.validity != known}
-	if d.marks, err = newMarks(slices.DeleteFunc(rows, d.traces.take)); err != nil {
+	if d.marks, err = newMarks(slices.DeleteFunc(rows, d.traces.keep)); err != nil {
 		return nil, explain(j.path, "read", r.box.damage(err))
 	}
 	return d, nil
 }
 
-// Start begins a retrieval. New tells whether this account was never seen before; it was once there has
-// been an Adopt, Record, Acknowledged or End, or an import. It is ErrTaken where the record was written
-// since it was opened, and writes nothing itself.
+// Start begins a retrieval. New tells whether the account is unknown; it is known from the first Adopt,
+// Record, Acknowledged, End or import on. The error is ErrTaken if the record was written since it was
+// opened. Start itself writes nothing.
 func (d *Maildrop) Start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,23 +95,27 @@ type Sight struct {
 	Held    int   // bytes of memory that its UIDL takes
 }
 
-// See notes that the server lists a UIDL, and tells what is known of it. It is fastest in the order of the
-// retrievals that recorded them. Afterwards the caller may change uidl.
+// See notes that the server lists a UIDL, and returns what is known about it. It is fastest if the UIDLs
+// come in the order in which they were recorded. The caller may change uidl afterwards.
 func (d *Maildrop) See(uidl []byte) Sight {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	escaped := escapeBytes(uidl)
 	k := d.marks.see(escaped)
-	s := Sight{UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed, Held: len(escaped)}
+	s := Sight{
+		UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed, Held: len(escaped),
+	}
+
 	if len(escaped) != len(uidl) {
 		s.UIDL = string(uidl)
 		s.Held += len(uidl)
 	}
+
 	k.listed = true
 	return s
 }
 
-// Grow makes room for n more UIDLs that See will be called for.
+// Grow makes room for n further UIDLs for See.
 func (d *Maildrop) Grow(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -132,10 +136,10 @@ func (d *Maildrop) Record(ctx context.Context, uidls []string, pend, durable boo
 	return d.add(context.WithoutCancel(ctx), what, uidls, nil, durable)
 }
 
-// RecordPending is Record of messages that are still to be deleted. sizes, one for each, are what the
+// RecordPending is Record of messages that are still to be deleted. sizes, one for each, are those that the
 // server listed: a message of another size under the same UIDL is another message, because the server may
-// use a UIDL again once it has deleted the first (RFC 1939 section 7), and we need not have heard that it
-// did. looks, one for each or nil, are for Looks; they have no blanks and no line feeds.
+// use a UIDL again after it has deleted the first (RFC 1939 section 7), and we may not have noticed that.
+// looks, one for each or nil, are for Looks; they contain no blanks and no line feeds.
 func (d *Maildrop) RecordPending(
 	ctx context.Context, uidls []string, sizes []int64, looks []string, durable bool,
 ) error {
@@ -144,8 +148,8 @@ func (d *Maildrop) RecordPending(
 	return d.addLocked(context.WithoutCancel(ctx), pending, uidls, sizes, looks, durable)
 }
 
-// Looks is what a message looked like that was to be deleted lately, "" where there was none with this UIDL.
-// The same again under its UIDL is the message itself, which was not deleted after all.
+// Looks describes the message with this UIDL that was to be deleted lately, "" if there was none. If a
+// message under the UIDL looks the same it is that message, which was not deleted after all.
 func (d *Maildrop) Looks(uidl string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,7 +157,7 @@ func (d *Maildrop) Looks(uidl string) string {
 }
 
 // Acknowledged records that the server has deleted these for good (QUIT was answered) and no longer lists
-// them, even where ctx has ended.
+// them, even if ctx has ended.
 func (d *Maildrop) Acknowledged(ctx context.Context, uidls []string) error {
 	return d.add(context.WithoutCancel(ctx), acknowledged, uidls, nil, false)
 }
@@ -183,7 +187,7 @@ func (d *Maildrop) addLocked(
 	return d.append(ctx, append(rows, traceRows(now, uidls, looks)...), durable)
 }
 
-// append writes rows and then follows them.
+// append writes rows and then applies them.
 func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 	c := d.next()
 	c.to.validity = known
@@ -192,18 +196,18 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 	if !written(err) {
 		return err
 	}
-	return errors.Join(err, d.marks.replay(slices.DeleteFunc(rows, d.traces.take)))
+	return errors.Join(err, d.marks.replay(slices.DeleteFunc(rows, d.traces.keep)))
 }
 
-// AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it: a
-// server that for a day shows an empty mailbox must not cause everything to be delivered again. Days are
-// those of UTC, and the one on which it was missed first does not count.
+// AbsentDays is how long a UIDL must have been gone from the server's list before the journal forgets it:
+// if a server shows an empty mailbox for a day, not everything must be delivered again. Days are those of
+// UTC, and the first day of absence does not count.
 const AbsentDays = 30
 
-// End ends the retrieval. With all set See was called for everything that the server lists: a recorded UIDL
-// that was not seen and has been absent for AbsentDays is forgotten; one that was acknowledged or is
-// pending, at once, because the server has deleted it and may use the UIDL for another message after that
-// (RFC 1939 section 7). Otherwise nothing is forgotten. It writes nothing where nothing has changed.
+// End ends the retrieval. all says that See was called for everything that the server lists. Then a
+// recorded UIDL that was not seen is forgotten: after AbsentDays, or at once if it was acknowledged or is
+// pending, because the server has deleted that message and may use the UIDL for another one (RFC 1939
+// section 7). Without all nothing is forgotten. End writes nothing if nothing has changed.
 func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -215,6 +219,7 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 			}
 		}
 	}
+
 	if d.box.validity == known && !d.box.loose() {
 		return d.end(ctx, nil)
 	}

@@ -19,13 +19,13 @@ type mark struct {
 	listed  bool // by the server, in this retrieval
 }
 
-// marks holds them in the order in which they came. The UIDLs are parts of the texts that the rows came
-// with, or of an arena, so that a million of them cost little more than those.
+// marks holds them in the order in which they came. The UIDLs are parts of the rows' texts or of an arena,
+// so that a million of them need little more memory than the texts.
 type marks struct {
 	list  []mark
 	index index
 	arena arena
-	next  int // where the next one that the server lists is expected: its order is mostly ours
+	next  int // where the next UIDL of the server is expected: its order is mostly ours
 }
 
 func newMarks(rows []row) (*marks, error) {
@@ -33,7 +33,7 @@ func newMarks(rows []row) (*marks, error) {
 	for _, r := range rows {
 		n += strings.Count(r.uids, "\n")
 	}
-	n += n/16 + 16 // new ones, mostly a few
+	n += n/16 + 16 // room for new ones, usually a few
 	m := &marks{list: make([]mark, 0, n), index: newIndex(n)}
 	return m, m.replay(rows)
 }
@@ -52,11 +52,12 @@ func (m *marks) replay(rows []row) error {
 			text = rest
 		}
 	}
+
 	return nil
 }
 
-// apply follows one line of r: a UIDL, and of what is pending its size behind a blank, which no escaped
-// UIDL has.
+// apply applies one line of r: a UIDL, and for a pending message a blank and its size. No escaped UIDL
+// contains a blank.
 func (m *marks) apply(uidl string, r row) error {
 	switch r.what {
 	case delivered, adopted, imported, pending:
@@ -73,10 +74,12 @@ func (m *marks) apply(uidl string, r row) error {
 		*k = mark{uidl: k.uidl, size: size, listed: k.listed, done: true, pending: r.what == pending}
 		return nil
 	}
+
 	k := m.lookUp(uidl)
 	if k == nil {
 		return nil
 	}
+
 	switch r.what {
 	case acknowledged:
 		k.pending, k.deleted, k.listed = false, true, false
@@ -87,10 +90,11 @@ func (m *marks) apply(uidl string, r row) error {
 	case forgotten:
 		*k = mark{uidl: k.uidl, listed: k.listed}
 	}
+
 	return nil
 }
 
-// find gives what is known of a UIDL, nil for nothing. It is valid until the next place.
+// find returns what is known about a UIDL, nil for nothing. The mark is valid until the next call of place.
 func (m *marks) find(uidl string) *mark { return m.lookUp(escape(uidl)) }
 
 // lookUp is find for an escaped UIDL.
@@ -101,7 +105,7 @@ func (m *marks) lookUp(uidl string) *mark {
 	return nil
 }
 
-// place gives the mark of an escaped UIDL, and makes one where there is none.
+// place returns the mark of an escaped UIDL, and makes one if there is none.
 func (m *marks) place(uidl string) *mark {
 	if k := m.lookUp(uidl); k != nil {
 		return k
@@ -111,7 +115,7 @@ func (m *marks) place(uidl string) *mark {
 	return &m.list[len(m.list)-1]
 }
 
-// see is the mark of an escaped UIDL that the server lists now.
+// see returns the mark of an escaped UIDL that the server lists now.
 func (m *marks) see(uidl []byte) *mark {
 	i := m.next
 	if i >= len(m.list) || m.list[i].uidl != string(uidl) {
@@ -126,7 +130,7 @@ func (m *marks) see(uidl []byte) *mark {
 	return &m.list[i]
 }
 
-// restart makes them ready for another listing.
+// restart prepares the marks for another listing.
 func (m *marks) restart() {
 	m.next = 0
 	for i := range m.list {
@@ -134,7 +138,7 @@ func (m *marks) restart() {
 	}
 }
 
-// compare gives the rows that say how the server's list has changed.
+// compare returns the rows that say how the server's list has changed.
 func (m *marks) compare(now int64) []row {
 	var gone, back, forget chunks
 	today := int32(now / day)
@@ -150,12 +154,13 @@ func (m *marks) compare(now int64) []row {
 			gone.add(k.uidl)
 		}
 	}
+
 	rows := gone.rows(absent, now)
 	rows = append(rows, back.rows(present, now)...)
 	return append(rows, forget.rows(forgotten, now)...)
 }
 
-// fold gives the shortest rows that say what m says.
+// fold returns the shortest rows with the content of m.
 func (m *marks) fold(now int64) []row {
 	var done, pend, deleted chunks
 	gone := map[int32]*chunks{}
@@ -164,10 +169,11 @@ func (m *marks) fold(now int64) []row {
 		case !k.done:
 			continue
 		case k.pending:
-			pend.add(sized(k.uidl, k.size))
+			pend.add(withSize(k.uidl, k.size))
 		default:
 			done.add(k.uidl)
 		}
+
 		if k.deleted {
 			deleted.add(k.uidl)
 		}
@@ -179,6 +185,7 @@ func (m *marks) fold(now int64) []row {
 		}
 		gone[k.absent].add(k.uidl)
 	}
+
 	rows := append([]row{}, done.rows(delivered, now)...)
 	rows = append(rows, pend.rows(pending, now)...)
 	rows = append(rows, deleted.rows(acknowledged, now)...)

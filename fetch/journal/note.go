@@ -6,8 +6,7 @@ import (
 	"hash/crc32"
 )
 
-// Note returns the text that was noted last for an account, "" for none. What it means is the caller's
-// business.
+// Note returns the last text that was noted for an account, "" for none. Its meaning is up to the caller.
 func (j *Journal) Note(ctx context.Context, account string) (string, error) {
 	text, err := j.note(ctx, accountNote(account))
 	return text, explain(j.path, "read", err)

@@ -10,10 +10,10 @@ import (
 	"fetchd/delivery/ownfile"
 )
 
-// findPlace makes the directories of the journal at path where they lack, and returns its path without
-// links. It fails if anybody else could have written the journal, or can put a file beside it: SQLite opens
-// its files by their names and believes what stands in them, and a message that is recorded as delivered is
-// deleted on the server.
+// findPlace makes missing directories of the journal at path, and returns the path without links. It fails
+// if another user could have written the journal, or can put a file beside it: SQLite opens its files by
+// name and believes what they contain, and a message that is recorded as delivered is deleted on the
+// server.
 func findPlace(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
@@ -27,6 +27,7 @@ func findPlace(path string) (string, error) {
 		real, err = filepath.EvalSymlinks(filepath.Dir(path))
 		real = filepath.Join(real, filepath.Base(path))
 	}
+
 	if err == nil {
 		err = checkDir(filepath.Dir(real))
 	}
@@ -45,12 +46,13 @@ func checkDir(dir string) error {
 	return ownfile.CheckDir(d)
 }
 
-// checkFiles looks at the files that SQLite would open.
+// checkFiles checks the files that SQLite would open.
 func checkFiles(path string) error {
 	err := ownfile.Look(path)
 	if err != nil && dropBuilt(path) {
 		err = ownfile.Look(path)
 	}
+
 	if err != nil {
 		return err
 	}
@@ -59,17 +61,19 @@ func checkFiles(path string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// dropBuilt removes the name under which the journal was built, if its process was killed before it could.
-// It tells whether there was one.
+// dropBuilt removes the name under which the journal was built, if the process was killed before it could
+// do so. It tells whether there was such a name.
 func dropBuilt(path string) bool {
 	info, err := os.Lstat(path)
 	list, err2 := os.ReadDir(filepath.Dir(path))
 	if errors.Join(err, err2) != nil {
 		return false
 	}
+
 	prefix, dropped := filepath.Base(path)+builtAs, false
 	for _, e := range list {
 		built, err := e.Info()
@@ -77,5 +81,6 @@ func dropBuilt(path string) bool {
 			dropped = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) == nil || dropped
 		}
 	}
+
 	return dropped
 }

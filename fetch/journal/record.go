@@ -7,13 +7,13 @@ import (
 )
 
 // record is what mailboxes and maildrops have in common: the head of a record, and whether it is this
-// retrieval's turn. Every write goes from the state that was loaded or written last to the next one; where
+// retrieval's turn. Every write leads from the state that was last loaded or written to the next one; if
 // another retrieval has written in between it is ErrTaken. Nothing is written before there is something to
-// say.
+// record.
 type record struct {
 	j       *Journal
 	box     box
-	dropped bool // what the store has of it counts no more
+	dropped bool // what the store has of it is void
 	started bool
 	claimed bool
 	repeat  bool
@@ -41,7 +41,7 @@ func (r *record) start(ctx context.Context) error {
 	return nil
 }
 
-// mayRecord tells whether a fact may be recorded: of a delivery only under the mark.
+// mayRecord tells whether a fact may be recorded: a delivery only after claim.
 func (r *record) mayRecord(what fact) error {
 	if !r.started || !r.claimed && (what == delivered || what == pending) {
 		return explain(r.j.path, "write", r.box.notStarted())
@@ -49,14 +49,14 @@ func (r *record) mayRecord(what fact) error {
 	return nil
 }
 
-// drop forgets all but who writes. The store learns of it with the next write.
+// drop forgets everything but the run. The next write tells the store.
 func (r *record) drop() {
 	b := &r.box
 	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain = 0, 0, Census{}, 0, 0, 0
 	r.dropped = b.run > 0
 }
 
-// claim sets the mark.
+// claim sets the in-use mark.
 func (r *record) claim(ctx context.Context) error {
 	if !r.started {
 		return explain(r.j.path, "write", r.box.notStarted())
@@ -86,13 +86,13 @@ func (r *record) write(ctx context.Context, durable bool, c *change) error {
 	return explain(r.j.path, "write", err)
 }
 
-// written tells whether a write that gave err was made.
+// written tells whether a write with the result err has happened.
 func written(err error) bool {
 	var unsynced *syncError
 	return err == nil || errors.As(err, &unsynced)
 }
 
-// end removes the mark. With c nil there is nothing else to write.
+// end removes the in-use mark. c is what else is to be written, nil for nothing.
 func (r *record) end(ctx context.Context, c *change) error {
 	if !r.started {
 		return explain(r.j.path, "write", r.box.notStarted())
@@ -101,6 +101,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 		r.started, r.claimed = false, false
 		return nil
 	}
+
 	if c == nil {
 		c = r.next()
 	}
@@ -109,6 +110,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 	if err == nil {
 		r.started, r.claimed = false, false
 	}
+
 	return err
 }
 

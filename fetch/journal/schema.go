@@ -31,6 +31,7 @@ CREATE TABLE mailbox (
 	changed INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (account, protocol, name)
 );
+
 CREATE TABLE record (
 	id INTEGER PRIMARY KEY,
 	mailbox INTEGER NOT NULL REFERENCES mailbox (id),
@@ -39,6 +40,7 @@ CREATE TABLE record (
 	uids TEXT NOT NULL
 );
 CREATE INDEX record_mailbox ON record (mailbox);
+
 CREATE TABLE imported (
 	file TEXT PRIMARY KEY,
 	at INTEGER NOT NULL,
@@ -56,9 +58,11 @@ CREATE TABLE record (
 INSERT INTO record
 	SELECT mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY id), what, at, uids FROM record1;
 DROP TABLE record1;
+
 ALTER TABLE mailbox DROP COLUMN messages;
 ALTER TABLE mailbox DROP COLUMN highestmodseq;
 ALTER TABLE mailbox ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+
 CREATE TABLE note (
 	name TEXT PRIMARY KEY,
 	text TEXT NOT NULL,
@@ -122,7 +126,8 @@ func notesOf(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
 	return notes, found.Err()
 }
 
-// version reads which schema the file has, and refuses what is not ours or newer than we are.
+// version reads the version of the file's schema, and refuses a file that is not ours or newer than this
+// program.
 func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	var id, v int
 	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
@@ -140,7 +145,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	return v, nil
 }
 
-// migrate brings the schema up to date in one transaction. It writes even when there is nothing to do: that
+// migrate brings the schema up to date in one transaction. It writes even if there is nothing to do, which
 // proves that the journal can be written.
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
@@ -151,7 +156,7 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		// SQLite may have rolled back by itself; then this is an error of no interest.
+		// SQLite may have rolled back already; then this error means nothing.
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 	return err

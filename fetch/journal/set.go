@@ -11,7 +11,7 @@ import (
 type Range struct{ First, Last uint32 }
 
 // Set is a set of UIDs as sorted ranges that neither overlap nor touch. The zero value is empty. It never
-// expands a range, so its cost follows the number of ranges and not of UIDs.
+// expands a range, so its cost depends on the number of ranges, not of UIDs.
 type Set struct{ r []Range }
 
 // SetOf returns the set of the given UIDs.
@@ -31,13 +31,16 @@ func (s *Set) AddRange(first, last uint32) {
 	if first == 0 || last < first {
 		return
 	}
-	// i: the first range that ends at or after first-1, so could touch; j: the first one beyond last+1.
+
+	// i is the first range that ends at or after first-1, so that it could touch; j is the first one beyond
+	// last+1.
 	i := sort.Search(len(s.r), func(k int) bool { return uint64(s.r[k].Last)+1 >= uint64(first) })
 	j := i
 	for j < len(s.r) && uint64(s.r[j].First) <= uint64(last)+1 {
 		first, last = min(first, s.r[j].First), max(last, s.r[j].Last)
 		j++
 	}
+
 	if i == len(s.r) {
 		s.r = append(s.r, Range{first, last})
 		return
@@ -48,6 +51,7 @@ func (s *Set) AddRange(first, last uint32) {
 		s.r[i] = Range{first, last}
 		return
 	}
+
 	s.r[i] = Range{first, last}
 	s.r = append(s.r[:i+1], s.r[j:]...)
 }
@@ -84,13 +88,14 @@ func (s Set) Minus(t Set) Set {
 			out.r = append(out.r, Range{uint32(first), r.Last})
 		}
 	}
+
 	return out
 }
 
 // And returns what is in both.
 func (s Set) And(t Set) Set { return s.Minus(s.Minus(t)) }
 
-// IsEmpty tells whether the set holds nothing.
+// IsEmpty tells whether the set is empty.
 func (s Set) IsEmpty() bool { return len(s.r) == 0 }
 
 // Len is the number of UIDs in the set.
@@ -131,6 +136,7 @@ func (s Set) Head(n uint64) (head, rest Set) {
 		head.r = append(head.r, r)
 		n -= size
 	}
+
 	return head, rest
 }
 
@@ -156,6 +162,7 @@ func ParseSet(text string) (Set, error) {
 	if text == "" {
 		return s, nil
 	}
+
 	for part := range strings.SplitSeq(text, ",") {
 		a, b, pair := strings.Cut(part, ":")
 		if !pair {
@@ -168,5 +175,6 @@ func ParseSet(text string) (Set, error) {
 		}
 		s.AddRange(uint32(first), uint32(last))
 	}
+
 	return s, nil
 }

@@ -18,7 +18,7 @@ type settler struct {
 	settled bool
 }
 
-// settle does so once, and again at each call until it has succeeded: an earlier process may have made a
+// settle syncs the directories. It does so until it has succeeded once: an earlier process may have made a
 // directory and died, or failed to sync it.
 func (s *settler) settle() error {
 	if s.settled {
@@ -28,13 +28,15 @@ func (s *settler) settle() error {
 		return fmt.Errorf("%w: %w", errUnsettled, err)
 	}
 
-	// What isn't ours we didn't make. The name of the topmost directory that is stands in the one above it.
+	// We didn't make directories that aren't ours. The name of our topmost one is an entry of the directory
+	// above it.
 	for dir := s.dir; isOurs(dir) && dir != filepath.Dir(dir); {
 		dir = filepath.Dir(dir)
 		if err := s.sync(dir); err != nil && !cantSync(err) {
 			return fmt.Errorf("%w: %w", errUnsettled, err)
 		}
 	}
+
 	s.settled = true
 	return nil
 }
@@ -48,7 +50,7 @@ func isOurs(dir string) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// cantSync tells whether a directory that is older than the journal can't be opened for it, or its file
+// cantSync tells whether a directory that is older than the journal can't be opened for a sync, or its file
 // system (an automounter's) has nothing to sync.
 func cantSync(err error) bool {
 	return errors.Is(err, fs.ErrPermission) ||

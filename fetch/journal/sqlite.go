@@ -25,7 +25,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 	return &sqliteStore{db, w}, nil
 }
 
-// head are the columns of the table mailbox that make up a box, beside its key; see scan and values.
+// head are the columns of the table mailbox that make up a box without its key; see scan.
 const head = "id, run, in_use, uidvalidity, uidnext, first, settled, looked, changed, folded"
 
 func (b *box) scan() []any {
@@ -44,20 +44,23 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	if err != nil {
 		return saved{}, err
 	}
+
 	defer tx.Rollback()
 	r := saved{box: box{key: k}}
-	err = tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...).Scan(append(r.scan(), &r.sum)...)
+	found := tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...)
+	err = found.Scan(append(r.scan(), &r.sum)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, unindexed(ctx, tx, k)
 	}
+
 	if err == nil {
 		r.rows, err = rowsOf(ctx, tx, r.id)
 	}
 	return r, err
 }
 
-// unindexed makes sure that a record is not there: what an index that has changed on the disk leads to must
-// not pass for a first contact.
+// unindexed makes sure that a record does not exist: if an index has changed on the disk, a record that it
+// no longer finds must not look like a first contact.
 func unindexed(ctx context.Context, tx *sql.Tx, k key) error {
 	n := 0
 	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED"+whereKey, k.args()...).Scan(&n)
@@ -77,6 +80,7 @@ func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer found.Close()
 	var rows []row
 	for found.Next() {
@@ -86,6 +90,7 @@ func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
 		}
 		rows = append(rows, r)
 	}
+
 	return rows, found.Err()
 }
 
@@ -105,6 +110,7 @@ func listBoxes(ctx context.Context, q queryer) ([]box, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer found.Close()
 	var boxes []box
 	for found.Next() {
@@ -114,6 +120,7 @@ func listBoxes(ctx context.Context, q queryer) ([]box, error) {
 		}
 		boxes = append(boxes, b)
 	}
+
 	return boxes, found.Err()
 }
 
@@ -128,7 +135,7 @@ func (s *sqliteStore) save(ctx context.Context, durable bool, changes ...*change
 	})
 }
 
-// change writes the head, if it still is the one that the change is made from, and the rows.
+// change writes the head, if the store still has the one that the change starts from, and the rows.
 func (w *writer) change(ctx context.Context, c *change) error {
 	if err := w.head(ctx, c); err != nil {
 		return err
@@ -138,6 +145,7 @@ func (w *writer) change(ctx context.Context, c *change) error {
 			return err
 		}
 	}
+
 	n := c.to.rows - len(c.rows)
 	for _, r := range c.rows {
 		n++
@@ -147,6 +155,7 @@ func (w *writer) change(ctx context.Context, c *change) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -155,6 +164,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	if c.from == 0 {
 		return w.newHead(ctx, b)
 	}
+
 	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, "+
 		"first=?, settled=?, looked=?, changed=?, folded=?, sum=? WHERE id=? AND run=?",
 		b.run, b.inUse, b.validity, b.uidNext, b.census.First, b.census.Settled, b.census.Looked,
@@ -162,6 +172,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	if err != nil {
 		return err
 	}
+
 	n, err := res.RowsAffected()
 	if err == nil && n != 1 {
 		return b.taken()

@@ -2,18 +2,18 @@ package journal
 
 import "context"
 
-// store is where records are kept: in SQLite, or in a test in memory. It knows nothing of what they mean.
-// It is safe for concurrent use.
+// store keeps records: in SQLite, or in memory in tests. It does not know what they mean. It is safe for
+// concurrent use.
 type store interface {
-	// load returns a record as of one moment; one that is not there has run 0.
+	// load returns a consistent record; one that does not exist has run 0.
 	load(ctx context.Context, k key) (saved, error)
-	// run returns how often a record was written, 0 for one that is not there.
+	// run returns how often a record was written, 0 for one that does not exist.
 	run(ctx context.Context, k key) (int64, error)
-	// save makes all of the changes and sets their ids, or makes none. It is ErrTaken where a record has
-	// another run by now. What was saved survives the death of the process, and with durable a power
-	// failure too; a *syncError tells that it was saved and may not survive the latter.
+	// save makes all of the changes and sets their ids, or makes none. The error is ErrTaken if a record
+	// has another run by now. The changes survive the death of the process, and with durable a power
+	// failure too; a *syncError says that they were saved but may not survive the latter.
 	save(ctx context.Context, durable bool, changes ...*change) error
-	// list returns the heads of all records, the one changed last at the end.
+	// list returns the heads of all records, in the order of their last changes.
 	list(ctx context.Context) ([]box, error)
 
 	// note returns the text kept under a name and its checksum, "" and 0 for none.
@@ -21,7 +21,7 @@ type store interface {
 	// setNote replaces it; "" removes it.
 	setNote(ctx context.Context, name, text string, sum uint32) error
 
-	// sync is for all that was saved what durable is for one change.
+	// sync makes everything durable that was saved so far.
 	sync(ctx context.Context) error
 	// close makes everything durable. Later calls are ErrClosed or another error.
 	close() error
@@ -34,7 +34,7 @@ type saved struct {
 	rows []row
 }
 
-// load returns a record that is intact.
+// load returns a record and makes sure that it is intact.
 func (j *Journal) load(ctx context.Context, k key) (saved, error) {
 	s, err := j.store.load(ctx, k)
 	if err != nil {

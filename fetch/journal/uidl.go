@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// chunk is about how many bytes of UIDLs go into one row.
+// chunk is about how many bytes of UIDLs one row has.
 const chunk = 256 << 10
 
 var errEmptyUIDL = errors.New("empty UIDL")
 
-// A UIDL is kept, in memory and in the database, as RFC 1939 wants it to be: printable ASCII without
-// blanks. Any other byte and the backslash are written \xHH, which keeps different UIDLs different.
+// In memory and in the database UIDLs are as RFC 1939 wants them: printable ASCII without blanks. All other
+// bytes and the backslash are written as \xHH, which keeps different UIDLs different.
 
 func plain(c byte) bool { return c > ' ' && c <= '~' && c != '\\' }
 
@@ -25,7 +25,7 @@ func escape(uidl string) string {
 	return uidl
 }
 
-// escapeBytes returns uidl itself where nothing is to be escaped.
+// escapeBytes returns uidl itself if nothing has to be escaped.
 func escapeBytes(uidl []byte) []byte {
 	for i := range uidl {
 		if !plain(uidl[i]) {
@@ -47,7 +47,7 @@ func appendEscaped(b, uidl []byte) []byte {
 	return b
 }
 
-// chunks puts escaped UIDLs, each ended by a line feed, together to texts of about chunk bytes.
+// chunks collects escaped UIDLs, each with a line feed, in texts of about chunk bytes.
 type chunks struct {
 	texts []string
 	last  []byte
@@ -56,19 +56,19 @@ type chunks struct {
 func (c *chunks) add(escaped string) {
 	c.last = append(append(c.last, escaped...), '\n')
 	if len(c.last) >= chunk {
-		c.cut()
+		c.flush()
 	}
 }
 
-func (c *chunks) cut() {
+func (c *chunks) flush() {
 	c.texts = append(c.texts, string(c.last))
 	c.last = c.last[:0]
 }
 
-// rows ends the last text and gives all as rows.
+// rows returns all texts as rows.
 func (c *chunks) rows(what fact, at int64) []row {
 	if len(c.last) > 0 {
-		c.cut()
+		c.flush()
 	}
 	rows := make([]row, len(c.texts))
 	for i, text := range c.texts {
@@ -77,15 +77,15 @@ func (c *chunks) rows(what fact, at int64) []row {
 	return rows
 }
 
-// sized is the line of a pending UIDL.
-func sized(escaped string, size int64) string {
+// withSize is the line of a pending UIDL.
+func withSize(escaped string, size int64) string {
 	if size <= 0 {
 		return escaped
 	}
 	return escaped + " " + strconv.FormatInt(size, 10)
 }
 
-// encode gives the rows that say what of uidls, with their sizes if there are any.
+// encode returns the rows that record what about uidls, with their sizes if there are any.
 func encode(what fact, at int64, uidls []string, sizes []int64) ([]row, error) {
 	var c chunks
 	for i, uidl := range uidls {
@@ -94,7 +94,7 @@ func encode(what fact, at int64, uidls []string, sizes []int64) ([]row, error) {
 		}
 		line := escape(uidl)
 		if sizes != nil {
-			line = sized(line, sizes[i])
+			line = withSize(line, sizes[i])
 		}
 		c.add(line)
 	}

@@ -12,8 +12,8 @@ type uidlTraces struct {
 	looks map[string]string // by the escaped UIDL; nil = not read yet
 }
 
-// take keeps r if it is of traces, and tells whether it is.
-func (t *uidlTraces) take(r row) bool {
+// keep keeps r if it holds traces, and tells whether it does.
+func (t *uidlTraces) keep(r row) bool {
 	if r.what != traces {
 		return false
 	}
@@ -21,7 +21,7 @@ func (t *uidlTraces) take(r row) bool {
 	return true
 }
 
-// find gives the looks of a deleted message, "" where there was none with this escaped UIDL.
+// find returns the looks of a deleted message, "" if there was none with this escaped UIDL.
 func (t *uidlTraces) find(uidl string) string {
 	if len(t.rows) == 0 {
 		return ""
@@ -35,15 +35,17 @@ func (t *uidlTraces) find(uidl string) string {
 			}
 		}
 	}
+
 	return t.looks[uidl]
 }
 
-// fold gives one row for those that are still of use.
+// fold returns one row with those that are still useful.
 func (t *uidlTraces) fold(now int64) []row {
 	rows := t.rows
 	for len(rows) > 0 && now-rows[0].at > traceDays*day {
 		rows = rows[1:]
 	}
+
 	if len(rows) == 0 {
 		return nil
 	}

@@ -74,7 +74,7 @@ func TestLooksAreBounded(t *testing.T) {
 	traced := &uidlTraces{}
 	for i := range 3 * maxTraces {
 		for _, r := range traceRows(7, []string{fmt.Sprint(i)}, []string{"1.x"}) {
-			traced.take(r)
+			traced.keep(r)
 		}
 	}
 	folded := &uidlTraces{rows: traced.fold(7)}

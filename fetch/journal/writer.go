@@ -18,8 +18,8 @@ import (
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
 const groupMax = 256
 
-// rewriteAgain is when a log that another process is rewriting is looked at again: SQLite does not wait for
-// that.
+// rewriteAgain is the pause before another attempt while another process rewrites the log: SQLite does not
+// wait for that.
 const rewriteAgain = 20 * time.Millisecond
 
 // task is something to write. It runs on the writer's goroutine inside a transaction that may hold other
@@ -32,7 +32,7 @@ type order struct {
 	done    chan error
 }
 
-// run does the task; a panic in what an account wants written fails no more than that.
+// run does the task. A panic fails only this task.
 func (o order) run(ctx context.Context, w *writer) (err error) {
 	defer fault.Recover(&err)
 	return o.task(ctx, w)
@@ -40,16 +40,18 @@ func (o order) run(ctx context.Context, w *writer) (err error) {
 
 // writer is the one goroutine that writes, with its own connection.
 type writer struct {
+	orders chan order
+	quit   chan struct{}
+	ended  chan struct{}
+
+	// Owned by the goroutine, and by stop after it has ended.
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
 	syncLog func(*os.File) error
-	dirty   bool // something was committed since the last sync
-	syncErr error
+	dirty   bool  // something was committed since the last sync
+	syncErr error // of the first sync that failed
 	place   settler
-	orders  chan order
-	quit    chan struct{}
-	ended   chan struct{}
 }
 
 // newWriter opens the connection, brings the schema up to date and proves that the journal can be written.
@@ -58,11 +60,13 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	if err != nil {
 		return nil, err
 	}
+
 	w := &writer{
 		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync, dirty: true,
 		place:  settler{dir: filepath.Dir(path), sync: o.SyncDir},
 		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
+
 	if w.syncLog == nil {
 		w.syncLog = (*os.File).Sync
 	}
@@ -75,6 +79,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	if err == nil && left {
 		err = w.rewrite(ctx)
 	}
+
 	if err == nil {
 		w.log, err = os.OpenFile(path+"-wal", os.O_WRONLY, 0)
 	}
@@ -84,7 +89,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	return w, nil
 }
 
-// prove looks at the version first: journal_mode would write to a file that is not ours.
+// prove checks the version first, because journal_mode would write to a file that is not ours.
 func (w *writer) prove(ctx context.Context) error {
 	if _, err := version(ctx, w.conn); err != nil {
 		return err
@@ -95,16 +100,16 @@ func (w *writer) prove(ctx context.Context) error {
 	return migrate(ctx, w.conn)
 }
 
-// hasLog tells whether there is a write-ahead log with something in it: its process did not end well, or
-// still runs.
+// hasLog tells whether there is a write-ahead log that is not empty: its process did not end well, or is
+// still running.
 func hasLog(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0
 }
 
 // rewrite brings what another process left in the write-ahead log into the database, durably. That process
-// may have ended because a sync failed: then the log's pages pass for clean without being on the disk, and
-// no sync of the log would write them.
+// may have ended because a sync failed. Then the system believes that the log's pages are written although
+// they are not, and no sync of the log would write them.
 func (w *writer) rewrite(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, busyTimeout*time.Millisecond, errHeld)
 	defer cancel()
@@ -127,7 +132,7 @@ func (w *writer) rewrite(ctx context.Context) error {
 	}
 }
 
-// do waits until t is committed. A ctx that ends before the writer has begun withdraws it; after that the
+// do waits until t is committed. If ctx ends before the writer has begun, t is withdrawn; after that the
 // wait is bounded by busyTimeout.
 func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	if err := ctx.Err(); err != nil {
@@ -156,7 +161,7 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
-// gather takes along whoever is waiting already.
+// gather adds the orders that are already waiting.
 func (w *writer) gather(first order) []order {
 	orders := []order{first}
 	for len(orders) < groupMax {
@@ -170,12 +175,12 @@ func (w *writer) gather(first order) []order {
 	return orders
 }
 
-// group commits all in one, or else each by itself, so that what is wrong with one order fails only that
-// one. A journal that another program holds fails all of them: each would wait for busyTimeout again.
+// group commits all orders together. If that fails it commits each by itself, so that a bad order fails
+// alone. If another program holds the journal they all fail, because each would wait for busyTimeout again.
 func (w *writer) group(ctx context.Context, orders []order) {
 	err := w.commit(ctx, orders)
 	var unsynced *syncError
-	if errors.As(err, &unsynced) { // it is committed, which is enough for some
+	if errors.As(err, &unsynced) { // they are committed, which is enough for those that need not be durable
 		for _, o := range orders {
 			if o.durable {
 				o.done <- err
@@ -199,11 +204,12 @@ func (w *writer) group(ctx context.Context, orders []order) {
 
 func (w *writer) commit(ctx context.Context, orders []order) error {
 	durable := slices.ContainsFunc(orders, func(o order) bool { return o.durable })
-	if durable { // before anything is written, so that nothing of it is repeated where this fails
+	if durable { // before anything is written, so that nothing is repeated if this fails
 		if err := w.place.settle(); err != nil {
 			return err
 		}
 	}
+
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -213,6 +219,7 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 			return w.rollback(ctx, err)
 		}
 	}
+
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		return w.rollback(ctx, err)
 	}
@@ -220,18 +227,19 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 	if durable {
 		return w.sync()
 	}
+
 	return nil
 }
 
-// rollback returns err. SQLite may have rolled back by itself; then there is an error of no interest.
+// rollback returns err. SQLite may have rolled back already; then the error of ROLLBACK means nothing.
 func (w *writer) rollback(ctx context.Context, err error) error {
 	_, _ = w.exec(ctx, "ROLLBACK")
 	return err
 }
 
-// sync makes all durable that was committed so far. The connection writes with synchronous=NORMAL, which
-// leaves the write-ahead log in the system's hands: that survives the death of the process. Where a sync
-// has failed once no later one can be believed, as the system may have dropped the pages.
+// sync makes everything durable that was committed so far. The connection uses synchronous=NORMAL, which
+// leaves writing the log to the system: that survives the death of the process. After a failed sync no
+// later one is believed, because the system may have dropped the pages.
 func (w *writer) sync() error {
 	if w.syncErr == nil {
 		w.syncErr = w.syncLog(w.log)
@@ -243,7 +251,8 @@ func (w *writer) sync() error {
 	return nil
 }
 
-// exec runs a statement, prepared at its first use. The statements are few and constant.
+// exec runs a statement, which is prepared at its first use. There are few statements, and they are
+// constant.
 func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	stmt, err := w.prepared(ctx, query)
 	if err != nil {

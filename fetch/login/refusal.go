@@ -35,7 +35,8 @@ var refusals = []refusal{
 	// What the user has to do at the provider.
 	{name: "web login", codes: []string{"WEBALERT"}, // Gmail, with an address
 		says: words(`web login required|(log|sign) in (via|with|through|using) (your|a) (web )?browser`),
-		kind: KindAuth, hint: "log in once with a web browser, where the provider asks for something", forAll: true},
+		kind: KindAuth, forAll: true,
+		hint: "log in once with a web browser, where the provider asks for something"},
 	{name: "app password", // Gmail, Yahoo, iCloud, mail.ru; QQ and 163 (authorization code)
 		says: words(`(app|application)([- ]specific)?[- ]password|authori[sz]ation code`),
 		kind: KindAuth, hint: "make an app password at the provider and write it in place of your own"},
