@@ -18,8 +18,8 @@ import (
 const (
 	// DefaultMDATimeout is the default for how long a delivery agent may take for one message.
 	DefaultMDATimeout = 10 * time.Minute
-	// mdaGrace is the time between SIGTERM and SIGKILL, and the time that an agent's children get to close
-	// its output.
+	// mdaGrace is the time between SIGTERM and SIGKILL, and the time for which an agent's output is read
+	// after its exit.
 	mdaGrace = time.Second
 
 	shell = "/bin/sh"
@@ -52,8 +52,9 @@ type MDAOptions struct {
 // fetchd is killed while the agent reads, the agent finishes its delivery, and the message arrives again
 // after the restart.
 //
-// Only its exit status counts, see classOfStatus; it need not read all of its input. It runs in a process
-// group of its own, with HOME, PATH, USER, LOGNAME, SHELL, LANG, LC_* and TZ as its environment. When its
+// Only its exit status counts, see classOfStatus; it need not read all of its input, and
+// processes that it leaves running are not waited for: their output is read for a second more. It runs in a
+// process group of its own, with HOME, PATH, USER, LOGNAME, SHELL, LANG, LC_* and TZ as its environment. When its
 // time is over or the context ends, the group gets SIGTERM, a second later SIGKILL, and the delivery fails
 // temporarily. The agent is responsible for the durability that exit status 0 promises.
 type MDA struct {
@@ -63,6 +64,8 @@ type MDA struct {
 	dir     string
 	env     []string
 	cred    *syscall.Credential
+
+	lingering chan struct{} // a token for each output that is read after the agent's exit
 }
 
 // NewMDA returns a Deliverer that runs o.Command. In it %T and %s stand for the recipients, each a word of
@@ -85,6 +88,7 @@ func NewMDA(o MDAOptions) (*MDA, error) {
 	}
 
 	a := &MDA{command: command, timeout: o.Timeout, grace: mdaGrace, dir: o.Dir}
+	a.lingering = make(chan struct{}, mdaLingers)
 	if a.timeout <= 0 {
 		a.timeout = DefaultMDATimeout
 	}
@@ -172,46 +176,58 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	if err := m.Hold(); err != nil {
 		return err
 	}
-	var output outputHead
-	cmd, err := a.start(ctx, stdin, &output, m)
+	cmd, output, err := a.start(ctx, stdin, m)
 	if err != nil {
 		return a.startError(err)
 	}
+	defer output.linger(a.lingering, a.grace)
 
 	err = cmd.Wait()
+	if err == nil && ctx.Err() == nil {
+		return nil
+	}
+
+	wait := mdaLastWords
+	if ctx.Err() != nil {
+		wait = a.grace
+	}
+	head := output.head(wait)
 	if ctx.Err() != nil {
 		// This ends what the agent has left running. The group's number is not reused while a process is in
 		// it.
 		_ = signalGroup(cmd, syscall.SIGKILL)
 	}
-	return a.result(ctx, err, output.head)
+	return a.result(ctx, err, head)
 }
 
 // start runs the agent: directly if the command needs no shell and can be run, else by the shell, which
 // also reports what is wrong with the command.
-func (a *MDA) start(ctx context.Context, stdin *os.File, output *outputHead, m *Message) (*exec.Cmd, error) {
+func (a *MDA) start(ctx context.Context, stdin *os.File, m *Message) (*exec.Cmd, *agentOutput, error) {
+	output, stdout, err := newAgentOutput()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stdout.Close() // the agent has its own
+
 	if words := a.command.words(m); words != nil {
 		if path, err := exec.LookPath(words[0]); err == nil {
-			cmd := a.process(ctx, path, words, stdin, output)
+			cmd := a.process(ctx, path, words, stdin, stdout)
 			if err := cmd.Start(); err == nil {
-				return cmd, nil
+				return cmd, output, nil
 			}
 		}
 	}
-	cmd := a.process(ctx, shell, a.command.shellWords(m), stdin, output)
-	return cmd, cmd.Start()
+	cmd := a.process(ctx, shell, a.command.shellWords(m), stdin, stdout)
+	return cmd, output, cmd.Start()
 }
 
 // process prepares a process of the agent in a process group of its own.
-func (a *MDA) process(
-	ctx context.Context, path string, argv []string, stdin *os.File, output *outputHead,
-) *exec.Cmd {
+func (a *MDA) process(ctx context.Context, path string, argv []string, stdin, stdout *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = argv
 	cmd.Env = a.env
 	cmd.Dir = a.dir
-	cmd.Stdin = stdin
-	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stdout
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.cred}
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
 	cmd.WaitDelay = a.grace

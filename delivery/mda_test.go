@@ -335,12 +335,54 @@ func TestMDACancelled(t *testing.T) {
 	}
 }
 
+// An agent's exit decides, whatever it left behind: a server it started, say, holds its output for ever.
 func TestMDAChildKeepsOutput(t *testing.T) {
 	t.Parallel()
-	start := time.Now()
-	deliver(t, newMDA(t, MDAOptions{Command: "sleep 30 & exit 0"}), mailFrom(t, "1", "x"))
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("took %v", took)
+	for _, tt := range []struct{ name, command, says string }{
+		{"delivers", "sleep 30 & exit 0", ""},
+		{"fails", "echo no room; sleep 30 & exit 75", "no room"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := newMDA(t, MDAOptions{Command: tt.command})
+			a.grace = time.Minute
+			start := time.Now()
+			for range 2 * mdaLingers {
+				err := a.Deliver(t.Context(), mailFrom(t, "1", "x"))
+				if tt.says == "" && err != nil || tt.says != "" && !strings.Contains(fmt.Sprint(err), tt.says) {
+					t.Fatalf("got %v", err)
+				}
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if n := len(a.lingering); n != mdaLingers {
+				t.Errorf("%d outputs are read on, want %d", n, mdaLingers)
+			}
+		})
+	}
+}
+
+// What an agent left behind may say its last words, and is not read on for ever.
+func TestMDAOutputAfterTheExit(t *testing.T) {
+	t.Parallel()
+	out, agent, err := newAgentOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	slots := make(chan struct{}, 1)
+	out.linger(slots, time.Second)
+	if _, err := agent.WriteString("last words"); err != nil {
+		t.Errorf("who writes once more gets %v", err)
+	}
+
+	<-out.ended
+	if said := string(out.head(0)); said != "last words" || len(slots) != 0 {
+		t.Errorf("read %q, and %d slots are taken", said, len(slots))
+	}
+	if _, err := agent.WriteString("more"); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("the pipe is still read: %v", err)
 	}
 }
 

@@ -71,8 +71,7 @@ func classOfStatus(status int) (Class, string) {
 
 // result is the delivery's error, from the way in which the agent ended.
 func (a *MDA) result(ctx context.Context, err error, output []byte) error {
-	// If the agent itself succeeded it doesn't matter that a child still holds its output open.
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+	if err == nil {
 		return nil
 	}
 
