@@ -14,6 +14,7 @@ const (
 	obstacleDeaths = 2 // sessions that end at a message before the others are retrieved first
 	obstacleTries  = 4 // sessions before it counts as one that can't be had
 	obstaclesMost  = 100
+	obstacleTime   = 30 * 24 * time.Hour // then it is forgotten: some programs are run once a week
 	returnedTime   = 30 * 24 * time.Hour // then the user is told again that deleted mail is back
 	aloneMost      = 3                   // messages in a session of their own, in a pass
 	extraMost      = 3                   // sessions in a pass for what is behind a message
@@ -58,7 +59,7 @@ func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 	}
 
 	o.note = text
-	o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return a.now().Sub(b.Last) > forgetTime })
+	o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return a.now().Sub(b.Last) > obstacleTime })
 	return o
 }
 
@@ -226,7 +227,7 @@ func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error
 		err = cerr
 	}
 
-	if p.absent {
+	if p.absent || err == nil {
 		p.obstacles.forget(b)
 		return err
 	}

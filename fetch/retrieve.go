@@ -65,8 +65,8 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 // passable tells whether the connection, and the destination, are good for another mailbox after err.
 func passable(err error) bool {
 	var trouble *ServerTrouble
-	if errors.As(err, &trouble) {
-		return false // it would refuse the other mailboxes too
+	if errors.As(err, &trouble) && trouble.Quota {
+		return false
 	}
 	k := KindOf(err)
 	if delivery.ClassOf(err) == delivery.Unusable || endedByLease(err) {

@@ -46,7 +46,10 @@ func (s *Streak) AtEnd() bool { return s.refused >= streakTail }
 
 // ServerTrouble is the error of a Mailbox's Retrieve whose server refuses messages whichever they are. None
 // of them is to blame; the connection is sound, and what was delivered is acknowledged.
-type ServerTrouble struct{ Err error }
+type ServerTrouble struct {
+	Err   error
+	Quota bool // it says so, and would refuse what is in other mailboxes too
+}
 
 func (e *ServerTrouble) Error() string {
 	return "the server gives no more messages for now, they stay there: " + e.Err.Error()

@@ -22,6 +22,7 @@ type POPOptions struct {
 	Exclusive             bool // one session at a time (RFC 1939 section 4); the next one is told [IN-USE]
 
 	Retr      func(uidl string) Reaction // to each RETR; nil = send the message
+	Quit      func() Reaction            // to each QUIT; with Drop the deletions count and nobody hears of it
 	Undeletes func(uidl string) bool     // whether a message comes back after its deletion was confirmed; nil = no
 }
 
@@ -121,6 +122,27 @@ func (s *POPServer) Reuse(uidl string, message []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mail = append(s.mail, popMessage{uidl, string(message)})
+}
+
+// Remove is another client that deletes the first message with this UIDL, and tells whether there was one.
+func (s *POPServer) Remove(uidl string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.mail, func(m popMessage) bool { return m.uidl == uidl })
+	if i >= 0 {
+		s.mail = slices.Delete(s.mail, i, i+1)
+	}
+	return i >= 0
+}
+
+// UIDLs are those of the messages in the maildrop.
+func (s *POPServer) UIDLs() (uidls []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.mail {
+		uidls = append(uidls, m.uidl)
+	}
+	return uidls
 }
 
 // Count is the number of messages in the maildrop.

@@ -250,10 +250,21 @@ func top(text, lines string) string {
 }
 
 func (p *popSession) quit() {
+	var r Reaction
+	if p.s.o.Quit != nil {
+		r = p.s.o.Quit()
+	}
+	if r.Refuse != "" {
+		p.say("-ERR %s", r.Refuse)
+		return
+	}
+
 	gone := map[string]bool{}
 	for n := range p.deleted {
 		gone[p.mail[n-1].uidl] = true
 	}
 	p.s.remove(gone)
-	p.say("+OK bye")
+	if !r.Drop {
+		p.say("+OK bye")
+	}
 }

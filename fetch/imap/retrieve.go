@@ -115,7 +115,7 @@ func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
 			return m.at(b, err)
 		}
 	}
-	return &fetch.ServerTrouble{Err: why}
+	return &fetch.ServerTrouble{Err: why, Quota: true}
 }
 
 // advance makes b the first batch: what was held back goes into q, and so does what follows.
@@ -346,7 +346,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 			turn, over := streak.Refused(asked, asked)
 			turned = turned != turn
 			if b.over || over || there.IsEmpty() && streak.AtEnd() {
-				return &fetch.ServerTrouble{Err: b.no}
+				return &fetch.ServerTrouble{Err: b.no, Quota: b.over}
 			}
 		}
 		if missed == maxNotSent {

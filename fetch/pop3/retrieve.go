@@ -36,9 +36,11 @@ type retrieval struct {
 	sent  int       // of m.todo
 	bytes int64     // of items
 	line  []byte    // commands, reused
+	late  []int32   // to be asked for behind todo
 
 	streak fetch.Streak
 	over   error       // why no more is asked for
+	quota  bool        // it is that
 	doubt  *fetch.Item // see believe
 	noTOP  bool        // the server refuses it
 }
@@ -59,7 +61,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	}
 
 	r := &retrieval{m: m, q: q}
-	for r.sent < len(m.todo) && r.over == nil || len(r.items) > 0 {
+	for r.goesOn() {
 		if err := r.ask(ctx); err != nil {
 			if len(r.items) > 0 {
 				err = fetch.At(r.items[0].Item, err)
@@ -82,6 +84,15 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	return r.end(ctx)
 }
 
+// goesOn tells whether there is something to ask for, or to read. What is asked for once more comes when all
+// else is read: a write to a server that has left would hide at which message it did.
+func (r *retrieval) goesOn() bool {
+	if r.sent == len(r.m.todo) && len(r.items) == 0 {
+		r.m.todo, r.late = append(r.m.todo, r.late...), nil
+	}
+	return r.sent < len(r.m.todo) && r.over == nil || len(r.items) > 0
+}
+
 // end settles what is open when all answers were read.
 func (r *retrieval) end(ctx context.Context) error {
 	if r.doubt != nil {
@@ -94,7 +105,7 @@ func (r *retrieval) end(ctx context.Context) error {
 		return err
 	}
 	if r.over != nil {
-		return &fetch.ServerTrouble{Err: r.over}
+		return &fetch.ServerTrouble{Err: r.over, Quota: r.quota}
 	}
 	return nil
 }
@@ -260,7 +271,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	case r.over != nil: // what was asked for before
 		return
 	case refused.reply().Exhausted():
-		r.over = err
+		r.over, r.quota = err, true
 		return
 	}
 
@@ -270,7 +281,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	if turn {
 		slices.Reverse(r.m.todo[r.sent:])
 	}
-	if over || r.sent == len(r.m.todo) && len(r.items) == 0 && r.streak.AtEnd() {
+	if over || len(r.m.todo)-r.sent+len(r.items)+len(r.late) == 0 && r.streak.AtEnd() {
 		r.over = err
 	}
 }
@@ -298,7 +309,7 @@ func (r *retrieval) compare(next request) {
 }
 
 // again asks for a whole message after the others.
-func (r *retrieval) again(it *fetch.Item) { r.m.todo = append(r.m.todo, int32(it.Num)) }
+func (r *retrieval) again(it *fetch.Item) { r.late = append(r.late, int32(it.Num)) }
 
 // put hands a message over. One without a UIDL is told by its content, and may be one that needs only to be
 // deleted.
