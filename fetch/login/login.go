@@ -6,6 +6,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,7 +40,7 @@ type Options struct {
 	Plugin   string // see wire.Dial
 	TLS      Mode
 	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
-	Auth     string            // rc-file word, see sasl.Choose; or implicit, ssh
+	Auth     string            // rc-file word, see sasl.Choose; or implicit, ssh, NoAuth
 	User     string
 	Password func(context.Context) (string, error) // asked for once the server is proven; nil = there is none
 	Hidden   *wire.Concealer                       // see wire.Options
@@ -53,7 +54,17 @@ type Options struct {
 type Service struct {
 	Name string // "IMAP"
 	tlsverify.Ports
+
+	// What the user writes, for hints, if it is not what an account has: for TLS from the first byte, and for none.
+	WrapWord, ClearWord string
 }
+
+// NoAuth is the Auth of a server that is spoken to without a login, as mail servers take mail for their own
+// users.
+const NoAuth = "none"
+
+// wrapWord is quoted for a hint.
+func (s Service) wrapWord() string { return strconv.Quote(cmp.Or(s.WrapWord, "ssl")) }
 
 // What a login logs.
 const (
@@ -179,7 +190,7 @@ func (a *attempt) greet() error {
 	r.Command = "greeting"
 	switch {
 	case err != nil && wire.IsTimeout(err) && !a.conn.TLS():
-		return hints.Errorf("a server that says nothing may wait for TLS: try \"ssl\"",
+		return hints.Errorf("a server that says nothing may wait for TLS: try "+a.o.Service.wrapWord(),
 			"wait for the greeting: %w", err)
 	case err != nil:
 		return fmt.Errorf("wait for the greeting: %w", err)

@@ -24,6 +24,9 @@ func (a *attempt) logIn(ctx context.Context) error {
 	if err := a.capabilities(); err != nil {
 		return err
 	}
+	if a.o.Auth == NoAuth {
+		return nil
+	}
 	if a.o.Auth == "implicit" || a.o.Auth == "ssh" {
 		return a.implicit()
 	}

@@ -34,11 +34,15 @@ func (a *attempt) upgrade(ctx context.Context) error {
 // withoutSTARTTLS is the user's next step where the server has no STARTTLS. On this machine that is mostly a
 // proxy (DavMail, hydroxide, email-oauth2-proxy) that has no TLS at all.
 func (o *Options) withoutSTARTTLS() string {
+	if o.Service.ClearWord != "" {
+		return fmt.Sprintf("if the server has TLS from the first byte, write %s; %q is for clear text",
+			o.Service.wrapWord(), o.Service.ClearWord)
+	}
 	if o.Plugin == "" && wire.IsLoopback(o.Host) {
 		return "a proxy on this machine that has no TLS needs \"sslproto ''\" in its entry," +
 			" behind the user's name"
 	}
-	return fmt.Sprintf("if the server has TLS on port %d, write \"ssl\"", o.Service.Wrapped)
+	return fmt.Sprintf("if the server has TLS on port %d, write %s", o.Service.Wrapped, o.Service.wrapWord())
 }
 
 // secure does the handshake and the checks. Nothing that the server said before counts afterwards.

@@ -46,6 +46,7 @@ type Options struct {
 // Close may be called from anywhere.
 type Conn struct {
 	opt   Options
+	raw   net.Conn   // TCP, plugin or a socket of this machine, also under TLS
 	timed *timedConn // has its own locks
 
 	// Changed only by StartTLS and Compress, while nobody else reads or writes.
@@ -69,7 +70,7 @@ func New(conn net.Conn, o Options) *Conn {
 		o.Hidden = new(Concealer)
 	}
 
-	c := &Conn{opt: o, conn: conn}
+	c := &Conn{opt: o, raw: conn, conn: conn}
 	c.timed = &timedConn{
 		Conn: conn, timeout: o.Timeout, rate: o.Rate,
 		debt: debt{timeout: o.Timeout, count: anyNumber},

@@ -42,6 +42,21 @@ func Dial(
 	return conn, nil
 }
 
+// DialUnix connects to a socket of this machine, with the same time limit.
+func DialUnix(ctx context.Context, path string, timeout time.Duration) (net.Conn, error) {
+	limit := DialTimeout
+	if timeout > 0 {
+		limit = min(limit, timeout)
+	}
+
+	d := net.Dialer{Timeout: limit}
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, &DialError{err}
+	}
+	return conn, nil
+}
+
 // DialError is the error of a connection that could not be made. Its text leaves out the peer, which the
 // caller names.
 type DialError struct{ Err error }
@@ -71,6 +86,8 @@ func (e *DialError) explain() (problem, hint string) {
 	case errors.Is(e.Err, syscall.ENETUNREACH), errors.Is(e.Err, syscall.EHOSTUNREACH):
 		errors.As(e.Err, &errno)
 		return errno.Error(), "check this machine's network"
+	case errors.As(e.Err, &errno) && isUnix(e.Err):
+		return errno.Error(), "check the socket's path and permissions, and that its server runs"
 	case errors.As(e.Err, &errno):
 		return errno.Error(), "check host and port"
 	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):
@@ -78,4 +95,9 @@ func (e *DialError) explain() (problem, hint string) {
 	}
 
 	return e.Err.Error(), ""
+}
+
+func isUnix(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Net == "unix"
 }

@@ -1,0 +1,88 @@
+package delivery
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// smtpRecipient is an address that mail goes to, and the local names that it stands for.
+type smtpRecipient struct {
+	address string
+	names   []string
+}
+
+// smtpRecipients are the addresses of local names, each once.
+func (o *SMTPOptions) smtpRecipients(server *SMTPServer, names []string) []smtpRecipient {
+	var all []smtpRecipient
+	for _, name := range names {
+		address := o.recipient(server, name)
+		same := func(r smtpRecipient) bool { return r.address == address }
+		if i := slices.IndexFunc(all, same); i >= 0 {
+			all[i].names = append(all[i].names, name)
+			continue
+		}
+		all = append(all, smtpRecipient{address, []string{name}})
+	}
+	return all
+}
+
+// recipient is the address of a local name. One with a host stays as it is.
+func (o *SMTPOptions) recipient(server *SMTPServer, name string) string {
+	switch {
+	case o.Recipient != "":
+		return o.Recipient
+	case strings.Contains(name, "@"):
+		return name
+	}
+	return quoteLocal(name) + "@" + cmp.Or(o.Domain, AddressHost(server.Host), "localhost")
+}
+
+// quoteLocal is a local part as it stands in a command (RFC 5321 section 4.1.2).
+func quoteLocal(name string) string {
+	isAtom := func(r rune) bool {
+		return r >= 0x80 || r < 0x80 && isAlnum(byte(r)) || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~.", r)
+	}
+	dotted := strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..")
+	if name != "" && !dotted && !strings.ContainsFunc(name, func(r rune) bool { return !isAtom(r) }) {
+		return name
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+}
+
+// smtpSender is the envelope sender of m, "" for the null sender. A name without a host gets that of the server that the
+// message came from, and what is no address gives way to the account's. ascii says that the server takes no other.
+func smtpSender(m *Message, ascii bool) string {
+	usable := func(address string) bool {
+		return isMailbox(address) && (!ascii || isASCII([]byte(address)))
+	}
+	sender := m.EnvelopeSender()
+	if sender == "" {
+		return ""
+	}
+
+	user, server := splitLast(m.Sender)
+	for _, address := range []string{sender, sender + "@" + AddressHost(server), user, quoteLocal(user) + "@" + AddressHost(server)} {
+		if usable(address) {
+			return address
+		}
+	}
+	return ""
+}
+
+// splitLast splits an address at its last "@".
+func splitLast(address string) (local, host string) {
+	i := strings.LastIndexByte(address, '@')
+	if i < 0 {
+		return address, ""
+	}
+	return address[:i], address[i+1:]
+}
+
+// isMailbox tells whether address is a local part and a host, with nothing in it that a command could not hold.
+func isMailbox(address string) bool {
+	local, host := splitLast(address)
+	quoted := len(local) > 1 && quotedLength([]byte(local)) == len(local) && local[0] == '"'
+	return local != "" && host != "" && (quoted || !strings.ContainsAny(local, `@"(),:;<>[\]`)) &&
+		!strings.ContainsFunc(address, func(r rune) bool { return breaksLine(r) && (r != ' ' || !quoted) })
+}

@@ -1,0 +1,93 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fetchd/fetch/login"
+	"fetchd/tlsverify/hints"
+)
+
+// SMTPError is the refusal of a message, or of one of its recipients, by an SMTP or LMTP server.
+type SMTPError struct {
+	Server string // as the log names it
+	Act    string // what it refused
+	Code   int
+	Text   string // its words, quoted
+	Spam   bool   // the code is one of antispam
+	hint   string
+}
+
+func (e *SMTPError) Error() string {
+	as := ""
+	if e.Spam {
+		as = "as spam "
+	}
+	return hints.Text(fmt.Sprintf("%s: %s: refused %swith %d %s", e.Server, e.Act, as, e.Code, e.Text), e.hint)
+}
+
+// Hint is the next step.
+func (e *SMTPError) Hint() string { return e.hint }
+
+// codeAuthRequired is the answer of a server that wants AUTH or STARTTLS first (RFC 4954 section 6, RFC 3207 section 4).
+const codeAuthRequired = 530
+
+// refused is the error of an answer that says no.
+func (s *smtpSession) refused(act string, r smtpReply) error {
+	e := &SMTPError{Server: s.server.String(), Act: act, Code: r.code, Text: s.conn.Quoted([]byte(r.text))}
+	class := Temporary
+	switch {
+	case slices.Contains(s.d.o.AntiSpam, r.code):
+		e.Spam, class = true, Permanent
+		e.hint = "the message stays on the server; antispam says that this is spam"
+	case r.code == codeAuthRequired:
+		class = Unusable
+		e.hint = "name a user by esmtpname and esmtppassword, or a server that takes mail without a login"
+	case r.code/100 == 4:
+		e.hint = hintKept
+	default:
+		class = Permanent
+		e.hint = "the server refuses this message or recipient; the message stays on the server"
+	}
+	return &Error{Class: class, Err: e}
+}
+
+// broken is the error of a connection that is of no more use.
+func (s *smtpSession) broken(act string, err error) error {
+	text := err.Error()
+	if strings.Contains(text, "; hint: ") {
+		return &Error{Class: Temporary, Err: fmt.Errorf("%s: %s: %w", s.server.String(), act, err)}
+	}
+	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(), act, err)}
+}
+
+// unreachable is the error where no server could be had.
+func (d *SMTP) unreachable(errs []error) error {
+	return &Error{Class: Unusable, Err: errors.Join(errs...)}
+}
+
+// passableLogin tells whether another server of the list may be tried after this one: not after a refused password,
+// which may lock the account, and not where a setting is wrong.
+func passableLogin(err error) bool {
+	k := login.KindOf(err)
+	return k != login.KindAuth && k != login.KindConfig && k != login.KindInternal
+}
+
+// joinRefusals is one error for recipients that were refused: the worst that can still change.
+func joinRefusals(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	worst := slices.MaxFunc(errs, func(a, b error) int { return rank(a) - rank(b) })
+	if len(errs) == 1 {
+		return worst
+	}
+	return &Error{Class: ClassOf(worst), Err: fmt.Errorf("%d recipients: %w", len(errs), worst)}
+}
+
+// rank orders classes: what is tried again in vain harms less than what is given up too early.
+func rank(err error) int {
+	return map[Class]int{Permanent: 0, Temporary: 1, Unusable: 2}[ClassOf(err)]
+}

@@ -1,0 +1,78 @@
+package delivery
+
+import (
+	"fmt"
+	"strings"
+
+	"fetchd/fetch/login"
+	"fetchd/fetch/wire"
+)
+
+const (
+	smtpLine  = 4096 // bytes of a line of a reply; RFC 5321 section 4.5.3.1.5 has 512
+	smtpLines = 100  // of a reply; a list of extensions has some twenty
+	smtpText  = 1000 // bytes of a reply's text that are kept
+)
+
+// smtpReply is an answer of an SMTP or LMTP server (RFC 5321 section 4.2).
+type smtpReply struct {
+	code  int // 200 to 599
+	text  string
+	lines []string // without the code
+}
+
+func (r smtpReply) isOK() bool { return r.code/100 == 2 }
+
+// isRefusal tells an answer that says no from one that is out of place.
+func (r smtpReply) isRefusal() bool { return r.code/100 == 4 || r.code/100 == 5 }
+
+// codeClosing is the answer to any command of a server that closes the connection.
+const codeClosing = 421
+
+// readSMTPReply reads a whole answer. What is none breaks the connection.
+func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
+	var r smtpReply
+	for len(r.lines) < smtpLines {
+		line, err := conn.ReadLine(smtpLine)
+		if err != nil {
+			return r, err
+		}
+		code, text, more, ok := parseSMTPLine(line)
+		if !ok || len(r.lines) > 0 && code != r.code {
+			err := fmt.Errorf("not an SMTP reply: %s; hint: is this the port of an SMTP or LMTP server?", conn.Quoted(line))
+			return r, login.Fail(login.KindProtocol, conn.Break(err))
+		}
+		r.code = code
+		r.lines = append(r.lines, text)
+		if !more {
+			r.text = strings.Join(r.lines, " ")
+			r.text = r.text[:min(len(r.text), smtpText)]
+			conn.Answered()
+			return r, nil
+		}
+	}
+	err := fmt.Errorf("an SMTP reply of more than %d lines", smtpLines)
+	return r, login.Fail(login.KindProtocol, conn.Break(err))
+}
+
+// parseSMTPLine takes "250-text", or "250 text" of the last line, apart. A code alone is a last line.
+func parseSMTPLine(line []byte) (code int, text string, more, ok bool) {
+	if len(line) < 3 {
+		return 0, "", false, false
+	}
+	for _, c := range line[:3] {
+		if c < '0' || c > '9' {
+			return 0, "", false, false
+		}
+		code = code*10 + int(c-'0')
+	}
+	if code < 200 || code > 599 {
+		return 0, "", false, false
+	}
+
+	if len(line) == 3 {
+		return code, "", false, true
+	}
+	mark := line[3]
+	return code, string(line[4:]), mark == '-', mark == ' ' || mark == '-'
+}

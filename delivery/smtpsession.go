@@ -1,0 +1,262 @@
+package delivery
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fetchd/fetch/wire"
+)
+
+// smtpSession is a connection over which mail may be sent. It belongs to one delivery at a time.
+type smtpSession struct {
+	d      *SMTP
+	server *SMTPServer
+	conn   *wire.Conn
+	x      smtpExtensions
+
+	w     *bufio.Writer // over conn
+	buf   []byte        // of the message under way, converted
+	mails int           // transactions so far
+	dirty bool          // one of them was not ended: RSET comes before the next
+	timer *time.Timer   // while it waits
+}
+
+// connWriter writes within the time-out of the connection.
+type connWriter struct{ conn *wire.Conn }
+
+func (w connWriter) Write(p []byte) (int, error) {
+	if err := w.conn.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func newSMTPSession(d *SMTP, server *SMTPServer, conn *wire.Conn, x smtpExtensions) *smtpSession {
+	return &smtpSession{d: d, server: server, conn: conn, x: x, w: bufio.NewWriterSize(connWriter{conn}, 2*smtpChunk)}
+}
+
+// isSpent tells whether the connection has had all the messages that it may have.
+func (s *smtpSession) isSpent() bool {
+	return s.d.o.Batch > 0 && s.mails >= s.d.o.Batch || s.x.mails > 0 && s.mails >= s.x.mails
+}
+
+// begin sends the commands of t as far as they go together: all of them with PIPELINING (RFC 2920), else none yet.
+func (s *smtpSession) begin(t *transaction) {
+	s.mails++
+	s.dirty = false
+	if !s.x.pipelining {
+		return
+	}
+	t.sent = true
+	for _, c := range t.commands {
+		s.put(c)
+	}
+}
+
+func (s *smtpSession) put(command string) {
+	s.conn.TraceOut(command)
+	_, _ = s.w.WriteString(command) // an error comes again with Flush
+	_, _ = s.w.WriteString("\r\n")
+}
+
+var errUnasked = errors.New("the server says something that nobody asked for")
+
+// ask reads the answer to the next command, which it sends if that was not done before.
+func (s *smtpSession) ask(t *transaction, command string) (smtpReply, error) {
+	if !t.sent {
+		if s.conn.Unread() {
+			return smtpReply{}, s.broken(act(command), s.conn.Break(errUnasked))
+		}
+		s.put(command)
+	}
+	if err := s.w.Flush(); err != nil {
+		return smtpReply{}, s.broken(act(command), err)
+	}
+	return s.reply(act(command))
+}
+
+// reply reads an answer. One that says that the server leaves breaks the connection.
+func (s *smtpSession) reply(act string) (smtpReply, error) {
+	r, err := readSMTPReply(s.conn)
+	if err != nil {
+		return r, s.broken(act, err)
+	}
+	if r.code == codeClosing {
+		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: 421 %s", s.conn.Quoted([]byte(r.text)))))
+	}
+	return r, nil
+}
+
+// misplaced breaks the connection over an answer that is none to the command.
+func (s *smtpSession) misplaced(act string, r smtpReply) error {
+	return s.broken(act, s.conn.Break(fmt.Errorf("%d %s is no answer to it", r.code, s.conn.Quoted([]byte(r.text)))))
+}
+
+// act names a command in an error, with what came from elsewhere in it quoted.
+func act(command string) string { return fmt.Sprintf("%.300q", command) }
+
+// introduce has the conversation up to where the server waits for the message. An error is for all recipients; those that
+// were refused alone are in t.
+func (s *smtpSession) introduce(t *transaction) error {
+	commands := t.commands
+	if t.reset {
+		r, err := s.ask(t, commands[0])
+		if err == nil && !r.isOK() {
+			err = s.misplaced(act(commands[0]), r)
+		}
+		if err != nil {
+			return err
+		}
+		commands = commands[1:]
+	}
+
+	mail, err := s.askOrRefused(t, commands[0])
+	if err != nil {
+		return err
+	}
+	if mail != nil && !t.sent {
+		return mail
+	}
+	for i, r := range t.recipients {
+		refusal, err := s.askOrRefused(t, commands[1+i])
+		switch {
+		case err != nil:
+			return err
+		case refusal == nil:
+			t.accepted = append(t.accepted, r)
+		default:
+			t.refused = append(t.refused, refusal)
+		}
+	}
+	if mail == nil && len(t.accepted) == 0 {
+		mail = joinRefusals(t.refused)
+	}
+	if mail != nil {
+		t.refused = nil // it says all of them
+	}
+	s.dirty = true // until the server has judged the message
+	return s.askForData(t, mail)
+}
+
+// askOrRefused asks, and gives the refusal apart from an error of the connection.
+func (s *smtpSession) askOrRefused(t *transaction, command string) (refusal, err error) {
+	r, err := s.ask(t, command)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.isRefusal():
+		return s.refused(act(command), r), nil
+	case !r.isOK():
+		return nil, s.misplaced(act(command), r)
+	}
+	return nil, nil
+}
+
+// askForData asks for leave to send the message; refused says that there is nobody to send it to.
+func (s *smtpSession) askForData(t *transaction, refused error) error {
+	const command = "DATA"
+	if refused != nil && !t.sent {
+		return refused
+	}
+	r, err := s.ask(t, command)
+	switch {
+	case err != nil:
+		return err
+	case r.isRefusal() && refused != nil:
+		return refused
+	case r.isRefusal():
+		return s.refused(command, r)
+	case r.code != 354:
+		return s.misplaced(command, r)
+	case refused != nil:
+		// It waits for a message to nobody. There is no way out of that but a dot, which has been taken for a message.
+		_ = s.conn.Break(errors.New("the server wants a message without a recipient"))
+		return refused
+	}
+	return nil
+}
+
+// send sends the message and its dot, and behind that, if there is a next transaction, its commands.
+func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
+	const what = "message"
+	var lines lineEnds
+	err := yieldMail(ctx, t.m, func(p []byte) error {
+		if s.conn.Unread() {
+			return errUnasked
+		}
+		s.buf = lines.append(s.buf[:0], p)
+		_, err := s.w.Write(s.buf)
+		return err
+	})
+	if err == nil {
+		err = t.m.Hold()
+	}
+	if err == nil && s.conn.Unread() {
+		err = errUnasked
+	}
+	if err != nil {
+		t.final = s.conn.Err() == nil && !errors.Is(err, errUnasked)
+		return s.abandon(what, err)
+	}
+
+	t.final = true
+	_, _ = s.w.Write(lines.end(s.buf[:0]))
+	_, _ = s.w.WriteString(".\r\n")
+	if next != nil {
+		s.begin(next)
+	}
+	if err := s.w.Flush(); err != nil {
+		return s.broken(what, err)
+	}
+	return nil
+}
+
+// abandon ends the connection in the middle of a message, which is the only way not to deliver it. Where the server has
+// said why it does not want the rest, that is the error.
+func (s *smtpSession) abandon(what string, err error) error {
+	if errors.Is(err, errUnasked) && s.conn.Err() == nil {
+		r, rerr := readSMTPReply(s.conn)
+		if rerr == nil && r.isRefusal() && r.code != codeClosing {
+			_ = s.conn.Break(err)
+			return s.refused(what, r)
+		}
+	}
+	return s.broken(what, s.conn.Break(err))
+}
+
+// judgement reads what the server says to the message: one answer, or with LMTP one for each recipient. An error is for
+// those that had none.
+func (s *smtpSession) judgement(t *transaction) error {
+	if !s.server.LMTP {
+		return s.judgementOf(t, t.accepted, "message")
+	}
+	for i := range t.accepted {
+		what := fmt.Sprintf("message for %.200q", t.accepted[i].address)
+		if err := s.judgementOf(t, t.accepted[i:i+1], what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgementOf reads one answer, which is for these recipients.
+func (s *smtpSession) judgementOf(t *transaction, recipients []smtpRecipient, what string) error {
+	r, err := s.reply(what)
+	switch {
+	case err != nil:
+		return err
+	case r.isRefusal():
+		t.refused = append(t.refused, s.refused(what, r))
+	case !r.isOK():
+		return s.misplaced(what, r)
+	default:
+		for _, r := range recipients {
+			t.delivered = append(t.delivered, r.names...)
+		}
+	}
+	s.dirty = false
+	return nil
+}

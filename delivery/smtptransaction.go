@@ -1,0 +1,115 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// transaction is one message to as many of its recipients as the server takes at once.
+type transaction struct {
+	m          *Message
+	recipients []smtpRecipient
+	commands   []string // from MAIL, or RSET before it, to DATA
+	reset      bool     // there is one
+	sent       bool     // they are on their way
+	final      bool     // it is not to be tried again at once: the dot may have arrived, or it is not the server's fault
+
+	accepted  []smtpRecipient
+	refused   []error  // for the others
+	delivered []string // local names that have it
+}
+
+// has tells whether it is for that local name.
+func (t *transaction) has(name string) bool {
+	return slices.ContainsFunc(t.recipients, func(r smtpRecipient) bool { return slices.Contains(r.names, name) })
+}
+
+// hasAll tells whether it is for all of these.
+func (t *transaction) hasAll(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !t.has(name) })
+}
+
+// newTransaction prepares m for the first of the names, as many as fit; reset says that something is to be forgotten
+// before it. An error is the message's own.
+func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []string, reset bool) (*transaction, error) {
+	recipients := s.d.o.smtpRecipients(s.server, names)
+	t := &transaction{m: m, recipients: recipients[:s.fitting(recipients)], reset: reset}
+	mail, err := s.mailCommand(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+
+	if t.reset {
+		t.commands = append(t.commands, "RSET")
+	}
+	t.commands = append(t.commands, mail)
+	for _, r := range t.recipients {
+		t.commands = append(t.commands, "RCPT TO:<"+r.address+">")
+	}
+	t.commands = append(t.commands, "DATA")
+	for _, c := range t.commands {
+		if strings.ContainsAny(c, "\r\n\x00") {
+			return nil, &Error{Class: Permanent, Err: errors.New("refused to send an address with a control character in it")}
+		}
+	}
+	return t, nil
+}
+
+// fitting is how many of the recipients one transaction may have.
+func (s *smtpSession) fitting(recipients []smtpRecipient) int {
+	n := len(recipients)
+	if s.x.recipients > 0 {
+		n = min(n, s.x.recipients)
+	}
+	if s.x.domains == 0 {
+		return n
+	}
+	domains := map[string]bool{}
+	for i, r := range recipients[:n] {
+		_, domain := splitLast(r.address)
+		domains[strings.ToLower(domain)] = true
+		if len(domains) > s.x.domains {
+			return i
+		}
+	}
+	return n
+}
+
+// mailCommand is MAIL with what the server wants to know of the message.
+func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, error) {
+	sender := smtpSender(t.m, !s.x.utf8)
+	utf8 := !isASCII([]byte(sender))
+	for _, r := range t.recipients {
+		utf8 = utf8 || !isASCII([]byte(r.address))
+	}
+	if utf8 && !s.x.utf8 {
+		return "", &Error{Class: Permanent, Err: fmt.Errorf("%s: the address of a recipient is not ASCII, and the server "+
+			"does not offer SMTPUTF8; hint: name another local name, or smtpname", s.server)}
+	}
+
+	command := "MAIL FROM:<" + sender + ">"
+	if utf8 {
+		command += " SMTPUTF8"
+	}
+	if !s.x.sizes && !s.x.eightBit {
+		return command, nil
+	}
+	got, err := measure(ctx, t.m)
+	if err != nil {
+		return "", fmt.Errorf("%s: read message %.200q: %w", s.server, t.m.UID, err)
+	}
+	if s.x.maxSize > 0 && got.size > s.x.maxSize {
+		return "", &Error{Class: Permanent, Err: fmt.Errorf("%s: message of %d bytes, and the server takes %d at most; "+
+			"hint: the message stays on the server; raise the limit there", s.server, got.size, s.x.maxSize)}
+	}
+	if s.x.eightBit && got.eightBit {
+		command += " BODY=8BITMIME"
+	}
+	if s.x.sizes {
+		command += fmt.Sprintf(" SIZE=%d", got.size)
+	}
+	return command, nil
+}
