@@ -43,8 +43,8 @@ func (s *SMTPServer) String() string {
 // The services, with the ports of RFC 5321 section 4.5.4.2 and RFC 8314 section 3.3. LMTP has none of its own; 24 is what
 // it is usually given.
 var (
-	smtpService = login.Service{Name: "SMTP", Ports: tlsverify.Ports{Plain: 25, Wrapped: 465}, WrapWord: "/tls", ClearWord: "/notls"}
-	lmtpService = login.Service{Name: "LMTP", Ports: tlsverify.Ports{Plain: 24, Wrapped: 24}, WrapWord: "/tls", ClearWord: "/notls"}
+	smtpService = login.Service{Name: "SMTP", Ports: tlsverify.PortsOf("smtp"), WrapWord: "/tls", ClearWord: "/notls"}
+	lmtpService = login.Service{Name: "LMTP", Ports: tlsverify.PortsOf("lmtp"), WrapWord: "/tls", ClearWord: "/notls"}
 )
 
 func (s *SMTPServer) service() login.Service {

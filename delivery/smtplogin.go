@@ -112,8 +112,8 @@ func (d *smtpDialogue) violation(r login.Reply) error {
 	return login.Fail(login.KindProtocol, d.conn.Break(err))
 }
 
-// maxInitialResponse is what RFC 4954 section 4 allows, as long as a challenge.
-const maxInitialResponse = sasl.MaxChallenge
+// maxInitialResponse is what RFC 4954 section 4 allows.
+const maxInitialResponse = 12288
 
 // offeredSMTP is what a server says of itself, behind its name.
 func offeredSMTP(lines []string) *login.Offer {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"fetchd/fetch/login"
 )
 
 // smtpSeries is messages on their way over one connection at a time.
@@ -31,7 +33,12 @@ func (r *smtpSeries) deliver(ctx context.Context, m, next *Message) error {
 	}
 
 	err := joinRefusals(refused)
-	if err != nil && len(delivered) > 0 {
+	if err == nil {
+		return nil
+	}
+	// Whatever happened at the login here, it is none of the account that the mail comes from.
+	err = &login.Error{Kind: login.KindDelivery, Err: err}
+	if len(delivered) > 0 {
 		return &PartialError{Delivered: delivered, Err: err}
 	}
 	return err

@@ -134,6 +134,7 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 	} else {
 		st = s.once(ctx, cfg)
 	}
+	s.resolver.Close()
 	if err := s.journal.Close(); err != nil {
 		return s.fail(exit.IO, err)
 	}

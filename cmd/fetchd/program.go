@@ -21,6 +21,7 @@ type program struct {
 	env            func(string) string
 	uid            int
 	runDir         string  // where root's lock file is
+	mailServer     string  // of this machine, as smtphost names it
 	signals        signals // none is caught before signals.catch
 
 	detached *detached         // nil = in the foreground

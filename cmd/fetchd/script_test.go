@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/internal/demo"
+	"fetchd/delivery/deliverytest"
 )
 
 // showDemo is the demonstration, of the fetchd on the path.
@@ -33,7 +35,8 @@ func showDemo() {
 var nohup = signal.Ignored(unix.SIGHUP)
 
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
-// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. $CALLER runs it. The template
+// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. SMTP on $SMTP and
+// LMTP on the socket lmtp add what they get to smtp.got and lmtp.got. $CALLER runs it. The template
 // rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -61,6 +64,17 @@ func setUpScript(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { _ = release() })
+	smtp := &deliverytest.Sink{File: filepath.Join(env.WorkDir, "smtp.got"), Offer: []string{"PIPELINING", "8BITMIME", "SIZE"}}
+	lmtp := &deliverytest.Sink{File: filepath.Join(env.WorkDir, "lmtp.got"), LMTP: true, Offer: []string{"PIPELINING"}}
+	smtpAt, stop, err := smtp.Start("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	env.Defer(stop)
+	if _, stop, err = lmtp.Start(filepath.Join(env.WorkDir, "lmtp")); err != nil {
+		return err
+	}
+	env.Defer(stop)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
@@ -74,6 +88,7 @@ func setUpScript(env *testscript.Env) error {
 		"HOME":   home, "USER": "ann", "LOGNAME": "ann", "FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
 		"IMAPS": strconv.Itoa(servers.IMAPPort), "POP3S": strconv.Itoa(servers.POP3Port), "PASS": servers.Password,
 		"TMPDIR": env.WorkDir,
+		"SMTP":   strconv.Itoa(smtpAt.(*net.TCPAddr).Port),
 		"GORACE": "atexit_sleep_ms=10", // otherwise each run under the race detector takes a second more
 	} {
 		env.Setenv(name, value)

@@ -50,7 +50,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 	s.resolver = account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
 		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Hidden: log.Hidden.Of,
-		Remember: remember,
+		Remember: remember, MailServer: p.mailServer,
 	})
 	return s
 }
@@ -85,8 +85,9 @@ func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) 
 	accounts, warnings, err := s.resolver.Resolve(cfg, polls, s.journal)
 	for _, poll := range polls {
 		for i := range poll.Users {
-			if u := &poll.Users[i]; s.resolver.DeliversHome(u) {
-				s.log.Info("no destination is named; mail goes to "+s.at.home+"/Maildir", "account", s.resolver.Name(poll, u))
+			u := &poll.Users[i]
+			if where := s.resolver.Unnamed(u); where != "" {
+				s.log.Info("no destination is named; mail goes "+where, "account", s.resolver.Name(poll, u))
 			}
 		}
 	}

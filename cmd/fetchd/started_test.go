@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +31,7 @@ func startedByTest() {
 		fmt.Fprintf(os.Stderr, "no test holds the place %q: %v\n", place, err)
 		os.Exit(int(exit.Internal))
 	}()
-	os.Exit(int(start(place)))
+	os.Exit(int(start(place, cmp.Or(os.Getenv("MAILSERVER"), "localhost/1")))) // nobody listens there
 }
 
 // holdPlace makes dir a place for programs until release is called or this process ends.

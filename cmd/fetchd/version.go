@@ -25,7 +25,9 @@ func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg), cfg.Globals.Pidfile.Or(at.pidfile))
 
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
-	r := account.New(account.Environment{Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder})
+	r := account.New(account.Environment{
+		Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder, MailServer: p.mailServer,
+	})
 	r.Survey(cfg)
 	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {

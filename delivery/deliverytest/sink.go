@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +19,9 @@ type Sink struct {
 	LMTP    bool
 	Offer   []string // behind EHLO: "PIPELINING", "SIZE 1000", …
 	TLS     *tls.Config
-	Wrapped bool // TLS from the first byte
-	Discard bool // messages are counted and not kept
+	Wrapped bool   // TLS from the first byte
+	Discard bool   // messages are counted and not kept
+	File    string // each message is added to this file too, with its envelope; "" = none
 	// Answer is asked before each answer with what it is to: "greeting", a command, "." and from LMTP ". ADDRESS". "" = as
 	// usual; CLOSE closes the connection instead; a "~" in front answers and closes it then. nil = always as usual.
 	Answer func(to string) string
@@ -43,17 +46,27 @@ const Close = "CLOSE"
 // Listen serves on address ("127.0.0.1:0", or the path of a socket) until the test ends.
 func (s *Sink) Listen(tb testing.TB, address string) net.Addr {
 	tb.Helper()
+	addr, stop, err := s.Start(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(stop)
+	return addr
+}
+
+// Start is Listen outside a test; stop ends it.
+func (s *Sink) Start(address string) (addr net.Addr, stop func(), err error) {
 	network := "tcp"
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
 	l, err := net.Listen(network, address)
 	if err != nil {
-		tb.Fatal(err)
+		return nil, nil, err
 	}
 	s.conns = map[net.Conn]bool{}
 	s.wg.Go(func() { s.accept(l) })
-	tb.Cleanup(func() {
+	return l.Addr(), func() {
 		_ = l.Close()
 		s.mu.Lock()
 		for conn := range s.conns {
@@ -61,8 +74,7 @@ func (s *Sink) Listen(tb testing.TB, address string) net.Addr {
 		}
 		s.mu.Unlock()
 		s.wg.Wait()
-	})
-	return l.Addr()
+	}, nil
 }
 
 func (s *Sink) accept(l net.Listener) {
@@ -116,6 +128,22 @@ func (s *Sink) SetAnswer(answer func(to string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Answer = answer
+}
+
+// take keeps a message.
+func (s *Sink) take(m Mail) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, m)
+	if s.File == "" {
+		return true
+	}
+	f, err := os.OpenFile(s.File, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return false
+	}
+	_, err = fmt.Fprintf(f, "MAIL %s\nRCPT %s\n%s\n", m.From, m.To, bytes.ReplaceAll(m.Data, []byte("\r\n"), []byte("\n")))
+	return errors.Join(err, f.Close()) == nil
 }
 
 // sinkConn is one connection.
@@ -241,9 +269,9 @@ func (c *sinkConn) data() bool {
 		}
 		answer := c.answer(to, fmt.Sprintf("250 2.0.0 %d bytes", len(body)))
 		if strings.HasPrefix(strings.TrimPrefix(answer, "~"), "2") { // before the client knows
-			c.s.mu.Lock()
-			c.s.got = append(c.s.got, Mail{c.from, c.to[i], body})
-			c.s.mu.Unlock()
+			if !c.s.take(Mail{c.from, c.to[i], body}) {
+				return false
+			}
 		}
 		if _, ok := c.write(answer); !ok {
 			return false

@@ -26,7 +26,7 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	}
 
 	if d := r.destinationOf(u); d.check != nil {
-		add(d.check(r, u))
+		add(d.check(r, poll, u))
 	}
 	hooks := []struct{ keyword, command string }{
 		{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value}, {"plugin", poll.Plugin.Value},

@@ -46,7 +46,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	}
 	lines = append(lines, "Messages: "+describeRetrieval(u))
 
-	if d, err := r.openDestination(u); err == nil {
+	if d, err := r.openDestination(poll, u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}
 	for _, err := range r.refusalReasons(poll, u) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
@@ -51,11 +52,11 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
 		{len(u.SSLFingerprints) > 0 && a.TLS == fetch.ClearText, "sslfingerprint does nothing without TLS"},
-	}), destinationDoubts(poll, u)...)
+	}), destinationDoubts(poll, u, a)...)
 }
 
 // destinationDoubts are about an account whose destination the file does not name.
-func destinationDoubts(poll *rcfile.Poll, u *rcfile.User) []string {
+func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	if NamesDestination(u) {
 		return nil
 	}
@@ -64,8 +65,11 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User) []string {
 	if len(u.Locals) == 1 {
 		whose = fmt.Sprintf("the mail for %q", u.Locals[0].Local)
 	}
+	if _, isSMTP := a.Deliverer.(*delivery.SMTP); isSMTP {
+		return nil
+	}
 	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on this machine, "+
-		"here it goes to the Maildir above; name one with maildir or mda", whose)}
+		"where no mail server answers, so it goes to the Maildir above; name one with smtphost, maildir or mda", whose)}
 	if words := smtpWords(poll, u); len(words) > 0 {
 		texts = append(texts, strings.Join(words, ", ")+": does nothing without SMTP")
 	}

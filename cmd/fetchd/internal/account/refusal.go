@@ -72,8 +72,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
 	add(mistakes...)
-	_, err = r.openDestination(u)
-	add(err, refuseUnsupported(u))
+	add(r.destinationReason(poll, u), refuseUnsupported(u))
 	return errs
 }
 

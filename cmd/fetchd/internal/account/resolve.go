@@ -27,18 +27,19 @@ import (
 
 // Environment is what accounts take from the process around them.
 type Environment struct {
-	Getenv    func(string) string
-	Home      string // the caller's home directory, with the default Maildir
-	Caller    string // login name of the user who runs the program
-	AgentUser string // the user whom delivery agents run as; "" = the caller
-	Hostname  string // ours, for the Received line
-	Version   string // "fetchd/0.1", for the Received line
-	Secrets   *secret.Finder
-	Log       *slog.Logger
-	Trace     func(account string) func(line string) // nil = no protocol trace
-	Hidden    func(account string) *wire.Concealer   // the log's; nil = each connection knows only its own secrets
-	DNS       check.SRVResolver                      // nil = the system's
-	Remember  bool                                   // a daemon: accounts remember what they could not deliver
+	Getenv     func(string) string
+	Home       string // the caller's home directory, with the default Maildir
+	Caller     string // login name of the user who runs the program
+	AgentUser  string // the user whom delivery agents run as; "" = the caller
+	Hostname   string // ours, for the Received line
+	Version    string // "fetchd/0.1", for the Received line
+	Secrets    *secret.Finder
+	Log        *slog.Logger
+	Trace      func(account string) func(line string) // nil = no protocol trace
+	Hidden     func(account string) *wire.Concealer   // the log's; nil = each connection knows only its own secrets
+	DNS        check.SRVResolver                      // nil = the system's
+	MailServer string                                 // of this machine, as smtphost names it; "" = localhost/25
+	Remember   bool                                   // a daemon: accounts remember what they could not deliver
 }
 
 // Resolver turns the entries of an rc file into accounts. It holds what these share, and what survives a reload of the
@@ -51,8 +52,10 @@ type Resolver struct {
 	files    *tlsverify.Files           // what several accounts trust is in memory once
 	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
+	relays   map[string]*delivery.SMTP  // accounts with one destination share its connections
 	secret   []byte                     // of this process, so that Account.Settings reveals nothing about passwords
 	people   []string                   // see Survey
+	local    localServer
 	warnings []Warning
 }
 
@@ -69,7 +72,7 @@ func New(env Environment) *Resolver {
 	return &Resolver{
 		env: env, imap: new(imap.Quirks), pop3: new(pop3.Quirks), secret: random,
 		sessions: tls.NewLRUClientSessionCache(sessionsKept), files: &tlsverify.Files{Check: checkWriters},
-		refusals: map[string]*fetch.Refusals{},
+		refusals: map[string]*fetch.Refusals{}, relays: map[string]*delivery.SMTP{},
 	}
 }
 
@@ -154,7 +157,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
 		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; remove one of them")
 	}
-	if err := r.setDelivery(a, u); err != nil {
+	if err := r.setDelivery(a, poll, u); err != nil {
 		return nil, err
 	}
 	if r.env.Trace != nil {
@@ -257,9 +260,9 @@ func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 }
 
 // setDelivery sets the destination and the recipients there.
-func (r *Resolver) setDelivery(a *fetch.Account, u *rcfile.User) error {
+func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
 	var err error
-	if a.Deliverer, err = r.openDestination(u); err != nil {
+	if a.Deliverer, err = r.openDestination(poll, u); err != nil {
 		return err
 	}
 	a.Recipients = r.recipients(u)

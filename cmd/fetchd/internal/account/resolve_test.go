@@ -31,7 +31,8 @@ func environment(pairs ...string) func(string) string {
 // newTestResolver returns a Resolver for the user "me" whose home is /h.
 func newTestResolver() *Resolver {
 	return New(Environment{
-		Getenv: environment("HOME", "/h"), Home: "/h", Caller: "me", Hostname: "here", Version: "fetchd/test",
+		MailServer: "localhost/1", // nobody listens there
+		Getenv:     environment("HOME", "/h"), Home: "/h", Caller: "me", Hostname: "here", Version: "fetchd/test",
 		Log:     slog.New(slog.DiscardHandler),
 		Secrets: &secret.Finder{Getenv: environment(), Warn: func(string, string) {}},
 	})
@@ -160,9 +161,12 @@ func TestResolveRefuses(t *testing.T) {
 	}{
 		{"multidrop", "poll h proto imap user ann is a b here", "multidrop", false},
 		{"wildcard", "poll h proto imap user ann is * here", "multidrop", false},
-		{"smtp", "poll h proto imap user ann smtphost localhost", "smtphost is not in this version", false},
+		{"smtphost with an odd suffix", "poll h proto imap user ann smtphost localhost/tsl", `"tsl" is neither a port nor a suffix`, false},
+		{"smtphost with two ports", "poll h proto imap user ann smtphost localhost/25/26", "second port", false},
+		{"smtphost with and without TLS", "poll h proto imap user ann smtphost localhost/tls/notls", "contradict", false},
+		{"half an SMTP login", "poll h proto imap esmtpname x user ann smtphost localhost", "belong together", false},
+		{"lmtp on port 25", "poll h proto imap user ann lmtp smtphost localhost", "lmtp can't use the SMTP port", true},
 		{"bsmtp beats mda", "poll h proto imap user ann bsmtp x mda y", "bsmtp is not in this version", false},
-		{"lmtp", "poll h proto imap user ann lmtp smtphost /run/x", "lmtp is not in this version", false},
 		{"mbox", "poll h proto imap user ann mbox x", "mbox is not in this version", false},
 		{"srv and via", "poll h proto imap via x srv user ann", "remove via", true},
 		{"srv without TLS", "poll h proto imap srv user ann sslproto ''", "srv needs TLS", true},
@@ -202,7 +206,7 @@ func TestResolveRefuses(t *testing.T) {
 // Where no destination is named the caller gets the caller's own mail, and nobody that of others.
 func TestResolveWithoutDestination(t *testing.T) {
 	t.Parallel()
-	const others, several = `no destination is named, and the mail is for`, "for several people: me, bob"
+	const others, several = `no destination is named, the mail is for`, "for several people: me, bob"
 	for _, tt := range []struct{ name, text, err string }{
 		{"nobody named", "poll h proto imap user x", ""},
 		{"the caller", "poll h proto imap user x is me here", ""},
