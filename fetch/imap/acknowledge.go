@@ -9,6 +9,7 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
+	"fetchd/tlsverify/hints"
 )
 
 // ackCount is how many acknowledgements are gathered into one command.
@@ -19,6 +20,7 @@ const ackCount = 256
 type acks struct {
 	pending journal.Set // of earlier retrievals
 	gather  journal.Set // delivered, not yet sent
+	stay    journal.Set // delivered, not to be deleted
 	sent    []chan ack
 }
 
@@ -36,7 +38,9 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 		return nil
 	}
 	for _, it := range items {
-		m.acks.gather.Add(it.Num)
+		if !m.acks.stay.Contains(it.Num) {
+			m.acks.gather.Add(it.Num)
+		}
 	}
 	limit := uint64(ackCount)
 	if m.s.a.Expunge > 0 {
@@ -148,6 +152,11 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		return 0, err
 	}
 
+	if !m.internal.IsEmpty() {
+		if err := m.rec.Adopt(ctx, m.internal); err != nil {
+			return 0, fetch.Fail(fetch.KindJournal, err)
+		}
+	}
 	if !m.readOnly {
 		if err := m.deleteBack(ctx); err != nil {
 			return 0, err
@@ -162,7 +171,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	for _, ch := range m.acks.sent {
 		a := <-ch
 		if a.err != nil {
-			err = errors.Join(err, m.s.failed("acknowledge", a.err))
+			err = errors.Join(err, m.notAcknowledged(a.err))
 			continue
 		}
 		confirmed.AddSet(a.uids)
@@ -188,6 +197,19 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	return int(gone.Len()), err
+}
+
+// notAcknowledged says why the server did not take an acknowledgement.
+func (m *mailbox) notAcknowledged(err error) error {
+	if m.s.a.MoveTo == "" {
+		return m.s.failed("acknowledge", err)
+	}
+	failed := m.s.failed("move to "+m.s.conn.Quoted([]byte(m.s.a.MoveTo)), err)
+	var refused *imap.Error
+	if errors.As(err, &refused) && (refused.Code == imap.ResponseCodeTryCreate || refused.Code == imap.ResponseCodeNonExistent) {
+		failed = hints.Add(failed, "make that folder on the server, or check moveto in the rc file")
+	}
+	return failed
 }
 
 // makeDurable makes sure that the power can fail once the server has forgotten what earlier retrievals delivered: their

@@ -224,6 +224,11 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	b.bytes += max(0, it.Size)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if it.IsFolderData() {
+		m.internal.Add(it.Num)
+		it.Body.Release()
+		return nil
+	}
 	if m.deleted.returned(it) {
 		it.Body.Release()
 		return nil

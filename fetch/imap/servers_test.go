@@ -49,6 +49,24 @@ func TestServers(t *testing.T) {
 		{"MOVE is answered with half a code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
 			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
 				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
+		{"SELECT is BAD, and the server leaves", nil, []pass{{
+			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nC: ~^T2 UID SEARCH\n" +
+				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
+			"", `select "INBOX": BAD "User is authenticated but not connected."; then`}}},
+		{"a moveto folder that is not there", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", `move to "Done": NO [TRYCREATE] "none"`}}},
+		{"Exchange sends a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
+				"1=" + standIn + " 2=cd", ""},
+			{holds(1, "") + bye, "", ""}}},
+		{"a message that quotes half of a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
+				"1=the message has not been deleted", ""}}},
+		{"UW-IMAP's folder data", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fmt.Sprintf("S< * 1 FETCH (UID 1 BODY[] {%d}\\r\\n%s)\\r\\n\n",
+				len(folderData), strings.ReplaceAll(folderData, "\r\n", `\r\n`)) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye, "2=cd", ""},
+			{holds(1, "") + bye, "", ""}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +81,11 @@ func TestServers(t *testing.T) {
 		})
 	}
 }
+
+const (
+	standIn    = "The following message could not be retrieved from the server. The message has not been deleted."
+	folderData = "From: Mail System Internal Data <MAILER-DAEMON>\r\nSubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n\r\nx\r\n"
+)
 
 // A folder whose name stands without quotes and has blanks is left out, the others are not.
 func TestListedWithoutQuotes(t *testing.T) {

@@ -181,13 +181,18 @@ func (s *session) notice() {
 }
 
 // failed classifies the error of a command: the connection's own error if that is what ended it, else the server's NO or
-// BAD.
+// BAD. Where a server answered and then left, as Exchange does, its answer is the cause, and said first.
 func (s *session) failed(act string, err error) error {
+	var ierr *imap.Error
+	answered := errors.As(err, &ierr)
 	if cerr := s.connError(); cerr != nil {
+		if answered {
+			refusal, _ := s.refused(act, ierr)
+			return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%v; then %w", refusal, cerr))
+		}
 		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s: %w", act, cerr))
 	}
-	var ierr *imap.Error
-	if errors.As(err, &ierr) {
+	if answered {
 		err, _ := s.refused(act, ierr)
 		return err
 	}

@@ -22,6 +22,8 @@ type standing struct {
 	found  journal.Set // the others
 	looked time.Time   // when all UIDs were seen to be those that the server counts; zero = they are not
 	lost   journal.Set // of found, those that turned out to be gone
+
+	internal journal.Set // of found, those that are the server's own and no mail
 }
 
 // isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.

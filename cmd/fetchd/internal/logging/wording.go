@@ -134,6 +134,9 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventRewound:
 		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
 			f.text("account"), f.text("mailbox"), f.text("next"), f.text("known"))}}
+	case fetch.EventStandIn:
+		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: in place of %s in mailbox %q the server sent a note that it can't retrieve it: the note is delivered, and the original stays; look at it there",
+			f.text("account"), Counted(f.number("count"), "message"), f.text("mailbox"))}}
 	case fetch.EventKept:
 		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server keeps %s in mailbox %q and says that they are removed: they are not delivered again, and deleting is tried again",
 			f.text("account"), Counted(f.number("count"), "deleted message"), f.text("mailbox"))}}
