@@ -11,6 +11,10 @@ import (
 // CanWatch implements fetch.Watcher.
 func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
 
+// wokenTimeout is how long the server may take to answer after we were woken. The machine was suspended, or the user
+// waits for mail: a connection that died silently is replaced then, and must not cost the account's time-out.
+const wokenTimeout = 5 * time.Second
+
 // Watch implements fetch.Watcher with IDLE (RFC 2177). The server's acknowledgement and the answer to DONE are waited
 // for no longer than the account's time-out; in between TCP keepalive finds a peer that is gone.
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
@@ -20,16 +24,22 @@ func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	changed := false
+	changed, woken := false, false
 	select {
 	case <-s.changed:
 		changed = true
 	case <-timer.C:
 	case <-wake:
+		woken = true
 	case <-s.client.Closed():
 	case <-ctx.Done():
 	}
+
 	err = idle.Close()
+	if woken {
+		s.guard.patience(min(wokenTimeout, s.a.Timeout))
+		defer s.guard.patience(0)
+	}
 	if werr := idle.Wait(); err == nil {
 		err = werr
 	}

@@ -39,6 +39,7 @@ func TestWatchScripted(t *testing.T) {
 		{"garbage", idle + "WAIT 3m\nS: hello\nSTALL", time.Hour, false, "no IMAP response", 3 * time.Minute},
 		{"renumbered", idle + "WAIT 3m\nS: * OK [UIDVALIDITY 2] x\nSTALL", time.Hour, false, "renumbered", 3 * time.Minute},
 		{"woken", idle + "C: DONE\nS: T3 OK" + bye, time.Hour, false, "", time.Minute},
+		{"woken, and the connection is dead", idle + "C: DONE\nSTALL", time.Hour, false, "no answer", time.Minute + wokenTimeout},
 		{"cancelled", idle + "STALL", time.Hour, false, "context canceled", time.Minute},
 	}
 	for _, tt := range tests {
@@ -56,7 +57,7 @@ func TestWatchScripted(t *testing.T) {
 				}
 				wake := make(chan struct{}, 1)
 				switch tt.name {
-				case "woken":
+				case "woken", "woken, and the connection is dead":
 					time.AfterFunc(time.Minute, func() { wake <- struct{}{} })
 				case "cancelled":
 					time.AfterFunc(time.Minute, cancel)

@@ -9,6 +9,8 @@ import (
 // Back-off after failures: the first delay, doubled with each further failure up to the cap. A refused login
 // waits longer: servers lock accounts after repeated failures.
 const (
+	refusedDelay    = time.Second // of the first refusedMost, while a server is started again
+	refusedMost     = 5
 	networkDelay    = 30 * time.Second
 	networkDelayCap = 30 * time.Minute
 	authDelay       = 5 * time.Minute
@@ -28,6 +30,12 @@ func backOff(n int, err error) time.Duration {
 	d, limit := networkDelay, networkDelayCap
 	if fetch.KindOf(err) == fetch.KindAuth {
 		d, limit = authDelay, authDelayCap
+	}
+	if isRefused(err) {
+		if n <= refusedMost {
+			return refusedDelay << max(0, n-1)
+		}
+		n -= refusedMost
 	}
 	for i := 1; i < n && d < limit; i++ {
 		d *= 2

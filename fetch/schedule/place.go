@@ -34,7 +34,7 @@ type place struct {
 // acquire waits for a place: first among those of the account's server, so that waiting for a slow server
 // takes no place from the others. The error is why ctx ended.
 func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, error) {
-	host := s.host(a)
+	host := s.host(a).places
 	select {
 	case host <- struct{}{}:
 	case <-ctx.Done():
@@ -113,13 +113,19 @@ func (s *Scheduler) retrieve(
 	return r.Retrieve(ctx)
 }
 
-// host are the places of the account's server.
-func (s *Scheduler) host(a *fetch.Account) chan struct{} {
+// host is a server, for all accounts there.
+type host struct {
+	places chan struct{} // a token for each retrieval
+	gate   *gate
+}
+
+// host is the account's server.
+func (s *Scheduler) host(a *fetch.Account) *host {
 	key := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hosts[key] == nil {
-		s.hosts[key] = make(chan struct{}, s.opt.MaxPerHost)
+		s.hosts[key] = &host{make(chan struct{}, s.opt.MaxPerHost), newGate()}
 	}
 	return s.hosts[key]
 }

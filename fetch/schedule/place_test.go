@@ -46,7 +46,7 @@ func TestSlowRetrievalsGiveTheirPlaces(t *testing.T) {
 				if len(healthy.looks) == 0 {
 					t.Error("the healthy account was not looked at within two minutes")
 				}
-				if len(s.slots) != 0 || len(s.slow) != 0 || len(s.host(accounts[0])) != 0 {
+				if len(s.slots) != 0 || len(s.slow) != 0 || len(s.host(accounts[0]).places) != 0 {
 					t.Errorf("%d places and %d of slow ones are never free again", len(s.slots), len(s.slow))
 				}
 			})

@@ -34,14 +34,16 @@ type runner struct {
 	start  time.Time // when the first retrieval is due
 
 	// Owned by the goroutine of run.
-	failures int    // that count for the back-off
-	stamp    string // the account's, before the last retrieval
-	vain     int    // looks in a row that found nothing
+	failures int             // that count for the back-off
+	up       <-chan struct{} // closed when the server, which refused the last connection, lets another in; nil = it did not
+	stamp    string          // the account's, before the last retrieval
+	vain     int             // looks in a row that found nothing
 
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
 	polls   atomic.Bool   // it doesn't, although the account says so; see crowded
 	wake    chan struct{} // capacity 1: it is due now
+	woken   atomic.Bool   // since it began to watch
 	looks   chan struct{} // capacity 1: what made it fail may be mended
 	ended   chan struct{} // closed at the end of run
 }
@@ -124,7 +126,10 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 		defer end()
 	}
 
+	gate := r.s.host(r.a).gate
+	gate.pass(ctx)
 	res, err := r.s.retrieve(ctx, ret, r.a)
+	r.up = gate.note(err)
 	if err == nil {
 		r.setFailures(0)
 	} else {
@@ -163,6 +168,7 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	}
 
 	began := time.Now()
+	r.woken.Store(false)
 	r.watches.Store(true)
 	r.record.set(Watching, time.Time{})
 	_, err := ret.Watch(ctx, r.wake, timeout)
@@ -175,7 +181,7 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 		return false
 	}
 	r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
-	if time.Since(began) > networkDelay { // as servers and routers end what was idle for long
+	if r.woken.Load() || time.Since(began) > networkDelay { // as servers and routers end what was idle for long
 		r.pause(ctx, r.from(reconnectDelay))
 		return true
 	}
@@ -186,6 +192,7 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 
 // wakeUp ends the runner's present wait.
 func (r *runner) wakeUp() {
+	r.woken.Store(true)
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -195,7 +202,11 @@ func (r *runner) wakeUp() {
 // due is when the next retrieval is, after one that ended now with err.
 func (r *runner) due(err error) time.Time {
 	d := r.s.interval(r.a)
-	if err != nil {
+	switch {
+	case err == nil:
+	case r.wantsWatch() && fetch.KindOf(err) == fetch.KindNetwork: // nobody expects to wait for an interval
+		d = backOff(r.failures, err)
+	default:
 		d = max(d, backOff(r.failures, err))
 	}
 	return r.from(d)
@@ -207,8 +218,8 @@ func (r *runner) from(d time.Duration) time.Time {
 	return time.Now().Add(d)
 }
 
-// pause waits until a time, or until the runner is woken or what made it fail is mended, both of which forget past
-// failures.
+// pause waits until a time, or until the server is there again. It also ends when the runner is woken or what made it fail
+// is mended, both of which forget past failures.
 func (r *runner) pause(ctx context.Context, until time.Time) {
 	d := time.Until(until)
 	if d <= 0 {
@@ -225,6 +236,8 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 		case <-timer.C:
 			return
 		case <-ctx.Done():
+			return
+		case <-r.up:
 			return
 		case <-r.wake:
 			r.setFailures(0)

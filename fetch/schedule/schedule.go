@@ -49,7 +49,7 @@ type Scheduler struct {
 	wg    sync.WaitGroup // of runners
 
 	mu      sync.Mutex // guards what follows
-	hosts   map[string]chan struct{}
+	hosts   map[string]*host
 	turns   map[string]chan struct{} // by login
 	runners map[string]*runner       // by the account's Identity
 	records map[string]*record       // by recordKey; it outlives a change of the account
@@ -79,7 +79,7 @@ func New(o Options) *Scheduler {
 		opt:     o,
 		slots:   make(chan struct{}, o.MaxPolls),
 		slow:    make(chan struct{}, slowFactor*o.MaxPolls),
-		hosts:   map[string]chan struct{}{},
+		hosts:   map[string]*host{},
 		turns:   map[string]chan struct{}{},
 		runners: map[string]*runner{},
 		records: map[string]*record{},

@@ -25,6 +25,7 @@ type server struct {
 	ends    time.Duration // of one that is cancelled: the message in hand
 	fails   func(n int) error
 	watches bool
+	dies    bool // its connections, while they are watched
 	mail    chan struct{}
 
 	open, allowed int            // connections; allowed 0 = any number
@@ -114,6 +115,9 @@ func (c *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 		return true, nil
 	case <-timer.C:
 	case <-wake:
+		if c.s.dies {
+			return false, errors.New("no answer")
+		}
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
@@ -370,8 +374,8 @@ func TestEndedWaitLeavesItsPlace(t *testing.T) {
 		if _, err := s.acquire(ctx, a); err != nil {
 			t.Errorf("there is no place at the server: %v", err)
 		}
-		if len(s.slots) != 1 || len(s.host(busy)) != 0 {
-			t.Errorf("%d places are taken, %d at the other server", len(s.slots), len(s.host(busy)))
+		if len(s.slots) != 1 || len(s.host(busy).places) != 0 {
+			t.Errorf("%d places are taken, %d at the other server", len(s.slots), len(s.host(busy).places))
 		}
 	})
 }

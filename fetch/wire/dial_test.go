@@ -30,6 +30,9 @@ func TestDialError(t *testing.T) {
 		want string
 	}{
 		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "connection refused; hint: check host and port"},
+		{"no descriptor left", dial(os.NewSyscallError("socket", syscall.EMFILE)),
+			"too many open files; hint: raise the limit of open files: ulimit -n, or LimitNOFILE of the service"},
+		{"no descriptor left for the name", dial(os.NewSyscallError("socket", syscall.ENFILE)), "too many open files on this machine; hint: raise fs.file-max"},
 		{"unreachable", dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), "network is unreachable; hint: check this machine's network"},
 		{"no route", dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "no route to host; hint: check this machine's network"},
 		{"timed out", dial(os.ErrDeadlineExceeded), "no connection in time; hint: check host and port; a firewall may be in between"},
