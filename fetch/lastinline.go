@@ -13,8 +13,8 @@ const lastInLineTime = time.Hour
 
 // lastInLine remembers which messages of an account could not be delivered, so that they don't use up its
 // FetchLimit, or the first session of its Expunge, pass after pass, and keep the messages behind them from
-// ever coming. It is a note in the journal, so that a single pass knows of it too. It decides no more than the order: when nothing else is
-// new, or an hour has gone, they are tried again.
+// ever coming. It is a note in the journal, so that a single pass knows of it too. It decides no more than
+// the order: when nothing else is new, or an hour has gone, they are tried again.
 type lastInLine struct {
 	failed  map[refusedKey]time.Time // when they were tried
 	waiting map[refusedKey]bool      // left out of this retrieval

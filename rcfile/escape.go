@@ -11,8 +11,9 @@ type escapeDoubt struct {
 	dropped bool // the backslash means nothing there, and is gone
 }
 
-// unescape resolves fetchmail's escapes: \n \t \b \r \\, up to three decimal digits not starting with 0, \0 and up to
-// two octal digits, \x and up to two hexadecimal digits, a line end for nothing, any other character for itself.
+// unescape resolves fetchmail's escapes: \n \t \b \r \\, up to three decimal digits not starting with 0, \0
+// and up to two octal digits, \x and up to two hexadecimal digits, a line end for nothing, any other
+// character for itself.
 func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s, odd
@@ -40,7 +41,8 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 	return b.String(), odd
 }
 
-// doubtfulEscape judges an escape that begins with char and stands for c: whoever writes DOMAIN\bob means no backspace.
+// doubtfulEscape judges an escape that begins with char and stands for c: whoever writes DOMAIN\bob means no
+// backspace.
 func doubtfulEscape(char byte, c int) escapeDoubt {
 	switch {
 	case strings.IndexByte(`\"'`, char) >= 0, char|0x20 == 'x', char == '0', c >= 0x80:
@@ -65,7 +67,8 @@ func (r *reporter) doubtEscape(k *Keyword, w word) {
 	}
 }
 
-// escaped gives the byte that the text after a backslash stands for, or -1 for none, and how much of it was used.
+// escaped gives the byte that the text after a backslash stands for, or -1 for none, and how much of it was
+// used.
 func escaped(s string) (c, used int) {
 	if s == "" {
 		return -1, 0

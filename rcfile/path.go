@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// resolvePaths makes the relative paths of c absolute: they are seen from the directory of the file that says them.
-// What came from standard input, or is to be left alone, stays as it is, but for a leading ~/, which is the home
-// directory.
+// resolvePaths makes the relative paths of c absolute: they are seen from the directory of the file that says
+// them. What came from standard input, or is to be left alone, stays as it is, but for a leading ~/, which is
+// the home directory.
 func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 	for i := range globalWords {
 		globalWords[i].resolve(globalWords[i].global(&c.Globals), leave)

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Refusals are the mistakes for which the account of u can't be retrieved from, in the order of their places: values
-// that this program won't do, though they could be read. The other accounts are none the worse for them.
+// Refusals are the mistakes for which the account of u can't be retrieved from, in the order of their places:
+// values that this program won't do, though they could be read. The other accounts are none the worse for
+// them.
 func (p *Poll) Refusals(u *User) []*Error {
 	var all []*Error
 	for i := range serverWords {
@@ -46,7 +47,8 @@ func (r *reporter) refusal(k *Keyword, w word) *Error {
 	v, known := k.value(w.text)
 	switch {
 	case w.stray && k.Scope != Global:
-		// It is read up to the next blank, as fetchmail reads it, so that what follows it is understood all the same.
+		// It is read up to the next blank, as fetchmail reads it, so that what follows it is understood all
+		// the same.
 		return r.withdraw(w.pos)
 	case k.Kind == Enum && !known:
 		return k.unknown(w)

@@ -50,7 +50,8 @@ func (r *reporter) warnf(pos Pos, hint, format string, args ...any) {
 	r.warn(pos, fmt.Sprintf(format, args...), hint)
 }
 
-// warnOnce warns the first time that it is called with key, for each poll: another may be the one that counts.
+// warnOnce warns the first time that it is called with key, for each poll: another may be the one that
+// counts.
 func (r *reporter) warnOnce(key string, pos Pos, msg, hint string) {
 	place := warningPlace{key, r.entry}
 	if r.warned[place] {
@@ -93,7 +94,8 @@ func (r *reporter) join() error {
 	return errors.Join(all...)
 }
 
-// Warnings are what was accepted of the file but deserves a word, each with its position and once: all of them.
+// Warnings are what was accepted of the file but deserves a word, each with its position and once: all of
+// them.
 func (c *Config) Warnings() []*Error { return c.warn(func(warning) bool { return true }) }
 
 // WarningsAbout are the Warnings that concern the polls, or the file as a whole.

@@ -28,8 +28,8 @@ func refuse(account string, reasons []error) error {
 	return errors.Join(errs...)
 }
 
-// Mistakes are the values of the polls that make no sense, each an *rcfile.Error. A value that several accounts share is
-// reported once. The polls need not be complete.
+// Mistakes are the values of the polls that make no sense, each an *rcfile.Error. A value that several
+// accounts share is reported once. The polls need not be complete.
 func (r *Resolver) Mistakes(polls []rcfile.Poll) []error {
 	var all []error
 	seen := map[rcfile.Error]bool{}
@@ -46,8 +46,8 @@ func (r *Resolver) Mistakes(polls []rcfile.Poll) []error {
 	return all
 }
 
-// refusalReasons are all the reasons in the entry itself for not retrieving from the account: values that make no sense,
-// and things that this version does not have. It opens no file.
+// refusalReasons are all the reasons in the entry itself for not retrieving from the account: values that
+// make no sense, and things that this version does not have. It opens no file.
 func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	var errs []error
 	add := func(more ...error) {
@@ -76,8 +76,8 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	return errs
 }
 
-// refuseUnsupported refuses an account that asks for something, other than a destination, that this version does not
-// have.
+// refuseUnsupported refuses an account that asks for something, other than a destination, that this version
+// does not have.
 func refuseUnsupported(u *rcfile.User) error {
 	if len(u.Locals) > 1 || u.Wildcard {
 		return notYet("multidrop (more than one local name, or *)")

@@ -13,8 +13,8 @@ import (
 // noArgument is what pflag passes on for an option without an argument. No real argument can contain a NUL.
 const noArgument = "\x00"
 
-// Parse reads the arguments (without the program's name) as getopt_long does. A subcommand is recognised only as the first
-// word that is not an option, and not after "--".
+// Parse reads the arguments (without the program's name) as getopt_long does. A subcommand is recognised only
+// as the first word that is not an option, and not after "--".
 func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	c := &CommandLine{Own: map[string]string{}}
 	table := Options()
@@ -43,8 +43,8 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	return c, nil
 }
 
-// parseSubcommand reads the arguments after a subcommand's name: its own options, and those of the program that it does
-// not redefine.
+// parseSubcommand reads the arguments after a subcommand's name: its own options, and those of the program
+// that it does not redefine.
 func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 	c.Command = sub
 	table := slices.Clone(sub.Options)
@@ -112,8 +112,8 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	return fs
 }
 
-// keepEquals makes "-uX" of what is written "-u=X" mean what it means to getopt, where the value is "=X": pflag drops one
-// "=" behind a short option.
+// keepEquals makes "-uX" of what is written "-u=X" mean what it means to getopt, where the value is "=X":
+// pflag drops one "=" behind a short option.
 func keepEquals(fs *pflag.FlagSet, args []string) []string {
 	var kept []string
 	for i := 0; i < len(args); i++ {
@@ -155,8 +155,9 @@ func argumentOf(fs *pflag.FlagSet, word string) (argument string, apart bool) {
 	return "", false
 }
 
-// unabbreviate returns the long name of which name is an unambiguous prefix, or else name. An exact match wins, several
-// names of one option are not ambiguous, and an abbreviation that fetchmail accepts stays unambiguous.
+// unabbreviate returns the long name of which name is an unambiguous prefix, or else name. An exact match
+// wins, several names of one option are not ambiguous, and an abbreviation that fetchmail accepts stays
+// unambiguous.
 func unabbreviate(table []Option, name string) string {
 	found := candidates(table, name)
 	if len(found) > 1 {
