@@ -89,6 +89,7 @@ func (g *maildirGroup) end() {
 		}
 	}
 
+	// Only now that the files in tmp are gone may another group use their names.
 	g.dir.mu.Lock()
 	for i := range g.items {
 		it := &g.items[i]
@@ -172,13 +173,14 @@ func (g *maildirGroup) storeOne(
 		return scratch
 	}
 
-	it.state = stored // from here on there is a file to remove
+	// From here on there is a file that end must remove.
+	it.state = stored
 	var st unix.Stat_t
 	if it.err = unix.Fstat(fd, &st); it.err == nil {
 		it.own = idOf(&st)
 		scratch, it.err = writeRecovering(ctx, fd, it.m, scratch)
 	}
-	if it.err == nil && sync {
+	if it.err == nil && sync { // before it gets a name in new, see publish
 		it.err = g.dir.sys.fsync(fd)
 	}
 
@@ -224,6 +226,8 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	if err := ctx.Err(); err != nil {
 		g.fail(stored, err)
 	}
+
+	// The files are durable by now: whatever gets a name in new is a whole message, even after a crash.
 	some := false
 	for i := range g.items {
 		it := &g.items[i]
@@ -235,11 +239,11 @@ func (g *maildirGroup) publish(ctx context.Context) {
 		}
 		some = some || it.state == moved
 	}
-
 	if !some {
 		return
 	}
 
+	// Until the entries in new are durable too, nothing counts as delivered: the server would delete it.
 	if err := g.dir.sys.fsync(g.new); err != nil {
 		g.fail(moved, err)
 		return

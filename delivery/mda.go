@@ -173,9 +173,11 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	}
 	defer stdin.Close()
 
+	// What a started agent does can't be undone: the lease is checked only now that the input is complete.
 	if err := m.Hold(); err != nil {
 		return err
 	}
+
 	cmd, output, err := a.start(ctx, stdin, m)
 	if err != nil {
 		return a.startError(err)

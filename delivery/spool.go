@@ -212,6 +212,7 @@ func (s *Spool) finish() error {
 		}
 	}
 
+	// In a file the checksum grew with each block; in memory it is made once, for the whole.
 	if s.file == nil {
 		s.crc = crc32.Checksum(s.mem.Bytes(), castagnoli)
 		return nil

@@ -60,7 +60,8 @@ func create(ctx context.Context, path string) error {
 		return err
 	}
 
-	defer os.Remove(f.Name())
+	defer os.Remove(f.Name()) // only this name: a link to it stays
+
 	if err := errors.Join(f.Close(), build(ctx, f.Name())); err != nil {
 		return err
 	}

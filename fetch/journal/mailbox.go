@@ -101,6 +101,7 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 	if err := m.start(ctx); err != nil {
 		return err
 	}
+	// The old rows go with the first write, not now: a first contact that is interrupted must be repeated.
 	if m.validity = uidValidity; m.box.validity != uidValidity {
 		m.drop()
 		m.marks = uidMarks{}
@@ -201,6 +202,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 	left := traceRow(m.j.now().Unix(), of)
 	c.add(left...)
 
+	// The marks follow the store, so that they never claim what is not on the disk.
 	err := m.write(ctx, durable, c)
 	if written(err) {
 		m.marks.apply(what, uids)

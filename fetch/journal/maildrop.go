@@ -212,6 +212,7 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.j.now().Unix()
+	// A list that broke off proves nothing about the UIDLs that it lacks.
 	if all {
 		if rows := d.marks.compare(now); len(rows) > 0 {
 			if err := d.append(ctx, rows, false); err != nil {

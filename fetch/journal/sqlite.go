@@ -137,6 +137,7 @@ func (s *sqliteStore) save(ctx context.Context, durable bool, changes ...*change
 
 // change writes the head, if the store still has the one that the change starts from, and the rows.
 func (w *writer) change(ctx context.Context, c *change) error {
+	// The head comes first: it fails if another retrieval has taken over, and then no row is touched.
 	if err := w.head(ctx, c); err != nil {
 		return err
 	}

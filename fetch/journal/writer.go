@@ -210,6 +210,7 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 		}
 	}
 
+	// IMMEDIATE takes the lock now: a transaction that asks for it later may fail in the middle.
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -275,6 +276,7 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 
 // stop ends the goroutine, makes everything durable and closes the connection.
 func (w *writer) stop() error {
+	// Once the goroutine has ended its fields are ours.
 	close(w.quit)
 	<-w.ended
 	var err error

@@ -52,6 +52,7 @@ func (a *attempt) converse(t *try) (Reply, error) {
 		if err != nil || r.Status != Challenge {
 			return r, err
 		}
+
 		response, why := answer(t.mechanism, initial, r.Text)
 		if why != nil {
 			return a.cancel(r, why)

@@ -158,6 +158,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.greet(); err != nil {
 		return err
 	}
+	// Nothing of the greeting survives the upgrade, and no command but STARTTLS goes before it.
 	if a.o.TLS == StartTLS {
 		if err := a.upgrade(ctx); err != nil {
 			return err
@@ -172,6 +173,7 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 	}
 
+	// What was offered before the login may have changed with it.
 	f, ok := a.p.(Finisher)
 	if !ok {
 		return nil

@@ -121,6 +121,7 @@ func (c *Conn) Break(err error) error { return c.timed.fail(err) }
 // StartTLS does the handshake and the checks of policy. Nothing that was read before survives it; if
 // anything was unread the error is ErrInjected. The verdict is kept even when the peer is refused.
 func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
+	// Before the handshake: afterwards these bytes would look as if they had come over TLS.
 	if c.r.Buffered() > 0 {
 		return c.Break(ErrInjected)
 	}
@@ -145,6 +146,7 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 		return c.Break(c.CleanError(err)) // it may quote what came instead of TLS
 	}
 
+	// Only a verified connection replaces the old one, and with it all that was buffered.
 	c.replace(explained{secured, verdict})
 	c.tls = true
 	return nil

@@ -12,8 +12,8 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// DialTimeout bounds name look-up and connecting, over all of a host's addresses.
-const DialTimeout = 60 * time.Second
+// dialTimeout bounds name look-up and connecting, over all of a host's addresses.
+const dialTimeout = 60 * time.Second
 
 // keepAlive notices a peer that has silently gone away, also while nothing is read for long (IDLE).
 var keepAlive = net.KeepAliveConfig{
@@ -21,7 +21,7 @@ var keepAlive = net.KeepAliveConfig{
 }
 
 // Dial connects to host:port over TCP, or runs plugin (with %h and %p replaced) and speaks to it instead.
-// The time limit is the smaller of timeout and DialTimeout. The error of a TCP connection is a *DialError.
+// The time limit is the smaller of timeout and dialTimeout. The error of a TCP connection is a *DialError.
 func Dial(
 	ctx context.Context, host string, port int, plugin string, timeout time.Duration,
 ) (net.Conn, error) {
@@ -29,7 +29,7 @@ func Dial(
 		return dialPlugin(plugin, host, port)
 	}
 
-	limit := DialTimeout
+	limit := dialTimeout
 	if timeout > 0 {
 		limit = min(limit, timeout)
 	}
@@ -44,7 +44,7 @@ func Dial(
 
 // DialUnix connects to a socket of this machine, with the same time limit.
 func DialUnix(ctx context.Context, path string, timeout time.Duration) (net.Conn, error) {
-	limit := DialTimeout
+	limit := dialTimeout
 	if timeout > 0 {
 		limit = min(limit, timeout)
 	}

@@ -35,6 +35,7 @@ func (c *Conn) Rest() error {
 		return nil
 	}
 
+	// The large buffer goes back to the pool before the wait, which may take half an hour.
 	c.r.Reset(nil)
 	readers.Put(c.r)
 	c.r = nil

@@ -97,6 +97,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 		return 0, t.fail(err)
 	}
 
+	// The wait for the rate limit is over: it must not count as the peer's.
 	began := time.Now()
 	n, err := t.Conn.Read(p)
 	if n > 0 { // an error that came with bytes comes again: crypto/tls returns the last ones with io.EOF
