@@ -15,8 +15,8 @@ import (
 // ackCount is how many acknowledgements are gathered into one command.
 const ackCount = 256
 
-// acks are the acknowledgements of one mailbox. Commands are sent while messages are still being received; their
-// answers are read by goroutines that settle waits for.
+// acks are the acknowledgements of one mailbox. Commands are sent while messages are still being received; goroutines,
+// for which settle waits, read the answers.
 type acks struct {
 	pending journal.Set // of earlier retrievals
 	gather  journal.Set // delivered, not yet sent
@@ -28,7 +28,7 @@ type acks struct {
 type ack struct {
 	uids     journal.Set
 	deleted  bool
-	expunged uint64 // messages that the server said it removed meanwhile
+	expunged uint64 // messages that the server has reported as removed meanwhile
 	err      error
 }
 
@@ -58,7 +58,7 @@ func (m *mailbox) sendGathered() {
 	m.acks.gather = journal.Set{}
 }
 
-// sendAll calls send for parts of uids that fit a command's line; their outcomes go to settle.
+// sendAll calls send for parts of uids that fit into a command's line; settle collects the outcomes.
 func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) {
 	for !uids.IsEmpty() {
 		var part journal.Set
@@ -104,8 +104,8 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	}
 }
 
-// remove marks uids deleted and, where the server can expunge exactly these, does so. Without UIDPLUS a later bare
-// EXPUNGE decides.
+// remove marks uids as deleted and, if the server can, expunges exactly these. Without UIDPLUS, a bare EXPUNGE may follow
+// later; see expunge.
 func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	set := uidSet(uids)
 	store := m.s.client.Store(set, addFlags(imap.FlagSeen, imap.FlagDeleted), nil)
@@ -115,7 +115,7 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	}
 	expunge := m.s.client.UIDExpunge(set)
 	expunged := make(chan ack, 1)
-	go func() { // it takes any EXPUNGE, also those that come before STORE is answered
+	go func() { // this command gets all EXPUNGE responses, even those before the answer to STORE
 		n := uint64(0)
 		a := ack{uids: uids, deleted: true}.after(func() error {
 			for expunge.Next() != 0 {
@@ -134,7 +134,7 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	}()
 }
 
-// after returns the outcome once wait has ended, which takes the answer to a command; a panic there is an error too.
+// after returns the outcome once wait, which reads the answer to a command, has ended; a panic there is an error too.
 func (a ack) after(wait func() error) (out ack) {
 	out = a
 	defer fault.Recover(&out.err)
@@ -148,6 +148,7 @@ func addFlags(flags ...imap.Flag) *imap.StoreFlags {
 
 // settle sends what is left, waits for all answers and writes into the journal what the server confirmed.
 func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
+	// Sync first: what is sent below makes the server forget messages that earlier retrievals have delivered.
 	if err := m.makeDurable(ctx); err != nil {
 		return 0, err
 	}
@@ -182,7 +183,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	}
 	m.acks.sent = nil
 	if !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
-		left, xerr := m.finish(removed, expunged)
+		left, xerr := m.finishExpunge(removed, expunged)
 		if confirmed = confirmed.Minus(left); err == nil {
 			err = xerr
 		}
@@ -212,8 +213,8 @@ func (m *mailbox) notAcknowledged(err error) error {
 	return failed
 }
 
-// makeDurable makes sure that the power can fail once the server has forgotten what earlier retrievals delivered: their
-// records may not have been durable. Those of this retrieval are.
+// makeDurable syncs the records of messages that earlier retrievals delivered and that the server is about to forget: a
+// power failure could still take them. The records of this retrieval are durable already.
 func (m *mailbox) makeDurable(ctx context.Context) error {
 	if m.flushed.IsEmpty() && (m.acks.pending.IsEmpty() || !m.forgets()) {
 		return nil
@@ -221,8 +222,8 @@ func (m *mailbox) makeDurable(ctx context.Context) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Sync(ctx))
 }
 
-// abandon waits for what a retrieval that failed has left under way, before another mailbox is selected: behind a COPY
-// come commands that would name the UIDs there. What was not settled is acknowledged again next time.
+// abandon waits for the commands that a failed retrieval has left under way, before another mailbox is selected: a COPY is
+// followed by commands whose UIDs would mean messages there. What was not settled is acknowledged again next time.
 func (m *mailbox) abandon() {
 	for _, ch := range m.acks.sent {
 		<-ch
@@ -230,9 +231,9 @@ func (m *mailbox) abandon() {
 	m.acks.sent = nil
 }
 
-// finish sees to it that our deleted messages are removed, of which the server told expunged so far. It returns those that
-// are still there.
-func (m *mailbox) finish(ours journal.Set, expunged uint64) (left journal.Set, err error) {
+// finishExpunge makes sure that our deleted messages are expunged; the server has reported the number expunged of them so
+// far. It returns those that are still there.
+func (m *mailbox) finishExpunge(ours journal.Set, expunged uint64) (left journal.Set, err error) {
 	switch {
 	case !m.s.has("UIDPLUS"):
 		return m.expunge(ours)
@@ -242,9 +243,9 @@ func (m *mailbox) finish(ours journal.Set, expunged uint64) (left journal.Set, e
 	return journal.Set{}, nil
 }
 
-// expungeAgain looks which messages are left after UID EXPUNGE, and repeats it for those. Dovecot (2.3.19), while it is
-// still telling of an earlier expunge, executes the next one before it has taken note of the \Deleted flags that were set
-// just before it: it says OK and removes nothing.
+// expungeAgain finds the messages that are left after UID EXPUNGE, and repeats the command for them. Dovecot (2.3.19),
+// while it is still reporting an earlier expunge, executes the next one before it has noticed the \Deleted flags that were
+// set just before: it answers OK and removes nothing.
 func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 	if left, err = m.s.exists(ours); err != nil {
 		return ours, err
@@ -263,12 +264,12 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 	if err != nil {
 		return left, err
 	}
-	m.sayKept(rest)
+	m.warnKept(rest)
 	return rest, nil
 }
 
-// expunge removes our deleted messages on a server that can only expunge all deleted ones. Where another client has
-// deleted some too, nothing is expunged: they are not ours to remove. It returns what is left.
+// expunge removes our deleted messages on a server that can only expunge all deleted ones. If another client has marked
+// messages too, nothing is expunged, since those are not ours to remove. It returns what is left.
 func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 	marked, err := m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
 	if err != nil {
@@ -278,21 +279,21 @@ func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name, "mailbox", m.name, "others", others.Len())
 		return ours.And(marked), nil
 	}
-	told, err := m.s.client.Expunge().Collect()
+	reported, err := m.s.client.Expunge().Collect()
 	if err != nil {
 		return ours, m.s.failed("expunge", err)
 	}
-	if uint64(len(told)) >= ours.Len() {
+	if uint64(len(reported)) >= ours.Len() {
 		return journal.Set{}, nil
 	}
 	left, err = m.s.exists(ours)
-	m.sayKept(left)
+	m.warnKept(left)
 	return left, err
 }
 
-// sayKept tells of messages that the server keeps although it said that it removed them, once for each. They are tried
-// again by each retrieval.
-func (m *mailbox) sayKept(left journal.Set) {
+// warnKept warns, once for each, of messages that the server keeps although it said that it removed them. Each retrieval
+// tries again.
+func (m *mailbox) warnKept(left journal.Set) {
 	if n := left.Minus(m.acks.pending).Len(); n > 0 {
 		m.s.a.Log.Warn(fetch.EventKept, "account", m.s.a.Name, "mailbox", m.name, "count", n)
 	}

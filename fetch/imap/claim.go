@@ -2,18 +2,18 @@ package imap
 
 import "regexp"
 
-// claim is for servers (Exchange) that send BODY[] before UID: imapclient drops such a message. It is then asked for
-// alone, with its UID known, and the guard puts that in front of the body.
+// claim serves servers (Exchange) that send BODY[] before UID: imapclient drops such a message. The message is then asked
+// for alone, so that its UID is known, and the guard inserts this UID before the body.
 type claim struct {
 	uid      string // "" = none
-	put      bool   // it was put in front of a body …
-	approved bool   // … and the server named the same UID behind that
+	put      bool   // it was inserted before a body
+	approved bool   // the server named the same UID after that body
 }
 
 // namedUID finds the UID in a line of a FETCH response.
 var namedUID = regexp.MustCompile(`(?i)(?:^|[( ])UID (\d{1,10})[ )]`)
 
-// claimUID makes the next message body that comes before its UID count as uid's.
+// claimUID makes the next message body that comes before its UID pass as that of uid.
 func (g *guard) claimUID(uid string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -27,8 +27,8 @@ func (g *guard) spoil() {
 	g.spoiled = g.spoiled || g.resp.body
 }
 
-// doubtful ends the claim. It tells whether the body that came is one of which the server never said that it is uid's:
-// it may be any message's; or one that does not end where the server said, so that it may be cut or hold more.
+// doubtful ends the claim. It tells whether the body can't be used: either the server never said that it belongs to the
+// UID, so it may be any message's, or it does not end where the server said, so it may be cut or hold too much.
 func (g *guard) doubtful() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -56,7 +56,7 @@ func (g *guard) lookForUID(line []byte) {
 	}
 }
 
-// claimed puts the claimed UID into the line before a body, unless the server has named one.
+// claimed inserts the claimed UID into the line before a body, unless the server has named a UID.
 func (g *guard) claimed(line []byte) []byte {
 	uid := g.claimOpen()
 	if uid == "" || g.resp.uid != "" {
@@ -74,7 +74,7 @@ func (g *guard) claimed(line []byte) []byte {
 	return line
 }
 
-// settleClaim judges the UID that the server named behind the body, "" for none.
+// settleClaim checks the UID that the server named after the body, "" for none.
 func (g *guard) settleClaim(named string) error {
 	g.mu.Lock()
 	uid := g.claim.uid

@@ -15,12 +15,12 @@ import (
 
 // deleted are messages that the server was told to delete. It may give their UIDs to others, or bring them back.
 type deleted struct {
-	before map[uint32]string // how those looked that an earlier retrieval deleted, and whose UIDs are in use again
-	back   journal.Set       // of these, those that look the same
-	uids   journal.Set       // the server has confirmed that they are gone
+	before map[uint32]string // the looks of messages that an earlier retrieval deleted and whose UIDs are in use again
+	back   journal.Set       // those of them that look the same now
+	uids   journal.Set       // those whose deletion the server has confirmed
 }
 
-// traces are what delivered messages look like that are to be deleted.
+// traces are the looks of delivered messages that are to be deleted.
 func traces(items []*fetch.Item) []journal.Trace {
 	var out []journal.Trace
 	for _, it := range items {
@@ -47,10 +47,10 @@ func (m *mailbox) recordDeleted(ctx context.Context, items []*fetch.Item, uids j
 	return m.rec.Record(ctx, stay, false, true)
 }
 
-// returned tells whether a message is one that was delivered and deleted already. It is deleted again.
+// returned tells whether a message was delivered and deleted before. It is then deleted again.
 func (d *deleted) returned(it *fetch.Item) bool {
 	looks, known := d.before[it.Num]
-	if !known || it.Body == nil || it.Err != nil || !alike(looks, it.Looks()) {
+	if !known || it.Body == nil || it.Err != nil || !sameLooks(looks, it.Looks()) {
 		return false
 	}
 	d.back.Add(it.Num)
@@ -69,22 +69,24 @@ func (m *mailbox) vacateDeleted(ctx context.Context, uids journal.Set) error {
 // Returned implements fetch.Returner.
 func (m *mailbox) Returned() int { return int(m.deleted.back.Len()) }
 
-// deleteBack sees to it that messages which came back are deleted again, and not delivered.
+// deleteBack makes sure that messages that came back are deleted again and not delivered.
 func (m *mailbox) deleteBack(ctx context.Context) error {
 	back := m.deleted.back
 	if back.IsEmpty() {
 		return nil
 	}
 	m.acks.gather.AddSet(back)
+
+	// Durably: they are deleted next, and must not pass for new if the connection is lost before the answer.
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, back, true, true))
 }
 
-// statusRoom is by how much a message may grow or shrink while it lies on the server: GNU Mailutils writes Status, X-UID
-// and the like into it.
+// statusRoom is how many bytes a message may grow or shrink on the server: GNU Mailutils writes Status, X-UID and the like
+// into it.
 const statusRoom = 1 << 10
 
-// alike compares the looks of messages: size and digest of the header.
-func alike(a, b string) bool {
+// sameLooks compares the looks of messages: size and digest of the header.
+func sameLooks(a, b string) bool {
 	sizeA, digestA, _ := strings.Cut(a, ".")
 	sizeB, digestB, _ := strings.Cut(b, ".")
 	before, _ := strconv.ParseInt(sizeA, 10, 64)
@@ -92,12 +94,13 @@ func alike(a, b string) bool {
 	return digestA == digestB && max(before-now, now-before) <= statusRoom
 }
 
-// headersPage is for how many messages the headers are asked for at once.
+// headersPage is the number of messages whose headers are asked for at once.
 const headersPage = 100
 
-// others finds those of uids, delivered and about to be deleted, that are another message's by now: the server may have
-// deleted the first one before the connection was lost, and have given its UID to the next (GNU Mailutils).
-func (m *mailbox) others(uids journal.Set) (journal.Set, error) {
+// findReplaced finds those of uids, which were delivered and are about to be deleted, that now belong to another message:
+// the server may have deleted the first one before the connection was lost, and have given its UID to the next one
+// (GNU Mailutils).
+func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 	var out journal.Set
 	looks := m.rec.Traces(uids)
 	known := journal.Set{}
@@ -113,7 +116,7 @@ func (m *mailbox) others(uids journal.Set) (journal.Set, error) {
 		}
 		for _, msg := range msgs {
 			uid := uint32(msg.UID)
-			if part.Contains(uid) && len(msg.BodySection) == 1 && !alike(looks[uid], headerLooks(msg)) {
+			if part.Contains(uid) && len(msg.BodySection) == 1 && !sameLooks(looks[uid], headerLooks(msg)) {
 				out.Add(uid)
 			}
 		}
@@ -121,13 +124,13 @@ func (m *mailbox) others(uids journal.Set) (journal.Set, error) {
 	return out, nil
 }
 
-// headerItems are what tells messages apart.
+// headerItems are what is compared to tell messages apart.
 var headerItems = &imap.FetchOptions{
 	UID: true, RFC822Size: true,
 	BodySection: []*imap.FetchItemBodySection{{Specifier: imap.PartSpecifierHeader, Peek: true}},
 }
 
-// headerLooks is fetch.Item.Looks of a message of which the header alone is there.
+// headerLooks is fetch.Item.Looks for a message of which only the header was fetched.
 func headerLooks(msg *imapclient.FetchMessageBuffer) string {
 	it := &fetch.Item{Size: msg.RFC822Size, Body: delivery.NewSpool(delivery.SpoolOptions{})}
 	defer it.Body.Release()
@@ -136,12 +139,13 @@ func headerLooks(msg *imapclient.FetchMessageBuffer) string {
 	return it.Looks()
 }
 
-// unpend makes new what is another message's by now, of those that are to be deleted. It returns the others.
-func (m *mailbox) unpend(ctx context.Context, v *view, pending journal.Set) (journal.Set, error) {
+// releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to other messages,
+// and makes those messages new. It returns the rest.
+func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.Set) (journal.Set, error) {
 	if v.most == 0 || !m.forgets() {
 		return pending, nil
 	}
-	others, err := m.others(pending)
+	others, err := m.findReplaced(pending)
 	if err != nil || others.IsEmpty() {
 		return pending, err
 	}

@@ -9,19 +9,19 @@ import (
 	"fetchd/fetch/login"
 )
 
-// maxUntagged bounds how many untagged responses one command before the login may bring.
+// maxUntagged bounds how many untagged responses may come with one command before the login.
 const maxUntagged = 100
 
 // reply is one line from the server: tag "*", "+" or a command's tag.
 type reply struct {
 	tag  string
-	word string // upper case: OK NO BAD BYE PREAUTH CAPABILITY …; "" behind "+"
+	word string // upper case: OK NO BAD BYE PREAUTH CAPABILITY …; "" after "+"
 	code string // upper case response code without its arguments
 	args string // the code's arguments
 	text string // what follows
 }
 
-// parseLine takes a line apart; it never fails, an odd line gives an odd reply.
+// parseLine parses a line. It never fails: an odd line gives an odd reply.
 func parseLine(line []byte) reply {
 	s := string(line)
 	if rest, ok := strings.CutPrefix(s, "+"); ok {
@@ -41,7 +41,7 @@ func parseLine(line []byte) reply {
 	return r
 }
 
-// note keeps the capabilities that a response tells, and shows its alert.
+// note keeps the capabilities that a response lists, and shows its alert.
 func (d *dialogue) note(r reply) {
 	d.alerts.show(r)
 	switch {
@@ -72,13 +72,13 @@ func (d *dialogue) reply(r reply) login.Reply {
 	return out
 }
 
-// begin is for the next command, which errors call by this name.
+// begin prepares for the next command, which errors call by this name.
 func (d *dialogue) begin(command string) {
 	d.command, d.offer = command, nil
 	d.tag++
 }
 
-// run sends a command and waits for its result. What the trace shows is shown, or the line where that is "".
+// run sends a command and waits for its result. The trace shows shown, or the line itself if that is "".
 func (d *dialogue) run(command, line, shown string) (login.Reply, error) {
 	d.begin(command)
 	if shown != "" {
@@ -91,7 +91,7 @@ func (d *dialogue) run(command, line, shown string) (login.Reply, error) {
 	return d.final(r)
 }
 
-// final refuses a continuation request where nothing is to be continued.
+// final refuses a continuation request if nothing is to be continued.
 func (d *dialogue) final(r login.Reply) (login.Reply, error) {
 	if r.Status == login.Challenge {
 		return r, d.violation("answer", []byte("+ "+r.Text))
@@ -124,7 +124,7 @@ func (d *dialogue) answer() (login.Reply, error) {
 	return failed, d.violation("answer", []byte("more than "+strconv.Itoa(maxUntagged)+" untagged responses"))
 }
 
-// violation ends the connection over something that no IMAP server may say here.
+// violation ends the connection because of something that no IMAP server may send here.
 func (d *dialogue) violation(what string, line []byte) error {
 	err := fmt.Errorf("not an IMAP %s: %s", what, d.conn.Quoted(line))
 	if d.tag == 0 {

@@ -11,10 +11,10 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// flagsPage is for how many messages the flags are asked for at once.
+// flagsPage is the number of messages whose flags are asked for at once.
 const flagsPage = 1000
 
-// flags asks for the flags of every message: it is what to believe where searches are not.
+// flags asks for the flags of every message. They are reliable where the results of searches are not.
 func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
 	s.guard.expectFlags(true)
 	defer s.guard.expectFlags(false)
@@ -63,8 +63,8 @@ var (
 	fetchNum = regexp.MustCompile(`(?i)^\* (\d{1,10}) FETCH `)
 )
 
-// wantedFlags is what imapclient is to see of a line that tells of flags: nothing while they are of no interest, and of
-// flags, which may hold what it can't parse, only \Seen.
+// wantedFlags is the part of a line with flags that imapclient is to see: nothing while flags are of no interest, and
+// otherwise only \Seen, because flags may hold characters that it can't parse.
 func (g *guard) wantedFlags(line []byte) []byte {
 	g.mu.Lock()
 	wanted := g.flags

@@ -14,7 +14,7 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// quietTimeout is how long the connection may lie unused: servers end it after 30 minutes (RFC 9051 section 5.4).
+// quietTimeout is how long the connection may be idle: servers end it after 30 minutes (RFC 9051 section 5.4).
 const quietTimeout = 35 * time.Minute
 
 // guard is the connection that imapclient reads: it follows the framing of the responses and bounds lines, nesting and
@@ -23,7 +23,7 @@ const quietTimeout = 35 * time.Minute
 type guard struct {
 	conn    *wire.Conn
 	alerts  *alerts
-	unnamed int // mailboxes left out for their names
+	unnamed int // mailboxes that were left out because of their names
 
 	out      []byte // checked bytes not yet read by imapclient
 	body     int64  // bytes left of a message body that is passed through
@@ -109,7 +109,7 @@ func (g *guard) violation(format string, args ...any) error {
 	return g.conn.Break(fetch.Fail(fetch.KindProtocol, fmt.Errorf("server sent "+format, args...)))
 }
 
-// expectValidity ends the connection should the server tell another UIDVALIDITY from now on: UIDs would mean other
+// expectValidity makes the connection end if the server reports another UIDVALIDITY from now on: UIDs would mean other
 // messages.
 func (g *guard) expectValidity(v uint32) {
 	g.mu.Lock()
@@ -140,28 +140,28 @@ func (g *guard) lastTag(name string) string {
 	return g.last[name]
 }
 
-// saidUnseen tells whether the server said of the selected mailbox that it has an unseen message.
+// saidUnseen tells whether the server said that the selected mailbox has an unseen message.
 func (g *guard) saidUnseen() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.unseen
 }
 
-// expectFlags says whether responses that tell of flags are of interest.
+// expectFlags says whether responses with flags are of interest.
 func (g *guard) expectFlags(on bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.flags = on
 }
 
-// selectedValidity is what expectValidity was told.
+// selectedValidity is the UIDVALIDITY that was passed to expectValidity.
 func (g *guard) selectedValidity() uint32 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.validity
 }
 
-// errIdleEnded is a server that answers IDLE although we have not said DONE: no news will come.
+// errIdleEnded is the error of a server that answers IDLE although we have not sent DONE: no news will come.
 var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannotWatch)
 
 // endsIdle tells whether r answers the IDLE under way with OK.
@@ -171,7 +171,7 @@ func (g *guard) endsIdle(r reply) bool {
 	return g.idle && len(g.open) == 1 && r.word == "OK"
 }
 
-// awaited tells whether tag is of a command that is under way.
+// awaited tells whether tag belongs to a command that is under way.
 func (g *guard) awaited(tag string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -231,7 +231,7 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// note sees which command p begins, and gives its answer time.
+// note notes which command p begins, and starts the time limit for its answer.
 func (g *guard) note(p []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// noteLimit takes down that the server has processed a part of the messages only that a command named (RFC 9738), and
-// with which UID it ended.
+// noteLimit notes that the server has processed only a part of the messages that a command named (RFC 9738), and the UID
+// with which it ended.
 func (g *guard) noteLimit(r reply) {
 	if r.code != "MESSAGELIMIT" {
 		return
@@ -26,7 +26,7 @@ func (g *guard) noteLimit(r reply) {
 	}
 }
 
-// limited gives the UID with which the server ended the command with tag, if it did so before the command's end.
+// limited returns the UID with which the server ended the command with tag, if it did not process all messages.
 func (g *guard) limited(tag string) (last uint32, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

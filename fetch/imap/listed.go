@@ -8,8 +8,8 @@ import (
 	"fetchd/fetch"
 )
 
-// misnamed tells whether a LIST response names a mailbox that imapclient would end the connection over. The mailbox is
-// left out, and the user told.
+// misnamed tells whether a LIST response names a mailbox whose name would make imapclient end the connection. The mailbox
+// is then left out, and the user is told.
 func (g *guard) misnamed(line []byte) bool {
 	name, ok := listedName(line)
 	if !ok || decodable(name) && !loose(line, name) {
@@ -21,7 +21,7 @@ func (g *guard) misnamed(line []byte) bool {
 	return true
 }
 
-// listedName gives the name in a LIST response of one line, `* LIST (attributes) delimiter name`.
+// listedName returns the name in a LIST response of one line, `* LIST (attributes) delimiter name`.
 func listedName(line []byte) (name string, ok bool) {
 	_, rest, ok := bytes.Cut(line, []byte(") "))
 	if !ok {
@@ -39,13 +39,13 @@ func listedName(line []byte) (name string, ok bool) {
 	return string(rest), ok && !inLiteral
 }
 
-// loose tells whether a name has blanks and no quotes around them.
+// loose tells whether a name has blanks and is not quoted.
 func loose(line []byte, name string) bool {
 	return strings.Contains(name, " ") && !bytes.HasSuffix(bytes.TrimRight(line, " "), []byte(`"`))
 }
 
-// decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section 5.1.3), where
-// it also takes UTF-8.
+// decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section 5.1.3) or, as it
+// also accepts that, in UTF-8.
 func decodable(name string) bool {
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return false

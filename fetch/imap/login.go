@@ -16,20 +16,20 @@ import (
 
 var service = login.Service{Name: "IMAP", Ports: tlsverify.PortsOf("imap")}
 
-// dialogue is the connection from the greeting to the login, before imapclient sees it: IMAP's commands and
+// dialogue is the connection from the greeting to the login, before imapclient gets it: IMAP's commands and
 // replies for package login.
 type dialogue struct {
 	conn     *wire.Conn
-	compress bool // where the server offers it
+	compress bool // if the server offers it
 	alerts   alerts
 
 	tag     int
-	command string       // under way, as errors name it
-	offer   *login.Offer // told while it is
+	command string       // the one under way, as errors name it
+	offer   *login.Offer // what the server has offered since it was sent
 }
 
-// logIn verifies the server and logs in; plain says not to compress. It returns what the server offers then.
-// After an error the connection is closed.
+// logIn verifies the server and logs in; plain says not to compress. It returns what the server offers after
+// the login. After an error the connection is closed.
 func logIn(ctx context.Context, a *fetch.Account, raw net.Conn, plain bool) (*dialogue, []string, error) {
 	o := a.Login(service)
 	conn := login.New(raw, o)
@@ -109,8 +109,8 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 	return d.answer()
 }
 
-// Finish implements login.Finisher: it asks for DEFLATE where the account wants it (RFC 4978). A refusal of
-// that is no failure.
+// Finish implements login.Finisher: it asks for DEFLATE if the account wants it (RFC 4978). A refusal is not a
+// failure.
 func (d *dialogue) Finish(offer *login.Offer) error {
 	if !d.compress || !slices.Contains(offer.Words, "COMPRESS=DEFLATE") {
 		return nil

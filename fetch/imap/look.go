@@ -17,22 +17,22 @@ type view struct {
 	uidNext     uint32
 	among       scope
 	found       journal.Set // what may be new
-	large       journal.Set // of these larger than the account's limit
-	seen        journal.Set // \Seen, as far as that was asked for
-	flagged     bool        // it was asked for by FETCH FLAGS
+	large       journal.Set // those of them that are larger than the account's limit
+	seen        journal.Set // those that are \Seen, as far as we asked
+	flagged     bool        // we asked by FETCH FLAGS
 }
 
-// count notes how many messages the server says that there are now.
+// count notes how many messages there are now, according to the server.
 func (v *view) count(s *session) {
 	if box := s.client.Mailbox(); box != nil {
 		v.least, v.most = min(v.least, box.NumMessages), max(v.most, box.NumMessages)
 	}
 }
 
-// fits tells whether n messages are as many as the server says that there are.
+// fits tells whether there may be n messages, according to the server.
 func (v *view) fits(n uint64) bool { return uint64(v.least) <= n && n <= uint64(v.most) }
 
-// search waits for a search and takes over what it found.
+// search waits for a search and keeps what it found.
 func (v *view) search(s *session, q *search, among scope) (err error) {
 	v.among = among
 	v.found, v.large, err = q.wait()
@@ -40,7 +40,7 @@ func (v *view) search(s *session, q *search, among scope) (err error) {
 	return err
 }
 
-// selectFailed is failed for a mailbox that can't be selected, most likely for its name.
+// selectFailed is failed for a mailbox that can't be selected, most likely because of its name.
 func (s *session) selectFailed(name string, err error) error {
 	failed := s.failed("select "+s.conn.Quoted([]byte(name)), err)
 	if fetch.KindOf(failed) == fetch.KindServer && name != "INBOX" {
@@ -49,11 +49,11 @@ func (s *session) selectFailed(name string, err error) error {
 	return failed
 }
 
-// look selects the mailbox and searches it; both commands travel together. On a connection where it is selected already
-// the search alone does, behind a NOOP for servers that look for new mail only then.
+// look selects the mailbox and searches it; both commands travel together. If the mailbox is selected already, a search is
+// enough, after a NOOP for servers that look for new mail only then.
 func (m *mailbox) look(ctx context.Context) (view, error) {
 	s := m.s
-	select { // what changed before this look will be seen by it
+	select { // drained before the look, which will see what changed before it
 	case <-s.changed:
 	default:
 	}
@@ -84,7 +84,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	return v, nil
 }
 
-// choose selects the mailbox, and starts to search it meanwhile, unless this server takes one command at a time.
+// choose selects the mailbox and, unless this server takes only one command at a time, starts to search it meanwhile.
 func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, err error) {
 	s := m.s
 	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
@@ -100,12 +100,12 @@ func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, e
 	first = s.startSearch(m.rec, among)
 	s.selecting = false
 	if data, err = selected.Wait(); err != nil {
-		_, _ = first.all.cmd.Wait() // it can but fail
+		_, _ = first.all.cmd.Wait() // it can only fail
 	}
 	return data, first, among, err
 }
 
-// start begins the record, and searches again where the UIDs mean other messages than they did for the first search.
+// start begins the record, and searches again if the UIDs no longer mean the messages that the first search assumed.
 func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 	known, moved := m.rec.UIDValidity(), m.adopted().IsEmpty()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
@@ -127,9 +127,9 @@ func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 	return nil
 }
 
-// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was put back
-// without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would pass for old. A message that was found
-// beyond UIDNEXT shows that this is not to be believed. UIDs of which we know that their messages are gone are no harm.
+// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was restored
+// without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would be taken for old. UIDNEXT is not
+// believed if a message was found beyond it. UIDs whose messages are known to be gone do no harm.
 func (m *mailbox) rewound(v *view) bool {
 	if v.uidNext == 0 || v.uidNext > m.rec.Done().Max() {
 		return false
@@ -137,8 +137,8 @@ func (m *mailbox) rewound(v *view) bool {
 	return v.uidNext <= m.rec.Done().Minus(m.rec.Vacant()).Max() && v.found.Max() < v.uidNext
 }
 
-// aliveTimeout is how long a kept connection may take to answer: after a suspend or on another network it may be dead
-// without a word, and a new one is soon made.
+// aliveTimeout is how long a kept connection may take to answer: after a suspend or a change of network it may be dead
+// without notice, and a new one is quickly made.
 const aliveTimeout = 20 * time.Second
 
 func (m *mailbox) lookAgain(ctx context.Context) (view, error) {

@@ -74,13 +74,13 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	return m, m.plan(ctx, found)
 }
 
-// plan decides what to do with what was found.
+// plan decides what to do with the messages that were found.
 func (m *mailbox) plan(ctx context.Context, v view) error {
 	m.uidNext = v.uidNext
 	if err := m.survey(ctx, &v); err != nil {
 		return err
 	}
-	pending, err := m.unpend(ctx, &v, m.rec.Pending())
+	pending, err := m.releaseReplaced(ctx, &v, m.rec.Pending())
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (m *mailbox) flush(pending journal.Set) error {
 	return err
 }
 
-// oversized takes what is too large out of the plan, and asks for the sizes to tell the user.
+// oversized takes messages that are too large out of the plan, and asks for their sizes, which the user is told.
 func (m *mailbox) oversized(large journal.Set) error {
 	if large.IsEmpty() {
 		return nil
@@ -168,8 +168,8 @@ func (m *mailbox) oversized(large journal.Set) error {
 // Counts implements fetch.Mailbox.
 func (m *mailbox) Counts() fetch.Counts { return m.counts }
 
-// Record implements fetch.Mailbox. Only what the server will forget must survive a power failure before that; a kept
-// message that is delivered twice is no loss.
+// Record implements fetch.Mailbox. Only the record of a message that the server will forget must be durable before that: a
+// kept message that is delivered twice is no loss.
 func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	var set journal.Set
 	for _, it := range items {

@@ -16,9 +16,9 @@ import (
 const (
 	maxResponse   = 1 << 20  // one response with its literals; a FETCH without the body is some hundred bytes
 	maxSearchLine = 4 << 20  // SEARCH and ESEARCH: half a million UIDs
-	maxText       = 16 << 20 // all responses to one command, bodies apart: imapclient keeps what LIST and SEARCH bring
-	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with the UID behind the body (claim) look so
-	maxDepth      = 32       // parentheses within each other; imapclient recurses and would overflow its stack
+	maxText       = 16 << 20 // all responses to one command, without bodies: imapclient keeps those to LIST and SEARCH
+	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with UIDs after bodies look like that
+	maxDepth      = 32       // nested parentheses; imapclient recurses and would overflow its stack
 	maxUnsorted   = 10_000   // UIDs out of order in the results of a search, lines of it being sorted: imapclient inserts
 )
 
@@ -29,7 +29,7 @@ var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY chang
 // to a server with IMAP4rev2.
 var known = map[string]bool{"LIST": true, "SEARCH": true, "ESEARCH": true, "EXISTS": true, "EXPUNGE": true, "FETCH": true}
 
-// response is what is known of the untagged data in hand, which have more than one line where they hold literals.
+// response is what is known of the untagged data that are being read. They have several lines if they hold literals.
 type response struct {
 	started bool
 	kind    string // "FETCH", "SEARCH" …
@@ -38,7 +38,7 @@ type response struct {
 	size    int
 	depth   int
 	uid     string // named in a FETCH while a UID is claimed
-	claimed bool   // a claimed UID was put in
+	claimed bool   // a claimed UID was inserted
 	body    bool   // it holds a message body
 }
 
@@ -50,7 +50,7 @@ func (r *response) limit() int {
 	return maxResponse
 }
 
-// next reads the next line, checks it and puts what imapclient shall see of it into out.
+// next reads the next line, checks it and puts the part that imapclient may see into out.
 func (g *guard) next() error {
 	if err := g.rest(); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (g *guard) next() error {
 		return g.data(line)
 	}
 	bare := bytes.TrimRight(line, "\r\n")
-	if len(bare) == 0 { // some servers have one too many behind a literal
+	if len(bare) == 0 { // some servers send an empty line after a literal
 		return nil
 	}
 	if bare[0] != '*' {
@@ -81,7 +81,7 @@ func (g *guard) next() error {
 	}
 }
 
-// kindOf gives the name of what an untagged response tells, in upper case.
+// kindOf returns the name of the data in an untagged response, in upper case.
 func kindOf(line []byte) string {
 	rest, ok := bytes.CutPrefix(line[:min(len(line), 64)], []byte("* "))
 	if !ok {
@@ -197,7 +197,7 @@ func (g *guard) data(line []byte) error {
 	return g.smallLiteral(line, size)
 }
 
-// admit counts a message body of size bytes, which nobody may have asked for.
+// admit counts a message body of size bytes, which may be one that nobody asked for.
 func (g *guard) admit(size int64) error {
 	if size > fetch.MaxMessage {
 		return g.violation("a message of %d bytes", size)
@@ -212,7 +212,7 @@ func (g *guard) admit(size int64) error {
 	return nil
 }
 
-// asked notes that the last message body, or an answer, is one that we wait for.
+// asked notes that the last message body, or an answer, is one that we are waiting for.
 func (g *guard) asked() {
 	g.conn.Answered()
 	g.mu.Lock()
@@ -340,7 +340,7 @@ func literal(line []byte) (before []byte, size int64, ok bool) {
 	return before, int64(n), true
 }
 
-// isBody tells whether what stands before a literal makes it the text that we asked for.
+// isBody tells from the text before a literal whether this is the message body that we asked for.
 func isBody(before []byte) bool {
 	before = bytes.TrimRight(before, " ")
 	i := len(before) - len("BODY[]")
@@ -386,8 +386,8 @@ func (g *guard) finish(line []byte) error {
 	return nil
 }
 
-// isNews tells whether a FETCH response has nothing that we ever ask for: the server tells of a change of flags, which may
-// hold what imapclient can't parse.
+// isNews tells whether a FETCH response has nothing that we ever ask for: the server reports a change of flags, in which
+// there may be something that imapclient can't parse.
 func isNews(line []byte) bool {
 	line = bytes.ToUpper(line)
 	return !bytes.Contains(line, []byte("BODY[]")) && !bytes.Contains(line, []byte("RFC822.SIZE"))

@@ -16,8 +16,8 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// Sizes of batches: the first is large enough to fill a long path at once, the following are sized by the mean size of
-// the messages seen.
+// Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized by the mean
+// size of the messages so far.
 const (
 	firstBatch = 256
 	maxBatch   = 1000
@@ -27,13 +27,13 @@ const (
 // heldBytes is how much of a batch is held back to keep the order of messages.
 const heldBytes = 4 << 20
 
-// maxNotSent is how many messages in a row a server may list and not send before we give up.
+// maxNotSent is how many messages in a row a server may list without sending them before we give up.
 const maxNotSent = 100
 
 // buffers are for copying message bodies.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// What is asked for in a batch, and of a single message, whose size tells whether it is empty or could not be read.
+// What is asked for in a batch, and for a single message, whose size shows whether it is empty or could not be read.
 var (
 	bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
 	loneItems = &imap.FetchOptions{UID: true, RFC822Size: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
@@ -51,16 +51,17 @@ type batch struct {
 	done  chan error
 	first bool   // no batch is before it
 	cut   bool   // the connection ended within a message
-	began uint32 // the message whose text is on its way; 0 = none, or not known
-	last  uint32 // the one that came last
+	began uint32 // the message whose text is being received; 0 = none, or unknown
+	last  uint32 // the message that came last
 	held  []*fetch.Item
-	no    error // what the server said instead of OK
-	over  bool  // it would say so to others too
+	no    error // the server's answer if it was not OK
+	over  bool  // it would refuse other batches too
 }
 
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
 // send; what a batch did not bring is asked for once more, message by message.
 func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
+	// The claim precedes the first delivery: after a crash, the next retrieval knows that messages may come twice.
 	if err := m.rec.Claim(ctx); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -107,7 +108,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	return m.recover(ctx, lost, q)
 }
 
-// giveUp ends a retrieval from a server that gives no more for now: what was asked for is read.
+// giveUp ends a retrieval from a server that gives out no more for now. It still reads what was asked for.
 func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
 	for _, b := range under {
 		m.advance(b, q)
@@ -118,7 +119,7 @@ func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
 	return &fetch.ServerTrouble{Err: why, Quota: true}
 }
 
-// advance makes b the first batch: what was held back goes into q, and so does what follows.
+// advance makes b the first batch: the messages that were held back go into q, and so do those that follow.
 func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -141,8 +142,8 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 	return b
 }
 
-// receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: what it did not
-// bring is asked for again. After an error the connection is broken, so that the other batch ends too.
+// receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: messages that did
+// not come are asked for again. After an error the connection is broken, so that the other batch ends too.
 func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err error) {
 	defer func() {
 		if err != nil {
@@ -174,8 +175,8 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err er
 	return m.s.failed("fetch", err)
 }
 
-// message reads one FETCH response. A response without a body is none of ours (a change of flags), and leaves the
-// message to be asked for again.
+// message reads one FETCH response. A response without a body is not an answer to us (but a change of flags): the message
+// will be asked for again.
 func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) (err error) {
 	defer fault.Recover(&err)
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
@@ -209,7 +210,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			}
 		}
 	}
-	if it.Err != nil { // the next messages may be smaller, or fit in memory
+	if it.Err != nil { // release the disk: the next messages may be smaller, or fit in memory
 		it.Body.Release()
 		it.Body, it.Size = nil, -1
 	}
@@ -241,7 +242,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	return nil
 }
 
-// at says at which message the session ended with err: the one that was on its way in the oldest batch, or was next there.
+// at adds to err the message at which the session ended: the one that was being received in the oldest batch, or the next.
 func (m *mailbox) at(b *batch, err error) error {
 	missing := b.uids.Minus(b.got)
 	if missing.IsEmpty() {
@@ -265,8 +266,8 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
 }
 
-// spool copies a literal, which must be as long as announced. What the disk does not take is read all the same, so that
-// the connection stays in step, and the reason is it.Err.
+// spool copies a literal, which must be as long as announced. If the disk does not take it, the rest is read all the same,
+// so that the connection stays in step, and the reason is it.Err.
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	read := &countingReader{r: lit}
 	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
@@ -304,7 +305,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// put numbers an item and hands it over; m.mu is held, or nothing else is under way.
+// put numbers an item and puts it into q; m.mu is held, or nothing else is under way.
 func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	it.UID = strconv.FormatUint(uint64(it.Num), 10)
 	m.n++
@@ -312,8 +313,8 @@ func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	q.Put(it)
 }
 
-// recover asks once more, one by one, for messages that a batch did not bring. Those that are gone from the server are
-// done; those that do not come now either are reported and stay.
+// recover asks once more, one by one, for messages that did not come with their batch. Those that are gone from the server
+// are done; those that still don't come are reported and stay.
 func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
 	if lost.IsEmpty() {
 		return nil

@@ -27,23 +27,23 @@ type query struct {
 	tag      string
 }
 
-// search is a query for what may be new, with the one for too large messages beside it.
+// search is a query for what may be new, and another one for messages that are too large.
 type search struct {
 	s      *session
 	all    query
 	larger *query
 }
 
-// scope is among which messages a look searches.
+// scope says which messages a look searches.
 type scope int
 
 const (
-	missed   scope = iota // what the journal does not have, without naming what it has
-	unread                // at first contact
-	complete              // all that there is
+	missed   scope = iota // those that the journal does not have; it names no others
+	unread                // those without \Seen, at first contact
+	complete              // all
 )
 
-// startSearch sends the search for what may be new. Nothing is waited for.
+// startSearch sends the search for what may be new. It waits for nothing.
 func (s *session) startSearch(rec record, among scope) *search {
 	c := imap.SearchCriteria{}
 	switch among {
@@ -72,7 +72,7 @@ func (s *session) sendSearch(c imap.SearchCriteria) query {
 	return q
 }
 
-// missing is what done lacks, up to "*".
+// missing are the UIDs that done lacks, up to "*".
 func missing(done journal.Set) imap.UIDSet {
 	var gaps journal.Set
 	last := done.Max()
@@ -89,7 +89,7 @@ func missing(done journal.Set) imap.UIDSet {
 	return out
 }
 
-// wait returns what was found, and what of it is larger than the account's limit.
+// wait returns what was found, and which of these messages are larger than the account's limit.
 func (q *search) wait() (found, large journal.Set, err error) {
 	if found, err = q.s.searched(q.all); q.larger != nil {
 		var lerr error
@@ -107,8 +107,8 @@ func (s *session) search(c imap.SearchCriteria) (journal.Set, error) {
 // maxPages bounds how often a search is continued. The smallest limit that RFC 9738 has in mind is 1,000 messages.
 const maxPages = 10_000
 
-// searched waits for a search. Where the server says that it looked at a part of the messages only (RFC 9738), the rest
-// is asked for too, from the UID on at which it ended.
+// searched waits for a search. If the server says that it searched only a part of the messages (RFC 9738), the rest is
+// asked for too, starting at the UID where it ended.
 func (s *session) searched(q query) (journal.Set, error) {
 	found, q, err := s.accepted(q)
 	if err != nil {
@@ -137,8 +137,8 @@ func (s *session) searched(q query) (journal.Set, error) {
 	return found, s.broken(fmt.Errorf("server did not end a search in %d parts", maxPages))
 }
 
-// accepted waits for the first part of a search. A server that calls the command BAD is asked again: by itself, where it
-// came before SELECT was answered, and then without RETURN. What helps is remembered.
+// accepted waits for the first part of a search. A server that calls the command BAD is asked again: first with the command
+// alone, if it was sent before SELECT was answered, and then without RETURN. What helps is remembered.
 func (s *session) accepted(q query) (journal.Set, query, error) {
 	found, err := s.result(q)
 	if q.early && isBad(err) {
@@ -165,7 +165,7 @@ func isBad(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// result waits for one part of a search. It never expands a range: a hostile one names four thousand million UIDs.
+// result waits for one part of a search. It never expands a range: a hostile one may name four thousand million UIDs.
 func (s *session) result(q query) (journal.Set, error) {
 	var set journal.Set
 	data, err := q.cmd.Wait()

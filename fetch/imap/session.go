@@ -34,10 +34,10 @@ type session struct {
 	mailbox   string        // selected
 	selecting bool          // SELECT is not answered yet
 	last      *mailbox      // opened last
-	changed   chan struct{} // capacity 1: the server told of a change in the selected mailbox
+	changed   chan struct{} // capacity 1: the server has reported a change in the selected mailbox
 }
 
-// Quirks remembers what servers offer and then get wrong. The zero value is ready. It is safe for concurrent use.
+// Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for concurrent use.
 type Quirks struct {
 	plain    wire.Unable // they can't compress
 	noReturn wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
@@ -60,7 +60,7 @@ func (q *Quirks) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 	return s, o.At(err)
 }
 
-// begin makes a session on a new connection, which it closes on an error.
+// begin makes a session on a new connection, which it closes after an error.
 func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ fetch.Session, err error) {
 	defer func() {
 		if err != nil {
@@ -101,8 +101,8 @@ func (s *session) introduce() {
 	s.client.ID(&imap.IDData{Name: name, Version: version})
 }
 
-// offered are those of names that the server has, as imapclient shall see them: it must not learn of IMAP4rev2, for
-// then it sends mailbox names in raw UTF-8 without having enabled that.
+// offered are those of names that the server has, as imapclient may see them: it must not learn of IMAP4rev2, because it
+// would then send mailbox names in raw UTF-8 without having enabled that.
 func (s *session) offered(names ...string) []string {
 	out := []string{"IMAP4REV1"}
 	for _, n := range names {
@@ -160,7 +160,7 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 // Peer implements fetch.Session.
 func (s *session) Peer() string { return s.conn.RemoteIP() }
 
-// Close implements fetch.Session. The good-bye is sent and not waited for: everything was answered before.
+// Close implements fetch.Session. It sends LOGOUT without waiting for the answer: everything else was answered before.
 func (s *session) Close() error {
 	if s.conn.Err() == nil {
 		s.client.Logout()
@@ -180,8 +180,7 @@ func (s *session) notice() {
 	}
 }
 
-// failed classifies the error of a command: the connection's own error if that is what ended it, else the server's NO or
-// BAD. Where a server answered and then left, as Exchange does, its answer is the cause, and said first.
+// failed classifies the error of a command: the connection's own error if it has one, or else the server's NO or BAD. Where a server answered and then left, as Exchange does, its answer is the cause, and said first.
 func (s *session) failed(act string, err error) error {
 	var ierr *imap.Error
 	answered := errors.As(err, &ierr)
@@ -199,7 +198,7 @@ func (s *session) failed(act string, err error) error {
 	return s.broken(fmt.Errorf("%s: %w", act, err))
 }
 
-// refused is the error of a server's NO or BAD, and tells whether it would say so to like commands too.
+// refused returns the error of a server's NO or BAD, and whether the server would refuse similar commands too.
 func (s *session) refused(act string, no *imap.Error) (err error, forAll bool) {
 	code := ""
 	if no.Code != "" {
@@ -220,8 +219,7 @@ func (s *session) broken(err error) error {
 	return fetch.Fail(fetch.KindProtocol, err)
 }
 
-// panicked makes a *fault.Error of a panic that imapclient has caught in its reader, and tells of with the stack behind
-// it.
+// panicked makes a *fault.Error of a panic that imapclient has caught in its reader and reports as text, with the stack.
 func panicked(err error) error {
 	_, text, ok := strings.Cut(err.Error(), "imapclient: panic reading response: ")
 	if !ok {
@@ -231,7 +229,7 @@ func panicked(err error) error {
 	return &fault.Error{Value: value, Stack: stack}
 }
 
-// connError is what ended the connection, if it was not imapclient, which closes it over what it can't parse.
+// connError is the error that ended the connection, nil if imapclient closed it because of something it can't parse.
 func (s *session) connError() error {
 	err := s.conn.Err()
 	var corrupt flate.CorruptInputError

@@ -10,27 +10,27 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// resurvey is how long it takes at most until all UIDs are looked at again, for messages under UIDs that no message had,
-// while the number of messages gives no cause to.
+// resurvey is the longest time until all UIDs are looked at again, for messages under UIDs that no message had before, if
+// the number of messages gives no reason to do so earlier.
 const resurvey = 6 * time.Hour
 
-// standing is how a mailbox stands before anything is retrieved from it.
+// standing is the state of a mailbox before anything is retrieved from it.
 type standing struct {
-	allNew bool // at first contact: nothing that is there is old
+	allNew bool // at first contact: no message is old
 	first  uint32
 	there  uint64      // messages with which nothing is to be done any more
 	found  journal.Set // the others
-	looked time.Time   // when all UIDs were seen to be those that the server counts; zero = they are not
-	lost   journal.Set // of found, those that turned out to be gone
+	looked time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
+	lost   journal.Set // those of found that turned out to be gone
 
 	internal journal.Set // of found, those that are the server's own and no mail
 }
 
-// isFirst tells whether no retrieval of this mailbox has got so far as to know what is old in it.
+// isFirst tells whether no retrieval of this mailbox has yet found out what is old in it.
 func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.UIDNext() == 0 }
 
-// scope is what to search for this time. Not what the journal has alone is asked for, but all, where it is too long ago
-// that all was seen.
+// scope is what to search for this time: usually only what the journal lacks, but everything if the last complete look was
+// too long ago.
 func (m *mailbox) scope() scope {
 	switch c := m.rec.Census(); {
 	case m.s.a.FetchAll, isFirst(m.rec) && m.allNew:
@@ -50,7 +50,8 @@ func (m *mailbox) now() time.Time {
 	return time.Now()
 }
 
-// survey makes v.found what is new. What a search did not name is not old for that: it is vacant until it is named.
+// survey makes v.found the set of what is new. A UID that a search did not name is not old for that reason: it is vacant
+// until a search names it.
 func (m *mailbox) survey(ctx context.Context, v *view) error {
 	var err error
 	switch {
@@ -58,9 +59,9 @@ func (m *mailbox) survey(ctx context.Context, v *view) error {
 		err = m.confirm(v)
 		v.found = union(v.found, v.seen)
 	case isFirst(m.rec):
-		err = m.meet(ctx, v)
+		err = m.surveyFirst(ctx, v)
 	default:
-		err = m.compare(ctx, v)
+		err = m.findNew(ctx, v)
 	}
 	m.standing.found = v.found
 	return err
@@ -79,8 +80,8 @@ func (m *mailbox) conclude() journal.Census {
 	return c
 }
 
-// meet is the first contact with a mailbox: what is \Seen is old.
-func (m *mailbox) meet(ctx context.Context, v *view) (err error) {
+// surveyFirst is the survey at the first contact with a mailbox: messages that are \Seen are old.
+func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	if !m.allNew && v.found.Len() < uint64(v.least) {
 		if v.seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}); err != nil {
 			return err
@@ -95,7 +96,7 @@ func (m *mailbox) meet(ctx context.Context, v *view) (err error) {
 	}
 
 	next := v.uidNext
-	if next == 0 { // an old server
+	if next == 0 { // an old server that does not give UIDNEXT
 		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
 	m.there = v.seen.Len()
@@ -103,7 +104,7 @@ func (m *mailbox) meet(ctx context.Context, v *view) (err error) {
 		m.first = next
 	}
 	m.rec.Take(m.conclude())
-	if err := m.rec.Adopt(ctx, v.seen); err != nil { // an empty set too makes the mailbox known
+	if err := m.rec.Adopt(ctx, v.seen); err != nil { // even an empty set makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
 	}
 	return m.vacate(ctx, below(next).Minus(v.seen).Minus(v.found))
@@ -118,8 +119,9 @@ func below(next uint32) journal.Set {
 	return s
 }
 
-// confirm asks for the flags of each message, should what the searches found not be what the server counts or says of it
-// elsewhere. RFC 9051 section 6.4.4 demands a result, but some servers give one in part, or of another folder.
+// confirm asks for the flags of each message if the results of the searches contradict the number of messages or what the
+// server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers give a part of it, or that of
+// another folder.
 func (m *mailbox) confirm(v *view) error {
 	if m.s.doubts(v) || !v.fits(union(v.found, v.seen).Len()) {
 		unseen, seen, err := m.s.flags(v)
@@ -141,7 +143,7 @@ func union(a, b journal.Set) journal.Set {
 	return all
 }
 
-// doubts tells whether searches contradict each other, or what SELECT said.
+// doubts tells whether the searches contradict each other or the answer to SELECT.
 func (s *session) doubts(v *view) bool {
 	if v.among != unread {
 		return false
@@ -149,16 +151,16 @@ func (s *session) doubts(v *view) bool {
 	return v.found.IsEmpty() && s.guard.saidUnseen() || !v.found.And(v.seen).IsEmpty()
 }
 
-// compare finds what is new in a mailbox that we know. While there are as many messages as there should be with those that
-// were found, these are all; else all UIDs are looked at.
-func (m *mailbox) compare(ctx context.Context, v *view) error {
+// findNew finds what is new in a mailbox that we know. If the known messages and those that were found are as many as the
+// server counts, nothing else is new; otherwise all UIDs are looked at.
+func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	census, done := m.rec.Census(), m.rec.Done()
 	m.first, m.there, m.looked = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
 	named := v.found
 	v.found = named.Minus(done)
 	if v.among == missed && v.fits(m.there+v.found.Len()) && !m.surprised(v, named, done) {
 		last := v.found.Max()
-		if v.uidNext > 0 { // what the server says of UIDs that it has not given out yet is not to be believed
+		if v.uidNext > 0 { // a server can't be believed about UIDs that it has not given out yet
 			last = min(last, v.uidNext-1)
 		}
 		return m.vacate(ctx, below(last).Minus(done).Minus(v.found))
@@ -174,10 +176,10 @@ func (m *mailbox) compare(ctx context.Context, v *view) error {
 	if err := m.confirm(v); err != nil {
 		return err
 	}
-	return m.sift(ctx, v, done)
+	return m.findNewAmongAll(ctx, v, done)
 }
 
-// surprised tells whether the server names a message under a UID that none had, or has gone back with UIDNEXT.
+// surprised tells whether the server names a message under a UID that no message had, or has lowered UIDNEXT.
 func (m *mailbox) surprised(v *view, named, done journal.Set) bool {
 	if v.uidNext > 0 && v.uidNext < m.rec.UIDNext() {
 		return true
@@ -186,9 +188,9 @@ func (m *mailbox) surprised(v *view, named, done journal.Set) bool {
 	return !known.IsEmpty() && !known.And(m.rec.Vacant()).IsEmpty()
 }
 
-// sift finds what is new in all that there is. A message under a vacant UID is new, unless it was there before us and is
-// \Seen, or is one that we deleted.
-func (m *mailbox) sift(ctx context.Context, v *view, done journal.Set) error {
+// findNewAmongAll finds what is new among all messages. A message under a vacant UID is new, unless it was there before our
+// first contact and is \Seen, or is one that we deleted.
+func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set) error {
 	all, vacant := union(v.found, v.seen), m.rec.Vacant()
 	v.found = all.Minus(done.Minus(vacant))
 	surfaced := v.found.And(vacant)
@@ -202,13 +204,13 @@ func (m *mailbox) sift(ctx context.Context, v *view, done journal.Set) error {
 	}
 	m.there = all.Minus(v.found).Len()
 	gone := below(max(all.Max(), v.uidNext)).Minus(all).Minus(done)
-	if !m.looked.IsZero() { // what was \Seen is there no more, and its UID may be given out again
+	if !m.looked.IsZero() { // messages that were \Seen are gone now, and their UIDs may be given out again
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))
 	}
 	return m.vacate(ctx, gone)
 }
 
-// leaveSeen makes those of uids old that are \Seen.
+// leaveSeen makes the messages of uids that are \Seen old.
 func (m *mailbox) leaveSeen(ctx context.Context, v *view, uids journal.Set) (err error) {
 	if uids.IsEmpty() {
 		return nil
@@ -223,7 +225,7 @@ func (m *mailbox) leaveSeen(ctx context.Context, v *view, uids journal.Set) (err
 	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, seen))
 }
 
-// adopted are the UIDs of messages that were never to be delivered.
+// adopted are the UIDs of messages that were old at the first contact, or were skipped, and so were never delivered.
 func (m *mailbox) adopted() journal.Set {
 	return m.rec.Done().Minus(m.rec.Vacant()).Minus(m.rec.Delivered())
 }

@@ -11,8 +11,8 @@ import (
 // mutf7 is the base64 of modified UTF-7 (RFC 3501 section 5.1.3): "," for "/", no padding.
 var mutf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
 
-// decodeUTF7 gives the UTF-8 form of a mailbox name that an rc file may hold in modified UTF-7, the form on the wire. A
-// name that is not valid modified UTF-7 is taken as it is: "R&D" means R&D.
+// decodeUTF7 returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form on the wire. A
+// name that is not valid modified UTF-7 stays as it is: "R&D" means R&D.
 func decodeUTF7(name string) string {
 	var out strings.Builder
 	for s := name; s != ""; {
@@ -38,7 +38,7 @@ func decodeUTF7(name string) string {
 	return out.String()
 }
 
-// decodeShift decodes what stands between & and -.
+// decodeShift decodes the text between & and -.
 func decodeShift(code string) (string, bool) {
 	if code == "" {
 		return "&", true

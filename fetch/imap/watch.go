@@ -15,8 +15,8 @@ func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
 // waits for mail: a connection that died silently is replaced then, and must not cost the account's time-out.
 const wokenTimeout = 5 * time.Second
 
-// Watch implements fetch.Watcher with IDLE (RFC 2177). The server's acknowledgement and the answer to DONE are waited
-// for no longer than the account's time-out; in between TCP keepalive finds a peer that is gone.
+// Watch implements fetch.Watcher with IDLE (RFC 2177). It waits for the server's acknowledgement and for the answer to DONE
+// no longer than the account's time-out; in between, TCP keepalive detects a peer that is gone.
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
 	idle, err := s.client.Idle()
 	if err != nil {
@@ -49,8 +49,8 @@ func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 	return changed, fetch.Fail(fetch.KindNetwork, ctx.Err())
 }
 
-// refusedIdle makes err, unless the connection is lost, one that leads back to polling: the server may offer more than
-// it has, or have too many of us.
+// refusedIdle turns err, unless the connection is lost, into one that leads back to polling: the server may offer what it
+// can't do, or have too many of our connections.
 func (s *session) refusedIdle(err error) error {
 	if s.conn.Err() != nil {
 		return err

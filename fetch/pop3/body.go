@@ -16,13 +16,13 @@ var (
 	ending  = []byte(".\r\n")
 )
 
-// readBody copies the body of a multi-line answer to w, without the dots that were put before its lines' own, up to its
-// end, which it reads too. What w refuses is read all the same, so that the next answer is found; the error comes back
-// as sink. After err the connection is unusable and the body incomplete. At most limit octets are read.
+// readBody copies the body of a multi-line answer to w, without the dots that were stuffed into it, up to its end, which it
+// reads too. If w fails, the rest is read all the same, so that the next answer is found, and the error of w is returned as
+// sink. After err the connection is unusable and the body incomplete. At most limit octets are read.
 //
-// A line ends in CRLF and nothing else, and so the body ends with CRLF "." CRLF only: taking "\n.\n" for the end too
-// would let a message that holds these bytes speak for the server (the rest of it would be read as answers). A lone LF
-// or CR is part of the message and stays as it is.
+// A line ends only in CRLF, and so the body ends only with CRLF "." CRLF: if "\n.\n" were accepted as the end too, a
+// message that holds these bytes could speak for the server (the rest of it would be read as answers). A lone LF or CR is
+// part of the message and stays as it is.
 func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error) {
 	r := c.Reader()
 	var read int64
@@ -50,8 +50,8 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error)
 	}
 }
 
-// unstuff works through b: it puts the body's bytes, and tells how many bytes of b are done with, how many bytes must be
-// there for the next step beginning behind those (0: the body has ended), and whether that is at the start of a line.
+// unstuff works through b: it passes the body's bytes to put, and returns how many bytes of b it has processed, how many
+// bytes the next step needs after these (0: the body has ended), and whether it begins at the start of a line.
 func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start bool) {
 	for {
 		rest := b[done:]

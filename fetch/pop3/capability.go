@@ -14,7 +14,7 @@ const (
 	maxCapabilityLine = 4096
 )
 
-// capabilities are what CAPA listed (RFC 2449): names in upper case, each with its arguments. They hold for the state
+// capabilities are what CAPA listed (RFC 2449): names in upper case, each with its arguments. They are valid for the state
 // of the connection in which they were asked for, and are asked for again after TLS and after the login.
 type capabilities map[string][]string
 

@@ -8,8 +8,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// cause finds out why the server ended the connection behind the login: it may have said so before, unasked,
-// when we were still writing. That stands for the answer to the first command then, or nobody has read it.
+// cause finds out why the server ended the connection after the login: it may have said so unasked, while we were
+// still writing. Then its words were taken for the answer to the first command, or nobody has read them.
 func (s *session) cause(ctx context.Context, err error) error {
 	if s.c.Err() == nil || ctx.Err() != nil || fetch.KindOf(err) != fetch.KindNetwork || wire.IsTimeout(err) {
 		return err

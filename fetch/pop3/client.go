@@ -12,8 +12,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// client is go-pop3 on a connection that is logged in. Every command of it has an answer of one line, as far as go-pop3
-// knows; what follows the line of UIDL and LIST is read from the connection by who asked.
+// client is go-pop3 on a connection that is logged in. As far as go-pop3 knows, the answer to each command is one line;
+// the callers of UIDL and LIST read from the connection what follows that line.
 type client struct {
 	conn *gopop3.Conn
 	line *lineConn
@@ -28,8 +28,8 @@ func newClient(c *wire.Conn) (*client, error) {
 	return &client{conn: conn, line: line}, nil
 }
 
-// run calls do, which has go-pop3 do one command, and gives the error that the adapter knows better: a *ReplyError
-// without a Kind, or the connection's.
+// run calls do, which makes go-pop3 run one command. It prefers the adapter's error, which says more: a *ReplyError without
+// a Kind, or the connection's error.
 func (l *client) run(do func(*gopop3.Conn) error) error {
 	l.line.err = nil
 	err := do(l.conn)
@@ -39,7 +39,7 @@ func (l *client) run(do func(*gopop3.Conn) error) error {
 	return err
 }
 
-// command runs a command of which go-pop3 is to see the first line only.
+// command runs a command; go-pop3 sees only the first line of the answer.
 func (l *client) command(name string) error {
 	return l.run(func(c *gopop3.Conn) error {
 		_, err := c.Cmd(name, false)
@@ -47,17 +47,17 @@ func (l *client) command(name string) error {
 	})
 }
 
-// lineConn is the net.Conn under go-pop3. It answers each command with one status line, checked and brought into the
-// form that go-pop3 knows, and nothing beyond it: go-pop3's buffer is empty between commands. A command that ahead has
-// sent already is not sent again when go-pop3 writes it.
+// lineConn is the net.Conn under go-pop3. It answers each command with one status line, checked and in the form that
+// go-pop3 knows, and nothing beyond that, so that go-pop3's buffer is empty between commands. A command that ahead has sent
+// already is not sent again when go-pop3 writes it.
 type lineConn struct {
-	net.Conn // nil: go-pop3 calls nothing but what is below
+	net.Conn // nil: go-pop3 calls only the methods below
 
 	c       *wire.Conn
 	sent    []string // commands sent ahead of go-pop3, oldest first
-	command string   // the one go-pop3 waits for the answer of; "" = none
-	rest    []byte   // of the status line
-	err     error    // the last command's, with what go-pop3 loses
+	command string   // the command whose answer go-pop3 waits for; "" = none
+	rest    []byte   // what is left of the status line
+	err     error    // of the last command, with the details that go-pop3 loses
 }
 
 var errReadAhead = errors.New("go-pop3 reads what was not asked for")
@@ -65,7 +65,7 @@ var errReadAhead = errors.New("go-pop3 reads what was not asked for")
 // Dial implements gopop3.Dialer.
 func (l *lineConn) Dial(string, string) (net.Conn, error) { return l, nil }
 
-// ahead sends commands in one go, which go-pop3 will be told to send in this order.
+// ahead sends commands in one write, before go-pop3 is told to send them in this order.
 func (l *lineConn) ahead(commands ...string) error {
 	for _, command := range commands {
 		l.c.TraceOut(command)
@@ -116,5 +116,5 @@ func (l *lineConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close implements net.Conn; go-pop3 calls it at the end of Quit. The connection is the session's to close.
+// Close implements net.Conn; go-pop3 calls it at the end of Quit. It does nothing: the session closes the connection.
 func (l *lineConn) Close() error { return nil }

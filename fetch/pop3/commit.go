@@ -11,11 +11,11 @@ import (
 	"fetchd/fetch"
 )
 
-// deleteWindow is how many DELEs may be unanswered; see windowCount for why there is an end to it.
+// deleteWindow is how many DELEs may be unanswered; see windowCount for the reason of a bound.
 const deleteWindow = 1024
 
-// Commit implements fetch.Mailbox. The server forgets nothing before it answers QUIT with +OK (RFC 1939 section 6); if
-// it doesn't, nothing counts as deleted, and what is pending in the journal is deleted by the next retrieval.
+// Commit implements fetch.Mailbox. The server deletes nothing before it answers QUIT with +OK (RFC 1939 section 6); if it
+// gives no such answer, nothing counts as deleted, and the next retrieval deletes what is pending in the journal.
 func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	defer m.s.c.Bind(ctx)()
 	m.mu.Lock()
@@ -30,13 +30,14 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	return len(gone), classify(refused, fetch.KindServer)
 }
 
-// delete deletes what is to be deleted and ends the session; it returns what the server has deleted, and what it said
-// to the first that it has not.
+// delete deletes the planned messages and ends the session. It returns those that the server has deleted, and its first
+// refusal.
 func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err error) {
 	if len(m.deletes) == 0 {
 		return nil, nil, nil
 	}
-	// One sync for all records of this retrieval, and for those of earlier ones.
+	// One sync for all records of this retrieval and of earlier ones. It comes before the first DELE: a server may delete
+	// although it doesn't answer QUIT, and after a power failure the messages must still be known as delivered.
 	if err := m.s.a.Journal.Sync(ctx); err != nil {
 		return nil, nil, fetch.Fail(fetch.KindJournal, err)
 	}
@@ -54,7 +55,7 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	return gone, refused, nil
 }
 
-// end ends the journal's record: what is gone from the server may be forgotten after a while.
+// end ends the journal's record. The journal may forget messages that are gone from the server, after a while.
 func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	var uids []string
 	for _, d := range gone {
@@ -68,8 +69,8 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	return m.record.End(ctx, !m.unread())
 }
 
-// unread tells whether there are messages without a UIDL whose content was not seen: any that the journal has by its
-// content may be among them.
+// unread tells whether there are messages without a UIDL whose content we have not seen: any message that the journal
+// knows by its content may be among them, so none of these can be forgotten.
 func (m *maildrop) unread() bool {
 	n := 0
 	for i := range m.listing.rows {
@@ -83,8 +84,8 @@ func (m *maildrop) unread() bool {
 	return n > 0
 }
 
-// dele sends a DELE for each of them, with the QUIT behind the last one where the server pipelines, and returns those
-// that the server agreed to, and the first refusal. The answer to QUIT is not read.
+// dele sends a DELE for each message, followed by QUIT if the server pipelines, and returns the deletions that the server
+// accepted, and its first refusal. It does not read the answer to QUIT.
 func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 	together := s.pipelining()
 	gone = make([]deletion, 0, len(ds))
@@ -119,7 +120,7 @@ func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 	return gone, refused, nil
 }
 
-// send writes commands, and QUIT behind them if last.
+// send writes commands, followed by QUIT if last.
 func (s *session) send(line []byte, last bool) error {
 	if len(line) == 0 {
 		return nil

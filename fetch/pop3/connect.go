@@ -1,10 +1,10 @@
 // Package pop3 is the mailbox session for POP3 (RFC 1939). The greeting, STLS and the login are its own
-// dialogue on a wire.Conn; then go-pop3 gives the commands of the session through an adapter that never lets
+// dialogue on a wire.Conn; then go-pop3 sends the commands of the session through an adapter that never lets
 // it read ahead, while the lists and the bodies of messages are read straight from the connection, with
-// pipelining (RFC 2449) where the server offers it.
+// pipelining (RFC 2449) if the server offers it.
 //
-// Connect is the door; what it returns follows fetch.Session. Deletions are sent and made final in Commit, so
-// that a connection lost before leaves every message on the server.
+// Connect is the entry; it returns a fetch.Session. Deletions are sent and made final in Commit, so that a
+// connection that is lost earlier leaves every message on the server.
 package pop3
 
 import (
@@ -19,8 +19,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Quirks remembers servers that offer PIPELINING and then get it wrong; they are spoken to command by
-// command. The zero value is ready. It is safe for concurrent use.
+// Quirks remembers servers that offer PIPELINING and then get it wrong; they get one command at a time. The zero
+// value is ready to use. It is safe for concurrent use.
 type Quirks struct{ slow wire.Unable }
 
 // Connect is a fetch.Connector that knows no quirks.
@@ -39,7 +39,7 @@ func (q *Quirks) Connect(ctx context.Context, a *fetch.Account) (fetch.Session, 
 	return s, o.At(err)
 }
 
-// start takes a fresh connection and closes it on an error.
+// start makes a session on a new connection, which it closes after an error.
 func (q *Quirks) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ fetch.Session, err error) {
 	defer func() {
 		if err != nil {

@@ -16,22 +16,22 @@ import (
 // Bounds of a listing.
 const (
 	// maxRow is the longest row of UIDL or LIST. RFC 1939 section 7 has UIDLs of at most 70 printable characters;
-	// longer ones and other bytes are taken as they are (fetchmail's SA-2005-01 came from trusting the RFC here).
+	// longer ones and other bytes are accepted (fetchmail's SA-2005-01 came from trusting the RFC here).
 	maxRow = 4096
 	// maxMessages and maxUIDLs (bytes in all of them, as they are kept) keep a listing within some 200 MB, whatever the server
-	// says. A maildrop of a million messages has been filled for 27 years with a hundred a day.
+	// says. It takes 27 years to fill a maildrop with a million messages at a hundred a day.
 	maxMessages = 1 << 20
 	maxUIDLs    = 64 << 20
 )
 
-// row is what the server lists of one message; its number is its place, from 1.
+// row is what the server lists about one message; the message's number is the row's place, from 1.
 type row struct {
-	uidl    string // "" = can't be told by it: no UIDL, or one that an earlier message has too
+	uidl    string // "" = it can't be identified by one: it has none, or that of an earlier message
 	size    int64
 	listed  bool
-	done    bool  // says the journal of uidl
-	pending bool  // so
-	before  int64 // the size of the message that is pending, 0 = not known
+	done    bool  // the journal knows uidl as delivered or old
+	pending bool  // the journal knows uidl as not yet deleted
+	before  int64 // the size of the message that is pending, 0 = unknown
 }
 
 // listing is the state of a maildrop.
@@ -41,7 +41,7 @@ type listing struct {
 	uidl   bool // the server knows UIDL
 }
 
-// askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all in one go where the server pipelines.
+// askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all at once if the server pipelines.
 func (s *session) askList() (together bool, _ error) {
 	together = s.pipelining()
 	if s.caps != nil {
@@ -57,7 +57,7 @@ func (s *session) askList() (together bool, _ error) {
 	return together, nil
 }
 
-// list reads the answers to askList, and asks for what could not be asked together. record is told of each UIDL.
+// list reads the answers to askList, and asks for what could not be asked for at once. record gets to see each UIDL.
 func (s *session) list(record *journal.Maildrop, together bool) (*listing, error) {
 	if s.caps != nil {
 		caps, refused, err := readCapabilities(s.c)
@@ -90,7 +90,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 		if errors.As(err, &refused) || s.c.Err() != nil {
 			return 0, classify(err, fetch.KindServer)
 		}
-		return 0, outOfStep(s.c, fmt.Errorf("STAT: %v", err)) // numbers that are none
+		return 0, outOfStep(s.c, fmt.Errorf("STAT: %v", err)) // malformed numbers
 	}
 	if messages < 0 || messages > maxMessages || l.octets < 0 {
 		return 0, outOfStep(s.c, fmt.Errorf("STAT: %d messages of %d octets can't be", messages, l.octets))
@@ -98,17 +98,17 @@ func (s *session) stat(l *listing) (messages int, err error) {
 	return messages, nil
 }
 
-// roomFor is for how many messages room is made on a server's mere word. When they have come there is room for all: it
-// would take half as much again to make it bit by bit.
+// roomFor is the number of messages for which room is made on a server's mere word. Once that many have come, room is made
+// for all: growing step by step would take half as much again.
 const roomFor = 100_000
 
-// duplicatesNamed is how many messages with another's UIDL have a line of their own in the log.
+// duplicatesNamed is how many messages with the UIDL of another get a line of their own in the log.
 const duplicatesNamed = 5
 
-// listUIDL fills in the UIDLs; false if the server has none.
+// listUIDL fills in the UIDLs. It returns false if the server has none.
 func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (bool, error) {
 	err := s.client.command("UIDL")
-	if messages == 0 && refusal(s.c, err) != nil { // some have no list of nothing
+	if messages == 0 && refusal(s.c, err) != nil { // some servers refuse to list an empty maildrop
 		return true, nil
 	}
 	if refused := refusal(s.c, err); refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
@@ -167,7 +167,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 	err := s.readRows("LIST", messages, func(num int, rest []byte) error {
 		l.grow(num)
 		r := &l.rows[num-1]
-		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow, says RFC 1939
+		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow (RFC 1939 section 5)
 		n, ok := number(size, 1<<62)
 		if !ok || r.listed {
 			return errors.New("no size, or a second one for the same message")
@@ -181,7 +181,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 	return s.complete("LIST", l, messages)
 }
 
-// grow makes place for message num, as rows come, so that memory follows what was sent and not what was announced.
+// grow makes room for message num while rows arrive, so that memory grows with what was sent, not with what was announced.
 func (l *listing) grow(num int) {
 	for len(l.rows) < num {
 		l.rows = append(l.rows, row{})
@@ -221,7 +221,7 @@ func (s *session) readRows(command string, messages int, each func(num int, rest
 	}
 }
 
-// number reads decimal digits of a value of at most limit.
+// number reads a decimal number of at most limit.
 func number(text []byte, limit int64) (int64, bool) {
 	if len(text) == 0 || len(text) > 19 {
 		return 0, false

@@ -12,15 +12,15 @@ import (
 
 var service = login.Service{Name: "POP3", Ports: tlsverify.PortsOf("pop3")}
 
-// maxInitial is what is left for an initial response of the 255 octets that a server must take (RFC 2449
-// section 4): without CRLF, AUTH, two blanks and a mechanism's name of at most 20 (RFC 4422 section 3.1).
+// maxInitial is the room for an initial response in the 255 octets that a server must accept (RFC 2449 section
+// 4), without CRLF, AUTH, two blanks and a mechanism's name of at most 20 octets (RFC 4422 section 3.1).
 const maxInitial = 255 - 2 - 4 - 2 - 20
 
 // dialogue is the connection from the greeting to the login: POP3's commands and replies for package login.
 type dialogue struct {
 	c        *wire.Conn
-	pipeline bool         // where the server offers it
-	caps     capabilities // as listed last; nil where CAPA is not known
+	pipeline bool         // if the server offers it
+	caps     capabilities // as last listed; nil if the server doesn't know CAPA
 
 	command string // under way, as errors name it
 	utf8    bool   // UTF8 was sent
@@ -51,7 +51,7 @@ func (d *dialogue) Capabilities() (login.Reply, error) {
 	return r, nil
 }
 
-// Login implements login.Protocol with USER and PASS, in one go where the server pipelines.
+// Login implements login.Protocol with USER and PASS, which travel together if the server pipelines.
 func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 	if err := d.enableUTF8(); err != nil {
 		return login.Reply{Command: "UTF8"}, err
@@ -89,7 +89,7 @@ func (d *dialogue) Digest(user, digest string) (login.Reply, error) {
 	return d.run("APOP", "APOP "+user+" "+digest, "APOP "+user+" ***")
 }
 
-// LoggedIn implements login.Prover: NOOP is for those that are logged in (RFC 1939 section 5).
+// LoggedIn implements login.Prover: a server accepts NOOP only after the login (RFC 1939 section 5).
 func (d *dialogue) LoggedIn() (login.Reply, error) { return d.run("NOOP", "NOOP", "") }
 
 // Auth implements login.Protocol.
@@ -112,8 +112,8 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 	return d.read(d.command)
 }
 
-// enableUTF8 asks, before the login, for messages as they are (RFC 6856): else Courier gives a stub in place of one
-// whose header is not ASCII, and we would delete the original. A server that refuses has lost nothing.
+// enableUTF8 asks, before the login, for messages as they are (RFC 6856): otherwise Courier gives a stub in place of a
+// message whose header is not ASCII, and we would delete the original. If the server refuses, nothing is lost.
 func (d *dialogue) enableUTF8() error {
 	if d.utf8 || !d.caps.has("UTF8") {
 		return nil
@@ -135,7 +135,7 @@ func (d *dialogue) run(command, line, shown string) (login.Reply, error) {
 	return d.final(d.Respond(line, shown))
 }
 
-// final refuses a challenge where there is no exchange.
+// final refuses a challenge outside of an exchange.
 func (d *dialogue) final(r login.Reply, err error) (login.Reply, error) {
 	if err == nil && r.Status == login.Challenge {
 		err = outOfStep(d.c, errChallenge)

@@ -17,7 +17,7 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// maildrop is a fetch.Mailbox: what the server lists, sorted by what is to be done with it.
+// maildrop is a fetch.Mailbox: the messages that the server lists, sorted by what is to be done with them.
 type maildrop struct {
 	s       *session
 	record  *journal.Maildrop
@@ -25,8 +25,8 @@ type maildrop struct {
 	counts  fetch.Counts
 	todo    []int32 // numbers of the messages to retrieve
 
-	traces   map[int32]string // of todo: looks of a message with this UIDL and size that was deleted before
-	returned []returned       // by Retrieve: those that are the same
+	traces   map[int32]string // by number: the looks of a deleted message that had the same UIDL and size
+	returned []returned       // those that Retrieve has found to be the same
 
 	mu      sync.Mutex
 	deletes []deletion     // to be sent by Commit
@@ -39,7 +39,7 @@ type deletion struct {
 	uid string
 }
 
-// returned is a message that is there again although the server had confirmed its deletion.
+// returned is a message that came back after the server had confirmed its deletion.
 type returned struct {
 	deletion
 	size  int64
@@ -56,7 +56,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
-	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server makes its answers
+	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server prepares its answers
 	if err == nil {
 		err = record.Start(ctx)
 	}
@@ -76,8 +76,8 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	return m, nil
 }
 
-// sort decides what happens to each message. What an earlier retrieval delivered and could not delete is deleted now,
-// unless mail is kept by now.
+// sort decides what happens to each message. Messages that an earlier retrieval delivered and could not delete are deleted
+// now, unless the account now keeps mail.
 func (m *maildrop) sort() {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
@@ -109,8 +109,8 @@ func (m *maildrop) sort() {
 	}
 }
 
-// trace notes that a message may be one that was delivered and deleted before: the server says its UIDL again,
-// and its size. Its header will show it.
+// trace notes that a message may be one that was delivered and deleted before: the server lists the same UIDL
+// and size again. The header will show whether it is.
 func (m *maildrop) trace(num int, r row) {
 	if r.uidl == "" {
 		return
@@ -125,7 +125,7 @@ func (m *maildrop) trace(num int, r row) {
 	m.traces[int32(num)] = looks
 }
 
-// recordReturned records those that are there again as delivered, and plans their deletion.
+// recordReturned records the messages that came back as delivered, and plans their deletion.
 func (m *maildrop) recordReturned(ctx context.Context) error {
 	if len(m.returned) == 0 {
 		return nil
@@ -178,8 +178,8 @@ func (m *maildrop) Only(message fetch.Ref) {
 	m.counts.New = len(m.todo)
 }
 
-// identify gives a message without a UIDL an identity by its content. false: an earlier retrieval has delivered it, and
-// it is only to be deleted. Copies of one content are told apart by their order.
+// identify gives a message without a UIDL an identity by its content. It returns false if an earlier retrieval has
+// delivered the message, which then only needs to be deleted. Copies with the same content are told apart by their order.
 func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	hash := sha256.New()
 	if _, err := io.Copy(hash, it.Body.Open()); err != nil {
@@ -203,8 +203,8 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	return false, nil
 }
 
-// Record implements fetch.Mailbox. It returns once the record survives the end of the process. Nothing is deleted on the
-// server before Commit, which first makes all records durable at once.
+// Record implements fetch.Mailbox. It returns once the record survives the end of the process. It need not be durable yet:
+// nothing is deleted on the server before Commit, which first syncs all records at once.
 func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
 	uids, sizes, looks := make([]string, len(items)), make([]int64, len(items)), make([]string, len(items))
 	for i, it := range items {

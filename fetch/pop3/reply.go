@@ -27,7 +27,7 @@ func (e *ReplyError) Error() string {
 	return fmt.Sprintf("%s: the server answers -ERR %s%q", e.Command, code, e.Text)
 }
 
-// reply is the refusal as package login sees it, which has the table of what they mean.
+// reply is the refusal in the form of package login, which has the table of their meanings.
 func (e *ReplyError) reply() login.Reply {
 	return login.Reply{Command: e.Command, Word: "-ERR", Code: e.Code, Detail: e.Detail, Text: e.Text}
 }
@@ -41,7 +41,7 @@ const (
 	replyMore // "+": a SASL challenge, RFC 5034
 )
 
-// parseReply reads a status line. Who sends anything else is out of step, or no POP3 server.
+// parseReply parses a status line. A server that sends anything else is out of step, or no POP3 server.
 func parseReply(c *wire.Conn, line []byte) (kind replyKind, text []byte, err error) {
 	word, text, _ := bytes.Cut(line, []byte{' '})
 	if i := bytes.IndexByte(word, '\t'); i >= 0 {
@@ -70,12 +70,12 @@ func replyError(c *wire.Conn, command string, text []byte) *ReplyError {
 			text = bytes.TrimLeft(text[end+1:], " ")
 		}
 	}
-	e.Text = c.Clean(string(text)) // before it is cut, or a part of a secret stays
+	e.Text = c.Clean(string(text)) // before it is cut: a part of a secret would not be recognised
 	e.Text = e.Text[:min(len(e.Text), 200)]
 	return e
 }
 
-// printable tells whether a response code has only the characters that RFC 2449 section 3 gives it.
+// printable tells whether a response code has only the characters that RFC 2449 section 3 allows.
 func printable(code []byte) bool {
 	return !bytes.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -85,7 +85,7 @@ var errOutOfStep = errors.New("out of step")
 
 var errChallenge = errors.New("the server sends a challenge where +OK or -ERR belongs")
 
-// outOfStep breaks the connection: nothing that comes now can be trusted to belong to anything.
+// outOfStep breaks the connection: nobody can tell which command the following answers belong to.
 func outOfStep(c *wire.Conn, err error) error {
 	return fetch.Fail(fetch.KindProtocol, c.Break(fmt.Errorf("%w (%w)", err, errOutOfStep)))
 }
@@ -104,7 +104,7 @@ func network(act string, err error) error {
 }
 
 // readStatus reads a status line. outlook.office365.com sends an empty line before some; garbage begins with one too,
-// so that no more than one is passed over.
+// so only one is skipped.
 func readStatus(c *wire.Conn) ([]byte, error) {
 	line, err := c.ReadLine(0)
 	if err == nil && len(line) == 0 {
@@ -134,8 +134,8 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 	return text, nil
 }
 
-// refusal is the -ERR that err, of a command, is; nil where the connection has ended, for which there may be a reason that is
-// itself the refusal of another command.
+// refusal returns the -ERR in the error of a command. It returns nil if the connection has ended: the reason for that may
+// itself be the refusal of another command.
 func refusal(c *wire.Conn, err error) *ReplyError {
 	var refused *ReplyError
 	if c.Err() != nil || !errors.As(err, &refused) {
@@ -144,7 +144,7 @@ func refusal(c *wire.Conn, err error) *ReplyError {
 	return refused
 }
 
-// classify gives a *ReplyError the kind that it has, by default def, and a hint; other errors pass.
+// classify adds to a *ReplyError its kind, by default def, and a hint. It returns other errors unchanged.
 func classify(err error, def fetch.Kind) error {
 	var e *ReplyError
 	if errors.As(err, &e) {

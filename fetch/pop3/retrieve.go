@@ -22,38 +22,38 @@ const (
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
 
-// bodyLimit is how much of a body that LIST says to be of this size is read before the connection is given
-// up. The size is the server's word: whatever it is, there is an end.
+// bodyLimit is how much of a body with this size in LIST is read before the connection is given up. The size is
+// only what the server says, so there is an absolute bound too.
 func bodyLimit(listed int64) int64 {
 	return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage)
 }
 
-// retrieval is a Retrieve under way.
+// retrieval is a call of Retrieve that is under way.
 type retrieval struct {
 	m     *maildrop
 	q     *fetch.Queue
 	items []request // asked for and not read yet, oldest first
-	sent  int       // of m.todo
-	bytes int64     // of items
+	sent  int       // how many of m.todo were asked for
+	bytes int64     // the sizes of items
 	line  []byte    // commands, reused
 	late  []int32   // to be asked for behind todo
 
 	streak fetch.Streak
-	over   error       // why no more is asked for
+	over   error       // why nothing more is asked for
 	quota  bool        // it is that
-	doubt  *fetch.Item // see believe
+	doubt  *fetch.Item // see acceptDoubted
 	noTOP  bool        // the server refuses it
 }
 
-// request is a message that was asked for: for its header alone if peek.
+// request is a message that was asked for; with peek, only its header was.
 type request struct {
 	*fetch.Item
 	peek bool
 }
 
 // Retrieve implements fetch.Mailbox. A message that the server refuses to give, or that the spool can't take,
-// is put with its error and the others go on. A *fetch.ServerTrouble leaves the connection sound; any other
-// error ends it, and what was not put is still on the server.
+// is put into q with its error, and the others go on. A *fetch.ServerTrouble leaves the connection sound; any
+// other error ends it, and what was not put into q is still on the server.
 func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	defer m.s.c.Bind(ctx)()
 	if err := m.record.Claim(ctx); err != nil {
@@ -68,7 +68,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			return r.failed(err)
 		}
-		if len(r.items) == 0 { // none that is left can be had
+		if len(r.items) == 0 { // none of those that are left can be retrieved
 			continue
 		}
 		next := r.items[0]
@@ -93,13 +93,13 @@ func (r *retrieval) goesOn() bool {
 	return r.sent < len(r.m.todo) && r.over == nil || len(r.items) > 0
 }
 
-// end settles what is open when all answers were read.
+// end settles what is still open after all answers were read.
 func (r *retrieval) end(ctx context.Context) error {
 	if r.doubt != nil {
 		if err := r.m.s.client.command("NOOP"); err != nil && refusal(r.m.s.c, err) == nil {
 			return r.failed(err)
 		}
-		r.believe()
+		r.acceptDoubted()
 	}
 	if err := r.m.recordReturned(ctx); err != nil {
 		return err
@@ -110,18 +110,18 @@ func (r *retrieval) end(ctx context.Context) error {
 	return nil
 }
 
-// believe puts a message that was shorter than LIST said, once the server's next answer has shown that it had
-// ended: where dots are not stuffed, a line of one dot in it looks like its end, and the rest comes where an
-// answer belongs.
-func (r *retrieval) believe() {
+// acceptDoubted puts into the queue a message that was shorter than LIST said, once the server's next answer has
+// shown that it had really ended. If a server does not stuff dots, a line with a single dot looks like the end of
+// the message, and the rest comes where the next answer belongs.
+func (r *retrieval) acceptDoubted() {
 	if it := r.doubt; it != nil {
 		r.doubt = nil
 		r.put(it)
 	}
 }
 
-// failed is the error that ends the retrieval with the connection. A message whose end is in doubt is not
-// delivered: it is what the session ended at, if the server is out of step.
+// failed returns the error that ends the retrieval with the connection. A message whose end is in doubt is not
+// delivered; if the server is out of step, it is the message at which the session ended.
 func (r *retrieval) failed(err error) error {
 	it := r.doubt
 	if it == nil {
@@ -144,8 +144,8 @@ func (r *retrieval) failed(err error) error {
 	return fetch.At(it, r.m.s.pipelined(err, false))
 }
 
-// ask sends the next commands if the queue has room and there is place in the window; it waits for room only
-// when nothing is left to read.
+// ask sends the next commands if the queue and the window have room; it waits for room only when nothing is left
+// to read.
 func (r *retrieval) ask(ctx context.Context) error {
 	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
 		return nil
@@ -162,7 +162,7 @@ func (r *retrieval) ask(ctx context.Context) error {
 	return r.send()
 }
 
-// send asks for as many messages as the window takes, at least one.
+// send asks for as many messages as the window takes, but at least for one.
 func (r *retrieval) send() error {
 	s, todo := r.m.s, r.m.todo
 	most := 1
@@ -209,8 +209,8 @@ func appendRequest(line []byte, num uint32, peek bool) []byte {
 	return strconv.AppendUint(append(line, "RETR "...), uint64(num), 10)
 }
 
-// tooLarge is why a message that LIST says to be endless is not asked for: it would end the connection, and
-// keep those behind it from coming.
+// tooLarge is the reason for not asking for a message with an endless size in LIST: it would end the connection,
+// and those after it would never come.
 func tooLarge(it *fetch.Item) error {
 	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
 		"message %d has %d octets, says the server, and more than %d are never read; it stays there; hint: delete it with another program",
@@ -225,11 +225,11 @@ func (r *retrieval) read(next request) error {
 		if refused == nil {
 			return r.m.s.pipelined(err, it.N > 1)
 		}
-		r.believe()
+		r.acceptDoubted()
 		r.refused(next, refused)
 		return nil
 	}
-	r.believe()
+	r.acceptDoubted()
 
 	body := r.q.NewSpool()
 	c.Expect(2 * min(it.Size, fetch.MaxMessage))
@@ -262,13 +262,13 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	it := next.Item
 	if next.peek {
 		r.noTOP = true
-		r.again(it)
+		r.askAgain(it)
 		return
 	}
 	refused.Command = fmt.Sprintf("RETR %d", it.Num)
 	err := classify(refused, fetch.KindServer)
 	switch {
-	case r.over != nil: // what was asked for before
+	case r.over != nil: // this was asked for before we knew
 		return
 	case refused.reply().Exhausted():
 		r.over, r.quota = err, true
@@ -286,7 +286,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	}
 }
 
-// compare tells whether a message is the one that was delivered, and deleted, under its UIDL before.
+// compare finds out whether a message is the one that was delivered, and deleted, under its UIDL before.
 func (r *retrieval) compare(next request) {
 	it, num := next.Item, int32(next.Num)
 	looks := it.Looks()
@@ -302,17 +302,17 @@ func (r *retrieval) compare(next request) {
 		it.Body.Release()
 	case next.peek:
 		it.Body.Release()
-		r.again(it)
+		r.askAgain(it)
 	default:
 		r.put(it)
 	}
 }
 
-// again asks for a whole message after the others.
-func (r *retrieval) again(it *fetch.Item) { r.late = append(r.late, int32(it.Num)) }
+// askAgain asks for the whole message, after the others.
+func (r *retrieval) askAgain(it *fetch.Item) { r.late = append(r.late, int32(it.Num)) }
 
-// put hands a message over. One without a UIDL is told by its content, and may be one that needs only to be
-// deleted.
+// put puts a message into the queue. A message without a UIDL is identified by its content, and may be one that
+// only needs to be deleted.
 func (r *retrieval) put(it *fetch.Item) {
 	if it.UID == "" {
 		isNew, err := r.m.identify(it)
