@@ -15,12 +15,12 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// pass is the time of a single pass, and who did not make do with it.
+// pass limits the time of a single pass, and notes the accounts that were not done in that time.
 type pass struct {
 	limit time.Duration // 0 = none
 
 	mu   sync.Mutex
-	late []*fetch.Account // that were at work when it was over, or waited for their turn
+	late []*fetch.Account // those that were being retrieved, or waiting for their turn, when the time was over
 }
 
 func newPass(g rcfile.Globals) *pass {
@@ -38,7 +38,7 @@ func (p *pass) begin(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeoutCause(ctx, p.limit, &passLimitError{p.limit})
 }
 
-// ended notes how the retrieval of an account has ended, in the context of begin.
+// ended notes how the retrieval of an account has ended; ctx is the context that begin returned.
 func (p *pass) ended(ctx context.Context, a *fetch.Account, err error) {
 	var limit *passLimitError
 	if err == nil || !errors.As(context.Cause(ctx), &limit) {
@@ -49,7 +49,7 @@ func (p *pass) ended(ctx context.Context, a *fetch.Account, err error) {
 	p.late = append(p.late, a)
 }
 
-// isLate tells whether the limit has ended the retrieval of an account.
+// isLate tells whether the limit ended the retrieval of an account.
 func (p *pass) isLate(a *fetch.Account) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +73,7 @@ func (p *pass) err() error {
 		&passLimitError{p.limit}, strings.Join(names, ", "))
 }
 
-// passLimitError ends what is under way when a single pass has taken too long.
+// passLimitError is the cause with which the retrievals are cancelled when a single pass has taken too long.
 type passLimitError struct{ limit time.Duration }
 
 func (e *passLimitError) Error() string {

@@ -13,11 +13,11 @@ import (
 
 const (
 	hookTimeout = 5 * time.Minute // for preconnect and postconnect; a dial-up line or a tunnel takes its time
-	hookOutput  = 4 << 10         // bytes kept of what they print
+	hookOutput  = 4 << 10         // how many bytes of their output are kept
 )
 
-// runHooks returns a Connector that runs pre before it connects and post after the session was closed; "" is nothing. A
-// pre that fails ends the retrieval before it begins, as in fetchmail.
+// runHooks returns a Connector that runs pre before it connects and post after the session was closed; "" is no command.
+// If pre fails, the retrieval ends before it begins, as in fetchmail.
 func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 	if pre == "" && post == "" {
 		return connect
@@ -45,7 +45,7 @@ func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 	}
 }
 
-// hookedSession runs post when it was closed.
+// hookedSession runs post after it was closed.
 type hookedSession struct {
 	fetch.Session
 	ctx    context.Context // of post; a Session's Close has none
@@ -58,7 +58,7 @@ func (h hookedSession) Close() error {
 	return errors.Join(h.Session.Close(), runHook(h.ctx, "postconnect", h.post))
 }
 
-// runHook runs command through the shell, as fetchmail does. What it prints is part of the error.
+// runHook runs command through the shell, as fetchmail does. If it fails, its output is part of the error.
 func runHook(ctx context.Context, name, command string) error {
 	if command == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// terminalSink writes as fetchmail does on a terminal: what went wrong to err, the rest to out.
+// terminalSink writes as fetchmail does on a terminal: warnings and errors to err, the rest to out.
 type terminalSink struct {
 	name     string
 	bare     bool // no line begins with the name
@@ -55,8 +55,8 @@ func openLogfile(name, path string) (*fileSink, error) {
 	return s, s.Reopen()
 }
 
-// Reopen opens the file anew, for log rotation; if that fails the old one stays in use. What somebody else put there,
-// so that we write into it or wait for its reader, is refused.
+// Reopen opens the file anew, for log rotation; if that fails, the old one stays in use. A file that somebody else put
+// there, for us to write into or to wait for its reader, is refused.
 func (s *fileSink) Reopen() error {
 	f, err := ownfile.Append(s.path)
 	if err != nil {
@@ -93,8 +93,7 @@ func (s *fileSink) Close() error {
 // syslogSink writes to the system log.
 type syslogSink struct{ w *syslog.Writer }
 
-// openSyslog connects to the system log with facility mail, at its usual socket where none is named. The caller closes
-// it.
+// openSyslog connects to the system log with facility mail, at its usual socket if none is named. The caller closes it.
 func openSyslog(name, socket string) (*syslogSink, error) {
 	network := ""
 	if socket != "" {

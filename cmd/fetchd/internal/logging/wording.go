@@ -20,7 +20,7 @@ const (
 	EventEvidence = "evidence" // account, details ([]string): what is known of a refused server, for -v
 )
 
-// fields gives the attributes of a record by name.
+// fields are the attributes of a record by name.
 type fields map[string]slog.Value
 
 func (f fields) text(name string) string {
@@ -34,14 +34,14 @@ func (f fields) text(name string) string {
 // err is the error of the record, on one line.
 func (f fields) err() string { return OneLine(f.text("err")) }
 
-// failure is the line about the record's error, behind before; the error's hint is apart.
+// failure is the line about the record's error, which begins with before; the error's hint is separate.
 func (f fields) failure(level slog.Level, before string) line {
 	err, ok := f["err"].Resolve().Any().(error)
 	if !ok {
 		return line{level: level, text: before + f.err()}
 	}
 
-	// The reason and its hint stand above already, in the line about the message.
+	// The reason and its hint were printed above, in the line about the message.
 	if undelivered, ok := errors.AsType[*fetch.UndeliveredError](err); ok && undelivered.Reported {
 		text := strings.Replace(err.Error(), undelivered.Error(), undelivered.Summary(), 1)
 		return line{level: level, text: before + OneLine(text)}
@@ -71,7 +71,7 @@ func (f fields) yes(name string) bool {
 	return v.Kind() == slog.KindBool && v.Bool()
 }
 
-// where is fetchmail's "U at H", with the folder where there is more to say than INBOX.
+// where is fetchmail's "U at H", followed by the folder unless that is INBOX.
 func (f fields) where() string {
 	account := f.text("account")
 	if i := strings.LastIndexByte(account, '@'); i >= 0 {
@@ -203,7 +203,7 @@ func failureLines(level slog.Level, f fields) []line {
 	return []line{f.failure(level, account+": ")}
 }
 
-// describer is what a *tlsverify.Verdict can do.
+// describer is implemented by *tlsverify.Verdict.
 type describer interface{ Describe(io.Writer) error }
 
 func description(d describer) string {
@@ -247,7 +247,7 @@ func writeAttr(b *strings.Builder, a slog.Attr) {
 	}
 }
 
-// plainLine words any other record: the account, the text, the error, and what else there is.
+// plainLine words any other record: the account, the text, the error, and the other attributes.
 func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
 	var b, rest strings.Builder
 	if level == slog.LevelWarn {

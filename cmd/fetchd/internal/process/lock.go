@@ -1,5 +1,5 @@
-// Package process is what a daemon of ours is to others: the lock file that excludes a second one, and what the service
-// manager is told.
+// Package process is how a process of ours appears to others: the lock file that excludes a second one, and the messages
+// to the service manager.
 package process
 
 import (
@@ -22,7 +22,7 @@ type Lock struct{ file *os.File }
 
 // LockedError says that another process holds the lock.
 type LockedError struct {
-	PID       int // 0 = it isn't known; else the process may be sent signals
+	PID       int // 0 = unknown; otherwise it is safe to send signals to the process
 	Daemon    bool
 	Fetchmail bool // it is not this program, but fetchmail
 }
@@ -36,7 +36,7 @@ func (e *LockedError) Error() string {
 }
 
 // TakeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
-// When another process has it the error is a *lockedError.
+// If another process has it, the error is a *LockedError.
 func TakeLock(path string, interval int) (l *Lock, err error) {
 	awaitHeir(func() bool {
 		l, err = tryLock(path, interval)
@@ -101,7 +101,7 @@ func (l *Lock) Release() {
 	_ = l.file.Close()
 }
 
-// readHolder reads who holds the lock. A holder that has not written its id yet has the id 0.
+// readHolder finds out which process holds the lock. The PID is 0 if the holder has not written it yet.
 func readHolder(f *os.File) *LockedError {
 	e := readLock(f)
 	if e.PID <= 1 || !hasOpen(e.PID, f) {
@@ -110,7 +110,7 @@ func readHolder(f *os.File) *LockedError {
 	return e
 }
 
-// readLock reads what the lock file says, be it long ago.
+// readLock reads the lock file, which a process may have written long ago.
 func readLock(f *os.File) *LockedError {
 	const enough = 64 // two numbers
 	text, _ := io.ReadAll(io.LimitReader(f, enough))
@@ -123,7 +123,7 @@ func readLock(f *os.File) *LockedError {
 	return e
 }
 
-// LockHolder tells who holds the lock at path; nil = nobody.
+// LockHolder returns the process that holds the lock at path; nil = none.
 func LockHolder(path string) (holder *LockedError, err error) {
 	awaitHeir(func() bool {
 		holder, err = findHolder(path)
