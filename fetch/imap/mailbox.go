@@ -71,7 +71,11 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	if err != nil {
 		return nil, err
 	}
-	return m, m.plan(ctx, found)
+	err = m.plan(ctx, found)
+	if s.owed++; !m.looked.IsZero() || found.most == 0 {
+		s.owed = 0
+	}
+	return m, err
 }
 
 // plan decides what to do with the messages that were found.

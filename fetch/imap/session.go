@@ -32,6 +32,7 @@ type session struct {
 	caps      []string
 	release   func()
 	mailbox   string        // selected
+	owed      int           // looks in a row that found fewer messages than there are
 	selecting bool          // SELECT is not answered yet
 	last      *mailbox      // opened last
 	changed   chan struct{} // capacity 1: the server has reported a change in the selected mailbox

@@ -15,28 +15,61 @@ func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
 // waits for mail: a connection that died silently is replaced then, and must not cost the account's time-out.
 const wokenTimeout = 5 * time.Second
 
+// quietSpell is how long a server may announce nothing before it is asked: some (GNU Mailutils) never do during IDLE.
+const quietSpell = 5 * time.Minute
+
+// soon is when to look again, time and again, at a mailbox with more messages than searches find.
+func soon() []time.Duration { return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second} }
+
 // Watch implements fetch.Watcher with IDLE (RFC 2177). It waits for the server's acknowledgement and for the answer to DONE
 // no longer than the account's time-out; in between, TCP keepalive detects a peer that is gone.
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
+	if again := soon(); 0 < s.owed && s.owed <= len(again) {
+		timeout = min(timeout, again[s.owed-1])
+		_, err := s.idle(ctx, wake, timeout)
+		return err == nil, err
+	}
+	for end := time.Now().Add(timeout); ; {
+		left := time.Until(end)
+		news, err := s.idle(ctx, wake, min(left, quietSpell))
+		if err != nil || news != silence || left <= quietSpell {
+			return news == change, err
+		}
+		if changed, err := s.last.glance(); changed || err != nil {
+			return changed, err
+		}
+	}
+}
+
+// news is how an IDLE ended.
+type news int
+
+const (
+	silence news = iota
+	change       // in the mailbox
+	called       // by whoever waits
+)
+
+// idle waits for news.
+func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (what news, err error) {
 	idle, err := s.client.Idle()
 	if err != nil {
-		return false, s.refusedIdle(s.failed("idle", err))
+		return silence, s.refusedIdle(s.failed("idle", err))
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	changed, woken := false, false
 	select {
 	case <-s.changed:
-		changed = true
+		what = change
 	case <-timer.C:
 	case <-wake:
-		woken = true
+		what = called
 	case <-s.client.Closed():
 	case <-ctx.Done():
 	}
 
 	err = idle.Close()
-	if woken {
+	if what == called {
 		s.guard.patience(min(wokenTimeout, s.a.Timeout))
 		defer s.guard.patience(0)
 	}
@@ -44,9 +77,28 @@ func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 		err = werr
 	}
 	if err != nil {
-		return changed, s.failed("idle", err)
+		return what, s.failed("idle", err)
 	}
-	return changed, fetch.Fail(fetch.KindNetwork, ctx.Err())
+	return what, fetch.Fail(fetch.KindNetwork, ctx.Err())
+}
+
+// glance tells whether there is something new that the server has not announced.
+func (m *mailbox) glance() (bool, error) {
+	noop := m.s.client.Noop()
+	search := m.s.startSearch(m.rec, missed)
+	if err := noop.Wait(); err != nil {
+		return false, m.s.failed("noop", err)
+	}
+	found, _, err := search.wait()
+	if err != nil {
+		return false, err
+	}
+	select {
+	case <-m.s.changed:
+		return true, nil
+	default:
+	}
+	return !found.Minus(m.rec.Done()).Minus(m.standing.found).IsEmpty(), nil
 }
 
 // refusedIdle turns err, unless the connection is lost, into one that leads back to polling: the server may offer what it
