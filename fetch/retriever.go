@@ -40,6 +40,9 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 // Delivered is how many messages were delivered so far, in all passes. It may be called from anywhere.
 func (r *Retriever) Delivered() int64 { return r.delivered.Load() }
 
+// Connected tells whether a connection is kept.
+func (r *Retriever) Connected() bool { return r.s != nil }
+
 // Brief says whether connections end with their retrieval from now on, whatever the account says.
 func (r *Retriever) Brief(on bool) { r.brief = on }
 

@@ -142,9 +142,12 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 
 // scheduler makes the scheduler for cfg; done is called after each retrieval.
 func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done func(schedule.Outcome)) *schedule.Scheduler {
-	return schedule.New(schedule.Options{
-		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value, Log: s.log.Logger, Done: done,
-	})
+	o := schedule.Options{
+		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value,
+		Log: s.log.Logger, Done: done,
+	}
+	limitFiles(&o, openFiles())
+	return schedule.New(o)
 }
 
 // report logs how a retrieval ended and returns its status.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+
+	"fetchd/fetch/fetchtest"
 )
 
 // silentServer accepts connections, says nothing and gives its port.
@@ -28,7 +30,7 @@ func TestOneServerOfTwentyHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := startIdleServer(t, ln)
+	srv := fetchtest.StartIdleServer(t, ln)
 	box := &subjects{got: map[string]int{}, after: func() {}}
 	accounts := idleAccountsOn(t, srv, n, nil, box)
 	for i, a := range accounts {
@@ -37,7 +39,7 @@ func TestOneServerOfTwentyHangs(t *testing.T) {
 			a.Port = silentServer(t)
 			continue
 		}
-		srv.deliver(a.User)
+		srv.Deliver(a.User)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -18,6 +18,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/imap"
 	"fetchd/fetch/journal"
 	"fetchd/tlsverify"
@@ -84,9 +85,9 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 			t.Fatal(err)
 		}
 	}
-	srv := startIdleServer(t, ln)
+	srv := fetchtest.StartIdleServer(t, ln)
 	server := priceOfServer(t, srv, n, policy)
-	box := &subjects{got: map[string]int{}, after: func() { srv.update(func() {}) }}
+	box := &subjects{got: map[string]int{}, after: func() { srv.Update(func() {}) }}
 	accounts := idleAccountsOn(t, srv, n, policy, box)
 
 	before := measureMemory()
@@ -99,8 +100,8 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 		defer close(ended)
 		s.Run(ctx, accounts)
 	}()
-	allIdle := func() bool { _, idle := srv.counts(); return idle == n }
-	srv.wait(t, "all are idle", allIdle)
+	allIdle := func() bool { _, idle := srv.Counts(); return idle == n }
+	waitFor(t, srv, "all are idle", allIdle)
 	used := measureMemory().minus(before).minus(server).per(n)
 	t.Logf("%d accounts: %v for each", n, used)
 	if used.goroutines > 8 || used.bytes > 256<<10 {
@@ -109,10 +110,10 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 
 	want := 0
 	for i := 0; i < n; i += 100 {
-		srv.deliver(accounts[i].User)
+		srv.Deliver(accounts[i].User)
 		want++
 	}
-	srv.wait(t, "new mail is delivered", func() bool { return box.count() == want && allIdle() })
+	waitFor(t, srv, "new mail is delivered", func() bool { return box.count() == want && allIdle() })
 	for subject, times := range box.got {
 		if times != 1 {
 			t.Errorf("%q came %d times", subject, times)
@@ -120,11 +121,11 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 	}
 	cancel()
 	<-ended
-	srv.wait(t, "all are gone", func() bool { open, _ := srv.counts(); return open == 0 })
+	waitFor(t, srv, "all are gone", func() bool { open, _ := srv.Counts(); return open == 0 })
 }
 
 // idleAccountsOn are n accounts that watch their INBOX on srv.
-func idleAccountsOn(t *testing.T, srv *idleServer, n int, policy *tlsverify.Policy, box delivery.Deliverer) []*fetch.Account {
+func idleAccountsOn(t *testing.T, srv *fetchtest.IdleServer, n int, policy *tlsverify.Policy, box delivery.Deliverer) []*fetch.Account {
 	t.Helper()
 	dir := t.TempDir()
 	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal.db"))
@@ -145,7 +146,7 @@ func idleAccountsOn(t *testing.T, srv *idleServer, n int, policy *tlsverify.Poli
 				Protocol: fetch.IMAP,
 				Connect:  imap.Connect,
 				Host:     "127.0.0.1",
-				Port:     srv.port,
+				Port:     srv.Port,
 				TLS:      fetch.ClearText,
 				Policy:   policy,
 				Timeout:  time.Minute,
@@ -166,15 +167,15 @@ func idleAccountsOn(t *testing.T, srv *idleServer, n int, policy *tlsverify.Poli
 	return accounts
 }
 
-// wait waits until ok, which may only depend on what update and deliveries change.
-func (s *idleServer) wait(t *testing.T, what string, ok func() bool) {
+// waitFor waits until ok, which may only depend on what Update and deliveries change.
+func waitFor(t *testing.T, s *fetchtest.IdleServer, what string, ok func() bool) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
 	for !ok() {
 		select {
-		case <-s.changed:
+		case <-s.Changed:
 		case <-late:
-			open, idle := s.counts()
+			open, idle := s.Counts()
 			t.Fatalf("not within 2 minutes: %s (%d connections, %d idle)", what, open, idle)
 		}
 	}
@@ -204,12 +205,12 @@ func measureMemory() footprint {
 }
 
 // priceOfServer is what srv itself holds for n connections in IDLE, and the least that a client can.
-func priceOfServer(t *testing.T, srv *idleServer, n int, policy *tlsverify.Policy) footprint {
+func priceOfServer(t *testing.T, srv *fetchtest.IdleServer, n int, policy *tlsverify.Policy) footprint {
 	t.Helper()
 	before := measureMemory()
 	conns := make([]net.Conn, n)
 	for i := range conns {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", srv.port))
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", srv.Port))
 		if err == nil && policy != nil {
 			conn, _, err = policy.Client(t.Context(), conn)
 		}
@@ -221,12 +222,12 @@ func priceOfServer(t *testing.T, srv *idleServer, n int, policy *tlsverify.Polic
 		}
 		conns[i] = conn
 	}
-	srv.wait(t, "the probes are idle", func() bool { _, idle := srv.counts(); return idle == n })
+	waitFor(t, srv, "the probes are idle", func() bool { _, idle := srv.Counts(); return idle == n })
 	price := measureMemory().minus(before)
 	for _, conn := range conns {
 		conn.Close()
 	}
-	srv.wait(t, "the probes are gone", func() bool { open, _ := srv.counts(); return open == 0 })
+	waitFor(t, srv, "the probes are gone", func() bool { open, _ := srv.Counts(); return open == 0 })
 	t.Logf("the server: %v for each connection", price.per(n))
 	return price
 }

@@ -34,6 +34,8 @@ type runner struct {
 	start  time.Time // when the first retrieval is due
 
 	// Owned by the goroutine of run.
+	kept     bool            // one of s.kept is ours
+	keeps    bool            // the connection of the last retrieval is still open
 	failures int             // that count for the back-off
 	up       <-chan struct{} // closed when the server, which refused the last connection, lets another in; nil = it did not
 	stamp    string          // the account's, before the last retrieval
@@ -67,6 +69,7 @@ func (r *runner) run(ctx context.Context) {
 	r.pause(ctx, r.start)
 
 	ret := fetch.NewRetriever(r.a)
+	defer r.letGo() // when the connection is closed
 	defer ret.Close()
 	for ctx.Err() == nil {
 		if err := r.round(ctx, ret); err != nil {
@@ -92,7 +95,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
 	// over.
 	due := r.due(err)
-	watches := err == nil && !res.LimitHit && r.wantsWatch()
+	watches := err == nil && !res.LimitHit && r.wantsWatch() && r.keeps
 	if watches {
 		r.record.set(Waiting, time.Time{})
 	} else {
@@ -116,7 +119,8 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	r.stamp = r.readStamp()
 	polls := r.polls.Load()
-	ret.Brief(polls)
+	keeps := !polls && r.mayKeep()
+	ret.Brief(!keeps)
 	r.record.set(Retrieving, time.Time{})
 	if polls {
 		end, err := r.s.turn(ctx, r.a)
@@ -130,6 +134,9 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	gate.pass(ctx)
 	res, err := r.s.retrieve(ctx, ret, r.a)
 	r.up = gate.note(err)
+	if r.keeps = ret.Connected() && keeps; !r.keeps {
+		r.letGo()
+	}
 	if err == nil {
 		r.setFailures(0)
 	} else {

@@ -28,6 +28,7 @@ type Options struct {
 	Interval   time.Duration // between the retrievals of an account that says nothing else; 0 = 5 minutes
 	MaxPolls   int           // retrievals at once, but for slow ones
 	MaxPerHost int           // of these to one server (host and port)
+	MaxKept    int           // connections that stay open between retrievals; 0 = any number
 	Log        *slog.Logger
 
 	// Done is called after each retrieval, from several goroutines; nil = nobody.
@@ -46,7 +47,10 @@ type Scheduler struct {
 	opt   Options
 	slots chan struct{}  // a token for each retrieval
 	slow  chan struct{}  // likewise, of those that gave their place to another
+	kept  chan struct{}  // of connections that stay open between retrievals; nil = any number
 	wg    sync.WaitGroup // of runners
+
+	sayKept sync.Once // warnOfKept
 
 	mu      sync.Mutex // guards what follows
 	hosts   map[string]*host
@@ -75,7 +79,7 @@ func New(o Options) *Scheduler {
 		o.clock = systemClocks(time.Now())
 	}
 
-	return &Scheduler{
+	s := &Scheduler{
 		opt:     o,
 		slots:   make(chan struct{}, o.MaxPolls),
 		slow:    make(chan struct{}, slowFactor*o.MaxPolls),
@@ -84,6 +88,10 @@ func New(o Options) *Scheduler {
 		runners: map[string]*runner{},
 		records: map[string]*record{},
 	}
+	if o.MaxKept > 0 {
+		s.kept = make(chan struct{}, o.MaxKept)
+	}
+	return s
 }
 
 // Outcome is how one retrieval ended.

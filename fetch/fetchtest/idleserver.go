@@ -1,4 +1,4 @@
-package schedule
+package fetchtest
 
 import (
 	"bufio"
@@ -11,25 +11,25 @@ import (
 	"testing"
 )
 
-// idleServer is an IMAP server for many connections at a time: it knows what a retrieval that watches INBOX says, and
+// IdleServer is an IMAP server for many connections at a time: it knows what a retrieval that watches INBOX says, and
 // holds little for each of them. Every user may log in.
-type idleServer struct {
-	port int
+type IdleServer struct {
+	Port int
 	wg   sync.WaitGroup
 
 	mu      sync.Mutex
 	mail    map[string]int      // messages of each user; UID is their number
 	idling  map[string]net.Conn // who is in IDLE
 	conns   map[net.Conn]struct{}
-	changed chan struct{} // capacity 1: something of the above did
+	Changed chan struct{} // capacity 1: something of the above did
 }
 
-// startIdleServer starts a server on ln that ends with the test.
-func startIdleServer(tb testing.TB, ln net.Listener) *idleServer {
+// StartIdleServer starts a server on ln that ends with the test.
+func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 	tb.Helper()
-	s := &idleServer{
-		port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{},
-		conns: map[net.Conn]struct{}{}, changed: make(chan struct{}, 1),
+	s := &IdleServer{
+		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{},
+		conns: map[net.Conn]struct{}{}, Changed: make(chan struct{}, 1),
 	}
 	s.wg.Go(func() {
 		for {
@@ -42,14 +42,14 @@ func startIdleServer(tb testing.TB, ln net.Listener) *idleServer {
 	})
 	tb.Cleanup(func() {
 		ln.Close()
-		s.hangUp()
+		s.HangUp()
 		s.wg.Wait()
 	})
 	return s
 }
 
-// hangUp closes all connections.
-func (s *idleServer) hangUp() {
+// HangUp closes all connections.
+func (s *IdleServer) HangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for conn := range s.conns {
@@ -57,20 +57,20 @@ func (s *idleServer) hangUp() {
 	}
 }
 
-// update changes the state and tells whoever waits for it.
-func (s *idleServer) update(f func()) {
+// Update changes the state and tells whoever waits for it.
+func (s *IdleServer) Update(f func()) {
 	s.mu.Lock()
 	f()
 	s.mu.Unlock()
 	select {
-	case s.changed <- struct{}{}:
+	case s.Changed <- struct{}{}:
 	default:
 	}
 }
 
-// deliver puts a message into a user's mailbox.
-func (s *idleServer) deliver(user string) {
-	s.update(func() {
+// Deliver puts a message into a user's mailbox.
+func (s *IdleServer) Deliver(user string) {
+	s.Update(func() {
 		s.mail[user]++
 		if conn := s.idling[user]; conn != nil {
 			fmt.Fprintf(conn, "* %d EXISTS\r\n", s.mail[user])
@@ -78,17 +78,17 @@ func (s *idleServer) deliver(user string) {
 	})
 }
 
-// counts is how many connections there are, and how many of them are in IDLE.
-func (s *idleServer) counts() (open, idle int) {
+// Counts is how many connections there are, and how many of them are in IDLE.
+func (s *IdleServer) Counts() (open, idle int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns), len(s.idling)
 }
 
-func (s *idleServer) serve(conn net.Conn) {
-	s.update(func() { s.conns[conn] = struct{}{} })
+func (s *IdleServer) serve(conn net.Conn) {
+	s.Update(func() { s.conns[conn] = struct{}{} })
 	d := &idleDialogue{s: s, conn: conn}
-	defer s.update(func() {
+	defer s.Update(func() {
 		delete(s.conns, conn)
 		if s.idling[d.user] == conn {
 			delete(s.idling, d.user)
@@ -106,7 +106,7 @@ const idleCapabilities = "IMAP4rev1 IDLE UIDPLUS"
 
 // idleDialogue is one connection.
 type idleDialogue struct {
-	s    *idleServer
+	s    *IdleServer
 	conn net.Conn
 	user string
 	tag  string // of the IDLE under way
@@ -148,7 +148,7 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 		}
 	case "IDLE":
 		d.tag = tag
-		d.s.update(func() {
+		d.s.Update(func() {
 			_, _ = io.WriteString(d.conn, "+ idling\r\n")
 			d.s.idling[d.user] = d.conn
 			if now := d.s.mail[d.user]; now > messages {
@@ -157,7 +157,7 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 		})
 		return true
 	case "DONE":
-		d.s.update(func() { delete(d.s.idling, d.user) })
+		d.s.Update(func() { delete(d.s.idling, d.user) })
 	case "LOGOUT":
 		b.WriteString("* BYE .\r\n")
 	}
