@@ -69,7 +69,14 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	}
 	v := view{least: data.NumMessages, most: data.NumMessages, uidNext: uint32(data.UIDNext)}
 	serr := v.search(s, first, among)
-	if data.UIDValidity == 0 {
+	switch {
+	case data.UIDValidity != 0:
+	case m.readOnly && !m.writable: // SELECT may give what EXAMINE does not
+		m.writable = true
+		return m.look(ctx)
+	case m.forgets():
+		return v, m.startUnknown(ctx, &v)
+	default:
 		return view{}, s.broken(fmt.Errorf("select %s: server gives no UIDVALIDITY; hint: use POP3 with this server", s.conn.Quoted([]byte(m.name))))
 	}
 	m.validity = data.UIDValidity
@@ -84,10 +91,23 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	return v, nil
 }
 
+// startUnknown begins the record of a mailbox without UIDVALIDITY, whose UIDs may mean other messages each time: what is
+// recorded of them is forgotten. Where messages are deleted once delivered nothing has to be remembered.
+func (m *mailbox) startUnknown(ctx context.Context, v *view) error {
+	m.validity = 1
+	if m.rec.UIDValidity() == m.validity {
+		m.validity = 2
+	}
+	if err := m.rec.Start(ctx, m.validity); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+	return v.search(m.s, m.s.startSearch(m.rec, unread), unread)
+}
+
 // choose selects the mailbox and, unless this server takes only one command at a time, starts to search it meanwhile.
 func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, err error) {
 	s := m.s
-	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly})
+	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly && !m.writable})
 	among = m.scope()
 	if s.quirks.apart.Has(server(s.a)) {
 		if data, err = selected.Wait(); err == nil {

@@ -160,7 +160,7 @@ func (g *guard) status(r reply) error {
 	if expected := g.selectedValidity(); r.code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
 		return g.conn.Break(errRenumbered)
 	}
-	if err == nil {
+	if err == nil && v > 0 {
 		g.out = fmt.Appendf(nil, "* OK [%s %d] ok\r\n", r.code, v)
 	}
 	return nil

@@ -113,8 +113,8 @@ func TestRetrieveOddServers(t *testing.T) {
 			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
 		{"no UIDNEXT", []pass{{strings.Replace(holds(2, "2"), "S: * OK [UIDNEXT 10] ok\n", "", 1) + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
 			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, {strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 3:\\*$", 1) + bye, "", ""}}},
-		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "", "no UIDVALIDITY"}}},
-		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
+		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\nS: * 1 EXISTS\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n", "", "no UIDVALIDITY"}}},
+		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\nS: * 1 EXISTS\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n", "", "no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
 			{strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 1 \n" + fetched(1, "ab") + "S: T4 OK" + bye, "1=ab", ""}}},
 		{"rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},

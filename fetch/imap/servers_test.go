@@ -49,6 +49,13 @@ func TestServers(t *testing.T) {
 		{"MOVE is answered with half a code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
 			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
 				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
+		{"EXAMINE gives no UIDVALIDITY, SELECT does", nil, []pass{{
+			strings.Replace(holds(1, "1"), "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\n" +
+				"S: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n" +
+				step(5, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
+		{"UIDVALIDITY is 0, and mail is deleted", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "a")) + expunged(6, 1, "1") + bye, "1=a", ""},
+			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "b")) + expunged(6, 1, "1") + bye, "1=b", ""}}},
 		{"SELECT is BAD, and the server leaves", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nC: ~^T2 UID SEARCH\n" +
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
@@ -80,6 +87,11 @@ func TestServers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// unnumbered is holds with a UIDVALIDITY of 0.
+func unnumbered(n int, found string) string {
+	return strings.NewReplacer("UIDVALIDITY 1", "UIDVALIDITY 0", "IMAP4rev1", "IMAP4rev1 UIDPLUS").Replace(holds(n, found))
 }
 
 const (

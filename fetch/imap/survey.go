@@ -16,12 +16,13 @@ const resurvey = 6 * time.Hour
 
 // standing is the state of a mailbox before anything is retrieved from it.
 type standing struct {
-	allNew bool // at first contact: no message is old
-	first  uint32
-	there  uint64      // messages with which nothing is to be done any more
-	found  journal.Set // the others
-	looked time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
-	lost   journal.Set // those of found that turned out to be gone
+	writable bool // it is selected with SELECT although nothing is written
+	allNew   bool // at first contact: no message is old
+	first    uint32
+	there    uint64      // messages with which nothing is to be done any more
+	found    journal.Set // the others
+	looked   time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
+	lost     journal.Set // those of found that turned out to be gone
 
 	internal journal.Set // of found, those that are the server's own and no mail
 }
