@@ -46,7 +46,7 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 
 	refused := r.refusal(k, w)
 	if refused != nil && r.strict {
-		r.err(refused.Pos, refused.Msg, refused.Hint)
+		r.err(refused.Pos, refused.Msg, refused.Next)
 		return
 	}
 
@@ -100,7 +100,7 @@ func (r *reporter) enumerated(k *Keyword, w word) bool {
 	switch {
 	case !ok && k.bare():
 		e := k.unknown(w)
-		r.err(e.Pos, e.Msg, e.Hint)
+		r.err(e.Pos, e.Msg, e.Next)
 		return false
 	case v.Verdict == Warned:
 		r.warnOnce(k.Name+" "+v.Name, w.pos, k.Name+` "`+w.text+`": `+v.Note, "")
@@ -114,7 +114,7 @@ func (k *Keyword) unknown(w word) *Error {
 	if hint == "" {
 		hint = "one of " + strings.Join(k.Accepted(), ", ")
 	}
-	return &Error{Pos: w.pos, Msg: fmt.Sprintf("unknown %s %q", k.Name, clip(w.text)), Hint: hint}
+	return &Error{Pos: w.pos, Msg: fmt.Sprintf("unknown %s %q", k.Name, clip(w.text)), Next: hint}
 }
 
 func (k *Keyword) yieldValues(yield func(string) bool) {

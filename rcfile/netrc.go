@@ -50,7 +50,7 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 		return nil, nil, fmt.Errorf("check the permissions of %s: %w", path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "not a regular file", Hint: "it is not read"}}, nil
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "not a regular file", Next: "it is not read"}}, nil
 	}
 	text, err := readAll(io.Reader(f), path)
 	if err != nil {
@@ -61,11 +61,11 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 		return nil, nil, err
 	}
 	if unsafe, ok := errors.AsType[*PermissionError](checkWriters(f)); ok && n.secret() {
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used", Hint: unsafe.Error()}}, nil
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used", Next: unsafe.Error()}}, nil
 	}
 	if info.Mode().Perm()&0o077 != 0 && n.secret() {
 		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Hint: "run: chmod 600 " + path}}, nil
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Next: "run: chmod 600 " + path}}, nil
 	}
 	return n, warnings, nil
 }
@@ -84,7 +84,7 @@ func (n *Netrc) secret() bool {
 // belongs to other programs too.
 func ParseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
 	if i := strings.IndexByte(string(text), 0); i >= 0 {
-		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Hint: "save it as plain text"}
+		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Next: "save it as plain text"}
 	}
 	r := &netrcReader{lexer: lexer{reporter: &reporter{}, file: name, text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
 	for r.entry() {

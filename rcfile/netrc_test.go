@@ -63,7 +63,7 @@ func TestNetrcMistakes(t *testing.T) {
 		"machine a login b port 5":          `n:2:19: unknown word "port"`,
 		"machine a login \"b\npassword c":   "n:2:17: quoted text has no end",
 		"machine a password \"b":            "n:2:20: quoted text has no end",
-		"machine a password my tok":         "n:2:23: unknown word after a password; a password with a blank needs quotes",
+		"machine a password my tok":         "n:2:23: unknown word after a password; hint: a password with a blank needs quotes",
 		"machine a login b password 'a\rb'": `n:2:19: the value of "password" holds a line end`,
 	} {
 		n, warnings, err := ParseNetrc("n", []byte("machine h login l password p\n"+text))

@@ -51,7 +51,7 @@ func checkReaders(f *os.File, c *Config) error {
 	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o", info.Mode().Perm())
 	next := "run: chmod 600 " + f.Name()
 	if !c.sensitive() {
-		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg, Hint: next}})
+		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg, Next: next}})
 		return nil
 	}
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg, Next: next}

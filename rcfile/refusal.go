@@ -53,7 +53,7 @@ func (r *reporter) refusal(k *Keyword, w word) *Error {
 	case k.Kind == Enum && !known:
 		return k.unknown(w)
 	case k.Kind == Enum && v.Verdict == Refused:
-		return &Error{Pos: w.pos, Msg: fmt.Sprintf("%s %q is not supported", k.Name, w.text), Hint: v.Note}
+		return &Error{Pos: w.pos, Msg: fmt.Sprintf("%s %q is not supported", k.Name, w.text), Next: v.Note}
 	case k.Name == "port" || k.Name == "service":
 		return servicePort(w)
 	}
@@ -68,7 +68,7 @@ func servicePort(w word) *Error {
 	if n, err := strconv.Atoi(w.text); err == nil && n >= 1 && n <= 65535 {
 		return nil
 	}
-	return &Error{Pos: w.pos, Msg: fmt.Sprintf("no port %q", clip(w.text)), Hint: "ports go from 1 to 65535"}
+	return &Error{Pos: w.pos, Msg: fmt.Sprintf("no port %q", clip(w.text)), Next: "ports go from 1 to 65535"}
 }
 
 // lmtpRefusals refuse LMTP to the port of SMTP, as RFC 2033 section 5 does.
@@ -78,7 +78,7 @@ func (u *User) lmtpRefusals() []*Error {
 	}
 	refused := func(format string, args ...any) *Error {
 		return &Error{Pos: u.LMTP.Pos, Msg: fmt.Sprintf(format, args...),
-			Hint: "name a port or a socket: smtphost localhost/24, smtphost /run/lmtp"}
+			Next: "name a port or a socket: smtphost localhost/24, smtphost /run/lmtp"}
 	}
 	if len(u.SMTPHosts) == 0 {
 		return []*Error{refused("lmtp without an smtphost that has a port")}

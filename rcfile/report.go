@@ -36,7 +36,7 @@ type warningPlace struct {
 
 func (r *reporter) err(pos Pos, msg, hint string) {
 	if n := len(r.errs); n < maxErrors && (n == 0 || r.errs[n-1].Pos != pos) { // one word, one mistake
-		r.errs = append(r.errs, &Error{Pos: pos, Msg: msg, Hint: hint})
+		r.errs = append(r.errs, &Error{Pos: pos, Msg: msg, Next: hint})
 	}
 }
 
@@ -66,7 +66,7 @@ func (r *reporter) warnOnce(key string, pos Pos, msg, hint string) {
 
 func (r *reporter) record(key string, pos Pos, msg, hint string) {
 	if len(r.warnings) < maxWarnings {
-		r.warnings = append(r.warnings, warning{&Error{Pos: pos, Msg: msg, Hint: hint}, key, r.entry})
+		r.warnings = append(r.warnings, warning{&Error{Pos: pos, Msg: msg, Next: hint}, key, r.entry})
 	}
 }
 

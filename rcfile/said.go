@@ -75,7 +75,7 @@ func (r *reporter) saidWarnings(k *Keyword) []string {
 func (r *reporter) saidError() error {
 	var errs []error
 	for _, e := range r.errs {
-		errs = append(errs, &Error{Msg: e.Msg, Hint: e.Hint})
+		errs = append(errs, &Error{Msg: e.Msg, Next: e.Next})
 	}
 	return errors.Join(errs...)
 }

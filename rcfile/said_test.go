@@ -26,7 +26,7 @@ func TestSay(t *testing.T) {
 		{"duration", "daemon", "5m", func(s *Said) bool { return s.Globals.Daemon.Value == 300 }, "", ""},
 		{"warned word", "sslproto", "tls1.1", func(s *Said) bool { return s.User.SSLProto.Set }, "--x: sslproto", ""},
 		{"warned keyword", "principal", "p", func(s *Said) bool { return s.Poll.Principal.Set }, "--x: there is no Kerberos", ""},
-		{"unknown word", "protocol", "foo", nil, "", `unknown protocol "foo"; one of auto, imap`},
+		{"unknown word", "protocol", "foo", nil, "", `unknown protocol "foo"; hint: one of auto, imap`},
 		{"refused word", "protocol", "etrn", nil, "", "not supported"},
 		{"no number", "limit", "x", nil, "", `"x"`},
 		{"line end", "user", "a\r\nDELE 1", nil, "", "line end"},

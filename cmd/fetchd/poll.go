@@ -144,7 +144,7 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 // warn logs the warnings about the configuration, the command line and the environment.
 func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logger) {
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, c.Servers)) {
-		log.Warn(w.Error())
+		log.Warn(logging.EventError, "err", w)
 	}
 	for _, w := range c.Warnings {
 		log.Warn(w)

@@ -58,7 +58,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Warn("changed \"set\" options take effect after a restart; " + d.p.name + " -q ends this daemon")
 	}
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, d.c.Servers)) {
-		d.log.Warn(w.Error())
+		d.log.Warn(logging.EventError, "err", w)
 	}
 
 	// Records are continued before the scheduler starts the accounts, to which all mail would be new otherwise.

@@ -92,12 +92,12 @@ func srvContradiction(poll *rcfile.Poll, mode fetch.TLSMode) error {
 		return nil
 	case poll.Via.Set || poll.Service.Set || poll.Plugin.Set:
 		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Hint: "remove via, service and plugin, or srv",
+			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Next: "remove via, service and plugin, or srv",
 		}
 	case mode == fetch.ClearText:
 		return &rcfile.Error{
 			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only a certificate proves who the server is",
-			Hint: "remove sslproto '' or srv",
+			Next: "remove sslproto '' or srv",
 		}
 	}
 	return nil

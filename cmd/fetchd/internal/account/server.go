@@ -36,7 +36,7 @@ func Port(poll *rcfile.Poll) (int, error) {
 	}
 	n, err := ServicePort(poll.Service.Value)
 	if err != nil {
-		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: err.Error(), Hint: "write the port number"}
+		return 0, &rcfile.Error{Pos: poll.Service.Pos, Msg: err.Error(), Next: "write the port number"}
 	}
 	return n, nil
 }

@@ -55,7 +55,7 @@ func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
 		if u.SSL.Value {
 			return 0, &rcfile.Error{
-				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other", Hint: "remove one of them",
+				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other", Next: "remove one of them",
 			}
 		}
 		return fetch.ClearText, nil

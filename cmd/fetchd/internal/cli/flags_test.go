@@ -79,7 +79,7 @@ func TestParseArgsErrors(t *testing.T) {
 		{"unknown short", "-T", "unknown option -T"},
 		{"unknown in a bundle", "-vy", "unknown option -y"},
 		{"ambiguous", "--ss", "ambiguous"},
-		{"bad protocol", "-p foo", `unknown protocol "foo"; one of auto, imap`},
+		{"bad protocol", "-p foo", `unknown protocol "foo"; hint: one of auto, imap`},
 		{"gone protocol", "-p etrn", "let the MTA do it"},
 		{"gone login", "--auth ntlm", "not supported"},
 		{"old TLS", "--sslproto ssl3", "not supported"},
