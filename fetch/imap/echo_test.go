@@ -36,7 +36,7 @@ func TestPasswordRepeatedByServer(t *testing.T) {
 		{"challenge", strings.ReplaceAll(login, "LOGIN \"ann\" \"sesame\"", "AUTHENTICATE LOGIN\nS: + !sesame!\nC: *") + "S: A1 NO no", ""},
 		{"capability", in + "C*\nC*\nS: T1 NO [SESAME] no such sesame\nS: T2 NO no\nC: ~LOGOUT$", "[***] \"no such ***\""},
 		{"list", in + "C: T1 LIST \"\" \"*\"\nS: * LIST () \"/\" sesame\nS: T1 OK done\nC*\nC*\nS: T2 NO no\nS: T3 NO no\nC: ~LOGOUT$", "select \"***\""},
-		{"undecodable name", in + "C: T1 LIST \"\" \"*\"\nS: * LIST () \"/\" &sesame\nS: T1 OK done\nC: ~LOGOUT$", "&***"},
+		{"undecodable name", in + "C: T1 LIST \"\" \"*\"\nS: * LIST () \"/\" &sesame\x07\nS: T1 OK done\nC: ~LOGOUT$", "&***"},
 		{"no response", opened + "S: sesame sesame", "*** ***"},
 		{"stranger's tag", opened + "S: T7 OK sesame", "***"},
 		{"BYE later", opened + "S: * BYE sesame", "***"},

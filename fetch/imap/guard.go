@@ -34,13 +34,14 @@ type guard struct {
 	unsorted int    // how often a number there was smaller than the one before
 
 	mu       sync.Mutex
-	partial  bool              // imapclient has written a part of a line
-	idle     bool              // an IDLE was sent, and no DONE yet
-	open     []string          // tags of the commands sent and not answered
-	named    []string          // tags in ESEARCH since the last answer to a command, "" for none
-	quiet    bool              // the server owes us no answer
-	validity uint32            // of the selected mailbox; 0 = none
-	unseen   bool              // the server said that there is an unseen message in it
+	partial  bool     // imapclient has written a part of a line
+	idle     bool     // an IDLE was sent, and no DONE yet
+	open     []string // tags of the commands sent and not answered
+	named    []string // tags in ESEARCH since the last answer to a command, "" for none
+	quiet    bool     // the server owes us no answer
+	validity uint32   // of the selected mailbox; 0 = none
+	unseen   bool     // the server said that there is an unseen message in it
+	own      ownNames
 	flags    bool              // we want to know flags
 	last     map[string]string // the tag of the last command of a name
 	limits   map[string]uint32 // the UID at which the server ended a command before its end, by tag
@@ -221,18 +222,19 @@ func (g *guard) Write(p []byte) (n int, err error) {
 		}
 	}()
 	defer fault.Recover(&err)
-	g.note(p)
+	sent := len(p)
+	p = g.note(p)
 	if g.conn.Tracing() { // the names of mailboxes are the server's
 		g.conn.TraceOut(g.conn.Clean(string(bytes.TrimRight(p, "\r\n"))))
 	}
 	if err := g.conn.Write(p); err != nil {
 		return 0, err
 	}
-	return len(p), nil
+	return sent, nil
 }
 
 // note notes which command p begins, and starts the time limit for its answer.
-func (g *guard) note(p []byte) {
+func (g *guard) note(p []byte) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	begins := !g.partial
@@ -249,6 +251,7 @@ func (g *guard) note(p []byte) {
 		g.idle, g.quiet = false, false
 		g.conn.SetTimeout(0)
 	}
+	return g.asListed(p)
 }
 
 // Close implements net.Conn.

@@ -76,6 +76,11 @@ func (g *guard) next() error {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return g.status(parseLine(bare))
 	default:
+		if kind == "LIST" {
+			if own := g.ownName(bare); len(own) != len(bare) {
+				bare, line = own, append(own[:len(own):len(own)], "\r\n"...)
+			}
+		}
 		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" && g.misnamed(bare)}
 		return g.data(line)
 	}

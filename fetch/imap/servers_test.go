@@ -89,6 +89,21 @@ func TestServers(t *testing.T) {
 	}
 }
 
+// A name in the server's own encoding goes back as it came.
+func TestListedInOwnEncoding(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Patterns, r.Keep, r.MarkSeen = []string{"*"}, true, false
+		box := func(tag int, name string) string {
+			return fmt.Sprintf("C: T%d EXAMINE %s\nC: ~^T%d UID SEARCH\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1] x\nS: T%d OK\nS: * SEARCH\nS: T%d OK\n",
+				tag, name, tag+1, tag, tag+1)
+		}
+		expect(t, r, pass{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\nS: * LIST () \"|\" \"R&D\"\nS: * LIST () \"|\" A&B\n" +
+			"S: * LIST () \"|\" \"x&-y\"\nS: T1 OK\n" + box(2, `"R&D"`) + box(4, `"A&B"`) + box(6, `"x&-y"`) + bye, "", ""})
+	})
+}
+
 // unnumbered is holds with a UIDVALIDITY of 0.
 func unnumbered(n int, found string) string {
 	return strings.NewReplacer("UIDVALIDITY 1", "UIDVALIDITY 0", "IMAP4rev1", "IMAP4rev1 UIDPLUS").Replace(holds(n, found))
