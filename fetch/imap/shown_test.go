@@ -85,6 +85,15 @@ func TestShownInPart(t *testing.T) {
 				step(4, "UID FETCH 1 ", fetched(1, "second")) + expunged(5, 1, "1") + bye, "1=second", ""},
 			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) +
 				step(4, "UID FETCH 1 ", fetched(1, "third")) + expunged(5, 1, "1") + bye, "1=third", ""}}},
+		{"the lowest free UID, below others", false, []pass{
+			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
+				step(5, "UID FETCH 1 ", fetched(1, "x")) + expunged(6, 1, "1") + bye, "1=x", ""}}},
+		{"the UID of old mail that is gone", false, []pass{
+			{holds(2, "") + step(3, "UID SEARCH SEEN", seen) + bye, "", ""},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("2")) + bye, "", ""},
+			{holds(2, "") + step(3, "UID SEARCH ALL", seen) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
+				step(5, "UID FETCH 1 ", fetched(1, "x")) + expunged(6, 1, "1") + bye, "1=x", ""}}},
 		{"a deleted message is back", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
