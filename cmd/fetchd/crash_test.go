@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"fetchd/delivery/deliverytest"
 	"fetchd/fetch/fetchtest"
 )
 
@@ -27,6 +28,8 @@ type victim struct {
 	user     string
 	protocol string // imap or pop3
 	mda      bool
+	sink     *deliverytest.Sink // of SMTP or LMTP; nil = neither
+	sinkAt   string             // as smtphost names it
 	dir      string
 	appended int
 }
@@ -46,8 +49,23 @@ func (v *victim) configure(t *testing.T, port int, tls, destination string) {
 	}
 }
 
-// destination delivers into a Maildir, or by an agent that adds to one file.
+// deliverTo makes the victim deliver to a mail server.
+func (v *victim) deliverTo(t *testing.T, lmtp bool) *victim {
+	t.Helper()
+	v.sink = &deliverytest.Sink{LMTP: lmtp, Offer: []string{"PIPELINING"}}
+	if lmtp {
+		v.sinkAt = v.sink.Listen(t, filepath.Join(v.dir, "lmtp")).String()
+		return v
+	}
+	v.sinkAt = fmt.Sprintf("localhost/%d", v.sink.Listen(t, "127.0.0.1:0").(*net.TCPAddr).Port)
+	return v
+}
+
+// destination delivers into a Maildir, to a mail server, or by an agent that adds to one file.
 func (v *victim) destination() string {
+	if v.sink != nil {
+		return fmt.Sprintf("is ann smtphost %q", v.sinkAt)
+	}
 	if v.mda {
 		return fmt.Sprintf("mda %q", "tee -a "+filepath.Join(v.dir, "mbox"))
 	}
@@ -142,15 +160,24 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 		files, _ = filepath.Glob(filepath.Join(v.dir, "Maildir", "new", "*"))
 	}
 	times := map[int]int{}
+	count := func(text []byte) {
+		for _, m := range subject.FindAllSubmatch(text, -1) {
+			n, _ := strconv.Atoi(string(m[1]))
+			times[n]++
+		}
+	}
+	if v.sink != nil {
+		for _, text := range v.sink.Data() {
+			count(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+		}
+		return times
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
-		for _, m := range subject.FindAllSubmatch(text, -1) {
-			n, _ := strconv.Atoi(string(m[1]))
-			times[n]++
-		}
+		count(text)
 	}
 	return times
 }
@@ -183,7 +210,7 @@ const (
 )
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice into a
-// Maildir, and at most one a kill through an agent. Set CRASH_SEED to repeat a run.
+// Maildir, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a run.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -202,6 +229,11 @@ func TestKilledAtRandom(t *testing.T) {
 				killAtRandom(t, newVictim(t, d, protocol, mda), rand.New(rand.NewPCG(seed, uint64(2*i+k))))
 			})
 		}
+		t.Run(protocol+", mail server", func(t *testing.T) { // IMAP by LMTP, POP3 by SMTP
+			t.Parallel()
+			v := newVictim(t, d, protocol, false).deliverTo(t, i == 0)
+			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(10+i))))
+		})
 	}
 }
 
@@ -239,7 +271,7 @@ func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
 		t.Errorf("only %d of %d kills hit a run at work", hit, tries)
 	}
 	duplicates := 0
-	if v.mda {
+	if v.mda || v.sink != nil {
 		duplicates = hit
 	}
 	v.judge(t, duplicates)
