@@ -118,11 +118,10 @@ type measured struct {
 	eightBit bool
 }
 
-// measure reads the message as it will be sent.
-func measure(ctx context.Context, m *Message) (measured, error) {
+// measure reads the message as it will be sent. buf is scratch space, and comes back as large as was needed.
+func measure(ctx context.Context, m *Message, buf []byte) (measured, []byte, error) {
 	var got measured
 	var lines lineEnds
-	var buf []byte
 	err := yieldMail(ctx, m, func(p []byte) error {
 		buf = lines.append(buf[:0], p)
 		got.size += int64(len(buf))
@@ -130,7 +129,7 @@ func measure(ctx context.Context, m *Message) (measured, error) {
 		return nil
 	})
 	got.size += int64(len(lines.end(buf[:0]))) - lines.dots
-	return got, err
+	return got, buf, err
 }
 
 // isASCII tells whether no byte of p has its highest bit set.

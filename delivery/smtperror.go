@@ -25,11 +25,19 @@ func (e *SMTPError) Error() string {
 	if e.Spam {
 		as = "as spam "
 	}
-	return hints.Text(fmt.Sprintf("%s: %s: refused %swith %d %s", e.Server, e.Act, as, e.Code, e.Text), e.hint)
+	return hints.Text(fmt.Sprintf("%s: %s: refused %swith %d %s", e.Server, quotedAct(e.Act), as, e.Code, e.Text), e.hint)
 }
 
 // Hint is the next step.
 func (e *SMTPError) Hint() string { return e.hint }
+
+// quotedAct quotes a command in which something may come from elsewhere.
+func quotedAct(act string) string {
+	if strings.Contains(act, " ") {
+		return fmt.Sprintf("%.300q", act)
+	}
+	return act
+}
 
 // codeAuthRequired is the answer of a server that wants AUTH or STARTTLS first (RFC 4954 section 6, RFC 3207 section 4).
 const codeAuthRequired = 530
@@ -56,11 +64,10 @@ func (s *smtpSession) refused(act string, r smtpReply) error {
 
 // broken is the error of a connection that is of no more use.
 func (s *smtpSession) broken(act string, err error) error {
-	text := err.Error()
-	if strings.Contains(text, "; hint: ") {
-		return &Error{Class: Temporary, Err: fmt.Errorf("%s: %s: %w", s.server.String(), act, err)}
+	if hints.Of(err) != "" {
+		return &Error{Class: Temporary, Err: fmt.Errorf("%s: %s: %w", s.server.String(), quotedAct(act), err)}
 	}
-	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(), act, err)}
+	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(), quotedAct(act), err)}
 }
 
 // unreachable is the error where no server could be had.

@@ -68,17 +68,17 @@ var errUnasked = errors.New("the server says something that nobody asked for")
 func (s *smtpSession) ask(t *transaction, command string) (smtpReply, error) {
 	if !t.sent {
 		if s.conn.Unread() {
-			return smtpReply{}, s.broken(act(command), s.conn.Break(errUnasked))
+			return smtpReply{}, s.broken(command, s.conn.Break(errUnasked))
 		}
 		s.put(command)
 	}
 	if err := s.w.Flush(); err != nil {
-		return smtpReply{}, s.broken(act(command), err)
+		return smtpReply{}, s.broken(command, err)
 	}
-	return s.reply(act(command))
+	return s.reply(command)
 }
 
-// reply reads an answer. One that says that the server leaves breaks the connection.
+// reply reads an answer; act is what it is to. One that says that the server leaves breaks the connection.
 func (s *smtpSession) reply(act string) (smtpReply, error) {
 	r, err := readSMTPReply(s.conn)
 	if err != nil {
@@ -95,9 +95,6 @@ func (s *smtpSession) misplaced(act string, r smtpReply) error {
 	return s.broken(act, s.conn.Break(fmt.Errorf("%d %s is no answer to it", r.code, s.conn.Quoted([]byte(r.text)))))
 }
 
-// act names a command in an error, with what came from elsewhere in it quoted.
-func act(command string) string { return fmt.Sprintf("%.300q", command) }
-
 // introduce has the conversation up to where the server waits for the message. An error is for all recipients; those that
 // were refused alone are in t.
 func (s *smtpSession) introduce(t *transaction) error {
@@ -105,7 +102,7 @@ func (s *smtpSession) introduce(t *transaction) error {
 	if t.reset {
 		r, err := s.ask(t, commands[0])
 		if err == nil && !r.isOK() {
-			err = s.misplaced(act(commands[0]), r)
+			err = s.misplaced(commands[0], r)
 		}
 		if err != nil {
 			return err
@@ -148,9 +145,9 @@ func (s *smtpSession) askOrRefused(t *transaction, command string) (refusal, err
 	case err != nil:
 		return nil, err
 	case r.isRefusal():
-		return s.refused(act(command), r), nil
+		return s.refused(command, r), nil
 	case !r.isOK():
-		return nil, s.misplaced(act(command), r)
+		return nil, s.misplaced(command, r)
 	}
 	return nil, nil
 }
@@ -184,10 +181,10 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 	const what = "message"
 	var lines lineEnds
 	err := yieldMail(ctx, t.m, func(p []byte) error {
-		if s.conn.Unread() {
+		s.buf = lines.append(s.buf[:0], p)
+		if len(s.buf) > s.w.Available() && s.conn.Unread() { // some of it leaves now
 			return errUnasked
 		}
-		s.buf = lines.append(s.buf[:0], p)
 		_, err := s.w.Write(s.buf)
 		return err
 	})
@@ -234,7 +231,7 @@ func (s *smtpSession) judgement(t *transaction) error {
 		return s.judgementOf(t, t.accepted, "message")
 	}
 	for i := range t.accepted {
-		what := fmt.Sprintf("message for %.200q", t.accepted[i].address)
+		what := "message for " + t.accepted[i].address
 		if err := s.judgementOf(t, t.accepted[i:i+1], what); err != nil {
 			return err
 		}

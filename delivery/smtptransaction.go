@@ -97,7 +97,8 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	if !s.x.sizes && !s.x.eightBit {
 		return command, nil
 	}
-	got, err := measure(ctx, t.m)
+	got, buf, err := measure(ctx, t.m, s.buf)
+	s.buf = buf
 	if err != nil {
 		return "", fmt.Errorf("%s: read message %.200q: %w", s.server, t.m.UID, err)
 	}
