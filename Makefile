@@ -3,10 +3,11 @@
 GO        ?= go
 FUZZTIME  ?= 2s
 BENCHTIME ?= 1s
+MINUTES   ?= 5
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
 
-.PHONY: build test ci fuzz demo bench microbench cover clean
+.PHONY: build test ci fuzz soak demo bench microbench cover clean
 .NOTPARALLEL:
 
 build:
@@ -22,6 +23,11 @@ ci:
 
 fuzz:
 	@GO='$(GO)' FUZZTIME=20s .ci/steps fuzz
+
+# A daemon in trouble for MINUTES: connections that hang, drip, are refused and cut, a server that is started again,
+# signals. Each message has to come once, and the daemon must not grow.
+soak:
+	@GO='$(GO)' MINUTES='$(MINUTES)' .ci/steps soak
 
 demo:
 	@bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && \

@@ -31,6 +31,18 @@ func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{},
 		conns: map[net.Conn]struct{}{}, Changed: make(chan struct{}, 1),
 	}
+	s.Serve(ln)
+	tb.Cleanup(func() {
+		s.HangUp()
+		s.wg.Wait()
+	})
+	tb.Cleanup(func() { ln.Close() })
+	return s
+}
+
+// Serve accepts connections from ln, in the background, until that is closed. A server that is started again is one whose
+// listener was closed, and who has another.
+func (s *IdleServer) Serve(ln net.Listener) {
 	s.wg.Go(func() {
 		for {
 			conn, err := ln.Accept()
@@ -40,12 +52,6 @@ func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 			s.wg.Go(func() { s.serve(conn) })
 		}
 	})
-	tb.Cleanup(func() {
-		ln.Close()
-		s.HangUp()
-		s.wg.Wait()
-	})
-	return s
 }
 
 // HangUp closes all connections.

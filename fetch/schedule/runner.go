@@ -36,6 +36,7 @@ type runner struct {
 	// Owned by the goroutine of run.
 	kept     bool            // one of s.kept is ours
 	keeps    bool            // the connection of the last retrieval is still open
+	lost     int             // connections in a row that were watched for a moment only
 	failures int             // that count for the back-off
 	up       <-chan struct{} // closed when the server, which refused the last connection, lets another in; nil = it did not
 	stamp    string          // the account's, before the last retrieval
@@ -188,13 +189,21 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 		return false
 	}
 	r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
-	if r.woken.Load() || time.Since(began) > networkDelay { // as servers and routers end what was idle for long
-		r.pause(ctx, r.from(reconnectDelay))
-		return true
+	r.pause(ctx, r.from(r.lostDelay(time.Since(began), err)))
+	return true
+}
+
+// lostDelay is the time until the connection is made again that was watched for so long and then lost with err.
+func (r *runner) lostDelay(watched time.Duration, err error) time.Duration {
+	if r.woken.Load() || watched > networkDelay { // as servers and routers end what was idle for long
+		r.lost = 0
+		return reconnectDelay
+	}
+	if r.lost++; r.lost <= refusedMost { // a server that is started again; one that always ends them soon waits longer
+		return refusedDelay << (r.lost - 1)
 	}
 	r.setFailures(r.failures + 1)
-	r.pause(ctx, r.from(backOff(r.failures, err)))
-	return true
+	return backOff(r.failures, err)
 }
 
 // wakeUp ends the runner's present wait.

@@ -177,7 +177,7 @@ func TestStateOfALostWatch(t *testing.T) {
 			close(idle.mail)
 			synctest.Wait()
 			st := s.States()[0]
-			if got, want := st.Next, start.Add(networkDelay); st.Activity != Waiting || !got.Equal(want) {
+			if got, want := st.Next, start.Add(refusedDelay); st.Activity != Waiting || !got.Equal(want) {
 				t.Errorf("%+v, want %v", st, want)
 			}
 		}, a)
