@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,10 +69,24 @@ func (s *smtpSession) broken(act string, err error) error {
 	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(), quotedAct(act), err)}
 }
 
-// unreachable is the error where no server could be had.
-func (d *SMTP) unreachable(errs []error) error {
-	return &Error{Class: Unusable, Err: errors.Join(errs...)}
+// UnreachableError says why none of the mail servers could be had.
+type UnreachableError struct {
+	Errs []error // of each that was tried; at least one
 }
+
+func (e *UnreachableError) Error() string {
+	problems := make([]string, len(e.Errs))
+	for i, err := range e.Errs {
+		problems[i], _ = hints.Split(err)
+	}
+	return hints.Text(strings.Join(problems, "; "), e.Hint())
+}
+
+// Hint is the next step.
+func (e *UnreachableError) Hint() string { return hints.Of(e.Errs[len(e.Errs)-1]) }
+
+// Unwrap returns Errs.
+func (e *UnreachableError) Unwrap() []error { return e.Errs }
 
 // passableLogin tells whether another server of the list may be tried after this one: not after a refused password,
 // which may lock the account, and not where a setting is wrong.

@@ -40,7 +40,7 @@ func (d *SMTP) connect(ctx context.Context, fresh bool) (*smtpSession, error) {
 			break
 		}
 	}
-	return nil, d.unreachable(errs)
+	return nil, &Error{Class: Unusable, Err: &UnreachableError{errs}}
 }
 
 // order is that in which servers are tried: the one that answered last, and then as they are named.

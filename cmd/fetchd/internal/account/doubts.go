@@ -55,18 +55,19 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 	}), destinationDoubts(poll, u, a)...)
 }
 
-// destinationDoubts are about an account whose destination the file does not name.
+// destinationDoubts are about the destination of an account, mostly one that the file does not name.
 func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
-	if NamesDestination(u) {
+	_, isSMTP := a.Deliverer.(*delivery.SMTP)
+	if isSMTP && len(u.AntiSpam) > 0 {
+		return []string{"antispam: what the mail server refuses with these codes stays on the server; fetchmail drops it"}
+	}
+	if isSMTP || NamesDestination(u) {
 		return nil
 	}
 
 	whose := "it"
 	if len(u.Locals) == 1 {
 		whose = fmt.Sprintf("the mail for %q", u.Locals[0].Local)
-	}
-	if _, isSMTP := a.Deliverer.(*delivery.SMTP); isSMTP {
-		return nil
 	}
 	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on this machine, "+
 		"where no mail server answers, so it goes to the Maildir above; name one with smtphost, maildir or mda", whose)}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/wire"
 )
@@ -22,11 +23,12 @@ const (
 	Socket     Status = 2 // no connection, or no trustworthy one
 	Auth       Status = 3
 	Protocol   Status = 4
-	Syntax     Status = 5 // command line or rc file
-	IO         Status = 6 // permissions, files, local delivery
-	Server     Status = 7 // the server reported an error, or was silent too long
-	Excluded   Status = 8 // another process is running, or none is where one was expected
-	Busy       Status = 9 // the mailbox is locked by another session
+	Syntax     Status = 5  // command line or rc file
+	IO         Status = 6  // permissions, files, local delivery
+	Server     Status = 7  // the server reported an error, or was silent too long
+	Excluded   Status = 8  // another process is running, or none is where one was expected
+	Busy       Status = 9  // the mailbox is locked by another session
+	SMTP       Status = 10 // no mail server to deliver to
 	DNS        Status = 11
 	FetchLimit Status = 13
 	Internal   Status = 23
@@ -37,7 +39,8 @@ func (s Status) String() string {
 	names := map[Status]string{
 		Mail: "SUCCESS", NoMail: "NOMAIL", Socket: "SOCKET", Auth: "AUTHFAIL", Protocol: "PROTOCOL",
 		Syntax: "SYNTAX", IO: "IOERR", Server: "ERROR", Excluded: "EXCLUDE", Busy: "LOCKBUSY",
-		DNS: "DNS", FetchLimit: "MAXFETCH", Internal: "UNDEFINED",
+		SMTP: "SMTP",
+		DNS:  "DNS", FetchLimit: "MAXFETCH", Internal: "UNDEFINED",
 	}
 	if name, ok := names[s]; ok {
 		return name
@@ -71,7 +74,12 @@ func OfError(err error) Status {
 		return Server
 	case fetch.KindBusy:
 		return Busy
-	case fetch.KindDelivery, fetch.KindJournal:
+	case fetch.KindDelivery:
+		if _, ok := errors.AsType[*delivery.UnreachableError](err); ok {
+			return SMTP
+		}
+		return IO
+	case fetch.KindJournal:
 		return IO
 	case fetch.KindConfig:
 		return Syntax
@@ -123,6 +131,8 @@ func (o *Outcome) Add(s Status, deliveryFailed bool) {
 // Status is 0 if any retrieval gave mail and every delivery worked, else the last error.
 func (o *Outcome) Status() Status {
 	switch {
+	case o.delivery && o.last == SMTP:
+		return SMTP
 	case o.delivery:
 		return IO
 	case o.mail:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/wire"
@@ -41,6 +42,9 @@ func TestStatusOf(t *testing.T) {
 		{"protocol", fetch.Result{}, failed(fetch.KindProtocol), 4},
 		{"configuration", fetch.Result{}, failed(fetch.KindConfig), 5},
 		{"destination", fetch.Result{}, failed(fetch.KindDelivery), 6},
+		{"mail server", fetch.Result{}, &fetch.Error{Kind: fetch.KindDelivery, Err: &delivery.UnreachableError{
+			Errs: []error{network(&net.OpError{Op: "dial", Err: errors.New("refused")})},
+		}}, 10},
 		{"journal", fetch.Result{}, failed(fetch.KindJournal), 6},
 		{"server", fetch.Result{}, failed(fetch.KindServer), 7},
 		{"busy", fetch.Result{}, failed(fetch.KindBusy), 9},
