@@ -39,6 +39,7 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 	if !r.fits(k, w) {
 		return
 	}
+
 	r.doubtEscape(k, w)
 	if k.Verdict == Warned {
 		r.warnOnce(k.Name, w.pos, `"`+k.Name+`": `+k.Note, "")
@@ -74,13 +75,15 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 func (r *reporter) fits(k *Keyword, w word) bool {
 	switch {
 	case k.has(oneLine) && strings.ContainsAny(w.text, "\r\n"):
-		r.err(w.pos, `the value of "`+k.Name+`" holds a line end`, "it would go to the server as a command of its own; remove it")
+		r.err(w.pos, `the value of "`+k.Name+`" holds a line end`,
+			"it would go to the server as a command of its own; remove it")
 		return false
 	case k.Kind == TextList && w.text == "" && k.Name != "smtphost":
 		r.err(w.pos, `an element of "`+k.Name+`" is empty`, "remove it")
 		return false
 	case k.has(isPath) && strings.HasPrefix(w.text, "~") && !strings.HasPrefix(w.text, "~/"):
-		r.warnf(w.pos, "write the whole path", "the ~ in %q is not replaced by a home directory", clip(w.text))
+		r.warnf(w.pos, "write the whole path", "the ~ in %q is not replaced by a home directory",
+			clip(w.text))
 	case k.Name == "sslfingerprint" && !w.quoted && w.before == ':':
 		return false
 	case k.Name == "sslfingerprint" && !w.quoted && w.after == ':':
@@ -90,11 +93,12 @@ func (r *reporter) fits(k *Keyword, w word) bool {
 		_, ok := r.count(k, w)
 		return ok
 	}
+
 	return k.Kind != Enum || r.enumerated(k, w)
 }
 
-// enumerated refuses a word that is none of the values of k, where the grammar knows these words; where it knows only
-// text, the value is refused instead. It says what is to be said about one that is.
+// enumerated refuses a word that is none of the values of k, where the grammar knows these words; where it
+// knows only text, the value is refused instead. It says what is to be said about one that is.
 func (r *reporter) enumerated(k *Keyword, w word) bool {
 	v, ok := k.value(w.text)
 	switch {

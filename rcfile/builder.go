@@ -28,6 +28,7 @@ func (b *builder) setDefaults() {
 		b.warn(d.Pos, `"aka" in defaults is for no entry, as in fetchmail`, "write it in the entries")
 		d.AKA = nil
 	}
+
 	d.Users = d.Users[:1]
 	b.defaults = d
 }
@@ -44,6 +45,7 @@ func (b *builder) add() {
 	if b.empties {
 		tidy(&p)
 	}
+
 	b.validate(&p)
 	b.cfg.Polls = append(b.cfg.Polls, p)
 	b.entry = Pos{}
@@ -91,8 +93,9 @@ func inheritUser(u, d *User) {
 	u.dropRivals(&said)
 }
 
-// dropRivals takes from u what it inherited of words that say in another way what was said: of the sources of the
-// password and of the beginnings of TLS there is one, and a destination of fetchmail's excludes one of ours.
+// dropRivals takes from u what it inherited of words that say in another way what was said: of the sources of
+// the password and of the beginnings of TLS there is one, and a destination of fetchmail's excludes one of
+// ours.
 func (u *User) dropRivals(said *User) {
 	if said.Password.Set || said.PasswordEval.Set || said.PasswordFile.Set || said.PasswordFD.Set {
 		u.Password, u.PasswordEval, u.PasswordFile, u.PasswordFD = said.Password, said.PasswordEval, said.PasswordFile, said.PasswordFD
@@ -100,6 +103,7 @@ func (u *User) dropRivals(said *User) {
 	if said.SSL.Set || said.SSLMode.Set {
 		u.SSL, u.SSLMode = said.SSL, said.SSLMode
 	}
+
 	own := said.Maildir.Set || said.Mbox.Set
 	if own {
 		u.MDA, u.BSMTP, u.LMTP, u.SMTPHosts = said.MDA, said.BSMTP, said.LMTP, said.SMTPHosts
@@ -171,8 +175,8 @@ func orNil(slot any) {
 	}
 }
 
-// Override lets what was said on the command line win over what the file says, in every poll and for every user: only
-// what is set in it counts, and a list that isn't empty replaces the file's.
+// Override lets what was said on the command line win over what the file says, in every poll and for every
+// user: only what is set in it counts, and a list that isn't empty replaces the file's.
 func (c *Config) Override(o *Said) {
 	for i := range c.Polls {
 		override(&c.Polls[i], o.Poll, o.User)
@@ -198,8 +202,8 @@ func override(dst *Poll, p Poll, u User) {
 	}
 }
 
-// AdHoc returns an entry for a server that was named on the command line and isn't in the file, with the file's
-// defaults and one user. Apply Override to the Config after adding it to Polls.
+// AdHoc returns an entry for a server that was named on the command line and isn't in the file, with the
+// file's defaults and one user. Apply Override to the Config after adding it to Polls.
 func (c *Config) AdHoc(name string) Poll {
 	p := Poll{Name: name, Active: true, Users: []User{{}}}
 	if len(c.defaults.Users) > 0 {

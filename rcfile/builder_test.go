@@ -47,8 +47,8 @@ func TestAdHoc(t *testing.T) {
 	}
 }
 
-// TestRivalsAreNotInherited: a user's own password source must not lose to that of the defaults, which is for another
-// server; and so for the other things that several words say.
+// TestRivalsAreNotInherited: a user's own password source must not lose to that of the defaults, which is for
+// another server; and so for the other things that several words say.
 func TestRivalsAreNotInherited(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{

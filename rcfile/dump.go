@@ -13,18 +13,20 @@ type DumpOptions struct {
 	ShowSecrets bool // passwords as they are, not as ***
 }
 
-// Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not said is null,
-// or fetchmail's default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
+// Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not said
+// is null, or fetchmail's default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
 func Dump(w io.Writer, c *Config, options DumpOptions) error {
 	d := dumper{options}
 	polls := []any{}
 	for i := range c.Polls {
 		polls = append(polls, d.poll(&c.Polls[i]))
 	}
+
 	var globals object
 	for i := range globalWords {
 		globals = d.add(globals, &globalWords[i], globalWords[i].global(&c.Globals))
 	}
+
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
@@ -45,6 +47,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	b.WriteByte('{')
+
 	for i, m := range o {
 		if i > 0 {
 			b.WriteByte(',')
@@ -57,6 +60,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 	}
+
 	b.WriteByte('}')
 	return b.Bytes(), nil
 }
@@ -99,6 +103,7 @@ func (d dumper) add(o object, k *Keyword, slot any) object {
 	case "":
 		key = k.Name
 	}
+
 	switch k.Name {
 	case "protocol", "auth":
 		if text := slot.(*Opt[string]); !text.Set {
@@ -118,6 +123,7 @@ func (d dumper) add(o object, k *Keyword, slot any) object {
 		}
 		return append(o, member{key, last}, member{"sslfingerprints", d.value(k, slot)})
 	}
+
 	return append(o, member{key, d.value(k, slot)})
 }
 
@@ -145,6 +151,7 @@ func (d dumper) value(k *Keyword, slot any) any {
 	default:
 		return listValue(slot)
 	}
+
 	return k.Default
 }
 
@@ -168,6 +175,7 @@ func listValue(slot any) []any {
 			list = append(list, []any{textValue(v.Server), textValue(v.Local)})
 		}
 	}
+
 	return list
 }
 

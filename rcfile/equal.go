@@ -4,9 +4,13 @@ import "slices"
 
 // Equal tells whether two configurations say the same, wherever they say it; warnings don't count.
 func Equal(a, b *Config) bool {
-	if len(a.Polls) != len(b.Polls) || !same(globalWords, func(k *Keyword) (any, any) { return k.global(&a.Globals), k.global(&b.Globals) }) {
+	if len(a.Polls) != len(b.Polls) || !same(globalWords, func(k *Keyword) (any,
+		any) {
+		return k.global(&a.Globals), k.global(&b.Globals)
+	}) {
 		return false
 	}
+
 	for i := range a.Polls {
 		p, q := &a.Polls[i], &b.Polls[i]
 		if p.Name != q.Name || p.Active != q.Active || len(p.Users) != len(q.Users) ||
@@ -21,6 +25,7 @@ func Equal(a, b *Config) bool {
 			}
 		}
 	}
+
 	return true
 }
 
@@ -61,6 +66,7 @@ func said(slot any) []any {
 			all = append(all, v.Value)
 		}
 	}
+
 	return all
 }
 

@@ -38,6 +38,7 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 		}
 		s = s[1+n:]
 	}
+
 	return b.String(), odd
 }
 
@@ -73,6 +74,7 @@ func escaped(s string) (c, used int) {
 	if s == "" {
 		return -1, 0
 	}
+
 	switch s[0] {
 	case '\n':
 		return -1, 1
@@ -93,9 +95,11 @@ func escaped(s string) (c, used int) {
 	case '0':
 		return digits(s, 1, 2, 8)
 	}
+
 	if s[0] >= '1' && s[0] <= '9' {
 		return digits(s, 0, 3, 10)
 	}
+
 	return int(s[0]), 1
 }
 
@@ -127,6 +131,7 @@ func escape(s string) string {
 			b.WriteByte(c)
 		}
 	}
+
 	b.WriteByte('"')
 	return b.String()
 }

@@ -57,5 +57,6 @@ var globalWords = []Keyword{
 		global: func(g *Globals) any { return &g.MaxPolls }},
 	{Name: "maxperhost", Kind: Count, Default: 10, Own: true,
 		global: func(g *Globals) any { return &g.MaxPerHost }},
-	{Name: "passlimit", Kind: Seconds, Default: 7200, Own: true, global: func(g *Globals) any { return &g.PassLimit }},
+	{Name: "passlimit", Kind: Seconds, Default: 7200, Own: true,
+		global: func(g *Globals) any { return &g.PassLimit }},
 }

@@ -112,13 +112,14 @@ func (k *Keyword) Argument() string {
 // Accepted lists the words that an Enum may be, without those that are refused.
 func (k *Keyword) Accepted() []string { return slices.Collect(k.yieldValues) }
 
-// Keywords returns every word that an rc file may hold, with its kind and verdict, in the order of the manual.
-// The result is a copy.
+// Keywords returns every word that an rc file may hold, with its kind and verdict, in the order of the
+// manual. The result is a copy.
 func Keywords() []Keyword { return slices.Clone(keywords) }
 
 // keywords is the one table; it is never changed.
 var keywords = slices.Concat(
-	scoped(Top, topWords), scoped(Global, globalWords), scoped(Server, serverWords), scoped(Login, loginWords), fillers())
+	scoped(Top, topWords), scoped(Global, globalWords), scoped(Server, serverWords), scoped(Login,
+		loginWords), fillers())
 
 func scoped(s Scope, words []Keyword) []Keyword {
 	for i := range words {

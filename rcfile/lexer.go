@@ -45,6 +45,7 @@ func (l *lexer) next() word {
 	if l.at > 0 {
 		w.before = l.text[l.at-1]
 	}
+
 	w.hidden = commented && l.line > from
 	switch {
 	case w.end:
@@ -55,13 +56,16 @@ func (l *lexer) next() word {
 	default:
 		l.scan(&w)
 	}
+
 	if l.at < len(l.text) {
 		w.after = l.text[l.at]
 	}
+
 	return w
 }
 
-// blank skips what stands between tokens, and tells whether a comment was among it and on which line it began.
+// blank skips what stands between tokens, and tells whether a comment was among it and on which line it
+// began.
 func (l *lexer) blank() (commented bool, from int) {
 	for from = l.line; l.at < len(l.text); {
 		switch c := l.text[l.at]; {
@@ -100,6 +104,7 @@ func (l *lexer) scan(w *word) {
 	if bare < 0 {
 		bare = len(rest)
 	}
+
 	mark := rest[0]
 	if mark == '"' || mark == '\'' {
 		if n := strings.IndexByte(rest[1:], mark); n >= 0 && n+2 >= bare {
@@ -111,8 +116,10 @@ func (l *lexer) scan(w *word) {
 	} else if strings.ContainsAny(rest[:bare], `"'`) {
 		l.strayQuote(w.pos, rest[:bare])
 	}
+
 	w.text, w.odd = l.unescape(w.pos, rest[:bare])
-	w.quoted = w.text != strings.TrimSuffix(rest[:bare], `\`) // fetchmail compares words before it looks at escapes
+	// fetchmail compares words before it looks at escapes
+	w.quoted = w.text != strings.TrimSuffix(rest[:bare], `\`)
 	l.control(w.pos, rest[:bare])
 	l.at += bare
 }
@@ -120,17 +127,21 @@ func (l *lexer) scan(w *word) {
 func (l *lexer) quoted(w *word, inner string) {
 	w.quoted = true
 	if strings.HasSuffix(inner, `\`) && !strings.HasSuffix(inner, `\\`) {
-		l.warn(w.pos, "a backslash doesn't keep a quote mark from ending the text", "use the other quote mark, or \\x22")
+		l.warn(w.pos, "a backslash doesn't keep a quote mark from ending the text",
+			"use the other quote mark, or \\x22")
 	}
+
 	w.text, w.odd = l.unescape(w.pos, inner)
 	if strings.Contains(inner, "\n") {
 		l.multi = w.pos
 	}
+
 	for i := range len(inner) {
 		if inner[i] == '\n' {
 			l.newline(l.at + 1 + i)
 		}
 	}
+
 	l.at += len(inner) + 2
 }
 
@@ -139,7 +150,8 @@ func (l *lexer) badQuote(pos Pos, rest string, mark byte) {
 		l.err(pos, "quoted text has no end", "add "+string(mark)+l.multiHint())
 		return
 	}
-	l.err(pos, "stray quote mark: text goes on straight after quoted text", "quote the whole with the other quote mark"+l.multiHint())
+	l.err(pos, "stray quote mark: text goes on straight after quoted text",
+		"quote the whole with the other quote mark"+l.multiHint())
 }
 
 func (l *lexer) strayQuote(pos Pos, text string) {

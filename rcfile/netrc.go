@@ -18,8 +18,8 @@ type machine struct {
 	password    Secret
 }
 
-// Lookup returns the password for a login on the first of the hosts that has one: ask for the poll's name and then
-// its via name. Hosts match without case, logins exactly.
+// Lookup returns the password for a login on the first of the hosts that has one: ask for the poll's name and
+// then its via name. Hosts match without case, logins exactly.
 func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
 	if n == nil {
 		return Secret{}, false
@@ -34,8 +34,8 @@ func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
 	return Secret{}, false
 }
 
-// LoadNetrc reads the .netrc file at path. A file with passwords that others could read or write is left out, and the
-// warning says so. A missing file is no error and gives an empty Netrc.
+// LoadNetrc reads the .netrc file at path. A file with passwords that others could read or write is left out,
+// and the warning says so. A missing file is no error and gives an empty Netrc.
 func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,28 +45,34 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 		return nil, nil, fmt.Errorf("open .netrc: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("check the permissions of %s: %w", path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "not a regular file", Next: "it is not read"}}, nil
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "not a regular file",
+			Next: "it is not read"}}, nil
 	}
+
 	text, err := readAll(io.Reader(f), path)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	n, warnings, err := ParseNetrc(path, text)
 	if err != nil {
 		return nil, nil, err
 	}
 	if unsafe, ok := errors.AsType[*PermissionError](checkWriters(f)); ok && n.secret() {
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used", Next: unsafe.Error()}}, nil
+		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used",
+			Next: unsafe.Error()}}, nil
 	}
 	if info.Mode().Perm()&0o077 != 0 && n.secret() {
 		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())
 		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Next: "run: chmod 600 " + path}}, nil
 	}
+
 	return n, warnings, nil
 }
 
@@ -80,13 +86,15 @@ func (n *Netrc) secret() bool {
 }
 
 // ParseNetrc reads machine, login, password and account; "default" is read over, because a password must not
-// go to a server that nobody named, and so are macdef bodies. As for fetchmail, a mistake is only a warning: the file
-// belongs to other programs too.
+// go to a server that nobody named, and so are macdef bodies. As for fetchmail, a mistake is only a warning:
+// the file belongs to other programs too.
 func ParseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
 	if i := strings.IndexByte(string(text), 0); i >= 0 {
-		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte", Next: "save it as plain text"}
+		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte",
+			Next: "save it as plain text"}
 	}
-	r := &netrcReader{lexer: lexer{reporter: &reporter{}, file: name, text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
+	r := &netrcReader{lexer: lexer{reporter: &reporter{}, file: name,
+		text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
 	for r.entry() {
 	}
 	return &Netrc{r.machines}, r.errs, nil
@@ -106,6 +114,7 @@ func (r *netrcReader) entry() bool {
 	if !ok {
 		return false
 	}
+
 	switch w.text {
 	case "default":
 		r.skipping = true
@@ -125,8 +134,10 @@ func (r *netrcReader) entry() bool {
 			r.err(w.pos, "unknown word after a password", "a password with a blank needs quotes")
 			break
 		}
-		r.errf(w.pos, "expected machine, login, password, account, default or macdef", "unknown word %q", clip(w.text))
+		r.errf(w.pos, "expected machine, login, password, account, default or macdef", "unknown word %q",
+			clip(w.text))
 	}
+
 	return true
 }
 
@@ -147,6 +158,7 @@ func (r *netrcReader) store(key word, value string) {
 		r.errf(key.pos, "remove it", "the value of %q holds a line end", key.text)
 		return
 	}
+
 	switch m := &r.machines[len(r.machines)-1]; key.text {
 	case "login", "user":
 		m.login = value
@@ -171,8 +183,8 @@ func (r *netrcReader) macro() {
 	}
 }
 
-// word returns the next word: up to a blank that is not between quote marks of either kind. As for fetchmail there are
-// no escapes.
+// word returns the next word: up to a blank that is not between quote marks of either kind. As for fetchmail
+// there are no escapes.
 func (r *netrcReader) word() (word, bool) {
 	for r.at < len(r.text) {
 		switch c := r.text[r.at]; {
@@ -207,9 +219,11 @@ func (r *netrcReader) bareOrQuoted() word {
 			b.WriteByte(c)
 		}
 	}
+
 	if mark != 0 {
 		r.err(w.pos, "quoted text has no end", "add "+string(mark))
 	}
+
 	w.text = b.String()
 	return w
 }

@@ -54,7 +54,8 @@ machine after.default login ann password after`
 	}
 }
 
-// TestNetrcMistakes: other programs read the file too, and know other words; as for fetchmail none of them is the end.
+// TestNetrcMistakes: other programs read the file too, and know other words; as for fetchmail none of them is
+// the end.
 func TestNetrcMistakes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

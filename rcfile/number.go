@@ -22,6 +22,7 @@ func number(kind Kind, text string) (int, error) {
 	case strings.Trim(plain, "0123456789") != "":
 		return withUnit(kind, text)
 	}
+
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case kind == Codes && n == -1:
@@ -31,6 +32,7 @@ func number(kind Kind, text string) (int, error) {
 	case err != nil, kind != Bytes && n > math.MaxInt32:
 		return 0, errTooLarge
 	}
+
 	return int(n), nil
 }
 
@@ -55,6 +57,7 @@ func duration(text string) (int, error) {
 		name    byte
 		seconds int
 	}{{'d', day}, {'h', 3600}, {'m', 60}, {'s', 1}}
+
 	total := 0
 	for text != "" {
 		n := len(text) - len(strings.TrimLeft(text, "0123456789"))
@@ -74,6 +77,7 @@ func duration(text string) (int, error) {
 		total += v * units[0].seconds
 		text, units = text[n+1:], units[1:]
 	}
+
 	return total, nil
 }
 
@@ -82,11 +86,13 @@ func size(text string) (int, error) {
 	if text == "" {
 		return 0, errNoNumber
 	}
+
 	shift := strings.IndexByte("kmg", text[len(text)-1]|0x20)
 	digits := text[:len(text)-1]
 	if shift < 0 || digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return 0, errNoNumber
 	}
+
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n > math.MaxInt64>>(10*(shift+1)) {
 		return 0, errTooLarge

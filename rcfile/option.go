@@ -13,6 +13,7 @@ func (p *parser) option() bool {
 	if no {
 		w = p.token()
 	}
+
 	f, ok := p.keyword(w, false)
 	switch {
 	case w.end && !no, ok && f.Scope == Top && !no:
@@ -30,6 +31,7 @@ func (p *parser) option() bool {
 		p.recover()
 		return false
 	}
+
 	p.head = w.pos
 	p.position(f, w)
 	p.take(f, w, no || f.negated)
@@ -41,16 +43,20 @@ func (p *parser) badOption(w word, no bool) {
 	case w.end:
 		p.err(w.pos, `"no" at the end of the file`, "write what is to be off")
 	case no:
-		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Kind == Flag && k.Scope != Global }), `expected an option after "no"`)
+		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Kind == Flag && k.Scope != Global }),
+			`expected an option after "no"`)
 	case w.text == "here" || w.text == "there":
 		p.errf(w.pos, `it stands after "user NAME" or "is NAME"`, "unexpected %q", w.text)
 	default:
-		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Scope == Server || k.Scope == Login }), "expected an option, or quotes around a value")
+		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Scope == Server || k.Scope == Login }),
+			"expected an option, or quotes around a value")
 	}
+
 	if !w.end && p.isTop(w) {
 		p.back(w)
 		return
 	}
+
 	p.recover()
 }
 
@@ -80,7 +86,8 @@ func (p *parser) position(f found, w word) {
 	switch {
 	case f.Scope == Server:
 		if p.place != inServer {
-			p.errf(w.pos, "move it before the first user and the options of users", "server option %q after user options", w.text)
+			p.errf(w.pos, "move it before the first user and the options of users",
+				"server option %q after user options", w.text)
 		}
 	case f.Name == "user" && p.place == inImplicit:
 		p.errf(p.early.pos, fmt.Sprintf("move it behind the %q of line %d", w.text, w.pos.Line),
@@ -155,21 +162,25 @@ func (p *parser) list(k *Keyword) {
 	}
 }
 
-// endsList tells whether w is a keyword and not the next element of a list that began on the given line. Pins are no
-// list for fetchmail, so nothing in front of w was ever read as a name.
+// endsList tells whether w is a keyword and not the next element of a list that began on the given line. Pins
+// are no list for fetchmail, so nothing in front of w was ever read as a name.
 func (p *parser) endsList(list string, w word, line int) bool {
 	f, ok := p.keyword(w, false)
 	if ok && f.foreign && w.pos.Line == line && list != "sslfingerprint" && list != "sslpin" {
-		p.warnOnce("ends list "+w.text, w.pos, `"`+w.text+`" is read as the keyword`, "quote it if it is a name in the list before it")
+		p.warnOnce("ends list "+w.text, w.pos, `"`+w.text+`" is read as the keyword`,
+			"quote it if it is a name in the list before it")
 	}
 	return ok
 }
 
-// swallowed speaks up about a list element that looks like a keyword with a slip of the pen, or like its value.
+// swallowed speaks up about a list element that looks like a keyword with a slip of the pen, or like its
+// value.
 func (p *parser) swallowed(list string, w word) {
-	const shortest = 3 // of which only a lost letter is noticed: many names are one letter away from a keyword of three
+	// of which only a lost letter is noticed: many names are one letter away from a keyword of three
+	const shortest = 3
 	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
-		p.errf(w.pos, "quote it if it is an element; else look at the word before it", "number %q in the list of %q", clip(w.text), list)
+		p.errf(w.pos, "quote it if it is an element; else look at the word before it",
+			"number %q in the list of %q", clip(w.text), list)
 		return
 	}
 	if w.quoted || len(w.text) < shortest {
@@ -177,11 +188,13 @@ func (p *parser) swallowed(list string, w word) {
 	}
 	options := yieldWords(func(k *Keyword) bool { return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly) })
 	if name := nearest(w.text, 1, options); name != "" && name != w.text && len(name) > shortest {
-		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q", w.text, list)
+		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q",
+			w.text, list)
 	}
 }
 
-// value reads the value of k. On failure it has reported why, and the token that stands in its place comes next.
+// value reads the value of k. On failure it has reported why, and the token that stands in its place comes
+// next.
 func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	w := p.first(k)
 	f, ok := p.keyword(w, false)
@@ -190,6 +203,7 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	} else if _, meant := k.value(w.text); ok && meant { // "auth password"
 		ok = false
 	}
+
 	switch {
 	case w.end || w.equals:
 		p.errf(p.head, "", "%q needs a value, found %s", k.Name, described(w))
@@ -200,12 +214,15 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 		}
 		return w, false
 	case ok && !k.has(anyWord) && reserved(f, inSet):
-		p.errf(p.head, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q", k.Name, w.text)
+		p.errf(p.head, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q",
+			k.Name, w.text)
 		p.back(w)
 		return w, false
 	case ok && f.foreign && !k.has(anyWord):
-		p.warnf(w.pos, "quote it if that is meant", "%q is taken as the value of %q, though it is a keyword", w.text, k.Name)
+		p.warnf(w.pos, "quote it if that is meant", "%q is taken as the value of %q, though it is a keyword",
+			w.text, k.Name)
 	}
+
 	p.private = k.Kind == Private
 	p.commentWarning(w, k.Name)
 	return p.glue(k, w), true
@@ -259,7 +276,8 @@ func (p *parser) glue(k *Keyword, w word) word {
 	}
 	eq := p.token()
 	w.text, w.after = w.text+"=", eq.after
-	if next := p.peek(); !next.end && !next.quoted && next.before == '=' && p.lexer.text[p.lexer.at-1] != '=' {
+	if next := p.peek(); !next.end && !next.quoted && next.before == '=' &&
+		p.lexer.text[p.lexer.at-1] != '=' {
 		tail := p.token()
 		w.text, w.after = w.text+tail.text, tail.after
 	}

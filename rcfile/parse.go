@@ -56,17 +56,20 @@ func (b *builder) parse(name string, text []byte, format Format) {
 	if b.format == Auto { // the outermost file comes first
 		b.format = format
 	}
+
 	b.cfg.Polls = slices.Grow(b.cfg.Polls, lines(text))
 	if format == TOML {
 		b.parseTOML(name, string(text))
 		return
 	}
+
 	b.parseFetchmailrc(name, string(text))
 }
 
 func placeOf(name string, text []byte, offset int) Pos {
 	before := text[:offset]
-	return Pos{File: name, Line: bytes.Count(before, []byte("\n")) + 1, Col: offset - bytes.LastIndexByte(before, '\n')}
+	return Pos{File: name, Line: bytes.Count(before, []byte("\n")) + 1,
+		Col: offset - bytes.LastIndexByte(before, '\n')}
 }
 
 // detect tells the grammar: a table header or KEY = VALUE begins TOML.

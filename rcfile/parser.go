@@ -74,16 +74,19 @@ func (p *parser) statement() bool {
 	if w.end {
 		return false
 	}
+
 	f, ok := p.keyword(w, false)
 	if !ok || f.Scope != Top {
 		p.misplaced(w, f, ok)
 		p.recover()
 		return true
 	}
+
 	p.head = w.pos
 	if f.Name != "set" && f.Name != "defaults" {
 		p.started = true
 	}
+
 	switch f.Name {
 	case "set":
 		p.set()
@@ -96,6 +99,7 @@ func (p *parser) statement() bool {
 	default:
 		p.poll(w, f.Name != "skip")
 	}
+
 	return true
 }
 
@@ -130,6 +134,7 @@ func (p *parser) unknown(w word, candidates func(yield func(string) bool), other
 	case hint == "":
 		hint = otherwise
 	}
+
 	switch {
 	case p.private:
 		p.err(w.pos, "unknown word after a secret", hint)
@@ -165,11 +170,13 @@ func (p *parser) set() {
 	if no {
 		w = p.token()
 	}
+
 	f, ok := p.keyword(w, true)
 	if !ok || f.Scope != Global {
 		p.badSet(w)
 		return
 	}
+
 	p.head = w.pos
 	e := entry{globals: &p.builder.cfg.Globals}
 	switch {
@@ -205,13 +212,15 @@ func (p *parser) badSet(w word) {
 			}
 		}, `expected a word like daemon or postmaster after "set"`)
 	}
+
 	p.recover()
 }
 
 // poll reads the rest of a poll or skip entry.
 func (p *parser) poll(head word, active bool) {
 	name := p.token()
-	if f, ok := p.keyword(name, false); name.end || name.equals || name.text == "" || ok && !f.foreign && f.Scope != Global {
+	if f, ok := p.keyword(name, false); name.end || name.equals || name.text == "" || ok && !f.foreign &&
+		f.Scope != Global {
 		p.errf(head.pos, "write the server's name", "%q without a name", head.text)
 		if name.equals || name.text == "" && !name.end {
 			name = p.token()
@@ -220,6 +229,7 @@ func (p *parser) poll(head word, active bool) {
 		p.recover()
 		return
 	}
+
 	p.private = false
 	p.builder.reporter.entry = name.pos
 	p.commentWarning(name, head.text)
@@ -234,6 +244,7 @@ func (p *parser) defaultsEntry(head word) {
 	if late {
 		p.err(head.pos, `"defaults" is not the first entry of the file`, "move it to the top; a file has one")
 	}
+
 	p.builder.poll = Poll{Pos: head.pos}
 	p.options()
 	if p.place == inUser && len(p.builder.poll.Users) > 1 {

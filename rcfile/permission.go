@@ -48,7 +48,9 @@ func checkReaders(f *os.File, c *Config) error {
 	if f.Name() == os.DevNull || info.Mode().Perm()&othersMay == 0 {
 		return nil
 	}
-	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o", info.Mode().Perm())
+
+	msg := fmt.Sprintf("it must have no more than -rwx------ (0700) permissions, but has %04o",
+		info.Mode().Perm())
 	next := "run: chmod 600 " + f.Name()
 	if !c.sensitive() {
 		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg, Next: next}})
@@ -88,6 +90,7 @@ func (p *Poll) says(is func(k *Keyword, slot any) bool) bool {
 			return true
 		}
 	}
+
 	for i := range p.Users {
 		for j := range loginWords {
 			if k := &loginWords[j]; is(k, k.user(&p.Users[i])) {

@@ -2,16 +2,17 @@ package rcfile
 
 // Poll is one "poll" or "skip" entry: a server.
 type Poll struct {
-	Pos           Pos
-	Name          string
-	Via           Opt[string]
-	Active        bool
-	Protocol      Opt[string] // lower case: auto imap pop3 apop sdps …
-	Service       Opt[string] // port number or service name
-	Timeout       Opt[int]    // seconds
-	Interval      Opt[int]    // poll every N-th cycle
-	Every         Opt[int]    // ours: seconds between polls of this entry
-	Auth          Opt[string] // lower case, aliases resolved: any password cram-md5 external implicit oauthbearer …
+	Pos      Pos
+	Name     string
+	Via      Opt[string]
+	Active   bool
+	Protocol Opt[string] // lower case: auto imap pop3 apop sdps …
+	Service  Opt[string] // port number or service name
+	Timeout  Opt[int]    // seconds
+	Interval Opt[int]    // poll every N-th cycle
+	Every    Opt[int]    // ours: seconds between polls of this entry
+	// lower case, aliases resolved: any password cram-md5 external implicit oauthbearer …
+	Auth          Opt[string]
 	UIDL          Opt[bool]
 	Envelope      Opt[string] // "" with Set = "no envelope"
 	EnvSkip       Opt[int]
@@ -69,10 +70,12 @@ var serverWords = []Keyword{
 		Note: "no names are looked up in multidrop; list them with aka", server: func(p *Poll) any { return &p.DNS }},
 	{Name: "checkalias", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
 		Note: "no addresses are looked up in multidrop; list the names with aka", server: func(p *Poll) any { return &p.CheckAlias }},
-	{Name: "interface", Kind: Text, Verdict: Warned, Note: "links are not checked; start the program when the link is up",
+	{Name: "interface", Kind: Text, Verdict: Warned,
+		Note: "links are not checked; start the program when the link is up",
 		Help: "link check", Arg: "SPEC",
 		server: func(p *Poll) any { return &p.Interface }},
-	{Name: "monitor", Kind: Text, Verdict: Warned, Note: "links are not watched; start the program when the link is up",
+	{Name: "monitor", Kind: Text, Verdict: Warned,
+		Note: "links are not watched; start the program when the link is up",
 		Help: "link check", Arg: "LINK",
 		server: func(p *Poll) any { return &p.Monitor }},
 	{Name: "plugin", Kind: Text, traits: isCommand,
@@ -81,7 +84,8 @@ var serverWords = []Keyword{
 	{Name: "plugout", Kind: Text, traits: isCommand,
 		Help:   "talk to COMMAND instead of the SMTP host",
 		server: func(p *Poll) any { return &p.Plugout }},
-	{Name: "principal", Kind: Text, Verdict: Warned, Note: "there is no Kerberos here; use auth external or oauthbearer",
+	{Name: "principal", Kind: Text, Verdict: Warned,
+		Note:   "there is no Kerberos here; use auth external or oauthbearer",
 		Help:   "Kerberos 4",
 		server: func(p *Poll) any { return &p.Principal }},
 	{Name: "esmtpname", Kind: Text, traits: oneLine, server: func(p *Poll) any { return &p.ESMTPName }},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Fprint writes c in the given grammar (Auto is Fetchmailrc) so that Parse gives an Equal Config. Secrets are written
-// as they are. Defaults are merged into the entries; comments and includes of the original are gone.
+// Fprint writes c in the given grammar (Auto is Fetchmailrc) so that Parse gives an Equal Config. Secrets are
+// written as they are. Defaults are merged into the entries; comments and includes of the original are gone.
 func Fprint(w io.Writer, c *Config, format Format) error {
 	out := bufio.NewWriter(w)
 	var p syntax = rcSyntax{out}
@@ -48,6 +48,7 @@ func (s rcSyntax) poll(p *Poll) {
 	if !p.Active {
 		head = "skip "
 	}
+
 	s.line("\n" + head + escape(p.Name))
 	for i := range serverWords {
 		switch k := &serverWords[i]; {
@@ -59,6 +60,7 @@ func (s rcSyntax) poll(p *Poll) {
 			s.indented(s.option(k, k.server(p)))
 		}
 	}
+
 	for i := range p.Users {
 		s.user(&p.Users[i])
 	}
@@ -78,9 +80,11 @@ func (s rcSyntax) user(u *User) {
 	case locals != "":
 		s.line("\tuser" + locals + " here")
 	}
+
 	if u.Remote.Set && locals != "" {
 		s.line("\tis" + locals + " here")
 	}
+
 	for i := range loginWords {
 		if k := &loginWords[i]; k.Name != "user" && k.Kind != Names {
 			s.indented(s.option(k, k.user(u)))
@@ -122,6 +126,7 @@ func (s rcSyntax) option(k *Keyword, slot any) string {
 			return "no envelope"
 		}
 	}
+
 	var values []string
 	for _, v := range said(slot) {
 		if text, ok := v.(string); ok && !k.bare() {
@@ -130,8 +135,10 @@ func (s rcSyntax) option(k *Keyword, slot any) string {
 			values = append(values, fmt.Sprint(v))
 		}
 	}
+
 	if values == nil {
 		return ""
 	}
+
 	return k.Name + " " + strings.Join(values, " ")
 }

@@ -30,6 +30,7 @@ func (s tomlSyntax) pair(k *Keyword, values []any) {
 	if values == nil {
 		return
 	}
+
 	list := make([]string, len(values))
 	for i, v := range values {
 		list[i] = fmt.Sprint(v)
@@ -37,6 +38,7 @@ func (s tomlSyntax) pair(k *Keyword, values []any) {
 			list[i] = tomlText(text)
 		}
 	}
+
 	switch {
 	case k.Name == "envelope" && values[0] == "":
 		s.line("envelope = false")
@@ -52,11 +54,13 @@ func (s tomlSyntax) poll(p *Poll) {
 	if !p.Active {
 		s.line("active = false")
 	}
+
 	for i := range serverWords {
 		if k := &serverWords[i]; k.Name != "port" {
 			s.pair(k, said(k.server(p)))
 		}
 	}
+
 	for i := range p.Users {
 		s.line("\n[[poll.user]]")
 		s.user(&p.Users[i])
@@ -85,6 +89,7 @@ func (s tomlSyntax) locals(u *User) {
 			list = append(list, "["+tomlText(n.Server)+", "+tomlText(n.Local)+"]")
 		}
 	}
+
 	if u.Wildcard {
 		list = append(list, `"*"`)
 	}
@@ -98,6 +103,7 @@ func tomlText(s string) string {
 	if !utf8.ValidString(s) {
 		return `{hex = "` + hex.EncodeToString([]byte(s)) + `"}`
 	}
+
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
@@ -110,6 +116,7 @@ func tomlText(s string) string {
 			b.WriteRune(r)
 		}
 	}
+
 	b.WriteByte('"')
 	return b.String()
 }

@@ -18,9 +18,11 @@ func (p *Poll) Refusals(u *User) []*Error {
 			all = appendRefused(all, k.server(p))
 		}
 	}
+
 	for i := range loginWords {
 		all = appendRefused(all, loginWords[i].user(u))
 	}
+
 	all = append(all, u.lmtpRefusals()...)
 	slices.SortStableFunc(all, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
@@ -76,10 +78,12 @@ func (u *User) lmtpRefusals() []*Error {
 	if !u.LMTP.Value {
 		return nil
 	}
+
 	refused := func(format string, args ...any) *Error {
 		return &Error{Pos: u.LMTP.Pos, Msg: fmt.Sprintf(format, args...),
 			Next: "name a port or a socket: smtphost localhost/24, smtphost /run/lmtp"}
 	}
+
 	if len(u.SMTPHosts) == 0 {
 		return []*Error{refused("lmtp without an smtphost that has a port")}
 	}
@@ -93,6 +97,7 @@ func (u *User) lmtpRefusals() []*Error {
 			all = append(all, refused("lmtp can't use the SMTP port of %q", clip(host)))
 		}
 	}
+
 	return all
 }
 

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Said is what a command line says of the settings of an rc file: only what was said is Set. The zero Said says
-// nothing; Config.Override makes it win.
+// Said is what a command line says of the settings of an rc file: only what was said is Set. The zero Said
+// says nothing; Config.Override makes it win.
 type Said struct {
 	Globals Globals
 	Poll    Poll
 	User    User
 }
 
-// Say stores text as the value of a keyword that is no Flag, read as in the rc file but without quotes; the elements of
-// a list stand between commas, and its elements add up. An enumerated word may be in any case. origin is where it was
-// said, such as "--limit", and stands for its place. The warnings begin with it.
+// Say stores text as the value of a keyword that is no Flag, read as in the rc file but without quotes; the
+// elements of a list stand between commas, and its elements add up. An enumerated word may be in any case.
+// origin is where it was said, such as "--limit", and stands for its place. The warnings begin with it.
 func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) {
 	k := keywordNamed(keyword)
 	texts := []string{text}
@@ -38,6 +38,7 @@ func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) 
 		}
 		r.setWord(s.slot(k), k, word{text: one, pos: Pos{File: origin}})
 	}
+
 	return r.saidWarnings(k), r.saidError()
 }
 

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Secret is text that must not be printed: a password, a token, a pass phrase. Every format verb, slog and JSON
-// show it as ***; only Reveal gives the text.
+// Secret is text that must not be printed: a password, a token, a pass phrase. Every format verb, slog and
+// JSON show it as ***; only Reveal gives the text.
 type Secret struct{ text string }
 
 // NewSecret wraps text.

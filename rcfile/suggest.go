@@ -20,17 +20,21 @@ func suggest(text string, candidates iter.Seq[string]) string {
 	return ""
 }
 
-// nearest returns the candidate with the fewest changes, at most within; the first in the alphabet of several.
+// nearest returns the candidate with the fewest changes, at most within; the first in the alphabet of
+// several.
 func nearest(text string, within int, candidates iter.Seq[string]) string {
 	if len(text) > longest {
 		return ""
 	}
+
 	best, least, lower := "", within, strings.ToLower(text)
 	for name := range candidates {
-		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least || !sameEnd(lower, name, least) {
+		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least ||
+			!sameEnd(lower, name, least) {
 			continue
 		}
-		if d := distance(lower, name); d < least || d == least && (best == "" || strings.HasPrefix(name, lower) || name < best && !strings.HasPrefix(best, lower)) {
+		if d := distance(lower, name); d < least || d == least &&
+			(best == "" || strings.HasPrefix(name, lower) || name < best && !strings.HasPrefix(best, lower)) {
 			best, least = name, d
 		}
 	}
@@ -49,6 +53,7 @@ func distance(a, b string) int {
 	for j := range above {
 		above[j] = j
 	}
+
 	for i := 1; i <= len(a); i++ {
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
@@ -63,5 +68,6 @@ func distance(a, b string) int {
 		}
 		before, above = above, row
 	}
+
 	return above[len(b)]
 }

@@ -15,35 +15,42 @@ type tomlTable = map[string]any
 // parseTOML reads text, which holds no NUL and no byte order mark, into b.
 func (b *builder) parseTOML(name, text string) {
 	if i := tooDeep(text); i >= 0 {
-		b.err(placeOf(name, []byte(text), i), "brackets are nested too deep", "a quote mark or bracket is missing before")
+		b.err(placeOf(name, []byte(text), i), "brackets are nested too deep",
+			"a quote mark or bracket is missing before")
 		return
 	}
+
 	root := tomlTable{}
 	if _, err := toml.Decode(text, &root); err != nil {
 		b.tomlSyntax(name, text, err)
 		return
 	}
+
 	t := &tomlReader{b}
 	n := places(name, text)
 	t.known(root, n, "", "include", "global", "defaults", "poll")
 	if d, ok := t.table(root, n, "defaults"); ok {
 		t.readDefaults(d, n.at("defaults"))
 	}
+
 	t.includes(root["include"], n.at("include"))
 	if g, ok := t.table(root, n, "global"); ok {
 		t.known(g, n.at("global"), "global", names(globalWords)...)
 		t.options(entry{globals: &b.cfg.Globals}, globalWords, g, n.at("global"))
 	}
+
 	polls, ok := tables(root["poll"])
 	if root["poll"] != nil && !ok {
 		b.err(n.at("poll").key, `"poll" is not an array of tables`, "write [[poll]]")
 	}
+
 	for i, p := range polls {
 		t.readPoll(p, n.at("poll").element(i))
 	}
 }
 
-// tooDeep finds where more brackets are open than an rc file can need, or -1: the library would recurse for each.
+// tooDeep finds where more brackets are open than an rc file can need, or -1: the library would recurse for
+// each.
 func tooDeep(text string) int {
 	const limit = 1000
 	depth := 0
@@ -68,12 +75,15 @@ func (b *builder) tomlSyntax(name, text string, err error) {
 		line := lineAt(text, pos.Line)
 		pos.Col = min(max(e.Position.Col, 1), len(line)+1)
 		key, _, _ := strings.Cut(line, "=")
-		for _, key := range []string{key, e.LastKey[strings.LastIndexByte(e.LastKey, '.')+1:]} { // a table in braces holds several
-			if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private && !strings.HasPrefix(msg, "Key ") {
+		// a table in braces holds several
+		for _, key := range []string{key, e.LastKey[strings.LastIndexByte(e.LastKey, '.')+1:]} {
+			if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private &&
+				!strings.HasPrefix(msg, "Key ") {
 				msg = fmt.Sprintf("the value of %q is not valid text; put it in quotes, '…' if it holds a backslash", f.Name)
 			}
 		}
 	}
+
 	b.err(pos, msg, "")
 }
 
@@ -120,7 +130,8 @@ func (t *tomlReader) known(table tomlTable, n *node, where string, allowed ...st
 
 // belongs tells in which table a key would be right.
 func belongs(key string) string {
-	for where, list := range map[string][]Keyword{"[global]": globalWords, "[[poll]]": serverWords, "[[poll.user]]": loginWords} {
+	for where, list := range map[string][]Keyword{"[global]": globalWords, "[[poll]]": serverWords,
+		"[[poll.user]]": loginWords} {
 		if slices.Contains(names(list), key) && key != "properties" {
 			return "it belongs in " + where
 		}
@@ -189,10 +200,12 @@ func (t *tomlReader) readPoll(table tomlTable, n *node) {
 		t.poll.Users = []User{{Pos: t.poll.Pos}}
 		t.options(entry{user: &t.poll.Users[0]}, loginWords, table, n)
 	}
+
 	t.known(table, n, "[[poll]]", allowed...)
 	for i, u := range users {
 		t.readUser(u, n.at("user").element(i), len(users))
 	}
+
 	t.add()
 }
 
@@ -252,6 +265,7 @@ func (t *tomlReader) option(e entry, k *Keyword, v any, n *node) {
 		e.poll.Envelope = Opt[string]{Set: true, Pos: n.value}
 		return
 	}
+
 	switch {
 	case k.Kind == Flag:
 		t.mismatch(k.Name, "true or false", v, n)

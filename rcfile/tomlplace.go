@@ -2,8 +2,8 @@ package rcfile
 
 import "strings"
 
-// node is a table, array or value of a TOML text, with the places of its key and its value. The TOML library checks
-// the text and gives the values, but for most mistakes no place; the nodes give the places.
+// node is a table, array or value of a TOML text, with the places of its key and its value. The TOML library
+// checks the text and gives the values, but for most mistakes no place; the nodes give the places.
 type node struct {
 	key, value Pos
 	table      map[string]*node
@@ -68,6 +68,7 @@ func places(file, text string) *node {
 		table = table.last()
 		s.at += lineLength(s.text[s.at:])
 	}
+
 	return root
 }
 
@@ -128,6 +129,7 @@ func (s *placer) path() []string {
 		}
 		s.at++
 	}
+
 	return parts
 }
 
@@ -141,6 +143,7 @@ func (s *placer) read(n *node) {
 	if s.at >= len(s.text) {
 		return
 	}
+
 	switch s.text[s.at] {
 	case '"', '\'':
 		s.quotedText()
@@ -177,6 +180,7 @@ func (s *placer) quotedText() {
 	if triple := strings.Repeat(mark, 3); strings.HasPrefix(s.text[s.at:], triple) {
 		mark = triple
 	}
+
 	for s.at += len(mark); s.at < len(s.text); s.at++ {
 		switch {
 		case strings.HasPrefix(s.text[s.at:], mark):
@@ -194,5 +198,6 @@ func (s *placer) quotedText() {
 			s.newline(s.at)
 		}
 	}
+
 	s.at = len(s.text)
 }

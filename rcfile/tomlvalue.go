@@ -17,6 +17,7 @@ func (t *tomlReader) words(k *Keyword, v any, n *node) []word {
 		t.mismatch(k.Name, "one value", v, n)
 		return nil
 	}
+
 	var all []word
 	for i, v := range list {
 		at := n
@@ -27,6 +28,7 @@ func (t *tomlReader) words(k *Keyword, v any, n *node) []word {
 			all = append(all, w)
 		}
 	}
+
 	return all
 }
 
@@ -35,6 +37,7 @@ func (t *tomlReader) word(k *Keyword, v any, n *node) (word, bool) {
 	w := word{pos: n.value, quoted: !numeric}
 	text, isText := plainText(v)
 	number, isNumber := v.(int64)
+
 	switch {
 	case isNumber && (numeric || k.Name == "service"):
 		w.text = strconv.FormatInt(number, 10)
@@ -47,10 +50,12 @@ func (t *tomlReader) word(k *Keyword, v any, n *node) (word, bool) {
 		t.mismatch(k.Name, "text in quotes", v, n)
 		return w, false
 	}
+
 	if strings.IndexByte(w.text, 0) >= 0 {
 		t.err(n.value, "the text holds a NUL character", "no value can hold one")
 		return w, false
 	}
+
 	return w, true
 }
 
@@ -71,6 +76,7 @@ func (t *tomlReader) locals(u *User, k *Keyword, v any, n *node) {
 	if !ok {
 		list, n = []any{v}, &node{list: []*node{n}}
 	}
+
 	for i, v := range list {
 		at := n.element(i)
 		pair, isPair := v.([]any)
@@ -84,6 +90,7 @@ func (t *tomlReader) locals(u *User, k *Keyword, v any, n *node) {
 			t.err(at.value, "a pair of names has two elements", `write ["name on the server", "local name"]`)
 			continue
 		}
+
 		server, ok1 := t.word(k, pair[0], at.element(0))
 		local, ok2 := t.word(k, pair[1], at.element(1))
 		if ok1 && ok2 {

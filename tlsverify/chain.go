@@ -27,6 +27,7 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 		CurrentTime:   now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
+
 	if err != nil {
 		return nil, p.diagnose(sent, now, err)
 	}
@@ -57,6 +58,7 @@ func (p *Policy) choose(chains [][]*x509.Certificate, leaf *x509.Certificate) ([
 	if strong == nil {
 		return nil, weak
 	}
+
 	return strong, nil
 }
 
@@ -123,6 +125,7 @@ func CheckConstraints(chain []*x509.Certificate, matched string) error {
 			}
 		}
 	}
+
 	return nil
 }
 

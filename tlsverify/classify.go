@@ -32,6 +32,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)
 	}
+
 	return &HandshakeError{Err: err}
 }
 

@@ -28,6 +28,7 @@ func (p *Policy) setClientCertificate() error {
 			return loadClientCertificate(certFile, keyFile, p.opt.KeyPass, p.opt.Files.check)
 		},
 	}
+
 	client, err := p.clientFiles.current()
 	if err != nil {
 		return err
@@ -35,6 +36,7 @@ func (p *Policy) setClientCertificate() error {
 	if end := client.Leaf.NotAfter; p.Now().After(end) {
 		p.warn("get a new one", "client certificate %q expired on %s", certFile, show.Date(end))
 	}
+
 	return nil
 }
 
@@ -55,6 +57,7 @@ func loadClientCertificate(certFile, keyFile string, pass func() (string, error)
 	if err := check(certFile); err != nil {
 		return nil, loadError("sslcert", certFile, err, certHint)
 	}
+
 	certs, err := readCertificates(certFile)
 	if err != nil {
 		return nil, loadError("sslcert", certFile, err, certHint)
@@ -63,6 +66,7 @@ func loadClientCertificate(certFile, keyFile string, pass func() (string, error)
 	if err := check(keyFile); err != nil {
 		return nil, loadError("sslkey", keyFile, err, keyHint)
 	}
+
 	key, err := readKey(keyFile, pass)
 	if as[*passError](err) { // it knows a better next step
 		return nil, fmt.Errorf("sslkey %q: %w", keyFile, err)
@@ -75,10 +79,12 @@ func loadClientCertificate(certFile, keyFile string, pass func() (string, error)
 		return nil, hints.Errorf("name the two files of one pair",
 			"sslkey %q does not belong to the certificate in sslcert %q", keyFile, certFile)
 	}
+
 	client := &tls.Certificate{PrivateKey: key, Leaf: certs[0]}
 	for _, c := range certs {
 		client.Certificate = append(client.Certificate, c.Raw)
 	}
+
 	return client, nil
 }
 

@@ -78,5 +78,6 @@ func namesPlaceOf(cert *x509.Certificate, point []byte) bool {
 			return true
 		}
 	}
+
 	return false
 }

@@ -14,6 +14,7 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 	if err := check(path); err != nil {
 		return nil, loadError("sslcrlfile", path, err, hint)
 	}
+
 	files := filesOf(path)
 
 	var all []*x509.RevocationList
@@ -32,6 +33,7 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 	if len(all) == 0 {
 		return nil, loadError("sslcrlfile", path, errNoList, hint)
 	}
+
 	return all, nil
 }
 
@@ -56,5 +58,6 @@ func parseLists(data []byte) ([]*x509.RevocationList, error) {
 	if len(lists) == 0 {
 		return nil, errNoList
 	}
+
 	return lists, nil
 }

@@ -20,6 +20,7 @@ func (v *Verdict) Describe(w io.Writer) error {
 	if v.Resumed {
 		resumed = ", resumed"
 	}
+
 	out.Printf("TLS with %s: %s, %s%s", v.Host, v.Version, v.Cipher, resumed)
 
 	for i, c := range v.Presented {
@@ -35,10 +36,12 @@ func (v *Verdict) Describe(w io.Writer) error {
 	if len(v.Chain) > 0 {
 		out.Printf("trusted root: %s", show.Quote(Subject(v.Chain[len(v.Chain)-1])))
 	}
+
 	out.Printf("revocation: %s", cmp.Or(v.Revocation, "not checked"))
 	for _, w := range v.warnings {
 		out.Printf("warning: %s", w)
 	}
+
 	return out.Err
 }
 
@@ -48,6 +51,7 @@ func describeCertificate(out *show.Lines, i int, c *x509.Certificate) {
 	out.Printf("  issuer: %s", show.Quote(issuer(c)))
 
 	names := PresentedNames(c)
+
 	for n, name := range names {
 		if n == maxNamesShown {
 			out.Printf("  … and %d more names", len(names)-n)
@@ -61,5 +65,6 @@ func describeCertificate(out *show.Lines, i int, c *x509.Certificate) {
 	for _, f := range FingerprintsOf(c) {
 		out.Printf("  %s fingerprint: %s", f.Algorithm, f.digits())
 	}
+
 	out.Printf("  public-key pin: %s", PinOf(c))
 }

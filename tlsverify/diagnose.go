@@ -78,6 +78,7 @@ func (p *Policy) findGap(sent []*x509.Certificate, now time.Time, err error) err
 	if cur == sent[0] || slices.ContainsFunc(rest, func(c *x509.Certificate) bool { return c.IsCA }) {
 		return p.chainError(MissingIntermediate, cur, now, err)
 	}
+
 	return p.chainError(UnknownIssuer, cur, now, err)
 }
 

@@ -39,5 +39,6 @@ func (v *Verdict) noteExpiry(p *Policy) {
 		problem += "; sslpin matches its successor only if the key stays"
 		hint = "ask the operator for the next one"
 	}
+
 	v.warn(hint, "%s", problem)
 }

@@ -94,10 +94,12 @@ func (r *fileReader[T]) current() (T, error) {
 	if r.read && stamp == r.stamp {
 		return r.value, nil
 	}
+
 	value, err := r.load()
 	if err != nil {
 		return r.value, err
 	}
+
 	r.read, r.stamp, r.value = true, stamp, value
 	return value, nil
 }

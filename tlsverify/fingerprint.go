@@ -62,6 +62,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	if algorithm == "" {
 		algorithm = "MD5, SHA-1 or SHA-256"
 	}
+
 	return Fingerprint{}, hints.Errorf("paste it whole",
 		"fingerprint %s has %d bytes, which is not the length of %s", show.Quote(text), len(sum), algorithm)
 }
@@ -104,6 +105,7 @@ func parseHex(digits string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("not hexadecimal")
 	}
+
 	return b, nil
 }
 

@@ -65,6 +65,7 @@ func (p *Policy) Look(ctx context.Context, conn net.Conn, o Offer) (*Sight, erro
 		_, s.Refusal = p.Judge(cs)
 		return nil
 	}
+
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return s.demand.answer(p.client(), s.Refusal), nil
 	}
@@ -72,12 +73,14 @@ func (p *Policy) Look(ctx context.Context, conn net.Conn, o Offer) (*Sight, erro
 	h := &head{Conn: conn}
 	tc := tls.Client(h, cfg)
 	err := tc.HandshakeContext(ctx)
+
 	switch {
 	case err == nil:
 		s.Conn = tc
 	case s.demand == noDemand || s.Refusal == nil:
 		return nil, p.classify(ctx, s.Explain(err), h, o)
 	}
+
 	return s, nil
 }
 

@@ -80,5 +80,6 @@ func (h *head) tls13() bool {
 		}
 		at += 4 + int(b[at+2])<<8 + int(b[at+3])
 	}
+
 	return false
 }

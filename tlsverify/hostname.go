@@ -24,6 +24,7 @@ func HostName(text string) (string, error) {
 	if len(text) > maxHostName {
 		return "", errors.New("too long for a host name")
 	}
+
 	name := strings.TrimSuffix(text, ".")
 	if !utf8.ValidString(name) {
 		return "", errors.New("not UTF-8")
@@ -41,6 +42,7 @@ func HostName(text string) (string, error) {
 	if !ok {
 		return "", errNoHostName
 	}
+
 	return name, nil
 }
 
@@ -72,6 +74,7 @@ func dnsName(s string) (string, bool) {
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(strings.ToLower(last), "0x") {
 		return "", false
 	}
+
 	return strings.ToLower(s), true
 }
 

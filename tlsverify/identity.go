@@ -81,6 +81,7 @@ func parseCommonName(text string) (ReferenceID, error) {
 		return ReferenceID{}, hints.Errorf("write the host name that the certificate is to be for",
 			"%s %s: %w", word, show.Quote(text), err)
 	}
+
 	return ReferenceID{Kind: DNSID, Name: wildcard + name}, nil
 }
 

@@ -33,6 +33,7 @@ func readKey(path string, pass func() (string, error)) (crypto.Signer, error) {
 			return parseKey(der)
 		}
 	}
+
 	return nil, errors.New("holds no private key")
 }
 

@@ -37,6 +37,7 @@ func decryptKey(b *pem.Block, ask func() (string, error)) ([]byte, error) {
 	if ask == nil {
 		return nil, errPassNeeded
 	}
+
 	pass, err := ask()
 	if err != nil {
 		return nil, err
@@ -45,11 +46,13 @@ func decryptKey(b *pem.Block, ask func() (string, error)) ([]byte, error) {
 	if b.Type == "ENCRYPTED PRIVATE KEY" {
 		return decryptPBES2(b.Bytes, pass)
 	}
+
 	//lint:ignore SA1019 old, but what users of fetchmail have on their disks; it protects a local file only
 	der, err := x509.DecryptPEMBlock(b, []byte(pass))
 	if errors.Is(err, x509.IncorrectPasswordError) {
 		return nil, errPassWrong
 	}
+
 	return der, err
 }
 
@@ -92,6 +95,7 @@ func decryptPBES2(der []byte, pass string) ([]byte, error) {
 	if err != nil || len(rest) > 0 || !k.Algorithm.Algorithm.Equal(oidPBES2) {
 		return nil, errPassScheme
 	}
+
 	var p pbes2Params
 	if _, err := asn1.Unmarshal(k.Algorithm.Parameters.FullBytes, &p); err != nil {
 		return nil, errPassScheme
@@ -107,6 +111,7 @@ func decryptPBES2(der []byte, pass string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	block, err := newCipher(key)
 	if err != nil || len(iv) != block.BlockSize() || len(k.Data) == 0 || len(k.Data)%block.BlockSize() != 0 {
 		return nil, errPassScheme
@@ -165,6 +170,7 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, err
 		}
 		return scrypt.Key([]byte(pass), p.Salt, p.N, p.R, p.P, size)
 	}
+
 	return nil, errPassScheme
 }
 

@@ -124,6 +124,7 @@ func (e *NotTLSError) Hint() string {
 			"tell the operator (docs/server-checklist.md#reach), or leave ssl and the port out to use %s",
 			e.Port, startTLSWord(g.protocol))
 	}
+
 	return fmt.Sprintf("leave ssl out to use %s, or use port %d", startTLSWord(g.protocol), wrapped)
 }
 

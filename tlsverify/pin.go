@@ -27,6 +27,7 @@ func ParsePin(text string) (Pin, error) {
 	if strings.Contains(t, ";") { // curl writes several pins in one word
 		return wrong("several pins are written as several values")
 	}
+
 	b64, ok := strings.CutPrefix(t, pinPrefix)
 	if !ok {
 		return wrong(`it must begin with "sha256//"`)
@@ -36,10 +37,12 @@ func ParsePin(text string) (Pin, error) {
 	if len(b64) != base64.StdEncoding.EncodedLen(len(p)) || strings.ContainsAny(b64, "\r\n") {
 		return wrong("it must have 44 characters of base64")
 	}
+
 	b, err := base64.StdEncoding.Strict().DecodeString(b64)
 	if err != nil || len(b) != len(p) {
 		return wrong("the base64 is malformed")
 	}
+
 	copy(p[:], b)
 	return p, nil
 }
@@ -73,6 +76,7 @@ func (p *Policy) verifyPins(v *Verdict) error {
 	if pinned && pin == PinOf(leaf) {
 		err.Key = KeySame
 	}
+
 	return err
 }
 
@@ -118,6 +122,7 @@ func (p *Policy) pinError(leaf *x509.Certificate, kind string, want []string) *P
 	default:
 		e.Key = KeyOther
 	}
+
 	return e
 }
 

@@ -14,8 +14,8 @@ func (p Ports) Default(wrapped bool) int {
 	return p.Plain
 }
 
-// mailPorts is the one table of default ports. Submission comes first of the two that share port 465: RFC 8314
-// gives it to submission.
+// mailPorts is the one table of default ports. Submission comes first of the two that share port 465: RFC
+// 8314 gives it to submission.
 var mailPorts = [...]struct {
 	protocol string
 	Ports

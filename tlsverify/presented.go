@@ -55,6 +55,7 @@ func commonNames(cert *x509.Certificate) []string {
 			names = append(names, s)
 		}
 	}
+
 	return names
 }
 
@@ -65,12 +66,15 @@ func (ids identifiers) strings() []string {
 	for _, n := range ids.srv {
 		s = append(s, "SRV:"+n.String())
 	}
+
 	for _, n := range ids.dns {
 		s = append(s, "DNS:"+n)
 	}
+
 	for _, ip := range ids.ips {
 		s = append(s, "IP:"+ip.String())
 	}
+
 	if !ids.exclusive {
 		for _, n := range ids.cns {
 			s = append(s, "CN:"+n)
@@ -109,6 +113,7 @@ func (r ReferenceID) match(ids identifiers) (string, bool) {
 	if !ids.exclusive && slices.ContainsFunc(ids.cns, matches) {
 		return CNID.String() + " " + r.Name, true
 	}
+
 	return "", false
 }
 

@@ -44,8 +44,8 @@ var protoRanges = [...]struct {
 }
 
 // ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means
-// (never TLS) is the caller's business. The range is usable even on error. What to warn of is said where the words are
-// read.
+// (never TLS) is the caller's business. The range is usable even on error. What to warn of is said where the
+// words are read.
 func ParseProto(word string) (ProtoRange, error) {
 	safe := ProtoRange{Min: tls.VersionTLS12}
 	w := strings.ToLower(strings.TrimSpace(word))
@@ -63,6 +63,7 @@ func ParseProto(word string) (ProtoRange, error) {
 		return safe, hints.Errorf("drop sslproto, the default is TLS 1.2 or newer",
 			"sslproto %q is broken and gone", word)
 	}
+
 	return safe, hints.Errorf("use auto, tls1.2, tls1.2+, tls1.3 or tls1.3+",
 		"sslproto %s is not known", show.Quote(word))
 }

@@ -50,6 +50,7 @@ func (p *Policy) checkAgainstLists(v *Verdict) error {
 	if v.Revocation != "" {
 		v.Revocation += "; "
 	}
+
 	v.Revocation += "revocation list: not on it"
 	return nil
 }

@@ -52,7 +52,8 @@ func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
 		read             func(string) ([]*x509.Certificate, error)
 	}{
 		{"sslcertfile", places.file, "give a PEM file with the certificates to trust", readCertificates},
-		{"sslcertpath", places.dir, "give a directory of PEM files with the certificates to trust", readDirectory},
+		{"sslcertpath", places.dir, "give a directory of PEM files with the certificates to trust",
+			readDirectory},
 	} {
 		if place.path == "" {
 			continue
@@ -71,13 +72,16 @@ func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
 	if places.system {
 		system, err := x509.SystemCertPool()
 		if err != nil {
-			return nil, hints.Errorf("install the ca-certificates package", "system's root certificates: %w", err)
+			return nil, hints.Errorf("install the ca-certificates package", "system's root certificates: %w",
+				err)
 		}
 		set.pool = system
 	}
+
 	for _, c := range set.anchors {
 		set.pool.AddCert(c)
 	}
+
 	return set, nil
 }
 
@@ -128,6 +132,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	if len(certs) == 0 {
 		return nil, problem
 	}
+
 	return certs, nil
 }
 
@@ -157,6 +162,7 @@ func readDirectory(dir string) ([]*x509.Certificate, error) {
 	if len(certs) == 0 {
 		return nil, errNoCertificate
 	}
+
 	return certs, nil
 }
 

@@ -64,6 +64,7 @@ func parseSRVNames(der []byte) (names []srvName, err error) {
 			names = append(names, srv)
 		}
 	}
+
 	return names, err
 }
 

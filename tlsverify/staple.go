@@ -46,6 +46,7 @@ func (v *Verdict) checkStaple(staple []byte) error {
 	if len(staple) > 0 {
 		v.warn(staplingHint, "%s", problem)
 	}
+
 	return nil
 }
 
@@ -70,6 +71,7 @@ func parseStaple(staple []byte, leaf, issuer *x509.Certificate, now time.Time) (
 	case r.NextUpdate.IsZero() && now.Sub(r.ThisUpdate) > maxStapleAge:
 		return r, fmt.Errorf("it is from %s", show.Date(r.ThisUpdate))
 	}
+
 	return r, nil
 }
 

@@ -53,6 +53,7 @@ func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
 	if err != nil {
 		return err
 	}
+
 	v.Chain = chain
 
 	if mismatch != nil {
@@ -61,6 +62,7 @@ func (p *Policy) verifyChain(v *Verdict, ids identifiers) error {
 	if err := CheckConstraints(chain, matched); err != nil {
 		return err
 	}
+
 	v.noteCommonName(matched)
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 // nobody is the uid and gid that the programs run with when we are root.
 const nobody = 65534
 
-// runLimit is when a program that does not end is killed; hungLimit is for one that waits for the server that hangs.
+// runLimit is when a program that does not end is killed; hungLimit is for one that waits for the server that
+// hangs.
 const (
 	runLimit  = 15 * time.Minute
 	hungLimit = 2 * time.Minute
@@ -45,13 +46,16 @@ type result struct {
 
 func newBench(s *stage, o options) *bench {
 	s.check(os.Setenv("TMPDIR", o.memory)) // for fetchtest
-	b := &bench{s: s, o: o, memory: s.folder(o.memory), disk: s.folder(o.disk), corpora: map[string]*corpus{}, ways: map[string]way{}}
+	b := &bench{s: s, o: o, memory: s.folder(o.memory), disk: s.folder(o.disk), corpora: map[string]*corpus{},
+		ways: map[string]way{}}
 	var err error
 	b.self, err = os.Executable()
 	s.check(err)
 	b.build()
-	b.d = fetchtest.StartDovecot(s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes", "pop3_no_flag_updates = yes",
-		"default_client_limit = 4000", "default_process_limit = 1000", // 20 accounts of a few contenders in turn
+	b.d = fetchtest.StartDovecot(s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes",
+		"pop3_no_flag_updates = yes",
+		// 20 accounts of a few contenders in turn
+		"default_client_limit = 4000", "default_process_limit = 1000",
 		"service imap {", "process_min_avail = 2", "}", "service pop3 {", "process_min_avail = 2", "}")
 	text, err := os.ReadFile(b.d.CAFile)
 	s.check(err)
@@ -60,7 +64,8 @@ func newBench(s *stage, o options) *bench {
 	return b
 }
 
-// build builds the fetchd to be measured, and copies it and this program to a place where everybody may run them.
+// build builds the fetchd to be measured, and copies it and this program to a place where everybody may run
+// them.
 func (b *bench) build() {
 	bin := filepath.Join(b.memory, "bench")
 	b.s.check(copyProgram(b.self, bin))
@@ -70,7 +75,9 @@ func (b *bench) build() {
 		b.s.check(copyProgram(b.o.fetchd, b.fetchd))
 		return
 	}
-	cmd := exec.CommandContext(b.s.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.fetchd, "./cmd/fetchd")
+
+	cmd := exec.CommandContext(b.s.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.fetchd,
+		"./cmd/fetchd")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.s.Fatalf("go build ./cmd/fetchd: %v\n%s", err, out)
@@ -111,6 +118,7 @@ func (b *bench) compare(w workload) {
 			field = append(field, c)
 		}
 	}
+
 	runs := map[string][]result{}
 	for round := range b.o.rounds {
 		for k := range field {
@@ -123,17 +131,20 @@ func (b *bench) compare(w workload) {
 				return
 			}
 			runs[c.name] = append(runs[c.name], r)
-			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %.3f s, CPU %.3f s, %.1f MB, %v\n", w.name, round+1, c.name,
+			fmt.Fprintf(os.Stderr, "%s, round %d, %s: %.3f s, CPU %.3f s, %.1f MB, %v\n", w.name, round+1,
+				c.name,
 				r.Wall.Seconds(), r.CPU.Seconds(), float64(r.RSS)/(1<<20), r.tally)
 			if r.log != "" {
 				fmt.Fprintf(os.Stderr, "    exit %d: %s\n", r.Exit, strings.ReplaceAll(r.log, "\n", "\n    "))
 			}
 		}
 	}
+
 	report(os.Stdout, w, field, runs)
 }
 
-// measure makes one run, with a fresh copy of the mailbox and of what the contender has kept from its first run.
+// measure makes one run, with a fresh copy of the mailbox and of what the contender has kept from its first
+// run.
 func (b *bench) measure(w workload, c contender) result {
 	j, done := b.job(w, c)
 	defer done()
@@ -141,11 +152,13 @@ func (b *bench) measure(w workload, c contender) result {
 	if w.primed && !c.raw {
 		b.prime(j, c)
 	}
+
 	want := b.corpus(w)
 	copies := max(1, w.accounts)
 	if w.hung {
 		copies--
 	}
+
 	b.fillMailboxes(j, w.fresh > 0)
 	cmd, err := c.prepare(j)
 	b.s.check(err)
@@ -155,6 +168,7 @@ func (b *bench) measure(w workload, c contender) result {
 	if proxy != nil {
 		turns = proxy.Turns()
 	}
+
 	r.usage, r.log = b.execute(j, cmd, copies*len(want.messages)*btoi(w.hung))
 	if proxy != nil {
 		r.turns = proxy.Turns() - turns
@@ -166,6 +180,7 @@ func (b *bench) measure(w workload, c contender) result {
 	if r.whole == r.want && (r.Exit == 0 || r.Exit == 1 || w.hung) { // 1 is fetchmail's "no mail"
 		r.log = ""
 	}
+
 	return r
 }
 
@@ -176,17 +191,19 @@ func btoi(yes bool) int {
 	return 0
 }
 
-// execute runs a command and measures it. With enough above 0, the command is ended once that many messages have arrived,
-// and its wall time is the time until then.
+// execute runs a command and measures it. With enough above 0, the command is ended once that many messages
+// have arrived, and its wall time is the time until then.
 func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 	log := filepath.Join(filepath.Dir(j.state), "log")
 	p := program{Argv: cmd.argv, Dir: j.dest, Log: log, Limit: runLimit, Env: []string{
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + j.state, "FETCHMAILHOME=" + j.state, "XDG_STATE_HOME=" + j.state, "TMPDIR=" + j.dest,
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + j.state, "FETCHMAILHOME=" +
+			j.state, "XDG_STATE_HOME=" + j.state, "TMPDIR=" + j.dest,
 		"USER=nobody", "LOGNAME=nobody", "LC_ALL=C.UTF-8", "SSL_CERT_FILE=" + b.ca}}
 	if os.Geteuid() == 0 {
 		p.User = nobody
 		b.s.check(own(filepath.Dir(j.state)))
 	}
+
 	b.pause(1100 * time.Millisecond) // mbsync sleeps when the Maildir was changed within this second
 	run, err := p.start()
 	b.s.check(err)
@@ -196,11 +213,13 @@ func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 		wall = time.Since(run.start)
 		run.stop()
 	}
+
 	u, err := run.wait()
 	b.s.check(err)
 	if enough > 0 {
 		u.Wall = wall
 	}
+
 	text, _ := os.ReadFile(log)
 	return u, strings.TrimSpace(string(text[max(0, len(text)-800):]))
 }

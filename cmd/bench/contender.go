@@ -111,7 +111,8 @@ func (j *job) one(argv ...string) command {
 
 func limitCommand(j *job) (command, error) {
 	out := filepath.Join(j.dest, "out")
-	argv := []string{j.self, "limit", "-proto", j.w.proto, "-ca", j.ca, "-password", j.password, "-out", out, "-fresh", fmt.Sprint(j.w.fresh)}
+	argv := []string{j.self, "limit", "-proto", j.w.proto, "-ca", j.ca, "-password", j.password, "-out", out,
+		"-fresh", fmt.Sprint(j.w.fresh)}
 	for _, a := range j.accounts {
 		argv = append(argv, fmt.Sprintf("127.0.0.1:%d,%s", a.port, a.user))
 	}
@@ -146,11 +147,13 @@ func (j *job) rc(program, deliver string) string {
 			uidl = "uidl"
 		}
 	}
+
 	for _, a := range j.accounts {
 		fmt.Fprintf(&b, `poll %s via 127.0.0.1 with protocol %s service %d timeout 60 auth password %s
   user %q there with password %q is "nobody" here
   options keep ssl sslcertck sslcertfile %q sslcommonname "localhost" %s
 `, a.name, proto, a.port, uidl, a.user, j.password, j.ca, deliver)
 	}
+
 	return b.String()
 }

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// corpus is a set of messages, with the digest of each by its name. A message has its name in the header and in its last
-// line, so that it can be found in whatever a program makes of it.
+// corpus is a set of messages, with the digest of each by its name. A message has its name in the header and
+// in its last line, so that it can be found in whatever a program makes of it.
 type corpus struct {
 	messages [][]byte
 	digests  map[string][32]byte
@@ -65,6 +65,7 @@ func newGenerator(kind string) *generator {
 		}
 		g.codes = append(g.codes, base64.StdEncoding.EncodeToString(raw))
 	}
+
 	return g
 }
 
@@ -83,23 +84,28 @@ func (g *generator) size(kind string, i, n int) int {
 	return 2<<10 + g.rnd.IntN(4<<10)
 }
 
-// message makes a message of about size bytes; large ones are base64, and some have lines that careless programs damage.
+// message makes a message of about size bytes; large ones are base64, and some have lines that careless
+// programs damage.
 func (g *generator) message(name string, size int) []byte {
 	var b bytes.Buffer
 	b.Grow(size + 1024)
 	fmt.Fprintf(&b, "Received: from mx.example.net by mail.example.org with ESMTPS id %s;\r\n\tSun, 22 Nov 2026 04:00:00 +0000\r\n", name)
-	fmt.Fprintf(&b, "From: Sender <sender@example.net>\r\nTo: ann@example.org\r\nSubject: message %s\r\n", name)
+	fmt.Fprintf(&b, "From: Sender <sender@example.net>\r\nTo: ann@example.org\r\nSubject: message %s\r\n",
+		name)
 	fmt.Fprintf(&b, "Date: Sun, 22 Nov 2026 04:00:00 +0000\r\nMessage-ID: <%s@example.net>\r\nX-Bench-Id: %[1]s\r\n\r\n", name)
 	pool := g.lines
 	if size > 30000 {
 		pool = g.codes
 	}
+
 	for i := g.rnd.IntN(len(pool)); b.Len() < size; i++ {
 		b.WriteString(pool[i%len(pool)] + "\r\n")
 	}
+
 	if g.rnd.IntN(7) == 0 {
 		b.WriteString(".\r\n..two dots\r\n.one\r\nFrom here on\r\n>From there\r\n\r\ntrailing blank \r\n\ttab\r\n")
 	}
+
 	b.WriteString(lastLine + name + "\r\n")
 	return b.Bytes()
 }
@@ -112,13 +118,15 @@ var (
 	added  = regexp.MustCompile(`(?i)^(from |(received|return-path|delivered-to|status|lines|content-length|x-[^b][^:]*):)`)
 )
 
-// digest returns a message's name, and a hash of the message without line ends and without what programs may add on top.
+// digest returns a message's name, and a hash of the message without line ends and without what programs may
+// add on top.
 func digest(raw []byte) (name string, sum [32]byte) {
 	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
 	head, body, _ := bytes.Cut(raw, []byte("\n\n"))
 	if m := named.FindSubmatch(head); m != nil {
 		name = string(m[1])
 	}
+
 	hash := sha256.New()
 	skip := false
 	for line := range bytes.Lines(head) {
@@ -130,6 +138,7 @@ func digest(raw []byte) (name string, sum [32]byte) {
 			hash.Write([]byte("\n"))
 		}
 	}
+
 	hash.Write([]byte("\n"))
 	hash.Write(bytes.TrimRight(body, "\n"))
 	return name, [32]byte(hash.Sum(nil))

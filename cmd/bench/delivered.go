@@ -68,6 +68,7 @@ func (c *corpus) check(out []output, before map[string]string, copies int) (tall
 	for name := range c.digests {
 		left[name] = copies
 	}
+
 	err := eachDelivered(out, before, func(raw []byte) {
 		name, sum := digest(raw)
 		switch want, ok := c.digests[name]; {
@@ -80,9 +81,11 @@ func (c *corpus) check(out []output, before map[string]string, copies int) (tall
 			left[name]--
 		}
 	})
+
 	for n := range maps.Values(left) {
 		t.missing += n
 	}
+
 	return t, err
 }
 
@@ -97,6 +100,7 @@ func eachDelivered(out []output, before map[string]string, f func([]byte)) error
 		}
 		f(raw)
 	}
+
 	for _, o := range out {
 		if o.kind != joined && o.kind != batched {
 			continue
@@ -107,6 +111,7 @@ func eachDelivered(out []output, before map[string]string, f func([]byte)) error
 		}
 		split(text, o.kind == batched, f)
 	}
+
 	return nil
 }
 

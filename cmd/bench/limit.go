@@ -15,8 +15,8 @@ import (
 	"sync"
 )
 
-// reader is the limit that the programs are compared with: it logs in, asks for everything at once and writes what comes
-// to one file, without delivery, record or safety.
+// reader is the limit that the programs are compared with: it logs in, asks for everything at once and writes
+// what comes to one file, without delivery, record or safety.
 type reader struct {
 	proto    string
 	ca       string
@@ -27,8 +27,8 @@ type reader struct {
 	file     *os.File
 }
 
-// readAll runs the reader as a program of its own. Its arguments are the accounts, as host:port,user; it reads all of them
-// at the same time.
+// readAll runs the reader as a program of its own. Its arguments are the accounts, as host:port,user; it
+// reads all of them at the same time.
 func readAll(args []string) int {
 	var r reader
 	fs := flag.NewFlagSet("limit", flag.ExitOnError)
@@ -50,24 +50,29 @@ func (r *reader) run(out string, accounts []string) (err error) {
 	if err != nil {
 		return err
 	}
+
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	r.config = &tls.Config{RootCAs: pool, ServerName: "localhost"}
 	if r.file, err = os.Create(out); err != nil {
 		return err
 	}
+
 	results := make(chan error, len(accounts))
 	for _, a := range accounts {
 		go func() { results <- r.account(a, len(accounts) > 1) }()
 	}
+
 	for range accounts {
 		if e := <-results; err == nil {
 			err = e
 		}
 	}
+
 	if e := r.file.Close(); err == nil {
 		err = e
 	}
+
 	return err
 }
 
@@ -79,6 +84,7 @@ func (r *reader) account(account string, several bool) error {
 		return err
 	}
 	defer conn.Close()
+
 	in, out := bufio.NewReaderSize(conn, 256<<10), bufio.NewWriterSize(r.file, 1<<20)
 	var own bytes.Buffer
 	if several {
@@ -92,11 +98,13 @@ func (r *reader) account(account string, several bool) error {
 	if ferr := out.Flush(); err == nil {
 		err = ferr
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, werr := r.file.Write(own.Bytes()); err == nil {
 		err = werr
 	}
+
 	return err
 }
 
@@ -123,6 +131,7 @@ func (r *reader) imap(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 	if err := imapLines(in, out, 'f', func(string) {}); err != nil {
 		return err
 	}
+
 	_, err := io.WriteString(conn, "z LOGOUT\r\n")
 	return err
 }
@@ -134,6 +143,7 @@ func imapLines(in *bufio.Reader, out io.Writer, tag byte, heard func(string)) er
 		if err != nil {
 			return err
 		}
+
 		line := bytes.TrimRight(raw, "\r\n")
 		switch {
 		case len(line) > 0 && line[len(line)-1] == '}':
@@ -162,6 +172,7 @@ func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 	if _, err := fmt.Fprintf(conn, "USER %s\r\nPASS %s\r\n%s\r\n", user, r.password, list); err != nil {
 		return err
 	}
+
 	var status string
 	for range 4 { // greeting, USER, PASS, list
 		var err error
@@ -169,6 +180,7 @@ func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 			return err
 		}
 	}
+
 	first, last := 1, 0
 	if r.fresh > 0 {
 		if err := popText(in, func([]byte) { last++ }); err != nil {
@@ -178,15 +190,18 @@ func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 	} else if _, err := fmt.Sscanf(status, "+OK %d", &last); err != nil {
 		return err
 	}
+
 	var ask bytes.Buffer
 	for n := first; n <= last; n++ {
 		fmt.Fprintf(&ask, "RETR %d\r\n", n)
 	}
+
 	sent := make(chan error, 1)
 	go func() {
 		_, err := conn.Write(ask.Bytes())
 		sent <- err
 	}()
+
 	for range last - first + 1 {
 		if _, err := popStatus(in); err != nil {
 			return err
@@ -195,9 +210,11 @@ func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 			return err
 		}
 	}
+
 	if err := <-sent; err != nil {
 		return err
 	}
+
 	_, err := io.WriteString(conn, "QUIT\r\n")
 	return err
 }

@@ -15,15 +15,19 @@ func (b *bench) job(w workload, c contender) (j *job, done func()) {
 	if w.disk {
 		base = b.disk
 	}
+
 	root := filepath.Join(base, w.name+"-"+c.name)
 	j = &job{w: w, password: b.d.Password, ca: b.ca, fetchd: b.fetchd, self: b.self,
 		state: filepath.Join(root, "state"), dest: filepath.Join(root, "dest")}
 	for _, dir := range []string{j.state, j.dest} {
 		b.s.check(os.MkdirAll(dir, 0o755))
 	}
+
 	for i := range max(1, w.accounts) {
-		j.accounts = append(j.accounts, login{name: fmt.Sprintf("a%02d", i), port: b.port(w), user: fmt.Sprintf("%s-%s-%02d", w.name, c.name, i)})
+		j.accounts = append(j.accounts, login{name: fmt.Sprintf("a%02d", i), port: b.port(w),
+			user: fmt.Sprintf("%s-%s-%02d", w.name, c.name, i)})
 	}
+
 	j.makeMaildirs(b.s)
 	return j, func() {
 		b.s.check(os.RemoveAll(root))
@@ -90,10 +94,12 @@ func (b *bench) template(w workload, fresh bool) string {
 		b.d.Append(b.s, name, "INBOX", b.make(tiny, "new", w.fresh).messages)
 		return name
 	}
+
 	var flags []string
 	if w.primed {
 		flags = []string{`\Seen`}
 	}
+
 	b.d.Append(b.s, name, "INBOX", b.make(w.kind, "m", w.count).messages, flags...)
 	return name
 }
@@ -107,11 +113,13 @@ func (b *bench) prime(j *job, c contender) {
 		b.copyTree(kept, root)
 		return
 	}
+
 	b.fillMailboxes(j, false)
 	cmd, err := c.prepare(j)
 	b.s.check(err)
 	u, log := b.execute(j, cmd, 0)
-	fmt.Fprintf(os.Stderr, "%s, first run of %s: %.1f s, CPU %.1f s, exit %d\n", j.w.name, c.name, u.Wall.Seconds(), u.CPU.Seconds(), u.Exit)
+	fmt.Fprintf(os.Stderr, "%s, first run of %s: %.1f s, CPU %.1f s, exit %d\n", j.w.name, c.name,
+		u.Wall.Seconds(), u.CPU.Seconds(), u.Exit)
 	if u.Exit > 1 {
 		fmt.Fprintln(os.Stderr, log)
 	}
@@ -120,6 +128,7 @@ func (b *bench) prime(j *job, c contender) {
 		b.s.check(os.Mkdir(j.dest, 0o755))
 		j.makeMaildirs(b.s)
 	}
+
 	b.copyTree(root, kept)
 	b.s.Cleanup(func() { _ = os.RemoveAll(kept) })
 }
@@ -131,8 +140,8 @@ func (b *bench) copyTree(from, to string) {
 	}
 }
 
-// way is how the programs reach the server in a workload. It is the same in all runs, since some programs identify an
-// account by its port.
+// way is how the programs reach the server in a workload. It is the same in all runs, since some programs
+// identify an account by its port.
 type way struct {
 	server, dead *fetchtest.Proxy
 }
@@ -142,17 +151,21 @@ func (b *bench) route(j *job) *fetchtest.Proxy {
 	if j.w.rtt == 0 {
 		return nil
 	}
+
 	key := fmt.Sprint(j.w.name, j.w.rtt)
 	if b.ways[key].server == nil {
 		target := fmt.Sprintf("127.0.0.1:%d", b.port(j.w))
 		b.ways[key] = way{fetchtest.Delay(b.s, target, j.w.rtt), fetchtest.Delay(b.s, target, j.w.rtt)}
 		b.ways[key].dead.Hang(true)
 	}
+
 	for i := range j.accounts {
 		j.accounts[i].port = b.ways[key].server.Port
 	}
+
 	if j.w.hung {
 		j.accounts[len(j.accounts)/2].port = b.ways[key].dead.Port
 	}
+
 	return b.ways[key].server
 }

@@ -1,6 +1,7 @@
-// Command bench compares fetchd with other retrieval programs and with a raw reader, on a private Dovecot that it starts
-// itself. It prints a table for each workload and writes only into temporary folders, which it removes. Run it from the
-// module's root: go run ./cmd/bench, or make bench. When root runs it, the programs run as nobody, since some refuse root.
+// Command bench compares fetchd with other retrieval programs and with a raw reader, on a private Dovecot
+// that it starts itself. It prints a table for each workload and writes only into temporary folders, which it
+// removes. Run it from the module's root: go run ./cmd/bench, or make bench. When root runs it, the programs
+// run as nobody, since some refuse root.
 package main
 
 import (
@@ -34,6 +35,7 @@ func main() {
 	case len(os.Args) > 1 && os.Args[1] == "spawn":
 		os.Exit(spawn(os.Args[2:]))
 	}
+
 	o := parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -49,21 +51,28 @@ func parse() options {
 	for _, w := range workloads() {
 		names = append(names, w.name)
 	}
+
 	w := flag.String("w", "", "workloads, with commas between them; all of: "+strings.Join(names, " "))
-	c := flag.String("c", "", "contenders, with commas between them; all of: "+strings.Join(contenderNames(), " "))
+	c := flag.String("c", "", "contenders, with commas between them; all of: "+strings.Join(contenderNames(),
+		" "))
 	flag.IntVar(&o.rounds, "r", 3, "rounds; their median counts")
-	flag.DurationVar(&o.slow, "slow", 10*time.Second, "a program that needs longer runs in the first round only")
-	flag.StringVar(&o.memory, "tmp", memoryDir(), "where the server and, but for the disk workload, the programs have their files")
+	flag.DurationVar(&o.slow, "slow", 10*time.Second,
+		"a program that needs longer runs in the first round only")
+	flag.StringVar(&o.memory, "tmp", memoryDir(),
+		"where the server and, but for the disk workload, the programs have their files")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a folder on a real disk")
 	flag.StringVar(&o.fetchd, "fetchd", "", "a fetchd to measure instead of this tree's")
 	flag.Parse()
 	o.workloads, o.contenders = list(*w), list(*c)
+
 	for _, name := range o.workloads {
 		if !contains(names, name) {
-			fmt.Fprintf(os.Stderr, "bench: there is no workload %q; there are: %s\n", name, strings.Join(names, " "))
+			fmt.Fprintf(os.Stderr, "bench: there is no workload %q; there are: %s\n", name,
+				strings.Join(names, " "))
 			os.Exit(2)
 		}
 	}
+
 	return o
 }
 

@@ -51,6 +51,7 @@ Expunge None
 
 `, a.name, a.port, a.user, j.password, j.ca, j.maildir(a.name), j.dest)
 	}
+
 	path, err := j.write("mbsyncrc", b.String())
 	c.argv = []string{"mbsync", "-q", "-c", path, "-a"}
 	return c, err
@@ -61,6 +62,7 @@ func mpopCommand(j *job) (command, error) {
 	if j.w.agents {
 		deliver = "mda " + j.agent()
 	}
+
 	var b strings.Builder
 	fmt.Fprintf(&b, `defaults
 tls on
@@ -74,13 +76,17 @@ only_new on
 uidls_file %s/uidls/%%U
 delivery %s
 `, j.ca, j.state, deliver)
+
 	for _, a := range j.accounts {
-		fmt.Fprintf(&b, "account %s\nhost 127.0.0.1\nport %d\nuser %s\npassword %s\n", a.name, a.port, a.user, j.password)
+		fmt.Fprintf(&b, "account %s\nhost 127.0.0.1\nport %d\nuser %s\npassword %s\n", a.name, a.port, a.user,
+			j.password)
 	}
+
 	path, err := j.write("mpoprc", b.String())
 	if err == nil {
 		err = os.MkdirAll(filepath.Join(j.state, "uidls"), 0o700)
 	}
+
 	return j.one("mpop", "-q", "-C", path, "-a"), err
 }
 
@@ -89,6 +95,7 @@ func fdmCommand(j *job) (command, error) {
 	if j.w.agents {
 		action = fmt.Sprintf("pipe %q", j.agent())
 	}
+
 	var b strings.Builder
 	fmt.Fprintf(&b, "set maximum-size 1G\nset timeout 60\nset verify-certificates\nset lock-file \"%s/lock\"\n", j.state)
 	for _, a := range j.accounts {
@@ -96,8 +103,10 @@ func fdmCommand(j *job) (command, error) {
 		if j.w.proto == pop3s {
 			seen = fmt.Sprintf("new-only cache \"%s/%s.cache\"", j.state, a.name)
 		}
-		fmt.Fprintf(&b, "account %q %s server \"localhost\" port %d user %q pass %q %s keep\n", a.name, j.w.proto, a.port, a.user, j.password, seen)
+		fmt.Fprintf(&b, "account %q %s server \"localhost\" port %d user %q pass %q %s keep\n", a.name,
+			j.w.proto, a.port, a.user, j.password, seen)
 	}
+
 	fmt.Fprintf(&b, "match all action %s\n", action)
 	path, err := j.write("fdm.conf", b.String())
 	return j.one("fdm", "-f", path, "fetch"), err

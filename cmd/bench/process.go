@@ -41,19 +41,21 @@ type running struct {
 	err   error
 }
 
-// start runs p through a small process of our own: a program's largest size is at least that of the process that starts
-// it.
+// start runs p through a small process of our own: a program's largest size is at least that of the process
+// that starts it.
 func (p program) start() (*running, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+
 	cmd := exec.Command(self, "launch")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -61,6 +63,7 @@ func (p program) start() (*running, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+
 	r := &running{cmd: cmd, hold: in, start: time.Now(), done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
@@ -70,6 +73,7 @@ func (p program) start() (*running, error) {
 			r.err = fmt.Errorf("launch: %w", err)
 		}
 	}()
+
 	return r, json.NewEncoder(in).Encode(p)
 }
 
@@ -92,8 +96,8 @@ func (r *running) wait() (usage, error) {
 	return r.usage, r.err
 }
 
-// launch is the small process: it reads a program from in, runs it until it ends, in is closed or time is up, and writes
-// its usage to out.
+// launch is the small process: it reads a program from in, runs it until it ends, in is closed or time is up,
+// and writes its usage to out.
 func launch(in io.Reader, out io.Writer) int {
 	runtime.GOMAXPROCS(1)
 	signal.Ignore(os.Interrupt) // the bench ends us
@@ -103,6 +107,7 @@ func launch(in io.Reader, out io.Writer) int {
 	if err == nil {
 		err = json.Unmarshal(line, &p)
 	}
+
 	var u usage
 	if err == nil {
 		u, err = p.measure(r)
@@ -114,6 +119,7 @@ func launch(in io.Reader, out io.Writer) int {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		return 1
 	}
+
 	return 0
 }
 
@@ -123,16 +129,19 @@ func (p program) measure(hold io.Reader) (u usage, err error) {
 		return u, err
 	}
 	defer log.Close()
+
 	cmd := exec.Command(p.Argv[0], p.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.Env, p.Dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if p.User != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(p.User), Gid: uint32(p.User)}
 	}
+
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return u, err
 	}
+
 	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	timer := time.AfterFunc(p.Limit, kill)
 	defer timer.Stop()
@@ -140,6 +149,7 @@ func (p program) measure(hold io.Reader) (u usage, err error) {
 		_, _ = io.Copy(io.Discard, hold)
 		kill()
 	}()
+
 	_ = cmd.Wait() // its exit status is in ProcessState
 	u.Wall = time.Since(start)
 	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -150,11 +160,12 @@ func (p program) measure(hold io.Reader) (u usage, err error) {
 			u.RSS <<= 10
 		}
 	}
+
 	return u, nil
 }
 
-// spawn runs a command through the shell again and again with the same input: the least that piping to an agent can cost.
-// Its arguments are the number of runs, the file with the input, and the command.
+// spawn runs a command through the shell again and again with the same input: the least that piping to an
+// agent can cost. Its arguments are the number of runs, the file with the input, and the command.
 func spawn(args []string) int {
 	var n int
 	_, err := fmt.Sscan(args[0], &n)
@@ -162,9 +173,11 @@ func spawn(args []string) int {
 	if err == nil {
 		text, err = os.ReadFile(args[1])
 	}
+
 	for i := 0; i < n && err == nil; i++ {
 		err = spawnOne(args[2], text)
 	}
+
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: spawn: %v\n", err)
 		return 1
@@ -178,7 +191,9 @@ func spawnOne(command string, text []byte) error {
 		return err
 	}
 	defer w.Close()
-	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", command}, &os.ProcAttr{Files: []*os.File{r, os.Stdout, os.Stderr}, Env: os.Environ()})
+
+	p, err := os.StartProcess("/bin/sh", []string{"sh", "-c", command},
+		&os.ProcAttr{Files: []*os.File{r, os.Stdout, os.Stderr}, Env: os.Environ()})
 	_ = r.Close()
 	if err != nil {
 		return err
@@ -186,10 +201,12 @@ func spawnOne(command string, text []byte) error {
 	if _, err := w.Write(text); err != nil {
 		return err
 	}
+
 	_ = w.Close()
 	state, err := p.Wait()
 	if err == nil && !state.Success() {
 		err = fmt.Errorf("%v", state)
 	}
+
 	return err
 }

@@ -47,6 +47,7 @@ func report(out io.Writer, w workload, field []contender, runs map[string][]resu
 	if w.rtt > 0 && !w.hung {
 		turns = " round trips |"
 	}
+
 	fmt.Fprintf(out, "\n### %s: %s\nTo reach: %s.\n\n| program | wall s (least–most) | × limit | CPU s | × limit | RSS MB |%s delivered |\n|---|---|---|---|---|---|%s---|\n",
 		w.name, w.title, w.goal, turns, strings.Repeat("---|", len(turns)/len(" round trips |")))
 	limit, spawned := median(runs["limit"]), median(runs["spawn"])
@@ -55,24 +56,29 @@ func report(out io.Writer, w workload, field []contender, runs map[string][]resu
 		if len(all) == 0 {
 			continue
 		}
+
 		m := median(all)
 		name := c.name
 		if len(all) == 1 {
 			name += " (1 round)"
 		}
+
 		wall, cpu := ratio(m.Wall, limit.Wall), ratio(m.CPU, limit.CPU)
 		if spawned.Wall > 0 {
 			wall += fmt.Sprintf(", %s × spawn", ratio(m.Wall, spawned.Wall))
 		}
+
 		fmt.Fprintf(out, "| %s | %.3f (%.3f–%.3f) | %s | %.3f | %s | %.1f |", name, m.Wall.Seconds(),
 			least(all).Seconds(), most(all).Seconds(), wall, m.CPU.Seconds(), cpu, float64(m.RSS)/(1<<20))
 		if turns != "" {
 			fmt.Fprintf(out, " %d |", m.turns)
 		}
+
 		delivered := "–"
 		if m.checked {
 			delivered = worst(all).String()
 		}
+
 		fmt.Fprintf(out, " %s |\n", delivered)
 	}
 }

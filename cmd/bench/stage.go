@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// stage stands in for the testing.TB that fetchtest needs. It embeds a nil testing.TB only because that interface can't be
-// implemented otherwise: all methods that fetchtest calls are here.
+// stage stands in for the testing.TB that fetchtest needs. It embeds a nil testing.TB only because that
+// interface can't be implemented otherwise: all methods that fetchtest calls are here.
 type stage struct {
 	testing.TB
 	ctx context.Context
@@ -20,7 +20,8 @@ type stage struct {
 	cleanups []func()
 }
 
-// onStage runs f and then its clean-ups, in reverse order. It returns whether f reached its end without an error.
+// onStage runs f and then its clean-ups, in reverse order. It returns whether f reached its end without an
+// error.
 func onStage(ctx context.Context, f func(*stage)) bool {
 	s := &stage{ctx: ctx}
 	ended := make(chan struct{})

@@ -1,5 +1,6 @@
-// Demo shows fetchd at work: it starts an IMAPS and a POP3S server on this machine with a dozen messages each, writes an
-// rc file, and runs fetchd on it twice. It is a program of its own so that fetchd ships no servers. "make demo" runs it.
+// Demo shows fetchd at work: it starts an IMAPS and a POP3S server on this machine with a dozen messages
+// each, writes an rc file, and runs fetchd on it twice. It is a program of its own so that fetchd ships no
+// servers. "make demo" runs it.
 package main
 
 import (

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy on loopback that makes the way to a server long, cuts it or makes it go dead. It ends with the
-// test. Its settings may be changed at any time and apply to what is read from then on.
+// Proxy is a TCP proxy on loopback that makes the way to a server long, cuts it or makes it go dead. It ends
+// with the test. Its settings may be changed at any time and apply to what is read from then on.
 type Proxy struct {
 	Addr string // what to dial
 	Port int
@@ -24,8 +24,9 @@ type Proxy struct {
 	wg     sync.WaitGroup
 }
 
-// Delay starts a proxy to target that adds rtt/2 each way; 0 adds nothing. There is no limit on bandwidth. Opening a
-// connection costs one rtt: the first byte of either side arrives no sooner than it would after a real handshake.
+// Delay starts a proxy to target that adds rtt/2 each way; 0 adds nothing. There is no limit on bandwidth.
+// Opening a connection costs one rtt: the first byte of either side arrives no sooner than it would after a
+// real handshake.
 func Delay(tb testing.TB, target string, rtt time.Duration) *Proxy {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,17 +46,19 @@ func Delay(tb testing.TB, target string, rtt time.Duration) *Proxy {
 // Connections is how many connections have been opened so far.
 func (p *Proxy) Connections() int { return int(p.count.Load()) }
 
-// Turns is how many round trips clients have begun so far: one for opening each connection, and one each time that a client
-// sent something after data from the server had reached it. Commands that travel together count as one if the client needs
-// less than rtt to send them. A greeting to a client that has sent nothing yet is not counted.
+// Turns is how many round trips clients have begun so far: one for opening each connection, and one each time
+// that a client sent something after data from the server had reached it. Commands that travel together count
+// as one if the client needs less than rtt to send them. A greeting to a client that has sent nothing yet is
+// not counted.
 func (p *Proxy) Turns() int { return int(p.count.Load() + p.turns.Load()) }
 
-// Cut closes both sides of a connection after n more bytes from the server, counted over all connections: with n above 0 as
-// soon as they have passed, with 0 when the next byte comes. Later connections go through. A negative n never cuts.
+// Cut closes both sides of a connection after n more bytes from the server, counted over all connections:
+// with n above 0 as soon as they have passed, with 0 when the next byte comes. Later connections go through.
+// A negative n never cuts.
 func (p *Proxy) Cut(n int64) { p.cut.Store(n) }
 
-// Hang with true discards what either side sends from now on, while the connections stay open; bytes that are already on
-// their way still arrive.
+// Hang with true discards what either side sends from now on, while the connections stay open; bytes that are
+// already on their way still arrive.
 func (p *Proxy) Hang(on bool) { p.hang.Store(on) }
 
 func (p *Proxy) accept(ctx context.Context, ln net.Listener) {
@@ -69,9 +72,9 @@ func (p *Proxy) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// serve carries one connection. The kernel has answered the client's SYN at once. On a real path the client may send one
-// rtt after its SYN, and the server learns of the connection half an rtt later: that is when we dial, and the first bytes
-// of either side do not set out before.
+// serve carries one connection. The kernel has answered the client's SYN at once. On a real path the client
+// may send one rtt after its SYN, and the server learns of the connection half an rtt later: that is when we
+// dial, and the first bytes of either side do not set out before.
 func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	defer client.Close()
 	opens := time.Now().Add(p.rtt + p.rtt/2)
@@ -87,21 +90,25 @@ func (p *Proxy) serve(ctx context.Context, client *net.TCPConn) {
 	if !until(ctx, opens) {
 		return
 	}
+
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		cancel()
 		return
 	}
+
 	server := conn.(*net.TCPConn)
 	defer server.Close()
 	context.AfterFunc(ctx, func() { server.Close() })
 	down := make(chan parcel, queued)
 	wg.Go(func() { p.read(ctx, server, opens, down, p.takeUncut) })
 	sent := make(chan struct{})
+
 	go func() {
 		defer close(sent)
 		p.write(ctx, cancel, server, up)
 	}()
+
 	p.write(ctx, cancel, &answeredClient{client, &answered}, down)
 	<-sent
 	cancel()
@@ -146,7 +153,8 @@ const (
 	all        = -1
 )
 
-// takeUncut subtracts n from the bytes that may pass before the cut, and returns how many of the n bytes pass, or all.
+// takeUncut subtracts n from the bytes that may pass before the cut, and returns how many of the n bytes
+// pass, or all.
 func (p *Proxy) takeUncut(n int) int {
 	for {
 		left := p.cut.Load()
@@ -167,9 +175,10 @@ func (p *Proxy) takeUncut(n int) int {
 	}
 }
 
-// read stamps what arrives, until the sender has ended, with the time at which it is due, not before opens. pass says how
-// many bytes of a piece arrive before the connection breaks, or all.
-func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, out chan<- parcel, pass func(int) int) {
+// read stamps what arrives, until the sender has ended, with the time at which it is due, not before opens.
+// pass says how many bytes of a piece arrive before the connection breaks, or all.
+func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, out chan<- parcel,
+	pass func(int) int) {
 	defer close(out)
 	for {
 		b := make([]byte, parcelSize)
@@ -195,7 +204,8 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 	}
 }
 
-// write delivers each parcel when it is due. The sender's end arrives as late as its bytes; when hanging, never.
+// write delivers each parcel when it is due. The sender's end arrives as late as its bytes; when hanging,
+// never.
 func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to half, in <-chan parcel) {
 	for next := range in {
 		if !until(ctx, next.due) {
@@ -206,6 +216,7 @@ func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to half, i
 			return
 		}
 	}
+
 	if !until(ctx, time.Now().Add(p.rtt/2)) {
 		return
 	}
@@ -213,6 +224,7 @@ func (p *Proxy) write(ctx context.Context, cancel context.CancelFunc, to half, i
 		<-ctx.Done()
 		return
 	}
+
 	_ = to.CloseWrite() // its error is that the other side is gone already
 }
 

@@ -23,9 +23,10 @@ const (
 	dovecotStop  = 10 * time.Second
 )
 
-// Dovecot is a private Dovecot on 127.0.0.1 that lasts for a test and its subtests. Its certificate is for Host and
-// 127.0.0.1. Any user may log in, with Password and PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1 or SCRAM-SHA-256, without TLS too.
-// UID EXPUNGE, MOVE, CONDSTORE, IDLE and COMPRESS are offered, and in POP3 STLS, PIPELINING and UIDL.
+// Dovecot is a private Dovecot on 127.0.0.1 that lasts for a test and its subtests. Its certificate is for
+// Host and 127.0.0.1. Any user may log in, with Password and PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1 or
+// SCRAM-SHA-256, without TLS too. UID EXPUNGE, MOVE, CONDSTORE, IDLE and COMPRESS are offered, and in POP3
+// STLS, PIPELINING and UIDL.
 type Dovecot struct {
 	IMAP, IMAPS, POP3, POP3S, LMTP int // ports
 
@@ -39,8 +40,9 @@ type Dovecot struct {
 	users atomic.Int64
 }
 
-// StartDovecot starts a server that ends with the test, or with the process, however that ends. It can be started by root
-// and by an ordinary user. Without Dovecot on the machine the test fails. The lines of more are added to its configuration.
+// StartDovecot starts a server that ends with the test, or with the process, however that ends. It can be
+// started by root and by an ordinary user. Without Dovecot on the machine the test fails. The lines of more
+// are added to its configuration.
 func StartDovecot(tb testing.TB, more ...string) *Dovecot {
 	tb.Helper()
 	path := findDovecot(tb)
@@ -56,13 +58,15 @@ func StartDovecot(tb testing.TB, more ...string) *Dovecot {
 			return d
 		}
 	}
+
 	tb.Fatalf("dovecot did not start:\n%s", d.Log())
 	return nil
 }
 
 func findDovecot(tb testing.TB) string {
 	tb.Helper()
-	for _, path := range []string{"/usr/sbin/dovecot", "/usr/local/sbin/dovecot", "/opt/homebrew/sbin/dovecot"} {
+	for _, path := range []string{"/usr/sbin/dovecot", "/usr/local/sbin/dovecot",
+		"/opt/homebrew/sbin/dovecot"} {
 		if _, err := os.Stat(path); err == nil {
 			return path
 		}
@@ -81,25 +85,30 @@ func isModern(tb testing.TB, path string) bool {
 	if err != nil {
 		tb.Fatalf("dovecot --version: %v", err)
 	}
+
 	v := regexp.MustCompile(`^(\d+)\.(\d+)`).FindStringSubmatch(string(out))
 	if v == nil {
 		tb.Fatalf("dovecot --version says %.80q", out)
 	}
+
 	major, _ := strconv.Atoi(v[1])
 	minor, _ := strconv.Atoi(v[2])
 	if major < 2 || major == 2 && minor < 3 {
 		tb.Fatalf("Dovecot %s is too old: 2.3 or later is needed", strings.TrimSpace(string(out)))
 	}
+
 	return major > 2 || minor >= 4
 }
 
-// prepare creates the folder, with a short name, as the paths of sockets are limited, and open to Dovecot's users.
+// prepare creates the folder, with a short name, as the paths of sockets are limited, and open to Dovecot's
+// users.
 func (d *Dovecot) prepare(tb testing.TB) {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "fd")
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	d.dir = dir
 	tb.Cleanup(func() { os.RemoveAll(dir) })
 	check(tb, os.Chmod(dir, 0o755))
@@ -108,6 +117,7 @@ func (d *Dovecot) prepare(tb testing.TB) {
 	if os.Geteuid() == 0 {
 		check(tb, os.Chown(mail, mailUID, mailUID))
 	}
+
 	cert := d.CA.Leaf(tlstest.Leaf{CN: "localhost", DNS: []string{"localhost"}, IP: []string{"127.0.0.1"}})
 	key, err := tlstest.KeyPEM(cert)
 	check(tb, err)
@@ -137,7 +147,8 @@ func (d *Dovecot) choosePorts(tb testing.TB) {
 	}
 }
 
-// supervise runs Dovecot until its own input ends, at the latest when the process ends that holds the other end.
+// supervise runs Dovecot until its own input ends, at the latest when the process ends that holds the other
+// end.
 const supervise = `"$1" -F -c "$2" </dev/null & pid=$!
 { cat >/dev/null; kill $pid; } 2>/dev/null <&3 &
 wait $pid`
@@ -156,15 +167,18 @@ func (d *Dovecot) run(tb testing.TB, path string) bool {
 	cmd.Stdout, cmd.Stderr = output, output
 	check(tb, cmd.Start())
 	ended := make(chan struct{})
+
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait()
 	}()
+
 	if !d.answers(ended) {
 		hold.Close()
 		<-ended
 		return false
 	}
+
 	tb.Cleanup(func() {
 		hold.Close()
 		select {
@@ -176,6 +190,7 @@ func (d *Dovecot) run(tb testing.TB, path string) bool {
 			tb.Logf("dovecot's log:\n%s", d.Log())
 		}
 	})
+
 	return true
 }
 
@@ -195,6 +210,7 @@ func (d *Dovecot) answers(ended <-chan struct{}) bool {
 			}
 		}
 	}
+
 	return true
 }
 

@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// conf returns the configuration for Dovecot 2.3 or, with modern set, for 2.4 and later. Dovecot is told not to sync
-// anything to disk: the server is thrown away after the test.
+// conf returns the configuration for Dovecot 2.3 or, with modern set, for 2.4 and later. Dovecot is told not
+// to sync anything to disk: the server is thrown away after the test.
 func (d *Dovecot) conf(tb testing.TB, modern bool) string {
 	tb.Helper()
 	var b strings.Builder
 	if modern {
 		b.WriteString("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n")
 	}
+
 	fmt.Fprintf(&b, `protocols = imap pop3 lmtp
 listen = 127.0.0.1
 base_dir = %[1]s/run
@@ -40,17 +41,20 @@ namespace inbox {
   separator = /
 }
 `, d.dir)
+
 	uid, gid := ownerOfMail()
 	if modern {
 		fmt.Fprintf(&b, conf24, d.dir, uid, gid, d.Password)
 	} else {
 		fmt.Fprintf(&b, conf23, d.dir, uid, gid, d.Password)
 	}
+
 	b.WriteString(rootless(tb))
 	d.services(&b, modern)
 	for _, line := range d.more {
 		b.WriteString(line + "\n")
 	}
+
 	return b.String()
 }
 
@@ -103,6 +107,7 @@ func rootless(tb testing.TB) string {
 	if os.Geteuid() == 0 {
 		return ""
 	}
+
 	me, err := user.Current()
 	check(tb, err)
 	group, err := user.LookupGroupId(me.Gid)
@@ -126,6 +131,7 @@ func (d *Dovecot) services(b *strings.Builder, modern bool) {
 	if modern {
 		shared = "restart_request_count = unlimited"
 	}
+
 	login := func(name string, plain, wrapped int) {
 		fmt.Fprintf(b, `service %[1]s-login {
   chroot =
@@ -140,6 +146,7 @@ func (d *Dovecot) services(b *strings.Builder, modern bool) {
 }
 `, name, plain, wrapped, shared)
 	}
+
 	login("imap", d.IMAP, d.IMAPS)
 	login("pop3", d.POP3, d.POP3S)
 	fmt.Fprintf(b, `service lmtp {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Copy replaces the mail of user to by a copy of the mail of user from, with the same messages, UIDs and UIDVALIDITY.
-// Neither may be logged in.
+// Copy replaces the mail of user to by a copy of the mail of user from, with the same messages, UIDs and
+// UIDVALIDITY. Neither may be logged in.
 func (d *Dovecot) Copy(tb testing.TB, from, to string) {
 	tb.Helper()
 	source, target := filepath.Join(d.dir, "mail", from), filepath.Join(d.dir, "mail", to)
@@ -40,7 +40,8 @@ func MaildirLines(tb testing.TB) []string {
 	return []string{"mail_location = maildir:~/Maildir"}
 }
 
-// PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name such as other programs choose.
+// PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name such as other
+// programs choose.
 func (d *Dovecot) PutFile(tb testing.TB, user, name string, data []byte) {
 	tb.Helper()
 	path := filepath.Join(d.dir, "mail", user, "Maildir", "cur", name)
@@ -62,6 +63,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
+
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ type Stored struct {
 	Body  []byte
 }
 
-// session is a clear-text IMAP session of our own, so that a test doesn't look at the server with the code that it tests.
+// session is a clear-text IMAP session of our own, so that a test doesn't look at the server with the code
+// that it tests.
 type session struct {
 	tb   testing.TB
 	conn net.Conn
@@ -96,8 +97,9 @@ func quote(mailbox string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(mailbox) + `"`
 }
 
-// Append adds messages to a mailbox of a user, creating it if it is missing. flags are as in IMAP (`\Seen`). Lines end in
-// CRLF on the server, whatever they end in here; a NUL is not possible. 5000 small messages take well under a second.
+// Append adds messages to a mailbox of a user, creating it if it is missing. flags are as in IMAP (`\Seen`).
+// Lines end in CRLF on the server, whatever they end in here; a NUL is not possible. 5000 small messages take
+// well under a second.
 func (d *Dovecot) Append(tb testing.TB, user, mailbox string, messages [][]byte, flags ...string) {
 	tb.Helper()
 	s := d.session(tb, user)
@@ -109,6 +111,7 @@ func (d *Dovecot) Append(tb testing.TB, user, mailbox string, messages [][]byte,
 			s.do(nil, "CREATE %s", quote(mailbox))
 		}
 	}
+
 	const group = 500 // in one MULTIAPPEND
 	for len(messages) > 0 {
 		n := min(group, len(messages))
@@ -156,7 +159,8 @@ func (d *Dovecot) Store(tb testing.TB, user, mailbox string, flags ...string) {
 	s.do(nil, "STORE 1:* +FLAGS.SILENT (%s)", strings.Join(flags, " "))
 }
 
-// Renumber gives a mailbox other than INBOX a new UIDVALIDITY: it is deleted and made again with the same messages.
+// Renumber gives a mailbox other than INBOX a new UIDVALIDITY: it is deleted and made again with the same
+// messages.
 func (d *Dovecot) Renumber(tb testing.TB, user, mailbox string) {
 	tb.Helper()
 	stored := d.List(tb, user, mailbox)
@@ -175,20 +179,24 @@ func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
 	exists := regexp.MustCompile(`^\* (\d+) EXISTS$`)
 	uid, flags := regexp.MustCompile(`[( ]UID (\d+)`), regexp.MustCompile(`[( ]FLAGS \(([^)]*)\)`)
 	empty := true
+
 	s.do(func(text string, _ [][]byte) {
 		if m := exists.FindStringSubmatch(text); m != nil && m[1] != "0" {
 			empty = false
 		}
 	}, "EXAMINE %s", quote(mailbox))
+
 	if empty {
 		return nil
 	}
+
 	var all []Stored
 	s.do(func(text string, literals [][]byte) {
 		u, f := uid.FindStringSubmatch(text), flags.FindStringSubmatch(text)
 		if u == nil || f == nil {
 			return
 		}
+
 		n, err := strconv.ParseUint(u[1], 10, 32)
 		check(tb, err)
 		m := Stored{UID: uint32(n)}
@@ -197,10 +205,13 @@ func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
 				m.Flags = append(m.Flags, flag)
 			}
 		}
+
 		if len(literals) > 0 {
 			m.Body = literals[0]
 		}
+
 		all = append(all, m)
 	}, "FETCH 1:* %s", items)
+
 	return all
 }

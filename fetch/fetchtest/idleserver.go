@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// IdleServer is an IMAP server for many connections at a time: it knows what a retrieval that watches INBOX says, and
-// holds little for each of them. Every user may log in.
+// IdleServer is an IMAP server for many connections at a time: it knows what a retrieval that watches INBOX
+// says, and holds little for each of them. Every user may log in.
 type IdleServer struct {
 	Port int
 	wg   sync.WaitGroup
@@ -40,8 +40,8 @@ func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 	return s
 }
 
-// Serve accepts connections from ln, in the background, until that is closed. A server that is started again is one whose
-// listener was closed, and who has another.
+// Serve accepts connections from ln, in the background, until that is closed. A server that is started again
+// is one whose listener was closed, and who has another.
 func (s *IdleServer) Serve(ln net.Listener) {
 	s.wg.Go(func() {
 		for {
@@ -101,9 +101,11 @@ func (s *IdleServer) serve(conn net.Conn) {
 		}
 		conn.Close()
 	})
+
 	if _, err := io.WriteString(conn, "* OK [CAPABILITY "+idleCapabilities+"] ready\r\n"); err != nil {
 		return
 	}
+
 	for in := bufio.NewReaderSize(conn, 256); d.answer(in); {
 	}
 }
@@ -124,6 +126,7 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 	if err != nil {
 		return false
 	}
+
 	tag, command, _ := strings.Cut(strings.TrimSpace(line), " ")
 	word, args, _ := strings.Cut(command, " ")
 	if word == "UID" {
@@ -132,10 +135,12 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 	if tag == "DONE" {
 		tag, word = d.tag, "DONE"
 	}
+
 	d.s.mu.Lock()
 	messages := d.s.mail[d.user]
 	d.s.mu.Unlock()
 	var b strings.Builder
+
 	switch word {
 	case "CAPABILITY":
 		b.WriteString("* CAPABILITY " + idleCapabilities + "\r\n")
@@ -167,6 +172,7 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 	case "LOGOUT":
 		b.WriteString("* BYE .\r\n")
 	}
+
 	_, err = io.WriteString(d.conn, b.String()+tag+" OK .\r\n")
 	return err == nil && word != "LOGOUT"
 }
@@ -196,6 +202,7 @@ func uids(set string, messages int) []int {
 	} else if isRange {
 		to, _ = strconv.Atoi(last)
 	}
+
 	var out []int
 	for uid := max(1, from); uid <= min(to, messages); uid++ {
 		out = append(out, uid)

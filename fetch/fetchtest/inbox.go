@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// inbox is a net.Conn whose input is read at once into memory, so that the other side never blocks in a write.
+// inbox is a net.Conn whose input is read at once into memory, so that the other side never blocks in a
+// write.
 type inbox struct {
 	net.Conn
 	heard func([]byte) // called with what Read returns; nil = nothing is called
@@ -45,9 +46,11 @@ func (in *inbox) Read(p []byte) (int, error) {
 	for len(in.data) == 0 && in.err == nil {
 		in.more.Wait()
 	}
+
 	if len(in.data) == 0 {
 		return 0, in.err
 	}
+
 	n := copy(p, in.data)
 	in.data = in.data[n:]
 	if in.heard != nil {

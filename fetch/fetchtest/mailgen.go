@@ -25,7 +25,8 @@ func MailKinds() []MailKind {
 	return append([]MailKind{
 		{"small", func(g *mailGen) string { return g.head() + g.text(1000) }},
 		{"8-bit", func(g *mailGen) string {
-			return g.head("Content-Transfer-Encoding: 8bit") + "Gr\xfc\xdfe aus K\xf6ln, \x80\xff\xfe\r\nund \xe2\x82\xac in UTF-8\r\n"
+			return g.head("Content-Transfer-Encoding: 8bit") +
+				"Gr\xfc\xdfe aus K\xf6ln, \x80\xff\xfe\r\nund \xe2\x82\xac in UTF-8\r\n"
 		}},
 		{"dots", func(g *mailGen) string { return g.head() + ".\r\n..\r\n...\r\n.leading\r\nx\r\n.\r\n\r\n.\r\n" }},
 		{"From lines", func(g *mailGen) string {
@@ -43,7 +44,8 @@ func MailKinds() []MailKind {
 			return g.head("X-Name: Jörg Müßig 例え 🐦", "X-Encoded: =?utf-8?B?SsO2cmc=?=") + g.text(200)
 		}},
 		{"folded header", func(g *mailGen) string {
-			return g.head("References: <1@example.org>\r\n\t<2@example.org>\r\n <3@example.org>", "X-Empty:") + g.text(200)
+			return g.head("References: <1@example.org>\r\n\t<2@example.org>\r\n <3@example.org>",
+				"X-Empty:") + g.text(200)
 		}},
 		{"alternative", func(g *mailGen) string { return g.multipart("alternative", g.text(400), "<p>"+g.word(400)+"</p>\r\n") }},
 		{"many blank lines", func(g *mailGen) string { return g.head() + strings.Repeat("\r\n", 300) + "x\r\n\r\n\r\n" }},
@@ -63,7 +65,8 @@ func largeKinds() []MailKind {
 	}
 }
 
-// Messages returns n messages of all kinds in turn, the same ones for the same seed, no two alike. Lines end in CRLF.
+// Messages returns n messages of all kinds in turn, the same ones for the same seed, no two alike. Lines end
+// in CRLF.
 func Messages(n int, seed uint64) [][]byte {
 	g := &mailGen{rnd: rand.New(rand.NewPCG(seed, 0))}
 	kinds := MailKinds()
@@ -139,11 +142,13 @@ func (g *mailGen) multipart(kind, first, second string) string {
 	}
 	return g.head("MIME-Version: 1.0", "Content-Type: multipart/"+kind+"; boundary=\""+boundary+"\"") +
 		"--" + boundary + "\r\nContent-Type: " + types[0] + "\r\n\r\n" + first +
-		"\r\n--" + boundary + "\r\nContent-Type: " + types[1] + "\r\nContent-Transfer-Encoding: " + encoding + "\r\n\r\n" + second +
+		"\r\n--" + boundary + "\r\nContent-Type: " + types[1] + "\r\nContent-Transfer-Encoding: " + encoding +
+		"\r\n\r\n" + second +
 		"\r\n--" + boundary + "--\r\n"
 }
 
-// Canon returns what must not change on a message's way: its bytes, with LF for CRLF and with a line end at the end.
+// Canon returns what must not change on a message's way: its bytes, with LF for CRLF and with a line end at
+// the end.
 func Canon(message []byte) []byte {
 	c := bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n"))
 	if !bytes.HasSuffix(c, []byte("\n")) {

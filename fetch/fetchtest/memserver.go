@@ -22,8 +22,8 @@ type MemServer struct {
 	user     *imapmemserver.User
 }
 
-// StartMemServer starts a server that ends with the test. With config and wrapped it uses TLS from the first byte, with
-// config alone STARTTLS, and without config clear text.
+// StartMemServer starts a server that ends with the test. With config and wrapped it uses TLS from the first
+// byte, with config alone STARTTLS, and without config clear text.
 func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer {
 	tb.Helper()
 	s := &MemServer{User: "ann", Password: "secret"}
@@ -31,44 +31,53 @@ func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer 
 	if err := s.user.Create("INBOX", nil); err != nil {
 		tb.Fatal(err)
 	}
+
 	store := imapmemserver.New()
 	store.AddUser(s.user)
 	opts := &imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return store.NewSession(), nil, nil
 		},
-		Caps:         imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {}, imap.CapESearch: {}, imap.CapIdle: {}},
+		Caps: imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {},
+			imap.CapESearch: {}, imap.CapIdle: {}},
 		InsecureAuth: config == nil,
 		Logger:       log.New(io.Discard, "", 0),
 	}
+
 	if !wrapped {
 		opts.TLSConfig = config
 	}
+
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	s.Port = ln.Addr().(*net.TCPAddr).Port
 	if wrapped {
 		ln = tls.NewListener(ln, config)
 	}
+
 	srv := imapserver.New(opts)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = srv.Serve(ln)
 	}()
+
 	tb.Cleanup(func() {
 		_ = srv.Close()
 		<-ended
 	})
+
 	return s
 }
 
 // Append adds a message; the next command of any client will see it.
 func (s *MemServer) Append(tb testing.TB, mailbox string, message []byte, flags ...imap.Flag) {
 	tb.Helper()
-	if _, err := s.user.Append(mailbox, literal{bytes.NewReader(message)}, &imap.AppendOptions{Flags: flags, Time: time.Unix(1700000000, 0)}); err != nil {
+	if _, err := s.user.Append(mailbox, literal{bytes.NewReader(message)},
+		&imap.AppendOptions{Flags: flags, Time: time.Unix(1700000000, 0)}); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package fetchtest provides what tests of a retrieval run against: a scripted peer, small IMAP and POP3 servers, a delay
-// proxy, a private Dovecot and a mail generator.
+// Package fetchtest provides what tests of a retrieval run against: a scripted peer, small IMAP and POP3
+// servers, a delay proxy, a private Dovecot and a mail generator.
 package fetchtest
 
 import (
@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Peer is a server that plays a dialogue with one client. The dialogue is text, one step per line; blank lines and lines
-// that start with # are ignored:
+// Peer is a server that plays a dialogue with one client. The dialogue is text, one step per line; blank
+// lines and lines that start with # are ignored:
 //
 //	S: text        sends text and CRLF
 //	S< text        sends text with Go escapes (\r\n \x00 …) and no line end; a trailing blank is written \x20
@@ -36,9 +36,10 @@ import (
 //	DRIP 1m text   sends text (with escapes) again and again, one octet each minute, until the client leaves
 //	CLOSE          closes the connection without a word, and the dialogue ends
 //
-// At the end of the dialogue the client must leave without sending anything else. The first step that does not go as
-// written fails the test, with its line. A Peer works over net.Pipe inside a testing/synctest bubble and over loopback TCP.
-// It always reads at once what the client sends, so that a client that pipelines never blocks.
+// At the end of the dialogue the client must leave without sending anything else. The first step that does
+// not go as written fails the test, with its line. A Peer works over net.Pipe inside a testing/synctest
+// bubble and over loopback TCP. It always reads at once what the client sends, so that a client that
+// pipelines never blocks.
 type Peer struct {
 	// TLS is used by TLS steps.
 	TLS *tls.Config
@@ -54,8 +55,8 @@ type Peer struct {
 	err   error
 }
 
-// NewPeer parses a dialogue. config is the server's, for TLS steps; nil if there are none. The peer ends with the test and
-// leaves nothing running.
+// NewPeer parses a dialogue. config is the server's, for TLS steps; nil if there are none. The peer ends with
+// the test and leaves nothing running.
 func NewPeer(t testing.TB, dialogue string, config *tls.Config) *Peer {
 	t.Helper()
 	steps, err := parseDialogue(dialogue)
@@ -78,7 +79,8 @@ func (p *Peer) Pipe() net.Conn {
 	return pipeEnd{client}
 }
 
-// A pipeEnd accepts deadlines after the other end was closed, as a TCP connection does, and then reads the end.
+// A pipeEnd accepts deadlines after the other end was closed, as a TCP connection does, and then reads the
+// end.
 type pipeEnd struct{ net.Conn }
 
 func (c pipeEnd) SetReadDeadline(t time.Time) error {
@@ -88,13 +90,15 @@ func (c pipeEnd) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// Listen listens on loopback TCP and plays the dialogue with the first client that connects. It returns the address.
+// Listen listens on loopback TCP and plays the dialogue with the first client that connects. It returns the
+// address.
 func (p *Peer) Listen() *net.TCPAddr {
 	p.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		p.t.Fatal(err)
 	}
+
 	p.t.Cleanup(func() { _ = l.Close() })
 	p.wg.Add(1)
 	go func() {
@@ -105,6 +109,7 @@ func (p *Peer) Listen() *net.TCPAddr {
 			p.start(conn)
 		}
 	}()
+
 	return l.Addr().(*net.TCPAddr)
 }
 
@@ -122,8 +127,9 @@ func (p *Peer) Heard() string {
 	return p.heard.String()
 }
 
-// Done ends the peer, waits for it, and returns the first step that did not go as written. If the client has not closed its
-// end, Done closes it. It is also called at the end of the test, which then reports what it returns.
+// Done ends the peer, waits for it, and returns the first step that did not go as written. If the client has
+// not closed its end, Done closes it. It is also called at the end of the test, which then reports what it
+// returns.
 func (p *Peer) Done() error {
 	p.mu.Lock()
 	if p.conn != nil {
@@ -144,11 +150,13 @@ func (p *Peer) start(raw net.Conn) {
 	in := newInbox(raw)
 	ctx, cancel := context.WithCancel(context.Background())
 	p.wg.Add(2)
+
 	go func() {
 		defer p.wg.Done()
 		in.pump()
 		cancel() // the client left, or Done ends the peer
 	}()
+
 	go func() {
 		defer p.wg.Done()
 		err := p.play(ctx, in)
@@ -182,11 +190,13 @@ func (p *Peer) play(ctx context.Context, in *inbox) error {
 			return fmt.Errorf("line %d (%s): %w", s.line, s.source, err)
 		}
 	}
+
 	if line, err := pl.r.ReadString('\n'); line != "" {
 		return fmt.Errorf("at its end: the client says %.200q", line)
 	} else if err == nil {
 		return errors.New("at its end: the client is still there")
 	}
+
 	return nil
 }
 
@@ -228,6 +238,7 @@ func (pl *player) do(s step) error {
 	case "CLOSE":
 		return errClosed
 	}
+
 	return nil
 }
 
@@ -243,6 +254,7 @@ func (pl *player) line(s step) error {
 	if err != nil {
 		return fmt.Errorf("the client left after %.200q: %w", line, err)
 	}
+
 	text, ok := strings.CutSuffix(line, "\r\n")
 	if !ok {
 		return fmt.Errorf("the client's line %.200q does not end in CRLF", line)
@@ -260,6 +272,7 @@ func (pl *player) tls(s step) error {
 			return fmt.Errorf("the client sent %d octets before the handshake", n)
 		}
 	}
+
 	pl.in.heard = nil
 	secure := tls.Server(&prefixed{Conn: pl.in, r: pl.r}, pl.peer.TLS)
 	err := secure.HandshakeContext(pl.ctx)
@@ -275,6 +288,7 @@ func (pl *player) tls(s step) error {
 	if err != nil {
 		return err
 	}
+
 	pl.use(secure)
 	return nil
 }
@@ -295,6 +309,7 @@ func (pl *player) endless(s step) error {
 	if s.verb == "ENDLESS" {
 		chunk = strings.Repeat(s.text, max(1, 4096/len(s.text)))
 	}
+
 	for i := 0; ; i++ {
 		if s.verb == "DRIP" {
 			if pl.wait(s.pause) != nil {

@@ -60,6 +60,7 @@ func parseStep(line string) (step, error) {
 	case verb == "STALL", verb == "CLOSE":
 		return step{verb: verb}, nil
 	}
+
 	return step{}, fmt.Errorf("no such step")
 }
 

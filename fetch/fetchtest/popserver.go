@@ -21,9 +21,10 @@ type POPOptions struct {
 	DropsPipelined        bool // offered, but what the client sends before the answer is discarded
 	Exclusive             bool // one session at a time (RFC 1939 section 4); the next one is told [IN-USE]
 
-	Retr      func(uidl string) Reaction // to each RETR; nil = send the message
-	Quit      func() Reaction            // to each QUIT; with Drop the deletions count and nobody hears of it
-	Undeletes func(uidl string) bool     // whether a message comes back after its deletion was confirmed; nil = no
+	Retr func(uidl string) Reaction // to each RETR; nil = send the message
+	Quit func() Reaction            // to each QUIT; with Drop the deletions count and nobody hears of it
+	// whether a message comes back after its deletion was confirmed; nil = no
+	Undeletes func(uidl string) bool
 }
 
 // Reaction is how a POPServer reacts to a command. The zero value obeys it.
@@ -33,8 +34,8 @@ type Reaction struct {
 	Within bool   // close it in the middle of the answer
 }
 
-// POPServer is a complete POP3 server (RFC 1939, 2449, 2595) in memory on loopback, with one user. Deletions are final
-// when QUIT is answered, and only then.
+// POPServer is a complete POP3 server (RFC 1939, 2449, 2595) in memory on loopback, with one user. Deletions
+// are final when QUIT is answered, and only then.
 type POPServer struct {
 	Port     int
 	User     string

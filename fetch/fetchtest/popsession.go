@@ -37,11 +37,13 @@ func (s *POPServer) serve(conn net.Conn) {
 			s.release()
 		}
 	}()
+
 	p.say("+OK ready")
 	for {
 		if p.in.Buffered() == 0 && p.out.Flush() != nil {
 			return
 		}
+
 		line, err := p.in.ReadString('\n')
 		if err != nil {
 			return
@@ -52,6 +54,7 @@ func (s *POPServer) serve(conn net.Conn) {
 		if s.o.DropsPipelined {
 			_, _ = p.in.Discard(p.in.Buffered())
 		}
+
 		verb, arg, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 		verb = strings.ToUpper(verb)
 		s.hear(verb)
@@ -105,6 +108,7 @@ func (p *popSession) command(verb, arg string) bool {
 	default:
 		p.say("-ERR unknown command")
 	}
+
 	return true
 }
 
@@ -115,12 +119,14 @@ func (p *popSession) capabilities() {
 		line string
 		on   bool
 	}{
-		{"STLS", !p.secure}, {"USER", p.secure}, {"SASL PLAIN", p.secure && !p.ready}, {"UIDL", !o.NoUIDL}, {"TOP", !o.NoTOP}, {"PIPELINING", !o.NoPipelining},
+		{"STLS", !p.secure}, {"USER", p.secure}, {"SASL PLAIN", p.secure && !p.ready}, {"UIDL",
+			!o.NoUIDL}, {"TOP", !o.NoTOP}, {"PIPELINING", !o.NoPipelining},
 	} {
 		if c.on {
 			p.say("%s", c.line)
 		}
 	}
+
 	p.say(".")
 }
 
@@ -212,6 +218,7 @@ func (p *popSession) retrieve(m popMessage) {
 	if p.s.o.Retr != nil {
 		r = p.s.o.Retr(m.uidl)
 	}
+
 	switch {
 	case r.Refuse != "":
 		p.say("-ERR %s", r.Refuse)
@@ -263,6 +270,7 @@ func (p *popSession) quit() {
 	for n := range p.deleted {
 		gone[p.mail[n-1].uidl] = true
 	}
+
 	p.s.remove(gone)
 	if !r.Drop {
 		p.say("+OK bye")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Tripwire is a proxy on loopback to a clear-text server. It goes dead at the first line of a client that matches a
-// pattern; later connections pass untouched. It ends with the test.
+// Tripwire is a proxy on loopback to a clear-text server. It goes dead at the first line of a client that
+// matches a pattern; later connections pass untouched. It ends with the test.
 type Tripwire struct {
 	Port   int
 	Sprung <-chan struct{} // closed when the line has arrived
@@ -24,8 +24,8 @@ type Tripwire struct {
 	over    chan struct{}
 }
 
-// Trip starts a tripwire. With pass the server gets the line and what follows, but its answers no longer come back; without
-// pass the server gets nothing from this line on.
+// Trip starts a tripwire. With pass the server gets the line and what follows, but its answers no longer come
+// back; without pass the server gets nothing from this line on.
 func Trip(tb testing.TB, target, pattern string, pass bool) *Tripwire {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,6 +34,7 @@ func Trip(tb testing.TB, target, pattern string, pass bool) *Tripwire {
 		Port: ln.Addr().(*net.TCPAddr).Port, target: target, pattern: regexp.MustCompile(pattern), pass: pass,
 		sprung: make(chan struct{}), over: make(chan struct{}),
 	}
+
 	w.Sprung, w.Over = w.sprung, w.over
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -45,10 +46,12 @@ func Trip(tb testing.TB, target, pattern string, pass bool) *Tripwire {
 			wg.Go(func() { w.serve(client) })
 		}
 	})
+
 	tb.Cleanup(func() {
 		_ = ln.Close()
 		wg.Wait()
 	})
+
 	return w
 }
 
@@ -59,10 +62,12 @@ func (w *Tripwire) serve(client net.Conn) {
 	if err != nil {
 		return
 	}
+
 	server := conn.(*net.TCPConn)
 	defer server.Close()
 	dead := make(chan struct{}) // once closed, nothing reaches the client
 	var wg sync.WaitGroup
+
 	wg.Go(func() {
 		_, _ = io.Copy(&untilDead{client, dead}, server)
 		select {
@@ -71,6 +76,7 @@ func (w *Tripwire) serve(client net.Conn) {
 			_ = client.(*net.TCPConn).CloseWrite()
 		}
 	})
+
 	tripped := w.lines(client, server, dead)
 	_ = server.CloseWrite()
 	wg.Wait()

@@ -106,6 +106,7 @@ func (j *judge) pins() {
 	if !j.c.pinned {
 		return
 	}
+
 	var chain []*x509.Certificate
 	if !j.c.alone {
 		chain, _ = j.c.strict.Chain(j.sent, j.c.now)
@@ -117,6 +118,7 @@ func (j *judge) pins() {
 		j.detail(tlsverify.Details(err)...)
 		return
 	}
+
 	j.add(Pins, OK, "%s", matched)
 }
 

@@ -71,6 +71,7 @@ func (j *judge) trust() {
 		j.trusted(chain)
 		return
 	}
+
 	ce, ok := errors.AsType[*tlsverify.ChainError](err)
 	if !ok {
 		return // weakness, which is an item of its own

@@ -94,6 +94,7 @@ func Discover(ctx context.Context, resolver SRVResolver, domain string, protos [
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
+
 	return nil, none
 }
 
@@ -112,6 +113,7 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string,
 		if s.proto != proto {
 			continue
 		}
+
 		none.Services = append(none.Services, s.service)
 
 		_, records, err := resolver.LookupSRV(ctx, s.service, "tcp", domain)
@@ -131,6 +133,7 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string,
 			}
 		}
 	}
+
 	return rank(found), errors.Join(problems...)
 }
 
@@ -160,6 +163,7 @@ func rank(found []ranked) []Target {
 		out = append(out, found[i].Target)
 		found = slices.Delete(found, i, i+1)
 	}
+
 	return out
 }
 

@@ -147,6 +147,7 @@ func (j *judge) versions(s sight) {
 			j.detail("not tried: " + tls.VersionName(v) + ": " + show.Cut(err.Error()))
 		}
 	}
+
 	j.detail("chosen: " + tls.VersionName(s.state.Version) + ", " + tls.CipherSuiteName(s.state.CipherSuite))
 }
 

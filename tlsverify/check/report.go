@@ -43,6 +43,7 @@ func (c *checker) report(seen []sight) *Report {
 		_, refusal := c.pinless.Judge(*s.state)
 		r.Verified = r.Verified && refusal == nil
 	}
+
 	r.Verified = r.Verified && len(r.Pins) > 0
 
 	r.Items = merge(r.Addresses, perAddress)
@@ -112,6 +113,7 @@ func (r *Report) compareAddresses(seen []sight) {
 		it.Text = fmt.Sprintf("%d addresses, %d different certificates: pins must cover all of them",
 			len(seen), len(kinds))
 	}
+
 	r.Items = append(r.Items, it)
 }
 
@@ -141,6 +143,7 @@ func (r *Report) paste() []string {
 	if r.Wrapped {
 		lines = append(lines, "ssl")
 	}
+
 	lines = append(lines, "sslcertck")
 
 	pin := "sslpin"
@@ -156,6 +159,7 @@ func (r *Report) paste() []string {
 	case r.Verified:
 		return append(lines, "# optional, survives a renewal that keeps the key:", pin)
 	}
+
 	return append(lines,
 		"# The check above fails. "+
 			"Only after the operator confirmed this key by another way than this connection:",
@@ -181,6 +185,7 @@ func (r *Report) Text(w io.Writer) error {
 	for _, l := range r.Paste {
 		out.Printf("%s", l)
 	}
+
 	return out.Err
 }
 

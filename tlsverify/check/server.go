@@ -55,6 +55,7 @@ func newChecker(o Options) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	o.fillDefaults(d)
 
 	c := &checker{o: o, d: d, alone: o.Policy.NoCheck,
@@ -117,6 +118,7 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	addrs, err := c.addresses(ctx)
 	if err != nil {
 		return nil, err
@@ -127,11 +129,13 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	for i, a := range addrs {
 		wg.Go(func() { seen[i] = c.examine(ctx, a) })
 	}
+
 	wg.Wait()
 
 	if err := ctx.Err(); err != nil {
 		return nil, hints.Errorf("try again", "check %s: %w", show.Quote(o.Host), err)
 	}
+
 	return c.report(seen), nil
 }
 
@@ -142,6 +146,7 @@ func Look(ctx context.Context, o Options) (v *tlsverify.Verdict, judgement, err 
 	if err != nil {
 		return nil, nil, err
 	}
+
 	addrs, err := c.addresses(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -156,6 +161,7 @@ func Look(ctx context.Context, o Options) (v *tlsverify.Verdict, judgement, err 
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", a, s.err))
 	}
+
 	return nil, nil, errors.Join(problems...)
 }
 
@@ -169,6 +175,7 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, hints.Errorf("write a host name or an address", "host %s: %w", show.Quote(c.o.Via), err)
 	}
+
 	addrs, err := c.o.Resolve(ctx, name)
 	if err != nil {
 		return nil, hints.Errorf("check the host name", "host %s: %w", show.Quote(name), withoutAddress(err))
@@ -182,9 +189,11 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 			unique = append(unique, a)
 		}
 	}
+
 	if len(unique) == 0 {
 		return nil, hints.Errorf("check the host name", "resolve %s: no address", show.Quote(name))
 	}
+
 	return unique, nil
 }
 

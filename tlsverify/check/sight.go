@@ -49,12 +49,14 @@ func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 		only := tlsverify.Offer{Versions: tlsverify.ProtoRange{Min: v, Max: v}, RSA: true}
 		_, s.versions[i] = c.connect(ctx, a, only, &startTLS{}, nil)
 	}
+
 	if !tlsverify.ForwardSecret(s.state.CipherSuite) {
 		_, s.forward = c.connect(ctx, a, tlsverify.Offer{Versions: everything.Versions}, &startTLS{}, nil)
 	}
 	if !c.o.Wrapped {
 		_, _ = c.connect(ctx, a, everything, &startTLS{}, &s.inject)
 	}
+
 	return s
 }
 
@@ -78,6 +80,7 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, 
 		return nil, hints.Errorf("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
 	}
 	defer conn.Close()
+
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 
@@ -96,6 +99,7 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, 
 		}
 		under = unread{conn, t.r}
 	}
+
 	return c.handshake(ctx, under, o, in)
 }
 
@@ -104,6 +108,7 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, o tlsverify.Offe
 	if in != nil {
 		in.tried = true
 	}
+
 	seen, err := c.strict.Look(ctx, conn, o)
 	if err != nil {
 		return nil, err
@@ -123,6 +128,7 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, o tlsverify.Offe
 			return nil, &tlsverify.HandshakeError{Err: err}
 		}
 	}
+
 	_ = seen.Conn.Close() // politeness; conn is closed by connect
 	return &state, nil
 }

@@ -76,6 +76,7 @@ func (t *talk) greet() ([]string, error) {
 	if !strings.HasPrefix(strings.ToUpper(lines[0]), t.d.greeting) {
 		return lines, fmt.Errorf("greeting %s", show.Quote(lines[0]))
 	}
+
 	return lines, nil
 }
 
@@ -132,6 +133,7 @@ func (t *talk) upgrade(more ...string) (startTLS, error) {
 	if err != nil {
 		return s, fmt.Errorf("capabilities: %w", err)
 	}
+
 	s.advertised = t.d.offers(offers)
 
 	if err := t.say(append([]string{t.d.start}, more...)...); err != nil {
@@ -140,10 +142,12 @@ func (t *talk) upgrade(more ...string) (startTLS, error) {
 	if s.answer, err = t.answerLine(); err != nil {
 		return s, fmt.Errorf("after %s: %w", t.d.offer, err)
 	}
+
 	s.early = t.r.Buffered()
 	if !strings.HasPrefix(strings.ToUpper(s.answer), strings.ToUpper(t.d.started)) {
 		return s, fmt.Errorf("%s refused: %s", t.d.offer, show.Quote(s.answer))
 	}
+
 	return s, nil
 }
 
@@ -176,6 +180,7 @@ func (t *talk) injected() (bool, error) {
 			return true, nil
 		}
 	}
+
 	return answers > 1, nil
 }
 

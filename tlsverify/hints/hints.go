@@ -1,7 +1,8 @@
-// Package hints has errors that know the user's next step. Every package may import it: it imports none of ours.
+// Package hints has errors that know the user's next step. Every package may import it: it imports none of
+// ours.
 //
-// An error tells its hint by a method Hint() string, and its text ends in "; hint: " and the hint, so that it is complete
-// wherever it is printed. Where there is room for a second line, Split takes the two apart.
+// An error tells its hint by a method Hint() string, and its text ends in "; hint: " and the hint, so that it
+// is complete wherever it is printed. Where there is room for a second line, Split takes the two apart.
 package hints
 
 import (
@@ -29,8 +30,8 @@ func Of(err error) string {
 	return ""
 }
 
-// Split takes err's text apart. The hint is "" unless the text ends in it: a server may write "; hint: " too, but what
-// it says is quoted and never ends an error.
+// Split takes err's text apart. The hint is "" unless the text ends in it: a server may write "; hint: " too,
+// but what it says is quoted and never ends an error.
 func Split(err error) (problem, hint string) {
 	text, h := err.Error(), Of(err)
 	if h == "" {

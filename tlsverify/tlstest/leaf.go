@@ -85,6 +85,7 @@ func (l Leaf) template() (*x509.Certificate, error) {
 		SignatureAlgorithm:    l.Signature,
 		ExtraExtensions:       l.Extensions,
 	}
+
 	if l.Usage == nil {
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
@@ -101,6 +102,7 @@ func (l Leaf) template() (*x509.Certificate, error) {
 		}
 		t.URIs = append(t.URIs, parsed)
 	}
+
 	if l.MustStaple {
 		t.ExtraExtensions = append(t.ExtraExtensions,
 			pkix.Extension{Id: oidTLSFeature(), Value: []byte{0x30, 3, 2, 1, 5}})

@@ -24,24 +24,30 @@ func startIMAP(l net.Listener, login, password string, messages []Message) (*ima
 	if err := user.Create("INBOX", nil); err != nil {
 		return nil, err
 	}
+
 	for _, m := range messages {
-		if _, err := user.Append("INBOX", literal{bytes.NewReader(m.Text)}, &imap.AppendOptions{Time: time.Now()}); err != nil {
+		if _, err := user.Append("INBOX", literal{bytes.NewReader(m.Text)},
+			&imap.AppendOptions{Time: time.Now()}); err != nil {
 			return nil, err
 		}
 	}
+
 	store := imapmemserver.New()
 	store.AddUser(user)
 	s := &imapServer{ended: make(chan struct{}), server: imapserver.New(&imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return store.NewSession(), nil, nil
 		},
-		Caps:   imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {}, imap.CapESearch: {}, imap.CapIdle: {}},
+		Caps: imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {}, imap.CapESearch: {},
+			imap.CapIdle: {}},
 		Logger: log.New(io.Discard, "", 0),
 	})}
+
 	go func() {
 		defer close(s.ended)
 		_ = s.server.Serve(l) // ends with close
 	}()
+
 	return s, nil
 }
 

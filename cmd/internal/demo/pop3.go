@@ -27,7 +27,8 @@ type pop3Server struct {
 const idle = 10 * time.Minute
 
 func startPOP3(l net.Listener, login, password string, messages []Message) *pop3Server {
-	s := &pop3Server{listener: l, login: login, password: password, messages: append([]Message(nil), messages...), conns: map[net.Conn]struct{}{}}
+	s := &pop3Server{listener: l, login: login, password: password,
+		messages: append([]Message(nil), messages...), conns: map[net.Conn]struct{}{}}
 	s.wg.Go(s.accept)
 	return s
 }
@@ -120,6 +121,7 @@ func (s *pop3Session) command(verb, arg string) (quit bool) {
 	default:
 		s.transaction(verb, arg)
 	}
+
 	return false
 }
 
@@ -190,6 +192,7 @@ func (s *pop3Session) list(verb, arg string) {
 		}
 		return fmt.Sprintf("%d %d", n, len(m.Text))
 	}
+
 	if arg != "" {
 		if m, ok := s.message(arg); ok {
 			n, _ := strconv.Atoi(arg)
@@ -197,6 +200,7 @@ func (s *pop3Session) list(verb, arg string) {
 		}
 		return
 	}
+
 	s.say("+OK")
 	s.each(func(n int, m Message) { s.say("%s", item(n, m)) })
 	s.say(".")
@@ -229,6 +233,7 @@ func (s *pop3Session) commit() {
 	for n := range s.deleted {
 		gone[uid(s.messages[n-1])] = true
 	}
+
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	var left []Message
@@ -237,5 +242,6 @@ func (s *pop3Session) commit() {
 			left = append(left, m)
 		}
 	}
+
 	s.server.messages = left
 }

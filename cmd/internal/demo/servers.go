@@ -1,5 +1,5 @@
-// Package demo is the demonstration: an IMAPS and a POP3S server on loopback with some messages and with certificates of a
-// throw-away authority. The servers are for looking at, not for use.
+// Package demo is the demonstration: an IMAPS and a POP3S server on loopback with some messages and with
+// certificates of a throw-away authority. The servers are for looking at, not for use.
 package demo
 
 import (
@@ -29,10 +29,12 @@ func Start(messages []Message) (*Servers, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{Host}})
 	if err != nil {
 		return nil, err
 	}
+
 	config := tlstest.ServerConfig(leaf)
 	config.MinVersion = tls.VersionTLS12
 	s := &Servers{User: "ann", Password: "a secret of the demonstration", Root: ca.PEM()}
@@ -40,14 +42,17 @@ func Start(messages []Message) (*Servers, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s.IMAPPort = port(imapListener)
 	if s.imap, err = startIMAP(imapListener, s.User, s.Password, messages); err != nil {
 		return nil, errors.Join(err, imapListener.Close())
 	}
+
 	pop3Listener, err := listen(config)
 	if err != nil {
 		return nil, errors.Join(err, s.imap.close())
 	}
+
 	s.POP3Port = port(pop3Listener)
 	s.pop3 = startPOP3(pop3Listener, s.User, s.Password, messages)
 	return s, nil

@@ -18,8 +18,9 @@ type Options struct {
 	Stdout, Stderr io.Writer
 }
 
-// Show starts the servers, writes an rc file and runs the program on it twice: the first run finds mail, the second
-// none. Everything happens in a temporary directory. The error says which run ended with a wrong status.
+// Show starts the servers, writes an rc file and runs the program on it twice: the first run finds mail, the
+// second none. Everything happens in a temporary directory. The error says which run ended with a wrong
+// status.
 func Show(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "fetchd-demo-")
 	if err != nil {
@@ -46,6 +47,7 @@ func (o *Options) show(ctx context.Context, dir string) error {
 		return err
 	}
 	defer servers.Close()
+
 	rc, err := writeFiles(dir, servers)
 	if err != nil {
 		return err
@@ -65,6 +67,7 @@ func (o *Options) show(ctx context.Context, dir string) error {
 	if err := o.runProgram(ctx, dir, foundNone); err != nil {
 		return err
 	}
+
 	fmt.Fprint(o.Stdout, farewell)
 	return nil
 }
@@ -81,7 +84,8 @@ server; remove it once all works well. "fetchd check-config" checks the file,
 "fetchd" retrieves once into ~/Maildir, "fetchd -d 300" every five minutes.
 `
 
-// writeFiles writes the rc file and the files that it names, and returns the rc file's text with the password hidden.
+// writeFiles writes the rc file and the files that it names, and returns the rc file's text with the password
+// hidden.
 func writeFiles(dir string, s *Servers) (string, error) {
 	text := func(password string) string {
 		return fmt.Sprintf(`set pidfile "pid"
@@ -98,14 +102,17 @@ poll pop3s via %s proto pop3 port %d
 			return "", err
 		}
 	}
+
 	return text("***"), nil
 }
 
-// runProgram runs the program on the demonstration's rc file, with dir as its home. Any exit status other than want is an
-// error.
+// runProgram runs the program on the demonstration's rc file, with dir as its home. Any exit status other
+// than want is an error.
 func (o *Options) runProgram(ctx context.Context, dir string, want int) error {
-	cmd := exec.CommandContext(ctx, o.Program, append([]string{"-f", filepath.Join(dir, "fetchmailrc")}, o.Arguments...)...)
-	cmd.Env = append(os.Environ(), "HOME="+dir, "FETCHMAILHOME=", "HOME_ETC=", "XDG_STATE_HOME=", "STATE_DIRECTORY=")
+	cmd := exec.CommandContext(ctx, o.Program, append([]string{"-f", filepath.Join(dir, "fetchmailrc")},
+		o.Arguments...)...)
+	cmd.Env = append(os.Environ(), "HOME="+dir, "FETCHMAILHOME=", "HOME_ETC=", "XDG_STATE_HOME=",
+		"STATE_DIRECTORY=")
 	cmd.Stdout, cmd.Stderr = o.Stdout, o.Stderr
 	err := cmd.Run()
 

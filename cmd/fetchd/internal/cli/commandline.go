@@ -1,4 +1,5 @@
-// Package cli is the command line: its options, which are fetchmail's and some of our own, parsing, help and completion.
+// Package cli is the command line: its options, which are fetchmail's and some of our own, parsing, help and
+// completion.
 package cli
 
 import "fetchd/rcfile"

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// WriteCompletion writes the completion script for a shell. It returns false for a shell that it doesn't know.
+// WriteCompletion writes the completion script for a shell. It returns false for a shell that it doesn't
+// know.
 func WriteCompletion(w io.Writer, shell, name string, subs []Subcommand) bool {
 	writers := map[string]func(io.Writer, string, []Option, []Subcommand){
 		"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion,
@@ -32,10 +33,13 @@ func bashCompletion(w io.Writer, name string, table []Option, subs []Subcommand)
 			files = append(files, spellings(o)...)
 		}
 		if o.Values != "" {
-			fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n", strings.Join(spellings(o), "|"), o.Values)
+			fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n",
+				strings.Join(spellings(o), "|"), o.Values)
 		}
 	}
-	fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n\tesac\n", strings.Join(files, "|"))
+
+	fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n\tesac\n",
+		strings.Join(files, "|"))
 	names := make([]string, len(subs))
 	for i, sub := range subs {
 		names[i] = sub.Name
@@ -43,7 +47,9 @@ func bashCompletion(w io.Writer, name string, table []Option, subs []Subcommand)
 			words = append(words, "--"+o.Long)
 		}
 	}
-	fmt.Fprintf(w, "\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n", strings.Join(words, " "))
+
+	fmt.Fprintf(w, "\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n",
+		strings.Join(words, " "))
 	fmt.Fprintf(w, "\telif [[ $COMP_CWORD == 1 ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n\tfi\n}\n", strings.Join(names, " "))
 	fmt.Fprintf(w, "complete -o default -F _%s %s\n", name, name)
 }
@@ -77,10 +83,12 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 			fmt.Fprintf(w, "  %s \\\n", shellQuote("*"+strings.Trim(s, "'")+"["+help+"]"+action))
 		}
 	}
+
 	var items []string
 	for _, sub := range subs {
 		items = append(items, sub.Name)
 	}
+
 	fmt.Fprintf(w, "  %s\n", shellQuote("*:server:("+strings.Join(items, " ")+")"))
 }
 
@@ -102,10 +110,13 @@ func fishCompletion(w io.Writer, name string, table []Option, subs []Subcommand)
 		}
 		fmt.Fprintf(w, "%s -d %s\n", line, shellQuote(o.Help))
 	}
+
 	for _, sub := range subs {
-		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", name, sub.Name, shellQuote(sub.Summary))
+		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", name, sub.Name,
+			shellQuote(sub.Summary))
 		for _, o := range sub.Options {
-			fmt.Fprintf(w, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s -d %s\n", name, sub.Name, o.Long, shellQuote(o.Help))
+			fmt.Fprintf(w, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s -d %s\n", name, sub.Name,
+				o.Long, shellQuote(o.Help))
 		}
 	}
 }

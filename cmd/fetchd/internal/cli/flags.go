@@ -23,21 +23,25 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	if err := fs.Parse(keepEquals(fs, args)); err != nil {
 		return c, parseError(table, err)
 	}
+
 	rest := args[len(args)-fs.NArg():] // as it was written
 	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
 		c.Servers = rest
 		c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0
 		return c, nil
 	}
+
 	for i := range subcommands {
 		if subcommands[i].Name == rest[0] {
 			return c, parseSubcommand(c, &subcommands[i], rest[1:])
 		}
 	}
+
 	fs.SetInterspersed(true)
 	if err := fs.Parse(keepEquals(fs, rest)); err != nil {
 		return c, parseError(table, err)
 	}
+
 	c.Servers = fs.Args()
 	c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
 	return c, nil
@@ -56,10 +60,12 @@ func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 			table = append(table, o)
 		}
 	}
+
 	fs := newFlagSet(c, table)
 	if err := fs.Parse(keepEquals(fs, args)); err != nil {
 		return parseError(table, err)
 	}
+
 	c.Servers = fs.Args()
 	return nil
 }
@@ -77,6 +83,7 @@ func (v flagValue) Set(arg string) error {
 	if v.option.Arg == "" && arg != noArgument {
 		return errors.New("takes no argument")
 	}
+
 	v.c.QuitLast = false
 	v.c.Given = append(v.c.Given, v.option.Long)
 	if v.option.warn != "" {
@@ -106,6 +113,7 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 			}
 		}
 	}
+
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(unabbreviate(table, name))
 	})
@@ -131,6 +139,7 @@ func keepEquals(fs *pflag.FlagSet, args []string) []string {
 			kept = append(kept, args[i])
 		}
 	}
+
 	return kept
 }
 
@@ -152,6 +161,7 @@ func argumentOf(fs *pflag.FlagSet, word string) (argument string, apart bool) {
 			return shorts[i+1:], i+1 == len(shorts)
 		}
 	}
+
 	return "", false
 }
 
@@ -197,14 +207,17 @@ func parseError(table []Option, err error) error {
 		return fmt.Errorf("unknown option -%s", unknown.GetSpecifiedName())
 	case errors.As(err, &unknown):
 		if found := candidates(table, unknown.GetSpecifiedName()); len(found) > 1 {
-			return fmt.Errorf("option --%s is ambiguous: --%s", unknown.GetSpecifiedName(), strings.Join(found, ", --"))
+			return fmt.Errorf("option --%s is ambiguous: --%s", unknown.GetSpecifiedName(),
+				strings.Join(found, ", --"))
 		}
 		return fmt.Errorf("unknown option --%s", unknown.GetSpecifiedName())
 	case errors.As(err, &missing):
-		return fmt.Errorf("option %s needs an argument", dashed(missing.GetSpecifiedName(), missing.GetSpecifiedShortnames()))
+		return fmt.Errorf("option %s needs an argument", dashed(missing.GetSpecifiedName(),
+			missing.GetSpecifiedShortnames()))
 	case errors.As(err, &invalid):
 		return fmt.Errorf("option --%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
 	}
+
 	return err
 }
 

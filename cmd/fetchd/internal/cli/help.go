@@ -24,7 +24,8 @@ func PrintHelp(w io.Writer, name string, subs []Subcommand) {
 
 // PrintSubcommandHelp writes the text of `fetchd SUBCOMMAND --help`.
 func PrintSubcommandHelp(w io.Writer, name string, sub *Subcommand) {
-	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.Name, sub.Args, strings.Join(wrap(sub.Summary, helpWidth), "\n"))
+	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.Name, sub.Args,
+		strings.Join(wrap(sub.Summary, helpWidth), "\n"))
 	printOptions(w, sub.Options)
 }
 
@@ -62,6 +63,7 @@ func printOption(w io.Writer, o *Option) {
 		fmt.Fprintln(w, head)
 		head = ""
 	}
+
 	for _, line := range wrap(o.Help, helpWidth-helpColumn) {
 		fmt.Fprintf(w, "%-*s%s\n", helpColumn, head, line)
 		head = ""

@@ -8,11 +8,12 @@ import (
 	"fetchd/rcfile"
 )
 
-// Option is one option of the command line. The table made of them drives parsing, --help, shell completion and the
-// comparison with the manual page.
+// Option is one option of the command line. The table made of them drives parsing, --help, shell completion
+// and the comparison with the manual page.
 type Option struct {
-	keyword string // the rc file's keyword that the option sets, from which complete takes the rest; "" = none
-	off     bool   // the option switches the keyword, a flag, off
+	// the rc file's keyword that the option sets, from which complete takes the rest; "" = none
+	keyword string
+	off     bool // the option switches the keyword, a flag, off
 
 	Long    string
 	aliases []string // further long names, not shown in --help
@@ -40,7 +41,8 @@ const (
 )
 
 func groups() []string {
-	return []string{groupRun, groupLog, groupFile, groupServer, groupTLS, groupAccount, groupRetrieve, groupDeliver, groupOld}
+	return []string{groupRun, groupLog, groupFile, groupServer, groupTLS, groupAccount, groupRetrieve,
+		groupDeliver, groupOld}
 }
 
 // Names are all long names of o.
@@ -61,6 +63,7 @@ func (o Option) complete() Option {
 	if o.Help == "" {
 		o.Help = k.Help
 	}
+
 	o.own = k.Own
 	if k.Kind != rcfile.Flag {
 		o.Arg, o.Values = k.Argument(), strings.Join(k.Accepted(), " ")
@@ -68,6 +71,7 @@ func (o Option) complete() Option {
 	if o.set == nil {
 		o.set = o.setKeyword
 	}
+
 	return o
 }
 
@@ -117,8 +121,8 @@ func word(words string, place func(*CommandLine) *optString) func(*CommandLine, 
 	}
 }
 
-// checked makes the set function of an option that names a keyword and whose value must parse at once: a mistake on the
-// command line concerns all accounts, so it is not reported for each of them.
+// checked makes the set function of an option that names a keyword and whose value must parse at once: a
+// mistake on the command line concerns all accounts, so it is not reported for each of them.
 func checked[T any](keyword string, parse func(string) (T, error)) func(*CommandLine, string) error {
 	return func(c *CommandLine, arg string) error {
 		if _, err := parse(arg); err != nil {

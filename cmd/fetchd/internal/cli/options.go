@@ -5,8 +5,9 @@ import (
 	"fetchd/tlsverify"
 )
 
-// Options is the table of all options of the program itself; subcommands have tables of their own. It covers fetchmail's
-// options one by one: those that do nothing here say so once when used, and those that are gone are not in the table.
+// Options is the table of all options of the program itself; subcommands have tables of their own. It covers
+// fetchmail's options one by one: those that do nothing here say so once when used, and those that are gone
+// are not in the table.
 func Options() []Option {
 	var all []Option
 	for _, part := range [][]Option{
@@ -32,15 +33,17 @@ func runOptions() []Option {
 		{keyword: "daemon", Short: "d", group: groupRun},
 		{Long: "nodetach", Short: "N", group: groupRun, Help: "with --daemon, stay in the foreground",
 			set: do(func(c *CommandLine) { c.Nodetach = true })},
-		{Long: "quit", Short: "q", group: groupRun, Help: "end the running daemon; as the last option, do nothing else",
-			set: do(func(c *CommandLine) { c.Quit, c.QuitLast = true, true })},
+		{Long: "quit", Short: "q", group: groupRun,
+			Help: "end the running daemon; as the last option, do nothing else",
+			set:  do(func(c *CommandLine) { c.Quit, c.QuitLast = true, true })},
 		{Long: "nomail-ok", own: true, group: groupRun,
 			Help: "\"no mail\" is status 0 instead of 1 (for cron and systemd)",
 			set:  do(func(c *CommandLine) { c.NomailOK = true })},
 		{Long: "configdump", group: groupRun, Help: "print the merged configuration as JSON; poll nothing",
 			set: do(func(c *CommandLine) { c.Mode = ModeDump })},
-		{Long: "show-secrets", own: true, group: groupRun, Help: "with --configdump or convert, show passwords",
-			set: do(func(c *CommandLine) { c.ShowSecrets = true })},
+		{Long: "show-secrets", own: true, group: groupRun,
+			Help: "with --configdump or convert, show passwords",
+			set:  do(func(c *CommandLine) { c.ShowSecrets = true })},
 	}
 }
 
@@ -62,8 +65,9 @@ func logOptions() []Option {
 
 func fileOptions() []Option {
 	return []Option{
-		{Long: "fetchmailrc", Short: "f", Arg: "FILE", group: groupFile, Help: "the rc file; - = standard input",
-			set: file(func(c *CommandLine) *optString { return &c.Rcfile })},
+		{Long: "fetchmailrc", Short: "f", Arg: "FILE", group: groupFile,
+			Help: "the rc file; - = standard input",
+			set:  file(func(c *CommandLine) *optString { return &c.Rcfile })},
 		{Long: "rcformat", own: true, Arg: "FORMAT", Values: "fetchmailrc toml", group: groupFile,
 			Help: "grammar of the rc file: fetchmailrc or toml",
 			set:  word("fetchmailrc toml", func(c *CommandLine) *optString { return &c.Rcformat })},
@@ -75,7 +79,8 @@ func fileOptions() []Option {
 func serverOptions() []Option {
 	return []Option{
 		{keyword: "protocol", aliases: []string{"proto"}, Short: "p", group: groupServer},
-		{keyword: "service", aliases: []string{"port"}, Short: "P", group: groupServer, set: checked("service", account.ServicePort)},
+		{keyword: "service", aliases: []string{"port"}, Short: "P", group: groupServer,
+			set: checked("service", account.ServicePort)},
 		{keyword: "timeout", Short: "t", group: groupServer},
 		{keyword: "plugin", group: groupServer},
 		{keyword: "tracepolls", group: groupServer},
@@ -93,7 +98,8 @@ func tlsOptions() []Option {
 		{keyword: "sslcertfile", group: groupTLS},
 		{keyword: "sslcertpath", group: groupTLS},
 		{keyword: "sslcommonname", group: groupTLS},
-		{keyword: "sslfingerprint", group: groupTLS, set: checked("sslfingerprint", tlsverify.ParseFingerprint)},
+		{keyword: "sslfingerprint", group: groupTLS, set: checked("sslfingerprint",
+			tlsverify.ParseFingerprint)},
 		{keyword: "sslpin", group: groupTLS, set: checked("sslpin", tlsverify.ParsePin)},
 		{keyword: "sslcrlfile", group: groupTLS},
 		{keyword: "sslcert", group: groupTLS},
@@ -147,7 +153,8 @@ func deliverOptions() []Option {
 		{keyword: "bouncemail", off: true, Long: "nobounce", group: groupDeliver,
 			Help: "accepted for old scripts: senders are never told"},
 		{keyword: "softbounce", group: groupDeliver},
-		{keyword: "softbounce", off: true, group: groupDeliver, Help: "does nothing: refused mail always stays",
+		{keyword: "softbounce", off: true, group: groupDeliver,
+			Help: "does nothing: refused mail always stays",
 			warn: "does nothing: refused mail always stays on the server"},
 		{keyword: "invisible", group: groupDeliver},
 		{keyword: "rewrite", off: true, Short: "n", group: groupDeliver,

@@ -88,6 +88,7 @@ func OfError(err error) Status {
 	case fetch.KindTLS:
 		return Socket
 	}
+
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
@@ -95,9 +96,11 @@ func OfError(err error) Status {
 		return DNS
 	case errors.As(err, &op) && op.Op == "dial":
 		return Socket
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrSlow):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err,
+		wire.ErrSlow):
 		return Server
 	}
+
 	return Socket
 }
 

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Run runs a command of the rc file in a shell, and keeps its output in out and its error output in problems, which may be
-// the same. After limit the command is killed with everything that it started. Run does not wait for what the command
-// leaves running in the background.
+// Run runs a command of the rc file in a shell, and keeps its output in out and its error output in problems,
+// which may be the same. After limit the command is killed with everything that it started. Run does not wait
+// for what the command leaves running in the background.
 func Run(ctx context.Context, command string, limit time.Duration, out, problems *Output) error {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -26,12 +26,15 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 	cmd.Stdout, cmd.Stderr = out, problems
 
 	err := cmd.Run()
+
 	switch {
-	case err == nil || errors.Is(err, exec.ErrWaitDelay): // the latter: something in the background has our pipe
+	// the latter: something in the background has our pipe
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
 		return fmt.Errorf("it did not end within %v", limit)
 	}
+
 	return err
 }
 
@@ -46,8 +49,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Check returns an error if the program with which the keyword's command begins is missing. It accepts any command that
-// begins with shell syntax.
+// Check returns an error if the program with which the keyword's command begins is missing. It accepts any
+// command that begins with shell syntax.
 func Check(keyword, command string) error {
 	words := strings.Fields(command)
 	if len(words) == 0 {
@@ -65,6 +68,7 @@ func Check(keyword, command string) error {
 	if _, err := exec.LookPath(name); err != nil {
 		return fmt.Errorf("%s: there is no command %q; install it or write its full path", keyword, name)
 	}
+
 	return nil
 }
 

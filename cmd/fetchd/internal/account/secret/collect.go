@@ -9,9 +9,9 @@ import (
 // ErrNoTerminal is returned by a prompt if nobody can be asked.
 var ErrNoTerminal = errors.New("standard input is no terminal")
 
-// Collect gets the secrets that can be obtained only now: from descriptors, and from the user at the terminal. It is called
-// once, before the program detaches. The prompt shows its argument, which it makes safe for a terminal, and returns what
-// the user typed.
+// Collect gets the secrets that can be obtained only now: from descriptors, and from the user at the
+// terminal. It is called once, before the program detaches. The prompt shows its argument, which it makes
+// safe for a terminal, and returns what the user typed.
 func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error)) error {
 	read := map[int]string{}
 	for _, l := range logins {
@@ -37,8 +37,10 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 		f.Early[l.Account] = text
 		return nil
 	}
+
 	stored, err := f.Stored(l)
-	if stored || err != nil { // the error occurs again, and is reported, when the account asks for its password
+	// the error occurs again, and is reported, when the account asks for its password
+	if stored || err != nil {
 		return nil
 	}
 
@@ -49,12 +51,13 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 	if err != nil {
 		return fmt.Errorf("read the password for %s: %w", l.Account, err)
 	}
+
 	f.Early[l.Account] = text
 	return nil
 }
 
-// fromDescriptor reads the password from a descriptor that we were started with. It can be read only once, so the password
-// is kept in read for other accounts that name the same descriptor.
+// fromDescriptor reads the password from a descriptor that we were started with. It can be read only once, so
+// the password is kept in read for other accounts that name the same descriptor.
 func fromDescriptor(n int, read map[int]string) (string, error) {
 	if text, ok := read[n]; ok {
 		return text, nil
@@ -64,10 +67,12 @@ func fromDescriptor(n int, read map[int]string) (string, error) {
 	if f == nil {
 		return "", fmt.Errorf("passwordfd %d is not a descriptor", n)
 	}
+
 	text, err := readPassword(f)
 	if err != nil {
 		return "", fmt.Errorf("passwordfd %d: %w", n, err)
 	}
+
 	read[n] = text
 	return text, f.Close()
 }

@@ -17,8 +17,8 @@ const keyPassSuffix = ".sslkeypass"
 // earlyKey is the key of a pass phrase in Finder.Early. No account has such a name.
 func earlyKey(path string) string { return "\x00sslkey\x00" + path }
 
-// KeyPass finds the pass phrase of the login's private key: in the rc file, among those that the user typed, or in
-// systemd's credentials. Otherwise it asks, if Ask is set.
+// KeyPass finds the pass phrase of the login's private key: in the rc file, among those that the user typed,
+// or in systemd's credentials. Otherwise it asks, if Ask is set.
 func (f *Finder) KeyPass(l Login) (string, error) {
 	if l.User.SSLKeyPass.Set {
 		return l.User.SSLKeyPass.Value.Reveal(), nil
@@ -35,10 +35,12 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 	if err := f.askKeyPass(l.KeyFile, f.Ask); err != nil {
 		return "", err
 	}
+
 	return f.Early[earlyKey(l.KeyFile)], nil
 }
 
-// collectKeyPass asks for the pass phrase of the login's private key if nothing else gives it, once for each key.
+// collectKeyPass asks for the pass phrase of the login's private key if nothing else gives it, once for each
+// key.
 func (f *Finder) collectKeyPass(l Login, prompt func(string) (string, error)) error {
 	if l.KeyFile == "" || !tlsverify.KeyEncrypted(l.KeyFile) {
 		return nil // errors in the file are reported when the account is made
@@ -64,6 +66,7 @@ func (f *Finder) askKeyPass(path string, prompt func(string) (string, error)) er
 	if f.Early == nil {
 		f.Early = map[string]string{}
 	}
+
 	f.Early[earlyKey(path)] = text
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's name, each
-// followed by suffix.
+// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's
+// name, each followed by suffix.
 func (f *Finder) credential(l Login, suffix string) (string, bool, error) {
 	for _, path := range f.credentialFiles(l, suffix) {
 		text, err := readFirstLine(path)

@@ -1,5 +1,5 @@
-// Package secret finds the passwords of accounts, and the pass phrases of their private keys. The places where the rc file
-// may say that a password is are one ordered table, namedSources.
+// Package secret finds the passwords of accounts, and the pass phrases of their private keys. The places
+// where the rc file may say that a password is are one ordered table, namedSources.
 package secret
 
 import (
@@ -28,8 +28,8 @@ type Login struct {
 	KeyFile string // the private key that TLS will use; "" = none
 }
 
-// Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Early. Its methods may be
-// called concurrently, except for Collect.
+// Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Early. Its
+// methods may be called concurrently, except for Collect.
 type Finder struct {
 	Getenv func(string) string
 	Netrc  string            // path of .netrc
@@ -69,7 +69,8 @@ func (f *Finder) Missing(l Login) error {
 	return fetch.Fail(fetch.KindAuth, noPassword(l))
 }
 
-// Stored tells whether the rc file names a source for the login, or one has a password, without running a command.
+// Stored tells whether the rc file names a source for the login, or one has a password, without running a
+// command.
 func (f *Finder) Stored(l Login) (bool, error) {
 	if source := namedSource(l.User); source != nil {
 		return true, nil
@@ -78,8 +79,8 @@ func (f *Finder) Stored(l Login) (bool, error) {
 	return found, err
 }
 
-// Sources are the files that the login's password and the pass phrase of its key may be in, and whether a command gives
-// the password.
+// Sources are the files that the login's password and the pass phrase of its key may be in, and whether a
+// command gives the password.
 func (f *Finder) Sources(l Login) (files []string, runs bool) {
 	if l.KeyFile != "" && !l.User.SSLKeyPass.Set {
 		files = f.credentialFiles(l, keyPassSuffix)

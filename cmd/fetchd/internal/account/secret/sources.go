@@ -20,8 +20,8 @@ type source struct {
 	runs     bool                      // a command, which may say something else each time
 	check    func(*rcfile.User) error  // checks what it can without using the source; nil = nothing
 	read     func(context.Context, *Finder, Login) (string, error)
-	// collect reads the password at the start, if it can be read only once; nil = it can be read at any time. The map holds
-	// what was read before, by descriptor.
+	// collect reads the password at the start, if it can be read only once; nil = it can be read at any time.
+	// The map holds what was read before, by descriptor.
 	collect func(*rcfile.User, map[int]string) (string, error)
 }
 
@@ -89,6 +89,7 @@ func (f *Finder) passwordFile(account, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("passwordfile: %w", err)
 	}
+
 	return text, nil
 }
 
