@@ -197,6 +197,65 @@ func TestSMTPSeriesStops(t *testing.T) {
 	if !errors.Is(err, stop) || calls != 1 || len(sink.Got()) != 1 {
 		t.Errorf("%v after %d calls, %d delivered", err, calls, len(sink.Got()))
 	}
+	if err := d.Deliver(t.Context(), newMail(t, "2")); err != nil {
+		t.Error(err)
+	}
+	if n, _ := sink.Sessions(); n != 2 { // the first one waits for the second message
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// TestSMTPLostBehindTheDot: what may have been delivered is not delivered again at once.
+func TestSMTPLostBehindTheDot(t *testing.T) {
+	t.Parallel()
+	for _, offer := range [][]string{nil, {"PIPELINING"}} {
+		sink := &deliverytest.Sink{Offer: offer}
+		d := sinkTo(t, sink, nil)
+		dots := 0
+		sink.SetAnswer(func(to string) string {
+			if to == "." {
+				if dots++; dots == 2 {
+					return deliverytest.Close
+				}
+			}
+			return ""
+		})
+		want := []bool{true, false, true} // by its number, is it delivered?
+		err := d.DeliverSeries(t.Context(), []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3")}, func(i int, err error) error {
+			if (err == nil) != want[i] {
+				t.Errorf("message %d: %v", i, err)
+			}
+			return nil
+		})
+		if err != nil || dots != 3 {
+			t.Errorf("%v, %d messages were sent", err, dots)
+		}
+	}
+}
+
+// TestSMTPPanic: a connection on which something was cut short is not used again.
+func TestSMTPPanic(t *testing.T) {
+	t.Parallel()
+	for _, offer := range [][]string{nil, {"PIPELINING"}} {
+		sink := &deliverytest.Sink{Offer: offer}
+		d := sinkTo(t, sink, nil)
+		start := time.Now()
+		m := newMail(t, "1")
+		m.Lease = func() error { panic("a mistake of ours") }
+		func() {
+			defer func() { _ = recover() }()
+			_ = d.Deliver(t.Context(), m)
+		}()
+		if err := d.Deliver(t.Context(), newMail(t, "2")); err != nil {
+			t.Error(err)
+		}
+		if n, _ := sink.Sessions(); n != 2 || len(sink.Got()) != 1 {
+			t.Errorf("%d connections, %d messages", n, len(sink.Got()))
+		}
+		if took := time.Since(start); took > 15*time.Second { // the time-out is 20
+			t.Errorf("it took %v", took)
+		}
+	}
 }
 
 // TestSMTPConnections: a connection is kept from one delivery to the next, for as many messages as it may have, and a dead

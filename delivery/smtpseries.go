@@ -17,6 +17,7 @@ type smtpSeries struct {
 	release func()       // of s from the context of the series
 	used    bool         // s has served before, and may have been closed meanwhile
 	begun   *transaction // of the next message: its commands are on their way
+	midway  bool         // a transaction has not come to its end, as after a panic
 }
 
 // deliver delivers m; next is what follows.
@@ -52,11 +53,14 @@ func (r *smtpSeries) attempt(ctx context.Context, m *Message, left []string, nex
 		if err := r.connect(ctx, fresh); err != nil {
 			return nil, nil, []error{err}
 		}
+		r.midway = true
 		t, err := r.take(ctx, m, left)
 		if err != nil {
+			r.midway = false // nothing of it was sent
 			return nil, nil, []error{err}
 		}
 		err = r.carry(ctx, t, left, next)
+		r.midway = false
 		if r.s.conn.Err() == nil {
 			r.used = true
 			return t, t.delivered, append(nonNil(err), t.refused...)
@@ -156,7 +160,7 @@ func (r *smtpSeries) drop() {
 func (r *smtpSeries) end() {
 	switch {
 	case r.s == nil:
-	case r.begun != nil || r.s.conn.Err() != nil:
+	case r.begun != nil || r.midway || r.s.conn.Err() != nil:
 		r.drop()
 	case r.s.isSpent():
 		r.s.quit()
