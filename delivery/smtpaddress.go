@@ -12,30 +12,35 @@ type smtpRecipient struct {
 	names   []string
 }
 
-// smtpRecipients are the addresses of local names, each once.
-func (o *SMTPOptions) smtpRecipients(server *SMTPServer, names []string) []smtpRecipient {
-	var all []smtpRecipient
-	for _, name := range names {
-		address := o.recipient(server, name)
+// smtpRecipients are the addresses of local names, each once; domain is that of names without one.
+func (o *SMTPOptions) smtpRecipients(domain string, names []string) []smtpRecipient {
+	all := make([]smtpRecipient, 0, len(names))
+	for i, name := range names {
+		address := o.recipient(domain, name)
 		same := func(r smtpRecipient) bool { return r.address == address }
-		if i := slices.IndexFunc(all, same); i >= 0 {
-			all[i].names = append(all[i].names, name)
+		if k := slices.IndexFunc(all, same); k >= 0 {
+			all[k].names = append(all[k].names, name)
 			continue
 		}
-		all = append(all, smtpRecipient{address, []string{name}})
+		all = append(all, smtpRecipient{address, names[i : i+1 : i+1]})
 	}
 	return all
 }
 
 // recipient is the address of a local name. One with a host stays as it is.
-func (o *SMTPOptions) recipient(server *SMTPServer, name string) string {
+func (o *SMTPOptions) recipient(domain, name string) string {
 	switch {
 	case o.Recipient != "":
 		return o.Recipient
 	case strings.Contains(name, "@"):
 		return name
 	}
-	return quoteLocal(name) + "@" + cmp.Or(o.Domain, AddressHost(server.Host), "localhost")
+	return quoteLocal(name) + "@" + domain
+}
+
+// domain is what stands behind local names for the server.
+func (o *SMTPOptions) domain(server *SMTPServer) string {
+	return cmp.Or(o.Domain, AddressHost(server.Host), "localhost")
 }
 
 // quoteLocal is a local part as it stands in a command (RFC 5321 section 4.1.2).
@@ -61,8 +66,12 @@ func smtpSender(m *Message, ascii bool) string {
 		return ""
 	}
 
+	if usable(sender) {
+		return sender
+	}
+
 	user, server := splitLast(m.Sender)
-	for _, address := range []string{sender, sender + "@" + AddressHost(server), user, quoteLocal(user) + "@" + AddressHost(server)} {
+	for _, address := range []string{sender + "@" + AddressHost(server), user, quoteLocal(user) + "@" + AddressHost(server)} {
 		if usable(address) {
 			return address
 		}

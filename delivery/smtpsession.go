@@ -16,6 +16,7 @@ type smtpSession struct {
 	server *SMTPServer
 	conn   *wire.Conn
 	x      smtpExtensions
+	domain string // behind local names
 
 	w     *bufio.Writer // over conn
 	buf   []byte        // of the message under way, converted
@@ -35,7 +36,10 @@ func (w connWriter) Write(p []byte) (int, error) {
 }
 
 func newSMTPSession(d *SMTP, server *SMTPServer, conn *wire.Conn, x smtpExtensions) *smtpSession {
-	return &smtpSession{d: d, server: server, conn: conn, x: x, w: bufio.NewWriterSize(connWriter{conn}, 2*smtpChunk)}
+	return &smtpSession{
+		d: d, server: server, conn: conn, x: x, domain: d.o.domain(server),
+		w: bufio.NewWriterSize(connWriter{conn}, 2*smtpChunk),
+	}
 }
 
 // isSpent tells whether the connection has had all the messages that it may have.

@@ -35,13 +35,14 @@ func (t *transaction) hasAll(names []string) bool {
 // newTransaction prepares m for the first of the names, as many as fit; reset says that something is to be forgotten
 // before it. An error is the message's own.
 func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []string, reset bool) (*transaction, error) {
-	recipients := s.d.o.smtpRecipients(s.server, names)
+	recipients := s.d.o.smtpRecipients(s.domain, names)
 	t := &transaction{m: m, recipients: recipients[:s.fitting(recipients)], reset: reset}
 	mail, err := s.mailCommand(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 
+	t.commands = make([]string, 0, 3+len(t.recipients))
 	if t.reset {
 		t.commands = append(t.commands, "RSET")
 	}

@@ -68,7 +68,7 @@ func TestExamplesAreEqual(t *testing.T) {
 	if !Equal(rc, toml) {
 		t.Errorf("the examples differ:\n%s\n%s", printed(t, rc, Fetchmailrc), printed(t, toml, Fetchmailrc))
 	}
-	if len(rc.Polls) != 3 || len(rc.Warnings())+len(toml.Warnings()) > 0 {
+	if len(rc.Polls) != 4 || len(rc.Warnings())+len(toml.Warnings()) > 0 {
 		t.Errorf("%d polls, warnings %v, %v", len(rc.Polls), rc.Warnings(), toml.Warnings())
 	}
 }
