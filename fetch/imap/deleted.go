@@ -2,6 +2,8 @@ package imap
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strconv"
 	"strings"
 
@@ -110,13 +112,12 @@ func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 	for !known.IsEmpty() {
 		var part journal.Set
 		part, known = headText(known, uint64(min(headersPage, m.s.guard.messageLimit())))
-		msgs, err := m.s.client.Fetch(uidSet(part), headerItems).Collect()
+		now, err := m.s.headers(part)
 		if err != nil {
-			return out, m.s.failed("fetch headers", err)
+			return out, err
 		}
-		for _, msg := range msgs {
-			uid := uint32(msg.UID)
-			if part.Contains(uid) && len(msg.BodySection) == 1 && !sameLooks(looks[uid], headerLooks(msg)) {
+		for uid, is := range now {
+			if part.Contains(uid) && is != "" && !sameLooks(looks[uid], is) {
 				out.Add(uid)
 			}
 		}
@@ -130,13 +131,50 @@ var headerItems = &imap.FetchOptions{
 	BodySection: []*imap.FetchItemBodySection{{Specifier: imap.PartSpecifierHeader, Peek: true}},
 }
 
-// headerLooks is fetch.Item.Looks for a message of which only the header was fetched.
-func headerLooks(msg *imapclient.FetchMessageBuffer) string {
-	it := &fetch.Item{Size: msg.RFC822Size, Body: delivery.NewSpool(delivery.SpoolOptions{})}
+// headers asks what messages look like, fetch.Item.Looks, without their bodies.
+func (s *session) headers(uids journal.Set) (map[uint32]string, error) {
+	out := map[uint32]string{}
+	cmd := s.client.Fetch(uidSet(uids), headerItems)
+	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+		uid, looks, err := headerLooks(msg)
+		if err != nil { // imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+			_ = s.conn.Break(err)
+			<-s.client.Closed()
+			_ = cmd.Close()
+			return nil, s.failed("fetch headers", err)
+		}
+		out[uid] = looks
+	}
+	if err := cmd.Close(); err != nil {
+		return nil, s.failed("fetch headers", err)
+	}
+	return out, nil
+}
+
+// headerLooks is fetch.Item.Looks of a message of which the header alone comes.
+func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, err error) {
+	it := &fetch.Item{Body: delivery.NewSpool(delivery.SpoolOptions{})}
 	defer it.Body.Release()
-	_, _ = it.Body.Write(msg.BodySection[0].Bytes) // it is in memory
+	for data := msg.Next(); data != nil; data = msg.Next() {
+		switch data := data.(type) {
+		case imapclient.FetchItemDataUID:
+			it.Num = uint32(data.UID)
+		case imapclient.FetchItemDataRFC822Size:
+			it.Size = data.Size
+		case imapclient.FetchItemDataBodySection:
+			if data.Literal == nil {
+				continue
+			}
+			if n, err := io.Copy(it.Body, data.Literal); err != nil || n != data.Literal.Size() {
+				return 0, "", errors.Join(io.ErrUnexpectedEOF, err)
+			}
+		}
+	}
 	_ = it.Body.Close()
-	return it.Looks()
+	if it.Body.Size() == 0 {
+		return it.Num, "", nil
+	}
+	return it.Num, it.Looks(), nil
 }
 
 // releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to other messages,

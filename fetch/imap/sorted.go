@@ -18,19 +18,21 @@ var foundAll = regexp.MustCompile(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
 // imapclient sorts by inserting. What it doesn't know it leaves as it is.
 func sortedResult(line []byte) []byte {
 	bare := bytes.TrimRight(line, "\r\n")
-	if m := foundAll.FindSubmatch(bare); m != nil {
-		if set, ok := sortedSet(string(m[2])); ok {
-			return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
+	if kindOf(bare) == "ESEARCH" {
+		if m := foundAll.FindSubmatch(bare); m != nil {
+			if set, ok := sortedSet(string(m[2])); ok {
+				return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
+			}
 		}
 		return line
 	}
-	words := strings.Fields(string(bare))
-	if len(words) < 3 || !strings.EqualFold(words[1], "SEARCH") {
+	const start = "* SEARCH "
+	if len(bare) < len(start) || !bytes.EqualFold(bare[:len(start)], []byte(start)) {
 		return line
 	}
-	numbers := make([]uint32, 0, len(words)-2)
-	for _, word := range words[2:] {
-		n, err := strconv.ParseUint(word, 10, 32)
+	numbers := make([]uint32, 0, bytes.Count(bare, []byte(" ")))
+	for word := range bytes.FieldsSeq(bare[len(start):]) { // no list of them: there may be a million
+		n, err := strconv.ParseUint(string(word), 10, 32)
 		if err != nil { // MODSEQ, or what imapclient refuses
 			return line
 		}
@@ -41,7 +43,7 @@ func sortedResult(line []byte) []byte {
 	}
 
 	slices.Sort(numbers)
-	out := []byte("* SEARCH")
+	out := append(make([]byte, 0, len(line)+2), "* SEARCH"...)
 	for _, n := range numbers {
 		out = strconv.AppendUint(append(out, ' '), uint64(n), 10)
 	}

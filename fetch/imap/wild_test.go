@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -57,6 +58,17 @@ func TestWildServers(t *testing.T) {
 	}
 }
 
+// A lateWriter takes what is written after the other end was closed, as a TCP connection does; reading tells of it.
+type lateWriter struct{ net.Conn }
+
+func (c lateWriter) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, io.ErrClosedPipe) {
+		return len(p), nil
+	}
+	return n, err
+}
+
 func live(t *testing.T, r *rig, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -88,9 +100,10 @@ func live(t *testing.T, r *rig, seed uint64) {
 	account.Key = fmt.Sprint("wild ", seed)
 	account.Deliverer, account.Now = h, func() time.Time { return h.clock }
 	account.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		h.serving.Wait() // for the session before it in this pass
 		client, server := net.Pipe()
 		h.serving.Go(func() { s.serve(server) })
-		return h.quirks.begin(ctx, a, client)
+		return h.quirks.begin(ctx, a, lateWriter{client})
 	}
 	h.run(t)
 }
