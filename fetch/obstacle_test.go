@@ -25,7 +25,7 @@ func rigOn(t *testing.T, s *fetchtest.POPServer) (*rig, *events) {
 	t.Helper()
 	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}, popMailbox(s))
 	e := &events{Handler: slog.DiscardHandler, seen: map[string]int{}}
-	r.a.Log = slog.New(e)
+	r.a.Log, r.settle = slog.New(e), s.AwaitSessions
 	return r, e
 }
 
@@ -98,7 +98,7 @@ func TestServerThatGivesNothingIsNoObstacle(t *testing.T) {
 	e.expect(t, "WARN "+fetch.EventObstacle, 0)
 	mended = true
 	for range 3 {
-		_, _ = fetch.Retrieve(t.Context(), r.a)
+		_, _ = r.pass(t)
 	}
 	r.wants(t, messages)
 }
@@ -134,7 +134,7 @@ func TestObstacleInADaemon(t *testing.T) {
 	messages := numbered(3)
 	r.append(t, "INBOX", messages...)
 	pass := func() {
-		_, err := fetch.Retrieve(t.Context(), r.a)
+		_, err := r.pass(t)
 		r.a.Notify(t.Context(), err)
 	}
 	for range 5 {

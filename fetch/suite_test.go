@@ -243,6 +243,7 @@ func dovecot(d *fetchtest.Dovecot, port int) *mailbox {
 
 // rig is a mailbox with an account for it and a destination.
 type rig struct {
+	settle func() // waits for the server; nil = there is nothing to wait for
 	variant
 	*mailbox
 	a    *fetch.Account
@@ -333,7 +334,7 @@ func (r *rig) heard() string {
 // retrieve makes one retrieval, which must succeed and deliver n messages.
 func (r *rig) retrieve(t *testing.T, n int) fetch.Result {
 	t.Helper()
-	res, err := fetch.Retrieve(t.Context(), r.a)
+	res, err := r.pass(t)
 	if err != nil {
 		t.Fatalf("Retrieve: %v", err)
 	}
@@ -343,10 +344,20 @@ func (r *rig) retrieve(t *testing.T, n int) fetch.Result {
 	return res
 }
 
+// pass makes one retrieval, and waits until the server has done with it too.
+func (r *rig) pass(t *testing.T) (fetch.Result, error) {
+	t.Helper()
+	res, err := fetch.Retrieve(t.Context(), r.a)
+	if r.settle != nil {
+		r.settle()
+	}
+	return res, err
+}
+
 // fails makes one retrieval, which must fail in this way.
 func (r *rig) fails(t *testing.T, kind fetch.Kind) (fetch.Result, error) {
 	t.Helper()
-	res, err := fetch.Retrieve(t.Context(), r.a)
+	res, err := r.pass(t)
 	if fetch.KindOf(err) != kind || err == nil {
 		t.Fatalf("Retrieve: %v, of kind %d; want kind %d", err, fetch.KindOf(err), kind)
 	}

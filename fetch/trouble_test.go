@@ -147,7 +147,7 @@ func TestServerThatStuffsNoDots(t *testing.T) {
 				t.Error(err)
 			}
 			for range 4 {
-				_, _ = fetch.Retrieve(t.Context(), r.a)
+				_, _ = r.pass(t)
 			}
 			r.wants(t, messages)
 			r.holds(t, "INBOX", 1)

@@ -51,6 +51,7 @@ type POPServer struct {
 	last   int // number of the last UIDL given
 	locked bool
 	conns  map[net.Conn]struct{}
+	ended  sync.Cond // a session has ended
 	heard  []string
 }
 
@@ -65,6 +66,7 @@ func StartPOPServer(tb testing.TB, o POPOptions) *POPServer {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	check(tb, err)
 	s := &POPServer{User: "ann", Password: "secret", tb: tb, o: o, ln: ln, conns: map[net.Conn]struct{}{}}
+	s.ended.L = &s.mu
 	s.Port = ln.Addr().(*net.TCPAddr).Port
 	s.wg.Go(s.accept)
 	tb.Cleanup(s.close)
@@ -92,6 +94,16 @@ func (s *POPServer) left(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
+	s.ended.Broadcast()
+}
+
+// AwaitSessions waits until no session is under way: what the options' functions use is the test's alone then.
+func (s *POPServer) AwaitSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.conns) > 0 {
+		s.ended.Wait()
+	}
 }
 
 func (s *POPServer) close() {
