@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,15 +89,15 @@ func TestOneMessageThatCannotBeHad(t *testing.T) {
 // Where no message comes at all, none is given up.
 func TestServerThatGivesNothingIsNoObstacle(t *testing.T) {
 	t.Parallel()
-	mended := false
-	r, e := blocked(t, func(string) fetchtest.Reaction { return fetchtest.Reaction{Drop: !mended} })
+	var mended atomic.Bool
+	r, e := blocked(t, func(string) fetchtest.Reaction { return fetchtest.Reaction{Drop: !mended.Load()} })
 	messages := numbered(5)
 	r.append(t, "INBOX", messages...)
 	for range 12 {
 		r.fails(t, fetch.KindNetwork)
 	}
 	e.expect(t, "WARN "+fetch.EventObstacle, 0)
-	mended = true
+	mended.Store(true)
 	for range 3 {
 		_, _ = r.pass(t)
 	}
