@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -124,5 +125,27 @@ func TestVersion2(t *testing.T) {
 	must(t, err)
 	same(t, "record", sets(m), "done 1:5, vacant , delivered 1:5, pending ")
 	same(t, "census", m.Census(), journal.Census{})
+	must(t, j.Close())
+}
+
+// A census that was changed on the disk is noticed, as anything else in a record is.
+func TestChangedCensusIsNoticed(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, err := journal.Open(ctx, path)
+	must(t, err)
+	m, err := j.Mailbox(ctx, "ann", "INBOX")
+	must(t, err)
+	must(t, begin(ctx, m, 7))
+	m.Take(journal.Census{First: 1, Settled: 2, Looked: 3})
+	must(t, m.End(ctx, 6))
+	must(t, j.Close())
+	execSQL(t, path, "UPDATE mailbox SET settled=9")
+	j, err = journal.Open(ctx, path)
+	must(t, err)
+	if _, err := j.Mailbox(ctx, "ann", "INBOX"); !errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("error %v", err)
+	}
 	must(t, j.Close())
 }
