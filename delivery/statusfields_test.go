@@ -77,3 +77,20 @@ func TestMaildirKnowsAMessageWithOtherStatusFields(t *testing.T) {
 		}
 	}
 }
+
+func TestSameButStatus(t *testing.T) {
+	t.Parallel()
+	m := mailFrom(t, "1", "Subject: x\nStatus: O\n\nbody\n")
+	for text, want := range map[string]bool{
+		"Received: y\nSubject: x\nX-UID: 2\n\nbody\n": true,
+		"Subject: y\nStatus: O\n\nbody\n":             false,
+		"Subject: x\nStatus: O\n\nBody\n":             false,
+		"Subject: x\n\nbody\nmore\n":                  false,
+		"Subject: x\n":                                false,
+		"":                                            false,
+	} {
+		if got := sameButStatus(strings.NewReader(text), int64(len(text)), m); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

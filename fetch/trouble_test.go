@@ -146,6 +146,10 @@ func TestServerThatStuffsNoDots(t *testing.T) {
 			if !strings.Contains(err.Error(), "no answer") || !strings.Contains(err.Error(), "single dot") {
 				t.Error(err)
 			}
+			note, err := r.a.Journal.Obstacles(t.Context(), r.a.Key)
+			if err != nil || !strings.Contains(note, `"deaths":1`) {
+				t.Errorf("the pipelined session counts: %s, %v", note, err)
+			}
 			for range 4 {
 				_, _ = r.pass(t)
 			}
