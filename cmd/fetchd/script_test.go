@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"os/user"
 	"path/filepath"
 	"regexp"
@@ -15,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/internal/demo"
 	"fetchd/delivery/deliverytest"
@@ -30,21 +28,12 @@ func showDemo() {
 	}
 }
 
-// nohup tells whether SIGHUP is ignored. It is asked once: after a Notify and its end signal.Ignored says no, but who is
-// started from here ignores the signal all the same.
-var nohup = signal.Ignored(unix.SIGHUP)
-
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
 // $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. SMTP on $SMTP and
 // LMTP on the socket lmtp add what they get to smtp.got and lmtp.got. $CALLER runs it. The template
 // rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	if nohup { // under nohup daemons would take over that from us
-		hup := make(chan os.Signal, 1)
-		signal.Notify(hup, unix.SIGHUP)
-		t.Cleanup(func() { signal.Stop(hup) })
-	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

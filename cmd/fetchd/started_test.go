@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Under nohup, daemons would inherit that SIGHUP is ignored. For what is started from here a Notify undoes it, as long
+	// as it lasts.
+	if strings.HasSuffix(os.Args[0], ".test") && signal.Ignored(unix.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
+	}
 	testscript.Main(m, map[string]func(){"fetchd": startedByTest, "fetchmail": startedByTest, "demo": showDemo})
 }
 
