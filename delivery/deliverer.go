@@ -13,8 +13,9 @@
 //	err := deliverer.Deliver(ctx, m); m.Release()
 //
 // A Maildir returns nil after fsync(2) of the file, or syncfs(2) for a group, then renameat2(2), then
-// fsync(2) of the directory; an MDA after exit status 0 of an agent that got the complete message as a
-// file; SMTP after the server's 2xx to the dot that ends the message. A message that did not arrive in full is never delivered, not even in part.
+// fsync(2) of the directory; an MDA after exit status 0 of an agent that got the complete message as a file;
+// SMTP after the server's 2xx to the dot that ends the message. A message that did not arrive in full is
+// never delivered, not even in part.
 package delivery
 
 import "context"

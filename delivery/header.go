@@ -62,6 +62,7 @@ func nextField(header []byte) (name, value []byte, length int) {
 	if len(before) == 0 || bytes.ContainsAny(before, " \t\r\n\x00") {
 		return nil, nil, length
 	}
+
 	return before, field[colon+1:], length
 }
 

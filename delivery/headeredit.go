@@ -43,6 +43,7 @@ func (r HeaderRules) Edit(s *Spool) *HeaderEdit {
 	if bytes.Equal(head, header) {
 		return nil
 	}
+
 	return &HeaderEdit{Head: head, Skip: int64(len(header))}
 }
 

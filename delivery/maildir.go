@@ -110,6 +110,7 @@ func (d *Maildir) deliverGroup(ctx context.Context, writer *owner, ms []*Message
 	for i := range g.items {
 		errs[i] = g.items[i].result()
 	}
+
 	return nil
 }
 

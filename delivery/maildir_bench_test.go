@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkMaildir delivers 4 KB messages in groups, into TMPDIR. DELIVERY_BENCH_DIR names another file system.
+// BenchmarkMaildir delivers 4 KB messages in groups, into TMPDIR. DELIVERY_BENCH_DIR names another file
+// system.
 func BenchmarkMaildir(b *testing.B) {
 	for _, group := range []int{1, 2, 4, 8, 16, 100} {
 		b.Run(fmt.Sprintf("group=%d", group), func(b *testing.B) {

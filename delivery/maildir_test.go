@@ -153,7 +153,8 @@ func TestMaildirReplacesLeftoverInTmp(t *testing.T) {
 	}
 }
 
-// Another process may be at work on the same message: what it finds under its name in tmp is its own file or none.
+// Another process may be at work on the same message: what it finds under its name in tmp is its own file or
+// none.
 func TestMaildirLeavesNoHalfFileToOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

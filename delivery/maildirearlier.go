@@ -35,6 +35,7 @@ func (g *maildirGroup) findEarlier() {
 	if len(wanted) > 0 {
 		inCur = g.searchCur(wanted)
 	}
+
 	g.markDone(g.new, inNew)
 	g.markDone(g.cur, inCur)
 }

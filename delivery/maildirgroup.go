@@ -121,6 +121,7 @@ func (g *maildirGroup) store(ctx context.Context) {
 	for i := range g.items {
 		scratch = g.storeOne(ctx, &g.items[i], how == syncEach, scratch)
 	}
+
 	if how != syncWhole {
 		return
 	}
@@ -187,6 +188,7 @@ func (g *maildirGroup) storeOne(
 	if err := g.dir.sys.close(fd); err != nil && it.err == nil && !errors.Is(err, unix.EINTR) {
 		it.err = err // NFS reports a full disk here
 	}
+
 	return scratch
 }
 
@@ -210,6 +212,7 @@ func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 	if it.m.Repeat { // a killed run may have left both names
 		_ = unix.Unlinkat(g.tmp, it.name+secondTry, 0)
 	}
+
 	it.tmp = it.name + firstTry
 	if err = untilDone(create); errors.Is(err, unix.EEXIST) {
 		if err = unix.Unlinkat(g.tmp, it.tmp, 0); err == nil || errors.Is(err, unix.ENOENT) {
@@ -239,6 +242,7 @@ func (g *maildirGroup) publish(ctx context.Context) {
 		}
 		some = some || it.state == moved
 	}
+
 	if !some {
 		return
 	}

@@ -35,6 +35,7 @@ func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]by
 	if inMemory {
 		return scratch, writeAll(fd, body[skip:])
 	}
+
 	file, _ := m.Body.File()
 	return scratch, copyFile(ctx, fd, file, skip, m.Body.Size()-skip)
 }
@@ -80,6 +81,7 @@ func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
 		if err := writeAll(fd, buf[:k]); err != nil {
 			return err
 		}
+
 		off, n = off+int64(k), n-int64(k)
 	}
 
@@ -105,5 +107,6 @@ func moveByLink(fromDir int, from string, toDir int, to string) error {
 	if err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
 		return unix.EEXIST
 	}
+
 	return unix.Renameat(fromDir, from, toDir, to)
 }

@@ -52,11 +52,11 @@ type MDAOptions struct {
 // fetchd is killed while the agent reads, the agent finishes its delivery, and the message arrives again
 // after the restart.
 //
-// Only its exit status counts, see classOfStatus; it need not read all of its input, and
-// processes that it leaves running are not waited for: their output is read for a second more. It runs in a
-// process group of its own, with HOME, PATH, USER, LOGNAME, SHELL, LANG, LC_* and TZ as its environment. When its
-// time is over or the context ends, the group gets SIGTERM, a second later SIGKILL, and the delivery fails
-// temporarily. The agent is responsible for the durability that exit status 0 promises.
+// Only its exit status counts, see classOfStatus; it need not read all of its input, and processes that it
+// leaves running are not waited for: their output is read for a second more. It runs in a process group of
+// its own, with HOME, PATH, USER, LOGNAME, SHELL, LANG, LC_* and TZ as its environment. When its time is over
+// or the context ends, the group gets SIGTERM, a second later SIGKILL, and the delivery fails temporarily.
+// The agent is responsible for the durability that exit status 0 promises.
 type MDA struct {
 	command *agentCommand
 	timeout time.Duration
@@ -128,6 +128,7 @@ func (a *MDA) runAs(name string) error {
 	if err != nil {
 		return hints.Errorf("name an existing user", "run as %q: %w", name, err)
 	}
+
 	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
 	if err := errors.Join(errUID, errGID); err != nil {
@@ -146,6 +147,7 @@ func (a *MDA) runAs(name string) error {
 	if err != nil {
 		return fmt.Errorf("run as %q: %w", name, err)
 	}
+
 	a.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	for _, g := range groups {
 		id, err := strconv.ParseUint(g, 10, 32)
@@ -193,12 +195,14 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	if ctx.Err() != nil {
 		wait = a.grace
 	}
+
 	head := output.head(wait)
 	if ctx.Err() != nil {
 		// This ends what the agent has left running. The group's number is not reused while a process is in
 		// it.
 		_ = signalGroup(cmd, syscall.SIGKILL)
 	}
+
 	return a.result(ctx, err, head)
 }
 
@@ -219,6 +223,7 @@ func (a *MDA) start(ctx context.Context, stdin *os.File, m *Message) (*exec.Cmd,
 			}
 		}
 	}
+
 	cmd := a.process(ctx, shell, a.command.shellWords(m), stdin, stdout)
 	return cmd, output, cmd.Start()
 }

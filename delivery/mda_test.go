@@ -23,7 +23,8 @@ func newMDA(t *testing.T, o MDAOptions) *MDA {
 	return a
 }
 
-// argsScript returns the path of an agent that writes its arguments, each followed by a NUL, to the file named by OUT.
+// argsScript returns the path of an agent that writes its arguments, each followed by a NUL, to the file
+// named by OUT.
 func argsScript(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "args")
@@ -386,7 +387,8 @@ func TestMDAOutputAfterTheExit(t *testing.T) {
 	}
 }
 
-// What an agent has started ends with it, even if it ignores SIGTERM: while a process of it lives, the pipe is open.
+// What an agent has started ends with it, even if it ignores SIGTERM: while a process of it lives, the pipe
+// is open.
 func TestMDAKillsTheGroup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -46,7 +46,8 @@ func TestAgentArgument(t *testing.T) {
 	}
 }
 
-// A command may hand its arguments to one more interpreter: that finds nothing to do in a sender. ARGS is the agent.
+// A command may hand its arguments to one more interpreter: that finds nothing to do in a sender. ARGS is the
+// agent.
 func TestMDASecondInterpreter(t *testing.T) {
 	t.Parallel()
 	ssh := filepath.Join(t.TempDir(), "ssh") // joins its arguments for a shell on another host

@@ -147,11 +147,13 @@ func (c *agentCommand) shellWords(m *Message) []string {
 		fmt.Fprintf(&script, " fetchd_T%d=${%d}", i, i+2)
 		words = append(words, agentArgument(r))
 	}
+
 	fmt.Fprintf(&script, "; shift %d\n", len(words)-4)
 
 	for _, p := range c.pieces {
 		p.write(&script, len(m.Recipients))
 	}
+
 	words[2] = script.String()
 	return words
 }

@@ -55,6 +55,7 @@ func writeInput(ctx context.Context, f *os.File, m *Message) error {
 	if _, err := f.Write(head); err != nil {
 		return err
 	}
+
 	file, _ := m.Body.File()
 	return copyFile(ctx, int(f.Fd()), file, rest, m.Body.Size()-rest)
 }

@@ -88,5 +88,6 @@ func (o *agentOutput) linger(slots chan struct{}, grace time.Duration) {
 		until = until.Add(grace)
 	default:
 	}
+
 	_ = o.pipe.SetReadDeadline(until)
 }

@@ -47,6 +47,7 @@ func ownerOf(paths ...string) (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
+
 	for _, path := range paths {
 		path, err := filepath.Abs(path)
 		if err != nil {
@@ -162,6 +163,7 @@ func firstStranger(path string, inspect func(string) (pathEntry, error)) (at str
 		if filepath.IsAbs(e.link) {
 			at = root
 		}
+
 		parts = append(strings.Split(e.link, root), parts[i+1:]...)
 		i = -1
 	}

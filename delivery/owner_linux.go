@@ -39,13 +39,16 @@ func (o *owner) run(f func() error) error {
 			err = denied
 			return
 		}
+
 		err = f()
 	}()
+
 	<-done
 
 	if fault != nil {
 		panic(fault)
 	}
+
 	return err
 }
 
@@ -77,5 +80,6 @@ func (o *owner) verify() error {
 	if left := sets[0].Effective & fileCapabilities; left != 0 {
 		return fmt.Errorf("%w: %s: capabilities %#x are left", errRights, o, left)
 	}
+
 	return nil
 }

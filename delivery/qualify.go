@@ -80,6 +80,7 @@ func (q *qualifier) scan() bool {
 		default:
 			q.odd = true
 		}
+
 		at += n
 	}
 
@@ -112,6 +113,7 @@ func (q *qualifier) length(at int) int {
 	if n == len(rest) {
 		return 0
 	}
+
 	return n
 }
 

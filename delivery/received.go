@@ -59,6 +59,7 @@ func Received(r ReceivedInfo) []byte {
 	if len(r.Recipients) == 1 {
 		b = append(append(append(b, "for <"...), recipientText(r.Recipients[0], host)...), "> "...)
 	}
+
 	drop := "(single-drop); "
 	if r.MultiDrop {
 		drop = "(multi-drop); "
@@ -68,6 +69,7 @@ func Received(r ReceivedInfo) []byte {
 	if zone, _ := r.Time.Zone(); zone != "" {
 		b = append(append(append(b, " ("...), commentText(zone)...), ')')
 	}
+
 	return append(b, '\n')
 }
 

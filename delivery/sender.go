@@ -65,6 +65,7 @@ func addressIn(value []byte) string {
 	if len(s.found) > addressLimit || !utf8.Valid(s.found) {
 		return ""
 	}
+
 	address := string(s.found)
 	if strings.ContainsFunc(address, breaksLine) {
 		return ""

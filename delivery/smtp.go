@@ -40,11 +40,13 @@ func (s *SMTPServer) String() string {
 	return fmt.Sprintf("%s to %.200s", s.service().Name, net.JoinHostPort(s.Host, strconv.Itoa(port)))
 }
 
-// The services, with the ports of RFC 5321 section 4.5.4.2 and RFC 8314 section 3.3. LMTP has none of its own; 24 is what
-// it is usually given.
+// The services, with the ports of RFC 5321 section 4.5.4.2 and RFC 8314 section 3.3. LMTP has none of its
+// own; 24 is what it is usually given.
 var (
-	smtpService = login.Service{Name: "SMTP", Ports: tlsverify.PortsOf("smtp"), WrapWord: "/tls", ClearWord: "/notls"}
-	lmtpService = login.Service{Name: "LMTP", Ports: tlsverify.PortsOf("lmtp"), WrapWord: "/tls", ClearWord: "/notls"}
+	smtpService = login.Service{Name: "SMTP", Ports: tlsverify.PortsOf("smtp"), WrapWord: "/tls",
+		ClearWord: "/notls"}
+	lmtpService = login.Service{Name: "LMTP", Ports: tlsverify.PortsOf("lmtp"), WrapWord: "/tls",
+		ClearWord: "/notls"}
 )
 
 func (s *SMTPServer) service() login.Service {
@@ -73,8 +75,8 @@ type SMTPOptions struct {
 }
 
 const (
-	// smtpIdle is how long a connection waits for another message. The accounts of one pass come within it, and servers
-	// wait for minutes.
+	// smtpIdle is how long a connection waits for another message. The accounts of one pass come within it,
+	// and servers wait for minutes.
 	smtpIdle = 5 * time.Second
 	// smtpKept is how many connections wait.
 	smtpKept = 4
@@ -82,16 +84,16 @@ const (
 	smtpQuit = 2 * time.Second
 )
 
-// SMTP delivers by SMTP or LMTP. It is safe for concurrent use; each delivery under way has a connection of its own, which
-// then waits a moment for another message.
+// SMTP delivers by SMTP or LMTP. It is safe for concurrent use; each delivery under way has a connection of
+// its own, which then waits a moment for another message.
 //
-// What counts as delivered is the 2xx to the dot behind the message, from LMTP one for each recipient. A server that says
-// anything unasked, or what is no answer to the command, has broken the connection: the message under way is not delivered,
-// and no answer is taken for one to another command. Where the connection is lost between the dot and its answer, nobody
-// knows: the message is delivered once more.
+// What counts as delivered is the 2xx to the dot behind the message, from LMTP one for each recipient. A
+// server that says anything unasked, or what is no answer to the command, has broken the connection: the
+// message under way is not delivered, and no answer is taken for one to another command. Where the connection
+// is lost between the dot and its answer, nobody knows: the message is delivered once more.
 //
-// Line ends become CRLF; NUL, lines of any length and bytes over 127 are sent as they are. What a server makes of them is
-// its affair, and its refusal that of the message.
+// Line ends become CRLF; NUL, lines of any length and bytes over 127 are sent as they are. What a server
+// makes of them is its affair, and its refusal that of the message.
 type SMTP struct {
 	o    SMTPOptions
 	idle time.Duration
@@ -110,15 +112,18 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	if o.Name = AddressHost(o.Name); o.Name == "" {
 		o.Name = "localhost"
 	}
+
 	for _, text := range []string{o.Domain, o.Recipient} {
 		if strings.ContainsFunc(text, breaksLine) {
 			return nil, fmt.Errorf("%.200q can't stand in an address", text)
 		}
 	}
+
 	cred := sasl.Credentials{User: o.User}
 	if err := cred.Check(); err != nil {
 		return nil, err
 	}
+
 	return &SMTP{o: o, idle: smtpIdle}, nil
 }
 

@@ -15,8 +15,8 @@ import (
 	"fetchd/fetch/login"
 )
 
-// BenchmarkSMTP delivers messages of 4 KB to a sink on this machine. "raw" is a writer that does no more than it must: it has
-// the messages ready, pipelines, and waits for 354 and for each dot's answer.
+// BenchmarkSMTP delivers messages of 4 KB to a sink on this machine. "raw" is a writer that does no more than
+// it must: it has the messages ready, pipelines, and waits for 354 and for each dot's answer.
 func BenchmarkSMTP(b *testing.B) {
 	for _, lmtp := range []bool{false, true} {
 		name := map[bool]string{false: "SMTP", true: "LMTP"}[lmtp]

@@ -55,8 +55,9 @@ func quoteLocal(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
-// smtpSender is the envelope sender of m, "" for the null sender. A name without a host gets that of the server that the
-// message came from, and what is no address gives way to the account's. ascii says that the server takes no other.
+// smtpSender is the envelope sender of m, "" for the null sender. A name without a host gets that of the
+// server that the message came from, and what is no address gives way to the account's. ascii says that the
+// server takes no other.
 func smtpSender(m *Message, ascii bool) string {
 	usable := func(address string) bool {
 		return isMailbox(address) && (!ascii || isASCII([]byte(address)))
@@ -76,6 +77,7 @@ func smtpSender(m *Message, ascii bool) string {
 			return address
 		}
 	}
+
 	return ""
 }
 
@@ -88,7 +90,8 @@ func splitLast(address string) (local, host string) {
 	return address[:i], address[i+1:]
 }
 
-// isMailbox tells whether address is a local part and a host, with nothing in it that a command could not hold.
+// isMailbox tells whether address is a local part and a host, with nothing in it that a command could not
+// hold.
 func isMailbox(address string) bool {
 	local, host := splitLast(address)
 	quoted := len(local) > 1 && quotedLength([]byte(local)) == len(local) && local[0] == '"'

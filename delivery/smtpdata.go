@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// lineEnds turns CR, LF and CRLF into CRLF, so that there is one kind of line end and no look-alike of one: what
-// a receiver could take for the end of the message has a doubled dot (RFC 5321 section 4.5.2).
+// lineEnds turns CR, LF and CRLF into CRLF, so that there is one kind of line end and no look-alike of one:
+// what a receiver could take for the end of the message has a doubled dot (RFC 5321 section 4.5.2).
 type lineEnds struct {
 	inLine bool // something of the line was written
 	cr     bool // the byte before was a CR, which has ended its line
@@ -23,6 +23,7 @@ func (l *lineEnds) append(dst, p []byte) []byte {
 			p = p[1:]
 			continue
 		}
+
 		l.cr = false
 		if !l.inLine && p[0] == '.' {
 			dst = append(dst, '.')
@@ -35,10 +36,12 @@ func (l *lineEnds) append(dst, p []byte) []byte {
 		if n == len(p) {
 			break
 		}
+
 		dst = append(dst, "\r\n"...)
 		l.inLine, l.cr = false, p[n] == '\r'
 		p = p[n+1:]
 	}
+
 	return dst
 }
 
@@ -66,8 +69,8 @@ func (l *lineEnds) end(dst []byte) []byte {
 // smtpChunk is how much of a message is converted, and written within one time-out, at once.
 const smtpChunk = 16 << 10
 
-// yieldMail gives what is handed on of m, by SMTP or LMTP: trace, header without its Return-Path, which the server
-// writes itself, and the rest.
+// yieldMail gives what is handed on of m, by SMTP or LMTP: trace, header without its Return-Path, which the
+// server writes itself, and the rest.
 func yieldMail(ctx context.Context, m *Message, yield func([]byte) error) error {
 	header, rest := m.header()
 	start, end := fieldSpan(header, "Return-Path")
@@ -76,6 +79,7 @@ func yieldMail(ctx context.Context, m *Message, yield func([]byte) error) error 
 			return err
 		}
 	}
+
 	if body, inMemory := m.Body.Bytes(); inMemory {
 		return yieldChunks(ctx, body[rest:], yield)
 	}

@@ -48,8 +48,8 @@ func newMail(t testing.TB, uid string) *delivery.Message {
 	return m
 }
 
-// TestSMTPDialogues: only a 2xx to the dot counts, a 4xx or 5xx is the answer's own matter, and whatever is out of place
-// delivers nothing. What fetchmail 6.4 did otherwise lost mail.
+// TestSMTPDialogues: only a 2xx to the dot counts, a 4xx or 5xx is the answer's own matter, and whatever is
+// out of place delivers nothing. What fetchmail 6.4 did otherwise lost mail.
 func TestSMTPDialogues(t *testing.T) {
 	t.Parallel()
 	const (
@@ -141,8 +141,8 @@ func TestSMTPDialogues(t *testing.T) {
 	}
 }
 
-// TestSMTPSeries: the next message's commands come behind the dot, an unfinished transaction is reset before the next, and
-// no dot comes before the message before it is settled.
+// TestSMTPSeries: the next message's commands come behind the dot, an unfinished transaction is reset before
+// the next, and no dot comes before the message before it is settled.
 func TestSMTPSeries(t *testing.T) {
 	t.Parallel()
 	const next = "C: MAIL FROM:<bob@example.net>\nC: RCPT TO:<ann@localhost>\nC: DATA\n"
@@ -258,8 +258,8 @@ func TestSMTPPanic(t *testing.T) {
 	}
 }
 
-// TestSMTPConnections: a connection is kept from one delivery to the next, for as many messages as it may have, and a dead
-// one is replaced.
+// TestSMTPConnections: a connection is kept from one delivery to the next, for as many messages as it may
+// have, and a dead one is replaced.
 func TestSMTPConnections(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -327,7 +327,8 @@ func TestSMTPConnections(t *testing.T) {
 	}
 }
 
-// TestSMTPHunt: the first server that answers is taken, until it no longer does; a refused login ends the hunt.
+// TestSMTPHunt: the first server that answers is taken, until it no longer does; a refused login ends the
+// hunt.
 func TestSMTPHunt(t *testing.T) {
 	t.Parallel()
 	dead, err := net.Listen("tcp", "127.0.0.1:0")

@@ -24,7 +24,8 @@ func (e *SMTPError) Error() string {
 	if e.Spam {
 		as = "as spam "
 	}
-	return hints.Text(fmt.Sprintf("%s: %s: refused %swith %d %s", e.Server, quotedAct(e.Act), as, e.Code, e.Text), e.hint)
+	return hints.Text(fmt.Sprintf("%s: %s: refused %swith %d %s", e.Server, quotedAct(e.Act), as, e.Code,
+		e.Text), e.hint)
 }
 
 // Hint is the next step.
@@ -38,7 +39,8 @@ func quotedAct(act string) string {
 	return act
 }
 
-// codeAuthRequired is the answer of a server that wants AUTH or STARTTLS first (RFC 4954 section 6, RFC 3207 section 4).
+// codeAuthRequired is the answer of a server that wants AUTH or STARTTLS first (RFC 4954 section 6, RFC 3207
+// section 4).
 const codeAuthRequired = 530
 
 // refused is the error of an answer that says no.
@@ -58,6 +60,7 @@ func (s *smtpSession) refused(act string, r smtpReply) error {
 		class = Permanent
 		e.hint = "the server refuses this message or recipient; the message stays on the server"
 	}
+
 	return &Error{Class: class, Err: e}
 }
 
@@ -66,7 +69,8 @@ func (s *smtpSession) broken(act string, err error) error {
 	if hints.Of(err) != "" {
 		return &Error{Class: Temporary, Err: fmt.Errorf("%s: %s: %w", s.server.String(), quotedAct(act), err)}
 	}
-	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(), quotedAct(act), err)}
+	return &Error{Class: Temporary, Err: hints.Errorf(hintKept, "%s: %s: %w", s.server.String(),
+		quotedAct(act), err)}
 }
 
 // UnreachableError says why none of the mail servers could be had.
@@ -88,8 +92,8 @@ func (e *UnreachableError) Hint() string { return hints.Of(e.Errs[len(e.Errs)-1]
 // Unwrap returns Errs.
 func (e *UnreachableError) Unwrap() []error { return e.Errs }
 
-// passableLogin tells whether another server of the list may be tried after this one: not after a refused password,
-// which may lock the account, and not where a setting is wrong.
+// passableLogin tells whether another server of the list may be tried after this one: not after a refused
+// password, which may lock the account, and not where a setting is wrong.
 func passableLogin(err error) bool {
 	k := login.KindOf(err)
 	return k != login.KindAuth && k != login.KindConfig && k != login.KindInternal

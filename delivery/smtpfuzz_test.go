@@ -10,8 +10,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// FuzzSMTPReply: whatever a server sends, a reply has a code from 200 to 599 and bounded text, and what is none breaks the
-// connection for good.
+// FuzzSMTPReply: whatever a server sends, a reply has a code from 200 to 599 and bounded text, and what is
+// none breaks the connection for good.
 func FuzzSMTPReply(f *testing.F) {
 	for _, seed := range []string{"250 ok\r\n", "250-a\r\n250 b\r\n", "250\r\n", "354 go\n", "199 x\r\n", "250-a\r\n550 b\r\n", "25", "", "\r\n", "334AAAA\r\n", "999 x\r\n", "250\x00x\r\n"} {
 		f.Add([]byte(seed))
@@ -45,8 +45,8 @@ func FuzzSMTPReply(f *testing.F) {
 	})
 }
 
-// FuzzLineEnds: however a message is cut into pieces, what is sent has no line end but CRLF, no line that is a dot, and is
-// the message again once the dots are taken away.
+// FuzzLineEnds: however a message is cut into pieces, what is sent has no line end but CRLF, no line that is
+// a dot, and is the message again once the dots are taken away.
 func FuzzLineEnds(f *testing.F) {
 	for _, seed := range []string{"", ".", "a\r\n.\r\nb", "\n.\n", "\r.\r", ".\r\n..\r\n", "a\r", "\r\r\n\n", "x\x00\n"} {
 		f.Add([]byte(seed), 1)

@@ -7,14 +7,15 @@ import (
 	"fetchd/fetch/login"
 )
 
-// Greets finds out whether an SMTP server answers there, and takes leave of it: nil if it greets with 220, as one does that
-// takes mail.
+// Greets finds out whether an SMTP server answers there, and takes leave of it: nil if it greets with 220, as
+// one does that takes mail.
 func Greets(ctx context.Context, server *SMTPServer) error {
 	o := login.Options{Service: server.service(), Host: server.Host, Port: server.Port}
 	raw, err := server.dial(ctx, o)
 	if err != nil {
 		return err
 	}
+
 	conn := login.New(raw, o)
 	defer conn.Close()
 	defer conn.Bind(ctx)()
@@ -26,6 +27,7 @@ func Greets(ctx context.Context, server *SMTPServer) error {
 	if r.code != 220 {
 		return errors.New("it greets with " + conn.Quoted([]byte(r.text)))
 	}
+
 	s := &smtpSession{conn: conn}
 	s.quit()
 	return nil

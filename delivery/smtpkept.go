@@ -24,6 +24,7 @@ func (d *SMTP) connect(ctx context.Context, fresh bool) (*smtpSession, error) {
 	chosen := d.chosen
 	d.mu.Unlock()
 	var errs []error
+
 	for _, i := range d.order(chosen) {
 		s, err := d.open(ctx, &d.o.Servers[i])
 		if err == nil {
@@ -40,6 +41,7 @@ func (d *SMTP) connect(ctx context.Context, fresh bool) (*smtpSession, error) {
 			break
 		}
 	}
+
 	return nil, &Error{Class: Unusable, Err: &UnreachableError{errs}}
 }
 
@@ -57,13 +59,16 @@ func (d *SMTP) order(chosen int) []int {
 // open connects to a server and logs in.
 func (d *SMTP) open(ctx context.Context, server *SMTPServer) (*smtpSession, error) {
 	o := login.Options{
-		Service: server.service(), Account: server.String(), Host: server.Host, Port: server.Port, Plugin: server.Plugin,
-		TLS: server.TLS, Policy: server.Policy, Auth: login.NoAuth, Hidden: d.o.Hidden,
+		Service: server.service(), Account: server.String(), Host: server.Host, Port: server.Port,
+		Plugin: server.Plugin,
+		TLS:    server.TLS, Policy: server.Policy, Auth: login.NoAuth, Hidden: d.o.Hidden,
 		Timeout: d.o.Timeout, Trace: d.o.Trace, Log: d.o.Log,
 	}
+
 	if d.o.User != "" {
 		o.Auth, o.User, o.Password = "any", d.o.User, d.o.Password
 	}
+
 	raw, err := server.dial(ctx, o)
 	if err != nil {
 		return nil, err
@@ -74,6 +79,7 @@ func (d *SMTP) open(ctx context.Context, server *SMTPServer) (*smtpSession, erro
 	if _, err := login.Run(ctx, conn, dialogue, o); err != nil {
 		return nil, err
 	}
+
 	return newSMTPSession(d, server, conn, parseExtensions(dialogue.words)), nil
 }
 

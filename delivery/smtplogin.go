@@ -20,8 +20,8 @@ type smtpDialogue struct {
 	words   []string
 }
 
-// Greeting implements login.Protocol. The server is asked at once what it offers: only that tells whether it has
-// STARTTLS.
+// Greeting implements login.Protocol. The server is asked at once what it offers: only that tells whether it
+// has STARTTLS.
 func (d *smtpDialogue) Greeting() (login.Reply, error) {
 	r, err := d.read()
 	if err != nil || r.Status != login.OK {
@@ -36,7 +36,8 @@ func (d *smtpDialogue) Greeting() (login.Reply, error) {
 // StartTLS implements login.Protocol.
 func (d *smtpDialogue) StartTLS() (login.Reply, error) { return d.run("STARTTLS", "STARTTLS", "") }
 
-// Capabilities implements login.Protocol. A server that does not know EHLO may know HELO, and offers nothing then.
+// Capabilities implements login.Protocol. A server that does not know EHLO may know HELO, and offers nothing
+// then.
 func (d *smtpDialogue) Capabilities() (login.Reply, error) {
 	if d.lmtp {
 		return d.run("LHLO", "LHLO "+d.name, "")
@@ -86,6 +87,7 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 	if err != nil {
 		return r, err
 	}
+
 	r.Word, r.Text, r.Passing = strconv.Itoa(got.code), got.text, got.code/100 == 4
 
 	isHello := d.command == "EHLO" || d.command == "LHLO" || d.command == "HELO"
@@ -104,6 +106,7 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 			r.Offer = offeredSMTP(got.lines[1:])
 		}
 	}
+
 	return r, nil
 }
 
@@ -137,7 +140,8 @@ type smtpExtensions struct {
 	pipelining, eightBit, utf8 bool
 	sizes                      bool  // SIZE
 	maxSize                    int64 // 0 = not said
-	// LIMITS (RFC 9422), 0 = none: transactions of a connection, recipients and their domains of a transaction.
+	// LIMITS (RFC 9422), 0 = none: transactions of a connection, recipients and their domains of a
+	// transaction.
 	mails, recipients, domains int
 }
 
@@ -148,6 +152,7 @@ func parseExtensions(words []string) smtpExtensions {
 		if len(fields) == 0 {
 			continue
 		}
+
 		switch fields[0] {
 		case "PIPELINING":
 			x.pipelining = true
@@ -166,6 +171,7 @@ func parseExtensions(words []string) smtpExtensions {
 			}
 		}
 	}
+
 	x.maxSize = max(0, x.maxSize)
 	return x
 }
@@ -177,6 +183,7 @@ func (x *smtpExtensions) limit(text string) {
 	if err != nil || n < 1 {
 		return
 	}
+
 	switch name {
 	case "MAILMAX":
 		x.mails = n

@@ -84,8 +84,8 @@ func TestLMTPToDovecot(t *testing.T) {
 	}
 }
 
-// TestSMTPToPostfix: a real mail server gets all odd messages as they were sent, over STARTTLS, after a login, and nothing
-// without one.
+// TestSMTPToPostfix: a real mail server gets all odd messages as they were sent, over STARTTLS, after a
+// login, and nothing without one.
 func TestSMTPToPostfix(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("POSTFIX") == "" {

@@ -37,11 +37,14 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 		if err != nil {
 			return r, err
 		}
+
 		code, text, more, ok := parseSMTPLine(line)
 		if !ok || len(r.lines) > 0 && code != r.code {
-			err := fmt.Errorf("not an SMTP reply: %s; hint: is this the port of an SMTP or LMTP server?", conn.Quoted(line))
+			err := fmt.Errorf("not an SMTP reply: %s; hint: is this the port of an SMTP or LMTP server?",
+				conn.Quoted(line))
 			return r, login.Fail(login.KindProtocol, conn.Break(err))
 		}
+
 		r.code = code
 		r.lines = append(r.lines, text)
 		if !more {
@@ -51,6 +54,7 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 			return r, nil
 		}
 	}
+
 	err := fmt.Errorf("an SMTP reply of more than %d lines", smtpLines)
 	return r, login.Fail(login.KindProtocol, conn.Break(err))
 }
@@ -60,12 +64,14 @@ func parseSMTPLine(line []byte) (code int, text string, more, ok bool) {
 	if len(line) < 3 {
 		return 0, "", false, false
 	}
+
 	for _, c := range line[:3] {
 		if c < '0' || c > '9' {
 			return 0, "", false, false
 		}
 		code = code*10 + int(c-'0')
 	}
+
 	if code < 200 || code > 599 {
 		return 0, "", false, false
 	}
@@ -73,6 +79,7 @@ func parseSMTPLine(line []byte) (code int, text string, more, ok bool) {
 	if len(line) == 3 {
 		return code, "", false, true
 	}
+
 	mark := line[3]
 	return code, string(line[4:]), mark == '-', mark == ' ' || mark == '-'
 }

@@ -37,28 +37,33 @@ func (r *smtpSeries) deliver(ctx context.Context, m, next *Message) error {
 	if err == nil {
 		return nil
 	}
+
 	// Whatever happened at the login here, it is none of the account that the mail comes from.
 	err = &login.Error{Kind: login.KindDelivery, Err: err}
 	if len(delivered) > 0 {
 		return &PartialError{Delivered: delivered, Err: err}
 	}
+
 	return err
 }
 
-// attempt delivers m to as many of those left as go together. A connection that turns out to be closed, before anything
-// can have been delivered, is replaced once. Without a transaction the error is for all that are left.
+// attempt delivers m to as many of those left as go together. A connection that turns out to be closed,
+// before anything can have been delivered, is replaced once. Without a transaction the error is for all that
+// are left.
 func (r *smtpSeries) attempt(ctx context.Context, m *Message, left []string, next *Message) (
 	t *transaction, delivered []string, refused []error) {
 	for fresh := false; ; fresh = true {
 		if err := r.connect(ctx, fresh); err != nil {
 			return nil, nil, []error{err}
 		}
+
 		r.midway = true
 		t, err := r.take(ctx, m, left)
 		if err != nil {
 			r.midway = false // nothing of it was sent
 			return nil, nil, []error{err}
 		}
+
 		err = r.carry(ctx, t, left, next)
 		r.midway = false
 		if r.s.conn.Err() == nil {
@@ -103,6 +108,7 @@ func (r *smtpSeries) connect(ctx context.Context, fresh bool) error {
 	if err != nil {
 		return err
 	}
+
 	r.s, r.release, r.used = s, s.conn.Bind(ctx), s.mails > 0
 	return nil
 }
@@ -113,6 +119,7 @@ func (r *smtpSeries) take(ctx context.Context, m *Message, left []string) (*tran
 		r.begun = nil
 		return t, nil
 	}
+
 	t, err := r.s.newTransaction(ctx, m, left, r.s.dirty)
 	if err != nil {
 		return nil, err
@@ -120,6 +127,7 @@ func (r *smtpSeries) take(ctx context.Context, m *Message, left []string) (*tran
 	if r.s.conn.Unread() { // it would be taken for the first answer
 		_ = r.s.conn.Break(errUnasked)
 	}
+
 	r.s.begin(t)
 	return t, nil
 }

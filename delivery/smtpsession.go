@@ -47,7 +47,8 @@ func (s *smtpSession) isSpent() bool {
 	return s.d.o.Batch > 0 && s.mails >= s.d.o.Batch || s.x.mails > 0 && s.mails >= s.x.mails
 }
 
-// begin sends the commands of t as far as they go together: all of them with PIPELINING (RFC 2920), else none yet.
+// begin sends the commands of t as far as they go together: all of them with PIPELINING (RFC 2920), else none
+// yet.
 func (s *smtpSession) begin(t *transaction) {
 	s.mails++
 	s.dirty = false
@@ -89,18 +90,20 @@ func (s *smtpSession) reply(act string) (smtpReply, error) {
 		return r, s.broken(act, err)
 	}
 	if r.code == codeClosing {
-		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: 421 %s", s.conn.Quoted([]byte(r.text)))))
+		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: 421 %s",
+			s.conn.Quoted([]byte(r.text)))))
 	}
 	return r, nil
 }
 
 // misplaced breaks the connection over an answer that is none to the command.
 func (s *smtpSession) misplaced(act string, r smtpReply) error {
-	return s.broken(act, s.conn.Break(fmt.Errorf("%d %s is no answer to it", r.code, s.conn.Quoted([]byte(r.text)))))
+	return s.broken(act, s.conn.Break(fmt.Errorf("%d %s is no answer to it", r.code,
+		s.conn.Quoted([]byte(r.text)))))
 }
 
-// introduce has the conversation up to where the server waits for the message. An error is for all recipients; those that
-// were refused alone are in t.
+// introduce has the conversation up to where the server waits for the message. An error is for all
+// recipients; those that were refused alone are in t.
 func (s *smtpSession) introduce(t *transaction) error {
 	commands := t.commands
 	if t.reset {
@@ -121,6 +124,7 @@ func (s *smtpSession) introduce(t *transaction) error {
 	if mail != nil && !t.sent {
 		return mail
 	}
+
 	for i, r := range t.recipients {
 		refusal, err := s.askOrRefused(t, commands[1+i])
 		switch {
@@ -132,12 +136,14 @@ func (s *smtpSession) introduce(t *transaction) error {
 			t.refused = append(t.refused, refusal)
 		}
 	}
+
 	if mail == nil && len(t.accepted) == 0 {
 		mail = joinRefusals(t.refused)
 	}
 	if mail != nil {
 		t.refused = nil // it says all of them
 	}
+
 	s.dirty = true // until the server has judged the message
 	return s.askForData(t, mail)
 }
@@ -162,6 +168,7 @@ func (s *smtpSession) askForData(t *transaction, refused error) error {
 	if refused != nil && !t.sent {
 		return refused
 	}
+
 	r, err := s.ask(t, command)
 	switch {
 	case err != nil:
@@ -173,10 +180,12 @@ func (s *smtpSession) askForData(t *transaction, refused error) error {
 	case r.code != 354:
 		return s.misplaced(command, r)
 	case refused != nil:
-		// It waits for a message to nobody. There is no way out of that but a dot, which has been taken for a message.
+		// It waits for a message to nobody. There is no way out of that but a dot, which has been taken for a
+		// message.
 		_ = s.conn.Break(errors.New("the server wants a message without a recipient"))
 		return refused
 	}
+
 	return nil
 }
 
@@ -192,6 +201,7 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 		_, err := s.w.Write(s.buf)
 		return err
 	})
+
 	if err == nil {
 		err = t.m.Hold()
 	}
@@ -212,11 +222,12 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 	if err := s.w.Flush(); err != nil {
 		return s.broken(what, err)
 	}
+
 	return nil
 }
 
-// abandon ends the connection in the middle of a message, which is the only way not to deliver it. Where the server has
-// said why it does not want the rest, that is the error.
+// abandon ends the connection in the middle of a message, which is the only way not to deliver it. Where the
+// server has said why it does not want the rest, that is the error.
 func (s *smtpSession) abandon(what string, err error) error {
 	if errors.Is(err, errUnasked) && s.conn.Err() == nil {
 		r, rerr := readSMTPReply(s.conn)
@@ -228,8 +239,8 @@ func (s *smtpSession) abandon(what string, err error) error {
 	return s.broken(what, s.conn.Break(err))
 }
 
-// judgement reads what the server says to the message: one answer, or with LMTP one for each recipient. An error is for
-// those that had none.
+// judgement reads what the server says to the message: one answer, or with LMTP one for each recipient. An
+// error is for those that had none.
 func (s *smtpSession) judgement(t *transaction) error {
 	if !s.server.LMTP {
 		return s.judgementOf(t, t.accepted, "message")
@@ -258,6 +269,7 @@ func (s *smtpSession) judgementOf(t *transaction, recipients []smtpRecipient, wh
 			t.delivered = append(t.delivered, r.names...)
 		}
 	}
+
 	s.dirty = false
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// TestSMTPOverTLS: mail, and the password before it, goes only to a server that has proven who it is, and to none that does
-// not take the login.
+// TestSMTPOverTLS: mail, and the password before it, goes only to a server that has proven who it is, and to
+// none that does not take the login.
 func TestSMTPOverTLS(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)

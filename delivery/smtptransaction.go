@@ -15,7 +15,8 @@ type transaction struct {
 	commands   []string // from MAIL, or RSET before it, to DATA
 	reset      bool     // there is one
 	sent       bool     // they are on their way
-	final      bool     // it is not to be tried again at once: the dot may have arrived, or it is not the server's fault
+	// it is not to be tried again at once: the dot may have arrived, or it is not the server's fault
+	final bool
 
 	accepted  []smtpRecipient
 	refused   []error  // for the others
@@ -24,7 +25,8 @@ type transaction struct {
 
 // has tells whether it is for that local name.
 func (t *transaction) has(name string) bool {
-	return slices.ContainsFunc(t.recipients, func(r smtpRecipient) bool { return slices.Contains(r.names, name) })
+	return slices.ContainsFunc(t.recipients,
+		func(r smtpRecipient) bool { return slices.Contains(r.names, name) })
 }
 
 // hasAll tells whether it is for all of these.
@@ -32,9 +34,10 @@ func (t *transaction) hasAll(names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return !t.has(name) })
 }
 
-// newTransaction prepares m for the first of the names, as many as fit; reset says that something is to be forgotten
-// before it. An error is the message's own.
-func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []string, reset bool) (*transaction, error) {
+// newTransaction prepares m for the first of the names, as many as fit; reset says that something is to be
+// forgotten before it. An error is the message's own.
+func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []string,
+	reset bool) (*transaction, error) {
 	recipients := s.d.o.smtpRecipients(s.domain, names)
 	t := &transaction{m: m, recipients: recipients[:s.fitting(recipients)], reset: reset}
 	mail, err := s.mailCommand(ctx, t)
@@ -46,16 +49,20 @@ func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []st
 	if t.reset {
 		t.commands = append(t.commands, "RSET")
 	}
+
 	t.commands = append(t.commands, mail)
 	for _, r := range t.recipients {
 		t.commands = append(t.commands, "RCPT TO:<"+r.address+">")
 	}
+
 	t.commands = append(t.commands, "DATA")
 	for _, c := range t.commands {
 		if strings.ContainsAny(c, "\r\n\x00") {
-			return nil, &Error{Class: Permanent, Err: errors.New("refused to send an address with a control character in it")}
+			return nil, &Error{Class: Permanent,
+				Err: errors.New("refused to send an address with a control character in it")}
 		}
 	}
+
 	return t, nil
 }
 
@@ -68,6 +75,7 @@ func (s *smtpSession) fitting(recipients []smtpRecipient) int {
 	if s.x.domains == 0 {
 		return n
 	}
+
 	domains := map[string]bool{}
 	for i, r := range recipients[:n] {
 		_, domain := splitLast(r.address)
@@ -76,6 +84,7 @@ func (s *smtpSession) fitting(recipients []smtpRecipient) int {
 			return i
 		}
 	}
+
 	return n
 }
 
@@ -86,9 +95,11 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	for _, r := range t.recipients {
 		utf8 = utf8 || !isASCII([]byte(r.address))
 	}
+
 	if utf8 && !s.x.utf8 {
-		return "", &Error{Class: Permanent, Err: fmt.Errorf("%s: the address of a recipient is not ASCII, and the server "+
-			"does not offer SMTPUTF8; hint: name another local name, or smtpname", s.server)}
+		return "", &Error{Class: Permanent,
+			Err: fmt.Errorf("%s: the address of a recipient is not ASCII, and the server "+
+				"does not offer SMTPUTF8; hint: name another local name, or smtpname", s.server)}
 	}
 
 	command := "MAIL FROM:<" + sender + ">"
@@ -98,14 +109,16 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	if !s.x.sizes && !s.x.eightBit {
 		return command, nil
 	}
+
 	got, buf, err := measure(ctx, t.m, s.buf)
 	s.buf = buf
 	if err != nil {
 		return "", fmt.Errorf("%s: read message %.200q: %w", s.server, t.m.UID, err)
 	}
 	if s.x.maxSize > 0 && got.size > s.x.maxSize {
-		return "", &Error{Class: Permanent, Err: fmt.Errorf("%s: message of %d bytes, and the server takes %d at most; "+
-			"hint: the message stays on the server; raise the limit there", s.server, got.size, s.x.maxSize)}
+		return "", &Error{Class: Permanent,
+			Err: fmt.Errorf("%s: message of %d bytes, and the server takes %d at most; "+
+				"hint: the message stays on the server; raise the limit there", s.server, got.size, s.x.maxSize)}
 	}
 	if s.x.eightBit && got.eightBit {
 		command += " BODY=8BITMIME"
@@ -113,5 +126,6 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	if s.x.sizes {
 		command += fmt.Sprintf(" SIZE=%d", got.size)
 	}
+
 	return command, nil
 }

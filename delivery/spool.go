@@ -221,6 +221,7 @@ func (s *Spool) finish() error {
 	if err := s.flush(); err != nil {
 		return err
 	}
+
 	s.putMem()
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// statusFields are what programs on the server write into a message while it lies there (GNU Mailutils, UW-IMAP,
-// and mail readers on an mbox): a message is the same with others of them.
+// statusFields are what programs on the server write into a message while it lies there (GNU Mailutils,
+// UW-IMAP, and mail readers on an mbox): a message is the same with others of them.
 var statusFields = []string{"Status", "X-Status", "X-UID", "X-UIDL", "X-IMAP", "X-IMAPbase", "X-Keywords"}
 
 // withoutStatus returns a header without its status fields: itself if it has none.
@@ -23,6 +23,7 @@ func withoutStatus(header []byte) []byte {
 		}
 		at += length
 	}
+
 	if kept == 0 {
 		return header
 	}
@@ -60,7 +61,8 @@ func (s *Spool) content() (size int64, crc uint32) {
 // status fields.
 func sameButStatus(f io.ReaderAt, size int64, m *Message) bool {
 	theirs, ours := beginning(io.NewSectionReader(f, 0, size)), beginning(m.open())
-	if !endsHeader(theirs) || !endsHeader(ours) || !bytes.HasSuffix(withoutStatus(theirs), withoutStatus(ours)) {
+	if !endsHeader(theirs) || !endsHeader(ours) || !bytes.HasSuffix(withoutStatus(theirs),
+		withoutStatus(ours)) {
 		return false
 	}
 

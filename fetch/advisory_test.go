@@ -10,11 +10,12 @@ import (
 	"fetchd/fetch"
 )
 
-// The tests of fetchmail's advisories stand where their code is; docs/standards.md names them all. Here are those that
-// need a whole retrieval.
+// The tests of fetchmail's advisories stand where their code is; docs/standards.md names them all. Here are
+// those that need a whole retrieval.
 
-// TestRefusedOddMessages: an agent refuses messages without a header, without anything, and with a spoilt header, again
-// and again (fetchmail-SA-2005-03, SA-2006-01, SA-2006-03). They stay, nothing is sent to anybody, and nothing falls over.
+// TestRefusedOddMessages: an agent refuses messages without a header, without anything, and with a spoilt
+// header, again and again (fetchmail-SA-2005-03, SA-2006-01, SA-2006-03). They stay, nothing is sent to
+// anybody, and nothing falls over.
 func TestRefusedOddMessages(t *testing.T) {
 	t.Parallel()
 	messages := [][]byte{
@@ -52,8 +53,8 @@ func TestRefusedOddMessages(t *testing.T) {
 	}
 }
 
-// TestLongHeaderInTheTrace: header lines from 2 kB to 4 MB come through while the protocol is traced, and the trace stays
-// small (fetchmail-SA-2008-01, SA-2021-01, SA-2010-02).
+// TestLongHeaderInTheTrace: header lines from 2 kB to 4 MB come through while the protocol is traced, and the
+// trace stays small (fetchmail-SA-2008-01, SA-2021-01, SA-2010-02).
 func TestLongHeaderInTheTrace(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t)

@@ -24,6 +24,7 @@ func (a *alike) names(err error, level slog.Level) bool {
 	if a.times == nil {
 		a.times = make(map[string]int)
 	}
+
 	reason := WithoutNumbers(err.Error())
 	n, known := a.times[reason]
 	if n >= alikeMost || !known && len(a.times) >= reasonsMost {
@@ -32,6 +33,7 @@ func (a *alike) names(err error, level slog.Level) bool {
 		}
 		return false
 	}
+
 	a.times[reason] = n + 1
 	return true
 }

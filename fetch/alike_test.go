@@ -9,7 +9,8 @@ import (
 	"fetchd/fetch"
 )
 
-// Of many messages that fail alike the first ones are named, and the others counted, in a single pass and in a daemon.
+// Of many messages that fail alike the first ones are named, and the others counted, in a single pass and in
+// a daemon.
 func TestManyRefusalsAreSummedUp(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {

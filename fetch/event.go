@@ -25,12 +25,13 @@ const (
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
-	EventObstacle    = "message can't be had"       // warn: account mailbox uid size count err: sessions end there
-	EventNotice      = "notice delivered"           // info: account subject
-	EventNoticeLost  = "notice not delivered"       // warn: account subject err
-	EventForgotten   = "set aside is not known"     // warn: account err: it is tried again
-	EventNotKept     = "set aside is not kept"      // warn: account err: a new daemon tries it again
-	EventPanic       = "internal error"             // debug: account, value, stack
-	EventDone        = "retrieval ended"            // debug: account result (a Result)
-	EventQueryFailed = "retrieval failed"           // error: account err kind
+	// warn: account mailbox uid size count err: sessions end there
+	EventObstacle    = "message can't be had"
+	EventNotice      = "notice delivered"       // info: account subject
+	EventNoticeLost  = "notice not delivered"   // warn: account subject err
+	EventForgotten   = "set aside is not known" // warn: account err: it is tried again
+	EventNotKept     = "set aside is not kept"  // warn: account err: a new daemon tries it again
+	EventPanic       = "internal error"         // debug: account, value, stack
+	EventDone        = "retrieval ended"        // debug: account result (a Result)
+	EventQueryFailed = "retrieval failed"       // error: account err kind
 )

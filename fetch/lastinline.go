@@ -44,11 +44,13 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 		failed: map[refusedKey]time.Time{}, waiting: map[refusedKey]bool{}, now: map[refusedKey]bool{},
 		text: text,
 	}
+
 	for _, m := range list {
 		if a.now().Sub(m.Last) < forgetTime {
 			l.failed[refusedKey{m.Mailbox, Ref{m.UIDValidity, string(m.UID)}}] = m.Last
 		}
 	}
+
 	return l
 }
 
@@ -57,12 +59,14 @@ func (l *lastInLine) wait(mailbox string, fresh int, now time.Time) []Ref {
 	if l == nil {
 		return nil
 	}
+
 	var refs []Ref
 	for key, last := range l.failed {
 		if key.mailbox == mailbox && !l.now[key] && now.Sub(last) < lastInLineTime {
 			refs = append(refs, key.Ref)
 		}
 	}
+
 	if fresh <= len(refs) { // there is nobody behind them
 		return nil
 	}
@@ -70,6 +74,7 @@ func (l *lastInLine) wait(mailbox string, fresh int, now time.Time) []Ref {
 	for _, ref := range refs {
 		l.waiting[refusedKey{mailbox, ref}] = true
 	}
+
 	return refs
 }
 
@@ -78,11 +83,13 @@ func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
 	if l == nil {
 		return
 	}
+
 	for key := range l.failed {
 		if key.mailbox == mailbox && !l.waiting[key] && !l.now[key] {
 			delete(l.failed, key)
 		}
 	}
+
 	for _, f := range failed {
 		if len(l.failed) < refusedMost {
 			key := refusedKey{mailbox, f.Ref}
@@ -96,10 +103,12 @@ func (a *Account) keepLastInLine(l *lastInLine) {
 	if l == nil {
 		return
 	}
+
 	list := make([]keptMessage, 0, len(l.failed))
 	for key, last := range l.failed {
 		list = append(list, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), last})
 	}
+
 	slices.SortFunc(list, func(a, b keptMessage) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))

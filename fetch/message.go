@@ -22,12 +22,14 @@ func (t *transfer) message(it *Item) *delivery.Message {
 		Body:        it.Body,
 		Edit:        t.a.Headers.Edit(it.Body),
 	}
+
 	if t.a.Lease != nil {
 		m.Lease = t.a.checkLease
 	}
 	if t.a.Received {
 		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
 	}
+
 	return m
 }
 
@@ -36,6 +38,7 @@ func (t *transfer) unfit(it *Item) error {
 	if it.Err != nil || !t.a.RejectBad {
 		return it.Err
 	}
+
 	line := delivery.BrokenHeader(it.Body)
 	if line == nil {
 		return nil

@@ -41,6 +41,7 @@ func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 	if m == nil {
 		return
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -48,6 +49,7 @@ func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 	if deleted {
 		sizes = m.oversized[mailbox]
 	}
+
 	for _, it := range items {
 		if len(sizes) < refusedMost {
 			sizes = append(sizes, it.Size)
@@ -123,6 +125,7 @@ func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
 		m.told = now
 		all = append(all, m.oversizedNotice(a))
 	}
+
 	return all
 }
 
@@ -144,12 +147,15 @@ func (m *Refusals) refusedNotice(a *Account) notice {
 		"once a day, and when the daemon is awakened, as by a second call of fetchd:",
 		"",
 	}}
+
 	for _, text := range m.untold {
 		n.lines = append(n.lines, "  "+text)
 	}
+
 	if m.untoldMore > 0 {
 		n.lines = append(n.lines, fmt.Sprintf("  and %d more", m.untoldMore))
 	}
+
 	m.untold, m.untoldMore = nil, 0
 	return n
 }
@@ -160,6 +166,7 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 	if a.LimitFlush {
 		what = "They were deleted on the server, unread, because of limitflush:"
 	}
+
 	n := notice{"oversized", "Fetchmail oversized-messages warning", []string{
 		fmt.Sprintf("Messages of %s are larger than the limit of %d bytes.", a.Name, a.Limit),
 		what,
@@ -172,10 +179,12 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 			count[size]++
 		}
 	}
+
 	var sizes []int64
 	for size := range count {
 		sizes = append(sizes, size)
 	}
+
 	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
 
 	for i, size := range sizes {
@@ -190,6 +199,7 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 	if a.LimitFlush {
 		m.oversized = nil
 	}
+
 	return n
 }
 
@@ -213,6 +223,7 @@ func (a *Account) deliverNotice(ctx context.Context, n notice) error {
 	if err == nil {
 		err = a.Deliverer.Deliver(ctx, m)
 	}
+
 	return err
 }
 
@@ -237,10 +248,12 @@ func (a *Account) noticeMail(n notice, id string, now time.Time) []byte {
 	if a.KeepCR {
 		end = "\r\n"
 	}
+
 	var b strings.Builder
 	for _, line := range lines {
 		b.WriteString(printable(line) + end)
 	}
+
 	return []byte(b.String())
 }
 

@@ -134,8 +134,8 @@ func TestNoticeText(t *testing.T) {
 	}
 }
 
-// A notice that can't be delivered is tried once, holds nothing up for longer than its time, and ends with the daemon
-// (fetchmail-SA-2007-02).
+// A notice that can't be delivered is tried once, holds nothing up for longer than its time, and ends with
+// the daemon (fetchmail-SA-2007-02).
 func TestNoticeFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

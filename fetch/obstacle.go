@@ -25,8 +25,9 @@ type obstacle struct {
 	keptMessage
 	Size   int64 `json:"size,omitempty"`
 	Deaths int   `json:"deaths"`
-	Others bool  `json:"others,omitempty"` // other messages have come since, so that the server is not at fault
-	Told   bool  `json:"told,omitempty"`   // the user knows
+	// other messages have come since, so that the server is not at fault
+	Others bool `json:"others,omitempty"`
+	Told   bool `json:"told,omitempty"` // the user knows
 }
 
 // obstacles are those of an account, as a pass sees them. The journal has them from one pass to the next, of
@@ -48,6 +49,7 @@ func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 	if a.Journal == nil {
 		return nil
 	}
+
 	o := new(obstacles)
 	text, err := a.Journal.Obstacles(ctx, a.Key)
 	if err == nil && text != "" {
@@ -68,6 +70,7 @@ func (a *Account) keepObstacles(o *obstacles) {
 	if o == nil || a.checkLease() != nil {
 		return
 	}
+
 	text := ""
 	if len(o.List) > 0 || !o.Returned.IsZero() {
 		b, err := json.Marshal(o.keptObstacles)
@@ -84,6 +87,7 @@ func (a *Account) keepObstacles(o *obstacles) {
 		a.Log.Warn(EventNotKept, "account", a.Name, "err", err)
 		return
 	}
+
 	o.note = text
 }
 
@@ -99,6 +103,7 @@ func (o *obstacles) died(mailbox string, at *AtMessage, now time.Time) *obstacle
 	if o == nil || at.UID == "" {
 		return nil
 	}
+
 	i := o.find(mailbox, at.Ref)
 	if i < 0 {
 		if len(o.List) >= obstaclesMost {
@@ -109,6 +114,7 @@ func (o *obstacles) died(mailbox string, at *AtMessage, now time.Time) *obstacle
 			Mailbox: mailbox, UIDValidity: at.UIDValidity, UID: []byte(at.UID),
 		}})
 	}
+
 	b := &o.List[i]
 	b.Deaths, b.Last, b.Size = b.Deaths+1, now, at.Size
 	return b
@@ -121,6 +127,7 @@ func (o *obstacles) answered(mailbox string, ref Ref, came bool) {
 	if o == nil || len(o.List) == 0 {
 		return
 	}
+
 	i := o.find(mailbox, ref)
 	if i >= 0 && came && o.List[i].Deaths >= obstacleDeaths {
 		o.List = slices.Delete(o.List, i, i+1)
@@ -130,6 +137,7 @@ func (o *obstacles) answered(mailbox string, ref Ref, came bool) {
 	if i >= 0 {
 		o.List = slices.Delete(o.List, i, i+1)
 	}
+
 	for i := range o.List {
 		o.List[i].Others = o.List[i].Others || came
 	}
@@ -215,6 +223,7 @@ func (r *Retriever) alone(ctx context.Context, p *progress) error {
 			break // it is not this message
 		}
 	}
+
 	r.a.Refusals.setObstacles(p.obstacles.count())
 	return errors.Join(errs...)
 }
@@ -231,6 +240,7 @@ func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error
 		p.obstacles.forget(b)
 		return err
 	}
+
 	i := p.obstacles.find(b.Mailbox, b.ref())
 	if i < 0 {
 		return err
@@ -239,6 +249,7 @@ func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error
 		r.a.reportObstacle(now, err)
 		return nil
 	}
+
 	return err
 }
 
@@ -251,7 +262,8 @@ func (a *Account) reportObstacle(b *obstacle, err error) {
 	if m := a.Refusals; m != nil && !b.Told {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.announce(fmt.Sprintf("%.70q of %d bytes: the server ends the session instead of giving it: %v", uid, b.Size, err))
+		m.announce(fmt.Sprintf("%.70q of %d bytes: the server ends the session instead of giving it: %v", uid,
+			b.Size, err))
 	}
 	b.Told = true
 }

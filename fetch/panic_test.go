@@ -114,8 +114,8 @@ func trapAccount(in string) (*Account, *trap, *bytes.Buffer) {
 	return a, p, log
 }
 
-// A mistake in what works for one account ends its retrieval with an error that has a name, and nothing else; every
-// goroutine of it ends, or the bubble would not.
+// A mistake in what works for one account ends its retrieval with an error that has a name, and nothing else;
+// every goroutine of it ends, or the bubble would not.
 func TestPanicEndsTheRetrieval(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, tale string }{

@@ -129,6 +129,7 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 			q.mu.Unlock()
 			return out
 		}
+
 		q.mu.Unlock()
 
 		select {

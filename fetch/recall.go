@@ -32,6 +32,7 @@ func (a *Account) recall(ctx context.Context) {
 	if a.Refusals == nil || a.Journal == nil {
 		return
 	}
+
 	m := a.Refusals
 	m.keeping.Lock()
 	defer m.keeping.Unlock()
@@ -77,6 +78,7 @@ func (a *Account) keep() {
 	if a.Refusals == nil || a.Journal == nil {
 		return
 	}
+
 	m := a.Refusals
 	m.keeping.Lock()
 	defer m.keeping.Unlock()
@@ -109,18 +111,22 @@ func (m *Refusals) text() (string, error) {
 		Login: m.login, Told: m.told, Oversized: m.oversized,
 		Untold: m.untold, UntoldMore: m.untoldMore,
 	}
+
 	for key, r := range m.refused {
 		if r.aside {
 			k.Aside = append(k.Aside, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), r.last})
 		}
 	}
+
 	if len(k.Aside)+len(k.Oversized)+len(k.Untold)+k.UntoldMore == 0 && !k.Login && k.Told.IsZero() {
 		return "", nil
 	}
+
 	slices.SortFunc(k.Aside, func(a, b keptMessage) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))
 	})
+
 	text, err := json.Marshal(k)
 	return string(text), err
 }

@@ -87,6 +87,7 @@ func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bo
 	if m == nil {
 		return true
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -103,6 +104,7 @@ func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bo
 	if m.refused == nil {
 		m.refused = make(map[refusedKey]*refusal)
 	}
+
 	m.refused[key] = &refusal{failure: failure, last: now}
 	return true
 }
@@ -123,6 +125,7 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 	if m == nil {
 		return len(failures)
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -144,6 +147,7 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 			}
 		}
 	}
+
 	return open
 }
 
@@ -152,6 +156,7 @@ func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 	if m == nil {
 		return nil
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -165,6 +170,7 @@ func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 			refs = append(refs, key.Ref)
 		}
 	}
+
 	return refs
 }
 
@@ -174,6 +180,7 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	if m == nil {
 		return 0, false
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for key, r := range m.refused {
@@ -185,6 +192,7 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	if m.said == nil {
 		m.said = make(map[string]int)
 	}
+
 	more = n > m.said[mailbox]
 	m.said[mailbox] = n
 	return n, more

@@ -27,6 +27,7 @@ func (r Result) LogValue() slog.Value {
 		slog.Int("oversized", r.Oversized),
 		slog.Int("failed", r.Failed),
 	}
+
 	if r.LimitHit {
 		attrs = append(attrs, slog.Bool("limit_hit", true))
 	}

@@ -59,6 +59,7 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 			break
 		}
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -104,6 +105,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		res.Seen += c.Seen
 		res.Oversized += len(c.Oversized)
 	}
+
 	more := a.limit(m, &c, res, waiting)
 	res.New += c.New
 
@@ -111,6 +113,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		a: a, m: m, name: name, total: c.New, res: res,
 		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares,
 	}
+
 	if c.New > 0 {
 		if err := p.shares.recall(ctx, a); err != nil {
 			return err
@@ -128,6 +131,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	if err := a.checkLease(); err != nil {
 		return err
 	}
+
 	deleted, err := m.Commit(ctx)
 	res.Deleted += deleted
 
@@ -144,6 +148,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	if t.trouble != nil {
 		err = errors.Join(t.trouble, err)
 	}
+
 	return errors.Join(err, t.failures())
 }
 
@@ -172,6 +177,7 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 		m.Limit(n)
 		c.New = n
 	}
+
 	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
 		limitTo(left)
 	}
@@ -185,6 +191,7 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 		limitTo(a.Expunge)
 		return true
 	}
+
 	return false
 }
 

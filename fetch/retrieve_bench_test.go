@@ -9,8 +9,8 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// BenchmarkRetrieve retrieves 5,000 messages of 4 KB over TLS from Dovecot into a new Maildir, keeping them. For a
-// profile: go test ./fetch -run '^$' -bench Retrieve/IMAP -benchtime 20x -cpuprofile cpu.out
+// BenchmarkRetrieve retrieves 5,000 messages of 4 KB over TLS from Dovecot into a new Maildir, keeping them.
+// For a profile: go test ./fetch -run '^$' -bench Retrieve/IMAP -benchtime 20x -cpuprofile cpu.out
 func BenchmarkRetrieve(b *testing.B) {
 	const count = 5000
 	d := fetchtest.StartDovecot(b, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes", "pop3_no_flag_updates = yes")

@@ -61,6 +61,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		r.a.keepObstacles(p.obstacles)
 		r.a.keepLastInLine(p.last)
 	}()
+
 	for again := true; again; again = p.more {
 		p.more = false
 		err := r.session(ctx, p)
@@ -79,8 +80,10 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 			errs = append(errs, simpler, err)
 			break
 		}
+
 		errs = append(errs, err)
 	}
+
 	if err := errors.Join(errs...); err == nil || passable(err) {
 		errs = append(errs, r.alone(ctx, p))
 	}
@@ -114,6 +117,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 			err = cerr
 		}
 	}
+
 	return err
 }
 
@@ -158,6 +162,7 @@ func (r *Retriever) abandon(err *error) {
 	if b, ok := s.(Breaker); ok {
 		b.Break(*err)
 	}
+
 	go func() {
 		var again error
 		defer fault.Recover(&again)

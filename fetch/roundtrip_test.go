@@ -59,7 +59,8 @@ func accountOn(tb testing.TB, d *fetchtest.Dovecot, p fetch.Protocol, user strin
 	}
 }
 
-// looks tells at each look of a retrieval how many round trips it took since the look before it, or since the beginning.
+// looks tells at each look of a retrieval how many round trips it took since the look before it, or since the
+// beginning.
 type looks struct {
 	slog.Handler
 	proxy *fetchtest.Proxy
@@ -78,8 +79,8 @@ func (l *looks) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestRoundTrips counts the round trips of a retrieval that finds nothing new, from opening the connection until that is
-// known.
+// TestRoundTrips counts the round trips of a retrieval that finds nothing new, from opening the connection
+// until that is known.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)

@@ -33,8 +33,8 @@ func (d *fakeSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message, 
 	return nil
 }
 
-// In a series each message is recorded and acknowledged before the next one is delivered, and what ends a transfer ends
-// the series.
+// In a series each message is recorded and acknowledged before the next one is delivered, and what ends a
+// transfer ends the series.
 func TestSeries(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -70,7 +70,8 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// Who has a message that others don't have is known to the next pass, also of another process, and to it alone.
+// Who has a message that others don't have is known to the next pass, also of another process, and to it
+// alone.
 func TestSharesSurvive(t *testing.T) {
 	t.Parallel()
 	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))

@@ -95,7 +95,8 @@ func numbered(n int) (out [][]byte) {
 	return out
 }
 
-// A message that is refused for good is reported once, and neither retrieved nor a failure until a day has gone.
+// A message that is refused for good is reported once, and neither retrieved nor a failure until a day has
+// gone.
 func TestRefusedIsSetAside(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
@@ -135,8 +136,9 @@ func TestRefusedIsSetAside(t *testing.T) {
 	}
 }
 
-// Messages that an agent refuses again and again use up the fetchlimit of one pass, and let those behind them come then,
-// also where each pass is a process of its own. They are tried again when nothing else is new, or after an hour.
+// Messages that an agent refuses again and again use up the fetchlimit of one pass, and let those behind them
+// come then, also where each pass is a process of its own. They are tried again when nothing else is new, or
+// after an hour.
 func TestRefusedLetOthersPass(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
@@ -198,8 +200,8 @@ func refuseFirst(p *picky, n int) {
 	}
 }
 
-// A temporary failure is a failure of the retrieval each time, logged once; it is the message's own when others are
-// delivered beside it again and again.
+// A temporary failure is a failure of the retrieval each time, logged once; it is the message's own when
+// others are delivered beside it again and again.
 func TestFailingIsSetAside(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
@@ -231,7 +233,8 @@ func TestFailingIsSetAside(t *testing.T) {
 	}
 }
 
-// "expunge 3" ends a POP3 session after three deletions; what can't be delivered is tried in one of them only.
+// "expunge 3" ends a POP3 session after three deletions; what can't be delivered is tried in one of them
+// only.
 func TestExpungePOP3(t *testing.T) {
 	t.Parallel()
 	r, p, _ := pickyRig(t, fetch.POP3)

@@ -39,6 +39,7 @@ func (s *shares) recall(ctx context.Context, a *Account) error {
 	if s == nil || len(a.Recipients) < 2 || a.Journal == nil {
 		return nil
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.a != nil {
@@ -53,12 +54,15 @@ func (s *shares) recall(ctx context.Context, a *Account) error {
 	if err != nil {
 		return Fail(KindJournal, err)
 	}
+
 	s.a, s.had = a, make(map[refusedKey]*share, len(list))
 	for _, h := range list {
-		if a.now().Sub(h.Last) < forgetTime { // else it is gone from the server, as it would have been tried again
+		// else it is gone from the server, as it would have been tried again
+		if a.now().Sub(h.Last) < forgetTime {
 			s.had[refusedKey{h.Mailbox, Ref{h.UIDValidity, string(h.UID)}}] = h
 		}
 	}
+
 	return nil
 }
 
@@ -83,6 +87,7 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 	if s == nil {
 		return nil
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.a == nil {
@@ -103,9 +108,11 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 		}
 		changed = true
 	}
+
 	if !changed {
 		return nil
 	}
+
 	return s.keep(ctx)
 }
 
@@ -124,6 +131,7 @@ func (s *shares) keep(ctx context.Context) error {
 	for _, h := range s.had {
 		list = append(list, h)
 	}
+
 	slices.SortFunc(list, func(a, b *share) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))
@@ -137,5 +145,6 @@ func (s *shares) keep(ctx context.Context) error {
 	if err == nil {
 		err = s.a.Journal.SetNote(ctx, sharesNote(s.a), string(text))
 	}
+
 	return Fail(KindJournal, err)
 }

@@ -5,15 +5,18 @@ import (
 	"io"
 )
 
-// standInText is how much of a message is looked at for what Exchange says in place of one that it can't convert.
+// standInText is how much of a message is looked at for what Exchange says in place of one that it can't
+// convert.
 const standInText = 4 << 10
 
-// IsStandIn tells whether the server seems to have sent this in place of a message that it can't give: Exchange says that
-// it could not be retrieved and has not been deleted. To delete it would delete the message itself.
+// IsStandIn tells whether the server seems to have sent this in place of a message that it can't give:
+// Exchange says that it could not be retrieved and has not been deleted. To delete it would delete the
+// message itself.
 func (it *Item) IsStandIn() bool {
 	if it.Body == nil {
 		return false
 	}
+
 	text := make([]byte, min(standInText, it.Body.Size()))
 	n, _ := io.ReadFull(it.Body.Open(), text)
 	text = text[:n]
@@ -23,7 +26,8 @@ func (it *Item) IsStandIn() bool {
 
 	text = bytes.Join(bytes.Fields(bytes.ReplaceAll(text, []byte("n't"), []byte(" not"))), []byte(" "))
 	kept := bytes.Contains(text, []byte("has not been deleted"))
-	return kept && (bytes.Contains(text, []byte("could not be retrieved")) || bytes.Contains(text, []byte("could not retrieve")))
+	return kept && (bytes.Contains(text, []byte("could not be retrieved")) ||
+		bytes.Contains(text, []byte("could not retrieve")))
 }
 
 // IsFolderData tells whether this is no mail but what UW-IMAP and its heirs keep in a mailbox of their own.
@@ -32,5 +36,6 @@ func (it *Item) IsFolderData() bool {
 		return false
 	}
 	header := it.Body.Header()
-	return bytes.Contains(header, []byte("FOLDER INTERNAL DATA")) && bytes.Contains(header, []byte("\nX-IMAP"))
+	return bytes.Contains(header, []byte("FOLDER INTERNAL DATA")) &&
+		bytes.Contains(header, []byte("\nX-IMAP"))
 }

@@ -36,8 +36,8 @@ func (h *hooked) Deliver(ctx context.Context, m *delivery.Message) error {
 	return err
 }
 
-// checkCut: wherever the connection breaks, nothing partial is delivered, and the next retrieval brings exactly the
-// rest. Behind the proxy each round is a retrieval that is cut and one that is not.
+// checkCut: wherever the connection breaks, nothing partial is delivered, and the next retrieval brings
+// exactly the rest. Behind the proxy each round is a retrieval that is cut and one that is not.
 func checkCut(t *testing.T, r *rig) {
 	proxy := r.proxied(t)
 	var all [][]byte
@@ -74,7 +74,8 @@ func (r *rig) onlyOf(t *testing.T, messages [][]byte) {
 	r.noRemains(t)
 }
 
-// checkCutAfterDelivery: what was delivered before the server could be told is not delivered again, but still deleted.
+// checkCutAfterDelivery: what was delivered before the server could be told is not delivered again, but still
+// deleted.
 func checkCutAfterDelivery(t *testing.T, r *rig) {
 	messages := small(12, 20_000)
 	r.append(t, "INBOX", messages...)
@@ -88,8 +89,8 @@ func checkCutAfterDelivery(t *testing.T, r *rig) {
 	r.holds(t, "INBOX", 0)
 }
 
-// loseAfter makes a retrieval whose connection goes dead when the n-th message is delivered, one at a time, and leads the
-// account past the proxy again.
+// loseAfter makes a retrieval whose connection goes dead when the n-th message is delivered, one at a time,
+// and leads the account past the proxy again.
 func (r *rig) loseAfter(t *testing.T, n int) fetch.Result {
 	t.Helper()
 	port, whole, timeout := r.a.Port, r.a.Deliverer, r.a.Timeout
@@ -118,8 +119,8 @@ func checkWrongPassword(t *testing.T, r *rig) {
 	r.holds(t, "INBOX", 1)
 }
 
-// checkWrongCertificate: a server that can't prove who it is gets no credentials: the password isn't even asked for, and
-// nothing of a login is said.
+// checkWrongCertificate: a server that can't prove who it is gets no credentials: the password isn't even
+// asked for, and nothing of a login is said.
 func checkWrongCertificate(t *testing.T, r *rig) {
 	r.append(t, "INBOX", small(1, 100)...)
 	other := tlstest.NewCA(t)

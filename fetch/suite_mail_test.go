@@ -12,8 +12,8 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// checkRoundTrip: every odd message arrives byte for byte; nothing or everything is left; a second retrieval finds
-// nothing; mail that comes later is found.
+// checkRoundTrip: every odd message arrives byte for byte; nothing or everything is left; a second retrieval
+// finds nothing; mail that comes later is found.
 func checkRoundTrip(t *testing.T, r *rig) {
 	messages := r.odd(len(fetchtest.MailKinds()) + 1)
 	first, later := messages[:len(messages)-1], messages[len(messages)-1:]
@@ -34,8 +34,8 @@ func checkRoundTrip(t *testing.T, r *rig) {
 	r.retrieve(t, 0)
 }
 
-// odd gives n messages of all kinds but the 5 MB one. The memory IMAP server puts a blank line behind a header that is
-// all there is; such a message is left out there.
+// odd gives n messages of all kinds but the 5 MB one. The memory IMAP server puts a blank line behind a
+// header that is all there is; such a message is left out there.
 func (r *rig) odd(n int) [][]byte {
 	var out [][]byte
 	for _, m := range r.mail {
@@ -183,8 +183,8 @@ func checkRenumbered(t *testing.T, r *rig) {
 	r.holds(t, "Box", 8)
 }
 
-// checkRenumberedPending: the deletions that an earlier retrieval left pending do not fall on the messages that have
-// these UIDs now.
+// checkRenumberedPending: the deletions that an earlier retrieval left pending do not fall on the messages
+// that have these UIDs now.
 func checkRenumberedPending(t *testing.T, r *rig) {
 	messages := small(6, 300)
 	r.a.Mailboxes = []string{"Box"}

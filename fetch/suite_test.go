@@ -26,8 +26,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// TestSuite checks the same properties of a retrieval against every server, over every way in and out that the property
-// is about.
+// TestSuite checks the same properties of a retrieval against every server, over every way in and out that
+// the property is about.
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t)
@@ -160,8 +160,8 @@ func (s *suite) named(name string, v variant) []variant {
 	return slices.DeleteFunc(s.each(v), func(v variant) bool { return v.server.name != name })
 }
 
-// everyWay is pairwise: each server meets each way in, each disposal and each destination, and any three of these meet at
-// one server.
+// everyWay is pairwise: each server meets each way in, each disposal and each destination, and any three of
+// these meet at one server.
 func (s *suite) everyWay() (out []variant) {
 	for i, server := range s.servers {
 		for _, bits := range []int{i % 4, 7 - i%4} {

@@ -49,10 +49,9 @@ type transfer struct {
 	trouble *ServerTrouble // set by run
 }
 
-// run returns when all that was received has been dealt with. A server that gives no more is no error of it, but
-// t.trouble. An error means that the connection, the journal
-// or the destination can't go on; a message that could not be delivered is counted and does not end the
-// transfer.
+// run returns when all that was received has been dealt with. A server that gives no more is no error of it,
+// but t.trouble. An error means that the connection, the journal or the destination can't go on; a message
+// that could not be delivered is counted and does not end the transfer.
 func (t *transfer) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -60,10 +59,12 @@ func (t *transfer) run(ctx context.Context) error {
 
 	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1
+
 	switch t.a.Deliverer.(type) {
 	case delivery.GroupDeliverer, delivery.SeriesDeliverer:
 		workers, group = 1, groupCount
 	}
+
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { t.work(ctx, cancel, q, group) })
@@ -88,11 +89,12 @@ func (t *transfer) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, t.failures())
 	}
+
 	return t.skipAll(ctx)
 }
 
-// skipAll has messages that could not be had never tried again. It comes last, when it is known that it is not the
-// server that gave none.
+// skipAll has messages that could not be had never tried again. It comes last, when it is known that it is
+// not the server that gave none.
 func (t *transfer) skipAll(ctx context.Context) error {
 	if len(t.skip) == 0 {
 		return nil
@@ -164,9 +166,11 @@ func (t *transfer) series(ctx, graceful context.Context, d delivery.SeriesDelive
 		}
 		return nil
 	})
+
 	if errors.Is(err, errEnough) {
 		return nil
 	}
+
 	return err
 }
 
@@ -194,12 +198,14 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 			t.report(it, results[i])
 		}
 	}
+
 	if err := cmp.Or(refused, held); err != nil {
 		return err
 	}
 	if err := t.unretrieved(items); err != nil {
 		return err
 	}
+
 	return Fail(KindDelivery, unusable)
 }
 
@@ -254,6 +260,7 @@ func (t *transfer) unretrieved(items []*Item) error {
 		t.skip = append(t.skip, bad...)
 		return nil
 	}
+
 	return Fail(KindServer, bad[0].Err)
 }
 

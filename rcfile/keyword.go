@@ -104,7 +104,8 @@ func (k *Keyword) Argument() string {
 		return "COMMAND"
 	}
 	return map[Kind]string{
-		Text: "NAME", Private: "NAME", Enum: "WORD", Count: "N", Seconds: "SECONDS", Days: "DAYS", Bytes: "SIZE",
+		Text: "NAME", Private: "NAME", Enum: "WORD", Count: "N", Seconds: "SECONDS", Days: "DAYS",
+		Bytes:    "SIZE",
 		TextList: "LIST", Codes: "LIST", Names: "LIST",
 	}[k.Kind]
 }

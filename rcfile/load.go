@@ -245,6 +245,7 @@ func (l *loading) rcFiles(w word, path string, list []fs.DirEntry) []string {
 			files = append(files, filepath.Join(path, e.Name()))
 		}
 	}
+
 	if len(files) == 0 && len(list) > 0 {
 		l.builder.warnf(w.pos, "give its files such names",
 			"include: nothing in %s has a name that ends in .rc or .toml", path)

@@ -97,6 +97,7 @@ func size(text string) (int, error) {
 	if err != nil || n > math.MaxInt64>>(10*(shift+1)) {
 		return 0, errTooLarge
 	}
+
 	return int(n) << (10 * (shift + 1)), nil
 }
 

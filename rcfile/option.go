@@ -186,6 +186,7 @@ func (p *parser) swallowed(list string, w word) {
 	if w.quoted || len(w.text) < shortest {
 		return
 	}
+
 	options := yieldWords(func(k *Keyword) bool { return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly) })
 	if name := nearest(w.text, 1, options); name != "" && name != w.text && len(name) > shortest {
 		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q",

@@ -56,6 +56,7 @@ func checkReaders(f *os.File, c *Config) error {
 		c.warnings = append(c.warnings, warning{err: &Error{Pos: Pos{File: f.Name()}, Msg: msg, Next: next}})
 		return nil
 	}
+
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(), Msg: msg, Next: next}
 }
 

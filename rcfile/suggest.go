@@ -38,6 +38,7 @@ func nearest(text string, within int, candidates iter.Seq[string]) string {
 			best, least = name, d
 		}
 	}
+
 	return best
 }
 

@@ -52,11 +52,13 @@ func newBench(s *stage, o options) *bench {
 	b.self, err = os.Executable()
 	s.check(err)
 	b.build()
+
 	b.d = fetchtest.StartDovecot(s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes",
 		"pop3_no_flag_updates = yes",
 		// 20 accounts of a few contenders in turn
 		"default_client_limit = 4000", "default_process_limit = 1000",
 		"service imap {", "process_min_avail = 2", "}", "service pop3 {", "process_min_avail = 2", "}")
+
 	text, err := os.ReadFile(b.d.CAFile)
 	s.check(err)
 	b.ca = filepath.Join(b.memory, "ca.pem")
@@ -199,6 +201,7 @@ func (b *bench) execute(j *job, cmd command, enough int) (usage, string) {
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + j.state, "FETCHMAILHOME=" +
 			j.state, "XDG_STATE_HOME=" + j.state, "TMPDIR=" + j.dest,
 		"USER=nobody", "LOGNAME=nobody", "LC_ALL=C.UTF-8", "SSL_CERT_FILE=" + b.ca}}
+
 	if os.Geteuid() == 0 {
 		p.User = nobody
 		b.s.check(own(filepath.Dir(j.state)))

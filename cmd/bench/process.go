@@ -182,6 +182,7 @@ func spawn(args []string) int {
 		fmt.Fprintf(os.Stderr, "bench: spawn: %v\n", err)
 		return 1
 	}
+
 	return 0
 }
 

@@ -41,6 +41,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
+
 	k := &configCheck{p: p, log: logging.NewWarnings(p.stdout)}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
@@ -49,18 +50,22 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 		}
 		return k.status
 	}
+
 	p.warn(c, cfg, k.log)
 	for _, warning := range account.GlobalDoubts(&cfg.Globals) {
 		k.log.Warn(warning)
 	}
+
 	polls := account.Selected(cfg, c.Servers)
 	if len(polls) == 0 {
 		k.reportError(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
+
 	k.checkPolls(c, at, cfg, polls)
 	if err := checkPlaces(at, cfg); err != nil {
 		k.reportError(exit.IO, err)
 	}
+
 	return k.status
 }
 
@@ -70,6 +75,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
 	var accounts []*fetch.Account
+
 	for _, poll := range polls {
 		for i := range poll.Users {
 			u := &poll.Users[i]
@@ -79,6 +85,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 				k.reportRefusal(err)
 				continue
 			}
+
 			accounts = append(accounts, a)
 
 			login := r.Login(poll, u)
@@ -87,10 +94,12 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 			if err != nil {
 				missing = append(missing, err)
 			}
+
 			k.printSummary(a, missing)
 			for _, text := range account.Doubts(&cfg.Globals, poll, u, a) {
 				k.log.Warn(text, "account", a.Name)
 			}
+
 			if err == nil && !stored && login.Needed {
 				k.log.Warn("no password is named; it will be asked for on the terminal", "account", a.Name)
 			}

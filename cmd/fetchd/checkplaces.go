@@ -18,17 +18,20 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 	if pidfile == "" {
 		return errors.New("pidfile is empty; leave it out")
 	}
+
 	journal := filepath.Dir(journalPath(at, cfg))
 	errs := []error{
 		account.CheckDirectory("journal", nearestExisting(journal)), checkOthers("journal", journal),
 		account.CheckDirectory("pidfile", filepath.Dir(pidfile)), checkOwn("pidfile", pidfile),
 	}
+
 	if logfile := cfg.Globals.Logfile.Value; logfile != "" && cfg.Globals.Daemon.Value > 0 {
 		errs = append(errs, account.CheckDirectory("logfile", filepath.Dir(logfile)))
 		if info, err := os.Lstat(logfile); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
 			errs = append(errs, checkOwn("logfile", logfile))
 		}
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -52,8 +55,8 @@ func checkOthers(keyword, dir string) error {
 	return f.Close()
 }
 
-// nearestExisting is dir, or the nearest directory above it that exists: the journal's directories are created when they
-// are needed.
+// nearestExisting is dir, or the nearest directory above it that exists: the journal's directories are
+// created when they are needed.
 func nearestExisting(dir string) string {
 	for {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {

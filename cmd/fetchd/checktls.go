@@ -25,7 +25,8 @@ func checkTLSCommand() cli.Subcommand {
 	}
 }
 
-// checkFailed is the status if a server can't be checked at all; otherwise it is that of check.Report.ExitStatus.
+// checkFailed is the status if a server can't be checked at all; otherwise it is that of
+// check.Report.ExitStatus.
 const checkFailed exit.Status = 2
 
 func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
@@ -36,6 +37,7 @@ func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Statu
 	case len(targets) == 0:
 		return p.fail(exit.Syntax, errors.New("no server to check; name a host"))
 	}
+
 	ctx, stop := interrupted(ctx)
 	defer stop()
 	worst := exit.Mail
@@ -53,6 +55,7 @@ func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Statu
 		}
 		worst = max(worst, exit.Status(report.ExitStatus()))
 	}
+
 	return worst
 }
 

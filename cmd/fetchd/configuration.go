@@ -15,13 +15,15 @@ import (
 	"fetchd/rcfile"
 )
 
-// configuration reads the rc file and lets the command line override it. Servers on the command line that are not in
-// the file get entries of their own. A missing file is an error only if the command line names it.
+// configuration reads the rc file and lets the command line override it. Servers on the command line that are
+// not in the file get entries of their own. A missing file is an error only if the command line names it.
 func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{
-		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion, Credentials: p.credentials(),
-		Partial: true,
+		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion,
+		Credentials: p.credentials(),
+		Partial:     true,
 	}
+
 	if c.Rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -29,6 +31,7 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 		}
 		loader.Stdin, p.rctext = bytes.NewReader(text), bytes.NewReader(text)
 	}
+
 	cfg, err := loader.Load(c.Rcfile.Or(at.rcfile))
 	if errors.Is(err, fs.ErrNotExist) && !c.Rcfile.Set {
 		cfg, err = &rcfile.Config{}, nil
@@ -46,8 +49,9 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 	return cfg, nil
 }
 
-// credentials is the directory in which systemd passes files to us (LoadCredential); "" = none. systemd itself controls
-// who may read them, with an access list where it can, which is why they belong to root and their mode has group bits.
+// credentials is the directory in which systemd passes files to us (LoadCredential); "" = none. systemd
+// itself controls who may read them, with an access list where it can, which is why they belong to root and
+// their mode has group bits.
 func (p *program) credentials() string {
 	dir := p.env("CREDENTIALS_DIRECTORY")
 	if !filepath.IsAbs(dir) {
@@ -59,7 +63,8 @@ func (p *program) credentials() string {
 // override lets the options of the command line replace the settings of the file.
 func override(c *cli.CommandLine, cfg *rcfile.Config) {
 	u := &c.Said.User
-	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 { // lmtp only chooses the protocol for smtphost
+	// lmtp only chooses the protocol for smtphost
+	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 {
 		forgetDestinations(cfg)
 	}
 	cfg.Override(&c.Said)
@@ -99,15 +104,18 @@ func flatten(err error) []error {
 	if !errors.As(err, &joined) || joined.Error() != err.Error() {
 		return []error{err}
 	}
+
 	var all []error
 	var texts []string
 	for _, e := range joined.Unwrap() {
 		all = append(all, flatten(e)...)
 		texts = append(texts, e.Error())
 	}
+
 	if strings.Join(texts, "\n") != err.Error() {
 		return []error{err}
 	}
+
 	return all
 }
 

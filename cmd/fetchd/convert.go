@@ -19,8 +19,10 @@ func convertCommand() cli.Subcommand {
 		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
 			"Comments are lost and defaults are merged into the entries.",
 		Options: []cli.Option{
-			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc", Help: "toml or fetchmailrc; by default the one that FILE is not in"},
-			{Long: "output", Short: "o", Arg: "NEW", Help: "write to NEW, which must not exist, readable by you alone"},
+			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc",
+				Help: "toml or fetchmailrc; by default the one that FILE is not in"},
+			{Long: "output", Short: "o", Arg: "NEW",
+				Help: "write to NEW, which must not exist, readable by you alone"},
 		},
 	}
 }
@@ -30,6 +32,7 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
+
 	path := c.Rcfile.Or(at.rcfile)
 	switch {
 	case len(c.Servers) > 1:
@@ -37,10 +40,13 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	case len(c.Servers) == 1:
 		path = c.Servers[0]
 	}
+
 	if err := checkTarget(c.Own["to"]); err != nil {
 		return p.usage(err)
 	}
-	cfg, err := rcfile.Loader{Format: c.Format(), Stdin: p.stdin, AsWritten: true, SkipPermissions: true}.Load(path)
+
+	cfg, err := rcfile.Loader{Format: c.Format(), Stdin: p.stdin, AsWritten: true,
+		SkipPermissions: true}.Load(path)
 	if err != nil {
 		return p.failConfig(err)
 	}
@@ -48,12 +54,15 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
 			"--output NEW writes to a file, --show-secrets shows them"))
 	}
+
 	for _, w := range cfg.Warnings() {
 		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, logging.Escape(w.Error()))
 	}
+
 	if cfg.HasDefaults() {
 		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is named on the command line alone no longer has them\n", p.name)
 	}
+
 	var text bytes.Buffer
 	if err := rcfile.Fprint(&text, cfg, targetFormat(c.Own["to"], cfg)); err != nil {
 		return p.fail(exit.Syntax, err)
@@ -61,6 +70,7 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err := p.writeConverted(c, text.Bytes()); err != nil {
 		return p.fail(exit.IO, err)
 	}
+
 	return exit.Mail
 }
 

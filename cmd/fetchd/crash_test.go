@@ -182,7 +182,8 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 	return times
 }
 
-// judge lets the program finish, and then wants every message, at most duplicates copies too many, and none left.
+// judge lets the program finish, and then wants every message, at most duplicates copies too many, and none
+// left.
 func (v *victim) judge(t *testing.T, duplicates int) {
 	t.Helper()
 	said := v.run(t)
@@ -203,14 +204,16 @@ func (v *victim) judge(t *testing.T, duplicates int) {
 	}
 }
 
-// Each kind of account, so each protocol twenty times, is killed that often, with so many new messages before it.
+// Each kind of account, so each protocol twenty times, is killed that often, with so many new messages before
+// it.
 const (
 	randomKills = 10
 	crashLoad   = 300
 )
 
-// TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice into a
-// Maildir, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a run.
+// TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
+// into a Maildir, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a
+// run.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -277,8 +280,8 @@ func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
 	v.judge(t, duplicates)
 }
 
-// TestKilledBetween kills the program in each step between a delivery and the end of its acknowledgement: the message is
-// recorded, and so it is not delivered again, but it is deleted after all.
+// TestKilledBetween kills the program in each step between a delivery and the end of its acknowledgement: the
+// message is recorded, and so it is not delivered again, but it is deleted after all.
 func TestKilledBetween(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)
@@ -311,8 +314,8 @@ func TestKilledBetween(t *testing.T) {
 	}
 }
 
-// TestKilledByTheAgent kills the program while its agent is at work: before the agent has stored the message, or after it
-// and before its exit status is known. Then, and only then, one message comes twice.
+// TestKilledByTheAgent kills the program while its agent is at work: before the agent has stored the message,
+// or after it and before its exit status is known. Then, and only then, one message comes twice.
 func TestKilledByTheAgent(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)

@@ -27,20 +27,24 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}
+
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
 
-	// The process that started us shows errors until it is told that we run, so all that may fail at the start comes first.
+	// The process that started us shows errors until it is told that we run, so all that may fail at the
+	// start comes first.
 	if err := s.p.detached.ready(s.p); err != nil {
 		return s.fail(exit.IO, err)
 	}
 
-	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile), fixed: fixedSettings(cfg.Globals)}
+	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
+		fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.stamp = d.fileStamp()
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
 		return s.fail(exit.IO, err)
 	}
 	defer d.manager.Close()
+
 	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
 		d.report(ctx, o)
 		d.logSleeping()
@@ -50,7 +54,8 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	defer context.AfterFunc(ctx, stopping)()
 	d.manager.Ready()
 
-	// Nobody waits for these two: what a reload reads may hang, and must delay neither the end nor the signs of life.
+	// Nobody waits for these two: what a reload reads may hang, and must delay neither the end nor the signs
+	// of life.
 	go d.serve(ctx)
 	go d.showLife(ctx)
 	d.scheduler.Run(ctx, accounts)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestDecisions compares the dependencies that docs/decisions.md explains with those that go.mod requires directly.
+// TestDecisions compares the dependencies that docs/decisions.md explains with those that go.mod requires
+// directly.
 func TestDecisions(t *testing.T) {
 	t.Parallel()
 	modules := matches(t, "../../go.mod", `(?m)^(?:require )?\s*([\w.-]+\.[\w.-]+/\S+) v\S+(?: // tests only)?$`)

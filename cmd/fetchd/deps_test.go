@@ -11,9 +11,10 @@ import (
 	"testing"
 )
 
-// TestImportDirections checks what the rooms of docs/design.md may import of ours. Test helpers (…test) may be used by any
-// test, and by the programs in cmd that are not shipped: the demonstration and the benchmark. A room may have closets, with
-// rules of their own: the connection and the login are for deliveries too, and know nothing of retrievals.
+// TestImportDirections checks what the rooms of docs/design.md may import of ours. Test helpers (…test) may
+// be used by any test, and by the programs in cmd that are not shipped: the demonstration and the benchmark.
+// A room may have closets, with rules of their own: the connection and the login are for deliveries too, and
+// know nothing of retrievals.
 func TestImportDirections(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{

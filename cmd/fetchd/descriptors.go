@@ -6,15 +6,15 @@ import (
 	"fetchd/fetch/schedule"
 )
 
-// What a process has open: the journal, the log, the runtime's own; and a retrieval: its connection, a spooled message,
-// pipes of an agent, the file that is delivered.
+// What a process has open: the journal, the log, the runtime's own; and a retrieval: its connection, a
+// spooled message, pipes of an agent, the file that is delivered.
 const (
 	filesOfProcess   = 32
 	filesOfRetrieval = 8
 )
 
-// openFiles is how many files this process may have open. The Go runtime has raised it to the hard limit at the start;
-// programs that we start have what we were given.
+// openFiles is how many files this process may have open. The Go runtime has raised it to the hard limit at
+// the start; programs that we start have what we were given.
 func openFiles() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
@@ -23,8 +23,8 @@ func openFiles() int {
 	return int(limit.Cur)
 }
 
-// limitFiles fits the scheduler into so many open files: what retrievals need comes first, and connections that are watched
-// or kept have the rest, so that they can't keep mail from being delivered.
+// limitFiles fits the scheduler into so many open files: what retrievals need comes first, and connections
+// that are watched or kept have the rest, so that they can't keep mail from being delivered.
 func limitFiles(o *schedule.Options, files int) {
 	if o.MaxPolls <= 0 {
 		o.MaxPolls = schedule.DefaultMaxPolls

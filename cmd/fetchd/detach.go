@@ -12,8 +12,8 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 )
 
-// detachedVariable marks the process that detach starts. That process gets its starter's streams and two pipes as the
-// descriptors below; its own standard streams are /dev/null.
+// detachedVariable marks the process that detach starts. That process gets its starter's streams and two
+// pipes as the descriptors below; its own standard streams are /dev/null.
 const detachedVariable = "FETCHD_DETACHED"
 
 const (
@@ -35,18 +35,21 @@ type detached struct {
 // starting tells whether the starter still waits and shows our errors.
 func (d *detached) starting() bool { return d != nil && !d.isReady }
 
-// detach starts the program once more as a daemon in a session of its own, waits until the daemon runs or has failed, and
-// returns its status. Until then the daemon writes to our output, so that the user sees errors at the start.
+// detach starts the program once more as a daemon in a session of its own, waits until the daemon runs or has
+// failed, and returns its status. Until then the daemon writes to our output, so that the user sees errors at
+// the start.
 func (p *program) detach() exit.Status {
 	self, err := os.Executable()
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
+
 	readyOut, readyIn, err1 := os.Pipe()
 	secretsOut, secretsIn, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {
 		return p.fail(exit.Internal, err)
 	}
+
 	cmd := exec.Command(self, p.args...)
 	cmd.Args[0] = p.name
 	cmd.Env = append(os.Environ(), detachedVariable+"=1")
@@ -61,15 +64,18 @@ func (p *program) detach() exit.Status {
 	if err != nil {
 		return p.fail(exit.Internal, fmt.Errorf("start the daemon: %w", err))
 	}
+
 	err = json.NewEncoder(secretsIn).Encode(p.early)
 	secretsIn.Close()
 	if n, _ := readyOut.Read(make([]byte, 1)); n == 1 && err == nil {
 		return exit.Mail
 	}
+
 	var ended *exec.ExitError
 	if err := cmd.Wait(); errors.As(err, &ended) && ended.ExitCode() >= 0 {
 		return exit.Status(ended.ExitCode())
 	}
+
 	return p.fail(exit.Internal, errors.New("the daemon ended while it started"))
 }
 
@@ -81,17 +87,20 @@ func (p *program) adopt() error {
 	if err := os.Unsetenv(detachedVariable); err != nil {
 		return err
 	}
+
 	d := &detached{}
 	for _, fd := range []int{detachedOut, detachedErr, detachedReady, detachedSecrets} {
 		syscall.CloseOnExec(fd) // agents and hooks must not inherit them
 		d.streams = append(d.streams, os.NewFile(uintptr(fd), "starter"))
 	}
+
 	p.stdout, p.stderr = d.streams[0], d.streams[1]
 	secrets := d.streams[3]
 	defer secrets.Close()
 	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.early); err != nil {
 		return fmt.Errorf("%s is set, but not by this program; unset it", detachedVariable)
 	}
+
 	p.detached = d
 	return nil
 }

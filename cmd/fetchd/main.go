@@ -1,8 +1,9 @@
 // Fetchd retrieves mail from POP3 and IMAP servers over verified TLS and delivers it locally.
 //
-// This package is the process. main collects arguments, streams and environment; program.run chooses a subcommand or poll;
-// poll takes the lock and makes a single pass (once.go) or becomes a daemon (daemon.go). What the entries of an rc file
-// mean is in internal/account; the command line, the log, exit statuses and the lock have packages beside it.
+// This package is the process. main collects arguments, streams and environment; program.run chooses a
+// subcommand or poll; poll takes the lock and makes a single pass (once.go) or becomes a daemon (daemon.go).
+// What the entries of an rc file mean is in internal/account; the command line, the log, exit statuses and
+// the lock have packages beside it.
 package main
 
 import (
@@ -21,12 +22,13 @@ const mailServer = "localhost/25"
 
 func main() { os.Exit(int(start(runDir, mailServer))) }
 
-// start runs the program with the arguments and the environment of this process. Root's lock file is in runDir, and
-// mailServer gets the mail that the rc file names no destination for.
+// start runs the program with the arguments and the environment of this process. Root's lock file is in
+// runDir, and mailServer gets the mail that the rc file names no destination for.
 func start(runDir, mailServer string) exit.Status {
 	p := &program{
-		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		env: os.Getenv, uid: os.Getuid(), runDir: runDir, mailServer: mailServer,
+		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout,
+		stderr: os.Stderr,
+		env:    os.Getenv, uid: os.Getuid(), runDir: runDir, mailServer: mailServer,
 		signals: newSignals(),
 	}
 	if err := p.adopt(); err != nil {

@@ -9,7 +9,8 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 )
 
-// TestManual compares the table of options with docs/fetchd.1, in both directions: names, short names and arguments.
+// TestManual compares the table of options with docs/fetchd.1, in both directions: names, short names and
+// arguments.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	manual := manualOptions(t)

@@ -17,10 +17,12 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}
+
 	var result exit.Outcome
 	if s.reportRefused(err) {
 		result.Add(exit.OfRefused(err), false)
 	}
+
 	pass := newPass(cfg.Globals)
 	limited, end := pass.begin(ctx)
 	defer end()
@@ -29,14 +31,18 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}
 	}
+
 	if err := pass.err(); err != nil { // an error even if mail came: somebody has to look into it
 		return s.fail(exit.Server, err)
 	}
+
 	return result.Status()
 }
 
-// outcomes retrieves from the accounts, or with --check only counts what is new, and tells pass when each has ended.
-func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account, pass *pass) []schedule.Outcome {
+// outcomes retrieves from the accounts, or with --check only counts what is new, and tells pass when each has
+// ended.
+func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account,
+	pass *pass) []schedule.Outcome {
 	if !s.c.Check {
 		ended := func(o schedule.Outcome) { pass.ended(ctx, o.Account, o.Err) }
 		return s.scheduler(cfg, 0, ended).Once(ctx, accounts)
@@ -50,7 +56,8 @@ func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*
 	return out
 }
 
-// countNew is --check: it counts what is new and retrieves nothing. In the Result, new messages count as delivered.
+// countNew is --check: it counts what is new and retrieves nothing. In the Result, new messages count as
+// delivered.
 func countNew(ctx context.Context, a *fetch.Account) (res fetch.Result, err error) {
 	defer fault.Recover(&err)
 	session, err := a.Connect(ctx, a)
@@ -58,10 +65,12 @@ func countNew(ctx context.Context, a *fetch.Account) (res fetch.Result, err erro
 		return res, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
+
 	names, err := session.Mailboxes(ctx)
 	if err != nil {
 		return res, err
 	}
+
 	for _, name := range names {
 		m, err := session.Open(ctx, name)
 		if err != nil {
@@ -73,7 +82,9 @@ func countNew(ctx context.Context, a *fetch.Account) (res fetch.Result, err erro
 			a.Log.Info(fetch.EventNoMail, "account", a.Name, "mailbox", name)
 			continue
 		}
-		a.Log.Info(fetch.EventMailbox, "account", a.Name, "mailbox", name, "total", c.Messages, "seen", c.Seen, "size", c.Octets)
+		a.Log.Info(fetch.EventMailbox, "account", a.Name, "mailbox", name, "total", c.Messages, "seen",
+			c.Seen, "size", c.Octets)
 	}
+
 	return res, nil
 }

@@ -19,8 +19,9 @@ import (
 type pass struct {
 	limit time.Duration // 0 = none
 
-	mu   sync.Mutex
-	late []*fetch.Account // those that were being retrieved, or waiting for their turn, when the time was over
+	mu sync.Mutex
+	// those that were being retrieved, or waiting for their turn, when the time was over
+	late []*fetch.Account
 }
 
 func newPass(g rcfile.Globals) *pass {
@@ -63,10 +64,12 @@ func (p *pass) err() error {
 	if len(p.late) == 0 {
 		return nil
 	}
+
 	names := make([]string, len(p.late))
 	for i, a := range p.late {
 		names[i] = a.Name
 	}
+
 	slices.Sort(names)
 	return hints.Errorf("see what is slow there, or allow more with \"set passlimit\"",
 		"%w, and was not done with %s; what was delivered is recorded, and the next pass goes on from there",

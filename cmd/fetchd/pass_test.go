@@ -41,8 +41,8 @@ C: RETR 1
 S: +OK
 DRIP 20ms x\r\n`
 
-// A pass by cron with a server that drips ends, says with whom it was not done, and the next pass can be made. The mail of
-// the other account is there.
+// A pass by cron with a server that drips ends, says with whom it was not done, and the next pass can be
+// made. The mail of the other account is there.
 func TestPassEndsInSpiteOfADrippingServer(t *testing.T) {
 	t.Parallel()
 	dir, good := newPlace(t), fetchtest.StartPOPServer(t, fetchtest.POPOptions{})

@@ -20,7 +20,8 @@ func pinCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "pin", Args: "[option…] host[:port]",
 		Summary: "Shows a server's certificate and the rc line that pins its public key.",
-		Options: append(targetOptions(), cli.Option{Long: "write", Help: "after asking, put that line into the rc file"}),
+		Options: append(targetOptions(), cli.Option{Long: "write",
+			Help: "after asking, put that line into the rc file"}),
 	}
 }
 
@@ -28,14 +29,17 @@ func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if len(c.Servers) != 1 {
 		return p.usage(errors.New("pin takes one host"))
 	}
+
 	at, s, err := p.targetService(c)
 	if err != nil {
 		return p.failTargets(c, err)
 	}
+
 	o, accounts, err := s.pinTarget()
 	if err != nil {
 		return p.failTargets(c, err)
 	}
+
 	ctx, stop := interrupted(ctx)
 	defer stop()
 	verdict, judgement, err := check.Look(ctx, o)
@@ -58,6 +62,7 @@ func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err := p.writePin(c, at, accounts, tlsverify.PinOf(verdict.Presented[0]).String()); err != nil {
 		return p.fail(statusOfConfig(err), err)
 	}
+
 	return exit.Mail
 }
 
@@ -66,6 +71,7 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 	if err := v.Describe(p.stdout); err != nil {
 		return err
 	}
+
 	text := "The certificate is trusted without a pin."
 	if judgement != nil {
 		text = "WITHOUT A PIN THIS SERVER IS REFUSED: "
@@ -75,16 +81,18 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 		text += logging.Escape(judgement.Error()) +
 			"\nPin the key only if the operator has confirmed it, and not over this connection."
 	}
+
 	lines := check.PinLines(v.Presented[0])
 	if pinAlone(judgement) {
 		lines = slices.Insert(lines, 1, "no sslcertck")
 	}
+
 	_, err := fmt.Fprintf(p.stdout, "\n%s\n\n%s\n", text, strings.Join(lines, "\n"))
 	return err
 }
 
-// pinHelps tells whether a pin would make the server acceptable. It does not cure a weak, revoked or malformed
-// certificate.
+// pinHelps tells whether a pin would make the server acceptable. It does not cure a weak, revoked or
+// malformed certificate.
 func pinHelps(judgement error) bool {
 	var weak *tlsverify.WeakError
 	var revoked *tlsverify.RevokedError
@@ -112,6 +120,7 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 	if err != nil {
 		return err
 	}
+
 	var edits []pinEdit
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
@@ -122,12 +131,14 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 		}
 		edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, alone}})
 	}
+
 	fmt.Fprintf(p.stdout, "\nAdd %s in %s? [y/N] ", additions(accounts, edits), path)
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
 	fmt.Fprintln(p.stdout)
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 		return errors.New("nothing was written")
 	}
+
 	return insertPin(loader, path, edits)
 }
 

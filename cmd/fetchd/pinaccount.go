@@ -20,9 +20,9 @@ type pinAccount struct {
 	refused    bool // the account's settings refuse the server, so it needs "no sslcertck" too
 }
 
-// pinTarget returns the server that the argument names, and its accounts: those of the entry with that name, or else
-// those at that host and port. The server is judged by the settings of the first of them. Without --write, naming a host
-// needs no rc file, so mistakes in the file don't matter.
+// pinTarget returns the server that the argument names, and its accounts: those of the entry with that name,
+// or else those at that host and port. The server is judged by the settings of the first of them. Without
+// --write, naming a host needs no rc file, so mistakes in the file don't matter.
 func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err error) {
 	c := s.c
 	cfg, rcErr := s.p.rcConfiguration(c, s.at)
@@ -38,6 +38,7 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 		}
 		accounts = accountsAt(cfg, o.Host, account.PortOf(o))
 	}
+
 	accounts, err = s.pinTargets(cfg, accounts)
 	switch {
 	case err != nil:
@@ -49,6 +50,7 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 		o.Policy = accounts[0].target.Policy
 		return o, accounts, nil
 	}
+
 	return accounts[0].target, accounts, nil
 }
 
@@ -113,6 +115,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 		}
 		a.refused = refused
 	}
+
 	return nil
 }
 
@@ -121,5 +124,6 @@ func (p *program) noAccount(c *cli.CommandLine, at *places, o check.Options) err
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again", c.Rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
+	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again",
+		c.Rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
 }

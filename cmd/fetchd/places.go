@@ -47,9 +47,11 @@ func findFiles(env func(string) string) (*places, error) {
 		}
 		return &places{
 			home: home, rcfile: filepath.Join(h, "fetchmailrc"), fetchids: filepath.Join(h, ".fetchids"),
-			pidfile: filepath.Join(h, "fetchmail.pid"), netrc: filepath.Join(h, ".netrc"), journal: filepath.Join(h, journalName),
+			pidfile: filepath.Join(h, "fetchmail.pid"), netrc: filepath.Join(h, ".netrc"),
+			journal: filepath.Join(h, journalName),
 		}, nil
 	}
+
 	etc := home
 	if e := env("HOME_ETC"); e != "" {
 		if err := mustBeDirectory("HOME_ETC", e); err != nil {
@@ -57,9 +59,11 @@ func findFiles(env func(string) string) (*places, error) {
 		}
 		etc = e
 	}
+
 	return &places{
 		home: home, rcfile: filepath.Join(etc, ".fetchmailrc"), fetchids: filepath.Join(etc, ".fetchids"),
-		pidfile: filepath.Join(etc, ".fetchmail.pid"), netrc: filepath.Join(etc, ".netrc"), journal: filepath.Join(stateDir(env, home), journalName),
+		pidfile: filepath.Join(etc, ".fetchmail.pid"), netrc: filepath.Join(etc, ".netrc"),
+		journal: filepath.Join(stateDir(env, home), journalName),
 	}, nil
 }
 
@@ -83,7 +87,8 @@ func stateDir(env func(string) string, home string) string {
 	return filepath.Join(home, ".local", "state", "fetchd")
 }
 
-// caller is the name of the user who runs the program. If the uid has several names, the environment chooses among them.
+// caller is the name of the user who runs the program. If the uid has several names, the environment chooses
+// among them.
 func caller(env func(string) string, uid int) string {
 	for _, name := range namedUsers(env) {
 		if name.Uid == strconv.Itoa(uid) {
@@ -107,7 +112,8 @@ func namedUsers(env func(string) string) []*user.User {
 	return users
 }
 
-// agentUser is the user whom delivery agents run as; "" = the caller. For root it is the user that the environment names.
+// agentUser is the user whom delivery agents run as; "" = the caller. For root it is the user that the
+// environment names.
 func agentUser(env func(string) string, uid int) string {
 	if users := namedUsers(env); uid == 0 && len(users) > 0 {
 		return users[0].Username

@@ -16,12 +16,14 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes a daemon.
+// poll is the program's main work: it reads the configuration, takes the lock, and makes one pass or becomes
+// a daemon.
 func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	at, err := p.places()
 	if err != nil {
 		return p.fail(exit.Internal, err)
 	}
+
 	cfg, err := p.configuration(c, at)
 	if err != nil {
 		if c.QuitLast { // it must be possible to stop a daemon while its rc file is broken
@@ -30,6 +32,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 		}
 		return p.failConfig(err)
 	}
+
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	switch {
 	case c.Mode == cli.ModeDump:
@@ -43,6 +46,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 			return st
 		}
 	}
+
 	holder, err := process.LockHolder(pidfile)
 	switch {
 	case err != nil:
@@ -52,6 +56,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	case len(account.Selected(cfg, c.Servers)) == 0:
 		return p.fail(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
+
 	interval := cfg.Globals.Daemon.Value
 	if c.Check {
 		interval = 0
@@ -64,6 +69,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	if interval > 0 && !c.Nodetach && p.detached == nil {
 		return p.detach()
 	}
+
 	return p.serve(ctx, c, at, cfg, interval)
 }
 
@@ -72,7 +78,8 @@ func nothingSelected(cfg *rcfile.Config, path string) error {
 	if len(cfg.Polls) == 0 {
 		return fmt.Errorf("no mailservers have been specified; write %s, or name a server", path)
 	}
-	return hints.Errorf(fmt.Sprintf("name the server that is meant, such as %q, or write \"poll\"", cfg.Polls[0].Name),
+	return hints.Errorf(fmt.Sprintf("name the server that is meant, such as %q, or write \"poll\"",
+		cfg.Polls[0].Name),
 		"no mailservers have been specified: each entry of %s says \"skip\"", path)
 }
 
@@ -81,6 +88,7 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	if p.early != nil { // from the process that started us
 		return nil
 	}
+
 	p.early = map[string]string{}
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Early: p.early, Warn: func(string, string) {}}
 	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
@@ -95,7 +103,8 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 }
 
 // serve holds the lock, the log and the journal while the retrievals run.
-func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config, interval int) exit.Status {
+func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config,
+	interval int) exit.Status {
 	p.signals.catch(interval > 0) // before the lock: whoever finds it held sends SIGUSR1, which would kill us
 	l, err := process.TakeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
 	var held *process.LockedError
@@ -106,11 +115,13 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 		return p.fail(exit.IO, err)
 	}
 	defer l.Release()
+
 	log, err := p.openLog(c, cfg, interval > 0)
 	if err != nil {
 		return p.fail(exit.IO, err)
 	}
 	defer log.Close()
+
 	p.warn(c, cfg, log)
 	s := p.newService(c, at, log, interval > 0)
 	st := s.interruptibly(ctx, func(ctx context.Context) exit.Status {
@@ -119,6 +130,7 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 	if st == exit.NoMail && c.NomailOK {
 		return exit.Mail
 	}
+
 	return st
 }
 
@@ -134,10 +146,12 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 	} else {
 		st = s.once(ctx, cfg)
 	}
+
 	s.resolver.Close()
 	if err := s.journal.Close(); err != nil {
 		return s.fail(exit.IO, err)
 	}
+
 	return st
 }
 
@@ -146,9 +160,11 @@ func (p *program) warn(c *cli.CommandLine, cfg *rcfile.Config, log *logging.Logg
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, c.Servers)) {
 		log.Warn(logging.EventError, "err", w)
 	}
+
 	for _, w := range c.Warnings {
 		log.Warn(w)
 	}
+
 	for _, name := range []string{
 		"FETCHMAIL_DISABLE_CBC_IV_COUNTERMEASURE", "FETCHMAIL_WOLFSSL_DEBUG", "SOCKS_CONF",
 		"FETCHMAIL_SSL_SECLEVEL", "FETCHMAIL_SSL_CIPHERS", "FETCHMAIL_TLS13_CIPHERSUITES",
@@ -167,8 +183,8 @@ func (p *program) warnOnTerminal(c *cli.CommandLine, cfg *rcfile.Config) {
 	}
 }
 
-// How long the end waits for a reader of the log that reads nothing. Whoever looks at a pass through a pager is given
-// a while; a daemon is to end.
+// How long the end waits for a reader of the log that reads nothing. Whoever looks at a pass through a pager
+// is given a while; a daemon is to end.
 const (
 	passPatience   = 30 * time.Second
 	daemonPatience = 2 * time.Second
@@ -181,18 +197,22 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
 		Patience: passPatience,
 	}
+
 	if daemon {
 		t.Patience = daemonPatience
 	}
+
 	ignored := false
 	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {
 		t.File = file
 	} else if file != "" && daemon {
 		ignored = true
 	}
+
 	l, err := logging.Open(t)
 	if err == nil && ignored {
 		l.Info("the logfile option is ignored with nodetach")
 	}
+
 	return l, err
 }

@@ -35,6 +35,7 @@ func (p *program) run(ctx context.Context) exit.Status {
 	if p.name == "fetchmail" {
 		subs = nil
 	}
+
 	c, err := cli.Parse(p.args, subs)
 	switch {
 	case err != nil:

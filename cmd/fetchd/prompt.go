@@ -18,6 +18,7 @@ func (p *program) prompt(question string) (string, error) {
 	if !isTerminal(p.stdin) {
 		return "", secret.ErrNoTerminal
 	}
+
 	fd := int(p.stdin.(*os.File).Fd())
 	signal.Notify(p.signals.end, unix.SIGTERM, unix.SIGINT)
 	defer signal.Stop(p.signals.end)
@@ -25,6 +26,7 @@ func (p *program) prompt(question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	fmt.Fprint(p.stderr, logging.Escape(question))
 	defer fmt.Fprintln(p.stderr)
 	read := make(chan typed, 1)
@@ -32,6 +34,7 @@ func (p *program) prompt(question string) (string, error) {
 		text, err := term.ReadPassword(fd)
 		read <- typed{string(text), err}
 	}()
+
 	select {
 	case t := <-read:
 		return t.text, t.err

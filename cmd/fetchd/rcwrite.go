@@ -18,7 +18,8 @@ type pinEdit struct {
 	add        pinLine
 }
 
-// pinLine is what an account gets: a pin, and with alone also "no sslcertck", so that nothing else vouches for the server.
+// pinLine is what an account gets: a pin, and with alone also "no sslcertck", so that nothing else vouches
+// for the server.
 type pinLine struct {
 	pin   string
 	alone bool
@@ -53,29 +54,35 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	return rcfile.Pos{}
 }
 
-// insertPin adds the lines of edits, each at the end of its account's entry, and replaces the file. It does so only if the
-// new text means the same as the old one plus the pins; otherwise the file stays as it is.
+// insertPin adds the lines of edits, each at the end of its account's entry, and replaces the file. It does
+// so only if the new text means the same as the old one plus the pins; otherwise the file stays as it is.
 func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
 	}
+
 	old, err := os.ReadFile(real)
 	if err != nil {
 		return err
 	}
+
 	info, err := os.Stat(real)
 	if err != nil {
 		return err
 	}
-	toml, insert := loader.Format == rcfile.TOML || loader.Format == rcfile.Auto && filepath.Ext(real) == ".toml", insertBefore
+
+	toml, insert := loader.Format == rcfile.TOML || loader.Format == rcfile.Auto &&
+		filepath.Ext(real) == ".toml", insertBefore
 	if toml {
 		insert = insertBeforeTable
 	}
+
 	text := slices.Clone(old)
 	for _, e := range slices.Backward(edits) { // from the end, so that earlier positions stay valid
 		text = insert(text, e.end, e.add.text(toml))
 	}
+
 	return replaceFile(loader, real, info.Mode().Perm(), text, edits)
 }
 
@@ -87,17 +94,22 @@ func insertBefore(text []byte, place rcfile.Pos, line string) []byte {
 	if place.Line == 0 {
 		return append(text, line...)
 	}
+
 	start := 0
 	for range place.Line - 1 {
 		start += bytes.IndexByte(text[start:], '\n') + 1
 	}
+
 	before := bytes.TrimRight(text[start:start+place.Col-1], " \t")
-	for _, head := range []string{"poll", "server", "skip"} { // the position is that of the name after this word
+	// the position is that of the name after this word
+	for _, head := range []string{"poll", "server", "skip"} {
 		before = bytes.TrimSuffix(before, []byte(head))
 	}
+
 	if len(bytes.TrimSpace(before)) > 0 {
 		return slices.Insert(text, start+len(before), []byte("\n"+line)...)
 	}
+
 	return slices.Insert(text, start, []byte(line)...)
 }
 
@@ -111,12 +123,14 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	return insertBefore(text, place, line)
 }
 
-// replaceFile writes text beside the file and renames it, so that a crash leaves either the old file or the new one.
+// replaceFile writes text beside the file and renames it, so that a crash leaves either the old file or the
+// new one.
 func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
 	if err != nil {
 		return err
 	}
+
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
@@ -128,6 +142,7 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
+
 	return nil
 }
 
@@ -137,6 +152,7 @@ func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error
 	if err != nil {
 		return err
 	}
+
 	for _, e := range edits {
 		u := &want.Polls[e.poll].Users[e.user]
 		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(e.add.pin))
@@ -144,9 +160,11 @@ func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error
 			u.SSLCertCk = rcfile.Some(false)
 		}
 	}
+
 	got, err := loader.Load(fresh)
 	if err != nil || !rcfile.Equal(want, got) {
 		return errors.New("the file has a form that can't be edited safely; add the line above by hand")
 	}
+
 	return nil
 }

@@ -32,13 +32,16 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Warn("the configuration came from standard input and can't be read again")
 		return
 	}
+
 	cfg, err := d.p.configuration(d.c, d.at)
-	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 { // an editor may have written only half of it
+	// an editor may have written only half of it
+	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 {
 		cfg = nil
 		if _, err = os.Stat(d.path); err == nil {
 			err = errors.New(d.path + " names no mailservers")
 		}
 	}
+
 	var accounts []*fetch.Account
 	if err == nil {
 		accounts, err = d.resolveAccounts(cfg)
@@ -55,16 +58,20 @@ func (d *daemon) reload(ctx context.Context) {
 		return
 	}
 	if fixedSettings(cfg.Globals) != d.fixed {
-		d.log.Warn("changed \"set\" options take effect after a restart; " + d.p.name + " -q ends this daemon")
+		d.log.Warn("changed \"set\" options take effect after a restart; " + d.p.name +
+			" -q ends this daemon")
 	}
+
 	for _, w := range cfg.WarningsAbout(account.Selected(cfg, d.c.Servers)) {
 		d.log.Warn(logging.EventError, "err", w)
 	}
 
-	// Records are continued before the scheduler starts the accounts, to which all mail would be new otherwise.
+	// Records are continued before the scheduler starts the accounts, to which all mail would be new
+	// otherwise.
 	if err := d.continueRecords(ctx, cfg, accounts); err != nil {
 		d.log.Error(logging.EventError, "err", err)
 	}
+
 	d.accounts.Store(int64(len(accounts)))
 	d.scheduler.Replace(accounts)
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
@@ -72,7 +79,8 @@ func (d *daemon) reload(ctx context.Context) {
 
 // fixedSettings is a digest of the settings that a reload can't change.
 func fixedSettings(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value, g.Pidfile.Value,
+	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
+		g.Pidfile.Value,
 		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
 }
 

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quitTimeout is how long --quit waits for the daemon to end; the daemon gives the message in hand ten seconds.
+// quitTimeout is how long --quit waits for the daemon to end; the daemon gives the message in hand ten
+// seconds.
 const quitTimeout = 20 * time.Second
 
 // quitRunning ends the process that holds the lock and waits until it is gone.
@@ -38,21 +39,24 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		if now, err := process.LockHolder(path); err == nil && (now == nil || now.PID != holder.PID) {
-			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, foregroundOrBackground(holder), p.name, holder.PID)
+			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, foregroundOrBackground(holder), p.name,
+				holder.PID)
 			return exit.Mail
 		}
 		select {
 		case <-ctx.Done():
-			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once", p.name, holder.PID, holder.PID))
+			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once",
+				p.name, holder.PID, holder.PID))
 		case <-tick.C:
 		}
 	}
 }
 
-// meetRunning handles the case that another process holds the lock: it wakes a daemon up, unless the command line asks for
-// something that the daemon would not do.
+// meetRunning handles the case that another process holds the lock: it wakes a daemon up, unless the command
+// line asks for something that the daemon would not do.
 func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) exit.Status {
 	switch {
 	case holder.PID == 0:
@@ -67,12 +71,14 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
 			p.name, holder.PID, strings.Join(refusedOptions(c), ", --"), p.name))
 	}
+
 	if err := signalProcess(holder.PID, unix.SIGUSR1); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
 	if !c.Silent {
 		fmt.Fprintf(p.stderr, "%s: background %s at %d awakened.\n", p.name, p.name, holder.PID)
 	}
+
 	return exit.Mail
 }
 

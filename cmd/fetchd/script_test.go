@@ -28,10 +28,10 @@ func showDemo() {
 	}
 }
 
-// TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and POP3S on
-// $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in $HOME. SMTP on $SMTP and
-// LMTP on the socket lmtp add what they get to smtp.got and lmtp.got. $CALLER runs it. The template
-// rc.tmpl, expanded by the command "expand", becomes an rc file.
+// TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and
+// POP3S on $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in
+// $HOME. SMTP on $SMTP and LMTP on the socket lmtp add what they get to smtp.got and lmtp.got. $CALLER runs
+// it. The template rc.tmpl, expanded by the command "expand", becomes an rc file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{

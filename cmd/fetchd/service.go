@@ -35,13 +35,15 @@ type service struct {
 	resolver *account.Resolver
 }
 
-// newService makes the service. With remember, as in a daemon, the accounts remember what they could not deliver.
+// newService makes the service. With remember, as in a daemon, the accounts remember what they could not
+// deliver.
 func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger, remember bool) *service {
 	s := &service{p: p, c: c, at: at, log: log}
 	finder := p.newFinder(at, log)
 	if c.Command != nil { // a run that polls has asked at its start
 		finder.Ask = p.prompt
 	}
+
 	hostname, err := os.Hostname()
 	if err != nil {
 		hostname = "localhost"
@@ -49,9 +51,11 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 
 	s.resolver = account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
-		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(), Hidden: log.Hidden.Of,
+		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(),
+		Hidden:   log.Hidden.Of,
 		Remember: remember, MailServer: p.mailServer,
 	})
+
 	return s
 }
 
@@ -62,7 +66,8 @@ func (s *service) trace() func(account string) func(line string) {
 	}
 	return func(account string) func(string) {
 		return func(line string) {
-			s.log.Log(context.Background(), logging.LevelTrace, logging.EventTrace, "account", account, "line", line)
+			s.log.Log(context.Background(), logging.LevelTrace, logging.EventTrace, "account", account,
+				"line", line)
 		}
 	}
 }
@@ -79,7 +84,8 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	}
 }
 
-// resolveAccounts makes the accounts of cfg that are to be retrieved from; the error is that of Resolver.Resolve.
+// resolveAccounts makes the accounts of cfg that are to be retrieved from; the error is that of
+// Resolver.Resolve.
 func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) {
 	polls := account.Selected(cfg, s.c.Servers)
 	accounts, warnings, err := s.resolver.Resolve(cfg, polls, s.journal)
@@ -91,6 +97,7 @@ func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) 
 			}
 		}
 	}
+
 	for _, w := range warnings {
 		s.log.Warn(w.Text, "account", w.Account)
 	}
@@ -107,8 +114,8 @@ func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
 	return nil
 }
 
-// continueRecords takes over the UIDs that fetchmail remembers, and our own record of an account whose port was changed,
-// so that nobody gets a message twice.
+// continueRecords takes over the UIDs that fetchmail remembers, and our own record of an account whose port
+// was changed, so that nobody gets a message twice.
 func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
 	err := account.ContinueRecords(ctx, s.journal, accounts, func(a *fetch.Account, from string) {
 		s.log.Info("the record of "+from+" is continued as "+a.Key, "account", a.Name)
@@ -126,6 +133,7 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 		return fmt.Errorf("import fetchmail's UIDs: %w", err)
 	}
 	defer f.Close()
+
 	n, err := s.journal.ImportFetchids(ctx, f, func(user, host string) (string, bool) {
 		for _, a := range accounts {
 			if a.User == user && (a.Poll == host || a.Host == host) && a.Protocol != fetch.IMAP {
@@ -134,14 +142,17 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 		}
 		return "", false
 	})
+
 	if n > 0 {
 		s.log.Info("took over " + logging.Counted(int64(n), "UID") + " from " + f.Name())
 	}
+
 	return err
 }
 
 // scheduler makes the scheduler for cfg; done is called after each retrieval.
-func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration, done func(schedule.Outcome)) *schedule.Scheduler {
+func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration,
+	done func(schedule.Outcome)) *schedule.Scheduler {
 	o := schedule.Options{
 		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value,
 		Log: s.log.Logger, Done: done,
@@ -161,7 +172,8 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 		if !slices.ContainsFunc(flatten(err), func(e error) bool { return !delivery.IsLater(e) }) {
 			level = slog.LevelInfo
 		}
-		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind", fetch.KindOf(err))
+		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind",
+			fetch.KindOf(err))
 		if details := tlsverify.Details(err); len(details) > 0 {
 			s.log.Log(ctx, logging.LevelTrace, logging.EventEvidence, "account", a.Name, "details", details)
 		}
@@ -169,10 +181,12 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 	if st != exit.Mail && st != exit.NoMail {
 		s.log.Info(logging.EventOutcome, "account", a.Name, "status", int(st))
 	}
+
 	return st
 }
 
-// reportRefused logs the accounts that can't be retrieved from, each with its status, and returns whether there are any.
+// reportRefused logs the accounts that can't be retrieved from, each with its status, and returns whether
+// there are any.
 func (s *service) reportRefused(err error) bool {
 	statuses := map[string]exit.Status{}
 	for _, e := range flatten(err) {
@@ -192,6 +206,7 @@ func (s *service) reportRefused(err error) bool {
 	for _, name := range slices.Sorted(maps.Keys(statuses)) {
 		s.log.Info(logging.EventOutcome, "account", name, "status", int(statuses[name]))
 	}
+
 	return err != nil
 }
 

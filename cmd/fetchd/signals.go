@@ -16,8 +16,9 @@ import (
 // endTimeout bounds the shutdown after a signal: the message in hand has fetch.Grace.
 const endTimeout = fetch.Grace + time.Second
 
-// signals are those that the process was sent. Each channel holds one signal: another one that comes while it waits asks
-// for the same, so nothing is lost. The signals that end the program have a channel, and a reader, of their own.
+// signals are those that the process was sent. Each channel holds one signal: another one that comes while it
+// waits asks for the same, so nothing is lost. The signals that end the program have a channel, and a reader,
+// of their own.
 type signals struct {
 	end    chan os.Signal
 	reload chan os.Signal // of a daemon: SIGHUP
@@ -30,8 +31,9 @@ func newSignals() signals {
 	return signals{end: one(), reload: one(), wake: one(), pipe: one()}
 }
 
-// catch starts to catch the signals at which mail must be left in order; everything else that the program does may simply
-// be killed. It must be called before the lock is taken: a process that finds the lock held sends SIGUSR1.
+// catch starts to catch the signals at which mail must be left in order; everything else that the program
+// does may simply be killed. It must be called before the lock is taken: a process that finds the lock held
+// sends SIGUSR1.
 func (s signals) catch(daemon bool) {
 	// Mail is worth more than who reads the log. Ignoring the signal would have agents ignore it too.
 	signal.Notify(s.pipe, unix.SIGPIPE)
@@ -46,8 +48,9 @@ func (s signals) catch(daemon bool) {
 	}
 }
 
-// interruptibly runs f with a context that is cancelled by a signal that ends the program; a second such signal ends the
-// process at once. f then has endTimeout to finish, and the status is a success: we did what we were told.
+// interruptibly runs f with a context that is cancelled by a signal that ends the program; a second such
+// signal ends the process at once. f then has endTimeout to finish, and the status is a success: we did what
+// we were told.
 func (s *service) interruptibly(ctx context.Context, f func(context.Context) exit.Status) exit.Status {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,6 +66,7 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 		cancel()
 		s.log.Info("terminated with " + signalName(sig))
 	}
+
 	s.awaitEnd(ended)
 	return exit.Mail
 }

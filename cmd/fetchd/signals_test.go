@@ -58,7 +58,8 @@ func (d *runningDaemon) slowEntries(n, iterations int) string {
 	return b.String()
 }
 
-// The end of a daemon waits for nothing: not behind other signals, and not behind a reload that takes its time.
+// The end of a daemon waits for nothing: not behind other signals, and not behind a reload that takes its
+// time.
 func TestTerminatesDuringReload(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, unreachable)
@@ -111,8 +112,8 @@ func TestTerminatesAtTheStart(t *testing.T) {
 	d.endsWithin(promptly)
 }
 
-// A password file that was mended is used as soon as the daemon is told to look, however long the login was to wait; and
-// it delivers what came meanwhile.
+// A password file that was mended is used as soon as the daemon is told to look, however long the login was
+// to wait; and it delivers what came meanwhile.
 func TestMendedPasswordIsUsedAtReload(t *testing.T) {
 	t.Parallel()
 	servers := startServers(t, 3)

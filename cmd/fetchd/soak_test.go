@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The soak has soakAccounts healthy accounts at one server and some at servers that hang, drip and refuse. Every soakStep
-// a message comes, and each soakTrouble something happens to the daemon or the server.
+// The soak has soakAccounts healthy accounts at one server and some at servers that hang, drip and refuse.
+// Every soakStep a message comes, and each soakTrouble something happens to the daemon or the server.
 const (
 	soakAccounts = 30
 	soakStep     = 20 * time.Millisecond
@@ -152,7 +152,8 @@ func drip(conn net.Conn) {
 	}
 }
 
-// trouble lets mail come and makes trouble for a time. It returns by how many KB the daemon grew after a third of that.
+// trouble lets mail come and makes trouble for a time. It returns by how many KB the daemon grew after a
+// third of that.
 func (s *soak) trouble(lasts time.Duration) int {
 	mail, trouble := time.NewTicker(soakStep), time.NewTicker(soakTrouble)
 	defer mail.Stop()

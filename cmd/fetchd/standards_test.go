@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// TestStandardsNamesTests: each test that docs/standards.md and docs/servers.md name, as `folder: Test` or `folder: Test/part`, exists. A
-// part is the name of a case, which stands in the folder's tests or in their testdata.
+// TestStandardsNamesTests: each test that docs/standards.md and docs/servers.md name, as `folder: Test` or
+// `folder: Test/part`, exists. A part is the name of a case, which stands in the folder's tests or in their
+// testdata.
 func TestStandardsNamesTests(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")

@@ -19,17 +19,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Under nohup, daemons would inherit that SIGHUP is ignored. For what is started from here a Notify undoes it, as long
-	// as it lasts.
+	// Under nohup, daemons would inherit that SIGHUP is ignored. For what is started from here a Notify
+	// undoes it, as long as it lasts.
 	if strings.HasSuffix(os.Args[0], ".test") && signal.Ignored(unix.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 	}
 	testscript.Main(m, map[string]func(){"fetchd": startedByTest, "fetchmail": startedByTest, "demo": showDemo})
 }
 
-// startedByTest is main for the programs that tests start. Each has a place of its own, the directory TMPDIR, which its
-// test holds: there is root's lock file, so that no test meets a daemon of this machine or of another test, and when the
-// test lets go of it, or is killed, the program ends, detached or not.
+// startedByTest is main for the programs that tests start. Each has a place of its own, the directory TMPDIR,
+// which its test holds: there is root's lock file, so that no test meets a daemon of this machine or of
+// another test, and when the test lets go of it, or is killed, the program ends, detached or not.
 func startedByTest() {
 	place := os.Getenv("TMPDIR")
 	go func() {

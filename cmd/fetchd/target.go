@@ -22,12 +22,13 @@ func targetOptions() []cli.Option {
 	return []cli.Option{
 		{Long: "starttls", Help: "begin in clear text and use STARTTLS"},
 		{Long: "tls", Help: "TLS from the first byte; without either the port decides"},
-		{Long: "proto", Arg: "NAME", Values: "imap pop3 smtp submission lmtp sieve", Help: "imap, pop3, smtp, submission, lmtp or sieve; by default the port decides"},
+		{Long: "proto", Arg: "NAME", Values: "imap pop3 smtp submission lmtp sieve",
+			Help: "imap, pop3, smtp, submission, lmtp or sieve; by default the port decides"},
 	}
 }
 
-// parseTarget reads HOST[:PORT] and the options about it. Without a port or options it means IMAP with TLS from the first
-// byte.
+// parseTarget reads HOST[:PORT] and the options about it. Without a port or options it means IMAP with TLS
+// from the first byte.
 func parseTarget(c *cli.CommandLine, text string) (check.Options, error) {
 	o := check.Options{Host: strings.Trim(text, "[]"), Proto: "imap", Wrapped: true}
 	if h, p, err := net.SplitHostPort(text); err == nil {
@@ -43,6 +44,7 @@ func parseTarget(c *cli.CommandLine, text string) (check.Options, error) {
 	if o.Host == "" {
 		return o, fmt.Errorf("%q names no host", text)
 	}
+
 	switch proto := c.Own["proto"]; {
 	case proto == "smtp" || proto == "lmtp" || proto == "sieve": // never wrapped by default
 		_, wrapped := tlsverify.ProtocolAt(o.Port)
@@ -50,6 +52,7 @@ func parseTarget(c *cli.CommandLine, text string) (check.Options, error) {
 	case proto != "":
 		o.Proto = proto
 	}
+
 	switch {
 	case c.Has("starttls") && c.Has("tls"):
 		return o, fmt.Errorf("--starttls and --tls contradict each other")
@@ -58,6 +61,7 @@ func parseTarget(c *cli.CommandLine, text string) (check.Options, error) {
 	case c.Has("tls"):
 		o.Wrapped = true
 	}
+
 	return o, nil
 }
 
@@ -80,13 +84,16 @@ func (p *program) targets(c *cli.CommandLine) ([]check.Options, error) {
 		}
 		all = append(all, o)
 	}
+
 	if len(all) > 0 {
 		return all, nil
 	}
+
 	cfg, err := p.configuration(c, at)
 	if err != nil {
 		return nil, err
 	}
+
 	return s.rcTargets(cfg, nil)
 }
 
@@ -113,12 +120,13 @@ func (s *service) target(text string) (check.Options, error) {
 	return o, err
 }
 
-// entryTargets are the servers of the rc file's entry with that name. There are none if the options say how to reach the
-// host. Naming a host needs no rc file, so mistakes in the file don't matter.
+// entryTargets are the servers of the rc file's entry with that name. There are none if the options say how
+// to reach the host. Naming a host needs no rc file, so mistakes in the file don't matter.
 func (s *service) entryTargets(name string) []check.Options {
 	if namesTransport(s.c) {
 		return nil
 	}
+
 	cfg, err := s.p.rcConfiguration(s.c, s.at)
 	if err != nil || len(account.Selected(cfg, []string{name})) == 0 {
 		return nil
@@ -151,8 +159,8 @@ func (p *program) failTargets(c *cli.CommandLine, err error) exit.Status {
 	return p.failConfig(err)
 }
 
-// rcTargets are the servers of the named polls, or of all active ones. It leaves out servers in clear text and entries
-// with a mistake; a mistake is an error only if nothing else is left.
+// rcTargets are the servers of the named polls, or of all active ones. It leaves out servers in clear text
+// and entries with a mistake; a mistake is an error only if nothing else is left.
 func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options, error) {
 	var all []check.Options
 	var mistakes []error
@@ -165,19 +173,23 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 			case err != nil:
 				mistakes = append(mistakes, err)
 			case !ok:
-				s.log.Warn("not checked: there is no TLS, or a plugin connects", "account", s.resolver.Name(poll, u))
+				s.log.Warn("not checked: there is no TLS, or a plugin connects", "account",
+					s.resolver.Name(poll, u))
 			case !seen[id]:
 				seen[id] = true
 				all = append(all, o)
 			}
 		}
 	}
+
 	if len(all) == 0 {
 		return nil, errors.Join(mistakes...)
 	}
+
 	for _, err := range mistakes {
 		s.log.Error("not checked", "err", err)
 	}
+
 	return all, nil
 }
 

@@ -20,15 +20,18 @@ var version = "0.1"
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
 func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config) exit.Status {
-	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(p.stdout, "Trusted certificates: %s\n", p.trustRoots())
-	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg), cfg.Globals.Pidfile.Or(at.pidfile))
+	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg),
+		cfg.Globals.Pidfile.Or(at.pidfile))
 
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
 	r := account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder, MailServer: p.mailServer,
 	})
 	r.Survey(cfg)
+
 	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {
 			u := &poll.Users[i]
@@ -38,6 +41,7 @@ func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config
 			}
 		}
 	}
+
 	return exit.Mail
 }
 
@@ -62,6 +66,7 @@ func (p *program) trustRoots() string {
 			from = append(from, name+"="+logging.Escape(v))
 		}
 	}
+
 	if len(from) > 0 {
 		return strings.Join(from, ", ")
 	}

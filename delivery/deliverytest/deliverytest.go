@@ -105,6 +105,7 @@ func NewMessage(t testing.TB, uid string, body []byte) *delivery.Message {
 	if err := spool.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	return &delivery.Message{
 		Account: "ann@mail.example.org", Mailbox: "INBOX", UIDValidity: 1, UID: uid,
 		Sender: "bob@example.net", Recipients: []string{"ann"},
@@ -143,6 +144,7 @@ func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error 
 	if group, ok := g.Deliverer.(delivery.GroupDeliverer); ok {
 		return group.DeliverGroup(ctx, ms)
 	}
+
 	errs := make([]error, len(ms))
 	if series, ok := g.Deliverer.(delivery.SeriesDeliverer); ok {
 		next := 0
@@ -162,6 +164,7 @@ func (g Target) deliverAll(ctx context.Context, ms []*delivery.Message) []error 
 	for i, m := range ms {
 		errs[i] = g.Deliverer.Deliver(ctx, m)
 	}
+
 	return errs
 }
 
@@ -191,6 +194,7 @@ func checkGroup(t *testing.T, target Target) {
 	if errs := target.deliverAll(t.Context(), nil); len(errs) != 0 {
 		t.Errorf("no messages: %v", errs)
 	}
+
 	for _, group := range [][]*delivery.Message{ms[:1], ms[1:4], ms[4:]} {
 		errs := target.deliverAll(t.Context(), group)
 		if err := errors.Join(errs...); err != nil || len(errs) != len(group) {
@@ -354,6 +358,7 @@ func checkBroken(t *testing.T, target Target) {
 		if err := errors.Join(target.deliverAll(t.Context(), ms)...); err != nil {
 			t.Errorf("after the repair: %v", err)
 		}
+
 		want = append(want, target.want(ms[0], body), target.want(ms[1], body))
 		target.expect(t, want)
 	}
@@ -400,6 +405,7 @@ func checkPartial(t *testing.T, target Target) {
 	if target.RefuseOne == nil {
 		return
 	}
+
 	body := []byte("Subject: x\n\nbody\n")
 	m := NewMessage(t, "1", body)
 	m.Recipients = []string{"ann", "bob"}

@@ -19,8 +19,8 @@ import (
 // postfixStart bounds how long the server may take until it answers.
 const postfixStart = 20 * time.Second
 
-// Postfix is a private Postfix on 127.0.0.1 that lasts for a test. Its certificate is for localhost. It takes mail for
-// anybody at localhost, over TLS and from who has logged in alone.
+// Postfix is a private Postfix on 127.0.0.1 that lasts for a test. Its certificate is for localhost. It takes
+// mail for anybody at localhost, over TLS and from who has logged in alone.
 type Postfix struct {
 	Port   int
 	CAFile string
@@ -28,14 +28,16 @@ type Postfix struct {
 	dir string
 }
 
-// StartPostfix starts the server from the folder that POSTFIX names, into which Debian's package is unpacked; without one,
-// or unless run by root, the test is skipped. sasl is the socket of a Dovecot that knows who may log in.
+// StartPostfix starts the server from the folder that POSTFIX names, into which Debian's package is unpacked;
+// without one, or unless run by root, the test is skipped. sasl is the socket of a Dovecot that knows who may
+// log in.
 func StartPostfix(tb testing.TB, sasl string) *Postfix {
 	tb.Helper()
 	root := os.Getenv("POSTFIX")
 	if root == "" || os.Geteuid() != 0 {
 		tb.Skip("no POSTFIX to start, or not root: make ci has one")
 	}
+
 	dir, err := os.MkdirTemp("", "pf")
 	check(tb, err)
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -60,11 +62,15 @@ func (p *Postfix) prepare(tb testing.TB) {
 	check(tb, err)
 	uid, _ := strconv.Atoi(nobody.Uid)
 	gid, _ := strconv.Atoi(group.Gid)
+
 	for name, mode := range map[string]os.FileMode{
-		"conf": 0o755, "queue": 0o755, "data": 0o700, "mail": 0o700, "queue/pid": 0o755, "queue/private": 0o700,
-		"queue/public": 0o710, "queue/maildrop": 0o730, "queue/active": 0o700, "queue/bounce": 0o700, "queue/corrupt": 0o700,
-		"queue/defer": 0o700, "queue/deferred": 0o700, "queue/flush": 0o700, "queue/hold": 0o700, "queue/incoming": 0o700,
-		"queue/saved": 0o700, "queue/trace": 0o700,
+		"conf": 0o755, "queue": 0o755, "data": 0o700, "mail": 0o700, "queue/pid": 0o755,
+		"queue/private": 0o700,
+		"queue/public":  0o710, "queue/maildrop": 0o730, "queue/active": 0o700, "queue/bounce": 0o700,
+		"queue/corrupt": 0o700,
+		"queue/defer":   0o700, "queue/deferred": 0o700, "queue/flush": 0o700, "queue/hold": 0o700,
+		"queue/incoming": 0o700,
+		"queue/saved":    0o700, "queue/trace": 0o700,
 	} {
 		path := filepath.Join(p.dir, name)
 		check(tb, os.MkdirAll(path, mode))
@@ -94,9 +100,11 @@ func (p *Postfix) configure(tb testing.TB, root, sasl string) {
 // run starts the server and waits until it answers.
 func (p *Postfix) run(tb testing.TB, root string) {
 	tb.Helper()
-	cmd := exec.Command(filepath.Join(root, "usr/lib/postfix/sbin/master"), "-c", filepath.Join(p.dir, "conf"), "-d")
+	cmd := exec.Command(filepath.Join(root, "usr/lib/postfix/sbin/master"), "-c",
+		filepath.Join(p.dir, "conf"), "-d")
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+filepath.Join(root, "usr/lib/postfix"))
 	check(tb, cmd.Start())
+
 	tb.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // which it passes on
 		_ = cmd.Wait()
@@ -104,6 +112,7 @@ func (p *Postfix) run(tb testing.TB, root string) {
 			tb.Logf("Postfix's log:\n%s", p.Log())
 		}
 	})
+
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port))
 	for end := time.Now().Add(postfixStart); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
@@ -111,6 +120,7 @@ func (p *Postfix) run(tb testing.TB, root string) {
 			return
 		}
 	}
+
 	tb.Fatalf("Postfix does not answer:\n%s", p.Log())
 }
 

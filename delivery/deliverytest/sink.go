@@ -22,8 +22,9 @@ type Sink struct {
 	Wrapped bool   // TLS from the first byte
 	Discard bool   // messages are counted and not kept
 	File    string // each message is added to this file too, with its envelope; "" = none
-	// Answer is asked before each answer with what it is to: "greeting", a command, "." and from LMTP ". ADDRESS". "" = as
-	// usual; CLOSE closes the connection instead; a "~" in front answers and closes it then. nil = always as usual.
+	// Answer is asked before each answer with what it is to: "greeting", a command, "." and from LMTP ".
+	// ADDRESS". "" = as usual; CLOSE closes the connection instead; a "~" in front answers and closes it
+	// then. nil = always as usual.
 	Answer func(to string) string
 
 	mu        sync.Mutex
@@ -60,10 +61,12 @@ func (s *Sink) Start(address string) (addr net.Addr, stop func(), err error) {
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
+
 	l, err := net.Listen(network, address)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	s.conns = map[net.Conn]bool{}
 	s.wg.Go(func() { s.accept(l) })
 	return l.Addr(), func() {
@@ -83,10 +86,12 @@ func (s *Sink) accept(l net.Listener) {
 		if err != nil {
 			return
 		}
+
 		s.mu.Lock()
 		s.sessions++
 		s.conns[conn] = true
 		s.mu.Unlock()
+
 		s.wg.Go(func() {
 			c := &sinkConn{s: s}
 			c.use(conn)
@@ -142,7 +147,8 @@ func (s *Sink) take(m Mail) bool {
 	if err != nil {
 		return false
 	}
-	_, err = fmt.Fprintf(f, "MAIL %s\nRCPT %s\n%s\n", m.From, m.To, bytes.ReplaceAll(m.Data, []byte("\r\n"), []byte("\n")))
+	_, err = fmt.Fprintf(f, "MAIL %s\nRCPT %s\n%s\n", m.From, m.To,
+		bytes.ReplaceAll(m.Data, []byte("\r\n"), []byte("\n")))
 	return errors.Join(err, f.Close()) == nil
 }
 
@@ -201,6 +207,7 @@ func (c *sinkConn) serve() {
 	if _, ok := c.say("greeting", "220 sink ESMTP"); !ok {
 		return
 	}
+
 	for {
 		line, err := c.r.ReadString('\n')
 		if err != nil || !c.command(strings.TrimRight(line, "\r\n")) {
@@ -237,10 +244,12 @@ func (c *sinkConn) command(line string) bool {
 	case "MAIL":
 		c.from, c.to = rest, nil
 	}
+
 	code, ok := c.say(line, usual)
 	if strings.ToUpper(verb) == "RCPT" && strings.HasPrefix(code, "2") {
 		c.to = append(c.to, rest)
 	}
+
 	return ok
 }
 
@@ -249,19 +258,23 @@ func (c *sinkConn) data() bool {
 	if len(c.to) == 0 {
 		usual = "554 no valid recipients"
 	}
+
 	code, ok := c.say("DATA", usual)
 	if !ok || code != "354" {
 		return ok
 	}
+
 	_ = c.w.Flush()
 	body, err := c.body()
 	if err != nil {
 		return false
 	}
+
 	answers := 1
 	if c.s.LMTP {
 		answers = len(c.to)
 	}
+
 	for i := range answers {
 		to := "."
 		if c.s.LMTP {
@@ -277,6 +290,7 @@ func (c *sinkConn) data() bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -289,9 +303,11 @@ func (c *sinkConn) body() ([]byte, error) {
 			body = append(body, line...)
 			line, err = c.r.ReadSlice('\n')
 		}
+
 		if err != nil {
 			return nil, err
 		}
+
 		atStart := len(body) == 0 || body[len(body)-1] == '\n'
 		switch {
 		case atStart && string(line) == ".\r\n":
@@ -301,6 +317,7 @@ func (c *sinkConn) body() ([]byte, error) {
 		case len(line) < 2 || line[len(line)-2] != '\r' || bytes.IndexByte(line[:len(line)-2], '\r') >= 0:
 			return nil, io.ErrNoProgress
 		}
+
 		if !c.s.Discard {
 			body = append(body, line...)
 		}

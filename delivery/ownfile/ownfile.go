@@ -64,6 +64,7 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 		_ = f.Close()
 		return nil, err
 	}
+
 	return f, nil
 }
 

@@ -41,6 +41,7 @@ func CheckWriters(f *os.File) error {
 	if err := written(info, f.Name()); err != nil {
 		return err
 	}
+
 	return checkWay(f.Name())
 }
 

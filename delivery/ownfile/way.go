@@ -49,6 +49,7 @@ func checkWay(path string) error {
 		if filepath.IsAbs(target) {
 			at = "/"
 		}
+
 		rest = append(strings.Split(target, "/"), rest...)
 	}
 

@@ -50,6 +50,7 @@ func StartDovecot(tb testing.TB, more ...string) *Dovecot {
 	d.CAFile = d.CA.File(tb)
 	d.prepare(tb)
 	modern := isModern(tb, path)
+
 	// Another process may take a port between our choice and Dovecot's bind.
 	for range 3 {
 		d.choosePorts(tb)

@@ -72,6 +72,7 @@ func copyFile(from, to string) error {
 		_ = out.Close()
 		return err
 	}
+
 	return out.Close()
 }
 

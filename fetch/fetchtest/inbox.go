@@ -56,6 +56,7 @@ func (in *inbox) Read(p []byte) (int, error) {
 	if in.heard != nil {
 		in.heard(p[:n])
 	}
+
 	return n, nil
 }
 

@@ -97,7 +97,8 @@ func (s *POPServer) left(conn net.Conn) {
 	s.ended.Broadcast()
 }
 
-// AwaitSessions waits until no session is under way: what the options' functions use is the test's alone then.
+// AwaitSessions waits until no session is under way: what the options' functions use is the test's alone
+// then.
 func (s *POPServer) AwaitSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 // ackCount is how many acknowledgements are gathered into one command.
 const ackCount = 256
 
-// acks are the acknowledgements of one mailbox. Commands are sent while messages are still being received; goroutines,
-// for which settle waits, read the answers.
+// acks are the acknowledgements of one mailbox. Commands are sent while messages are still being received;
+// goroutines, for which settle waits, read the answers.
 type acks struct {
 	pending journal.Set // of earlier retrievals
 	gather  journal.Set // delivered, not yet sent
@@ -37,11 +37,13 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	if m.readOnly {
 		return nil
 	}
+
 	for _, it := range items {
 		if !m.acks.stay.Contains(it.Num) {
 			m.acks.gather.Add(it.Num)
 		}
 	}
+
 	limit := uint64(ackCount)
 	if m.s.a.Expunge > 0 {
 		limit = min(limit, uint64(m.s.a.Expunge))
@@ -49,6 +51,7 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	if m.acks.gather.Len() >= limit {
 		m.sendGathered()
 	}
+
 	return nil
 }
 
@@ -69,8 +72,8 @@ func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) 
 	}
 }
 
-// send acknowledges uids in the account's way. imapclient's commands have to be drained while they run, hence the
-// goroutine; it ends with the connection at the latest.
+// send acknowledges uids in the account's way. imapclient's commands have to be drained while they run, hence
+// the goroutine; it ends with the connection at the latest.
 func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	set, a := uidSet(uids), m.s.a
 	switch {
@@ -104,8 +107,8 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	}
 }
 
-// remove marks uids as deleted and, if the server can, expunges exactly these. Without UIDPLUS, a bare EXPUNGE may follow
-// later; see expunge.
+// remove marks uids as deleted and, if the server can, expunges exactly these. Without UIDPLUS, a bare
+// EXPUNGE may follow later; see expunge.
 func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	set := uidSet(uids)
 	store := m.s.client.Store(set, addFlags(imap.FlagSeen, imap.FlagDeleted), nil)
@@ -113,6 +116,7 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 		go func() { done <- ack{uids: uids, deleted: true}.after(store.Close) }()
 		return
 	}
+
 	expunge := m.s.client.UIDExpunge(set)
 	expunged := make(chan ack, 1)
 	go func() { // this command gets all EXPUNGE responses, even those before the answer to STORE
@@ -126,6 +130,7 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 		a.expunged = n
 		expunged <- a
 	}()
+
 	go func() {
 		marked := ack{}.after(store.Close)
 		a := <-expunged
@@ -134,7 +139,8 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	}()
 }
 
-// after returns the outcome once wait, which reads the answer to a command, has ended; a panic there is an error too.
+// after returns the outcome once wait, which reads the answer to a command, has ended; a panic there is an
+// error too.
 func (a ack) after(wait func() error) (out ack) {
 	out = a
 	defer fault.Recover(&out.err)
@@ -181,6 +187,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 			expunged += a.expunged
 		}
 	}
+
 	m.acks.sent = nil
 	if !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
 		left, xerr := m.finishExpunge(removed, expunged)
@@ -188,6 +195,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 			err = xerr
 		}
 	}
+
 	gone := removed.And(confirmed)
 	if jerr := m.vacateDeleted(ctx, gone); jerr != nil {
 		err = errors.Join(err, jerr)
@@ -197,6 +205,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 			err = errors.Join(err, fetch.Fail(fetch.KindJournal, jerr))
 		}
 	}
+
 	return int(gone.Len()), err
 }
 
@@ -207,14 +216,15 @@ func (m *mailbox) notAcknowledged(err error) error {
 	}
 	failed := m.s.failed("move to "+m.s.conn.Quoted([]byte(m.s.a.MoveTo)), err)
 	var refused *imap.Error
-	if errors.As(err, &refused) && (refused.Code == imap.ResponseCodeTryCreate || refused.Code == imap.ResponseCodeNonExistent) {
+	if errors.As(err, &refused) && (refused.Code == imap.ResponseCodeTryCreate ||
+		refused.Code == imap.ResponseCodeNonExistent) {
 		failed = hints.Add(failed, "make that folder on the server, or check moveto in the rc file")
 	}
 	return failed
 }
 
-// makeDurable syncs the records of messages that earlier retrievals delivered and that the server is about to forget: a
-// power failure could still take them. The records of this retrieval are durable already.
+// makeDurable syncs the records of messages that earlier retrievals delivered and that the server is about to
+// forget: a power failure could still take them. The records of this retrieval are durable already.
 func (m *mailbox) makeDurable(ctx context.Context) error {
 	if m.flushed.IsEmpty() && (m.acks.pending.IsEmpty() || !m.forgets()) {
 		return nil
@@ -222,8 +232,9 @@ func (m *mailbox) makeDurable(ctx context.Context) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Sync(ctx))
 }
 
-// abandon waits for the commands that a failed retrieval has left under way, before another mailbox is selected: a COPY is
-// followed by commands whose UIDs would mean messages there. What was not settled is acknowledged again next time.
+// abandon waits for the commands that a failed retrieval has left under way, before another mailbox is
+// selected: a COPY is followed by commands whose UIDs would mean messages there. What was not settled is
+// acknowledged again next time.
 func (m *mailbox) abandon() {
 	for _, ch := range m.acks.sent {
 		<-ch
@@ -231,8 +242,8 @@ func (m *mailbox) abandon() {
 	m.acks.sent = nil
 }
 
-// finishExpunge makes sure that our deleted messages are expunged; the server has reported the number expunged of them so
-// far. It returns those that are still there.
+// finishExpunge makes sure that our deleted messages are expunged; the server has reported the number
+// expunged of them so far. It returns those that are still there.
 func (m *mailbox) finishExpunge(ours journal.Set, expunged uint64) (left journal.Set, err error) {
 	switch {
 	case !m.s.has("UIDPLUS"):
@@ -243,9 +254,9 @@ func (m *mailbox) finishExpunge(ours journal.Set, expunged uint64) (left journal
 	return journal.Set{}, nil
 }
 
-// expungeAgain finds the messages that are left after UID EXPUNGE, and repeats the command for them. Dovecot (2.3.19),
-// while it is still reporting an earlier expunge, executes the next one before it has noticed the \Deleted flags that were
-// set just before: it answers OK and removes nothing.
+// expungeAgain finds the messages that are left after UID EXPUNGE, and repeats the command for them. Dovecot
+// (2.3.19), while it is still reporting an earlier expunge, executes the next one before it has noticed the
+// \Deleted flags that were set just before: it answers OK and removes nothing.
 func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 	if left, err = m.s.exists(ours); err != nil {
 		return ours, err
@@ -253,6 +264,7 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 	if left.IsEmpty() {
 		return left, nil
 	}
+
 	for todo := left; !todo.IsEmpty(); {
 		var part journal.Set
 		part, todo = headText(todo, todo.Len())
@@ -260,25 +272,29 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 			return left, m.s.failed("expunge", err)
 		}
 	}
+
 	rest, err := m.s.exists(left)
 	if err != nil {
 		return left, err
 	}
+
 	m.warnKept(rest)
 	return rest, nil
 }
 
-// expunge removes our deleted messages on a server that can only expunge all deleted ones. If another client has marked
-// messages too, nothing is expunged, since those are not ours to remove. It returns what is left.
+// expunge removes our deleted messages on a server that can only expunge all deleted ones. If another client
+// has marked messages too, nothing is expunged, since those are not ours to remove. It returns what is left.
 func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 	marked, err := m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
 	if err != nil {
 		return ours, err
 	}
 	if others := marked.Minus(ours); !others.IsEmpty() {
-		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name, "mailbox", m.name, "others", others.Len())
+		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name, "mailbox", m.name, "others",
+			others.Len())
 		return ours.And(marked), nil
 	}
+
 	reported, err := m.s.client.Expunge().Collect()
 	if err != nil {
 		return ours, m.s.failed("expunge", err)
@@ -286,13 +302,14 @@ func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 	if uint64(len(reported)) >= ours.Len() {
 		return journal.Set{}, nil
 	}
+
 	left, err = m.s.exists(ours)
 	m.warnKept(left)
 	return left, err
 }
 
-// warnKept warns, once for each, of messages that the server keeps although it said that it removed them. Each retrieval
-// tries again.
+// warnKept warns, once for each, of messages that the server keeps although it said that it removed them.
+// Each retrieval tries again.
 func (m *mailbox) warnKept(left journal.Set) {
 	if n := left.Minus(m.acks.pending).Len(); n > 0 {
 		m.s.a.Log.Warn(fetch.EventKept, "account", m.s.a.Name, "mailbox", m.name, "count", n)

@@ -10,7 +10,8 @@ import (
 // maxAlerts bounds how many alerts of a connection are shown.
 const maxAlerts = 5
 
-// alerts shows what the server wants the user to read (RFC 9051 section 7.1). The text of a refusal is in its error.
+// alerts shows what the server wants the user to read (RFC 9051 section 7.1). The text of a refusal is in its
+// error.
 type alerts struct {
 	log     *slog.Logger
 	conn    *wire.Conn

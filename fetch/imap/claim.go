@@ -2,8 +2,8 @@ package imap
 
 import "regexp"
 
-// claim serves servers (Exchange) that send BODY[] before UID: imapclient drops such a message. The message is then asked
-// for alone, so that its UID is known, and the guard inserts this UID before the body.
+// claim serves servers (Exchange) that send BODY[] before UID: imapclient drops such a message. The message
+// is then asked for alone, so that its UID is known, and the guard inserts this UID before the body.
 type claim struct {
 	uid      string // "" = none
 	put      bool   // it was inserted before a body
@@ -27,8 +27,9 @@ func (g *guard) spoil() {
 	g.spoiled = g.spoiled || g.resp.body
 }
 
-// doubtful ends the claim. It tells whether the body can't be used: either the server never said that it belongs to the
-// UID, so it may be any message's, or it does not end where the server said, so it may be cut or hold too much.
+// doubtful ends the claim. It tells whether the body can't be used: either the server never said that it
+// belongs to the UID, so it may be any message's, or it does not end where the server said, so it may be cut
+// or hold too much.
 func (g *guard) doubtful() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,6 +63,7 @@ func (g *guard) claimed(line []byte) []byte {
 	if uid == "" || g.resp.uid != "" {
 		return line
 	}
+
 	g.mu.Lock()
 	g.claim.put = true
 	g.mu.Unlock()

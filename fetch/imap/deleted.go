@@ -15,11 +15,13 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// deleted are messages that the server was told to delete. It may give their UIDs to others, or bring them back.
+// deleted are messages that the server was told to delete. It may give their UIDs to others, or bring them
+// back.
 type deleted struct {
-	before map[uint32]string // the looks of messages that an earlier retrieval deleted and whose UIDs are in use again
-	back   journal.Set       // those of them that look the same now
-	uids   journal.Set       // those whose deletion the server has confirmed
+	// the looks of messages that an earlier retrieval deleted and whose UIDs are in use again
+	before map[uint32]string
+	back   journal.Set // those of them that look the same now
+	uids   journal.Set // those whose deletion the server has confirmed
 }
 
 // traces are the looks of delivered messages that are to be deleted.
@@ -33,7 +35,8 @@ func traces(items []*fetch.Item) []journal.Trace {
 	return out
 }
 
-// recordDeleted records messages that are to be deleted, but for stand-ins: what they stand for is all that there is.
+// recordDeleted records messages that are to be deleted, but for stand-ins: what they stand for is all that
+// there is.
 func (m *mailbox) recordDeleted(ctx context.Context, items []*fetch.Item, uids journal.Set) error {
 	var stay journal.Set
 	for _, it := range items {
@@ -83,8 +86,8 @@ func (m *mailbox) deleteBack(ctx context.Context) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, back, true, true))
 }
 
-// statusRoom is how many bytes a message may grow or shrink on the server: GNU Mailutils writes Status, X-UID and the like
-// into it.
+// statusRoom is how many bytes a message may grow or shrink on the server: GNU Mailutils writes Status, X-UID
+// and the like into it.
 const statusRoom = 1 << 10
 
 // sameLooks compares the looks of messages: size and digest of the header.
@@ -99,9 +102,9 @@ func sameLooks(a, b string) bool {
 // headersPage is the number of messages whose headers are asked for at once.
 const headersPage = 100
 
-// findReplaced finds those of uids, which were delivered and are about to be deleted, that now belong to another message:
-// the server may have deleted the first one before the connection was lost, and have given its UID to the next one
-// (GNU Mailutils).
+// findReplaced finds those of uids, which were delivered and are about to be deleted, that now belong to
+// another message: the server may have deleted the first one before the connection was lost, and have given
+// its UID to the next one (GNU Mailutils).
 func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 	var out journal.Set
 	looks := m.rec.Traces(uids)
@@ -109,6 +112,7 @@ func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 	for uid := range looks {
 		known.Add(uid)
 	}
+
 	for !known.IsEmpty() {
 		var part journal.Set
 		part, known = headText(known, uint64(min(headersPage, m.s.guard.messageLimit())))
@@ -122,6 +126,7 @@ func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 			}
 		}
 	}
+
 	return out, nil
 }
 
@@ -137,7 +142,8 @@ func (s *session) headers(uids journal.Set) (map[uint32]string, error) {
 	cmd := s.client.Fetch(uidSet(uids), headerItems)
 	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 		uid, looks, err := headerLooks(msg)
-		if err != nil { // imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+		// imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+		if err != nil {
 			_ = s.conn.Break(err)
 			<-s.client.Closed()
 			_ = cmd.Close()
@@ -145,9 +151,11 @@ func (s *session) headers(uids journal.Set) (map[uint32]string, error) {
 		}
 		out[uid] = looks
 	}
+
 	if err := cmd.Close(); err != nil {
 		return nil, s.failed("fetch headers", err)
 	}
+
 	return out, nil
 }
 
@@ -170,15 +178,17 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 			}
 		}
 	}
+
 	_ = it.Body.Close()
 	if it.Body.Size() == 0 {
 		return it.Num, "", nil
 	}
+
 	return it.Num, it.Looks(), nil
 }
 
-// releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to other messages,
-// and makes those messages new. It returns the rest.
+// releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to
+// other messages, and makes those messages new. It returns the rest.
 func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.Set) (journal.Set, error) {
 	if v.most == 0 || !m.forgets() {
 		return pending, nil

@@ -27,6 +27,7 @@ func parseLine(line []byte) reply {
 	if rest, ok := strings.CutPrefix(s, "+"); ok {
 		return reply{tag: "+", text: strings.TrimPrefix(rest, " ")}
 	}
+
 	var r reply
 	r.tag, s, _ = strings.Cut(s, " ")
 	r.word, r.text, _ = strings.Cut(s, " ")
@@ -38,6 +39,7 @@ func parseLine(line []byte) reply {
 			r.text = strings.TrimPrefix(text, " ")
 		}
 	}
+
 	return r
 }
 
@@ -58,9 +60,11 @@ func (d *dialogue) reply(r reply) login.Reply {
 		Command: d.command, Word: r.word, Code: r.code, Detail: r.args, Text: r.text,
 		Offer: d.offer, LoggedIn: r.word == "PREAUTH",
 	}
+
 	if r.code == "CAPABILITY" {
 		out.Code, out.Detail = "", ""
 	}
+
 	switch {
 	case r.tag == "+":
 		out.Status = login.Challenge
@@ -69,6 +73,7 @@ func (d *dialogue) reply(r reply) login.Reply {
 	case r.word == "BYE" && d.tag > 0:
 		out.Status = login.Ended
 	}
+
 	return out
 }
 
@@ -107,6 +112,7 @@ func (d *dialogue) answer() (login.Reply, error) {
 		if err != nil {
 			return failed, err
 		}
+
 		r := parseLine(line)
 		switch {
 		case r.tag == "+":
@@ -119,8 +125,10 @@ func (d *dialogue) answer() (login.Reply, error) {
 		case r.word == "BYE":
 			return d.reply(r), nil
 		}
+
 		d.note(r)
 	}
+
 	return failed, d.violation("answer", []byte("more than "+strconv.Itoa(maxUntagged)+" untagged responses"))
 }
 

@@ -25,6 +25,7 @@ func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
 		if err != nil {
 			return fresh, seen, s.failed("fetch flags", err)
 		}
+
 		for _, msg := range msgs {
 			switch {
 			case msg.UID == 0:
@@ -34,9 +35,11 @@ func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
 				fresh.Add(uint32(msg.UID))
 			}
 		}
+
 		v.count(s)
 		n = last + 1
 	}
+
 	return fresh.Minus(seen), seen, nil
 }
 
@@ -63,8 +66,8 @@ var (
 	fetchNum = regexp.MustCompile(`(?i)^\* (\d{1,10}) FETCH `)
 )
 
-// wantedFlags is the part of a line with flags that imapclient is to see: nothing while flags are of no interest, and
-// otherwise only \Seen, because flags may hold characters that it can't parse.
+// wantedFlags is the part of a line with flags that imapclient is to see: nothing while flags are of no
+// interest, and otherwise only \Seen, because flags may hold characters that it can't parse.
 func (g *guard) wantedFlags(line []byte) []byte {
 	g.mu.Lock()
 	wanted := g.flags
@@ -73,6 +76,7 @@ func (g *guard) wantedFlags(line []byte) []byte {
 	if !wanted || num == nil || uid == nil || flags == nil {
 		return nil
 	}
+
 	seen := ""
 	for _, flag := range strings.Fields(string(flags[1])) {
 		if strings.EqualFold(flag, `\Seen`) {

@@ -26,7 +26,8 @@ func allocated(do func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// Whatever a server goes on with on the way to a login comes to an end, after little of it and in little memory.
+// Whatever a server goes on with on the way to a login comes to an end, after little of it and in little
+// memory.
 func TestFloodsBeforeTheLogin(t *testing.T) {
 	const greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN AUTH=SCRAM-SHA-256] x\r\n"
 	long := "* CAPABILITY" + strings.Repeat(" A=B", (wire.MaxLine-64)/4) + "\r\n"

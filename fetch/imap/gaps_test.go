@@ -61,8 +61,8 @@ func journalUnion(a, b journal.Set) journal.Set {
 	return a
 }
 
-// Where the gaps are too many to name, what is found in one comes, what was delivered before does not, and the gaps that
-// no message has any more are closed.
+// Where the gaps are too many to name, what is found in one comes, what was delivered before does not, and
+// the gaps that no message has any more are closed.
 func TestMoreGapsThanACommandHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,12 +14,13 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// quietTimeout is how long the connection may be idle: servers end it after 30 minutes (RFC 9051 section 5.4).
+// quietTimeout is how long the connection may be idle: servers end it after 30 minutes (RFC 9051 section
+// 5.4).
 const quietTimeout = 35 * time.Minute
 
-// guard is the connection that imapclient reads: it follows the framing of the responses and bounds lines, nesting and
-// literals, drops what imapclient can't parse or must not learn, and turns an end within a response into an error.
-// Deadlines that imapclient sets are ignored; the connection below arms its own.
+// guard is the connection that imapclient reads: it follows the framing of the responses and bounds lines,
+// nesting and literals, drops what imapclient can't parse or must not learn, and turns an end within a
+// response into an error. Deadlines that imapclient sets are ignored; the connection below arms its own.
 type guard struct {
 	conn    *wire.Conn
 	alerts  *alerts
@@ -49,11 +50,13 @@ type guard struct {
 	claim    claim
 	spoiled  bool // the response with the last message body did not end as it must
 
-	unasked      int   // message bodies since the last answer to a command, or the last one that was asked for
+	// message bodies since the last answer to a command, or the last one that was asked for
+	unasked      int
 	unaskedBytes int64 // their sizes
 }
 
-// newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us already.
+// newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us
+// already.
 func newGuard(conn *wire.Conn, caps []string, alerts *alerts) *guard {
 	g := &guard{conn: conn, alerts: alerts, maxText: maxText}
 	g.out = []byte("* PREAUTH [CAPABILITY")
@@ -110,8 +113,8 @@ func (g *guard) violation(format string, args ...any) error {
 	return g.conn.Break(fetch.Fail(fetch.KindProtocol, fmt.Errorf("server sent "+format, args...)))
 }
 
-// expectValidity makes the connection end if the server reports another UIDVALIDITY from now on: UIDs would mean other
-// messages.
+// expectValidity makes the connection end if the server reports another UIDVALIDITY from now on: UIDs would
+// mean other messages.
 func (g *guard) expectValidity(v uint32) {
 	g.mu.Lock()
 	g.validity = v
@@ -179,8 +182,8 @@ func (g *guard) awaited(tag string) bool {
 	return slices.Contains(g.open, tag)
 }
 
-// answered notes a response with tag, or the continuation that begins an IDLE ("+"). While no command waits for an
-// answer the server may be silent for long.
+// answered notes a response with tag, or the continuation that begins an IDLE ("+"). While no command waits
+// for an answer the server may be silent for long.
 func (g *guard) answered(tag string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -193,7 +196,8 @@ func (g *guard) answered(tag string) {
 	}
 }
 
-// patience changes how long the server may take for the answers that it owes us; 0 is back to the account's time-out.
+// patience changes how long the server may take for the answers that it owes us; 0 is back to the account's
+// time-out.
 func (g *guard) patience(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -213,8 +217,8 @@ func (g *guard) rest() error {
 	return g.conn.Rest()
 }
 
-// Write implements net.Conn. imapclient writes one command at a time, a long one in parts; its tags start with T. No
-// panic gets out, as imapclient holds a lock.
+// Write implements net.Conn. imapclient writes one command at a time, a long one in parts; its tags start
+// with T. No panic gets out, as imapclient holds a lock.
 func (g *guard) Write(p []byte) (n int, err error) {
 	defer func() {
 		if err != nil {
@@ -222,6 +226,7 @@ func (g *guard) Write(p []byte) (n int, err error) {
 		}
 	}()
 	defer fault.Recover(&err)
+
 	sent := len(p)
 	p = g.note(p)
 	if g.conn.Tracing() { // the names of mailboxes are the server's
@@ -230,6 +235,7 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	if err := g.conn.Write(p); err != nil {
 		return 0, err
 	}
+
 	return sent, nil
 }
 
@@ -239,6 +245,7 @@ func (g *guard) note(p []byte) []byte {
 	defer g.mu.Unlock()
 	begins := !g.partial
 	g.partial = !bytes.HasSuffix(p, []byte("\r\n"))
+
 	switch {
 	case begins && bytes.HasPrefix(p, []byte("T")):
 		g.idle = bytes.HasSuffix(p, []byte(" IDLE\r\n"))
@@ -251,6 +258,7 @@ func (g *guard) note(p []byte) []byte {
 		g.idle, g.quiet = false, false
 		g.conn.SetTimeout(0)
 	}
+
 	return g.asListed(p)
 }
 

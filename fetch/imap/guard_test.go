@@ -143,8 +143,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What nobody asked for is bounded by its number and, beyond what one message may have, by its bytes; an answer to a
-// command and a message that was asked for begin the count anew.
+// What nobody asked for is bounded by its number and, beyond what one message may have, by its bytes; an
+// answer to a command and a message that was asked for begin the count anew.
 func TestUnaskedBodies(t *testing.T) {
 	t.Parallel()
 	const body = "* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n"

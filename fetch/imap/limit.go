@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// noteLimit notes that the server has processed only a part of the messages that a command named (RFC 9738), and the UID
-// with which it ended.
+// noteLimit notes that the server has processed only a part of the messages that a command named (RFC 9738),
+// and the UID with which it ended.
 func (g *guard) noteLimit(r reply) {
 	if r.code != "MESSAGELIMIT" {
 		return
 	}
+
 	limit, last, _ := strings.Cut(r.args, " ")
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -26,7 +27,8 @@ func (g *guard) noteLimit(r reply) {
 	}
 }
 
-// limited returns the UID with which the server ended the command with tag, if it did not process all messages.
+// limited returns the UID with which the server ended the command with tag, if it did not process all
+// messages.
 func (g *guard) limited(tag string) (last uint32, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

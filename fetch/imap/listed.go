@@ -8,15 +8,16 @@ import (
 	"fetchd/fetch"
 )
 
-// misnamed tells whether a LIST response names a mailbox whose name would make imapclient end the connection. The mailbox
-// is then left out, and the user is told.
+// misnamed tells whether a LIST response names a mailbox whose name would make imapclient end the connection.
+// The mailbox is then left out, and the user is told.
 func (g *guard) misnamed(line []byte) bool {
 	name, ok := listedName(line)
 	if !ok || decodable(name) && !loose(line, name) {
 		return false
 	}
 	if g.unnamed++; g.unnamed <= maxAlerts {
-		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox", g.conn.Quoted([]byte(name)))
+		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox",
+			g.conn.Quoted([]byte(name)))
 	}
 	return true
 }
@@ -33,8 +34,10 @@ func listedName(line []byte) (name string, ok bool) {
 		_, rest, ok = bytes.Cut(rest, []byte(" "))
 	}
 	if text, quoted := bytes.CutPrefix(rest, []byte(`"`)); quoted {
-		return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(string(bytes.TrimSuffix(text, []byte(`"`)))), ok
+		return strings.NewReplacer(`\\`, `\`, `\"`,
+			`"`).Replace(string(bytes.TrimSuffix(text, []byte(`"`)))), ok
 	}
+
 	_, _, inLiteral := literal(rest)
 	return string(rest), ok && !inLiteral
 }
@@ -44,19 +47,22 @@ func loose(line []byte, name string) bool {
 	return strings.Contains(name, " ") && !bytes.HasSuffix(bytes.TrimRight(line, " "), []byte(`"`))
 }
 
-// decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section 5.1.3) or, as it
-// also accepts that, in UTF-8.
+// decodable tells whether imapclient (v2.0.0-beta.8) can decode a name in modified UTF-7 (RFC 3501 section
+// 5.1.3) or, as it also accepts that, in UTF-8.
 func decodable(name string) bool {
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name,
+		func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return false
 	}
+
 	for {
 		_, shifted, found := strings.Cut(name, "&")
 		if !found {
 			return true
 		}
 		code, rest, ok := strings.Cut(shifted, "-")
-		if _, valid := decodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") && !strings.HasPrefix(rest, "&-") {
+		if _, valid := decodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") &&
+			!strings.HasPrefix(rest, "&-") {
 			return false
 		}
 		name = rest

@@ -80,6 +80,7 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 		{fmt.Sprintf("%s {%d}", cred.User, len(cred.Password)), ""},
 		{cred.Password, "***"},
 	}
+
 	var r login.Reply
 	for i, p := range parts {
 		var err error
@@ -88,6 +89,7 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 			return r, err
 		}
 	}
+
 	return d.final(r)
 }
 
@@ -109,8 +111,8 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 	return d.answer()
 }
 
-// Finish implements login.Finisher: it asks for DEFLATE if the account wants it (RFC 4978). A refusal is not a
-// failure.
+// Finish implements login.Finisher: it asks for DEFLATE if the account wants it (RFC 4978). A refusal is not
+// a failure.
 func (d *dialogue) Finish(offer *login.Offer) error {
 	if !d.compress || !slices.Contains(offer.Words, "COMPRESS=DEFLATE") {
 		return nil
@@ -142,5 +144,6 @@ func offered(list string) *login.Offer {
 			o.NoLogin = "server has disabled LOGIN"
 		}
 	}
+
 	return o
 }

@@ -49,14 +49,15 @@ func (s *session) selectFailed(name string, err error) error {
 	return failed
 }
 
-// look selects the mailbox and searches it; both commands travel together. If the mailbox is selected already, a search is
-// enough, after a NOOP for servers that look for new mail only then.
+// look selects the mailbox and searches it; both commands travel together. If the mailbox is selected
+// already, a search is enough, after a NOOP for servers that look for new mail only then.
 func (m *mailbox) look(ctx context.Context) (view, error) {
 	s := m.s
 	select { // drained before the look, which will see what changed before it
 	case <-s.changed:
 	default:
 	}
+
 	if s.mailbox == m.name && m.rec.UIDValidity() == s.guard.selectedValidity() {
 		return m.lookAgain(ctx)
 	}
@@ -67,6 +68,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	if err != nil {
 		return view{}, s.selectFailed(m.name, err)
 	}
+
 	v := view{least: data.NumMessages, most: data.NumMessages, uidNext: uint32(data.UIDNext)}
 	serr := v.search(s, first, among)
 	switch {
@@ -79,6 +81,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	default:
 		return view{}, s.broken(fmt.Errorf("select %s: server gives no UIDVALIDITY; hint: use POP3 with this server", s.conn.Quoted([]byte(m.name))))
 	}
+
 	m.validity = data.UIDValidity
 	if err := m.start(ctx, &v, &serr); err != nil {
 		return view{}, err
@@ -86,13 +89,15 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	if serr != nil {
 		return view{}, serr
 	}
+
 	s.mailbox = m.name
 	s.guard.expectValidity(m.validity)
 	return v, nil
 }
 
-// startUnknown begins the record of a mailbox without UIDVALIDITY, whose UIDs may mean other messages each time: what is
-// recorded of them is forgotten. Where messages are deleted once delivered nothing has to be remembered.
+// startUnknown begins the record of a mailbox without UIDVALIDITY, whose UIDs may mean other messages each
+// time: what is recorded of them is forgotten. Where messages are deleted once delivered nothing has to be
+// remembered.
 func (m *mailbox) startUnknown(ctx context.Context, v *view) error {
 	m.validity = 1
 	if m.rec.UIDValidity() == m.validity {
@@ -104,7 +109,8 @@ func (m *mailbox) startUnknown(ctx context.Context, v *view) error {
 	return v.search(m.s, m.s.startSearch(m.rec, unread), unread)
 }
 
-// choose selects the mailbox and, unless this server takes only one command at a time, starts to search it meanwhile.
+// choose selects the mailbox and, unless this server takes only one command at a time, starts to search it
+// meanwhile.
 func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, err error) {
 	s := m.s
 	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly && !m.writable})
@@ -122,34 +128,41 @@ func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, e
 	if data, err = selected.Wait(); err != nil {
 		_, _ = first.all.cmd.Wait() // it can only fail
 	}
+
 	return data, first, among, err
 }
 
-// start begins the record, and searches again if the UIDs no longer mean the messages that the first search assumed.
+// start begins the record, and searches again if the UIDs no longer mean the messages that the first search
+// assumed.
 func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 	known, moved := m.rec.UIDValidity(), m.adopted().IsEmpty()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
+
 	again := false
 	if known != 0 && known != m.validity {
 		again, m.allNew = true, moved && m.forgets()
-		m.s.a.Log.Warn(fetch.EventRenumbered, "account", m.s.a.Name, "mailbox", m.name, "old", known, "new", m.validity)
+		m.s.a.Log.Warn(fetch.EventRenumbered, "account", m.s.a.Name, "mailbox", m.name, "old", known, "new",
+			m.validity)
 	} else if *searched == nil && m.rewound(v) {
 		again = true
-		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext, "known", m.rec.Done().Max())
+		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext,
+			"known", m.rec.Done().Max())
 		m.rec.Restart()
 	}
 	if again {
 		among := m.scope()
 		*searched = v.search(m.s, m.s.startSearch(m.rec, among), among)
 	}
+
 	return nil
 }
 
-// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup was restored
-// without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would be taken for old. UIDNEXT is not
-// believed if a message was found beyond it. UIDs whose messages are known to be gone do no harm.
+// rewound tells whether the server is about to give out UIDs again that the journal knows, as after a backup
+// was restored without a new UIDVALIDITY (which RFC 9051 section 2.3.1.1 demands): new mail would be taken
+// for old. UIDNEXT is not believed if a message was found beyond it. UIDs whose messages are known to be gone
+// do no harm.
 func (m *mailbox) rewound(v *view) bool {
 	if v.uidNext == 0 || v.uidNext > m.rec.Done().Max() {
 		return false
@@ -157,8 +170,8 @@ func (m *mailbox) rewound(v *view) bool {
 	return v.uidNext <= m.rec.Done().Minus(m.rec.Vacant()).Max() && v.found.Max() < v.uidNext
 }
 
-// aliveTimeout is how long a kept connection may take to answer: after a suspend or a change of network it may be dead
-// without notice, and a new one is quickly made.
+// aliveTimeout is how long a kept connection may take to answer: after a suspend or a change of network it
+// may be dead without notice, and a new one is quickly made.
 const aliveTimeout = 20 * time.Second
 
 func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
@@ -166,6 +179,7 @@ func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	if err := m.rec.Start(ctx, m.validity); err != nil {
 		return view{}, fetch.Fail(fetch.KindJournal, err)
 	}
+
 	noop := m.s.client.Noop()
 	among := m.scope()
 	search := m.s.startSearch(m.rec, among)
@@ -179,5 +193,6 @@ func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
 	if err != nil {
 		return view{}, m.s.failed("noop", err)
 	}
+
 	return v, serr
 }

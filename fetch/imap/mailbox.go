@@ -61,20 +61,24 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
+
 	m := &mailbox{s: s, name: name, rec: rec}
 	if s.last != nil {
 		s.last.abandon()
 	}
+
 	s.last = m
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
 	found, err := m.look(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	err = m.plan(ctx, found)
 	if s.owed++; !m.looked.IsZero() || found.most == 0 {
 		s.owed = 0
 	}
+
 	return m, err
 }
 
@@ -84,10 +88,12 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	if err := m.survey(ctx, &v); err != nil {
 		return err
 	}
+
 	pending, err := m.releaseReplaced(ctx, &v, m.rec.Pending())
 	if err != nil {
 		return err
 	}
+
 	m.todo = v.found.Minus(pending)
 	if err := m.oversized(m.todo.And(v.large)); err != nil {
 		return err
@@ -145,15 +151,18 @@ func (m *mailbox) flush(pending journal.Set) error {
 	return err
 }
 
-// oversized takes messages that are too large out of the plan, and asks for their sizes, which the user is told.
+// oversized takes messages that are too large out of the plan, and asks for their sizes, which the user is
+// told.
 func (m *mailbox) oversized(large journal.Set) error {
 	if large.IsEmpty() {
 		return nil
 	}
+
 	m.todo = m.todo.Minus(large)
 	if m.s.a.LimitFlush {
 		m.flushed = large
 	}
+
 	for !large.IsEmpty() {
 		var part journal.Set
 		part, large = headText(large, 500)
@@ -166,14 +175,15 @@ func (m *mailbox) oversized(large journal.Set) error {
 				UID: strconv.FormatUint(uint64(msg.UID), 10), UIDValidity: m.validity, Size: msg.RFC822Size})
 		}
 	}
+
 	return nil
 }
 
 // Counts implements fetch.Mailbox.
 func (m *mailbox) Counts() fetch.Counts { return m.counts }
 
-// Record implements fetch.Mailbox. Only the record of a message that the server will forget must be durable before that: a
-// kept message that is delivered twice is no loss.
+// Record implements fetch.Mailbox. Only the record of a message that the server will forget must be durable
+// before that: a kept message that is delivered twice is no loss.
 func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	var set journal.Set
 	for _, it := range items {

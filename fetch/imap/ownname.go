@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// ownNames are the names of mailboxes that a server writes in an encoding of its own: Yandex has a bare "&" where RFC 3501
-// section 5.1.3 wants "&-". The server gets them back as it wrote them. The keys are what imapclient sends.
+// ownNames are the names of mailboxes that a server writes in an encoding of its own: Yandex has a bare "&"
+// where RFC 3501 section 5.1.3 wants "&-". The server gets them back as it wrote them. The keys are what
+// imapclient sends.
 type ownNames map[string]string
 
 // ownName makes of a LIST response with a bare "&" one that imapclient can decode, and remembers the name.
@@ -16,6 +17,7 @@ func (g *guard) ownName(line []byte) []byte {
 	if !ok || decodable(name) || loose(line, name) || !plainASCII(name) || strings.ContainsAny(name, "\"\\") {
 		return line
 	}
+
 	at := bytes.LastIndex(line, []byte(name))
 	sent := strings.ReplaceAll(name, "&", "&-")
 	g.mu.Lock()
@@ -26,6 +28,7 @@ func (g *guard) ownName(line []byte) []byte {
 	if g.own == nil {
 		g.own = ownNames{}
 	}
+
 	g.own[sent] = name
 	return bytes.Join([][]byte{line[:at], line[at+len(name):]}, []byte(sent))
 }

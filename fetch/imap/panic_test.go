@@ -15,8 +15,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// A mistake of ours, wherever the connection is read or written, is an error of this account, also in the goroutine in
-// which imapclient reads. All goroutines end, or the bubble would not.
+// A mistake of ours, wherever the connection is read or written, is an error of this account, also in the
+// goroutine in which imapclient reads. All goroutines end, or the bubble would not.
 func TestPanicOnTheConnection(t *testing.T) {
 	t.Parallel()
 	// Each trap is in the last line that the server hears or says before the client leaves.

@@ -148,8 +148,8 @@ func (r *rig) traced() string {
 	return strings.Join(r.trace, "\n")
 }
 
-// selected is the beginning of a session on a mailbox with UIDs below next: greeting, SELECT, the answer to the search,
-// which names all that is there.
+// selected is the beginning of a session on a mailbox with UIDs below next: greeting, SELECT, the answer to
+// the search, which names all that is there.
 func selected(caps string, next int, found string) string {
 	uids := strings.Fields(found)
 	slices.Sort(uids)

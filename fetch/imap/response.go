@@ -14,22 +14,27 @@ import (
 
 // Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
 const (
-	maxResponse   = 1 << 20  // one response with its literals; a FETCH without the body is some hundred bytes
-	maxSearchLine = 4 << 20  // SEARCH and ESEARCH: half a million UIDs
-	maxText       = 16 << 20 // all responses to one command, without bodies: imapclient keeps those to LIST and SEARCH
-	maxUnasked    = 3000     // messages in a row that nobody asked for; two batches with UIDs after bodies look like that
-	maxDepth      = 32       // nested parentheses; imapclient recurses and would overflow its stack
-	maxUnsorted   = 10_000   // UIDs out of order in the results of a search, lines of it being sorted: imapclient inserts
+	maxResponse   = 1 << 20 // one response with its literals; a FETCH without the body is some hundred bytes
+	maxSearchLine = 4 << 20 // SEARCH and ESEARCH: half a million UIDs
+	// all responses to one command, without bodies: imapclient keeps those to LIST and SEARCH
+	maxText = 16 << 20
+	// messages in a row that nobody asked for; two batches with UIDs after bodies look like that
+	maxUnasked = 3000
+	maxDepth   = 32 // nested parentheses; imapclient recurses and would overflow its stack
+	// UIDs out of order in the results of a search, lines of it being sorted: imapclient inserts
+	maxUnsorted = 10_000
 )
 
 var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY changed) in the middle; it is looked at anew next time")
 
-// known are the untagged data that we need and imapclient understands. All others are dropped: a client has to tolerate
-// them (RFC 9051 section 7), and imapclient ends the connection. It must not see capabilities: it would send raw UTF-8
-// to a server with IMAP4rev2.
-var known = map[string]bool{"LIST": true, "SEARCH": true, "ESEARCH": true, "EXISTS": true, "EXPUNGE": true, "FETCH": true}
+// known are the untagged data that we need and imapclient understands. All others are dropped: a client has
+// to tolerate them (RFC 9051 section 7), and imapclient ends the connection. It must not see capabilities: it
+// would send raw UTF-8 to a server with IMAP4rev2.
+var known = map[string]bool{"LIST": true, "SEARCH": true, "ESEARCH": true, "EXISTS": true, "EXPUNGE": true,
+	"FETCH": true}
 
-// response is what is known of the untagged data that are being read. They have several lines if they hold literals.
+// response is what is known of the untagged data that are being read. They have several lines if they hold
+// literals.
 type response struct {
 	started bool
 	kind    string // "FETCH", "SEARCH" …
@@ -55,6 +60,7 @@ func (g *guard) next() error {
 	if err := g.rest(); err != nil {
 		return err
 	}
+
 	line, err := g.conn.ReadResponseLine(maxSearchLine)
 	if err != nil {
 		return err
@@ -65,6 +71,7 @@ func (g *guard) next() error {
 	if g.resp.started {
 		return g.data(line)
 	}
+
 	bare := bytes.TrimRight(line, "\r\n")
 	if len(bare) == 0 { // some servers send an empty line after a literal
 		return nil
@@ -72,6 +79,7 @@ func (g *guard) next() error {
 	if bare[0] != '*' {
 		return g.answer(parseLine(bare))
 	}
+
 	switch kind := kindOf(bare); kind {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return g.status(parseLine(bare))
@@ -81,7 +89,8 @@ func (g *guard) next() error {
 				bare, line = own, append(own[:len(own):len(own)], "\r\n"...)
 			}
 		}
-		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" && g.misnamed(bare)}
+		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" &&
+			g.misnamed(bare)}
 		return g.data(line)
 	}
 }
@@ -112,11 +121,13 @@ func (g *guard) answer(r reply) error {
 		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
 	if !g.awaited(r.tag) {
-		return g.violation("an answer to no command under way: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+		return g.violation("an answer to no command under way: %s",
+			g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
 	if g.endsIdle(r) {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
+
 	g.text, g.number, g.unsorted = 0, 0, 0
 	g.asked()
 	g.answered(r.tag)
@@ -126,8 +137,8 @@ func (g *guard) answer(r reply) error {
 	return nil
 }
 
-// plain is a tagged response as imapclient can take it: an unclosed code would swallow the lines that follow, and of a
-// code we need no more than the name.
+// plain is a tagged response as imapclient can take it: an unclosed code would swallow the lines that follow,
+// and of a code we need no more than the name.
 func (r reply) plain() []byte {
 	out := []byte(r.tag + " " + r.word)
 	switch r.code {
@@ -137,6 +148,7 @@ func (r reply) plain() []byte {
 			out = append(out, " ["+r.code+"]"...)
 		}
 	}
+
 	text := strings.TrimSpace(strings.NewReplacer("\r", " ", "\x00", " ").Replace(r.text))
 	if text != "" {
 		text = " " + text
@@ -144,6 +156,7 @@ func (r reply) plain() []byte {
 	if strings.HasPrefix(text, " [") {
 		text = " (" + text[2:]
 	}
+
 	return append(append(out, text...), "\r\n"...)
 }
 
@@ -161,6 +174,7 @@ func (g *guard) status(r reply) error {
 	case r.word != "OK" || r.code != "UIDVALIDITY" && r.code != "UIDNEXT":
 		return nil
 	}
+
 	v, err := strconv.ParseUint(r.args, 10, 32)
 	if expected := g.selectedValidity(); r.code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
 		return g.conn.Break(errRenumbered)
@@ -168,6 +182,7 @@ func (g *guard) status(r reply) error {
 	if err == nil && v > 0 {
 		g.out = fmt.Appendf(nil, "* OK [%s %d] ok\r\n", r.code, v)
 	}
+
 	return nil
 }
 
@@ -181,12 +196,15 @@ func (g *guard) data(line []byte) error {
 	if err := g.check(line); err != nil {
 		return err
 	}
+
 	before, size, ok := literal(line)
 	switch {
 	case r.body && !r.goesOn(line, ok):
-		return g.violation("a message that is not as long as it was announced: %s follows it", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
+		return g.violation("a message that is not as long as it was announced: %s follows it",
+			g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	case size < 0:
-		return g.violation("a malformed literal %s", g.conn.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
+		return g.violation("a malformed literal %s",
+			g.conn.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
 	case !ok:
 		return g.finish(line)
 	case r.kind == "FETCH" && r.depth == 1 && isBody(before):
@@ -199,6 +217,7 @@ func (g *guard) data(line []byte) error {
 	case int64(r.size)+size > int64(r.limit()):
 		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
 	}
+
 	return g.smallLiteral(line, size)
 }
 
@@ -210,7 +229,8 @@ func (g *guard) admit(size int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.unasked > maxUnasked || g.unaskedBytes > fetch.MaxMessage {
-		return g.violation("%d messages of %d bytes in a row that nobody asked for", g.unasked, g.unaskedBytes)
+		return g.violation("%d messages of %d bytes in a row that nobody asked for", g.unasked,
+			g.unaskedBytes)
 	}
 	g.unasked++
 	g.unaskedBytes += size
@@ -225,8 +245,8 @@ func (g *guard) asked() {
 	g.unasked, g.unaskedBytes = 0, 0
 }
 
-// goesOn tells whether line, which check has seen, can stand behind a message body: more items up to a literal, or the
-// response's end.
+// goesOn tells whether line, which check has seen, can stand behind a message body: more items up to a
+// literal, or the response's end.
 func (r *response) goesOn(line []byte, literal bool) bool {
 	line = bytes.TrimRight(line, " \r\n")
 	switch {
@@ -245,7 +265,8 @@ func (g *guard) check(line []byte) error {
 	case r.dropped:
 		return nil
 	case !r.nest(line):
-		return g.violation("a %s response nested deeper than %d, or with unbalanced parentheses or quotes", r.kind, maxDepth)
+		return g.violation("a %s response nested deeper than %d, or with unbalanced parentheses or quotes",
+			r.kind, maxDepth)
 	case r.kind == "FETCH":
 		g.lookForUID(line)
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
@@ -277,31 +298,38 @@ func (r *response) nest(line []byte) bool {
 			return false
 		}
 	}
+
 	return !quoted
 }
 
-// found checks the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a command under
-// way, and be its only one: imapclient would pass over the first kind, and take the last of the second for all.
+// found checks the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a
+// command under way, and be its only one: imapclient would pass over the first kind, and take the last of the
+// second for all.
 func (g *guard) found(line []byte) error {
 	if g.resp.lines > 1 {
 		return nil
 	}
+
 	tag := ""
 	if m := searchTag.FindSubmatch(line); m != nil {
 		tag = string(m[1])
 	}
 	if tag != "" && !g.awaited(tag) {
-		return g.violation("the result of a search that is not under way: %s", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
+		return g.violation("the result of a search that is not under way: %s",
+			g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
+
 	g.mu.Lock()
 	again := g.resp.kind == "ESEARCH" && slices.Contains(g.named, tag)
 	if g.resp.kind == "ESEARCH" && !again {
 		g.named = append(g.named, tag)
 	}
+
 	g.mu.Unlock()
 	if again {
 		return g.violation("two results of one search: %s", g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
+
 	return nil
 }
 
@@ -326,22 +354,26 @@ func (g *guard) order(line []byte) {
 	}
 }
 
-// literal tells whether line ends in a literal, its size, and what stands before it. A size below 0 is a malformed one.
+// literal tells whether line ends in a literal, its size, and what stands before it. A size below 0 is a
+// malformed one.
 func literal(line []byte) (before []byte, size int64, ok bool) {
 	line = bytes.TrimRight(line, " \r\n") // imapclient takes a blank there, too
 	open := bytes.LastIndexByte(line, '{')
 	if open < 0 || line[len(line)-1] != '}' {
 		return nil, 0, false
 	}
+
 	before = line[:open]
 	digits := string(line[open+1 : len(line)-1])
 	if strings.Trim(digits, "+0123456789") != "" {
 		return before, 0, false // an atom may end in }
 	}
+
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil {
 		return before, -1, false
 	}
+
 	return before, int64(n), true
 }
 
@@ -349,7 +381,8 @@ func literal(line []byte) (before []byte, size int64, ok bool) {
 func isBody(before []byte) bool {
 	before = bytes.TrimRight(before, " ")
 	i := len(before) - len("BODY[]")
-	return i > 0 && (before[i-1] == ' ' || before[i-1] == '(') && bytes.EqualFold(before[i:], []byte("BODY[]"))
+	return i > 0 && (before[i-1] == ' ' || before[i-1] == '(') &&
+		bytes.EqualFold(before[i:], []byte("BODY[]"))
 }
 
 // smallLiteral passes on line and the literal behind it, which data has found small enough.
@@ -376,6 +409,7 @@ func (g *guard) finish(line []byte) error {
 			return err
 		}
 	}
+
 	switch {
 	case r.dropped:
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
@@ -388,11 +422,12 @@ func (g *guard) finish(line []byte) error {
 	default:
 		g.out = line
 	}
+
 	return nil
 }
 
-// isNews tells whether a FETCH response has nothing that we ever ask for: the server reports a change of flags, in which
-// there may be something that imapclient can't parse.
+// isNews tells whether a FETCH response has nothing that we ever ask for: the server reports a change of
+// flags, in which there may be something that imapclient can't parse.
 func isNews(line []byte) bool {
 	line = bytes.ToUpper(line)
 	return !bytes.Contains(line, []byte("BODY[]")) && !bytes.Contains(line, []byte("RFC822.SIZE"))

@@ -16,8 +16,8 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized by the mean
-// size of the messages so far.
+// Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized
+// by the mean size of the messages so far.
 const (
 	firstBatch = 256
 	maxBatch   = 1000
@@ -33,14 +33,16 @@ const maxNotSent = 100
 // buffers are for copying message bodies.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// What is asked for in a batch, and for a single message, whose size shows whether it is empty or could not be read.
+// What is asked for in a batch, and for a single message, whose size shows whether it is empty or could not
+// be read.
 var (
 	bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
-	loneItems = &imap.FetchOptions{UID: true, RFC822Size: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
+	loneItems = &imap.FetchOptions{UID: true, RFC822Size: true,
+		BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
 )
 
-// batch is a UID FETCH under way, read by a goroutine of its own: Dovecot answers two FETCH commands interleaved. Its
-// messages are held back until the batch before it has ended, to keep their order.
+// batch is a UID FETCH under way, read by a goroutine of its own: Dovecot answers two FETCH commands
+// interleaved. Its messages are held back until the batch before it has ended, to keep their order.
 type batch struct {
 	cmd   *imapclient.FetchCommand
 	tag   string
@@ -58,10 +60,11 @@ type batch struct {
 	over  bool  // it would refuse other batches too
 }
 
-// Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has something to
-// send; what a batch did not bring is asked for once more, message by message.
+// Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has
+// something to send; what a batch did not bring is asked for once more, message by message.
 func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
-	// The claim precedes the first delivery: after a crash, the next retrieval knows that messages may come twice.
+	// The claim precedes the first delivery: after a crash, the next retrieval knows that messages may come
+	// twice.
 	if err := m.rec.Claim(ctx); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -70,6 +73,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	var lost journal.Set
 	todo, size := m.todo, uint64(firstBatch)
 	var count, bytes uint64
+
 	for len(under) > 0 || !todo.IsEmpty() {
 		for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {
 			if len(under) == 0 {
@@ -81,6 +85,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
 			under = append(under, m.request(ctx, set, bodyItems, q))
 		}
+
 		b := under[0]
 		under = under[1:]
 		m.advance(b, q)
@@ -94,17 +99,20 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		if b.over {
 			return m.giveUp(under, b.no, q)
 		}
+
 		left := b.uids.Minus(b.got)
 		if _, limited := m.s.guard.limited(b.tag); limited && !b.got.IsEmpty() {
 			todo.AddSet(left)
 		} else {
 			lost.AddSet(left)
 		}
+
 		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
 		if bytes > 0 {
 			size = min(maxBatch, max(1, batchBytes*count/bytes))
 		}
 	}
+
 	return m.recover(ctx, lost, q)
 }
 
@@ -131,7 +139,8 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 }
 
 // request sends a UID FETCH and starts to receive its messages.
-func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions, q *fetch.Queue) *batch {
+func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions,
+	q *fetch.Queue) *batch {
 	cmd := m.s.client.Fetch(uidSet(set), items)
 	b := &batch{cmd: cmd, tag: m.s.guard.lastTag("UID FETCH"), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
@@ -142,8 +151,9 @@ func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.Fetc
 	return b
 }
 
-// receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error: messages that did
-// not come are asked for again. After an error the connection is broken, so that the other batch ends too.
+// receive reads a batch to its end and puts its messages into q. A NO for the whole batch is no error:
+// messages that did not come are asked for again. After an error the connection is broken, so that the other
+// batch ends too.
 func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err error) {
 	defer func() {
 		if err != nil {
@@ -155,13 +165,15 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err er
 	for msg := b.cmd.Next(); msg != nil; msg = b.cmd.Next() {
 		if err := m.message(ctx, msg, b, q); err != nil {
 			_ = m.s.conn.Break(err)
-			if b.cut { // imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+			// imapclient's reader goes on as soon as a literal fails, and Close would read beside it
+			if b.cut {
 				<-m.s.client.Closed()
 			}
 			_ = b.cmd.Close()
 			return m.s.failed("fetch", err)
 		}
 	}
+
 	err = b.cmd.Close()
 	var refused *imap.Error
 	if err == nil {
@@ -171,13 +183,15 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err er
 		b.no, b.over = m.s.refused("fetch", refused)
 		return nil
 	}
+
 	_ = m.s.conn.Break(err)
 	return m.s.failed("fetch", err)
 }
 
-// message reads one FETCH response. A response without a body is not an answer to us (but a change of flags): the message
-// will be asked for again.
-func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, q *fetch.Queue) (err error) {
+// message reads one FETCH response. A response without a body is not an answer to us (but a change of flags):
+// the message will be asked for again.
+func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData, b *batch,
+	q *fetch.Queue) (err error) {
 	defer fault.Recover(&err)
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
 	listed := int64(-1)
@@ -188,7 +202,8 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 				if it.Body != nil {
 					it.Body.Release()
 				}
-				return fetch.Fail(fetch.KindProtocol, fmt.Errorf("server calls one message %d and %d", it.Num, data.UID))
+				return fetch.Fail(fetch.KindProtocol, fmt.Errorf("server calls one message %d and %d", it.Num,
+					data.UID))
 			}
 			it.Num = uint32(data.UID)
 		case imapclient.FetchItemDataRFC822Size:
@@ -210,16 +225,19 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			}
 		}
 	}
+
 	if it.Err != nil { // release the disk: the next messages may be smaller, or fit in memory
 		it.Body.Release()
 		it.Body, it.Size = nil, -1
 	}
-	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 || it.Size == 0 && listed != 0 {
+	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 ||
+		it.Size == 0 && listed != 0 {
 		if it.Body != nil {
 			it.Body.Release()
 		}
 		return nil
 	}
+
 	b.got.Add(it.Num)
 	b.began, b.last = 0, it.Num
 	b.bytes += max(0, it.Size)
@@ -239,25 +257,30 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	} else {
 		b.held = append(b.held, it)
 	}
+
 	return nil
 }
 
-// at adds to err the message at which the session ended: the one that was being received in the oldest batch, or the next.
+// at adds to err the message at which the session ended: the one that was being received in the oldest batch,
+// or the next.
 func (m *mailbox) at(b *batch, err error) error {
 	missing := b.uids.Minus(b.got)
 	if missing.IsEmpty() {
 		return err
 	}
+
 	var passed journal.Set
 	passed.AddRange(1, b.last)
 	next := missing.Minus(passed)
 	if next.IsEmpty() {
 		next = missing
 	}
+
 	uid := next.Ranges()[0].First
 	if b.began != 0 && missing.Contains(b.began) {
 		uid = b.began
 	}
+
 	return fetch.At(&fetch.Item{UID: strconv.FormatUint(uint64(uid), 10), UIDValidity: m.validity}, err)
 }
 
@@ -266,8 +289,8 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
 }
 
-// spool copies a literal, which must be as long as announced. If the disk does not take it, the rest is read all the same,
-// so that the connection stays in step, and the reason is it.Err.
+// spool copies a literal, which must be as long as announced. If the disk does not take it, the rest is read
+// all the same, so that the connection stays in step, and the reason is it.Err.
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	read := &countingReader{r: lit}
 	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
@@ -275,6 +298,7 @@ func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 		it.Err = err
 		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, read, b.buf[:])
 	}
+
 	b.cut = read.ended && read.n < it.Size
 	if err != nil {
 		return err
@@ -286,8 +310,10 @@ func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 		it.Err = it.Body.Close()
 	}
 	if it.Err != nil {
-		it.Err = fetch.Fail(fetch.KindDelivery, fmt.Errorf("keep message %d until it is delivered: %w; hint: make room, or let TMPDIR name another place", it.Num, it.Err))
+		it.Err = fetch.Fail(fetch.KindDelivery,
+			fmt.Errorf("keep message %d until it is delivered: %w; hint: make room, or let TMPDIR name another place", it.Num, it.Err))
 	}
+
 	return nil
 }
 
@@ -313,31 +339,36 @@ func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	q.Put(it)
 }
 
-// recover asks once more, one by one, for messages that did not come with their batch. Those that are gone from the server
-// are done; those that still don't come are reported and stay.
+// recover asks once more, one by one, for messages that did not come with their batch. Those that are gone
+// from the server are done; those that still don't come are reported and stay.
 func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
 	if lost.IsEmpty() {
 		return nil
 	}
+
 	there, err := m.s.exists(lost)
 	if err != nil {
 		return err
 	}
+
 	gone := lost.Minus(there)
 	m.lost.AddSet(gone)
 	if err := m.vacate(ctx, gone); err != nil {
 		return err
 	}
+
 	var streak fetch.Streak
 	for missed, asked, turned := 0, 0, false; !there.IsEmpty(); {
 		one := journal.SetOf(there.Max())
 		if !turned {
 			one, _ = there.Head(1)
 		}
+
 		there = there.Minus(one)
 		if err := q.Wait(ctx); err != nil {
 			return fetch.Fail(fetch.KindNetwork, err)
 		}
+
 		asked++
 		b, err := m.single(ctx, one, q)
 		if err != nil {
@@ -356,13 +387,16 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 			}
 		}
 		if missed == maxNotSent {
-			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists", missed))
+			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists",
+				missed))
 		}
 	}
+
 	return nil
 }
 
-// single fetches one message that did not come in a batch, also from a server that sends the body before the UID.
+// single fetches one message that did not come in a batch, also from a server that sends the body before the
+// UID.
 func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (*batch, error) {
 	m.s.guard.claimUID(one.String())
 	defer m.s.guard.claimUID("")
@@ -374,10 +408,12 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	if !b.got.IsEmpty() || b.over {
 		return b, nil
 	}
+
 	err := errNotSent
 	if b.no != nil {
 		err = fmt.Errorf("%w: %w", errNotSent, b.no)
 	}
+
 	m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: err}, q)
 	return b, nil
 }

@@ -84,8 +84,8 @@ func (o *opened) Open(context.Context, string) (fetch.Mailbox, error) {
 	return m, nil
 }
 
-// answering is a connection to a server that says parts one after the other, the first at once and each other one when
-// another command has come, and then is silent.
+// answering is a connection to a server that says parts one after the other, the first at once and each other
+// one when another command has come, and then is silent.
 func answering(t *testing.T, parts [][]byte) net.Conn {
 	client, server := net.Pipe()
 	commands := make(chan struct{}, 10_000)
@@ -122,7 +122,8 @@ func answering(t *testing.T, parts [][]byte) net.Conn {
 	return client
 }
 
-// retrieveFrom makes a retrieval of the messages with these UIDs from a server that says parts; it returns what was delivered.
+// retrieveFrom makes a retrieval of the messages with these UIDs from a server that says parts; it returns
+// what was delivered.
 func retrieveFrom(t *testing.T, parts [][]byte, uids journal.Set, keep bool) ([]string, *notes, error) {
 	rec, taker := &notes{}, &taker{}
 	a := &fetch.Account{
@@ -143,9 +144,10 @@ func retrieveFrom(t *testing.T, parts [][]byte, uids journal.Set, keep bool) ([]
 	return taker.got, rec, err
 }
 
-// FuzzRetrieve: whatever a server says while messages are fetched and acknowledged, the retrieval ends; what is delivered
-// is a whole body that the server sent, of a message that was asked for, once; it is recorded, and nothing is acknowledged
-// that is not. A NUL in what it says, of which no response has any, is where it waits for the next command.
+// FuzzRetrieve: whatever a server says while messages are fetched and acknowledged, the retrieval ends; what
+// is delivered is a whole body that the server sent, of a message that was asked for, once; it is recorded,
+// and nothing is acknowledged that is not. A NUL in what it says, of which no response has any, is where it
+// waits for the next command.
 func FuzzRetrieve(f *testing.F) {
 	const (
 		two  = "* 1 FETCH (UID 1 BODY[] {2}\r\nab)\r\n* 2 FETCH (UID 2 BODY[] {3}\r\ncde)\r\n"

@@ -193,8 +193,8 @@ func TestRetrieveOddServers(t *testing.T) {
 // unfound is the beginning of a session with two messages whose search is answered by OK alone.
 var unfound = strings.NewReplacer("S: * SEARCH \n", "", "0 EXISTS", "2 EXISTS").Replace(selected("", 10, ""))
 
-// With retrieve-error markseen a message that can't be had is tried once, and the others are as ever; with continue it is
-// tried again; with abort nothing more is.
+// With retrieve-error markseen a message that can't be had is tried once, and the others are as ever; with
+// continue it is tried again; with abort nothing more is.
 func TestRetrieveError(t *testing.T) {
 	t.Parallel()
 	const gone = "sends no text of it"
@@ -397,7 +397,8 @@ func TestRetrieveNoRoomForMessage(t *testing.T) {
 	})
 }
 
-// A COPY that is still unanswered when its mailbox is given up ends in that mailbox: what follows it names UIDs of there.
+// A COPY that is still unanswered when its mailbox is given up ends in that mailbox: what follows it names
+// UIDs of there.
 func TestCopyEndsInItsMailbox(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -423,7 +424,8 @@ func TestQuota(t *testing.T) {
 	})
 }
 
-// Where a server refuses many in a row, the others are asked for from the other end; where it refuses these too, no more.
+// Where a server refuses many in a row, the others are asked for from the other end; where it refuses these
+// too, no more.
 func TestRefusedInARow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -52,6 +52,7 @@ func (s *session) startSearch(rec record, among scope) *search {
 	case missed:
 		c.UID = []imap.UIDSet{missing(rec.Done())}
 	}
+
 	out := &search{s: s, all: s.sendSearch(c)}
 	if s.a.Limit > 0 {
 		c.Larger = s.a.Limit
@@ -62,7 +63,8 @@ func (s *session) startSearch(rec record, among scope) *search {
 }
 
 func (s *session) sendSearch(c imap.SearchCriteria) query {
-	q := query{criteria: c, early: s.selecting, extended: s.has("ESEARCH") && !s.quirks.noReturn.Has(server(s.a))}
+	q := query{criteria: c, early: s.selecting, extended: s.has("ESEARCH") &&
+		!s.quirks.noReturn.Has(server(s.a))}
 	var opt *imap.SearchOptions
 	if q.extended {
 		opt = &imap.SearchOptions{ReturnAll: true}
@@ -82,6 +84,7 @@ func missing(done journal.Set) imap.UIDSet {
 		first := gaps.Ranges()[0].First
 		return imap.UIDSet{{Start: imap.UID(first)}}
 	}
+
 	out := uidSet(gaps)
 	if last < ^uint32(0) {
 		out = append(out, imap.UIDRange{Start: imap.UID(last + 1)})
@@ -104,22 +107,25 @@ func (s *session) search(c imap.SearchCriteria) (journal.Set, error) {
 	return s.searched(s.sendSearch(c))
 }
 
-// maxPages bounds how often a search is continued. The smallest limit that RFC 9738 has in mind is 1,000 messages.
+// maxPages bounds how often a search is continued. The smallest limit that RFC 9738 has in mind is 1,000
+// messages.
 const maxPages = 10_000
 
-// searched waits for a search. If the server says that it searched only a part of the messages (RFC 9738), the rest is
-// asked for too, starting at the UID where it ended.
+// searched waits for a search. If the server says that it searched only a part of the messages (RFC 9738),
+// the rest is asked for too, starting at the UID where it ended.
 func (s *session) searched(q query) (journal.Set, error) {
 	found, q, err := s.accepted(q)
 	if err != nil {
 		return found, err
 	}
+
 	page, within := found, q.criteria.UID
 	for range maxPages {
 		last, limited := s.guard.limited(q.tag)
 		if !limited {
 			return found, nil
 		}
+
 		rest := imap.UIDRange{Start: 1, Stop: imap.UID(last - 1)} // the newest come first
 		if page.Len() > 1 && page.Max() == last {
 			rest = imap.UIDRange{Start: imap.UID(last + 1)}
@@ -127,18 +133,22 @@ func (s *session) searched(q query) (journal.Set, error) {
 		if rest.Stop == 0 && rest.Start <= 1 {
 			return found, nil
 		}
+
 		q.criteria.UID = append(slices.Clone(within), imap.UIDSet{rest})
 		q = s.sendSearch(q.criteria)
 		if page, err = s.result(q); err != nil {
 			return found, err
 		}
+
 		found.AddSet(page)
 	}
+
 	return found, s.broken(fmt.Errorf("server did not end a search in %d parts", maxPages))
 }
 
-// accepted waits for the first part of a search. A server that calls the command BAD is asked again: first with the command
-// alone, if it was sent before SELECT was answered, and then without RETURN. What helps is remembered.
+// accepted waits for the first part of a search. A server that calls the command BAD is asked again: first
+// with the command alone, if it was sent before SELECT was answered, and then without RETURN. What helps is
+// remembered.
 func (s *session) accepted(q query) (journal.Set, query, error) {
 	found, err := s.result(q)
 	if q.early && isBad(err) {
@@ -165,7 +175,8 @@ func isBad(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// result waits for one part of a search. It never expands a range: a hostile one may name four thousand million UIDs.
+// result waits for one part of a search. It never expands a range: a hostile one may name four thousand
+// million UIDs.
 func (s *session) result(q query) (journal.Set, error) {
 	var set journal.Set
 	data, err := q.cmd.Wait()
@@ -180,19 +191,23 @@ func (s *session) result(q query) (journal.Set, error) {
 	if data.All == nil && data.Count > 0 {
 		return set, s.broken(fmt.Errorf("server found %d messages and did not name them", data.Count))
 	}
+
 	uids, ok := data.All.(imap.UIDSet)
 	if !ok && data.All != nil {
 		return set, s.broken(errors.New("server answered a search for UIDs with something else"))
 	}
+
 	for _, r := range uids {
 		if r.Start == 0 || r.Stop == 0 {
 			return set, s.broken(fmt.Errorf("server answered a search with %q", uids.String()))
 		}
 		set.AddRange(uint32(r.Start), uint32(r.Stop))
 	}
+
 	if set.Len() > maxMessages {
 		return set, s.broken(fmt.Errorf("server claims to have found %d messages", set.Len()))
 	}
+
 	return set, nil
 }
 

@@ -1,6 +1,6 @@
-// Package imap is an account's session on an IMAP server (RFC 9051, RFC 3501). The greeting, TLS and the login are a
-// dialogue of its own; from then on emersion/go-imap's client works on the connection, behind a guard that keeps what
-// the server sends within bounds.
+// Package imap is an account's session on an IMAP server (RFC 9051, RFC 3501). The greeting, TLS and the
+// login are a dialogue of its own; from then on emersion/go-imap's client works on the connection, behind a
+// guard that keeps what the server sends within bounds.
 package imap
 
 import (
@@ -38,7 +38,8 @@ type session struct {
 	changed   chan struct{} // capacity 1: the server has reported a change in the selected mailbox
 }
 
-// Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for concurrent use.
+// Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for
+// concurrent use.
 type Quirks struct {
 	plain    wire.Unable // they can't compress
 	noReturn wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
@@ -74,6 +75,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	if err != nil {
 		return nil, err
 	}
+
 	s := &session{a: a, conn: d.conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
@@ -85,12 +87,13 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 		_ = s.Close()
 		return nil, s.broken(err)
 	}
+
 	s.introduce()
 	return s, nil
 }
 
-// introduce tells the server who we are (RFC 2971): NetEase (163.com, 126.com) selects no mailbox before. The answer is of
-// no interest, and not waited for.
+// introduce tells the server who we are (RFC 2971): NetEase (163.com, 126.com) selects no mailbox before. The
+// answer is of no interest, and not waited for.
 func (s *session) introduce() {
 	if !s.has("ID") {
 		return
@@ -102,8 +105,8 @@ func (s *session) introduce() {
 	s.client.ID(&imap.IDData{Name: name, Version: version})
 }
 
-// offered are those of names that the server has, as imapclient may see them: it must not learn of IMAP4rev2, because it
-// would then send mailbox names in raw UTF-8 without having enabled that.
+// offered are those of names that the server has, as imapclient may see them: it must not learn of IMAP4rev2,
+// because it would then send mailbox names in raw UTF-8 without having enabled that.
 func (s *session) offered(names ...string) []string {
 	out := []string{"IMAP4REV1"}
 	for _, n := range names {
@@ -115,10 +118,12 @@ func (s *session) offered(names ...string) []string {
 }
 
 // rev2 are the extensions that IMAP4rev2 contains (RFC 9051 appendix E).
-var rev2 = []string{"NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "ENABLE", "IDLE", "SASL-IR", "MOVE", "LITERAL-"}
+var rev2 = []string{"NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "ENABLE", "IDLE", "SASL-IR", "MOVE",
+	"LITERAL-"}
 
 func (s *session) has(name string) bool {
-	return slices.Contains(s.caps, name) || slices.Contains(s.caps, "IMAP4REV2") && slices.Contains(rev2, name)
+	return slices.Contains(s.caps, name) || slices.Contains(s.caps, "IMAP4REV2") &&
+		slices.Contains(rev2, name)
 }
 
 // Mailboxes implements fetch.Session.
@@ -134,34 +139,41 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 			out = append(out, name)
 		}
 	}
+
 	for _, name := range s.a.Besides {
 		add(decodeUTF7(name))
 	}
+
 	besides := len(out)
 	for _, name := range s.a.Mailboxes {
 		add(decodeUTF7(name))
 	}
+
 	for _, pattern := range s.a.Patterns {
 		list, err := s.client.List("", decodeUTF7(pattern), nil).Collect()
 		if err != nil {
 			return nil, s.failed(fmt.Sprintf("list %q", pattern), err)
 		}
 		for _, l := range list {
-			if !slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) {
+			if !slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) &&
+				!slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) {
 				add(l.Mailbox)
 			}
 		}
 	}
+
 	if len(out) == 0 && len(s.a.Patterns) == 0 {
 		out = []string{"INBOX"}
 	}
+
 	return out[besides:], nil
 }
 
 // Peer implements fetch.Session.
 func (s *session) Peer() string { return s.conn.RemoteIP() }
 
-// Close implements fetch.Session. It sends LOGOUT without waiting for the answer: everything else was answered before.
+// Close implements fetch.Session. It sends LOGOUT without waiting for the answer: everything else was
+// answered before.
 func (s *session) Close() error {
 	if s.conn.Err() == nil {
 		s.client.Logout()
@@ -181,7 +193,8 @@ func (s *session) notice() {
 	}
 }
 
-// failed classifies the error of a command: the connection's own error if it has one, or else the server's NO or BAD. Where a server answered and then left, as Exchange does, its answer is the cause, and said first.
+// failed classifies the error of a command: the connection's own error if it has one, or else the server's NO
+// or BAD. Where a server answered and then left, as Exchange does, its answer is the cause, and said first.
 func (s *session) failed(act string, err error) error {
 	var ierr *imap.Error
 	answered := errors.As(err, &ierr)
@@ -199,7 +212,8 @@ func (s *session) failed(act string, err error) error {
 	return s.broken(fmt.Errorf("%s: %w", act, err))
 }
 
-// refused returns the error of a server's NO or BAD, and whether the server would refuse similar commands too.
+// refused returns the error of a server's NO or BAD, and whether the server would refuse similar commands
+// too.
 func (s *session) refused(act string, no *imap.Error) (err error, forAll bool) {
 	code := ""
 	if no.Code != "" {
@@ -220,7 +234,8 @@ func (s *session) broken(err error) error {
 	return fetch.Fail(fetch.KindProtocol, err)
 }
 
-// panicked makes a *fault.Error of a panic that imapclient has caught in its reader and reports as text, with the stack.
+// panicked makes a *fault.Error of a panic that imapclient has caught in its reader and reports as text, with
+// the stack.
 func panicked(err error) error {
 	_, text, ok := strings.Cut(err.Error(), "imapclient: panic reading response: ")
 	if !ok {
@@ -230,7 +245,8 @@ func panicked(err error) error {
 	return &fault.Error{Value: value, Stack: stack}
 }
 
-// connError is the error that ended the connection, nil if imapclient closed it because of something it can't parse.
+// connError is the error that ended the connection, nil if imapclient closed it because of something it can't
+// parse.
 func (s *session) connError() error {
 	err := s.conn.Err()
 	var corrupt flate.CorruptInputError

@@ -14,8 +14,8 @@ import (
 // foundAll finds the set in an ESEARCH response.
 var foundAll = regexp.MustCompile(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
 
-// sortedResult is a line with the result of a search, its numbers in rising order: servers may name them in any, and
-// imapclient sorts by inserting. What it doesn't know it leaves as it is.
+// sortedResult is a line with the result of a search, its numbers in rising order: servers may name them in
+// any, and imapclient sorts by inserting. What it doesn't know it leaves as it is.
 func sortedResult(line []byte) []byte {
 	bare := bytes.TrimRight(line, "\r\n")
 	if kindOf(bare) == "ESEARCH" {
@@ -26,10 +26,12 @@ func sortedResult(line []byte) []byte {
 		}
 		return line
 	}
+
 	const start = "* SEARCH "
 	if len(bare) < len(start) || !bytes.EqualFold(bare[:len(start)], []byte(start)) {
 		return line
 	}
+
 	numbers := make([]uint32, 0, bytes.Count(bare, []byte(" ")))
 	for word := range bytes.FieldsSeq(bare[len(start):]) { // no list of them: there may be a million
 		n, err := strconv.ParseUint(string(word), 10, 32)
@@ -38,6 +40,7 @@ func sortedResult(line []byte) []byte {
 		}
 		numbers = append(numbers, uint32(n))
 	}
+
 	if slices.IsSorted(numbers) {
 		return line
 	}
@@ -47,6 +50,7 @@ func sortedResult(line []byte) []byte {
 	for _, n := range numbers {
 		out = strconv.AppendUint(append(out, ' '), uint64(n), 10)
 	}
+
 	return append(out, "\r\n"...)
 }
 
@@ -65,10 +69,12 @@ func sortedSet(text string) (string, bool) {
 		}
 		ranges = append(ranges, journal.Range{First: uint32(min(a, b)), Last: uint32(max(a, b))})
 	}
+
 	slices.SortFunc(ranges, func(x, y journal.Range) int { return cmp.Compare(x.First, y.First) })
 	var set journal.Set
 	for _, r := range ranges {
 		set.AddRange(r.First, r.Last)
 	}
+
 	return set.String(), true
 }

@@ -10,8 +10,8 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// resurvey is the longest time until all UIDs are looked at again, for messages under UIDs that no message had before, if
-// the number of messages gives no reason to do so earlier.
+// resurvey is the longest time until all UIDs are looked at again, for messages under UIDs that no message
+// had before, if the number of messages gives no reason to do so earlier.
 const resurvey = 6 * time.Hour
 
 // standing is the state of a mailbox before anything is retrieved from it.
@@ -30,8 +30,8 @@ type standing struct {
 // isFirst tells whether no retrieval of this mailbox has yet found out what is old in it.
 func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.UIDNext() == 0 }
 
-// scope is what to search for this time: usually only what the journal lacks, but everything if the last complete look was
-// too long ago.
+// scope is what to search for this time: usually only what the journal lacks, but everything if the last
+// complete look was too long ago.
 func (m *mailbox) scope() scope {
 	switch c := m.rec.Census(); {
 	case m.s.a.FetchAll, isFirst(m.rec) && m.allNew:
@@ -51,8 +51,8 @@ func (m *mailbox) now() time.Time {
 	return time.Now()
 }
 
-// survey makes v.found the set of what is new. A UID that a search did not name is not old for that reason: it is vacant
-// until a search names it.
+// survey makes v.found the set of what is new. A UID that a search did not name is not old for that reason:
+// it is vacant until a search names it.
 func (m *mailbox) survey(ctx context.Context, v *view) error {
 	var err error
 	switch {
@@ -100,14 +100,17 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	if next == 0 { // an old server that does not give UIDNEXT
 		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
+
 	m.there = v.seen.Len()
 	if !m.allNew {
 		m.first = next
 	}
+
 	m.rec.Take(m.conclude())
 	if err := m.rec.Adopt(ctx, v.seen); err != nil { // even an empty set makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
 	}
+
 	return m.vacate(ctx, below(next).Minus(v.seen).Minus(v.found))
 }
 
@@ -120,9 +123,9 @@ func below(next uint32) journal.Set {
 	return s
 }
 
-// confirm asks for the flags of each message if the results of the searches contradict the number of messages or what the
-// server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers give a part of it, or that of
-// another folder.
+// confirm asks for the flags of each message if the results of the searches contradict the number of messages
+// or what the server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers give a
+// part of it, or that of another folder.
 func (m *mailbox) confirm(v *view) error {
 	if m.s.doubts(v) || !v.fits(union(v.found, v.seen).Len()) {
 		unseen, seen, err := m.s.flags(v)
@@ -152,8 +155,8 @@ func (s *session) doubts(v *view) bool {
 	return v.found.IsEmpty() && s.guard.saidUnseen() || !v.found.And(v.seen).IsEmpty()
 }
 
-// findNew finds what is new in a mailbox that we know. If the known messages and those that were found are as many as the
-// server counts, nothing else is new; otherwise all UIDs are looked at.
+// findNew finds what is new in a mailbox that we know. If the known messages and those that were found are as
+// many as the server counts, nothing else is new; otherwise all UIDs are looked at.
 func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	census, done := m.rec.Census(), m.rec.Done()
 	m.first, m.there, m.looked = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
@@ -173,10 +176,12 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 		}
 		named = v.found
 	}
+
 	v.found = named
 	if err := m.confirm(v); err != nil {
 		return err
 	}
+
 	return m.findNewAmongAll(ctx, v, done)
 }
 
@@ -189,25 +194,29 @@ func (m *mailbox) surprised(v *view, named, done journal.Set) bool {
 	return !known.IsEmpty() && !known.And(m.rec.Vacant()).IsEmpty()
 }
 
-// findNewAmongAll finds what is new among all messages. A message under a vacant UID is new, unless it was there before our
-// first contact and is \Seen, or is one that we deleted.
+// findNewAmongAll finds what is new among all messages. A message under a vacant UID is new, unless it was
+// there before our first contact and is \Seen, or is one that we deleted.
 func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set) error {
 	all, vacant := union(v.found, v.seen), m.rec.Vacant()
 	v.found = all.Minus(done.Minus(vacant))
 	surfaced := v.found.And(vacant)
 	m.deleted.before = m.rec.Traces(surfaced)
 	early := surfaced.And(below(m.first))
+
 	for uid := range m.deleted.before {
 		early = early.Minus(journal.SetOf(uid))
 	}
+
 	if err := m.leaveSeen(ctx, v, early); err != nil {
 		return err
 	}
+
 	m.there = all.Minus(v.found).Len()
 	gone := below(max(all.Max(), v.uidNext)).Minus(all).Minus(done)
 	if !m.looked.IsZero() { // messages that were \Seen are gone now, and their UIDs may be given out again
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))
 	}
+
 	return m.vacate(ctx, gone)
 }
 
@@ -226,7 +235,8 @@ func (m *mailbox) leaveSeen(ctx context.Context, v *view, uids journal.Set) (err
 	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, seen))
 }
 
-// adopted are the UIDs of messages that were old at the first contact, or were skipped, and so were never delivered.
+// adopted are the UIDs of messages that were old at the first contact, or were skipped, and so were never
+// delivered.
 func (m *mailbox) adopted() journal.Set {
 	return m.rec.Done().Minus(m.rec.Vacant()).Minus(m.rec.Delivered())
 }

@@ -11,8 +11,8 @@ import (
 // mutf7 is the base64 of modified UTF-7 (RFC 3501 section 5.1.3): "," for "/", no padding.
 var mutf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
 
-// decodeUTF7 returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form on the wire. A
-// name that is not valid modified UTF-7 stays as it is: "R&D" means R&D.
+// decodeUTF7 returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form
+// on the wire. A name that is not valid modified UTF-7 stays as it is: "R&D" means R&D.
 func decodeUTF7(name string) string {
 	var out strings.Builder
 	for s := name; s != ""; {
@@ -30,11 +30,13 @@ func decodeUTF7(name string) string {
 		out.WriteString(text)
 		s = rest
 	}
+
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
 			return name
 		}
 	}
+
 	return out.String()
 }
 
@@ -43,17 +45,21 @@ func decodeShift(code string) (string, bool) {
 	if code == "" {
 		return "&", true
 	}
+
 	b, err := mutf7.DecodeString(code)
 	if err != nil || len(b)%2 != 0 {
 		return "", false
 	}
+
 	units := make([]uint16, len(b)/2)
 	for i := range units {
 		units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
 		if units[i] < 0x80 {
-			return "", false // printable ASCII stands for itself, and control characters are no part of a name
+			// printable ASCII stands for itself, and control characters are no part of a name
+			return "", false
 		}
 	}
+
 	runes := utf16.Decode(units)
 	return string(runes), slices.Equal(utf16.Encode(runes), units) // else half a surrogate pair
 }

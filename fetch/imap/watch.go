@@ -11,24 +11,28 @@ import (
 // CanWatch implements fetch.Watcher.
 func (s *session) CanWatch() bool { return s.has("IDLE") && s.mailbox != "" }
 
-// wokenTimeout is how long the server may take to answer after we were woken. The machine was suspended, or the user
-// waits for mail: a connection that died silently is replaced then, and must not cost the account's time-out.
+// wokenTimeout is how long the server may take to answer after we were woken. The machine was suspended, or
+// the user waits for mail: a connection that died silently is replaced then, and must not cost the account's
+// time-out.
 const wokenTimeout = 5 * time.Second
 
-// quietSpell is how long a server may announce nothing before it is asked: some (GNU Mailutils) never do during IDLE.
+// quietSpell is how long a server may announce nothing before it is asked: some (GNU Mailutils) never do
+// during IDLE.
 const quietSpell = 5 * time.Minute
 
 // soon is when to look again, time and again, at a mailbox with more messages than searches find.
 func soon() []time.Duration { return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second} }
 
-// Watch implements fetch.Watcher with IDLE (RFC 2177). It waits for the server's acknowledgement and for the answer to DONE
-// no longer than the account's time-out; in between, TCP keepalive detects a peer that is gone.
+// Watch implements fetch.Watcher with IDLE (RFC 2177). It waits for the server's acknowledgement and for the
+// answer to DONE no longer than the account's time-out; in between, TCP keepalive detects a peer that is
+// gone.
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
 	if again := soon(); 0 < s.owed && s.owed <= len(again) {
 		timeout = min(timeout, again[s.owed-1])
 		_, err := s.idle(ctx, wake, timeout)
 		return err == nil, err
 	}
+
 	for end := time.Now().Add(timeout); ; {
 		left := time.Until(end)
 		news, err := s.idle(ctx, wake, min(left, quietSpell))
@@ -51,11 +55,13 @@ const (
 )
 
 // idle waits for news.
-func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (what news, err error) {
+func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (what news,
+	err error) {
 	idle, err := s.client.Idle()
 	if err != nil {
 		return silence, s.refusedIdle(s.failed("idle", err))
 	}
+
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
@@ -79,6 +85,7 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 	if err != nil {
 		return what, s.failed("idle", err)
 	}
+
 	return what, fetch.Fail(fetch.KindNetwork, ctx.Err())
 }
 
@@ -89,20 +96,23 @@ func (m *mailbox) glance() (bool, error) {
 	if err := noop.Wait(); err != nil {
 		return false, m.s.failed("noop", err)
 	}
+
 	found, _, err := search.wait()
 	if err != nil {
 		return false, err
 	}
+
 	select {
 	case <-m.s.changed:
 		return true, nil
 	default:
 	}
+
 	return !found.Minus(m.rec.Done()).Minus(m.standing.found).IsEmpty(), nil
 }
 
-// refusedIdle turns err, unless the connection is lost, into one that leads back to polling: the server may offer what it
-// can't do, or have too many of our connections.
+// refusedIdle turns err, unless the connection is lost, into one that leads back to polling: the server may
+// offer what it can't do, or have too many of our connections.
 func (s *session) refusedIdle(err error) error {
 	if s.conn.Err() != nil {
 		return err

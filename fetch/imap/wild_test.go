@@ -58,7 +58,8 @@ func TestWildServers(t *testing.T) {
 	}
 }
 
-// A lateWriter takes what is written after the other end was closed, as a TCP connection does; reading tells of it.
+// A lateWriter takes what is written after the other end was closed, as a TCP connection does; reading tells
+// of it.
 type lateWriter struct{ net.Conn }
 
 func (c lateWriter) Write(p []byte) (int, error) {

@@ -72,6 +72,7 @@ func create(ctx context.Context, path string) error {
 			return err
 		}
 	}
+
 	return nil // the directories are synced before the first durable record
 }
 
@@ -83,12 +84,14 @@ func build(ctx context.Context, path string) error {
 	}
 
 	defer db.Close()
+
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 
 	defer conn.Close()
+
 	pragmas := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)
 	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
@@ -97,6 +100,7 @@ func build(ctx context.Context, path string) error {
 	if err := migrate(ctx, conn); err != nil {
 		return err
 	}
+
 	return wal(ctx, conn)
 }
 

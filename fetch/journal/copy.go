@@ -51,6 +51,7 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 	if err := j.store.save(ctx, true, changes...); err != nil {
 		return explain(j.path, "write", err)
 	}
+
 	for _, name := range []func(string) string{accountNote, obstaclesNote} {
 		if err := j.copyNote(ctx, name(from), name(to)); err != nil {
 			return err

@@ -49,6 +49,7 @@ func (j *Journal) ImportFetchids(
 	if !complete {
 		return n, nil
 	}
+
 	return n, j.setImported(ctx, file, n)
 }
 
@@ -135,8 +136,10 @@ func readFetchids(
 			index[key] = i
 			found = append(found, seenUIDLs{key: key})
 		}
+
 		found[i].uidls = append(found[i].uidls, uidl)
 	})
+
 	return found, complete, err
 }
 
@@ -195,6 +198,7 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	if len(lacking) == 0 && !d.New() {
 		return 0, nil
 	}
+
 	rows, err := encode(imported, j.now().Unix(), lacking, nil)
 	if err != nil {
 		return 0, explain(j.path, "write", err)
@@ -203,5 +207,6 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 	if err := d.Start(ctx); err != nil {
 		return 0, err
 	}
+
 	return len(lacking), d.append(ctx, rows, false) // without the in-use mark: an import is not a retrieval
 }

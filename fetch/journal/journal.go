@@ -54,6 +54,7 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	if err := create(ctx, path); err != nil {
 		return nil, explain(path, "create", err)
 	}
+
 	s, err := openSQLite(ctx, path, o)
 	if err != nil {
 		return nil, explain(path, "open", err)

@@ -60,6 +60,7 @@ func (k *uidMarks) apply(what fact, uids Set) {
 	if what != acknowledged {
 		k.done.AddSet(uids)
 	}
+
 	switch what {
 	case adopted:
 		k.adopted.AddSet(uids)
@@ -199,6 +200,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 	if !uids.IsEmpty() {
 		c.add(row{what, m.j.now().Unix(), uids.String()})
 	}
+
 	left := traceRow(m.j.now().Unix(), of)
 	c.add(left...)
 
@@ -209,6 +211,7 @@ func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, dura
 		m.marks.traces = append(m.marks.traces, left...)
 		m.recounted = false
 	}
+
 	return err
 }
 

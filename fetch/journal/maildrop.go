@@ -230,5 +230,6 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 	if d.box.loose() {
 		c.fold(append(d.marks.fold(now), d.traces.fold(now)...))
 	}
+
 	return d.end(ctx, c)
 }

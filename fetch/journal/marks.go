@@ -183,6 +183,7 @@ func (m *marks) fold(now int64) []row {
 		if gone[k.absent] == nil {
 			gone[k.absent] = &chunks{}
 		}
+
 		gone[k.absent].add(k.uidl)
 	}
 
@@ -192,5 +193,6 @@ func (m *marks) fold(now int64) []row {
 	for since, c := range gone {
 		rows = append(rows, c.rows(absent, int64(since)*day)...)
 	}
+
 	return rows
 }

@@ -34,6 +34,7 @@ func findPlace(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	return real, checkFiles(real)
 }
 
@@ -56,6 +57,7 @@ func checkFiles(path string) error {
 	if err != nil {
 		return err
 	}
+
 	for _, beside := range []string{"-wal", "-shm", "-journal"} {
 		if err := ownfile.Look(path + beside); err != nil {
 			return err

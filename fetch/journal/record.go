@@ -105,6 +105,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 	if c == nil {
 		c = r.next()
 	}
+
 	c.to.inUse, c.to.changed = false, r.j.now().Unix()
 	err := r.write(ctx, false, c)
 	if err == nil {

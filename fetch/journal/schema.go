@@ -85,6 +85,7 @@ func addSums(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	for _, b := range boxes {
 		rows, err := rowsOf(ctx, conn, b.id)
 		if err != nil {
@@ -100,12 +101,14 @@ func addSums(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	for name, text := range notes {
 		_, err := conn.ExecContext(ctx, "UPDATE note SET sum=? WHERE name=?", noteSum(name, text), name)
 		if err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -115,6 +118,7 @@ func notesOf(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
 		return nil, err
 	}
 	defer found.Close()
+
 	notes := map[string]string{}
 	for found.Next() {
 		var name, text string
@@ -167,17 +171,20 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	all := migrations()
 	for _, step := range all[v:] {
 		if _, err := conn.ExecContext(ctx, step); err != nil {
 			return err
 		}
 	}
+
 	if v < summed {
 		if err := addSums(ctx, conn); err != nil {
 			return err
 		}
 	}
+
 	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", len(all)))
 	return err
 }

@@ -46,6 +46,7 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	}
 
 	defer tx.Rollback()
+
 	r := saved{box: box{key: k}}
 	found := tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...)
 	err = found.Scan(append(r.scan(), &r.sum)...)
@@ -56,6 +57,7 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	if err == nil {
 		r.rows, err = rowsOf(ctx, tx, r.id)
 	}
+
 	return r, err
 }
 
@@ -82,6 +84,7 @@ func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
 	}
 
 	defer found.Close()
+
 	var rows []row
 	for found.Next() {
 		var r row
@@ -112,6 +115,7 @@ func listBoxes(ctx context.Context, q queryer) ([]box, error) {
 	}
 
 	defer found.Close()
+
 	var boxes []box
 	for found.Next() {
 		var b box
@@ -170,6 +174,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 		"first=?, settled=?, looked=?, changed=?, folded=?, sum=? WHERE id=? AND run=?",
 		b.run, b.inUse, b.validity, b.uidNext, b.census.First, b.census.Settled, b.census.Looked,
 		b.changed, b.folded, b.sum(), b.id, c.from)
+
 	if err != nil {
 		return err
 	}
@@ -178,6 +183,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	if err == nil && n != 1 {
 		return b.taken()
 	}
+
 	return err
 }
 

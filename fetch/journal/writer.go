@@ -86,6 +86,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+
 	return w, nil
 }
 
@@ -115,6 +116,7 @@ func (w *writer) rewrite(ctx context.Context) error {
 	defer cancel()
 	again := time.NewTicker(rewriteAgain)
 	defer again.Stop()
+
 	for {
 		var busy, inLog, written int
 		err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &inLog, &written)
@@ -224,6 +226,7 @@ func (w *writer) commit(ctx context.Context, orders []order) error {
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		return w.rollback(ctx, err)
 	}
+
 	w.dirty = true
 	if durable {
 		return w.sync()

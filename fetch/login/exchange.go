@@ -65,6 +65,7 @@ func (a *attempt) converse(t *try) (Reply, error) {
 	if err != nil || r.Status != Challenge {
 		return r, err
 	}
+
 	return a.cancel(r, fmt.Errorf("more than %d challenges", maxChallenges))
 }
 

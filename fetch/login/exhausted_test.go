@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Behind the login the table's rows for refused logins mean nothing, but for what concerns all that is asked for.
+// Behind the login the table's rows for refused logins mean nothing, but for what concerns all that is asked
+// for.
 func TestRefusalsBehindTheLogin(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -55,7 +55,8 @@ type Service struct {
 	Name string // "IMAP"
 	tlsverify.Ports
 
-	// What the user writes, for hints, if it is not what an account has: for TLS from the first byte, and for none.
+	// What the user writes, for hints, if it is not what an account has: for TLS from the first byte, and for
+	// none.
 	WrapWord, ClearWord string
 }
 
@@ -111,6 +112,7 @@ func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, e
 		_ = conn.Close()
 		return nil, Fail(KindNetwork, err)
 	}
+
 	return a.offer, nil
 }
 
@@ -182,6 +184,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.capabilities(); err != nil {
 		return err
 	}
+
 	return f.Finish(a.offer)
 }
 
@@ -222,6 +225,7 @@ func (a *attempt) capabilities() error {
 	if r.Status != OK || r.Offer == nil {
 		return a.refusal(r, KindProtocol)
 	}
+
 	a.offer = r.Offer
 	return nil
 }

@@ -98,6 +98,7 @@ func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
 			usable = append(usable, m)
 		}
 	}
+
 	return usable, nil
 }
 

@@ -63,6 +63,7 @@ func (a *attempt) secure(ctx context.Context) error {
 	case verdict != nil && verdict.Resumed:
 		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
 	}
+
 	return Fail(KindTLS, err)
 }
 

@@ -16,13 +16,14 @@ var (
 	ending  = []byte(".\r\n")
 )
 
-// readBody copies the body of a multi-line answer to w, without the dots that were stuffed into it, up to its end, which it
-// reads too. If w fails, the rest is read all the same, so that the next answer is found, and the error of w is returned as
-// sink. After err the connection is unusable and the body incomplete. At most limit octets are read.
+// readBody copies the body of a multi-line answer to w, without the dots that were stuffed into it, up to its
+// end, which it reads too. If w fails, the rest is read all the same, so that the next answer is found, and
+// the error of w is returned as sink. After err the connection is unusable and the body incomplete. At most
+// limit octets are read.
 //
-// A line ends only in CRLF, and so the body ends only with CRLF "." CRLF: if "\n.\n" were accepted as the end too, a
-// message that holds these bytes could speak for the server (the rest of it would be read as answers). A lone LF or CR is
-// part of the message and stays as it is.
+// A line ends only in CRLF, and so the body ends only with CRLF "." CRLF: if "\n.\n" were accepted as the end
+// too, a message that holds these bytes could speak for the server (the rest of it would be read as answers).
+// A lone LF or CR is part of the message and stays as it is.
 func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error) {
 	r := c.Reader()
 	var read int64
@@ -32,6 +33,7 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error)
 			_, sink = w.Write(p)
 		}
 	}
+
 	for {
 		if _, err := r.Peek(need); err != nil {
 			return read, sink, c.ReadError(err)
@@ -50,8 +52,9 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error)
 	}
 }
 
-// unstuff works through b: it passes the body's bytes to put, and returns how many bytes of b it has processed, how many
-// bytes the next step needs after these (0: the body has ended), and whether it begins at the start of a line.
+// unstuff works through b: it passes the body's bytes to put, and returns how many bytes of b it has
+// processed, how many bytes the next step needs after these (0: the body has ended), and whether it begins at
+// the start of a line.
 func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start bool) {
 	for {
 		rest := b[done:]
@@ -65,6 +68,7 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 			done++
 			rest = rest[1:]
 		}
+
 		i := bytes.Index(rest, lineDot)
 		if i >= 0 {
 			put(rest[:i+2])
@@ -72,10 +76,12 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 			lineStart = true
 			continue
 		}
+
 		end := len(rest)
 		if bytes.HasSuffix(rest, lineDot[:1]) {
 			end-- // its LF may come next
 		}
+
 		put(rest[:end])
 		return done + end, len(rest) - end + 1, bytes.HasSuffix(rest, lineDot[:2])
 	}

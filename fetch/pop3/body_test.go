@@ -13,8 +13,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// tape is a connection to a server that says what r has, in pieces of the given size, and then leaves. It has no
-// deadlines: those of a net.Pipe cost a timer for each read, which made fuzzing slow.
+// tape is a connection to a server that says what r has, in pieces of the given size, and then leaves. It has
+// no deadlines: those of a net.Pipe cost a timer for each read, which made fuzzing slow.
 type tape struct {
 	r    io.Reader
 	size int

@@ -14,8 +14,9 @@ const (
 	maxCapabilityLine = 4096
 )
 
-// capabilities are what CAPA listed (RFC 2449): names in upper case, each with its arguments. They are valid for the state
-// of the connection in which they were asked for, and are asked for again after TLS and after the login.
+// capabilities are what CAPA listed (RFC 2449): names in upper case, each with its arguments. They are valid
+// for the state of the connection in which they were asked for, and are asked for again after TLS and after
+// the login.
 type capabilities map[string][]string
 
 func (c capabilities) has(name string) bool {
@@ -23,8 +24,8 @@ func (c capabilities) has(name string) bool {
 	return ok
 }
 
-// readCapabilities reads the answer to CAPA. A server that doesn't know the command has none; refused is what it
-// says.
+// readCapabilities reads the answer to CAPA. A server that doesn't know the command has none; refused is what
+// it says.
 func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err error) {
 	if _, err := readReply(c, "CAPA"); err != nil {
 		if errors.As(err, &refused) {
@@ -32,6 +33,7 @@ func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err
 		}
 		return nil, nil, err
 	}
+
 	caps = capabilities{}
 	for range maxCapabilities {
 		line, err := c.ReadLine(maxCapabilityLine)
@@ -45,7 +47,9 @@ func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err
 			caps[strings.ToUpper(words[0])] = words[1:]
 		}
 	}
-	return nil, nil, outOfStep(c, fmt.Errorf("CAPA: the server lists more than %d capabilities", maxCapabilities))
+
+	return nil, nil, outOfStep(c, fmt.Errorf("CAPA: the server lists more than %d capabilities",
+		maxCapabilities))
 }
 
 // askCapabilities sends CAPA.

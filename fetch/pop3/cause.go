@@ -8,8 +8,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// cause finds out why the server ended the connection after the login: it may have said so unasked, while we were
-// still writing. Then its words were taken for the answer to the first command, or nobody has read them.
+// cause finds out why the server ended the connection after the login: it may have said so unasked, while we
+// were still writing. Then its words were taken for the answer to the first command, or nobody has read them.
 func (s *session) cause(ctx context.Context, err error) error {
 	if s.c.Err() == nil || ctx.Err() != nil || fetch.KindOf(err) != fetch.KindNetwork || wire.IsTimeout(err) {
 		return err
@@ -22,8 +22,10 @@ func (s *session) cause(ctx context.Context, err error) error {
 			said = replyError(s.c, "behind the login", text)
 		}
 	}
+
 	if said == nil {
 		return err
 	}
+
 	return classify(fmt.Errorf("%w, and ends the connection (%v)", said, err), fetch.KindServer)
 }

@@ -12,8 +12,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// client is go-pop3 on a connection that is logged in. As far as go-pop3 knows, the answer to each command is one line;
-// the callers of UIDL and LIST read from the connection what follows that line.
+// client is go-pop3 on a connection that is logged in. As far as go-pop3 knows, the answer to each command is
+// one line; the callers of UIDL and LIST read from the connection what follows that line.
 type client struct {
 	conn *gopop3.Conn
 	line *lineConn
@@ -28,8 +28,8 @@ func newClient(c *wire.Conn) (*client, error) {
 	return &client{conn: conn, line: line}, nil
 }
 
-// run calls do, which makes go-pop3 run one command. It prefers the adapter's error, which says more: a *ReplyError without
-// a Kind, or the connection's error.
+// run calls do, which makes go-pop3 run one command. It prefers the adapter's error, which says more: a
+// *ReplyError without a Kind, or the connection's error.
 func (l *client) run(do func(*gopop3.Conn) error) error {
 	l.line.err = nil
 	err := do(l.conn)
@@ -47,9 +47,9 @@ func (l *client) command(name string) error {
 	})
 }
 
-// lineConn is the net.Conn under go-pop3. It answers each command with one status line, checked and in the form that
-// go-pop3 knows, and nothing beyond that, so that go-pop3's buffer is empty between commands. A command that ahead has sent
-// already is not sent again when go-pop3 writes it.
+// lineConn is the net.Conn under go-pop3. It answers each command with one status line, checked and in the
+// form that go-pop3 knows, and nothing beyond that, so that go-pop3's buffer is empty between commands. A
+// command that ahead has sent already is not sent again when go-pop3 writes it.
 type lineConn struct {
 	net.Conn // nil: go-pop3 calls only the methods below
 
@@ -80,6 +80,7 @@ func (l *lineConn) Write(p []byte) (int, error) {
 		l.err = fmt.Errorf("refused to send a command with a control character in it")
 		return 0, l.err
 	}
+
 	l.command = string(line)
 	if len(l.sent) == 0 {
 		if err := l.c.WriteLine(l.command, ""); err != nil {
@@ -92,6 +93,7 @@ func (l *lineConn) Write(p []byte) (int, error) {
 		l.err = fmt.Errorf("%s: %s was sent before and has not been answered", l.command, l.sent[0])
 		return 0, l.err
 	}
+
 	l.sent = l.sent[1:]
 	return len(p), nil
 }
@@ -111,10 +113,12 @@ func (l *lineConn) Read(p []byte) (int, error) {
 		}
 		l.rest = fmt.Appendf(nil, "+OK %s\r\n", text)
 	}
+
 	n := copy(p, l.rest)
 	l.rest = l.rest[n:]
 	return n, nil
 }
 
-// Close implements net.Conn; go-pop3 calls it at the end of Quit. It does nothing: the session closes the connection.
+// Close implements net.Conn; go-pop3 calls it at the end of Quit. It does nothing: the session closes the
+// connection.
 func (l *lineConn) Close() error { return nil }

@@ -104,7 +104,8 @@ func TestLineBreaksInArgumentsAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzReply: no status line makes the reader crash or accept what isn't +OK, and errors stay short and printable.
+// FuzzReply: no status line makes the reader crash or accept what isn't +OK, and errors stay short and
+// printable.
 func FuzzReply(f *testing.F) {
 	for _, s := range []string{"", "+OK", "+OK\r", "-ERR", "-ERR [IN-USE] x", "-ERR [", "-ERR [\x00] x", "-ERR [\xff] x", "+", "+ x", "-ERR []]", "+OKAY", "+ok\tx", "334"} {
 		f.Add(s)

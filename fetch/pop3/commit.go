@@ -14,8 +14,9 @@ import (
 // deleteWindow is how many DELEs may be unanswered; see windowCount for the reason of a bound.
 const deleteWindow = 1024
 
-// Commit implements fetch.Mailbox. The server deletes nothing before it answers QUIT with +OK (RFC 1939 section 6); if it
-// gives no such answer, nothing counts as deleted, and the next retrieval deletes what is pending in the journal.
+// Commit implements fetch.Mailbox. The server deletes nothing before it answers QUIT with +OK (RFC 1939
+// section 6); if it gives no such answer, nothing counts as deleted, and the next retrieval deletes what is
+// pending in the journal.
 func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	defer m.s.c.Bind(ctx)()
 	m.mu.Lock()
@@ -30,14 +31,15 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	return len(gone), classify(refused, fetch.KindServer)
 }
 
-// delete deletes the planned messages and ends the session. It returns those that the server has deleted, and its first
-// refusal.
+// delete deletes the planned messages and ends the session. It returns those that the server has deleted, and
+// its first refusal.
 func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err error) {
 	if len(m.deletes) == 0 {
 		return nil, nil, nil
 	}
-	// One sync for all records of this retrieval and of earlier ones. It comes before the first DELE: a server may delete
-	// although it doesn't answer QUIT, and after a power failure the messages must still be known as delivered.
+	// One sync for all records of this retrieval and of earlier ones. It comes before the first DELE: a
+	// server may delete although it doesn't answer QUIT, and after a power failure the messages must still be
+	// known as delivered.
 	if err := m.s.a.Journal.Sync(ctx); err != nil {
 		return nil, nil, fetch.Fail(fetch.KindJournal, err)
 	}
@@ -52,10 +54,12 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	if refused != nil {
 		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
 	}
+
 	return gone, refused, nil
 }
 
-// end ends the journal's record. The journal may forget messages that are gone from the server, after a while.
+// end ends the journal's record. The journal may forget messages that are gone from the server, after a
+// while.
 func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	var uids []string
 	for _, d := range gone {
@@ -69,8 +73,8 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	return m.record.End(ctx, !m.unread())
 }
 
-// unread tells whether there are messages without a UIDL whose content we have not seen: any message that the journal
-// knows by its content may be among them, so none of these can be forgotten.
+// unread tells whether there are messages without a UIDL whose content we have not seen: any message that the
+// journal knows by its content may be among them, so none of these can be forgotten.
 func (m *maildrop) unread() bool {
 	n := 0
 	for i := range m.listing.rows {
@@ -84,8 +88,8 @@ func (m *maildrop) unread() bool {
 	return n > 0
 }
 
-// dele sends a DELE for each message, followed by QUIT if the server pipelines, and returns the deletions that the server
-// accepted, and its first refusal. It does not read the answer to QUIT.
+// dele sends a DELE for each message, followed by QUIT if the server pipelines, and returns the deletions
+// that the server accepted, and its first refusal. It does not read the answer to QUIT.
 func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 	together := s.pipelining()
 	gone = make([]deletion, 0, len(ds))
@@ -101,9 +105,11 @@ func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 			line = append(line, "\r\n"...)
 			sent++
 		}
+
 		if err := s.send(line, together && sent == len(ds)); err != nil {
 			return nil, nil, network("DELE", err)
 		}
+
 		// Half a window is read before more is sent, so that the server always has work.
 		for until := max(read+1, sent-deleteWindow/2); read < until; read++ {
 			_, err := readReply(s.c, "DELE")
@@ -117,6 +123,7 @@ func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
 			}
 		}
 	}
+
 	return gone, refused, nil
 }
 

@@ -19,8 +19,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Quirks remembers servers that offer PIPELINING and then get it wrong; they get one command at a time. The zero
-// value is ready to use. It is safe for concurrent use.
+// Quirks remembers servers that offer PIPELINING and then get it wrong; they get one command at a time. The
+// zero value is ready to use. It is safe for concurrent use.
 type Quirks struct{ slow wire.Unable }
 
 // Connect is a fetch.Connector that knows no quirks.
@@ -59,6 +59,7 @@ func (q *Quirks) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ 
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindProtocol, err)
 	}
+
 	s.client = client
 	return s, nil
 }

@@ -209,7 +209,8 @@ func (sink) DeliverGroup(_ context.Context, ms []*delivery.Message) []error {
 }
 func (sink) String() string { return "nothing" }
 
-// BenchmarkRetrieve is a keep retrieval of 5,000 messages of 4 KB from Dovecot over TLS, next to a raw reader.
+// BenchmarkRetrieve is a keep retrieval of 5,000 messages of 4 KB from Dovecot over TLS, next to a raw
+// reader.
 func BenchmarkRetrieve(b *testing.B) {
 	d := fetchtest.StartDovecot(b)
 	const n = 5000

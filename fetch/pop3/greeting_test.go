@@ -45,7 +45,8 @@ func (f *flooding) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Whatever a server goes on with on the way to a login comes to an end, after little of it and in little memory.
+// Whatever a server goes on with on the way to a login comes to an end, after little of it and in little
+// memory.
 func TestFloodsBeforeTheLogin(t *testing.T) {
 	const sasl = "+OK\r\n+OK\r\nSASL PLAIN LOGIN SCRAM-SHA-256 CRAM-MD5\r\n.\r\n"
 	long := strings.Repeat("x ", maxCapabilityLine/2-2) + "\r\n"
@@ -88,9 +89,9 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 	}
 }
 
-// FuzzGreeting: whatever a server says from its greeting on, the login comes to an end, in clear text the same one in
-// whatever pieces; its error is fit to be shown, nothing shows the password, and where TLS is wanted no login is tried
-// without it.
+// FuzzGreeting: whatever a server says from its greeting on, the login comes to an end, in clear text the
+// same one in whatever pieces; its error is fit to be shown, nothing shows the password, and where TLS is
+// wanted no login is tried without it.
 func FuzzGreeting(f *testing.F) {
 	for _, s := range []string{
 		"", "+OK\r\n", "+OK <1.2@x>\r\n+OK\r\nSTLS\r\nSASL PLAIN\r\n.\r\n+OK\r\n", "-ERR [IN-USE] x\r\n", "* OK IMAP\r\n",

@@ -15,11 +15,13 @@ import (
 
 // Bounds of a listing.
 const (
-	// maxRow is the longest row of UIDL or LIST. RFC 1939 section 7 has UIDLs of at most 70 printable characters;
-	// longer ones and other bytes are accepted (fetchmail's SA-2005-01 came from trusting the RFC here).
+	// maxRow is the longest row of UIDL or LIST. RFC 1939 section 7 has UIDLs of at most 70 printable
+	// characters; longer ones and other bytes are accepted (fetchmail's SA-2005-01 came from trusting the RFC
+	// here).
 	maxRow = 4096
-	// maxMessages and maxUIDLs (bytes in all of them, as they are kept) keep a listing within some 200 MB, whatever the server
-	// says. It takes 27 years to fill a maildrop with a million messages at a hundred a day.
+	// maxMessages and maxUIDLs (bytes in all of them, as they are kept) keep a listing within some 200 MB,
+	// whatever the server says. It takes 27 years to fill a maildrop with a million messages at a hundred a
+	// day.
 	maxMessages = 1 << 20
 	maxUIDLs    = 64 << 20
 )
@@ -41,7 +43,8 @@ type listing struct {
 	uidl   bool // the server knows UIDL
 }
 
-// askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all at once if the server pipelines.
+// askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all at once if the server
+// pipelines.
 func (s *session) askList() (together bool, _ error) {
 	together = s.pipelining()
 	if s.caps != nil {
@@ -57,7 +60,8 @@ func (s *session) askList() (together bool, _ error) {
 	return together, nil
 }
 
-// list reads the answers to askList, and asks for what could not be asked for at once. record gets to see each UIDL.
+// list reads the answers to askList, and asks for what could not be asked for at once. record gets to see
+// each UIDL.
 func (s *session) list(record *journal.Maildrop, together bool) (*listing, error) {
 	if s.caps != nil {
 		caps, refused, err := readCapabilities(s.c)
@@ -66,15 +70,18 @@ func (s *session) list(record *journal.Maildrop, together bool) (*listing, error
 		}
 		s.caps, s.noCAPA = caps, refused
 	}
+
 	l := new(listing)
 	messages, err := s.stat(l)
 	if err != nil || messages == 0 && !together {
 		return l, err
 	}
+
 	l.uidl, err = s.listUIDL(l, record, messages)
 	if err != nil {
 		return nil, err
 	}
+
 	return l, s.listSizes(l, messages)
 }
 
@@ -85,6 +92,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 		l.octets = int64(octets)
 		return err
 	})
+
 	if err != nil {
 		var refused *ReplyError
 		if errors.As(err, &refused) || s.c.Err() != nil {
@@ -95,11 +103,12 @@ func (s *session) stat(l *listing) (messages int, err error) {
 	if messages < 0 || messages > maxMessages || l.octets < 0 {
 		return 0, outOfStep(s.c, fmt.Errorf("STAT: %d messages of %d octets can't be", messages, l.octets))
 	}
+
 	return messages, nil
 }
 
-// roomFor is the number of messages for which room is made on a server's mere word. Once that many have come, room is made
-// for all: growing step by step would take half as much again.
+// roomFor is the number of messages for which room is made on a server's mere word. Once that many have come,
+// room is made for all: growing step by step would take half as much again.
 const roomFor = 100_000
 
 // duplicatesNamed is how many messages with the UIDL of another get a line of their own in the log.
@@ -118,6 +127,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		// A server that only today has no UIDLs must not make everything look new.
 		return false, classify(err, fetch.KindServer)
 	}
+
 	l.rows = make([]row, 0, min(messages, roomFor))
 	rows, bytes, same := 0, 0, 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
@@ -126,10 +136,12 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 			l.rows = slices.Grow(l.rows, messages-len(l.rows))
 			record.Grow(messages - rows)
 		}
+
 		r := &l.rows[num-1]
 		if len(rest) == 0 || r.listed {
 			return errors.New("no UIDL, or a second one for the same message")
 		}
+
 		r.listed = true
 		sight := record.See(rest)
 		if bytes += sight.Held; bytes > maxUIDLs {
@@ -141,15 +153,19 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 			}
 			return nil
 		}
+
 		r.uidl, r.done, r.pending, r.before = sight.UIDL, sight.Done, sight.Pending, sight.Size
 		return nil
 	})
+
 	if err != nil {
 		return false, err
 	}
 	if same > duplicatesNamed && s.a.Log != nil {
-		s.a.Log.Warn("more messages with the UIDL of another", "account", s.a.Name, "count", same-duplicatesNamed)
+		s.a.Log.Warn("more messages with the UIDL of another", "account", s.a.Name, "count",
+			same-duplicatesNamed)
 	}
+
 	return true, s.complete("UIDL", l, messages)
 }
 
@@ -161,9 +177,11 @@ func (s *session) listSizes(l *listing, messages int) error {
 		}
 		return classify(err, fetch.KindServer)
 	}
+
 	for i := range l.rows {
 		l.rows[i].listed = false
 	}
+
 	err := s.readRows("LIST", messages, func(num int, rest []byte) error {
 		l.grow(num)
 		r := &l.rows[num-1]
@@ -175,13 +193,16 @@ func (s *session) listSizes(l *listing, messages int) error {
 		r.size, r.listed = n, true
 		return nil
 	})
+
 	if err != nil {
 		return err
 	}
+
 	return s.complete("LIST", l, messages)
 }
 
-// grow makes room for message num while rows arrive, so that memory grows with what was sent, not with what was announced.
+// grow makes room for message num while rows arrive, so that memory grows with what was sent, not with what
+// was announced.
 func (l *listing) grow(num int) {
 	for len(l.rows) < num {
 		l.rows = append(l.rows, row{})
@@ -208,6 +229,7 @@ func (s *session) readRows(command string, messages int, each func(num int, rest
 		if len(line) == 1 && line[0] == '.' {
 			return nil
 		}
+
 		text, rest, _ := bytes.Cut(line, []byte{' '})
 		num, ok := number(text, int64(messages))
 		if !ok || num == 0 {
@@ -237,6 +259,7 @@ func number(text []byte, limit int64) (int64, bool) {
 
 func (s *session) logDuplicate(num int, uidl []byte) {
 	if s.a.Log != nil {
-		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid", s.c.Printable(uidl))
+		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid",
+			s.c.Printable(uidl))
 	}
 }

@@ -112,8 +112,8 @@ func (f *flood) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A quarter of the largest listing that is taken stays within a quarter of some 200 MB, also while it grows, and a larger
-// one than that is refused.
+// A quarter of the largest listing that is taken stays within a quarter of some 200 MB, also while it grows,
+// and a larger one than that is refused.
 func TestHugeListing(t *testing.T) {
 	for _, tt := range []struct {
 		name      string

@@ -12,8 +12,9 @@ import (
 
 var service = login.Service{Name: "POP3", Ports: tlsverify.PortsOf("pop3")}
 
-// maxInitial is the room for an initial response in the 255 octets that a server must accept (RFC 2449 section
-// 4), without CRLF, AUTH, two blanks and a mechanism's name of at most 20 octets (RFC 4422 section 3.1).
+// maxInitial is the room for an initial response in the 255 octets that a server must accept (RFC 2449
+// section 4), without CRLF, AUTH, two blanks and a mechanism's name of at most 20 octets (RFC 4422 section
+// 3.1).
 const maxInitial = 255 - 2 - 4 - 2 - 20
 
 // dialogue is the connection from the greeting to the login: POP3's commands and replies for package login.
@@ -56,6 +57,7 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 	if err := d.enableUTF8(); err != nil {
 		return login.Reply{Command: "UTF8"}, err
 	}
+
 	user, pass := "USER "+cred.User, "PASS "+cred.Password
 	if !d.pipelining() {
 		if r, err := d.run("USER", user, ""); err != nil || r.Status != login.OK {
@@ -70,14 +72,17 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 	if err := d.c.WriteLine(pass, "PASS ***"); err != nil {
 		return login.Reply{Command: "PASS"}, err
 	}
+
 	first, err := d.final(d.read("USER"))
 	if err != nil {
 		return first, err
 	}
+
 	second, err := d.final(d.read("PASS"))
 	if err == nil && first.Status != login.OK {
 		return first, nil
 	}
+
 	return second, err
 }
 
@@ -112,8 +117,9 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 	return d.read(d.command)
 }
 
-// enableUTF8 asks, before the login, for messages as they are (RFC 6856): otherwise Courier gives a stub in place of a
-// message whose header is not ASCII, and we would delete the original. If the server refuses, nothing is lost.
+// enableUTF8 asks, before the login, for messages as they are (RFC 6856): otherwise Courier gives a stub in
+// place of a message whose header is not ASCII, and we would delete the original. If the server refuses,
+// nothing is lost.
 func (d *dialogue) enableUTF8() error {
 	if d.utf8 || !d.caps.has("UTF8") {
 		return nil
@@ -151,15 +157,18 @@ func (d *dialogue) read(command string) (login.Reply, error) {
 			return r, err
 		}
 	}
+
 	r := login.Reply{Command: command}
 	readLine := readStatus
 	if command == "greeting" || command == "STLS" { // what comes there is not proven to be the server's
 		readLine = func(c *wire.Conn) ([]byte, error) { return c.ReadLine(0) }
 	}
+
 	line, err := readLine(d.c)
 	if err != nil {
 		return r, err
 	}
+
 	d.c.Answered()
 
 	kind, text, err := parseReply(d.c, line)
@@ -174,6 +183,7 @@ func (d *dialogue) read(command string) (login.Reply, error) {
 	default:
 		r.Status, r.Word, r.Text = login.OK, "+OK", string(text)
 	}
+
 	return r, nil
 }
 

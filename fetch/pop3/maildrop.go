@@ -50,12 +50,15 @@ type returned struct {
 func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	defer s.c.Bind(ctx)()
 	if s.ended {
-		return nil, fetch.Fail(fetch.KindNetwork, errors.New("the session has ended; POP3 shows new mail only to a new one"))
+		return nil, fetch.Fail(fetch.KindNetwork,
+			errors.New("the session has ended; POP3 shows new mail only to a new one"))
 	}
+
 	together, err := s.askList()
 	if err != nil {
 		return nil, s.cause(ctx, err)
 	}
+
 	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server prepares its answers
 	if err == nil {
 		err = record.Start(ctx)
@@ -63,21 +66,24 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	if err != nil {
 		return nil, s.c.Break(fetch.Fail(fetch.KindJournal, err))
 	}
+
 	listing, err := s.list(record, together)
 	if err != nil {
 		return nil, s.cause(ctx, s.pipelined(err, true))
 	}
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
-		return nil, fetch.Fail(fetch.KindConfig, errors.New("\"keep\" needs UIDL, which this server does not have:"+
-			" what was delivered could not be told from what is new; hint: write \"nokeep\", or use IMAP"))
+		return nil, fetch.Fail(fetch.KindConfig,
+			errors.New("\"keep\" needs UIDL, which this server does not have:"+
+				" what was delivered could not be told from what is new; hint: write \"nokeep\", or use IMAP"))
 	}
+
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
 	m.sort()
 	return m, nil
 }
 
-// sort decides what happens to each message. Messages that an earlier retrieval delivered and could not delete are deleted
-// now, unless the account now keeps mail.
+// sort decides what happens to each message. Messages that an earlier retrieval delivered and could not
+// delete are deleted now, unless the account now keeps mail.
 func (m *maildrop) sort() {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
@@ -86,6 +92,7 @@ func (m *maildrop) sort() {
 		if r.pending && r.before > 0 && r.before != r.size { // its UIDL names another message by now
 			r.done, r.pending = false, false
 		}
+
 		switch {
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
@@ -93,7 +100,8 @@ func (m *maildrop) sort() {
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
 		case a.Limit > 0 && r.size > a.Limit:
-			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl, Size: r.size})
+			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl,
+				Size: r.size})
 			if a.LimitFlush {
 				m.deletes = append(m.deletes, deletion{num: num})
 			}
@@ -103,6 +111,7 @@ func (m *maildrop) sort() {
 			m.trace(num, r)
 			continue
 		}
+
 		if r.done {
 			m.counts.Seen++
 		}
@@ -130,10 +139,12 @@ func (m *maildrop) recordReturned(ctx context.Context) error {
 	if len(m.returned) == 0 {
 		return nil
 	}
+
 	uids, sizes, looks := make([]string, 0), make([]int64, 0), make([]string, 0)
 	for _, r := range m.returned {
 		uids, sizes, looks = append(uids, r.uid), append(sizes, r.size), append(looks, r.looks)
 	}
+
 	if m.s.a.Keep {
 		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
 	}
@@ -146,6 +157,7 @@ func (m *maildrop) recordReturned(ctx context.Context) error {
 	for _, r := range m.returned {
 		m.deletes = append(m.deletes, r.deletion)
 	}
+
 	return nil
 }
 
@@ -178,13 +190,15 @@ func (m *maildrop) Only(message fetch.Ref) {
 	m.counts.New = len(m.todo)
 }
 
-// identify gives a message without a UIDL an identity by its content. It returns false if an earlier retrieval has
-// delivered the message, which then only needs to be deleted. Copies with the same content are told apart by their order.
+// identify gives a message without a UIDL an identity by its content. It returns false if an earlier
+// retrieval has delivered the message, which then only needs to be deleted. Copies with the same content are
+// told apart by their order.
 func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	hash := sha256.New()
 	if _, err := io.Copy(hash, it.Body.Open()); err != nil {
 		return false, err
 	}
+
 	uid := "sha256:" + hex.EncodeToString(hash.Sum(nil))
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -192,6 +206,7 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	if n := m.hashes[uid]; n > 1 {
 		uid = fmt.Sprintf("%s/%d", uid, n)
 	}
+
 	it.UID = uid
 	known := m.record.See([]byte(uid))
 	if !known.Done || m.s.a.FetchAll && !known.Pending {
@@ -200,11 +215,12 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	if !m.s.a.Keep {
 		m.deletes = append(m.deletes, deletion{int(it.Num), uid})
 	}
+
 	return false, nil
 }
 
-// Record implements fetch.Mailbox. It returns once the record survives the end of the process. It need not be durable yet:
-// nothing is deleted on the server before Commit, which first syncs all records at once.
+// Record implements fetch.Mailbox. It returns once the record survives the end of the process. It need not be
+// durable yet: nothing is deleted on the server before Commit, which first syncs all records at once.
 func (m *maildrop) Record(ctx context.Context, items []*fetch.Item) error {
 	uids, sizes, looks := make([]string, len(items)), make([]int64, len(items)), make([]string, len(items))
 	for i, it := range items {

@@ -14,9 +14,11 @@ import (
 // ReplyError is a command that the server answered with -ERR.
 type ReplyError struct {
 	Command string // without arguments that are secret
-	Code    string // extended response code in upper case without brackets, "IN-USE" (RFC 2449 section 8); may be empty
-	Detail  string // the address of the web behind it, which RFC 2449 does not allow and Gmail sends; mostly ""
-	Text    string // what followed, at most 200 bytes
+	// extended response code in upper case without brackets, "IN-USE" (RFC 2449 section 8); may be empty
+	Code string
+	// the address of the web behind it, which RFC 2449 does not allow and Gmail sends; mostly ""
+	Detail string
+	Text   string // what followed, at most 200 bytes
 }
 
 func (e *ReplyError) Error() string {
@@ -47,6 +49,7 @@ func parseReply(c *wire.Conn, line []byte) (kind replyKind, text []byte, err err
 	if i := bytes.IndexByte(word, '\t'); i >= 0 {
 		word, text = word[:i], line[i+1:]
 	}
+
 	switch {
 	case bytes.EqualFold(word, []byte("+OK")):
 		return replyOK, text, nil
@@ -70,6 +73,7 @@ func replyError(c *wire.Conn, command string, text []byte) *ReplyError {
 			text = bytes.TrimLeft(text[end+1:], " ")
 		}
 	}
+
 	e.Text = c.Clean(string(text)) // before it is cut: a part of a secret would not be recognised
 	e.Text = e.Text[:min(len(e.Text), 200)]
 	return e
@@ -103,8 +107,8 @@ func network(act string, err error) error {
 	return fetch.Fail(kind, fmt.Errorf("%s: %w", act, err))
 }
 
-// readStatus reads a status line. outlook.office365.com sends an empty line before some; garbage begins with one too,
-// so only one is skipped.
+// readStatus reads a status line. outlook.office365.com sends an empty line before some; garbage begins with
+// one too, so only one is skipped.
 func readStatus(c *wire.Conn) ([]byte, error) {
 	line, err := c.ReadLine(0)
 	if err == nil && len(line) == 0 {
@@ -113,13 +117,14 @@ func readStatus(c *wire.Conn) ([]byte, error) {
 	return line, err
 }
 
-// readReply reads the answer to command, which must be +OK or -ERR; -ERR is a *ReplyError without a Kind. The text is
-// valid until the next read.
+// readReply reads the answer to command, which must be +OK or -ERR; -ERR is a *ReplyError without a Kind. The
+// text is valid until the next read.
 func readReply(c *wire.Conn, command string) ([]byte, error) {
 	line, err := readStatus(c)
 	if err != nil {
 		return nil, network(command, err)
 	}
+
 	c.Answered()
 	kind, text, err := parseReply(c, line)
 	if err == nil && kind == replyMore {
@@ -131,11 +136,12 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 	if kind == replyErr {
 		return nil, replyError(c, command, text)
 	}
+
 	return text, nil
 }
 
-// refusal returns the -ERR in the error of a command. It returns nil if the connection has ended: the reason for that may
-// itself be the refusal of another command.
+// refusal returns the -ERR in the error of a command. It returns nil if the connection has ended: the reason
+// for that may itself be the refusal of another command.
 func refusal(c *wire.Conn, err error) *ReplyError {
 	var refused *ReplyError
 	if c.Err() != nil || !errors.As(err, &refused) {

@@ -22,8 +22,8 @@ const (
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
 
-// bodyLimit is how much of a body with this size in LIST is read before the connection is given up. The size is
-// only what the server says, so there is an absolute bound too.
+// bodyLimit is how much of a body with this size in LIST is read before the connection is given up. The size
+// is only what the server says, so there is an absolute bound too.
 func bodyLimit(listed int64) int64 {
 	return min(2*min(listed, fetch.MaxMessage)+slack, fetch.MaxMessage)
 }
@@ -71,6 +71,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		if len(r.items) == 0 { // none of those that are left can be retrieved
 			continue
 		}
+
 		next := r.items[0]
 		r.items[0], r.items = request{}, r.items[1:]
 		r.bytes -= next.Size
@@ -81,6 +82,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			return r.failed(fetch.At(next.Item, m.s.pipelined(err, false)))
 		}
 	}
+
 	return r.end(ctx)
 }
 
@@ -110,9 +112,9 @@ func (r *retrieval) end(ctx context.Context) error {
 	return nil
 }
 
-// acceptDoubted puts into the queue a message that was shorter than LIST said, once the server's next answer has
-// shown that it had really ended. If a server does not stuff dots, a line with a single dot looks like the end of
-// the message, and the rest comes where the next answer belongs.
+// acceptDoubted puts into the queue a message that was shorter than LIST said, once the server's next answer
+// has shown that it had really ended. If a server does not stuff dots, a line with a single dot looks like
+// the end of the message, and the rest comes where the next answer belongs.
 func (r *retrieval) acceptDoubted() {
 	if it := r.doubt; it != nil {
 		r.doubt = nil
@@ -120,13 +122,14 @@ func (r *retrieval) acceptDoubted() {
 	}
 }
 
-// failed returns the error that ends the retrieval with the connection. A message whose end is in doubt is not
-// delivered; if the server is out of step, it is the message at which the session ended.
+// failed returns the error that ends the retrieval with the connection. A message whose end is in doubt is
+// not delivered; if the server is out of step, it is the message at which the session ended.
 func (r *retrieval) failed(err error) error {
 	it := r.doubt
 	if it == nil {
 		return err
 	}
+
 	got := it.Body.Size()
 	it.Body.Release()
 	r.doubt, it.Body = nil, nil
@@ -138,14 +141,15 @@ func (r *retrieval) failed(err error) error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
+
 	err = hints.Add(fmt.Errorf("message %d ended after some %d of %d octets, and what follows is no answer: %w",
 		it.Num, got, it.Size, err),
 		"does this server take a line with a single dot for the end of a message? It is not delivered; use IMAP")
 	return fetch.At(it, r.m.s.pipelined(err, false))
 }
 
-// ask sends the next commands if the queue and the window have room; it waits for room only when nothing is left
-// to read.
+// ask sends the next commands if the queue and the window have room; it waits for room only when nothing is
+// left to read.
 func (r *retrieval) ask(ctx context.Context) error {
 	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
 		return nil
@@ -169,12 +173,14 @@ func (r *retrieval) send() error {
 	if s.pipelining() && !r.streak.Going() {
 		most = windowCount
 	}
+
 	r.line = r.line[:0]
 	for r.sent < len(todo) && len(r.items) < most {
 		size := r.m.listing.rows[todo[r.sent]-1].size
 		if len(r.items) > 0 && size > windowBytes-r.bytes {
 			break
 		}
+
 		it := r.m.item(r.sent+1, todo[r.sent])
 		r.sent++
 		if size > fetch.MaxMessage {
@@ -182,22 +188,26 @@ func (r *retrieval) send() error {
 			r.q.Put(it)
 			continue
 		}
+
 		start := len(r.line)
 		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP
 		r.line = appendRequest(r.line, it.Num, peek)
 		if s.c.Tracing() {
 			s.c.TraceOut(string(r.line[start:]))
 		}
+
 		r.line = append(r.line, "\r\n"...)
 		r.items = append(r.items, request{it, peek})
 		r.bytes += size
 	}
+
 	if len(r.line) == 0 {
 		return nil
 	}
 	if err := s.c.Write(r.line); err != nil {
 		return network("RETR", err)
 	}
+
 	return nil
 }
 
@@ -209,8 +219,8 @@ func appendRequest(line []byte, num uint32, peek bool) []byte {
 	return strconv.AppendUint(append(line, "RETR "...), uint64(num), 10)
 }
 
-// tooLarge is the reason for not asking for a message with an endless size in LIST: it would end the connection,
-// and those after it would never come.
+// tooLarge is the reason for not asking for a message with an endless size in LIST: it would end the
+// connection, and those after it would never come.
 func tooLarge(it *fetch.Item) error {
 	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
 		"message %d has %d octets, says the server, and more than %d are never read; it stays there; hint: delete it with another program",
@@ -229,6 +239,7 @@ func (r *retrieval) read(next request) error {
 		r.refused(next, refused)
 		return nil
 	}
+
 	r.acceptDoubted()
 
 	body := r.q.NewSpool()
@@ -243,6 +254,7 @@ func (r *retrieval) read(next request) error {
 		r.q.Put(it)
 		return nil
 	}
+
 	it.Body = body
 	r.streak.Given()
 	if next.peek || r.m.traces[int32(it.Num)] != "" {
@@ -253,6 +265,7 @@ func (r *retrieval) read(next request) error {
 		r.doubt = it
 		return nil
 	}
+
 	r.put(it)
 	return nil
 }
@@ -265,6 +278,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 		r.askAgain(it)
 		return
 	}
+
 	refused.Command = fmt.Sprintf("RETR %d", it.Num)
 	err := classify(refused, fetch.KindServer)
 	switch {
@@ -297,6 +311,7 @@ func (r *retrieval) compare(next request) {
 	if !same {
 		delete(r.m.traces, num)
 	}
+
 	switch {
 	case same:
 		it.Body.Release()
@@ -311,8 +326,8 @@ func (r *retrieval) compare(next request) {
 // askAgain asks for the whole message, after the others.
 func (r *retrieval) askAgain(it *fetch.Item) { r.late = append(r.late, int32(it.Num)) }
 
-// put puts a message into the queue. A message without a UIDL is identified by its content, and may be one that
-// only needs to be deleted.
+// put puts a message into the queue. A message without a UIDL is identified by its content, and may be one
+// that only needs to be deleted.
 func (r *retrieval) put(it *fetch.Item) {
 	if it.UID == "" {
 		isNew, err := r.m.identify(it)

@@ -112,7 +112,8 @@ func TestMessageThatDripsOn(t *testing.T) {
 	})
 }
 
-// openOn gives the maildrop of a session that has listed n messages of the given size, on a peer that says more then.
+// openOn gives the maildrop of a session that has listed n messages of the given size, on a peer that says
+// more then.
 func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
 	t.Helper()
 	text := pipelinedStart(n, size) + more
@@ -154,7 +155,8 @@ func TestCancelledRetrieval(t *testing.T) {
 	}
 }
 
-// A retrieval that ends because of one refused message takes the others for what they are: not answered, and not refused too.
+// A retrieval that ends because of one refused message takes the others for what they are: not answered, and
+// not refused too.
 func TestAbortIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	s, m, _ := openOn(t, 3, 20, "C: RETR 1\nC: RETR 2\nC: RETR 3\nS: -ERR broken\nSTALL\n")

@@ -11,9 +11,9 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// TestRoundTrips counts round trips from the TCP connect, with a delay proxy: a poll with nothing new has its answer
-// after six with wrapped TLS, and retrieving and deleting takes one each (two are let pass: the machine may be slow in
-// sending), not one for each message.
+// TestRoundTrips counts round trips from the TCP connect, with a delay proxy: a poll with nothing new has its
+// answer after six with wrapped TLS, and retrieving and deleting takes one each (two are let pass: the
+// machine may be slow in sending), not one for each message.
 func TestRoundTrips(t *testing.T) {
 	const rtt = 100 * time.Millisecond
 	d := fetchtest.StartDovecot(t)

@@ -61,6 +61,7 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 	if len(out) == 0 {
 		return nil, &NotOfferedError{Auth: auth, Offered: offered}
 	}
+
 	return out, nil
 }
 

@@ -118,8 +118,8 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-// FuzzChallenges: no sequence of challenges makes a mechanism crash, talk at length, put the password into an error, or
-// SCRAM accept a server.
+// FuzzChallenges: no sequence of challenges makes a mechanism crash, talk at length, put the password into an
+// error, or SCRAM accept a server.
 func FuzzChallenges(f *testing.F) {
 	for which := range byte(7) {
 		for _, s := range []string{"", "\n", "Username:\nPassword:", `{"status":"400"}`, "r=x,s=AA==,i=4096\nv=AA==", "<1.2@x>"} {

@@ -60,6 +60,7 @@ func newSCRAM(
 	if nonce != nil {
 		client = client.WithNonceGenerator(nonce)
 	}
+
 	return &scramExchange{name: name, conv: client.NewConversation()}
 }
 
@@ -92,6 +93,7 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 	if err != nil {
 		return nil, m.fail(err)
 	}
+
 	return []byte(response), nil
 }
 
@@ -107,6 +109,7 @@ func checkIterations(first string) error {
 	if len(first) > maxChallenge {
 		return errors.New("the server's first message is too long")
 	}
+
 	for field := range strings.SplitSeq(first, ",") {
 		count, ok := strings.CutPrefix(field, "i=")
 		if !ok {

@@ -37,6 +37,7 @@ func backOff(n int, err error) time.Duration {
 		}
 		n -= refusedMost
 	}
+
 	for i := 1; i < n && d < limit; i++ {
 		d *= 2
 	}

@@ -16,6 +16,7 @@ func (s *Scheduler) crowded(r *runner) {
 
 	var watching *runner
 	shares := !r.polls.Load() // the connection of those that poll already
+
 	for _, o := range s.runners {
 		switch {
 		case o == r || o.a.Key != r.a.Key:
@@ -26,6 +27,7 @@ func (s *Scheduler) crowded(r *runner) {
 			watching = o
 		}
 	}
+
 	if watching == nil { // those that hold the connections will end soon, or are not ours
 		return
 	}
@@ -45,6 +47,7 @@ func (s *Scheduler) turn(ctx context.Context, a *fetch.Account) (end func(), err
 		turn = make(chan struct{}, 1)
 		s.turns[a.Key] = turn
 	}
+
 	s.mu.Unlock()
 
 	select {

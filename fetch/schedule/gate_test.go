@@ -25,7 +25,8 @@ func down(from, to time.Duration) func(int) error {
 	}
 }
 
-// A server that is started again is connected to soon, also where polls are rare; one that stays away is not hammered.
+// A server that is started again is connected to soon, also where polls are rare; one that stays away is not
+// hammered.
 func TestRestartedServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -67,7 +68,8 @@ func TestRefusalOfConnectors(t *testing.T) {
 	}
 }
 
-// Many accounts of a server that refuses connections try it one after the other, and all have theirs soon after it is back.
+// Many accounts of a server that refuses connections try it one after the other, and all have theirs soon
+// after it is back.
 func TestRefusingServerIsNotHammered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,9 @@ func silentServer(t *testing.T) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// TestOneServerOfTwentyHangs has 20 accounts in one pass, with less places than accounts. One server accepts and never
-// answers: by the time that the other 19 accounts are done, nothing has come of it and nothing has ended it.
+// TestOneServerOfTwentyHangs has 20 accounts in one pass, with less places than accounts. One server accepts
+// and never answers: by the time that the other 19 accounts are done, nothing has come of it and nothing has
+// ended it.
 func TestOneServerOfTwentyHangs(t *testing.T) {
 	t.Parallel()
 	const n, dead = 20, 9

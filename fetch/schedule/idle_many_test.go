@@ -66,8 +66,8 @@ func idleAccounts(tb testing.TB) int {
 	return n
 }
 
-// TestManyIdle has thousands of accounts wait for mail in one process, each on its own connection: every hundredth gets
-// some, and all end when they are told to.
+// TestManyIdle has thousands of accounts wait for mail in one process, each on its own connection: every
+// hundredth gets some, and all end when they are told to.
 func TestManyIdle(t *testing.T) {
 	t.Run("clear text", func(t *testing.T) { testManyIdle(t, idleAccounts(t), nil) })
 	t.Run("TLS", func(t *testing.T) { testManyIdle(t, idleAccounts(t)/10, tlstest.NewCA(t)) })

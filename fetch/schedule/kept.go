@@ -2,8 +2,8 @@ package schedule
 
 import "fmt"
 
-// mayKeep takes one of the connections that may stay open between retrievals, for an account that wants that, and keeps
-// it until letGo. Without one the account is polled.
+// mayKeep takes one of the connections that may stay open between retrievals, for an account that wants that,
+// and keeps it until letGo. Without one the account is polled.
 func (r *runner) mayKeep() bool {
 	if !r.a.Idle && !r.a.KeepAlive {
 		return false
@@ -11,6 +11,7 @@ func (r *runner) mayKeep() bool {
 	if r.kept || r.s.kept == nil {
 		return true
 	}
+
 	select {
 	case r.s.kept <- struct{}{}:
 		r.kept = true

@@ -13,8 +13,8 @@ import (
 	"fetchd/fetch"
 )
 
-// Where not all connections may stay open as many accounts as may are watched, and the others polled; that is said once.
-// A place that is given up is another's.
+// Where not all connections may stay open as many accounts as may are watched, and the others polled; that is
+// said once. A place that is given up is another's.
 func TestKeptConnections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

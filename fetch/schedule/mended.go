@@ -13,7 +13,8 @@ func (r *runner) look() {
 	}
 }
 
-// mended tells whether the files that the account's login needs have changed since before the retrieval that failed.
+// mended tells whether the files that the account's login needs have changed since before the retrieval that
+// failed.
 func (r *runner) mended() bool { return r.failures > 0 && r.readStamp() != r.stamp }
 
 func (r *runner) readStamp() string {

@@ -20,8 +20,8 @@ func loginRefuser(name string) (*server, *fetch.Account, *atomic.Value) {
 	return s, a, stamp
 }
 
-// A changed password file ends the back-off of its account, within a minute by itself and at once when the rc file is
-// read again; that of others goes on.
+// A changed password file ends the back-off of its account, within a minute by itself and at once when the rc
+// file is read again; that of others goes on.
 func TestMendedAccountIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -9,8 +9,8 @@ import (
 	"fetchd/fetch"
 )
 
-// A mistake in one account's retrieval, or in what is told of it, is that account's failure: it is tried again after a
-// while, and the others never hear of it.
+// A mistake in one account's retrieval, or in what is told of it, is that account's failure: it is tried
+// again after a while, and the others never hear of it.
 func TestPanicIsOneAccountsFailure(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"retrieval", "report"} {

@@ -17,6 +17,7 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 	if s.ctx == nil {
 		return
 	}
+
 	wanted := map[string]*fetch.Account{}
 	for _, a := range accounts {
 		for _, w := range watched(a) {
@@ -75,6 +76,7 @@ func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 			seed = s.opt.Seed(a)
 		}
 	}
+
 	r.start = s.startAt(a, seed, n)
 	r.setFailures(seed.BackOff)
 	s.wg.Go(func() { r.run(ctx) })
@@ -105,16 +107,19 @@ func watched(a *fetch.Account) []*fetch.Account {
 	if !a.Idle || a.Protocol == fetch.POP3 || len(a.Mailboxes) < 2 && len(a.Patterns) == 0 {
 		return []*fetch.Account{a}
 	}
+
 	var out []*fetch.Account
 	for _, name := range a.Mailboxes {
 		one := *a
 		one.Mailboxes, one.Patterns, one.Besides = []string{name}, nil, nil
 		out = append(out, &one)
 	}
+
 	if len(a.Patterns) > 0 {
 		rest := *a
 		rest.Mailboxes, rest.Besides, rest.Idle = nil, slices.Concat(a.Besides, a.Mailboxes), false
 		out = append(out, &rest)
 	}
+
 	return out
 }

@@ -34,13 +34,14 @@ type runner struct {
 	start  time.Time // when the first retrieval is due
 
 	// Owned by the goroutine of run.
-	kept     bool            // one of s.kept is ours
-	keeps    bool            // the connection of the last retrieval is still open
-	lost     int             // connections in a row that were watched for a moment only
-	failures int             // that count for the back-off
-	up       <-chan struct{} // closed when the server, which refused the last connection, lets another in; nil = it did not
-	stamp    string          // the account's, before the last retrieval
-	vain     int             // looks in a row that found nothing
+	kept     bool // one of s.kept is ours
+	keeps    bool // the connection of the last retrieval is still open
+	lost     int  // connections in a row that were watched for a moment only
+	failures int  // that count for the back-off
+	// closed when the server, which refused the last connection, lets another in; nil = it did not
+	up    <-chan struct{}
+	stamp string // the account's, before the last retrieval
+	vain  int    // looks in a row that found nothing
 
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
@@ -66,12 +67,14 @@ func (r *runner) run(ctx context.Context) {
 	for _, before := range r.after {
 		<-before.ended
 	}
+
 	r.after = nil
 	r.pause(ctx, r.start)
 
 	ret := fetch.NewRetriever(r.a)
 	defer r.letGo() // when the connection is closed
 	defer ret.Close()
+
 	for ctx.Err() == nil {
 		if err := r.round(ctx, ret); err != nil {
 			r.a.LogPanic(err)
@@ -102,6 +105,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	} else {
 		r.record.set(Waiting, due)
 	}
+
 	r.report(res, err)
 
 	if !watches || !r.watch(ctx, ret) {
@@ -113,6 +117,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	} else if r.vain > vainMost {
 		r.pause(ctx, r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)))
 	}
+
 	return nil
 }
 
@@ -143,6 +148,7 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	} else {
 		r.setFailures(r.failures + 1)
 	}
+
 	return res, err
 }
 
@@ -170,6 +176,7 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	if !r.wantsWatch() { // any more
 		return false
 	}
+
 	timeout := r.a.IdleTimeout
 	if timeout <= 0 {
 		timeout = defaultIdleTimeout
@@ -188,18 +195,21 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	case errors.Is(err, fetch.ErrCannotWatch):
 		return false
 	}
+
 	r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
 	r.pause(ctx, r.from(r.lostDelay(time.Since(began), err)))
 	return true
 }
 
-// lostDelay is the time until the connection is made again that was watched for so long and then lost with err.
+// lostDelay is the time until the connection is made again that was watched for so long and then lost with
+// err.
 func (r *runner) lostDelay(watched time.Duration, err error) time.Duration {
 	if r.woken.Load() || watched > networkDelay { // as servers and routers end what was idle for long
 		r.lost = 0
 		return reconnectDelay
 	}
-	if r.lost++; r.lost <= refusedMost { // a server that is started again; one that always ends them soon waits longer
+	// a server that is started again; one that always ends them soon waits longer
+	if r.lost++; r.lost <= refusedMost {
 		return refusedDelay << (r.lost - 1)
 	}
 	r.setFailures(r.failures + 1)
@@ -234,13 +244,14 @@ func (r *runner) from(d time.Duration) time.Time {
 	return time.Now().Add(d)
 }
 
-// pause waits until a time, or until the server is there again. It also ends when the runner is woken or what made it fail
-// is mended, both of which forget past failures.
+// pause waits until a time, or until the server is there again. It also ends when the runner is woken or what
+// made it fail is mended, both of which forget past failures.
 func (r *runner) pause(ctx context.Context, until time.Time) {
 	d := time.Until(until)
 	if d <= 0 {
 		return
 	}
+
 	r.record.set(Waiting, until)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -261,6 +272,7 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 		case <-ticker.C:
 		case <-r.looks:
 		}
+
 		if r.mended() {
 			r.setFailures(0)
 			return

@@ -88,9 +88,11 @@ func New(o Options) *Scheduler {
 		runners: map[string]*runner{},
 		records: map[string]*record{},
 	}
+
 	if o.MaxKept > 0 {
 		s.kept = make(chan struct{}, o.MaxKept)
 	}
+
 	return s
 }
 
@@ -126,6 +128,7 @@ func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outco
 			out[i] = o
 		})
 	}
+
 	wg.Wait()
 	return out
 }

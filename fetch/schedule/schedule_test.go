@@ -380,8 +380,8 @@ func TestEndedWaitLeavesItsPlace(t *testing.T) {
 	})
 }
 
-// An account that is changed while a message of it is being delivered begins anew when that has ended: it would find the
-// message not recorded yet.
+// An account that is changed while a message of it is being delivered begins anew when that has ended: it
+// would find the message not recorded yet.
 func TestReplacedAccountWaitsForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, s, other := time.Now(), &server{takes: time.Hour, ends: 5 * time.Second}, &server{}

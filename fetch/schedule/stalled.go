@@ -5,14 +5,15 @@ import "time"
 // stallTime is how long an account may be late, on a machine with much to do.
 const stallTime = time.Minute
 
-// Stalled names an account for which nothing is done although it is time to; "" = there is none. A retrieval that takes
-// long is none: servers and agents have time-outs of their own.
+// Stalled names an account for which nothing is done although it is time to; "" = there is none. A retrieval
+// that takes long is none: servers and agents have time-outs of their own.
 func (s *Scheduler) Stalled() string {
 	s.mu.Lock()
 	runners := make([]*runner, 0, len(s.runners))
 	for _, r := range s.runners {
 		runners = append(runners, r)
 	}
+
 	s.mu.Unlock()
 
 	late := time.Now().Add(-stallTime)

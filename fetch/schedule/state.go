@@ -115,7 +115,8 @@ type record struct {
 	last    time.Time // when it was so last
 }
 
-// sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last month.
+// sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last
+// month.
 var sayAgain = [...]time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
 
 // repeats tells whether a failure with this hash is the one that was said last, and that not long ago.
@@ -175,6 +176,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 		s.Failure.Last = now
 		s.Failure.Count++
 	}
+
 	o.State = *s
 }
 
@@ -203,6 +205,7 @@ func (s *Scheduler) States() []State {
 	for _, r := range s.records {
 		records = append(records, r)
 	}
+
 	s.mu.Unlock()
 
 	states := make([]State, len(records))
@@ -244,5 +247,6 @@ func (s *Scheduler) Status() Status {
 			sum.Next = st.Next
 		}
 	}
+
 	return sum
 }

@@ -62,7 +62,8 @@ func (a *again) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A megabyte that came as a kilobyte takes no more memory than one that came as such, and a line of it has the same bound.
+// A megabyte that came as a kilobyte takes no more memory than one that came as such, and a line of it has
+// the same bound.
 func TestCompressedBomb(t *testing.T) {
 	block := deflated(t, bytes.Repeat([]byte("x"), 1<<20))
 	if len(block) > 2<<10 {
@@ -97,8 +98,8 @@ func TestCompressedBomb(t *testing.T) {
 	}
 }
 
-// FuzzCompress: what was compressed comes out as it went in, in both directions and whatever pieces it comes in; and
-// whatever else comes, in whatever pieces, reads as the same lines up to the same error, which stays.
+// FuzzCompress: what was compressed comes out as it went in, in both directions and whatever pieces it comes
+// in; and whatever else comes, in whatever pieces, reads as the same lines up to the same error, which stays.
 func FuzzCompress(f *testing.F) {
 	for _, s := range []string{"", "a\r\n", "hello\r\nagain hello\r\n", strings.Repeat("x", 70_000), "\x00\xff\r\r\n", "no end"} {
 		f.Add([]byte(s), uint8(0), uint16(0))

@@ -63,6 +63,7 @@ func (c *Concealer) Clean(text string) string {
 	if c == nil {
 		return text
 	}
+
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if len(c.known) == 0 {
@@ -116,6 +117,7 @@ func cover(text string, found []span) string {
 	if len(found) == 0 {
 		return text
 	}
+
 	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
 
 	var b strings.Builder

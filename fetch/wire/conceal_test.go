@@ -134,8 +134,8 @@ func TestStartTLSConceals(t *testing.T) {
 	}
 }
 
-// All that a connection tells of its peer's words is without the secret, also that of an earlier connection, and what
-// is cut off must not leave half of it.
+// All that a connection tells of its peer's words is without the secret, also that of an earlier connection,
+// and what is cut off must not leave half of it.
 func TestConnConceals(t *testing.T) {
 	t.Parallel()
 	var hidden wire.Concealer

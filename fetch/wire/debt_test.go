@@ -12,7 +12,8 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Nothing may drip for ever, in however many lines, answers or messages; what a slow line carries may take its time.
+// Nothing may drip for ever, in however many lines, answers or messages; what a slow line carries may take
+// its time.
 func TestSlowServers(t *testing.T) {
 	t.Parallel()
 	line := func(c *wire.Conn) error { _, err := c.ReadLine(0); return err }

@@ -39,6 +39,7 @@ func Dial(
 	if err != nil {
 		return nil, &DialError{err}
 	}
+
 	return conn, nil
 }
 

@@ -19,6 +19,7 @@ func (c *Conn) LastWords() [][]byte {
 	if c.Err() == nil {
 		return nil
 	}
+
 	buffered, _ := c.r.Peek(c.r.Buffered())
 	text := bytes.Clone(buffered)
 	if c.conn.SetReadDeadline(time.Now().Add(lastWordsWait)) == nil {
@@ -31,5 +32,6 @@ func (c *Conn) LastWords() [][]byte {
 	for i, line := range lines {
 		lines[i] = trimEOL(line)
 	}
+
 	return lines
 }

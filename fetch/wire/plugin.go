@@ -91,6 +91,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 			p.err = err
 		}
 	}()
+
 	return p, nil
 }
 

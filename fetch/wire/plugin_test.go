@@ -52,7 +52,8 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// A host is put into a text that a shell reads, perhaps two, or is an argument that may be taken for an option.
+// A host is put into a text that a shell reads, perhaps two, or is an argument that may be taken for an
+// option.
 func TestPluginRefusesHost(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{

@@ -48,5 +48,6 @@ func (c *Conn) Rest() error {
 	if err != nil {
 		return c.readError(err)
 	}
+
 	return nil
 }

@@ -110,6 +110,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	if err != nil {
 		err = t.ended(err)
 	}
+
 	return n, err
 }
 
@@ -130,6 +131,7 @@ func (t *timedConn) progress(began time.Time, n int) error {
 	if err != nil {
 		return t.fail(err)
 	}
+
 	return nil
 }
 
@@ -168,6 +170,7 @@ func (t *timedConn) pace() error {
 	if !t.since.IsZero() {
 		t.owed = max(0, t.owed-now.Sub(t.since))
 	}
+
 	t.since = now
 	if t.owed <= 0 {
 		return nil
@@ -181,6 +184,7 @@ func (t *timedConn) pace() error {
 	if t.failed == nil {
 		t.failed = make(chan struct{})
 	}
+
 	failed := t.failed
 	t.mu.Unlock()
 

@@ -53,10 +53,11 @@ func (c *Conn) Quoted(text []byte) string {
 	return strconv.Quote(clean)
 }
 
-// Address is an address of the web that a peer names, whole: the user is to open it, and providers make them long.
-// It is "" where the text is none, or holds anything that has no place in one.
+// Address is an address of the web that a peer names, whole: the user is to open it, and providers make them
+// long. It is "" where the text is none, or holds anything that has no place in one.
 func (c *Conn) Address(text string) string {
-	if !strings.HasPrefix(text, "https://") && !strings.HasPrefix(text, "http://") || len(text) > addressLimit {
+	if !strings.HasPrefix(text, "https://") && !strings.HasPrefix(text, "http://") ||
+		len(text) > addressLimit {
 		return ""
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}[]", r) }) {
@@ -65,7 +66,8 @@ func (c *Conn) Address(text string) string {
 	return c.Clean(text)
 }
 
-// addressLimit is how long an address of the web may be that is shown: those of Gmail's WEBALERT have some 500 bytes.
+// addressLimit is how long an address of the web may be that is shown: those of Gmail's WEBALERT have some
+// 500 bytes.
 const addressLimit = 2000
 
 // quotedLimit is how much of a peer's text an error shows.

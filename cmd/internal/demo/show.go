@@ -123,6 +123,7 @@ func (o *Options) runProgram(ctx context.Context, dir string, want int) error {
 	if got := cmd.ProcessState.ExitCode(); got != want {
 		return fmt.Errorf("%s ended with status %d, not %d", o.Program, got, want)
 	}
+
 	return nil
 }
 

@@ -156,6 +156,7 @@ func (s *server) auth(c Command) {
 	if c.Initial != "" {
 		rounds--
 	}
+
 	for range rounds {
 		challenge := ""
 		if c.Mechanism == "CRAM-MD5" {

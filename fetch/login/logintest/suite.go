@@ -149,6 +149,7 @@ func (r *rig) run() error {
 	if r.TLS != login.ClearText {
 		r.secretless("clear text", strings.Join(r.clear, "\n"))
 	}
+
 	return err
 }
 
@@ -249,6 +250,7 @@ func resumed(t *testing.T, s Subject, certs *certificates) {
 		if err := r.fails(login.KindTLS, ""); !errors.Is(err, login.ErrSimpler) {
 			t.Errorf("resumed: %v", err)
 		}
+
 		r = newRig(t, s, certs)
 		r.Policy = policy(t, o)
 		if err := r.fails(login.KindTLS, ""); errors.Is(err, login.ErrSimpler) {

@@ -15,8 +15,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// Check checks the commands, files and directories that the account's settings name, without using them. The files for TLS
-// were loaded when the account was made.
+// Check checks the commands, files and directories that the account's settings name, without using them. The
+// files for TLS were loaded when the account was made.
 func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	var errs []error
 	add := func(err error) {
@@ -28,25 +28,30 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	if d := r.destinationOf(u); d.check != nil {
 		add(d.check(r, poll, u))
 	}
+
 	hooks := []struct{ keyword, command string }{
-		{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value}, {"plugin", poll.Plugin.Value},
+		{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value},
+		{"plugin", poll.Plugin.Value},
 	}
 	for _, h := range hooks {
 		if h.command != "" {
 			add(shell.Check(h.keyword, h.command))
 		}
 	}
+
 	add(r.env.Secrets.Check(r.Login(poll, u)))
 	return errs
 }
 
-// checkTrustFiles refuses the files of certificates and keys, those that we trust and our own, if others could have
-// written them. Anything else that is wrong with them is reported where they are read.
+// checkTrustFiles refuses the files of certificates and keys, those that we trust and our own, if others
+// could have written them. Anything else that is wrong with them is reported where they are read.
 func checkTrustFiles(u *rcfile.User) error {
 	files := []struct{ keyword, path string }{
 		{"sslkey", u.SSLKey.Value}, {"sslcert", u.SSLCert.Value},
-		{"sslcertfile", u.SSLCertFile.Value}, {"sslcertpath", u.SSLCertPath.Value}, {"sslcrlfile", u.SSLCRLFile.Value},
+		{"sslcertfile", u.SSLCertFile.Value}, {"sslcertpath", u.SSLCertPath.Value},
+		{"sslcrlfile", u.SSLCRLFile.Value},
 	}
+
 	for _, f := range files {
 		if f.path == "" {
 			continue
@@ -78,18 +83,20 @@ func CheckDirectory(keyword, dir string) error {
 	return nil
 }
 
-// checkMaildir checks the directory that a delivery writes to first, or the one that it would create that in, with the
-// rights that the delivery has there. The directory above a Maildir is never created.
+// checkMaildir checks the directory that a delivery writes to first, or the one that it would create that in,
+// with the rights that the delivery has there. The directory above a Maildir is never created.
 func checkMaildir(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
+
 	var found error
 	err = delivery.AsOwner(filepath.Join(dir, "tmp"), func() error {
 		found = checkMaildirWritable(dir)
 		return nil
 	})
+
 	if err != nil {
 		return fmt.Errorf("maildir: %w", err)
 	}

@@ -8,16 +8,18 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// ContinueRecords continues the record of each account whose port was changed in the rc file; otherwise all its mail would
-// be new again. The record to continue is the last used one of the same poll, via and user that belongs to no account. It
-// is copied, not moved: another rc file, or an entry that is skipped today, may still need it. A record with another via
-// is not continued, as that may lead to other mail. continued is called for each account that got a record.
+// ContinueRecords continues the record of each account whose port was changed in the rc file; otherwise all
+// its mail would be new again. The record to continue is the last used one of the same poll, via and user
+// that belongs to no account. It is copied, not moved: another rc file, or an entry that is skipped today,
+// may still need it. A record with another via is not continued, as that may lead to other mail. continued is
+// called for each account that got a record.
 func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.Account,
 	continued func(a *fetch.Account, from string)) error {
 	recorded, err := j.Names(ctx)
 	if err != nil {
 		return err
 	}
+
 	taken := make(map[string]bool, len(accounts))
 	for _, a := range accounts {
 		taken[a.Key] = true
@@ -41,6 +43,7 @@ func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.
 		}
 		continued(a, from)
 	}
+
 	return nil
 }
 

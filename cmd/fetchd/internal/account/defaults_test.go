@@ -13,8 +13,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// TestDefaults compares what --configdump shows of settings that the file doesn't name with what is then done: naming
-// the default changes nothing in the account, down to its destination and policy.
+// TestDefaults compares what --configdump shows of settings that the file doesn't name with what is then
+// done: naming the default changes nothing in the account, down to its destination and policy.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	const quiet, agent = "poll h proto imap", ` user ann mda "cat"`

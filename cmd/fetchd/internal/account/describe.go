@@ -14,6 +14,7 @@ func Summary(a *fetch.Account) string {
 	if a.Port != 0 {
 		text += fmt.Sprintf(" port %d", a.Port)
 	}
+
 	switch a.TLS {
 	case fetch.StartTLS:
 		text += " with STARTTLS"
@@ -22,36 +23,43 @@ func Summary(a *fetch.Account) string {
 	default:
 		text += " in clear text"
 	}
+
 	if a.Keep {
 		text += ", kept there"
 	}
+
 	return text + ", into " + a.Deliverer.String()
 }
 
-// Describe describes the entry's settings as they result from defaults, file and command line. The lines hold no secret,
-// but what they quote from the file is not escaped.
+// Describe describes the entry's settings as they result from defaults, file and command line. The lines hold
+// no secret, but what they quote from the file is not escaped.
 func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	server := Host(poll)
 	if poll.Service.Value != "" {
 		server += ", port " + poll.Service.Value
 	}
+
 	lines := []string{
 		fmt.Sprintf("Server: %s, protocol %s, time-out %d s",
 			server, poll.Protocol.Or("auto"), poll.Timeout.Or(defaultTimeout)),
 		fmt.Sprintf("Login: %s, password %s", poll.Auth.Or("any"), r.env.Secrets.Describe(r.Login(poll, u))),
 		"TLS: " + describeTLS(u),
 	}
+
 	if folders := append(append([]string(nil), u.Folders...), u.FolderPatterns...); len(folders) > 0 {
 		lines = append(lines, "Folders: "+strings.Join(folders, ", "))
 	}
+
 	lines = append(lines, "Messages: "+describeRetrieval(u))
 
 	if d, err := r.openDestination(poll, u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}
+
 	for _, err := range r.refusalReasons(poll, u) {
 		lines = append(lines, fmt.Sprintf("This account is refused: %v", err))
 	}
+
 	return lines
 }
 
@@ -76,11 +84,13 @@ func describeTLS(u *rcfile.User) string {
 	if n := len(u.SSLPins) + len(u.SSLFingerprints); n > 0 {
 		text += fmt.Sprintf("; %d pins", n)
 	}
+
 	for _, o := range []rcfile.Opt[string]{u.SSLProto, u.SSLCommonName, u.SSLCertFile, u.SSLCertPath} {
 		if o.Set {
 			text += "; " + o.Value
 		}
 	}
+
 	return text
 }
 
@@ -104,5 +114,6 @@ func describeRetrieval(u *rcfile.User) string {
 	if u.Idle.Value {
 		words = append(words, "waiting with IDLE")
 	}
+
 	return strings.Join(words, ", ")
 }

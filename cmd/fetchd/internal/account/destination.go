@@ -16,23 +16,30 @@ type destination struct {
 	// reason is why the entry can't be delivered for, found without opening a file; nil = open tells.
 	reason func(*rcfile.Poll, *rcfile.User) error
 	open   func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error)
-	check  func(*Resolver, *rcfile.Poll, *rcfile.User) error // what can be found out without delivering; nil = nothing
+	// what can be found out without delivering; nil = nothing
+	check func(*Resolver, *rcfile.Poll, *rcfile.User) error
 }
 
-// destinations is the table of all kinds, in fetchmail's order: the first that is named is used or refused, and never
-// replaced by another.
+// destinations is the table of all kinds, in fetchmail's order: the first that is named is used or refused,
+// and never replaced by another.
 var destinations = []destination{
 	{isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set }, open: refuseKind("bsmtp")},
 	{isNamed: func(u *rcfile.User) bool { return u.Mbox.Set }, open: refuseKind("mbox")},
 	{
 		isNamed: func(u *rcfile.User) bool { return u.Maildir.Set },
 		open:    openMaildir,
-		check:   func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error { return checkMaildir(u.Maildir.Value) },
+		check: func(_ *Resolver, _ *rcfile.Poll,
+			u *rcfile.User) error {
+			return checkMaildir(u.Maildir.Value)
+		},
 	},
 	{
 		isNamed: func(u *rcfile.User) bool { return u.MDA.Set },
 		open:    openMDA,
-		check:   func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error { return shell.Check("mda", u.MDA.Value) },
+		check: func(_ *Resolver, _ *rcfile.Poll,
+			u *rcfile.User) error {
+			return shell.Check("mda", u.MDA.Value)
+		},
 	},
 	{
 		isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 || u.LMTP.Value },
@@ -85,10 +92,13 @@ func (r *Resolver) destinationReason(poll *rcfile.Poll, u *rcfile.User) error {
 // errNotYet is the reason for refusing an account that needs something that is still missing here.
 var errNotYet = errors.New("not in this version")
 
-// refuseKind refuses a kind of delivery that this version does not have: an account never runs as if the keyword were
-// absent.
+// refuseKind refuses a kind of delivery that this version does not have: an account never runs as if the
+// keyword were absent.
 func refuseKind(keyword string) func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error) {
-	return func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error) { return nil, notYet(keyword) }
+	return func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer,
+		error) {
+		return nil, notYet(keyword)
+	}
 }
 
 func notYet(what string) error { return fmt.Errorf("%s is %w", what, errNotYet) }

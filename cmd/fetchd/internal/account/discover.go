@@ -42,11 +42,12 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 		}
 		return nil, errors.Join(errs...)
 	}
+
 	return nil
 }
 
-// connectTarget connects to a server that was found. Its name came from DNS and proves nothing: the certificate must be for
-// the domain, or for the name that sslcommonname gives.
+// connectTarget connects to a server that was found. Its name came from DNS and proves nothing: the
+// certificate must be for the domain, or for the name that sslcommonname gives.
 func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsverify.Options, t check.Target) (
 	fetch.Session, error) {
 	o.Host, o.SRVDomain, o.Service = t.Host, t.Domain, t.Service
@@ -66,11 +67,13 @@ func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsveri
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindConfig, err)
 	}
+
 	a.Host, a.Port, a.Policy = t.Host, t.Port, policy
 
 	s, err := connect(ctx, &a)
 	if err != nil {
 		return nil, fmt.Errorf("_%s._tcp.%s: %w", t.Service, t.Domain, err)
 	}
+
 	return s, nil
 }

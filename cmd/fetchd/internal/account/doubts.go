@@ -26,8 +26,8 @@ func applying(doubts []doubt) []string {
 	return texts
 }
 
-// GlobalDoubts are about the file's "set" options that fetchmail obeys in another way. Options for which that is true
-// whatever their value were already warned about when the file was read.
+// GlobalDoubts are about the file's "set" options that fetchmail obeys in another way. Options for which that
+// is true whatever their value were already warned about when the file was read.
 func GlobalDoubts(g *rcfile.Globals) []string {
 	return applying([]doubt{
 		{g.Bouncemail.Value,
@@ -40,7 +40,8 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 	})
 }
 
-// Doubts are about settings of an account that are allowed but probably not meant, or that fetchmail obeys in another way.
+// Doubts are about settings of an account that are allowed but probably not meant, or that fetchmail obeys in
+// another way.
 func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	isDaemon := g.Daemon.Value > 0
 	return append(applying([]doubt{
@@ -69,11 +70,13 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []st
 	if len(u.Locals) == 1 {
 		whose = fmt.Sprintf("the mail for %q", u.Locals[0].Local)
 	}
+
 	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on this machine, "+
 		"where no mail server answers, so it goes to the Maildir above; name one with smtphost, maildir or mda", whose)}
 	if words := smtpWords(poll, u); len(words) > 0 {
 		texts = append(texts, strings.Join(words, ", ")+": does nothing without SMTP")
 	}
+
 	return texts
 }
 

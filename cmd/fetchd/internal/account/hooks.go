@@ -16,12 +16,13 @@ const (
 	hookOutput  = 4 << 10         // how many bytes of their output are kept
 )
 
-// runHooks returns a Connector that runs pre before it connects and post after the session was closed; "" is no command.
-// If pre fails, the retrieval ends before it begins, as in fetchmail.
+// runHooks returns a Connector that runs pre before it connects and post after the session was closed; "" is
+// no command. If pre fails, the retrieval ends before it begins, as in fetchmail.
 func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 	if pre == "" && post == "" {
 		return connect
 	}
+
 	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		if err := runHook(ctx, "preconnect", pre); err != nil {
 			return nil, err
@@ -41,6 +42,7 @@ func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 				fetch.Watcher
 			}{h, w}, nil
 		}
+
 		return h, nil
 	}
 }

@@ -14,9 +14,11 @@ type key struct {
 	user      string
 }
 
-// String is the key as the journal keeps it, "poll|via|port|user". The parts are escaped, so none can hold a separator.
+// String is the key as the journal keeps it, "poll|via|port|user". The parts are escaped, so none can hold a
+// separator.
 func (k key) String() string {
-	return strings.Join([]string{escapeKey(k.poll), escapeKey(k.via), strconv.Itoa(k.port), escapeKey(k.user)}, "|")
+	return strings.Join([]string{escapeKey(k.poll), escapeKey(k.via), strconv.Itoa(k.port),
+		escapeKey(k.user)}, "|")
 }
 
 func escapeKey(part string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(part) }

@@ -23,9 +23,9 @@ type ownedMailboxes struct{ mailboxes, patterns []string }
 const leftOut = "%s %q is left out: an entry before this one, with the same poll name, via, port and user, %s; " +
 	"remove it here, or give this entry another poll name, and via"
 
-// SeparateOwners takes from each account the mailboxes that an earlier account with the same record retrieves: otherwise
-// both would deliver a message that neither has recorded yet. Accounts that then have no mailboxes are left out. The
-// warnings say what was taken away.
+// SeparateOwners takes from each account the mailboxes that an earlier account with the same record
+// retrieves: otherwise both would deliver a message that neither has recorded yet. Accounts that then have no
+// mailboxes are left out. The warnings say what was taken away.
 func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings []Warning) {
 	records := map[string]*ownedMailboxes{}
 	for _, a := range accounts {
@@ -47,11 +47,12 @@ func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings 
 			a.Besides = without(records[a.Key].mailboxes, a.Mailboxes)
 		}
 	}
+
 	return left, warnings
 }
 
-// assign leaves a only the mailboxes that are not owned yet, and tells whether there are any. It calls taken for the
-// others.
+// assign leaves a only the mailboxes that are not owned yet, and tells whether there are any. It calls taken
+// for the others.
 func (o *ownedMailboxes) assign(a *fetch.Account, taken func(what, name, does string)) bool {
 	mine, patterns := knownMailboxes(a), a.Patterns
 	for _, box := range mine {
@@ -60,6 +61,7 @@ func (o *ownedMailboxes) assign(a *fetch.Account, taken func(what, name, does st
 			mine = without(mine, []string{box})
 		}
 	}
+
 	for _, pattern := range a.Patterns {
 		if slices.ContainsFunc(o.patterns, func(other string) bool { return mayOverlap(pattern, other) }) {
 			taken("pattern", pattern, "may mean the same mailboxes")
@@ -70,10 +72,12 @@ func (o *ownedMailboxes) assign(a *fetch.Account, taken func(what, name, does st
 	for _, box := range mine {
 		o.mailboxes = append(o.mailboxes, canonical(box))
 	}
+
 	o.patterns = append(o.patterns, patterns...)
 	if len(a.Mailboxes) > 0 {
 		a.Mailboxes = mine
 	}
+
 	a.Patterns = patterns
 	return len(mine)+len(patterns) > 0
 }
@@ -89,7 +93,8 @@ func without(names, others []string) []string {
 	return left
 }
 
-// canonical returns one spelling for all names of a mailbox: only INBOX may be written in any case (RFC 9051).
+// canonical returns one spelling for all names of a mailbox: only INBOX may be written in any case (RFC
+// 9051).
 func canonical(box string) string {
 	if strings.EqualFold(box, "INBOX") {
 		return "INBOX"
@@ -97,7 +102,8 @@ func canonical(box string) string {
 	return box
 }
 
-// mayOverlap tells whether both patterns may match one mailbox, judging by the text before their first wildcards.
+// mayOverlap tells whether both patterns may match one mailbox, judging by the text before their first
+// wildcards.
 func mayOverlap(a, b string) bool {
 	literalPrefix := func(s string) string {
 		before, _, _ := strings.Cut(strings.ReplaceAll(s, "%", "*"), "*")
@@ -107,8 +113,8 @@ func mayOverlap(a, b string) bool {
 	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }
 
-// SharedMailboxes warns about accounts that retrieve from one mailbox under different names: both get each message only if
-// neither deletes it.
+// SharedMailboxes warns about accounts that retrieve from one mailbox under different names: both get each
+// message only if neither deletes it.
 func SharedMailboxes(accounts []*fetch.Account) []Warning {
 	var warnings []Warning
 	seen := map[string]*fetch.Account{}

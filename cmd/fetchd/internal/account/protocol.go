@@ -2,8 +2,8 @@ package account
 
 import "fetchd/fetch"
 
-// RetrievalProtocol is the protocol by which an account retrieves from the service; Auto for those that it can't
-// retrieve from.
+// RetrievalProtocol is the protocol by which an account retrieves from the service; Auto for those that it
+// can't retrieve from.
 func RetrievalProtocol(proto string) fetch.Protocol {
 	switch proto {
 	case "imap":

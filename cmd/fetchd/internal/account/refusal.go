@@ -61,6 +61,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	for _, mistake := range poll.Refusals(u) {
 		add(mistake)
 	}
+
 	port, err := Port(poll)
 	if poll.Service.Refused == nil {
 		add(err)
@@ -68,6 +69,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	if _, err := wire.PluginCommand(poll.Plugin.Value, Host(poll), port); err != nil {
 		add(&rcfile.Error{Pos: poll.Plugin.Pos, Msg: err.Error()})
 	}
+
 	mode, err := TLSMode(u)
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
@@ -92,7 +94,8 @@ func srvContradiction(poll *rcfile.Poll, mode fetch.TLSMode) error {
 		return nil
 	case poll.Via.Set || poll.Service.Set || poll.Plugin.Set:
 		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself", Next: "remove via, service and plugin, or srv",
+			Pos: poll.SRV.Pos, Msg: "srv finds host and port by itself",
+			Next: "remove via, service and plugin, or srv",
 		}
 	case mode == fetch.ClearText:
 		return &rcfile.Error{

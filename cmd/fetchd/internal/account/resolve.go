@@ -1,6 +1,6 @@
-// Package account determines what the entries of an rc file mean: which accounts there are, whom they trust, and where
-// their mail goes. It knows neither the command line nor the process, so any program that has a configuration, from a file
-// or from elsewhere, can get its accounts here. Resolver is its main type.
+// Package account determines what the entries of an rc file mean: which accounts there are, whom they trust,
+// and where their mail goes. It knows neither the command line nor the process, so any program that has a
+// configuration, from a file or from elsewhere, can get its accounts here. Resolver is its main type.
 package account
 
 import (
@@ -27,23 +27,27 @@ import (
 
 // Environment is what accounts take from the process around them.
 type Environment struct {
-	Getenv     func(string) string
-	Home       string // the caller's home directory, with the default Maildir
-	Caller     string // login name of the user who runs the program
-	AgentUser  string // the user whom delivery agents run as; "" = the caller
-	Hostname   string // ours, for the Received line
-	Version    string // "fetchd/0.1", for the Received line
-	Secrets    *secret.Finder
-	Log        *slog.Logger
-	Trace      func(account string) func(line string) // nil = no protocol trace
-	Hidden     func(account string) *wire.Concealer   // the log's; nil = each connection knows only its own secrets
-	DNS        check.SRVResolver                      // nil = the system's
-	MailServer string                                 // of this machine, as smtphost names it; "" = localhost/25
-	Remember   bool                                   // a daemon: accounts remember what they could not deliver
+	Getenv    func(string) string
+	Home      string // the caller's home directory, with the default Maildir
+	Caller    string // login name of the user who runs the program
+	AgentUser string // the user whom delivery agents run as; "" = the caller
+	Hostname  string // ours, for the Received line
+	Version   string // "fetchd/0.1", for the Received line
+	Secrets   *secret.Finder
+	Log       *slog.Logger
+	Trace     func(account string) func(line string) // nil = no protocol trace
+	// the log's; nil = each connection knows only its own secrets
+	Hidden func(account string) *wire.Concealer
+	DNS    check.SRVResolver // nil = the system's
+	// of this machine, as smtphost names it; "" = localhost/25
+	MailServer string
+	// a daemon: accounts remember what they could not deliver
+	Remember bool
 }
 
-// Resolver turns the entries of an rc file into accounts. It holds what these share, and what survives a reload of the
-// file, so a program needs only one. It belongs to one goroutine; the accounts that it makes don't.
+// Resolver turns the entries of an rc file into accounts. It holds what these share, and what survives a
+// reload of the file, so a program needs only one. It belongs to one goroutine; the accounts that it makes
+// don't.
 type Resolver struct {
 	env      Environment
 	imap     *imap.Quirks
@@ -53,8 +57,9 @@ type Resolver struct {
 	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
 	relays   map[string]*delivery.SMTP  // accounts with one destination share its connections
-	secret   []byte                     // of this process, so that Account.Settings reveals nothing about passwords
-	people   []string                   // see Survey
+	// of this process, so that Account.Settings reveals nothing about passwords
+	secret   []byte
+	people   []string // see Survey
 	local    localServer
 	warnings []Warning
 }
@@ -82,8 +87,8 @@ type Warning struct {
 	Text    string
 }
 
-// Resolve makes the accounts of the polls of cfg, which record their deliveries in j. The error joins the reasons, each a
-// *RefusedError, why some accounts can't be retrieved from; those that it returns can.
+// Resolve makes the accounts of the polls of cfg, which record their deliveries in j. The error joins the
+// reasons, each a *RefusedError, why some accounts can't be retrieved from; those that it returns can.
 func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.Journal) (
 	[]*fetch.Account, []Warning, error) {
 	r.reloads.Add(1)
@@ -91,6 +96,7 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 	var all []*fetch.Account
 	var errs []error
 	var warnings []Warning
+
 	for _, poll := range polls {
 		for i := range poll.Users {
 			a, more, err := r.Account(poll, &poll.Users[i])
@@ -108,8 +114,8 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 	return all, append(warnings, more...), errors.Join(errs...)
 }
 
-// Account makes the account of one user of a poll, without a journal; the error is that of Resolve. Unlike Resolve it does
-// not check whether an earlier entry retrieves the same mailboxes.
+// Account makes the account of one user of a poll, without a journal; the error is that of Resolve. Unlike
+// Resolve it does not check whether an earlier entry retrieves the same mailboxes.
 func (r *Resolver) Account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, []Warning, error) {
 	r.warnings = nil
 	name := r.Name(poll, u)
@@ -134,15 +140,19 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	if err != nil {
 		return nil, err
 	}
+
 	a := &fetch.Account{
-		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(), Settings: r.settings(poll, u),
-		Log:         r.env.Log,
-		Server:      fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value, Timeout: timeout(poll)},
+		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(),
+		Settings: r.settings(poll, u),
+		Log:      r.env.Log,
+		Server: fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value,
+			Timeout: timeout(poll)},
 		Credentials: fetch.Credentials{Auth: poll.Auth.Or("any"), User: r.loginName(u)},
 		Delivery: fetch.Delivery{
 			Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
 		},
 	}
+
 	r.setProtocol(a, poll)
 	if !poll.Protocol.Set && u == &poll.Users[0] {
 		r.warn(a.Name, "no protocol is named: IMAP is tried, then POP3, which costs a connection; name it with proto")
@@ -150,6 +160,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	if err := r.setTrust(a, u); err != nil {
 		return nil, err
 	}
+
 	login := r.Login(poll, u)
 	a.Password = r.env.Secrets.Password(login)
 	a.Stamp = r.stamp(a, login)
@@ -166,6 +177,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	if r.env.Hidden != nil {
 		a.Hidden = r.env.Hidden(a.Name)
 	}
+
 	a.Refusals = r.refusalsOf(a.Key)
 
 	// What wraps Connect comes last, and hooks outermost: they run whether or not there is a connection.
@@ -174,6 +186,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 			return nil, err
 		}
 	}
+
 	a.Connect = r.requirePassword(a.Connect, login)
 	a.Connect = runHooks(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	return a, nil
@@ -192,7 +205,8 @@ func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 	return l
 }
 
-// stamp makes the account's Stamp. What a command will say can't be seen: it may have changed with each reload.
+// stamp makes the account's Stamp. What a command will say can't be seen: it may have changed with each
+// reload.
 func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 	policy := a.Policy
 	files, runs := r.env.Secrets.Sources(l)
@@ -205,8 +219,8 @@ func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 	}
 }
 
-// requirePassword returns a Connector that, as in fetchmail, does not connect if there is no source of the password. A
-// plugin may log in by itself.
+// requirePassword returns a Connector that, as in fetchmail, does not connect if there is no source of the
+// password. A plugin may log in by itself.
 func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetch.Connector {
 	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		if err := r.env.Secrets.Missing(l); err != nil && a.Plugin == "" {
@@ -265,6 +279,7 @@ func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Us
 	if a.Deliverer, err = r.openDestination(poll, u); err != nil {
 		return err
 	}
+
 	a.Recipients = r.recipients(u)
 	a.Jobs = u.MDAJobs.Or(defaultJobs)
 

@@ -7,7 +7,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// Selected are the polls to run: those that names mean, even if marked "skip", or without names all active ones.
+// Selected are the polls to run: those that names mean, even if marked "skip", or without names all active
+// ones.
 func Selected(cfg *rcfile.Config, names []string) []*rcfile.Poll {
 	var polls []*rcfile.Poll
 	for i := range cfg.Polls {
@@ -33,7 +34,8 @@ func AddUnknown(cfg *rcfile.Config, names []string) {
 	}
 }
 
-// isCalled tells whether name means the poll: it is the poll's own name or, ignoring case as in fetchmail, one that aka lists.
+// isCalled tells whether name means the poll: it is the poll's own name or, ignoring case as in fetchmail,
+// one that aka lists.
 func isCalled(poll *rcfile.Poll, name string) bool {
 	return poll.Name == name || slices.ContainsFunc(poll.AKA, func(aka string) bool {
 		return strings.EqualFold(aka, name)

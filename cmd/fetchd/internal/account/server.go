@@ -41,7 +41,8 @@ func Port(poll *rcfile.Poll) (int, error) {
 	return n, nil
 }
 
-// ServicePort is the port number of a service, which is written as a number or as a name that the system knows.
+// ServicePort is the port number of a service, which is written as a number or as a name that the system
+// knows.
 func ServicePort(service string) (int, error) {
 	n, err := strconv.Atoi(service)
 	if err != nil {
@@ -86,8 +87,8 @@ func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	}
 }
 
-// loginName is the name that the account logs in with: the one in the rc file, or else the one in the client certificate,
-// or else the caller's.
+// loginName is the name that the account logs in with: the one in the rc file, or else the one in the client
+// certificate, or else the caller's.
 func (r *Resolver) loginName(u *rcfile.User) string {
 	if !u.Remote.Set && u.SSLCert.Set {
 		if name := certificateName(u.SSLCert.Value); name != "" {
@@ -97,8 +98,8 @@ func (r *Resolver) loginName(u *rcfile.User) string {
 	return u.Remote.Or(r.env.Caller)
 }
 
-// certificateName is the common name in the first certificate of a PEM file, "" if there is none. Errors in the file are
-// reported where it is used.
+// certificateName is the common name in the first certificate of a PEM file, "" if there is none. Errors in
+// the file are reported where it is used.
 func certificateName(path string) string {
 	name, err := tlsverify.ClientName(path)
 	if err != nil || strings.ContainsFunc(name, unicode.IsControl) {

@@ -9,8 +9,8 @@ import (
 	"fetchd/rcfile"
 )
 
-// settings identifies the configuration of one account, secrets included, for the life of this process, so that a reload
-// leaves unchanged accounts alone. It is a keyed digest that reveals nothing.
+// settings identifies the configuration of one account, secrets included, for the life of this process, so
+// that a reload leaves unchanged accounts alone. It is a keyed digest that reveals nothing.
 func (r *Resolver) settings(poll *rcfile.Poll, u *rcfile.User) string {
 	one := *poll
 	one.Users = []rcfile.User{*u}

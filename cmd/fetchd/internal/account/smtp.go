@@ -36,10 +36,12 @@ func checkSMTP(_ *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 	if err != nil {
 		return err
 	}
+
 	var errs []error
 	if poll.Plugout.Value != "" {
 		errs = append(errs, shell.Check("plugout", poll.Plugout.Value))
 	}
+
 	for _, h := range hosts {
 		if h.Socket == "" {
 			continue
@@ -48,22 +50,27 @@ func checkSMTP(_ *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 			errs = append(errs, fmt.Errorf("smtphost: %w", err))
 		}
 	}
+
 	return errors.Join(errs...)
 }
 
-// openSMTP makes the deliverer to the servers of the entry. Entries that say the same share it, and its connections.
+// openSMTP makes the deliverer to the servers of the entry. Entries that say the same share it, and its
+// connections.
 func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	hosts, err := parseSMTPHosts(poll, u)
 	if err != nil {
 		return nil, err
 	}
+
 	r.warnOfClearText(poll, u, hosts)
 
 	o := delivery.SMTPOptions{
 		Name: r.env.Hostname, Domain: u.SMTPAddress.Value, Recipient: u.SMTPName.Value,
 		AntiSpam: u.AntiSpam, Batch: u.BatchLimit.Value, Timeout: timeout(poll), Log: r.env.Log,
 	}
-	key := fmt.Sprintf("%q %q %q %v %d %v %q %q %q %q %q", u.SMTPHosts, o.Domain, o.Recipient, o.AntiSpam, o.Batch,
+
+	key := fmt.Sprintf("%q %q %q %v %d %v %q %q %q %q %q", u.SMTPHosts, o.Domain, o.Recipient, o.AntiSpam,
+		o.Batch,
 		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value, u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
 	key = r.digest(fmt.Sprintf("%s %v %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal()))
 	if d := r.relays[key]; d != nil {
@@ -76,10 +83,12 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		}
 		o.Servers = append(o.Servers, h.SMTPServer)
 	}
+
 	if secret := poll.ESMTPPassword.Value; poll.ESMTPName.Value != "" {
 		o.User = poll.ESMTPName.Value
 		o.Password = func(context.Context) (string, error) { return secret.Reveal(), nil }
 	}
+
 	name := o.Servers[0].String()
 	if r.env.Trace != nil {
 		o.Trace = r.env.Trace(name)
@@ -87,10 +96,12 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 	if r.env.Hidden != nil {
 		o.Hidden = r.env.Hidden(name)
 	}
+
 	d, err := delivery.NewSMTP(o)
 	if err != nil {
 		return nil, err
 	}
+
 	r.relays[key] = d
 	return d, nil
 }
@@ -102,9 +113,9 @@ func (r *Resolver) digest(text string) string {
 	return string(mac.Sum(nil))
 }
 
-// smtpPolicy is what a server must prove: a certificate of the system's authorities, or of those of sslcertfile and
-// sslcertpath, for the name that the file has. What else the entry says of certificates is about the server that the mail
-// is retrieved from.
+// smtpPolicy is what a server must prove: a certificate of the system's authorities, or of those of
+// sslcertfile and sslcertpath, for the name that the file has. What else the entry says of certificates is
+// about the server that the mail is retrieved from.
 func (r *Resolver) smtpPolicy(h smtpHost, u *rcfile.User) (*tlsverify.Policy, error) {
 	if h.TLS == login.ClearText {
 		return nil, nil
@@ -112,14 +123,18 @@ func (r *Resolver) smtpPolicy(h smtpHost, u *rcfile.User) (*tlsverify.Policy, er
 	if err := checkTrustFiles(u); err != nil {
 		return nil, err
 	}
+
 	policy, err := tlsverify.New(tlsverify.Options{
-		Host: h.Host, Proto: h.proto, CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value, IncludeSystem: true,
-		CRL: u.SSLCRLFile.Value, Files: r.files, SessionCache: r.sessions,
+		Host: h.Host, Proto: h.proto, CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value,
+		IncludeSystem: true,
+		CRL:           u.SSLCRLFile.Value, Files: r.files, SessionCache: r.sessions,
 		Protocol: "smtp", StartTLS: h.TLS == login.StartTLS,
 	})
+
 	if err != nil {
 		return nil, fmt.Errorf("smtphost: %w", err)
 	}
+
 	return policy, nil
 }
 

@@ -29,6 +29,7 @@ func parseSMTPHosts(poll *rcfile.Poll, u *rcfile.User) ([]smtpHost, error) {
 	if len(u.SMTPHosts) == 0 {
 		return nil, hints.Errorf("name a port or a socket: smtphost localhost/24", "lmtp without an smtphost")
 	}
+
 	var hosts []smtpHost
 	for _, text := range u.SMTPHosts {
 		h, err := parseSMTPHost(text, u.LMTP.Value)
@@ -43,6 +44,7 @@ func parseSMTPHosts(poll *rcfile.Poll, u *rcfile.User) ([]smtpHost, error) {
 		}
 		hosts = append(hosts, h)
 	}
+
 	return hosts, nil
 }
 
@@ -59,12 +61,14 @@ func parseSMTPHost(text string, lmtp bool) (smtpHost, error) {
 	if h.Host == "" {
 		h.Host = "localhost" // as fetchmail has it
 	}
+
 	mode := ""
 	for _, part := range parts[1:] {
 		if err := h.suffix(part, &mode); err != nil {
 			return h, err
 		}
 	}
+
 	h.begin(mode)
 	return h, nil
 }
@@ -91,12 +95,13 @@ func (h *smtpHost) suffix(part string, mode *string) error {
 		return hints.Errorf("behind the host may stand a port, /tls, /starttls and /notls",
 			"%.100q is neither a port nor a suffix", part)
 	}
+
 	h.Port = port
 	return nil
 }
 
-// begin says when TLS begins, and where no port is named which one that means. Mail, and a password before it, is sent in
-// clear text only on this machine, or where the file says so.
+// begin says when TLS begins, and where no port is named which one that means. Mail, and a password before
+// it, is sent in clear text only on this machine, or where the file says so.
 func (h *smtpHost) begin(mode string) {
 	switch {
 	case mode == "notls":
@@ -112,6 +117,7 @@ func (h *smtpHost) begin(mode string) {
 	if h.Port != 0 || h.LMTP {
 		return
 	}
+
 	switch mode {
 	case "tls":
 		h.Port = submissionsPort

@@ -10,7 +10,8 @@ import (
 	"fetchd/fetch/login"
 )
 
-// Mail goes out in clear text only on this machine, or where the file says so; the suffixes have fetchmail's ports.
+// Mail goes out in clear text only on this machine, or where the file says so; the suffixes have fetchmail's
+// ports.
 func TestSMTPHosts(t *testing.T) {
 	t.Parallel()
 	mode := map[login.Mode]string{login.StartTLS: "STARTTLS", login.Wrapped: "TLS", login.ClearText: "clear"}
@@ -66,7 +67,8 @@ poll e proto imap esmtpname x esmtppassword z user dan is dan smtphost localhost
 	}
 }
 
-// Whether this machine has a mail server is found out once: mail does not change its way when the server comes or goes.
+// Whether this machine has a mail server is found out once: mail does not change its way when the server
+// comes or goes.
 func TestMailServerIsAskedForOnce(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -7,14 +7,15 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-// Target says how to check the server of an entry without logging in. ok is false if that is impossible: there is no TLS,
-// or a plugin connects. A value that makes no sense is an *rcfile.Error.
+// Target says how to check the server of an entry without logging in. ok is false if that is impossible:
+// there is no TLS, or a plugin connects. A value that makes no sense is an *rcfile.Error.
 func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, ok bool, err error) {
 	for _, mistake := range []*rcfile.Error{poll.Protocol.Refused, poll.Service.Refused, u.SSLProto.Refused} {
 		if mistake != nil {
 			return o, false, mistake
 		}
 	}
+
 	mode, err := TLSMode(u)
 	if err != nil || mode == fetch.ClearText || poll.Plugin.Set {
 		return o, false, err
@@ -23,7 +24,8 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 		return o, false, err
 	}
 
-	a := &fetch.Account{Name: r.Name(poll, u), Poll: poll.Name, Server: fetch.Server{Host: o.Host}, Credentials: fetch.Credentials{User: r.loginName(u)}}
+	a := &fetch.Account{Name: r.Name(poll, u), Poll: poll.Name, Server: fetch.Server{Host: o.Host},
+		Credentials: fetch.Credentials{User: r.loginName(u)}}
 	r.setProtocol(a, poll)
 	o.Policy, err = r.TrustOptions(a, u)
 	return o, err == nil, err

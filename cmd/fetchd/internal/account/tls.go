@@ -43,19 +43,23 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	if a.Policy, err = tlsverify.New(o); err != nil {
 		return err
 	}
+
 	for _, text := range a.Policy.Warnings() {
 		r.warn(a.Name, text)
 	}
+
 	return nil
 }
 
-// TLSMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an *rcfile.Error.
+// TLSMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an
+// *rcfile.Error.
 func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	switch {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
 		if u.SSL.Value {
 			return 0, &rcfile.Error{
-				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other", Next: "remove one of them",
+				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other",
+				Next: "remove one of them",
 			}
 		}
 		return fetch.ClearText, nil
@@ -68,22 +72,26 @@ func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	case u.SSLProto.Set && u.SSLProto.Value == "":
 		return fetch.ClearText, nil
 	}
+
 	return fetch.StartTLS, nil
 }
 
-// TrustOptions collects the options of u for tlsverify; a names the server and the login. A value that makes no sense is
-// an *rcfile.Error with its place.
+// TrustOptions collects the options of u for tlsverify; a names the server and the login. A value that makes
+// no sense is an *rcfile.Error with its place.
 func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Options, error) {
 	login := secret.Login{
-		Account: a.Name, Poll: a.Poll, Host: a.Host, Name: a.User, User: u, KeyFile: u.SSLKey.Or(u.SSLCert.Value),
+		Account: a.Name, Poll: a.Poll, Host: a.Host, Name: a.User, User: u,
+		KeyFile: u.SSLKey.Or(u.SSLCert.Value),
 	}
 	o := tlsverify.Options{
-		Host: a.Host, CommonName: u.SSLCommonName.Value, Proto: u.SSLProto.Value, NoCheck: !u.SSLCertCk.Or(true),
-		CAFile: u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value,
+		Host: a.Host, CommonName: u.SSLCommonName.Value, Proto: u.SSLProto.Value,
+		NoCheck: !u.SSLCertCk.Or(true),
+		CAFile:  u.SSLCertFile.Value, CAPath: u.SSLCertPath.Value,
 		IncludeSystem: r.env.Getenv("FETCHMAIL_INCLUDE_DEFAULT_X509_CA_CERTS") != "",
 		CertFile:      u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value,
 		Files:      r.files,
-		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions, ALPN: alpn(a.Protocol),
+		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions,
+		ALPN:     alpn(a.Protocol),
 		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
 		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
 	}
@@ -106,11 +114,13 @@ func pins(u *rcfile.User) (fingerprints []tlsverify.Fingerprint, pins []tlsverif
 		mistake(text.Pos, err)
 		fingerprints = append(fingerprints, f)
 	}
+
 	for _, text := range u.SSLPins {
 		p, err := tlsverify.ParsePin(text.Value)
 		mistake(text.Pos, err)
 		pins = append(pins, p)
 	}
+
 	return fingerprints, pins, mistakes
 }
 
@@ -146,9 +156,11 @@ func portContradiction(a *fetch.Account) string {
 	case usual == fetch.Auto:
 		return ""
 	case a.Protocol != fetch.Auto && usual != a.Protocol:
-		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port, usual, a.Protocol)
+		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port,
+			usual, a.Protocol)
 	case wrapped && a.TLS != fetch.Wrapped:
-		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out", a.Port)
+		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out",
+			a.Port)
 	case !wrapped && a.TLS == fetch.Wrapped:
 		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or leave the port out", a.Port)
 	}

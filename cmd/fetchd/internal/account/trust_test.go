@@ -13,8 +13,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// Accounts that trust the same file have its certificates in memory once, also after a reload. Not parallel: it measures
-// memory.
+// Accounts that trust the same file have its certificates in memory once, also after a reload. Not parallel:
+// it measures memory.
 func TestTrustedFilesAreShared(t *testing.T) {
 	const accounts, certificates, limit = 100, 50, 4 << 20 // 10 KB for each of both would be 50 MB
 	var bundle bytes.Buffer

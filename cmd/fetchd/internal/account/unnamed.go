@@ -12,9 +12,9 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// localServer is the mail server of this machine, which has the mail of entries that name no destination, as in
-// fetchmail. Whether it answers is found out once: mail that goes to it today does not go to a Maildir tomorrow because
-// the server is down.
+// localServer is the mail server of this machine, which has the mail of entries that name no destination, as
+// in fetchmail. Whether it answers is found out once: mail that goes to it today does not go to a Maildir
+// tomorrow because the server is down.
 type localServer struct {
 	asked bool
 	err   error // why it is not there
@@ -23,8 +23,8 @@ type localServer struct {
 // askTime bounds the question. A server of this machine answers at once, but may look up who asks.
 const askTime = 10 * time.Second
 
-// Survey notes what the entries of a file tell about one another, and whether this machine has a mail server if one of
-// them needs to know; it comes before its accounts are made.
+// Survey notes what the entries of a file tell about one another, and whether this machine has a mail server
+// if one of them needs to know; it comes before its accounts are made.
 func (r *Resolver) Survey(cfg *rcfile.Config) {
 	r.people = nil
 	for i := range cfg.Polls {
@@ -73,7 +73,10 @@ func (r *Resolver) unnamed(u *rcfile.User) destination {
 		return localSMTP
 	}
 	if err := r.isForOthers(u); err != nil {
-		return destination{open: func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error) { return nil, err }}
+		return destination{open: func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer,
+			error) {
+			return nil, err
+		}}
 	}
 	return homeMaildir
 }
@@ -103,8 +106,8 @@ var homeMaildir = destination{
 	},
 }
 
-// isForOthers tells why the mail may not go to the caller's Maildir where no destination is named, nil if it may: there
-// goes the caller's own mail, and never that of others, who would not find it.
+// isForOthers tells why the mail may not go to the caller's Maildir where no destination is named, nil if it
+// may: there goes the caller's own mail, and never that of others, who would not find it.
 func (r *Resolver) isForOthers(u *rcfile.User) error {
 	var why string
 	switch person := addressee(u); {
@@ -130,7 +133,8 @@ func (r *Resolver) withoutLocal() string {
 	return "no mail server answers on this machine: " + problem
 }
 
-// Unnamed says where the user's mail goes if the file names no destination; "" if it names one, or the mail goes nowhere.
+// Unnamed says where the user's mail goes if the file names no destination; "" if it names one, or the mail
+// goes nowhere.
 func (r *Resolver) Unnamed(u *rcfile.User) string {
 	switch {
 	case NamesDestination(u):

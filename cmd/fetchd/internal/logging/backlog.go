@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// What is said is written by a goroutine of its own, so that a reader that hangs stops nobody. Up to maxBacklog bytes
-// wait for it; beyond that, lines are dropped and counted. A reader that is only slow is given roomWait for each line,
-// for as long as it has taken one within movingTime.
+// What is said is written by a goroutine of its own, so that a reader that hangs stops nobody. Up to
+// maxBacklog bytes wait for it; beyond that, lines are dropped and counted. A reader that is only slow is
+// given roomWait for each line, for as long as it has taken one within movingTime.
 const (
 	maxBacklog = 1 << 20
 	roomWait   = 100 * time.Millisecond
@@ -39,7 +39,8 @@ type backlog struct {
 
 // newBacklog starts the goroutine that close ends.
 func newBacklog(dropped func(n int64)) *backlog {
-	b := &backlog{dropped: dropped, ready: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}),
+	b := &backlog{dropped: dropped, ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		ended: make(chan struct{}),
 		moved: time.Now()}
 	go b.run()
 	return b
@@ -120,11 +121,13 @@ func (b *backlog) next() (entry, bool) {
 			b.mu.Unlock()
 			return e, true
 		}
+
 		closed := b.closed
 		b.mu.Unlock()
 		if closed {
 			return entry{}, false
 		}
+
 		<-b.ready
 	}
 }
@@ -137,8 +140,8 @@ func (b *backlog) written(e entry) {
 	tell(b.room)
 }
 
-// close takes no more, and waits until all is written, but not for a reader that takes nothing for patience. False means
-// that something is still being written.
+// close takes no more, and waits until all is written, but not for a reader that takes nothing for patience.
+// False means that something is still being written.
 func (b *backlog) close(patience time.Duration) bool {
 	b.mu.Lock()
 	b.closed = true
@@ -147,6 +150,7 @@ func (b *backlog) close(patience time.Duration) bool {
 
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+
 	for {
 		select {
 		case <-b.ended:

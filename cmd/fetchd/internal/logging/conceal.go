@@ -8,10 +8,10 @@ import (
 	"fetchd/fetch/wire"
 )
 
-// Secrets holds the Concealer of each account, also across reloads. Secrets in a server's errors and protocol lines are
-// concealed where these are read; the log conceals them once more in the names that a server gives to messages and
-// mailboxes. Our own texts stay as they are: if the password were "password", they would give away what is concealed. It
-// is safe for concurrent use.
+// Secrets holds the Concealer of each account, also across reloads. Secrets in a server's errors and protocol
+// lines are concealed where these are read; the log conceals them once more in the names that a server gives
+// to messages and mailboxes. Our own texts stay as they are: if the password were "password", they would give
+// away what is concealed. It is safe for concurrent use.
 type Secrets struct {
 	mu       sync.Mutex
 	accounts map[string]*wire.Concealer
@@ -46,6 +46,7 @@ func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
+
 	if account == "" {
 		return h.Handler.Handle(ctx, r)
 	}
@@ -56,6 +57,7 @@ func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
 			attrs[i].Value = slog.StringValue(secrets.Clean(a.Value.String()))
 		}
 	}
+
 	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	clean.AddAttrs(attrs...)
 	return h.Handler.Handle(ctx, clean)

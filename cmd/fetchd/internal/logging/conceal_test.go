@@ -10,8 +10,8 @@ import (
 	"fetchd/fetch"
 )
 
-// What a server calls its messages and mailboxes is concealed by the account of the line alone; what we say ourselves is
-// not.
+// What a server calls its messages and mailboxes is concealed by the account of the line alone; what we say
+// ourselves is not.
 func TestConcealedLog(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -9,16 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// showable tells whether r is visible and safe for a terminal: it is not a control character (C1 included), does not
-// change the direction of the text, and is no space other than U+0020.
+// showable tells whether r is visible and safe for a terminal: it is not a control character (C1 included),
+// does not change the direction of the text, and is no space other than U+0020.
 func showable(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Zs, r) }
 
-// Escape makes s safe for a terminal and for a single line of a file: characters that are not showable, and invalid UTF-8,
-// become \x and \u sequences.
+// Escape makes s safe for a terminal and for a single line of a file: characters that are not showable, and
+// invalid UTF-8, become \x and \u sequences.
 func Escape(s string) string {
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !showable(r) }) < 0 {
 		return s
 	}
+
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
@@ -32,14 +33,16 @@ func Escape(s string) string {
 		}
 		s = s[n:]
 	}
+
 	return b.String()
 }
 
 // EscapeJSON returns a writer of JSON to w that replaces what is not safe for a terminal by escape sequences.
 func EscapeJSON(w io.Writer) io.Writer { return jsonEscaper{w} }
 
-// jsonEscaper replaces characters that are not showable by escape sequences. This changes nothing in the meaning of the
-// JSON, which is pure ASCII outside of strings. encoding/json itself escapes only the first 32 characters.
+// jsonEscaper replaces characters that are not showable by escape sequences. This changes nothing in the
+// meaning of the JSON, which is pure ASCII outside of strings. encoding/json itself escapes only the first 32
+// characters.
 type jsonEscaper struct{ w io.Writer }
 
 func (e jsonEscaper) Write(line []byte) (int, error) {
@@ -54,8 +57,10 @@ func (e jsonEscaper) Write(line []byte) (int, error) {
 			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
 		}
 	}
+
 	if _, err := io.WriteString(e.w, b.String()); err != nil {
 		return 0, err
 	}
+
 	return len(line), nil
 }

@@ -1,5 +1,5 @@
-// Package logging is the program's log: as text in fetchmail's words, or as JSON, on the terminal, in a file or in the
-// system log. It conceals passwords and makes text from servers safe to print.
+// Package logging is the program's log: as text in fetchmail's words, or as JSON, on the terminal, in a file
+// or in the system log. It conceals passwords and makes text from servers safe to print.
 package logging
 
 import (
@@ -29,8 +29,8 @@ func NewWarnings(w io.Writer) *Logger {
 	return &Logger{Logger: slog.New(h), Level: slog.LevelWarn, Hidden: new(Secrets)}
 }
 
-// Reopen opens the log file anew, for log rotation; if that fails, the old one stays in use. Without a log file it does
-// nothing.
+// Reopen opens the log file anew, for log rotation; if that fails, the old one stays in use. Without a log
+// file it does nothing.
 func (l *Logger) Reopen() error {
 	if l.file == nil {
 		return nil
@@ -61,8 +61,9 @@ type Target struct {
 	Silent   bool
 	Verbose  int
 
-	// Patience above 0 has lines written in the background, so that whoever logs never waits for a reader that hangs:
-	// its lines are dropped and counted. Close waits so long for one that takes none. 0 = each line is waited for.
+	// Patience above 0 has lines written in the background, so that whoever logs never waits for a reader
+	// that hangs: its lines are dropped and counted. Close waits so long for one that takes none. 0 = each
+	// line is waited for.
 	Patience time.Duration
 }
 
@@ -115,6 +116,7 @@ func Open(t Target) (*Logger, error) {
 		})
 		sink, w = backlogSink{l.backlog, sink}, backlogWriter{l.backlog, w}
 	}
+
 	h := t.handler(sink, w)
 	h = &concealHandler{Handler: h, hidden: l.Hidden}
 	l.Logger = slog.New(&verdictHandler{h, l.Level <= LevelTrace, new(SaidBefore)})
@@ -124,7 +126,8 @@ func Open(t Target) (*Logger, error) {
 // handler words records for sink, or in JSON for w.
 func (t *Target) handler(sink lineSink, w io.Writer) slog.Handler {
 	if t.JSON {
-		return slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: t.level(), ReplaceAttr: jsonAttr})
+		return slog.NewJSONHandler(jsonEscaper{w}, &slog.HandlerOptions{Level: t.level(),
+			ReplaceAttr: jsonAttr})
 	}
 	return &textHandler{sink: sink, level: t.level()}
 }

@@ -28,14 +28,17 @@ func (s *terminalSink) writeLine(l line) error {
 	if l.level >= slog.LevelWarn {
 		w = s.err
 	}
+
 	prefix := s.name + ": "
 	if l.bare || s.bare {
 		prefix = ""
 	}
+
 	text := prefix + l.text + "\n"
 	if l.hint != "" {
 		text += prefix + "hint: " + l.hint + "\n"
 	}
+
 	_, err := io.WriteString(w, text)
 	return err
 }
@@ -55,8 +58,8 @@ func openLogfile(name, path string) (*fileSink, error) {
 	return s, s.Reopen()
 }
 
-// Reopen opens the file anew, for log rotation; if that fails, the old one stays in use. A file that somebody else put
-// there, for us to write into or to wait for its reader, is refused.
+// Reopen opens the file anew, for log rotation; if that fails, the old one stays in use. A file that somebody
+// else put there, for us to write into or to wait for its reader, is refused.
 func (s *fileSink) Reopen() error {
 	f, err := ownfile.Append(s.path)
 	if err != nil {
@@ -73,7 +76,8 @@ func (s *fileSink) Reopen() error {
 }
 
 func (s *fileSink) writeLine(l line) error {
-	_, err := s.Write([]byte(s.now().Format("2006-01-02T15:04:05-07:00") + " " + s.name + ": " + l.whole() + "\n"))
+	_, err := s.Write([]byte(s.now().Format("2006-01-02T15:04:05-07:00") + " " + s.name + ": " + l.whole() +
+		"\n"))
 	return err
 }
 
@@ -93,7 +97,8 @@ func (s *fileSink) Close() error {
 // syslogSink writes to the system log.
 type syslogSink struct{ w *syslog.Writer }
 
-// openSyslog connects to the system log with facility mail, at its usual socket if none is named. The caller closes it.
+// openSyslog connects to the system log with facility mail, at its usual socket if none is named. The caller
+// closes it.
 func openSyslog(name, socket string) (*syslogSink, error) {
 	network := ""
 	if socket != "" {

@@ -15,8 +15,8 @@ const warningRepeat = 24 * time.Hour
 // warner is implemented by *tlsverify.Verdict.
 type warner interface{ Warnings() []string }
 
-// verdictHandler passes on the certificates of servers only if the log shows the protocol too, but it always logs the
-// warnings of a verdict, each once a day.
+// verdictHandler passes on the certificates of servers only if the log shows the protocol too, but it always
+// logs the warnings of a verdict, each once a day.
 type verdictHandler struct {
 	slog.Handler
 	trace bool
@@ -27,6 +27,7 @@ func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message != fetch.EventTLS {
 		return h.Handler.Handle(ctx, r)
 	}
+
 	var account slog.Attr
 	var warnings []string
 	r.Attrs(func(a slog.Attr) bool {
@@ -38,6 +39,7 @@ func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		return true
 	})
+
 	for _, w := range warnings {
 		if h.said.Recently(w, r.Time) || !h.Enabled(ctx, slog.LevelWarn) {
 			continue
@@ -48,9 +50,11 @@ func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
 			return err
 		}
 	}
+
 	if !h.trace {
 		return nil
 	}
+
 	return h.Handler.Handle(ctx, r)
 }
 
@@ -63,7 +67,8 @@ func (h *verdictHandler) WithGroup(name string) slog.Handler {
 	return &verdictHandler{h.Handler.WithGroup(name), h.trace, h.said}
 }
 
-// SaidBefore remembers when a text was last logged. The zero value is ready to use. It is safe for concurrent use.
+// SaidBefore remembers when a text was last logged. The zero value is ready to use. It is safe for concurrent
+// use.
 type SaidBefore struct {
 	mu   sync.Mutex
 	last map[string]time.Time

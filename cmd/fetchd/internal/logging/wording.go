@@ -96,6 +96,7 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	for _, a := range attrs {
 		f[a.Key] = a.Value
 	}
+
 	one := func(format string, args ...any) []line {
 		return []line{{level: level, bare: true, text: fmt.Sprintf(format, args...)}}
 	}
@@ -105,16 +106,21 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventNoMail:
 		return []line{{level: level, text: "No mail for " + f.where()}}
 	case fetch.EventReading:
-		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"), f.number("total"), f.number("size"), f.flushed())
+		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"),
+			f.number("total"), f.number("size"), f.flushed())
 	case fetch.EventOversized:
-		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"), f.number("size"), f.flushed())
+		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"),
+			f.number("size"), f.flushed())
 	case fetch.EventFailed:
 		return []line{
-			{level: slog.LevelInfo, bare: true, text: fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"), f.number("n"), f.number("total"), f.number("size"))},
+			{level: slog.LevelInfo, bare: true,
+				text: fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"),
+					f.number("n"), f.number("total"), f.number("size"))},
 			f.failure(level, f.text("account")+": "),
 		}
 	case fetch.EventFailedMore:
-		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above", f.text("account"), Counted(f.number("count"), "more message"))}}
+		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above",
+			f.text("account"), Counted(f.number("count"), "more message"))}}
 	case fetch.EventLimit:
 		return []line{{level: level, text: fmt.Sprintf("fetchlimit %d reached; %s left on the server for %s",
 			f.number("limit"), Counted(f.number("count"), "message"), f.where())}}
@@ -147,13 +153,16 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
 			f.text("account"), f.text("mailbox"), f.text("others"))}}
 	case fetch.EventMisnamed:
-		return []line{{level: level, text: "WARNING: " + f.text("account") + ": mailbox " + f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": mailbox " +
+			f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
 	case fetch.EventAlert:
-		return []line{{level: level, text: "WARNING: " + f.text("account") + ": the server says: " + f.text("text")}}
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": the server says: " +
+			f.text("text")}}
 	case fetch.EventQueryFailed:
 		return failureLines(level, f)
 	case EventOutcome:
-		return []line{{level: level, text: fmt.Sprintf("Query status=%d (%s)", f.number("status"), exit.Status(f.number("status")))}}
+		return []line{{level: level, text: fmt.Sprintf("Query status=%d (%s)", f.number("status"),
+			exit.Status(f.number("status")))}}
 	case fetch.EventTLS:
 		return verdictLines(level, f)
 	case EventEvidence:
@@ -161,6 +170,7 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case EventTrace:
 		return []line{{level: level, text: f.text("line")}}
 	}
+
 	return []line{plainLine(level, event, attrs)}
 }
 
@@ -221,7 +231,8 @@ func verdictLines(level slog.Level, f fields) []line {
 	}
 	var lines []line
 	for s := range strings.Lines(description(d)) {
-		lines = append(lines, line{level: min(level, LevelTrace), text: f.text("account") + ": " + strings.TrimRight(s, "\n")})
+		lines = append(lines, line{level: min(level, LevelTrace), text: f.text("account") + ": " +
+			strings.TrimRight(s, "\n")})
 	}
 	return lines
 }
@@ -253,6 +264,7 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
 	if level == slog.LevelWarn {
 		b.WriteString("WARNING: ")
 	}
+
 	f := fields{}
 	for _, a := range attrs {
 		switch a.Key {
@@ -274,6 +286,7 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
 	if event != EventError {
 		b.WriteString(": ")
 	}
+
 	l := f.failure(level, b.String())
 	l.text += rest.String()
 	return l

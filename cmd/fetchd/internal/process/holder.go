@@ -7,33 +7,38 @@ import (
 	"syscall"
 )
 
-// hasOpen tells whether the process that the lock file f names has f open, as the holder of the lock does. The file may
-// name a process that ended long ago, and whose number a stranger has now: its next holder hasn't written to it yet, or
-// some other process that may read the file has locked it. We can inspect only the processes of our own user; root can
-// inspect all. Where there is no /proc the file is believed: it is ours, and nobody else can write to it.
+// hasOpen tells whether the process that the lock file f names has f open, as the holder of the lock does.
+// The file may name a process that ended long ago, and whose number a stranger has now: its next holder
+// hasn't written to it yet, or some other process that may read the file has locked it. We can inspect only
+// the processes of our own user; root can inspect all. Where there is no /proc the file is believed: it is
+// ours, and nobody else can write to it.
 func hasOpen(pid int, f *os.File) bool {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		return true
 	}
+
 	info, err := f.Stat()
 	if err != nil {
 		return false
 	}
+
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return false
 	}
+
 	for _, e := range list {
 		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, info) {
 			return true
 		}
 	}
+
 	return false
 }
 
-// isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail doesn't lock its
-// lock file, it only creates it: the file of a dead fetchmail may name any process.
+// isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail doesn't
+// lock its lock file, it only creates it: the file of a dead fetchmail may name any process.
 func isFetchmail(pid int) bool {
 	if pid <= 1 || pid == os.Getpid() {
 		return false

@@ -1,5 +1,5 @@
-// Package process is how a process of ours appears to others: the lock file that excludes a second one, and the messages
-// to the service manager.
+// Package process is how a process of ours appears to others: the lock file that excludes a second one, and
+// the messages to the service manager.
 package process
 
 import (
@@ -16,8 +16,8 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// Lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as fetchmail's
-// does; what excludes others is the flock on it, so that the file of a dead process is harmless.
+// Lock is the lock file while we hold it. It holds our process id and, for a daemon, the interval, as
+// fetchmail's does; what excludes others is the flock on it, so that the file of a dead process is harmless.
 type Lock struct{ file *os.File }
 
 // LockedError says that another process holds the lock.
@@ -35,8 +35,8 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("process %d holds the lock", e.PID)
 }
 
-// TakeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for one pass.
-// If another process has it, the error is a *LockedError.
+// TakeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for
+// one pass. If another process has it, the error is a *LockedError.
 func TakeLock(path string, interval int) (l *Lock, err error) {
 	awaitHeir(func() bool {
 		l, err = tryLock(path, interval)
@@ -63,11 +63,13 @@ func tryLock(path string, interval int) (*Lock, error) {
 			f.Close()
 			continue
 		}
+
 		l := &Lock{f}
 		if err := l.write(interval); err != nil {
 			l.Release()
 			return nil, err
 		}
+
 		return l, nil
 	}
 }
@@ -141,6 +143,7 @@ func findHolder(path string) (*LockedError, error) {
 		return nil, hints.Errorf("--pidfile names another", "open the lock file: %w", err)
 	}
 	defer f.Close()
+
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return readHolder(f), nil
@@ -149,5 +152,6 @@ func findHolder(path string) (*LockedError, error) {
 		holder.Fetchmail = true
 		return holder, nil
 	}
+
 	return nil, err
 }

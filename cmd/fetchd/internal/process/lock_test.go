@@ -82,8 +82,8 @@ func TestLockExcludes(t *testing.T) {
 	}
 }
 
-// Who is killed while an agent is started leaves the lock to the child for a moment. The next run waits for its end and
-// does not call the dead process another fetchd.
+// Who is killed while an agent is started leaves the lock to the child for a moment. The next run waits for
+// its end and does not call the dead process another fetchd.
 func TestLockOfTheDead(t *testing.T) {
 	t.Parallel()
 	dead := exec.Command("/bin/true")

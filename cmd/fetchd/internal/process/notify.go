@@ -13,8 +13,8 @@ import (
 	"fetchd/fetch/schedule"
 )
 
-// Notifier tells the service manager how the daemon is (sd_notify(3)). The nil Notifier, for when there is no manager,
-// does nothing.
+// Notifier tells the service manager how the daemon is (sd_notify(3)). The nil Notifier, for when there is no
+// manager, does nothing.
 type Notifier struct {
 	conn  *net.UnixConn
 	every time.Duration // between two signs of life
@@ -32,8 +32,8 @@ const sendTimeout = 100 * time.Millisecond
 // statusInterval is how often the status line is renewed unless the watchdog wants a sign of life more often.
 const statusInterval = 30 * time.Second
 
-// NewNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants a sign of
-// life, and it gets one in half that time.
+// NewNotifier connects to the socket that NOTIFY_SOCKET names; WATCHDOG_USEC says how often the manager wants
+// a sign of life, and it gets one in half that time.
 func NewNotifier(env func(string) string) (*Notifier, error) {
 	name := env("NOTIFY_SOCKET")
 	if name == "" {
@@ -42,18 +42,22 @@ func NewNotifier(env func(string) string) (*Notifier, error) {
 	if name[0] == '@' {
 		name = "\x00" + name[1:]
 	}
+
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
 		return nil, fmt.Errorf("connect to the service manager: %w", err)
 	}
+
 	n := &Notifier{conn: conn, every: statusInterval}
 	if us, err := strconv.ParseInt(env("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 {
 		n.every = min(n.every, time.Duration(us)*time.Microsecond/2)
 	}
+
 	return n, nil
 }
 
-// send sends one or more assignments, each on a line. It ignores errors: the daemon works without a manager too.
+// send sends one or more assignments, each on a line. It ignores errors: the daemon works without a manager
+// too.
 func (n *Notifier) send(state string) {
 	if n != nil {
 		_ = n.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
@@ -61,7 +65,8 @@ func (n *Notifier) send(state string) {
 	}
 }
 
-// Tick returns the channel of a ticker for signs of life, nil for the nil Notifier, and a function that stops it.
+// Tick returns the channel of a ticker for signs of life, nil for the nil Notifier, and a function that stops
+// it.
 func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	if n == nil {
 		return nil, func() {}
@@ -70,8 +75,8 @@ func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// Alive is a sign of life with the status line, as long as the scheduler makes progress. If it doesn't the manager hears
-// where it stands still, and ends us.
+// Alive is a sign of life with the status line, as long as the scheduler makes progress. If it doesn't the
+// manager hears where it stands still, and ends us.
 func (n *Notifier) Alive(s *schedule.Scheduler) {
 	if n != nil {
 		n.send(signOfLife(s))
@@ -127,7 +132,8 @@ func nameFailing(states []schedule.State) string {
 			out = append(out, "…")
 			break
 		}
-		out = append(out, fmt.Sprintf("%s: %s since %s", s.Account, s.Condition(), s.Failure.Since.Format(sinceLayout)))
+		out = append(out, fmt.Sprintf("%s: %s since %s", s.Account, s.Condition(),
+			s.Failure.Since.Format(sinceLayout)))
 	}
 	return strings.Join(out, "; ")
 }
