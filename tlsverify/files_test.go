@@ -93,6 +93,41 @@ func TestReplacedByOthers(t *testing.T) {
 	}
 }
 
+// Each file and directory is checked before it is believed.
+func TestAllFilesAreChecked(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	pair := ca.Leaf(tlstest.Leaf{CN: "ann"})
+	key, err := tlstest.KeyPEM(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := ca.CRL(time.Now(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "root.pem"), ca.PEM())
+	o := Options{
+		Host: host, CAFile: ca.File(t), CAPath: dir, CRL: tlstest.WriteFile(t, "crl.pem", list),
+		CertFile: tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)), KeyFile: tlstest.WriteFile(t, "key.pem", key),
+	}
+	policy(t, o)
+
+	refusal := errors.New("others could have written it")
+	for _, bad := range []string{o.CAFile, o.CAPath, o.CRL, o.CertFile, o.KeyFile} {
+		o.Files = &Files{Check: func(path string) error {
+			if path == bad {
+				return refusal
+			}
+			return nil
+		}}
+		if _, err := New(o); !errors.Is(err, refusal) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // A pair is replaced as a whole: as long as certificate and key don't belong together, the old one is shown.
 func TestReplacedClientCertificate(t *testing.T) {
 	t.Parallel()

@@ -77,7 +77,6 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 	err = idle.Close()
 	if what == called {
 		s.guard.patience(min(wokenTimeout, s.a.Timeout))
-		defer s.guard.patience(0)
 	}
 	if werr := idle.Wait(); err == nil {
 		err = werr

@@ -80,3 +80,16 @@ func TestMendedDuringRetrieval(t *testing.T) {
 		}
 	})
 }
+
+// A change of files is no reason to poll an account that is well.
+func TestStampOfHealthyAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, a, stamp := loginRefuser("ann")
+		s.fails = nil
+		run(t, 10*time.Minute, Options{Interval: time.Hour}, func(*Scheduler) { stamp.Store("other") }, a)
+		if n := len(s.connects); n != 1 {
+			t.Errorf("%d connections, want 1", n)
+		}
+	})
+}

@@ -412,3 +412,17 @@ func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// Connections that are lost soon are made again more and more slowly, until one is watched for long.
+func TestLostDelay(t *testing.T) {
+	t.Parallel()
+	r := &runner{record: new(record)}
+	for i, tt := range []struct{ watched, want time.Duration }{
+		{0, time.Second}, {0, 2 * time.Second}, {0, 4 * time.Second}, {time.Hour, time.Second}, {0, time.Second},
+		{0, 2 * time.Second}, {0, 4 * time.Second}, {0, 8 * time.Second}, {0, 16 * time.Second}, {0, networkDelay},
+	} {
+		if got := r.lostDelay(tt.watched, errors.New("lost")); got != tt.want {
+			t.Errorf("loss %d, after %v: %v, want %v", i, tt.watched, got, tt.want)
+		}
+	}
+}
