@@ -17,7 +17,7 @@ import (
 
 // runDaemon retrieves from the accounts of cfg again and again until ctx ends.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
-	accounts, err := s.resolveAccounts(cfg)
+	accounts, err := s.resolveAtStart(ctx, cfg)
 	if ctx.Err() != nil {
 		return exit.Mail
 	}

@@ -13,7 +13,10 @@ import (
 
 // once makes one pass over the accounts of cfg.
 func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
-	accounts, err := s.resolveAccounts(cfg)
+	accounts, err := s.resolveAtStart(ctx, cfg)
+	if ctx.Err() != nil {
+		return exit.Mail
+	}
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}

@@ -84,6 +84,25 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	}
 }
 
+// resolveAtStart is resolveAccounts, but for the end of ctx: what it reads may hang or take long, and nothing has begun
+// that would have to be left in order. The error is then why ctx ended.
+func (s *service) resolveAtStart(ctx context.Context, cfg *rcfile.Config) ([]*fetch.Account, error) {
+	var accounts []*fetch.Account
+	var err error
+	resolved := make(chan struct{})
+	go func() {
+		defer close(resolved)
+		accounts, err = s.resolveAccounts(cfg)
+	}()
+
+	select {
+	case <-resolved:
+		return accounts, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
 // resolveAccounts makes the accounts of cfg that are to be retrieved from; the error is that of
 // Resolver.Resolve.
 func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,14 +103,24 @@ func TestReloadsCoalesce(t *testing.T) {
 // A daemon that hasn't begun yet ends as well, and so does a program that is no daemon.
 func TestTerminatesAtTheStart(t *testing.T) {
 	t.Parallel()
-	d := newDaemon(t, "")
-	d.write("rc", d.slowEntries(50, 10_000_000))
-	d.launch()
-	if !within(waitFileTimeout, func() bool { return len(d.read("pid")) > 0 }) {
-		t.Fatal("it never took the lock")
+	for name, args := range map[string][]string{
+		"daemon": {"fetchd", "-f", "rc", "-N", "-d", "300", "--pidfile", "pid"},
+		"pass":   {"fetchd", "-f", "rc", "--pidfile", "pid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDaemon(t, "")
+			d.write("rc", d.slowEntries(50, 10_000_000))
+			d.cmd.Args = args
+			d.launch()
+			journal := filepath.Join(d.dir, "*", "*", "*", "journal.db") // what is opened before the accounts are made
+			if !within(waitFileTimeout, func() bool { found, _ := filepath.Glob(journal); return len(found) > 0 }) {
+				t.Fatalf("it never opened a journal:\n%s", d.log.String())
+			}
+			d.signal(unix.SIGTERM)
+			d.endsWithin(promptly)
+		})
 	}
-	d.signal(unix.SIGTERM)
-	d.endsWithin(promptly)
 }
 
 // A password file that was mended is used as soon as the daemon is told to look, however long the login was
