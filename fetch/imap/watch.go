@@ -77,6 +77,7 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 	err = idle.Close()
 	if what == called {
 		s.guard.patience(min(wokenTimeout, s.a.Timeout))
+		defer s.guard.patience(0) // what opens another mailbox next does not end it
 	}
 	if werr := idle.Wait(); err == nil {
 		err = werr
