@@ -106,6 +106,23 @@ func TestNewMDARefuses(t *testing.T) {
 		{"quotes left open", `a "%F`, "", "%F in double quotes"},
 		{"substitution in quotes", `a "$(echo '%T')"`, "", "%T in double quotes"},
 		{"backquotes in quotes", "a \"`echo %T`\"", "", "%T in double quotes"},
+		{"file to write", "cat >%F", "", "%F as the name of a file"},
+		{"file to write, apart", "cat 2>> %F", "", "%F as the name of a file"},
+		{"file to write, quoted", `cat >|"%F"`, "", "%F as the name of a file"},
+		{"file in a directory", "cat >box/%T", "", "%T as the name of a file"},
+		{"file to read", "cat <%F", "", "%F as the name of a file"},
+		{"command", "%F -d ann", "", "%F in the place of a command"},
+		{"command, quoted", `"%T"`, "", "%T in the place of a command"},
+		{"command in a directory", "agents/%T", "", "%T in the place of a command"},
+		{"second command", "true && %F", "", "%F in the place of a command"},
+		{"command in a substitution", "echo $(%F)", "", "%F in the place of a command"},
+		{"script", ". %F", "", "%F in the place of a command"},
+		{"eval", "eval %F", "", "%F in the place of a command"},
+		{"exec", "exec -c %F", "", "%F in the place of a command"},
+		{"nice", "nice -n 5 %F", "", "%F in the place of a command"},
+		{"after a word of the shell", "if true; then %F; fi", "", "%F in the place of a command"},
+		{"env", "env %F agent", "", "%F in the place of a command"},
+		{"env with a setting", "/usr/bin/env -i A=b %F agent", "", "%F in the place of a command"},
 		{"NUL", "a\x00b", "", "NUL"},
 		{"unknown user", "cat", "no-such-user", "run as \"no-such-user\""},
 	} {
@@ -116,6 +133,20 @@ func TestNewMDARefuses(t *testing.T) {
 				t.Errorf("got %v, want %q in it", err, tt.says)
 			}
 		})
+	}
+}
+
+// Where a value is an argument or the value of a variable it may stand.
+func TestNewMDAAccepts(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{
+		"procmail -d %T", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F", "agent >log; agent2 %F",
+		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F", `sh -c 'agent -f "$1"' sh %F`,
+		"if test -n %F; then agent; fi", "agent -f %F | cat", "ssh host agent -f %F", "echo $(agent %F)",
+	} {
+		if _, err := NewMDA(MDAOptions{Command: command}); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
 	}
 }
 

@@ -14,7 +14,8 @@ const safeMarks = "@_-=+:,./"
 // agentArgument is the argument that an agent gets for value, an address or a local name. The author of a
 // message chooses its sender, and the agent, or a second shell on the way to it, may treat an argument as
 // more than data. So all that means something to a shell becomes "_", and so do a leading "-", which would
-// make it an option, and "..", which would lead out of a directory.
+// make it an option, a leading "/", which would name any file of the machine, and "..", which would lead out
+// of a directory.
 func agentArgument(value string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r <= 0x7f && (isAlnum(byte(r)) || strings.ContainsRune(safeMarks, r)) {
@@ -22,7 +23,7 @@ func agentArgument(value string) string {
 		}
 		return '_'
 	}, value)
-	if strings.HasPrefix(safe, "-") {
+	if strings.HasPrefix(safe, "-") || strings.HasPrefix(safe, "/") {
 		safe = "_" + safe[1:]
 	}
 	return strings.ReplaceAll(safe, "..", "__")

@@ -115,6 +115,14 @@ func (s *commandScanner) place(letter byte) error {
 		return hints.Errorf(hint, "%%%c in double quotes with other text", letter)
 	}
 
+	before := s.text[:s.at]
+	if s.quote == '"' {
+		before = before[:s.opened]
+	}
+	if err := checkPlace(before, letter); err != nil {
+		return err
+	}
+
 	s.flush(s.at)
 	if letter == 's' {
 		letter = 'T'
