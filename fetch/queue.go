@@ -22,6 +22,7 @@ const (
 // Queue holds messages between the connection that retrieves them and the delivery that takes them.
 type Queue struct {
 	spool delivery.SpoolOptions
+	turns Turns
 	ready chan struct{} // capacity 1: something was put, or the queue was closed
 	low   chan struct{} // capacity 1: the backlog shrank
 
@@ -34,7 +35,7 @@ type Queue struct {
 
 // NewQueue returns an empty queue whose spools follow o.
 func NewQueue(o delivery.SpoolOptions) *Queue {
-	return &Queue{spool: o, ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
+	return &Queue{spool: o, turns: always{}, ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
 }
 
 // NewSpool returns a spool for the next message: in memory while the backlog is small.
@@ -61,8 +62,20 @@ func (q *Queue) Put(it *Item) {
 	notify(q.ready)
 }
 
-// Wait blocks until the backlog is low enough for another request, or ctx ends.
+// Wait blocks until the backlog is low enough for another request, or ctx ends. Other retrievals that wait for
+// their turn get it first.
 func (q *Queue) Wait(ctx context.Context) error {
+	if q.turns.Wanted() {
+		// The turn ends when nothing is held in memory any more.
+		if err := q.until(ctx, func() bool { return q.count == 0 }); err != nil {
+			return err
+		}
+		q.turns.End()
+		if err := q.turns.Begin(ctx); err != nil {
+			return err
+		}
+	}
+
 	return q.until(ctx, func() bool { return q.bytes < queueLowBytes && q.count < queueLowCount })
 }
 
@@ -85,8 +98,13 @@ func (q *Queue) until(ctx context.Context, ok func() bool) error {
 	}
 }
 
-// Low tells whether another request may be made at once.
+// Low tells whether another request may be made at once. None may while others want the turn, so that Wait is
+// called as soon as what was requested has come.
 func (q *Queue) Low() bool {
+	if q.turns.Wanted() {
+		return false
+	}
+
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.bytes < queueLowBytes && q.count < queueLowCount

@@ -27,6 +27,7 @@ type progress struct {
 	res       *Result
 	delivered *atomic.Int64
 	shares    *shares
+	turns     Turns
 	later     bool  // this is not the first session
 	more      bool  // this is not the last one
 	left      []Ref // messages that an earlier session could not deliver
@@ -111,14 +112,14 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 
 	t := &transfer{
 		a: a, m: m, name: name, total: c.New, res: res,
-		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares,
+		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
 	}
 
 	if c.New > 0 {
 		if err := p.shares.recall(ctx, a); err != nil {
 			return err
 		}
-		err := t.run(ctx)
+		err := t.runInTurn(ctx)
 		if p.only == nil {
 			p.last.tried(name, t.failed, a.now())
 		}

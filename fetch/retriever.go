@@ -15,6 +15,7 @@ type Retriever struct {
 	a     *Account
 	s     Session // nil = no connection is kept
 	brief bool
+	turns Turns
 
 	shares shares // has its own lock
 
@@ -22,7 +23,7 @@ type Retriever struct {
 }
 
 // NewRetriever returns a Retriever without a connection.
-func NewRetriever(a *Account) *Retriever { return &Retriever{a: a} }
+func NewRetriever(a *Account) *Retriever { return &Retriever{a: a, turns: always{}} }
 
 // Retrieve is one pass, as the function Retrieve makes it, on the kept connection if there is one. A kept
 // connection that turns out to be dead is replaced once. ctx must be the same for all calls, or one that
@@ -46,6 +47,9 @@ func (r *Retriever) Connected() bool { return r.s != nil }
 // Brief says whether connections end with their retrieval from now on, whatever the account says.
 func (r *Retriever) Brief(on bool) { r.brief = on }
 
+// TakeTurns makes the next retrievals transfer messages only in their turn.
+func (r *Retriever) TakeTurns(t Turns) { r.turns = t }
+
 // pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if
 // the session after it fails too.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
@@ -54,8 +58,8 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var simpler error // of a session after which a simpler one was made
 
 	p := &progress{
-		res: res, delivered: &r.delivered, shares: &r.shares, obstacles: r.a.recallObstacles(ctx),
-		last: r.a.recallLastInLine(ctx),
+		res: res, delivered: &r.delivered, shares: &r.shares, turns: r.turns,
+		obstacles: r.a.recallObstacles(ctx), last: r.a.recallLastInLine(ctx),
 	}
 	defer func() {
 		r.a.keepObstacles(p.obstacles)

@@ -30,6 +30,7 @@ type transfer struct {
 	name      string
 	peer      string
 	shares    *shares
+	turns     Turns
 	total     int
 	delivered *atomic.Int64 // of all that the Retriever does
 
@@ -49,6 +50,15 @@ type transfer struct {
 	trouble *ServerTrouble // set by run
 }
 
+// runInTurn is run in turn with other retrievals. Nothing is held in memory while it waits.
+func (t *transfer) runInTurn(ctx context.Context) error {
+	if err := t.turns.Begin(ctx); err != nil {
+		return Fail(KindNetwork, err)
+	}
+	defer t.turns.End()
+	return t.run(ctx)
+}
+
 // run returns when all that was received has been dealt with. A server that gives no more is no error of it,
 // but t.trouble. An error means that the connection, the journal or the destination can't go on; a message
 // that could not be delivered is counted and does not end the transfer.
@@ -56,6 +66,7 @@ func (t *transfer) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	q := NewQueue(t.a.spoolOptions())
+	q.turns = t.turns
 
 	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1

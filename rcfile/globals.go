@@ -14,7 +14,7 @@ type Globals struct {
 	Invisible  Opt[bool]
 	Showdots   Opt[bool]
 	Properties Opt[string]
-	MaxPolls   Opt[int] // ours: retrievals at once, default 32
+	MaxPolls   Opt[int] // ours: retrievals that transfer at once, default 32
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
 	PassLimit  Opt[int] // ours: seconds that a single pass may take, default 7200; 0 = any number
 }

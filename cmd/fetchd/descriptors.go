@@ -23,12 +23,15 @@ func openFiles() int {
 	return int(limit.Cur)
 }
 
-// limitFiles fits the scheduler into so many open files: what retrievals need comes first, and connections
-// that are watched or kept have the rest, so that they can't keep mail from being delivered.
+// limitFiles fits the scheduler into so many open files: what retrievals need comes first. Connections that are
+// watched or kept have three quarters of the rest, and those that come about one, so that neither servers that
+// are silent nor those that are watched can keep mail from being delivered.
 func limitFiles(o *schedule.Options, files int) {
 	if o.MaxPolls <= 0 {
 		o.MaxPolls = schedule.DefaultMaxPolls
 	}
 	o.MaxPolls = max(1, min(o.MaxPolls, (files/2-filesOfProcess)/filesOfRetrieval))
-	o.MaxKept = max(1, files-filesOfProcess-o.MaxPolls*filesOfRetrieval)
+	rest := files - filesOfProcess - o.MaxPolls*filesOfRetrieval
+	o.MaxStarts = max(1, rest/4)
+	o.MaxKept = max(1, rest-o.MaxStarts)
 }

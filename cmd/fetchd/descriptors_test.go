@@ -14,19 +14,20 @@ import (
 
 func TestLimitFiles(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ files, set, polls, kept int }{
-		{1 << 30, 0, 32, 1<<30 - 288},
-		{1024, 0, 32, 736},
-		{1024, 200, 60, 512},
-		{1024, 5, 5, 952},
-		{256, 0, 12, 128},
-		{96, 0, 2, 48},
-		{10, 0, 1, 1},
+	for _, tt := range []struct{ files, set, polls, starts, kept int }{
+		{1 << 30, 0, 32, 1<<28 - 72, 3 * (1<<28 - 72)},
+		{1024, 0, 32, 184, 552},
+		{1024, 200, 60, 128, 384},
+		{1024, 5, 5, 238, 714},
+		{256, 0, 12, 32, 96},
+		{96, 0, 2, 12, 36},
+		{10, 0, 1, 1, 1},
 	} {
 		o := schedule.Options{MaxPolls: tt.set}
 		limitFiles(&o, tt.files)
-		if o.MaxPolls != tt.polls || o.MaxKept != tt.kept {
-			t.Errorf("%d files, maxpolls %d: %d retrievals, %d kept; want %d, %d", tt.files, tt.set, o.MaxPolls, o.MaxKept, tt.polls, tt.kept)
+		if o.MaxPolls != tt.polls || o.MaxStarts != tt.starts || o.MaxKept != tt.kept {
+			t.Errorf("%d files, maxpolls %d: %d transfer, %d connect, %d are kept; want %d, %d, %d",
+				tt.files, tt.set, o.MaxPolls, o.MaxStarts, o.MaxKept, tt.polls, tt.starts, tt.kept)
 		}
 	}
 }
@@ -34,7 +35,7 @@ func TestLimitFiles(t *testing.T) {
 // A daemon that may have few files open watches what fits, polls the others, and delivers for all of them.
 func TestFewOpenFiles(t *testing.T) {
 	t.Parallel()
-	const accounts, files, watched = 100, 96, 48
+	const accounts, files, watched = 100, 96, 36
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -11,111 +11,165 @@ import (
 	"fetchd/fetch/fault"
 )
 
-// A retrieval that has delivered nothing for slowTime waits for its server or its agent, and gives its place
-// to another: servers that are silent or drip would have all of them. Of these retrievals there may be
-// slowFactor times as many as there are places, so that what they hold in memory is bounded too; beyond that
-// they keep theirs.
+// MaxPolls limits the retrievals that transfer messages, for what they hold in memory. startFactor times as
+// many may connect, log in and look for mail, which takes little. One that does so for longer than startTime
+// waits for its server, holds no more than a connection that is watched, and counts for MaxStarts only.
+const (
+	startFactor = 8
+	startTime   = 3 * time.Second
+)
+
+// A retrieval that transfers and has delivered nothing for slowTime waits for its server or its agent, and
+// gives its place to another. There may be slowFactor times as many of these as there are places, so that
+// what they hold in memory is bounded too; beyond that they keep their places. One that delivers keeps its
+// place for turnTime, and then gives it to those that wait once the messages that it asked for have come.
 const (
 	slowTime   = 10 * time.Second
 	slowFactor = 8
+	turnTime   = 3 * time.Second
 )
 
-// place is a retrieval's, among all and among those of its server.
+// place is a retrieval's, among those of its server and among those that do the same at the moment. It
+// implements fetch.Turns.
 type place struct {
-	s    *Scheduler
-	host chan struct{} // of the server
+	s        *Scheduler
+	host     *limit       // of the server
+	urgency  urgency      // until the retrieval is known to be long
+	progress func() int64 // a number that grows
 
-	mu    sync.Mutex    // guards what follows
-	among chan struct{} // s.slots, or s.slow once it was given to another
-	timer *time.Timer   // nil = none, or it has ended
-	last  int64         // progress when it was set
+	mu    sync.Mutex // guards what follows
+	at    *limit     // one of the Scheduler's; nil = none
+	since time.Time  // when it entered s.starts or s.transfers
+	timer *time.Timer
+	last  int64 // progress when the timer was set
+	long  bool  // its turn was wanted before it had ended
+	slow  bool  // it gave its place away
 }
 
 // acquire waits for a place: first among those of the account's server, so that waiting for a slow server
 // takes no place from the others. The error is why ctx ended.
-func (s *Scheduler) acquire(ctx context.Context, a *fetch.Account) (*place, error) {
-	host := s.host(a).places
-	select {
-	case host <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+func (s *Scheduler) acquire(
+	ctx context.Context, a *fetch.Account, u urgency, progress func() int64,
+) (*place, error) {
+	p := &place{s: s, host: s.host(a).places, urgency: u, progress: progress}
+	if err := p.host.enter(ctx, u); err != nil {
+		return nil, err
+	}
+	if err := s.starts.enter(ctx, u); err != nil {
+		p.host.leave()
+		return nil, err
 	}
 
-	select {
-	case s.slots <- struct{}{}:
-		return &place{s: s, host: host, among: s.slots}, nil
-	case <-ctx.Done():
-		<-host
-		return nil, context.Cause(ctx)
-	}
+	p.entered(s.starts, startTime)
+	return p, nil
 }
 
-// watch gives the place to another as soon as progress, a number that grows, stands still for slowTime.
-func (p *place) watch(progress func() int64) {
+// entered notes that the retrieval was let in, and when to look at it.
+func (p *place) entered(at *limit, lookAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = progress()
-	p.timer = time.AfterFunc(slowTime, func() { p.look(progress()) })
+	p.at, p.since, p.last = at, time.Now(), p.progress()
+	p.timer = time.AfterFunc(lookAfter, p.look)
 }
 
-// look compares the progress with what it was slowTime ago.
-func (p *place) look(now int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer == nil { // the retrieval has ended meanwhile
-		return
-	}
-
-	// A retrieval that delivers keeps its place; so does one where too many have given theirs.
-	if now != p.last || !p.give() {
-		p.last = now
-		p.timer.Reset(slowTime)
-	}
-}
-
-// give gives the place to another, unless too many did; p.mu is held.
-func (p *place) give() bool {
-	select {
-	case p.s.slow <- struct{}{}:
-		<-p.among
-		p.among = p.s.slow
-		return true
-	default:
-		return false
-	}
-}
-
-// release ends the retrieval's stay.
-func (p *place) release() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// leave gives the place to others; p.mu is held.
+func (p *place) leave() {
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
 	}
-
-	<-p.among
-	<-p.host
+	if p.at != nil {
+		p.at.leave()
+		p.at = nil
+	}
 }
 
-// retrieve makes one retrieval, once there is a place for it.
+// look gives the place away if the retrieval waits for its server or its agent.
+func (p *place) look() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.timer == nil || time.Since(p.since) < startTime: // this timer is of a place that it has just left
+	case p.at == p.s.starts && p.s.waits.tryEnter():
+		p.leave()
+		p.at = p.s.waits
+	case p.at == p.s.starts:
+		p.timer.Reset(startTime)
+	case p.progress() == p.last && p.s.slow.tryEnter():
+		p.leave()
+		p.at, p.slow = p.s.slow, true
+	default:
+		p.last = p.progress()
+		p.timer.Reset(slowTime)
+	}
+}
+
+// Begin implements fetch.Turns.
+func (p *place) Begin(ctx context.Context) error {
+	p.mu.Lock()
+	p.leave()
+	u := p.urgency
+	if p.long {
+		u = patient
+	}
+	p.mu.Unlock()
+
+	if err := p.s.transfers.enter(ctx, u); err != nil {
+		return err
+	}
+	p.entered(p.s.transfers, slowTime)
+	return nil
+}
+
+// Wanted implements fetch.Turns. A retrieval that gave its place away asks for another as soon as it can.
+func (p *place) Wanted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wanted := p.at == p.s.slow ||
+		p.at == p.s.transfers && time.Since(p.since) >= turnTime && p.s.transfers.wanted()
+	p.long = p.long || wanted
+	return wanted
+}
+
+// End implements fetch.Turns.
+func (p *place) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave()
+}
+
+// wasSlow tells whether the retrieval gave its place away while it transferred.
+func (p *place) wasSlow() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slow
+}
+
+// release ends the retrieval's stay.
+func (p *place) release() {
+	p.End()
+	p.host.leave()
+}
+
+// retrieve makes one retrieval, once there is a place for it, and tells whether it was slow.
 func (s *Scheduler) retrieve(
-	ctx context.Context, r *fetch.Retriever, a *fetch.Account,
-) (res fetch.Result, err error) {
+	ctx context.Context, r *fetch.Retriever, a *fetch.Account, u urgency,
+) (res fetch.Result, slow bool, err error) {
 	defer fault.Recover(&err)
-	p, err := s.acquire(ctx, a)
+	p, err := s.acquire(ctx, a, u, r.Delivered)
 	if err != nil {
-		return fetch.Result{}, err
+		return fetch.Result{}, false, err
 	}
 	defer p.release()
 
-	p.watch(r.Delivered)
-	return r.Retrieve(ctx)
+	r.TakeTurns(p)
+	res, err = r.Retrieve(ctx)
+	return res, p.wasSlow(), err
 }
 
 // host is a server, for all accounts there.
 type host struct {
-	places chan struct{} // a token for each retrieval
+	places *limit // of retrievals
 	gate   *gate
 }
 
@@ -125,7 +179,7 @@ func (s *Scheduler) host(a *fetch.Account) *host {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.hosts[key] == nil {
-		s.hosts[key] = &host{make(chan struct{}, s.opt.MaxPerHost), newGate()}
+		s.hosts[key] = &host{newLimit(s.opt.MaxPerHost), newGate()}
 	}
 	return s.hosts[key]
 }

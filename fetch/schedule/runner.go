@@ -42,6 +42,8 @@ type runner struct {
 	up    <-chan struct{}
 	stamp string // the account's, before the last retrieval
 	vain  int    // looks in a row that found nothing
+	news  bool   // the server told of mail
+	slow  bool   // the last retrieval was
 
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
@@ -138,7 +140,8 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 
 	gate := r.s.host(r.a).gate
 	gate.pass(ctx)
-	res, err := r.s.retrieve(ctx, ret, r.a)
+	res, slow, err := r.s.retrieve(ctx, ret, r.a, r.urgency())
+	r.news, r.slow = false, slow
 	r.up = gate.note(err)
 	if r.keeps = ret.Connected() && keeps; !r.keeps {
 		r.letGo()
@@ -150,6 +153,17 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	}
 
 	return res, err
+}
+
+// urgency is the line in which the next retrieval waits.
+func (r *runner) urgency() urgency {
+	switch {
+	case r.failures > 0 || r.slow:
+		return patient
+	case r.news:
+		return urgent
+	}
+	return normal
 }
 
 // report notes how the retrieval ended and tells whoever wants to know.
@@ -186,8 +200,9 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	r.woken.Store(false)
 	r.watches.Store(true)
 	r.record.set(Watching, time.Time{})
-	_, err := ret.Watch(ctx, r.wake, timeout)
+	changed, err := ret.Watch(ctx, r.wake, timeout)
 	r.watches.Store(false)
+	r.news = changed && err == nil
 
 	switch {
 	case err == nil:

@@ -5,6 +5,7 @@ package schedule
 import (
 	"context"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -26,8 +27,9 @@ const (
 // Options describe a Scheduler; the zero value has the defaults.
 type Options struct {
 	Interval   time.Duration // between the retrievals of an account that says nothing else; 0 = 5 minutes
-	MaxPolls   int           // retrievals at once, but for slow ones
-	MaxPerHost int           // of these to one server (host and port)
+	MaxPolls   int           // retrievals that transfer messages at once, but for slow ones
+	MaxPerHost int           // retrievals at once from one server (host and port)
+	MaxStarts  int           // retrievals at once that connect or look for mail; 0 = any number that wait
 	MaxKept    int           // connections that stay open between retrievals; 0 = any number
 	Log        *slog.Logger
 
@@ -44,11 +46,15 @@ type Options struct {
 
 // Scheduler runs the retrievals of a set of accounts. Its methods may be called from anywhere.
 type Scheduler struct {
-	opt   Options
-	slots chan struct{}  // a token for each retrieval
-	slow  chan struct{}  // likewise, of those that gave their place to another
-	kept  chan struct{}  // of connections that stay open between retrievals; nil = any number
-	wg    sync.WaitGroup // of runners
+	opt  Options
+	kept chan struct{}  // a token for each connection open between retrievals; nil = any number
+	wg   sync.WaitGroup // of runners
+
+	// A retrieval is in one of these at a time; see startFactor and slowTime.
+	starts    *limit // connecting, or looking for mail
+	waits     *limit // likewise, for longer than startTime
+	transfers *limit
+	slow      *limit // transferring, and has given its place to another
 
 	sayKept sync.Once // warnOfKept
 
@@ -81,14 +87,19 @@ func New(o Options) *Scheduler {
 
 	s := &Scheduler{
 		opt:     o,
-		slots:   make(chan struct{}, o.MaxPolls),
-		slow:    make(chan struct{}, slowFactor*o.MaxPolls),
 		hosts:   map[string]*host{},
 		turns:   map[string]chan struct{}{},
 		runners: map[string]*runner{},
 		records: map[string]*record{},
 	}
 
+	s.starts, s.waits = newLimit(startFactor*o.MaxPolls), newLimit(math.MaxInt32)
+	if o.MaxStarts > 0 {
+		s.starts = newLimit(max(1, min(startFactor*o.MaxPolls, o.MaxStarts/2)))
+		s.waits = newLimit(max(0, o.MaxStarts-s.starts.most))
+	}
+	s.transfers = newLimit(o.MaxPolls)
+	s.slow = newLimit(slowFactor * o.MaxPolls)
 	if o.MaxKept > 0 {
 		s.kept = make(chan struct{}, o.MaxKept)
 	}
@@ -118,7 +129,7 @@ func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outco
 		wg.Go(func() {
 			r := fetch.NewRetriever(a)
 			o := Outcome{Account: a}
-			o.Result, o.Err = s.retrieve(ctx, r, a)
+			o.Result, _, o.Err = s.retrieve(ctx, r, a, normal)
 			if err := r.Close(); o.Err == nil {
 				o.Err = err
 			}

@@ -21,6 +21,7 @@ type server struct {
 	looks    []time.Time
 	now, max int // sessions connecting or retrieving at once
 
+	login   time.Duration // of every connection
 	takes   time.Duration // of every retrieval
 	ends    time.Duration // of one that is cancelled: the message in hand
 	fails   func(n int) error
@@ -40,6 +41,13 @@ func (s *server) account(name string) *fetch.Account {
 			Port:     1,
 			Protocol: fetch.IMAP,
 			Connect: func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+				if s.login > 0 {
+					select {
+					case <-time.After(s.login):
+					case <-ctx.Done():
+						return nil, ctx.Err()
+					}
+				}
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.connects = append(s.connects, time.Now())
@@ -352,30 +360,28 @@ func TestWakeForgetsBackOff(t *testing.T) {
 // Who stops waiting for a place among all leaves the one at the server that it had.
 func TestEndedWaitLeavesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &server{}
-		a, busy := server.account("a"), server.account("busy")
-		busy.Host = "other"
+		a := (&server{}).account("a")
 		s := New(Options{MaxPolls: 1, MaxPerHost: 1})
-		held, err := s.acquire(t.Context(), busy)
-		if err != nil {
-			t.Fatal(err)
+		for s.starts.tryEnter() {
 		}
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if _, err := s.acquire(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := s.acquire(ctx, a, normal, nothing); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got a place that nobody left: %v", err)
 			}
 			cancel()
 		}
 
-		held.release()
+		s.starts.leave()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := s.acquire(ctx, a); err != nil {
-			t.Errorf("there is no place at the server: %v", err)
+		p, err := s.acquire(ctx, a, normal, nothing)
+		if err != nil {
+			t.Fatalf("there is no place at the server: %v", err)
 		}
-		if len(s.slots) != 1 || len(s.host(busy).places) != 0 {
-			t.Errorf("%d places are taken, %d at the other server", len(s.slots), len(s.host(busy).places))
+		p.release()
+		if n := s.host(a).places.inside(); n != 0 {
+			t.Errorf("%d places are taken at the server", n)
 		}
 	})
 }

@@ -185,7 +185,7 @@ func TestStateOfALostWatch(t *testing.T) {
 }
 
 // refusing refuses each message for good.
-type refusing struct{ sink }
+type refusing struct{ *sink }
 
 func (refusing) Deliver(context.Context, *delivery.Message) error {
 	return &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
@@ -196,11 +196,8 @@ func TestStateOfRefusedMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		a := s.account("a")
+		fill(s, mailbox{n: 3}, nil, a)
 		a.Refusals, a.Deliverer = new(fetch.Refusals), refusing{}
-		a.Connect = func(context.Context, *fetch.Account) (fetch.Session, error) {
-			s.open++
-			return &trickling{session{s, nil}, trickle{n: 3}}, nil
-		}
 		run(t, time.Minute, Options{Interval: time.Hour}, func(s *Scheduler) {
 			if st := s.States()[0]; st.SetAside != 3 || st.Condition() != OK {
 				t.Errorf("%+v", st)
