@@ -171,8 +171,3 @@ func startServers(t *testing.T, n int) *demo.Servers {
 	t.Cleanup(func() { _ = servers.Close() })
 	return servers
 }
-
-func (d *runningDaemon) read(name string) []byte {
-	text, _ := os.ReadFile(filepath.Join(d.dir, name))
-	return text
-}
