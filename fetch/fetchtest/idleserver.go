@@ -20,6 +20,7 @@ type IdleServer struct {
 	mu      sync.Mutex
 	mail    map[string]int      // messages of each user; UID is their number
 	idling  map[string]net.Conn // who is in IDLE
+	told    map[net.Conn]int    // how many messages its client knows of
 	conns   map[net.Conn]struct{}
 	Changed chan struct{} // capacity 1: something of the above did
 }
@@ -28,7 +29,7 @@ type IdleServer struct {
 func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 	tb.Helper()
 	s := &IdleServer{
-		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{},
+		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{}, told: map[net.Conn]int{},
 		conns: map[net.Conn]struct{}{}, Changed: make(chan struct{}, 1),
 	}
 	s.Serve(ln)
@@ -79,9 +80,15 @@ func (s *IdleServer) Deliver(user string) {
 	s.Update(func() {
 		s.mail[user]++
 		if conn := s.idling[user]; conn != nil {
-			fmt.Fprintf(conn, "* %d EXISTS\r\n", s.mail[user])
+			s.tell(conn, user)
 		}
 	})
+}
+
+// tell announces the user's messages on conn; s.mu is held.
+func (s *IdleServer) tell(conn net.Conn, user string) {
+	s.told[conn] = s.mail[user]
+	fmt.Fprintf(conn, "* %d EXISTS\r\n", s.mail[user])
 }
 
 // Counts is how many connections there are, and how many of them are in IDLE.
@@ -96,6 +103,7 @@ func (s *IdleServer) serve(conn net.Conn) {
 	d := &idleDialogue{s: s, conn: conn}
 	defer s.Update(func() {
 		delete(s.conns, conn)
+		delete(s.told, conn)
 		if s.idling[d.user] == conn {
 			delete(s.idling, d.user)
 		}
@@ -148,6 +156,7 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 		user, _, _ := strings.Cut(args, " ")
 		d.user = strings.Trim(user, `"`)
 	case "SELECT", "EXAMINE":
+		d.s.Update(func() { d.s.told[d.conn] = messages })
 		fmt.Fprintf(&b, "* FLAGS (\\Seen)\r\n* %d EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n* OK [UIDNEXT %d] .\r\n", messages, messages+1)
 	case "SEARCH":
 		b.WriteString("* SEARCH" + found(args, messages) + "\r\n")
@@ -162,8 +171,8 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 		d.s.Update(func() {
 			_, _ = io.WriteString(d.conn, "+ idling\r\n")
 			d.s.idling[d.user] = d.conn
-			if now := d.s.mail[d.user]; now > messages {
-				fmt.Fprintf(d.conn, "* %d EXISTS\r\n", now)
+			if d.s.mail[d.user] > d.s.told[d.conn] { // also what came between two commands
+				d.s.tell(d.conn, d.user)
 			}
 		})
 		return true
