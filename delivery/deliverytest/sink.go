@@ -3,6 +3,7 @@ package deliverytest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -24,9 +25,10 @@ type Sink struct {
 	File    string // each message is added to this file too, with its envelope; "" = none
 	// Answer is asked before each answer with what it is to: "greeting", a command, "." and from LMTP ".
 	// ADDRESS". "" = as usual; CLOSE closes the connection instead; a "~" in front answers and closes it
-	// then. nil = always as usual.
+	// then. nil = always as usual. It is asked by one connection at a time.
 	Answer func(to string) string
 
+	asking    sync.Mutex // held while Answer is asked
 	mu        sync.Mutex
 	got       []Mail
 	sessions  int
@@ -177,12 +179,13 @@ func (c *sinkConn) answer(to, usual string) string {
 	c.s.mu.Lock()
 	answer := c.s.Answer
 	c.s.mu.Unlock()
-	if answer != nil {
-		if a := answer(to); a != "" {
-			return a
-		}
+	if answer == nil {
+		return usual
 	}
-	return usual
+
+	c.s.asking.Lock()
+	defer c.s.asking.Unlock()
+	return cmp.Or(answer(to), usual)
 }
 
 func (c *sinkConn) write(text string) (code string, ok bool) {
