@@ -13,22 +13,25 @@ import (
 // fullPipe is a pipe with no room for another byte.
 func fullPipe(t *testing.T) (reader, writer *os.File) {
 	t.Helper()
-	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	reader, writer, err := os.Pipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	var err error
-	for err == nil {
-		_, err = unix.Write(fds[1], make([]byte, 1))
+	t.Cleanup(func() { _ = errors.Join(reader.Close(), writer.Close()) })
+
+	conn, err := writer.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
 	}
+	_ = conn.Write(func(fd uintptr) bool {
+		for err == nil {
+			_, err = unix.Write(int(fd), make([]byte, 1))
+		}
+		return true
+	})
 	if !errors.Is(err, unix.EAGAIN) {
 		t.Fatal(err)
 	}
-	if err := unix.SetNonblock(fds[1], false); err != nil {
-		t.Fatal(err)
-	}
-	reader, writer = os.NewFile(uintptr(fds[0]), "reader"), os.NewFile(uintptr(fds[1]), "writer")
-	t.Cleanup(func() { _ = errors.Join(reader.Close(), writer.Close()) })
 	return reader, writer
 }
 
