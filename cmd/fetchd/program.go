@@ -62,12 +62,13 @@ func (p *program) usage(err error) exit.Status {
 	return exit.Syntax
 }
 
-// fail prints err on the error output, with its hint on a line of its own, and returns s.
+// fail prints err on the error output, each hint on a line of its own, and returns s.
 func (p *program) fail(s exit.Status, err error) exit.Status {
-	problem, hint := hints.Split(err)
-	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(logging.OneLine(problem)))
-	if hint != "" {
-		fmt.Fprintf(p.stderr, "%s: hint: %s\n", p.name, logging.Escape(logging.OneLine(hint)))
+	for _, l := range hints.Lines(err) {
+		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(l.Problem))
+		if l.Hint != "" {
+			fmt.Fprintf(p.stderr, "%s: hint: %s\n", p.name, logging.Escape(l.Hint))
+		}
 	}
 	return s
 }

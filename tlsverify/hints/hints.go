@@ -44,6 +44,60 @@ func Split(err error) (problem, hint string) {
 	return problem, h
 }
 
+// Line is what is said on one line, and the next step, which is "" if none is known.
+type Line struct{ Problem, Hint string }
+
+// Lines takes err's text apart for the terminal. errors.Join puts each error on a line of its own, which may
+// end in a hint. Here only a hint ends a line, so that two errors don't share it unless it is the same.
+func Lines(err error) []Line { return LinesOf(err.Error(), err) }
+
+// LinesOf does the same with a text that was made of err's.
+func LinesOf(text string, err error) []Line {
+	known := all(err)
+	var lines []Line
+	for s := range strings.SplitSeq(text, "\n") {
+		l := cut(s, known)
+		if last := len(lines) - 1; last >= 0 && (lines[last].Hint == "" || lines[last].Hint == l.Hint) {
+			lines[last] = Line{lines[last].Problem + "; " + l.Problem, l.Hint}
+		} else {
+			lines = append(lines, l)
+		}
+	}
+
+	return lines
+}
+
+// cut takes one of the known hints off the end of a line.
+func cut(text string, known []string) Line {
+	for _, h := range known {
+		if problem, ok := strings.CutSuffix(text, separator+h); ok {
+			return Line{problem, h}
+		}
+	}
+	return Line{Problem: text}
+}
+
+// all are the next steps that err, or any error in its tree, knows.
+func all(err error) []string {
+	var found []string
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		found = append(found, h.Hint())
+	}
+
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			found = append(found, all(inner)...)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			found = append(found, all(inner)...)
+		}
+	}
+
+	return found
+}
+
 // hinted is an error without a type of its own, and the next step.
 type hinted struct {
 	err     error

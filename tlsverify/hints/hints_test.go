@@ -3,6 +3,7 @@ package hints
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -36,5 +37,36 @@ func TestSplit(t *testing.T) {
 	}
 	if Add(nil, "x") != nil {
 		t.Error("nil became an error")
+	}
+}
+
+func TestLines(t *testing.T) {
+	t.Parallel()
+	route, full := Add(errors.New("no route"), "check the network"), Add(errors.New("disk full"), "make room")
+	for _, tt := range []struct {
+		name string
+		err  error
+		want []Line
+	}{
+		{"one", route, []Line{{"no route", "check the network"}}},
+		{"none", errors.New("x"), []Line{{"x", ""}}},
+		{"joined", errors.Join(route, full), []Line{{"no route", "check the network"}, {"disk full", "make room"}}},
+		{"one without", errors.Join(route, errors.New("x"), full, errors.New("y"), errors.New("z")), []Line{
+			{"no route", "check the network"}, {"x; disk full", "make room"}, {"y; z", ""}}},
+		{"joined and wrapped", fmt.Errorf("ann@h: %w", errors.Join(full, route)), []Line{
+			{"ann@h: disk full", "make room"}, {"no route", "check the network"}}},
+		{"joined twice", errors.Join(errors.Join(full, nil), route), []Line{
+			{"disk full", "make room"}, {"no route", "check the network"}}},
+		{"the same for both", errors.Join(full, fmt.Errorf("again: %w", full)), []Line{
+			{"disk full; again: disk full", "make room"}}},
+		{"a server's", errors.Join(fmt.Errorf("refused: %q", "no; hint: make room"), full), []Line{
+			{`refused: "no; hint: make room"; disk full`, "make room"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := Lines(tt.err); !slices.Equal(got, tt.want) {
+				t.Errorf("%q", got)
+			}
+		})
 	}
 }

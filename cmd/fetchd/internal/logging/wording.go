@@ -34,21 +34,25 @@ func (f fields) text(name string) string {
 // err is the error of the record, on one line.
 func (f fields) err() string { return OneLine(f.text("err")) }
 
-// failure is the line about the record's error, which begins with before; the error's hint is separate.
-func (f fields) failure(level slog.Level, before string) line {
+// failure has the record's error, a line for each of its hints. Each line begins with before.
+func (f fields) failure(level slog.Level, before string) []line {
 	err, ok := f["err"].Resolve().Any().(error)
 	if !ok {
-		return line{level: level, text: before + f.err()}
+		return []line{{level: level, text: before + f.err()}}
 	}
 
 	// The reason and its hint were printed above, in the line about the message.
+	text := err.Error()
 	if undelivered, ok := errors.AsType[*fetch.UndeliveredError](err); ok && undelivered.Reported {
-		text := strings.Replace(err.Error(), undelivered.Error(), undelivered.Summary(), 1)
-		return line{level: level, text: before + OneLine(text)}
+		text = strings.Replace(text, undelivered.Error(), undelivered.Summary(), 1)
 	}
 
-	problem, hint := hints.Split(err)
-	return line{level: level, text: before + OneLine(problem), hint: hint}
+	var lines []line
+	for _, l := range hints.LinesOf(text, err) {
+		lines = append(lines, line{level: level, text: before + l.Problem, hint: l.Hint})
+	}
+
+	return lines
 }
 
 func (f fields) number(name string) int64 {
@@ -97,81 +101,85 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		f[a.Key] = a.Value
 	}
 
+	if text := progress(event, f); text != "" {
+		return []line{{level: level, bare: true, text: text}}
+	}
+	if text := warning(event, f); text != "" {
+		return []line{{level: level, text: "WARNING: " + f.text("account") + ": " + text}}
+	}
+	if before := failureBefore(event, f); before != "" {
+		return f.failure(level, before)
+	}
+
 	one := func(format string, args ...any) []line {
-		return []line{{level: level, bare: true, text: fmt.Sprintf(format, args...)}}
+		return []line{{level: level, text: fmt.Sprintf(format, args...)}}
 	}
 	switch event {
-	case fetch.EventMailbox:
-		return one("%s", mailboxLine(f))
 	case fetch.EventNoMail:
-		return []line{{level: level, text: "No mail for " + f.where()}}
-	case fetch.EventReading:
-		return one("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"),
-			f.number("total"), f.number("size"), f.flushed())
-	case fetch.EventOversized:
-		return one("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"), f.number("n"),
-			f.number("size"), f.flushed())
+		return one("No mail for %s", f.where())
 	case fetch.EventFailed:
-		return []line{
-			{level: slog.LevelInfo, bare: true,
-				text: fmt.Sprintf("reading message %s:%d of %d (%d octets) not flushed", f.text("account"),
-					f.number("n"), f.number("total"), f.number("size"))},
-			f.failure(level, f.text("account")+": "),
-		}
+		// The line about the message says "not flushed", and belongs to the progress, not to the errors.
+		text := readingLine(f, "not flushed")
+		return append([]line{{level: slog.LevelInfo, bare: true, text: text}},
+			f.failure(level, f.text("account")+": ")...)
 	case fetch.EventFailedMore:
-		return []line{{level: level, text: fmt.Sprintf("%s: %s not delivered, for reasons like those above",
-			f.text("account"), Counted(f.number("count"), "more message"))}}
+		return one("%s: %s not delivered, for reasons like those above", f.text("account"),
+			Counted(f.number("count"), "more message"))
 	case fetch.EventLimit:
-		return []line{{level: level, text: fmt.Sprintf("fetchlimit %d reached; %s left on the server for %s",
-			f.number("limit"), Counted(f.number("count"), "message"), f.where())}}
-	case fetch.EventSetAside:
-		return []line{{level: level, text: "WARNING: " + f.text("account") + ": " + setAsideText(f)}}
-	case fetch.EventObstacle:
-		before := fmt.Sprintf("WARNING: %s: message %q of %d octets can't be had, %d sessions ended at it; the others are retrieved, and this one is tried again once a day: ",
-			f.text("account"), f.text("uid"), f.number("size"), f.number("count"))
-		return []line{f.failure(level, before)}
-	case fetch.EventForgotten:
-		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside earlier is tried again: ")}
-	case fetch.EventNotKept:
-		return []line{f.failure(level, "WARNING: "+f.text("account")+": what was set aside is not remembered after a restart: ")}
-	case fetch.EventRenumbered:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server has renumbered mailbox %q (UIDVALIDITY %s, was %s): what is not marked as seen there is new again",
-			f.text("account"), f.text("mailbox"), f.text("new"), f.text("old"))}}
-	case fetch.EventRewound:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server gives out UIDs again in mailbox %q (the next one is %s, after %s): what is not marked as seen there is new again",
-			f.text("account"), f.text("mailbox"), f.text("next"), f.text("known"))}}
-	case fetch.EventStandIn:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: in place of %s in mailbox %q the server sent a note that it can't retrieve it: the note is delivered, and the original stays; look at it there",
-			f.text("account"), Counted(f.number("count"), "message"), f.text("mailbox"))}}
-	case fetch.EventKept:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server keeps %s in mailbox %q and says that they are removed: they are not delivered again, and deleting is tried again",
-			f.text("account"), Counted(f.number("count"), "deleted message"), f.text("mailbox"))}}
-	case fetch.EventBack:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: the server has brought back %s in mailbox %q: deleted again, not delivered again",
-			f.text("account"), Counted(f.number("count"), "deleted message"), f.text("mailbox"))}}
-	case fetch.EventNotExpunged:
-		return []line{{level: level, text: fmt.Sprintf("WARNING: %s: mailbox %q holds %s messages that others marked as deleted, and the server can't expunge ours alone: they are only marked",
-			f.text("account"), f.text("mailbox"), f.text("others"))}}
-	case fetch.EventMisnamed:
-		return []line{{level: level, text: "WARNING: " + f.text("account") + ": mailbox " +
-			f.text("mailbox") + " is left out: its name can't be decoded; rename it on the server"}}
-	case fetch.EventAlert:
-		return []line{{level: level, text: "WARNING: " + f.text("account") + ": the server says: " +
-			f.text("text")}}
-	case fetch.EventQueryFailed:
-		return failureLines(level, f)
-	case EventOutcome:
-		return []line{{level: level, text: fmt.Sprintf("Query status=%d (%s)", f.number("status"),
-			exit.Status(f.number("status")))}}
+		return one("fetchlimit %d reached; %s left on the server for %s", f.number("limit"),
+			Counted(f.number("count"), "message"), f.where())
 	case fetch.EventTLS:
 		return verdictLines(level, f)
+	case EventOutcome:
+		return one("Query status=%d (%s)", f.number("status"), exit.Status(f.number("status")))
 	case EventEvidence:
 		return evidenceLines(level, f)
 	case EventTrace:
-		return []line{{level: level, text: f.text("line")}}
+		return one("%s", f.text("line"))
 	}
 
-	return []line{plainLine(level, event, attrs)}
+	return plainLines(level, event, attrs)
+}
+
+// progress is fetchmail's line about a mailbox or a message, "" if the event is another.
+func progress(event string, f fields) string {
+	switch event {
+	case fetch.EventMailbox:
+		return mailboxLine(f)
+	case fetch.EventReading:
+		return readingLine(f, f.flushed())
+	case fetch.EventOversized:
+		return fmt.Sprintf("skipping message %s:%d (%d octets) (oversized) %s", f.text("account"),
+			f.number("n"), f.number("size"), f.flushed())
+	}
+	return ""
+}
+
+// failureBefore is what stands before the error of an event that has one, "" if the event is another.
+func failureBefore(event string, f fields) string {
+	account := f.text("account")
+	switch event {
+	case fetch.EventQueryFailed:
+		if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
+			return "Authorization failure on " + account + ": "
+		}
+		return account + ": "
+	case fetch.EventObstacle:
+		return fmt.Sprintf("WARNING: %s: message %q of %d octets can't be had, %d sessions ended at it;"+
+			" the others are retrieved, and this one is tried again once a day: ",
+			account, f.text("uid"), f.number("size"), f.number("count"))
+	case fetch.EventForgotten:
+		return "WARNING: " + account + ": what was set aside earlier is tried again: "
+	case fetch.EventNotKept:
+		return "WARNING: " + account + ": what was set aside is not remembered after a restart: "
+	}
+	return ""
+}
+
+// readingLine is fetchmail's line about a message; flushed says what became of it on the server.
+func readingLine(f fields, flushed string) string {
+	return fmt.Sprintf("reading message %s:%d of %d (%d octets) %s", f.text("account"), f.number("n"),
+		f.number("total"), f.number("size"), flushed)
 }
 
 func mailboxLine(f fields) string {
@@ -192,25 +200,6 @@ func Counted(n int64, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func setAsideText(f fields) string {
-	what := "1 refused message is set aside: it stays"
-	if n := f.number("count"); n != 1 {
-		what = fmt.Sprintf("%d refused messages are set aside: they stay", n)
-	}
-	if m := f.text("mailbox"); m != "" {
-		what += fmt.Sprintf(" in %q", m)
-	}
-	return what + " on the server and will be tried again in a day"
-}
-
-func failureLines(level slog.Level, f fields) []line {
-	account := f.text("account")
-	if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
-		return []line{f.failure(level, "Authorization failure on "+account+": ")}
-	}
-	return []line{f.failure(level, account+": ")}
 }
 
 // describer is implemented by *tlsverify.Verdict.
@@ -258,8 +247,8 @@ func writeAttr(b *strings.Builder, a slog.Attr) {
 	}
 }
 
-// plainLine words any other record: the account, the text, the error, and the other attributes.
-func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
+// plainLines words any other record: the account, the text, the error, and the other attributes.
+func plainLines(level slog.Level, event string, attrs []slog.Attr) []line {
 	var b, rest strings.Builder
 	if level == slog.LevelWarn {
 		b.WriteString("WARNING: ")
@@ -281,13 +270,13 @@ func plainLine(level slog.Level, event string, attrs []slog.Attr) line {
 		b.WriteString(event)
 	}
 	if len(f) == 0 {
-		return line{level: level, text: b.String() + rest.String()}
+		return []line{{level: level, text: b.String() + rest.String()}}
 	}
 	if event != EventError {
 		b.WriteString(": ")
 	}
 
-	l := f.failure(level, b.String())
-	l.text += rest.String()
-	return l
+	lines := f.failure(level, b.String())
+	lines[len(lines)-1].text += rest.String()
+	return lines
 }

@@ -10,6 +10,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
 type fakeVerdict struct{}
@@ -64,6 +65,16 @@ func TestWording(t *testing.T) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New(`server says "no"`), "kind", fetch.KindAuth)
 			l.Info(EventOutcome, "account", "ann@h", "status", int(exit.Auth))
 		}, "fetchd: Query status=3 (AUTHFAIL)\n", "fetchd: Authorization failure on ann@h: server says \"no\"\n"},
+		{"two failures, with a hint each", 0, false, func(l *slog.Logger) {
+			err := errors.Join(hints.Errorf("make room", "disk full"), hints.Errorf("ask", "server ended"))
+			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", err, "kind", fetch.KindTLS)
+		}, "", "fetchd: ann@h: disk full\nfetchd: hint: make room\nfetchd: ann@h: server ended\nfetchd: hint: ask\n"},
+		{"undelivered and another", 0, false, func(l *slog.Logger) {
+			err := errors.Join(&fetch.UndeliveredError{Count: 1, Reported: true,
+				Err: hints.Errorf("make room", "disk full")}, hints.Errorf("ask", "server ended"))
+			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", err, "kind", fetch.KindTLS)
+		}, "", "fetchd: ann@h: 1 message not delivered, it stays on the server; server ended\n" +
+			"fetchd: hint: ask\n"},
 		{"other failure", 0, false, func(l *slog.Logger) {
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("x"), "kind", fetch.KindTLS)
 		}, "", "fetchd: ann@h: x\n"},

@@ -1,0 +1,53 @@
+package logging
+
+import (
+	"fmt"
+
+	"fetchd/fetch"
+)
+
+// warning is the text of a warning about an account or one of its mailboxes, "" if the event is another.
+func warning(event string, f fields) string {
+	switch event {
+	case fetch.EventSetAside:
+		return setAsideText(f)
+	case fetch.EventRenumbered:
+		return fmt.Sprintf("the server has renumbered mailbox %q (UIDVALIDITY %s, was %s):"+
+			" what is not marked as seen there is new again", f.text("mailbox"), f.text("new"), f.text("old"))
+	case fetch.EventRewound:
+		return fmt.Sprintf("the server gives out UIDs again in mailbox %q (the next one is %s, after %s):"+
+			" what is not marked as seen there is new again", f.text("mailbox"), f.text("next"), f.text("known"))
+	case fetch.EventStandIn:
+		return fmt.Sprintf("in place of %s in mailbox %q the server sent a note that it can't retrieve it:"+
+			" the note is delivered, and the original stays; look at it there",
+			Counted(f.number("count"), "message"), f.text("mailbox"))
+	case fetch.EventKept:
+		return fmt.Sprintf("the server keeps %s in mailbox %q and says that they are removed:"+
+			" they are not delivered again, and deleting is tried again",
+			Counted(f.number("count"), "deleted message"), f.text("mailbox"))
+	case fetch.EventBack:
+		return fmt.Sprintf("the server has brought back %s in mailbox %q: deleted again, not delivered again",
+			Counted(f.number("count"), "deleted message"), f.text("mailbox"))
+	case fetch.EventNotExpunged:
+		return fmt.Sprintf("mailbox %q holds %s messages that others marked as deleted,"+
+			" and the server can't expunge ours alone: they are only marked",
+			f.text("mailbox"), f.text("others"))
+	case fetch.EventMisnamed:
+		return "mailbox " + f.text("mailbox") +
+			" is left out: its name can't be decoded; rename it on the server"
+	case fetch.EventAlert:
+		return "the server says: " + f.text("text")
+	}
+	return ""
+}
+
+func setAsideText(f fields) string {
+	what := "1 refused message is set aside: it stays"
+	if n := f.number("count"); n != 1 {
+		what = fmt.Sprintf("%d refused messages are set aside: they stay", n)
+	}
+	if m := f.text("mailbox"); m != "" {
+		what += fmt.Sprintf(" in %q", m)
+	}
+	return what + " on the server and will be tried again in a day"
+}
