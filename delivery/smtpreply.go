@@ -6,6 +6,7 @@ import (
 
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify/hints"
 )
 
 const (
@@ -40,7 +41,7 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 
 		code, text, more, ok := parseSMTPLine(line)
 		if !ok || len(r.lines) > 0 && code != r.code {
-			err := fmt.Errorf("not an SMTP reply: %s; hint: is this the port of an SMTP or LMTP server?",
+			err := hints.Errorf("is this the port of an SMTP or LMTP server?", "not an SMTP reply: %s",
 				conn.Quoted(line))
 			return r, login.Fail(login.KindProtocol, conn.Break(err))
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // transaction is one message to as many of its recipients as the server takes at once.
@@ -98,8 +100,9 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 
 	if utf8 && !s.x.utf8 {
 		return "", &Error{Class: Permanent,
-			Err: fmt.Errorf("%s: the address of a recipient is not ASCII, and the server "+
-				"does not offer SMTPUTF8; hint: name another local name, or smtpname", s.server)}
+			Err: hints.Errorf("name another local name, or smtpname",
+				"%s: the address of a recipient is not ASCII, and the server does not offer SMTPUTF8",
+				s.server)}
 	}
 
 	command := "MAIL FROM:<" + sender + ">"
@@ -117,8 +120,8 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	}
 	if s.x.maxSize > 0 && got.size > s.x.maxSize {
 		return "", &Error{Class: Permanent,
-			Err: fmt.Errorf("%s: message of %d bytes, and the server takes %d at most; "+
-				"hint: the message stays on the server; raise the limit there", s.server, got.size, s.x.maxSize)}
+			Err: hints.Errorf("the message stays on the server; raise the limit there",
+				"%s: message of %d bytes, and the server takes %d at most", s.server, got.size, s.x.maxSize)}
 	}
 	if s.x.eightBit && got.eightBit {
 		command += " BODY=8BITMIME"

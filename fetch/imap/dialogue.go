@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fetchd/fetch/login"
+	"fetchd/tlsverify/hints"
 )
 
 // maxUntagged bounds how many untagged responses may come with one command before the login.
@@ -140,7 +141,7 @@ func (d *dialogue) violation(what string, line []byte) error {
 		if bytes.HasPrefix(line, []byte("+OK")) {
 			hint = "this is a POP3 server: write \"proto pop3\", or name the IMAP port"
 		}
-		err = fmt.Errorf("%w; hint: %s", err, hint)
+		err = hints.Add(err, hint)
 	}
 	return login.Fail(login.KindProtocol, d.conn.Break(err))
 }

@@ -2,13 +2,13 @@ package imap
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
+	"fetchd/tlsverify/hints"
 )
 
 // view is what the server shows of a mailbox.
@@ -44,7 +44,7 @@ func (v *view) search(s *session, q *search, among scope) (err error) {
 func (s *session) selectFailed(name string, err error) error {
 	failed := s.failed("select "+s.conn.Quoted([]byte(name)), err)
 	if fetch.KindOf(failed) == fetch.KindServer && name != "INBOX" {
-		failed = fmt.Errorf("%w; hint: check folder in the rc file", failed)
+		failed = hints.Add(failed, "check folder in the rc file")
 	}
 	return failed
 }
@@ -79,7 +79,8 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	case m.forgets():
 		return v, m.startUnknown(ctx, &v)
 	default:
-		return view{}, s.broken(fmt.Errorf("select %s: server gives no UIDVALIDITY; hint: use POP3 with this server", s.conn.Quoted([]byte(m.name))))
+		return view{}, s.broken(hints.Errorf("use POP3 with this server",
+			"select %s: server gives no UIDVALIDITY", s.conn.Quoted([]byte(m.name))))
 	}
 
 	m.validity = data.UIDValidity

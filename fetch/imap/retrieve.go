@@ -14,6 +14,7 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
+	"fetchd/tlsverify/hints"
 )
 
 // Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized
@@ -311,7 +312,8 @@ func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	}
 	if it.Err != nil {
 		it.Err = fetch.Fail(fetch.KindDelivery,
-			fmt.Errorf("keep message %d until it is delivered: %w; hint: make room, or let TMPDIR name another place", it.Num, it.Err))
+			hints.Errorf("make room, or let TMPDIR name another place",
+				"keep message %d until it is delivered: %w", it.Num, it.Err))
 	}
 
 	return nil

@@ -2,12 +2,12 @@ package pop3
 
 import (
 	"errors"
-	"fmt"
 
 	"fetchd/fetch/login"
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/hints"
 )
 
 var service = login.Service{Name: "POP3", Ports: tlsverify.PortsOf("pop3")}
@@ -32,7 +32,7 @@ type dialogue struct {
 func (d *dialogue) Greeting() (login.Reply, error) {
 	r, err := d.read("greeting")
 	if errors.Is(err, errOutOfStep) {
-		err = fmt.Errorf("%w; hint: is this the POP3 port? for an IMAP server write \"proto imap\"", err)
+		err = hints.Add(err, "is this the POP3 port? for an IMAP server write \"proto imap\"")
 	}
 	return r, err
 }

@@ -15,6 +15,7 @@ import (
 	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
+	"fetchd/tlsverify/hints"
 )
 
 // maildrop is a fetch.Mailbox: the messages that the server lists, sorted by what is to be done with them.
@@ -73,8 +74,8 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
 		return nil, fetch.Fail(fetch.KindConfig,
-			errors.New("\"keep\" needs UIDL, which this server does not have:"+
-				" what was delivered could not be told from what is new; hint: write \"nokeep\", or use IMAP"))
+			hints.Errorf("write \"nokeep\", or use IMAP", "\"keep\" needs UIDL, which this server does not have:"+
+				" what was delivered could not be told from what is new"))
 	}
 
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}

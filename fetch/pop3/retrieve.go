@@ -222,8 +222,8 @@ func appendRequest(line []byte, num uint32, peek bool) []byte {
 // tooLarge is the reason for not asking for a message with an endless size in LIST: it would end the
 // connection, and those after it would never come.
 func tooLarge(it *fetch.Item) error {
-	return &delivery.Error{Class: delivery.Permanent, Err: fmt.Errorf(
-		"message %d has %d octets, says the server, and more than %d are never read; it stays there; hint: delete it with another program",
+	return &delivery.Error{Class: delivery.Permanent, Err: hints.Errorf("delete it with another program",
+		"message %d has %d octets, says the server, and more than %d are never read; it stays there",
 		it.Num, it.Size, int64(fetch.MaxMessage))}
 }
 

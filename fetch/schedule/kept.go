@@ -1,6 +1,6 @@
 package schedule
 
-import "fmt"
+import "fetchd/tlsverify/hints"
 
 // mayKeep takes one of the connections that may stay open between retrievals, for an account that wants that,
 // and keeps it until letGo. Without one the account is polled.
@@ -30,6 +30,7 @@ func (r *runner) letGo() {
 }
 
 func (s *Scheduler) warnOfKept() {
-	s.opt.Log.Warn(fmt.Sprintf("too few files may be open to watch all accounts: %d are watched, the others polled; "+
-		"hint: raise the limit of open files: ulimit -n, or LimitNOFILE of the service", cap(s.kept)))
+	s.opt.Log.Warn("too few files may be open to watch all accounts", "err",
+		hints.Errorf("raise the limit of open files: ulimit -n, or LimitNOFILE of the service",
+			"%d are watched, the others polled", cap(s.kept)))
 }
