@@ -32,11 +32,14 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
-		return fmt.Errorf("it did not end within %v", limit)
+		return fmt.Errorf("%w within %v", ErrLate, limit)
 	}
 
 	return err
 }
+
+// ErrLate is in the error of a command that was killed because it took too long.
+var ErrLate = errors.New("it did not end")
 
 // Output keeps the first Limit bytes that are written to it, and discards the others without an error.
 type Output struct {
@@ -52,16 +55,12 @@ func (o *Output) Write(p []byte) (int, error) {
 // Check returns an error if the program with which the keyword's command begins is missing. It accepts any
 // command that begins with shell syntax.
 func Check(keyword, command string) error {
-	words := strings.Fields(command)
-	if len(words) == 0 {
+	if strings.TrimSpace(command) == "" {
 		return fmt.Errorf("%s is empty", keyword)
 	}
 
-	name := words[0]
-	if mark := name[:1]; len(name) > 1 && strings.ContainsAny(mark, `"'`) && strings.HasSuffix(name, mark) {
-		name = name[1 : len(name)-1]
-	}
-	if strings.ContainsAny(name, "\"'$`|&;<>(){}[]*?!=~#\\") || isShellWord(name) {
+	name := program(command)
+	if name == "" {
 		return nil
 	}
 
@@ -70,6 +69,31 @@ func Check(keyword, command string) error {
 	}
 
 	return nil
+}
+
+// Describe names the command in an error by its program alone: its arguments may hold a secret.
+func Describe(command string) string {
+	if name := program(command); name != "" {
+		return fmt.Sprintf("%.100q", name)
+	}
+	return "the command"
+}
+
+// program is the program with which the command begins, "" if that is shell syntax.
+func program(command string) string {
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return ""
+	}
+
+	name := words[0]
+	if mark := name[:1]; len(name) > 1 && strings.ContainsAny(mark, `"'`) && strings.HasSuffix(name, mark) {
+		name = name[1 : len(name)-1]
+	}
+	if strings.ContainsAny(name, "\"'$`|&;<>(){}[]*?!=~#\\") || isShellWord(name) {
+		return ""
+	}
+	return name
 }
 
 // isShellWord tells whether name is a keyword or builtin of the shell.

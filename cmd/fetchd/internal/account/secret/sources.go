@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"time"
 
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/delivery/ownfile"
@@ -108,24 +107,4 @@ func checkReadable(keyword, path string) error {
 		return fmt.Errorf("%s: %w", keyword, err)
 	}
 	return f.Close()
-}
-
-// Bounds of a command that prints a password.
-const (
-	evalTimeout  = 30 * time.Second
-	maxEvalError = 200
-)
-
-// evalPassword runs command in a shell and returns the first line of its output.
-func evalPassword(ctx context.Context, command string) (string, error) {
-	out, problems := &shell.Output{Limit: maxPassword + 1}, &shell.Output{Limit: maxEvalError}
-	if err := shell.Run(ctx, command, evalTimeout, out, problems); err != nil {
-		return "", fmt.Errorf("passwordeval: %w: %q", err, problems.String())
-	}
-
-	text, err := readPassword(&out.Buffer)
-	if err != nil {
-		return "", fmt.Errorf("passwordeval: %w", err)
-	}
-	return text, nil
 }

@@ -1,0 +1,83 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/fetch"
+)
+
+// Bounds of a command that prints a password.
+const (
+	evalTimeout  = 30 * time.Second
+	maxEvalError = 4 << 10 // what it may say before the last line of it
+	maxLastLine  = 200
+)
+
+// tryLater is the status of a command that will succeed another time: EX_TEMPFAIL of sysexits.h.
+const tryLater = 75
+
+// evalPassword runs command in a shell and returns the first line of its output. Its error has a Kind: that
+// of a network error if the command may succeed another time.
+func evalPassword(ctx context.Context, command string) (string, error) {
+	return evalWithin(ctx, command, evalTimeout)
+}
+
+func evalWithin(ctx context.Context, command string, limit time.Duration) (string, error) {
+	out, problems := &shell.Output{Limit: maxPassword + 1}, &shell.Output{Limit: maxEvalError}
+	if err := shell.Run(ctx, command, limit, out, problems); err != nil {
+		return "", evalError(command, err, lastLine(problems.String()))
+	}
+
+	text, err := readPassword(&out.Buffer)
+	if err != nil {
+		err = fmt.Errorf("passwordeval: %s: %w", shell.Describe(command), err)
+		return "", fetch.Fail(fetch.KindAuth, err)
+	}
+	return text, nil
+}
+
+// evalError says how the command failed and what it said last.
+func evalError(command string, err error, said string) error {
+	kind := fetch.KindAuth
+	if isPassing(err) {
+		kind = fetch.KindNetwork
+	}
+
+	err = fmt.Errorf("passwordeval: %s: %w", shell.Describe(command), err)
+	if said != "" {
+		err = fmt.Errorf("%w: %q", err, said)
+	}
+	return fetch.Fail(kind, err)
+}
+
+// isPassing tells whether a command that failed with err may succeed another time: it said so, it was killed,
+// or it took too long.
+func isPassing(err error) bool {
+	if errors.Is(err, shell.ErrLate) {
+		return true
+	}
+
+	ended, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := ended.Sys().(syscall.WaitStatus)
+	return ok && (status.Signaled() || status.ExitStatus() == tryLater || wasKilled(status.ExitStatus()))
+}
+
+// wasKilled tells whether the status is the shell's for a command that a signal has ended.
+func wasKilled(status int) bool { return status > 128 && status <= 128+int(syscall.SIGTERM) }
+
+// lastLine is the last line of text that is not blank, cut.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
+	return strings.ToValidUTF8(text[:min(len(text), maxLastLine)], "")
+}
