@@ -100,7 +100,10 @@ type Credentials struct {
 	User string
 	// Password is called once a connection needs it; the result is not kept.
 	Password func(context.Context) (string, error)
-	Hidden   *wire.Concealer // takes secrets out of what is shown; nil = each connection has its own
+	// Renew is called once if the server refuses the password or token that it was told; the answer is used if
+	// it is another one. nil = there never is.
+	Renew  func(ctx context.Context, refused string) (string, error)
+	Hidden *wire.Concealer // takes secrets out of what is shown; nil = each connection has its own
 }
 
 // Selection is what is retrieved.
@@ -175,7 +178,7 @@ func (a *Account) LogPanic(err error) {
 func (a *Account) Login(s login.Service) login.Options {
 	return login.Options{
 		Service: s, Account: a.Name, Host: a.Host, Port: a.Port, Plugin: a.Plugin,
-		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Hidden: a.Hidden,
+		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Renew: a.Renew, Hidden: a.Hidden,
 		Timeout: a.Timeout, Rate: a.RateLimit, Trace: a.Trace, Log: a.Log,
 	}
 }

@@ -59,7 +59,7 @@ func TestServers(t *testing.T) {
 		{"SELECT is BAD, and the server leaves", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nC: ~^T2 UID SEARCH\n" +
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
-			"", `select "INBOX": BAD "User is authenticated but not connected."; then`}}},
+			"", `select "INBOX": BAD "User is authenticated but not connected."; then server ended the connection: BYE "Connection closed. 14"; hint: the login is known`}}},
 		{"a moveto folder that is not there", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
 			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
 				"C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", `move to "Done": NO [TRYCREATE] "none"`}}},

@@ -20,6 +20,7 @@ import (
 	"fetchd/fetch/journal"
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify/hints"
 )
 
 // session implements fetch.Session.
@@ -201,7 +202,7 @@ func (s *session) failed(act string, err error) error {
 	if cerr := s.connError(); cerr != nil {
 		if answered {
 			refusal, _ := s.refused(act, ierr)
-			return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%v; then %w", refusal, cerr))
+			return thenLeft(refusal, cerr)
 		}
 		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s: %w", act, cerr))
 	}
@@ -210,6 +211,16 @@ func (s *session) failed(act string, err error) error {
 		return err
 	}
 	return s.broken(fmt.Errorf("%s: %w", act, err))
+}
+
+// thenLeft is the error of a server that refused a command and ended the connection. It may be better next
+// time, but not if the login has no right to the mailbox.
+func thenLeft(refusal, left error) error {
+	problem, hint := hints.Split(refusal)
+	if fetch.KindOf(refusal) == fetch.KindAuth {
+		return fetch.Fail(fetch.KindAuth, hints.Errorf(hint, "%s; then %v", problem, left))
+	}
+	return fetch.Fail(fetch.KindNetwork, hints.Errorf(hint, "%s; then %w", problem, left))
 }
 
 // refused returns the error of a server's NO or BAD, and whether the server would refuse similar commands

@@ -25,6 +25,7 @@ func TestRefusalsBehindTheLogin(t *testing.T) {
 		{"OVERQUOTA", "", KindServer, true, true},
 		{"", "Account exceeded command or bandwidth limits", KindServer, true, true},
 		{"WEBALERT", "", KindAuth, true, true},
+		{"", "User is authenticated but not connected.", KindAuth, true, true}, // Exchange, to SELECT
 	} {
 		r := Reply{Code: tt.code, Text: tt.text}
 		err := r.Explain(errors.New("said"), KindServer)

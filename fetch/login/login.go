@@ -43,11 +43,13 @@ type Options struct {
 	Auth     string            // rc-file word, see sasl.Choose; or implicit, ssh, NoAuth
 	User     string
 	Password func(context.Context) (string, error) // asked for once the server is proven; nil = there is none
-	Hidden   *wire.Concealer                       // see wire.Options
-	Timeout  time.Duration                         // longest wait for an answer; 0 = 5 minutes
-	Rate     int64                                 // bytes a second; 0 = no limit
-	Trace    func(line string)                     // nil = none
-	Log      *slog.Logger                          // nil = none
+	// Renew is asked for another secret after the server has refused this one; nil = there is never another.
+	Renew   func(ctx context.Context, refused string) (string, error)
+	Hidden  *wire.Concealer   // see wire.Options
+	Timeout time.Duration     // longest wait for an answer; 0 = 5 minutes
+	Rate    int64             // bytes a second; 0 = no limit
+	Trace   func(line string) // nil = none
+	Log     *slog.Logger      // nil = none
 }
 
 // Service is a protocol's name and its ports.
@@ -242,16 +244,22 @@ func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 	}
 
 	// Asking may take long or cost the user a passphrase: it comes after the server has proved who it is.
-	password, err := a.o.Password(ctx)
+	password, err := a.secret(ctx, a.o.Password)
+	cred.Password = password
+	return cred, err
+}
+
+// secret asks for the password or token.
+func (a *attempt) secret(ctx context.Context, ask func(context.Context) (string, error)) (string, error) {
+	password, err := ask(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil: // the program that asks for the password was stopped
-		return cred, Fail(KindNetwork, fmt.Errorf("password for %q: %w", a.o.User, context.Cause(ctx)))
+		return "", Fail(KindNetwork, fmt.Errorf("password for %q: %w", a.o.User, context.Cause(ctx)))
 	case err != nil:
-		return cred, Fail(KindAuth, fmt.Errorf("password for %q: %w", a.o.User, err))
+		return "", Fail(KindAuth, fmt.Errorf("password for %q: %w", a.o.User, err))
 	}
 
 	// The secret must be known before any of it is sent: the server may repeat it.
-	a.conn.Conceal(cred.User, password)
-	cred.Password = password
-	return cred, nil
+	a.conn.Conceal(a.o.User, password)
+	return password, nil
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -223,5 +224,42 @@ func TestTooLateIsATimeout(t *testing.T) {
 	<-ctx.Done()
 	if err := context.Cause(ctx); !wire.IsTimeout(err) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A refused secret is asked for once more, and tried if it is another one: a token may have been revoked
+// before its time.
+func TestRefusedSecretIsRenewed(t *testing.T) {
+	t.Parallel()
+	refused := Reply{Status: Refused, Code: "AUTHENTICATIONFAILED"}
+	for _, tt := range []struct {
+		name, renewed string
+		err           error
+		replies       []Reply
+		want          []string // of what is sent
+		kind          Kind     // of the error; KindUnknown = none
+	}{
+		{"another", "street", nil, []Reply{refused, {Status: OK}}, []string{"LOGIN sesame", "LOGIN street"}, KindUnknown},
+		{"the same", "sesame", nil, []Reply{refused}, []string{"LOGIN sesame"}, KindAuth},
+		{"another, refused too", "street", nil, []Reply{refused, refused}, []string{"LOGIN sesame", "LOGIN street"}, KindAuth},
+		{"none at the moment", "", &Error{KindNetwork, errors.New("down")}, []Reply{refused}, []string{"LOGIN sesame"}, KindNetwork},
+		{"refused for another reason", "street", nil, []Reply{{Status: Refused, Code: "UNAVAILABLE"}}, []string{"LOGIN sesame"}, KindServer},
+		{"accepted", "street", nil, []Reply{{Status: OK}}, []string{"LOGIN sesame"}, KindUnknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := &spoken{replies: tt.replies}
+			a := newAttempt(t, p)
+			a.o.Renew = func(_ context.Context, refused string) (string, error) {
+				if refused != "sesame" {
+					t.Errorf("%q was refused", refused)
+				}
+				return tt.renewed, tt.err
+			}
+			err := a.logIn(t.Context())
+			if (err == nil) != (tt.kind == KindUnknown) || KindOf(err) != tt.kind || !slices.Equal(p.sent, tt.want) {
+				t.Errorf("%v; sent %q", err, p.sent)
+			}
+		})
 	}
 }

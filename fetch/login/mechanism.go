@@ -31,16 +31,49 @@ func (a *attempt) logIn(ctx context.Context) error {
 		return a.implicit()
 	}
 
-	mechanisms, err := a.mechanisms(ctx)
+	cred, err := a.credentials(ctx)
 	if err != nil {
 		return err
 	}
 
+	refused, err := a.tryAll(cred, maxTries)
+	if err == nil || !refused || a.o.Renew == nil {
+		return err
+	}
+	return a.renew(ctx, cred, err)
+}
+
+// renew asks once more for a secret that the server refused with err, and tries it if it is another one: a
+// token may have been revoked before its time, and a one-time password used.
+func (a *attempt) renew(ctx context.Context, cred sasl.Credentials, err error) error {
+	fresh, renewErr := a.secret(ctx, func(ctx context.Context) (string, error) {
+		return a.o.Renew(ctx, cred.Password)
+	})
+	switch {
+	case renewErr != nil:
+		return renewErr
+	case fresh == cred.Password:
+		return err
+	}
+
+	cred.Password = fresh
+	_, err = a.tryAll(cred, 1)
+	return err
+}
+
+// tryAll tries at most so many mechanisms with cred. refused tells whether the last of them was refused for a
+// reason that another secret may mend.
+func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure error) {
+	mechanisms, err := a.mechanisms(cred)
+	if err != nil {
+		return false, err
+	}
+
 	// This is the result if no mechanism can be tried: it must not count as success.
-	failure := hints.Errorf("the server must offer PLAIN, LOGIN or SCRAM",
+	failure = hints.Errorf("the server must offer PLAIN, LOGIN or SCRAM",
 		"no way to log in that both sides know: %s", a.offer.NoLogin)
 	var last *try
-	for tries := 0; len(mechanisms) > 0 && tries < maxTries; mechanisms = mechanisms[1:] {
+	for tries := 0; len(mechanisms) > 0 && tries < most; mechanisms = mechanisms[1:] {
 		m := mechanisms[0]
 		if last != nil && !mayFollow(m, last, a.proven()) {
 			continue
@@ -49,11 +82,11 @@ func (a *attempt) logIn(ctx context.Context) error {
 		tries++
 		failure = a.try(last)
 		if failure == nil || a.conn.Err() != nil || KindOf(failure) != KindAuth {
-			return failure
+			return false, failure
 		}
 	}
 
-	return Fail(KindAuth, failure)
+	return last != nil, Fail(KindAuth, failure)
 }
 
 // implicit needs no login if the server itself says that it knows the user by other means.
@@ -81,12 +114,7 @@ func (a *attempt) implicit() error {
 
 // mechanisms are those that may be tried, best first. There are none if only the protocol's own is left and
 // can't be used.
-func (a *attempt) mechanisms(ctx context.Context) ([]sasl.Mechanism, error) {
-	cred, err := a.credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
-
+func (a *attempt) mechanisms(cred sasl.Credentials) ([]sasl.Mechanism, error) {
 	all, err := sasl.Choose(a.o.Auth, a.offer.Mechanisms, cred, a.proven())
 	if err != nil {
 		return nil, Fail(KindAuth, a.conn.CleanError(err))

@@ -44,10 +44,11 @@ var refusals = []refusal{
 		says: words(`\b(imap|pop3?)\b.{0,40}\b(disabled|switched off|not (allowed|activated|permitted))|` +
 			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\byet to enable (imap|pop3?)\b`),
 		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings;" +
-			" if it is on, check user and password"},
+			" if it is on, user, password or token is wrong"},
 	{name: "not connected", // Exchange Online
 		says: words(`authenticated but not connected`),
-		kind: KindAuth, hint: "the login is known but has no right to this mailbox:" +
+		kind: KindAuth, forAll: true, // said to SELECT, behind a login that was accepted
+		hint: "the login is known but has no right to this mailbox:" +
 			" check the user, and the token's account and scopes"},
 	{name: "no passwords", // Exchange Online
 		says: words(`basic ?auth\w* (is )?(disabled|blocked)|basicauthblocked`),

@@ -162,7 +162,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	}
 
 	login := r.Login(poll, u)
-	a.Password = r.env.Secrets.Password(login)
+	a.Password, a.Renew = r.env.Secrets.Password(login), r.env.Secrets.Renew(login)
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once

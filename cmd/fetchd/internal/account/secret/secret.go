@@ -53,6 +53,16 @@ func (f *Finder) Password(l Login) func(context.Context) (string, error) {
 	}
 }
 
+// Renew returns the function that an account asks for another password once the server has refused one; nil
+// if the source always says the same.
+func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (string, error) {
+	if source := namedSource(l.User); source == nil || !source.runs && source.file == nil {
+		return nil
+	}
+	ask := f.Password(l)
+	return func(ctx context.Context, _ string) (string, error) { return ask(ctx) }
+}
+
 func noPassword(l Login) error {
 	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)",
 		l.Account)
