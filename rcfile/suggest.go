@@ -10,14 +10,19 @@ const longest = 24
 
 // suggest gives `did you mean "keep"?` for a word that is nearly one of the candidates, or "".
 func suggest(text string, candidates iter.Seq[string]) string {
+	if name := Nearest(text, candidates); name != "" {
+		return `did you mean "` + name + `"?`
+	}
+	return ""
+}
+
+// Nearest returns the candidate that text is probably a misspelling of, or "".
+func Nearest(text string, candidates iter.Seq[string]) string {
 	within := 2
 	if len(text) < 5 {
 		within = 1
 	}
-	if name := nearest(text, within, candidates); name != "" {
-		return `did you mean "` + name + `"?`
-	}
-	return ""
+	return nearest(text, within, candidates)
 }
 
 // nearest returns the candidate with the fewest changes, at most within; the first in the alphabet of

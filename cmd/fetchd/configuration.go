@@ -44,6 +44,12 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 		return nil, err
 	}
 
+	if c.Meant != "" && !account.IsKnown(cfg, c.Servers[0]) {
+		return nil, &rcfile.Error{
+			Msg:  fmt.Sprintf("%q is no subcommand, and no server in the rc file", c.Servers[0]),
+			Next: fmt.Sprintf("did you mean %q? An entry in the rc file makes it a server", c.Meant),
+		}
+	}
 	account.AddUnknown(cfg, c.Servers)
 	override(c, cfg)
 	return cfg, nil

@@ -27,11 +27,15 @@ func Selected(cfg *rcfile.Config, names []string) []*rcfile.Poll {
 // AddUnknown adds an entry for each name that no poll has.
 func AddUnknown(cfg *rcfile.Config, names []string) {
 	for _, name := range names {
-		known := slices.ContainsFunc(cfg.Polls, func(poll rcfile.Poll) bool { return isCalled(&poll, name) })
-		if !known {
+		if !IsKnown(cfg, name) {
 			cfg.Polls = append(cfg.Polls, cfg.AdHoc(name))
 		}
 	}
+}
+
+// IsKnown tells whether a poll is called name.
+func IsKnown(cfg *rcfile.Config, name string) bool {
+	return slices.ContainsFunc(cfg.Polls, func(poll rcfile.Poll) bool { return isCalled(&poll, name) })
 }
 
 // isCalled tells whether name means the poll: it is the poll's own name or, ignoring case as in fetchmail,

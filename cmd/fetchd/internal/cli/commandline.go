@@ -22,6 +22,7 @@ type CommandLine struct {
 	Mode    Mode
 	Command *Subcommand // nil = none
 	Servers []string    // or the arguments of the subcommand
+	Meant   string      // the subcommand that the first of Servers is probably a misspelling of; "" = none
 
 	Check, Nodetach, Quit, Silent, NomailOK, ShowSecrets bool
 

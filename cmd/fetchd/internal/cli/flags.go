@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"fetchd/rcfile"
 )
 
 // noArgument is what pflag passes on for an option without an argument. No real argument can contain a NUL.
@@ -44,7 +46,23 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 
 	c.Servers = fs.Args()
 	c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
+	c.Meant = nearestSubcommand(rest[0], subcommands)
 	return c, nil
+}
+
+// nearestSubcommand returns the subcommand that word is probably a misspelling of, or "". What has a dot is
+// the name of a server.
+func nearestSubcommand(word string, subcommands []Subcommand) string {
+	if strings.Contains(word, ".") {
+		return ""
+	}
+	return rcfile.Nearest(word, func(yield func(string) bool) {
+		for i := range subcommands {
+			if !yield(subcommands[i].Name) {
+				return
+			}
+		}
+	})
 }
 
 // parseSubcommand reads the arguments after a subcommand's name: its own options, and those of the program
