@@ -129,8 +129,11 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 
 func (d *SMTP) String() string {
 	text := d.o.Servers[0].String()
-	if n := len(d.o.Servers) - 1; n > 0 {
-		text += fmt.Sprintf(", or %d others", n)
+	switch others := len(d.o.Servers) - 1; {
+	case others == 1:
+		text += ", or " + d.o.Servers[1].String()
+	case others > 1:
+		text += fmt.Sprintf(", or one of %d others", others)
 	}
 	return text
 }

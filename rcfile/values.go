@@ -52,7 +52,7 @@ const (
 	tls12   = "it is read as tls1.2+ (RFC 8996); write tls1.1+ if the server has nothing better"
 	tooWeak = "it lets in TLS versions with known weaknesses (RFC 8996), and RSA key exchange without forward secrecy; " +
 		"leave it out if the server has TLS 1.2"
-	tooOld   = "TLS 1.2 is the least that is spoken; use tls1.2+ or leave it out"
+	tooOld   = "TLS 1.2 is the oldest version that is spoken; use tls1.2+ or leave it out"
 	mustStay = "STARTTLS is never optional; it is treated as starttls=must"
 )
 

@@ -76,7 +76,8 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 // nothingSelected is what is wrong where no server is to be polled and none was named.
 func nothingSelected(cfg *rcfile.Config, path string) error {
 	if len(cfg.Polls) == 0 {
-		return fmt.Errorf("no mailservers have been specified; write %s, or name a server", path)
+		return hints.Errorf(fmt.Sprintf("write entries into %s (see fetchmailrc(5)), or name a server", path),
+			"no mailservers have been specified")
 	}
 	return hints.Errorf(fmt.Sprintf("name the server that is meant, such as %q, or write \"poll\"",
 		cfg.Polls[0].Name),

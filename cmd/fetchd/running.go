@@ -11,6 +11,7 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/process"
+	"fetchd/tlsverify/hints"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +27,8 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 		return p.fail(exit.IO, err)
 	}
 	if holder == nil {
-		return p.fail(exit.Excluded, fmt.Errorf("no other %s is running", p.name))
+		return p.fail(exit.Excluded, hints.Errorf("--pidfile names another lock",
+			"no other %s is running: nothing holds the lock %s", p.name, path))
 	}
 	if holder.PID == 0 {
 		return p.fail(exit.Excluded, holder)
