@@ -89,20 +89,20 @@ func (e *ChainError) problem() string {
 var chainHints = map[ChainReason]string{
 	Malformed: "tell the operator",
 	MissingIntermediate: "if it is an intermediate the server must send it " +
-		"(docs/server-checklist.md#chain), if it is a root put it into sslcertfile",
+		"(fetchd help chain), if it is a root put it into sslcertfile",
 	SelfSigned: "get it from the operator for sslcertfile, " +
 		`or pin its key ("fetchd pin") with sslpin and nosslcertck`,
 	UnknownRoot: "get it from the operator, compare its fingerprint by another way, " +
-		"and put it into sslcertfile (docs/server-checklist.md#root)",
+		"and put it into sslcertfile (fetchd help root)",
 	UnknownIssuer: "if it is a root, get it from the operator, compare its fingerprint by another way, " +
-		"and put it into sslcertfile (docs/server-checklist.md#root); " +
+		"and put it into sslcertfile (fetchd help root); " +
 		"if it is an intermediate, the server must send it (#chain)",
 	Expired:        "check the clock, else the operator must renew it",
 	NotYetValid:    "check the clock, else tell the operator",
 	WrongUsage:     "the operator needs one with serverAuth",
 	NotCA:          "the operator needs a certificate from a real one",
 	NameConstraint: "the operator needs a certificate from another issuer",
-	BadSignature:   "compare the issuer's fingerprint with the operator's (docs/server-checklist.md#chain)",
+	BadSignature:   "compare the issuer's fingerprint with the operator's (fetchd help chain)",
 	NoRoots:        "install the ca-certificates package or name them with sslcertfile",
 }
 

@@ -42,7 +42,7 @@ func noCipherError(o Offer) error {
 	if o.RSA || o.Versions.Min > tls.VersionTLS12 {
 		return errors.New(problem)
 	}
-	return hints.Errorf("ask the operator for ECDHE, or see sslproto tls1+ (docs/server-checklist.md#versions)",
+	return hints.Errorf("ask the operator for ECDHE, or see sslproto tls1+ (fetchd help versions)",
 		"%s: it may lack ECDHE key exchange", problem)
 }
 

@@ -66,7 +66,7 @@ func (e *IdentityError) Hint() string {
 	case e.Malformed:
 		return "ask the operator before trying again"
 	case len(e.Presented) == 0:
-		return "ask the operator for a certificate with subjectAltName (docs/server-checklist.md#names)"
+		return "ask the operator for a certificate with subjectAltName (fetchd help names)"
 	}
 	return "check the host name, and set sslcommonname only to a name that the operator confirms"
 }
@@ -93,7 +93,7 @@ func (e *WeakError) Error() string {
 
 // Hint is the next step.
 func (e *WeakError) Hint() string {
-	return "the operator must replace it (docs/server-checklist.md#strength)"
+	return "the operator must replace it (fetchd help strength)"
 }
 
 // RevokedError: a certificate was revoked, or what must show that it was not is missing.
@@ -137,7 +137,7 @@ func (e *VersionError) Error() string {
 
 // Hint is the next step.
 func (e *VersionError) Hint() string {
-	return "ask the operator for TLS 1.2 or newer (docs/server-checklist.md#versions), or see sslproto"
+	return "ask the operator for TLS 1.2 or newer (fetchd help versions), or see sslproto"
 }
 
 // HandshakeError: the TLS handshake failed for a reason without a type of its own: connection lost, time-out,

@@ -93,7 +93,7 @@ func (e *NotTLSError) recognise() string {
 	return "looks like " + g.what
 }
 
-const brokenStartTLS = "tell the operator (docs/server-checklist.md#starttls)"
+const brokenStartTLS = "tell the operator (fetchd help starttls)"
 
 // Hint is the next step, for what the user configured.
 func (e *NotTLSError) Hint() string {
@@ -121,7 +121,7 @@ func (e *NotTLSError) Hint() string {
 		return fmt.Sprintf("%s is configured: check proto and port", e.Protocol)
 	case e.Port == wrapped:
 		return fmt.Sprintf("port %d is for TLS from the first byte: "+
-			"tell the operator (docs/server-checklist.md#reach), or leave ssl and the port out to use %s",
+			"tell the operator (fetchd help reach), or leave ssl and the port out to use %s",
 			e.Port, startTLSWord(g.protocol))
 	}
 

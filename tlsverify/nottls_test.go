@@ -8,7 +8,7 @@ import (
 func TestNotTLS(t *testing.T) {
 	t.Parallel()
 	const wrapped = "no TLS on this port: the server "
-	const broken = "; hint: tell the operator (docs/server-checklist.md#starttls); " +
+	const broken = "; hint: tell the operator (fetchd help starttls); " +
 		"until it is mended, try ssl with port "
 	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\xaa", 300)
 	imap, pop3 := Options{Protocol: "imap"}, Options{Protocol: "pop3"}
@@ -27,7 +27,7 @@ func TestNotTLS(t *testing.T) {
 		{"IMAP where TLS should be", imap, 993, "* OK ready\r\n",
 			wrapped + `said "* OK ready", which looks like plain IMAP; ` +
 				`hint: port 993 is for TLS from the first byte: tell the operator ` +
-				`(docs/server-checklist.md#reach), or leave ssl and the port out to use STARTTLS`},
+				`(fetchd help reach), or leave ssl and the port out to use STARTTLS`},
 		{"POP3", pop3, 110, "+OK ready <1@x>\r\nmore\r\n",
 			wrapped + `said "+OK ready <1@x>", which looks like plain POP3; ` +
 				`hint: leave ssl out to use STLS, or use port 995`},

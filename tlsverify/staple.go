@@ -14,7 +14,7 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-const staplingHint = "tell the operator (docs/server-checklist.md#stapling)"
+const staplingHint = "tell the operator (fetchd help stapling)"
 
 // maxStapleAge is how old a response may be that names no end.
 const maxStapleAge = 7 * 24 * time.Hour

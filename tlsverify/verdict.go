@@ -62,7 +62,7 @@ func (v *Verdict) warn(hint, format string, args ...any) {
 
 func (v *Verdict) noteCommonName(matched string) {
 	if strings.HasPrefix(matched, CNID.String()) {
-		v.warn("tell the operator (docs/server-checklist.md#names)",
+		v.warn("tell the operator (fetchd help names)",
 			"certificate of %s names it only in the subject's common name, "+
 				"which other programs no longer accept", v.Host)
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/docs"
 	"fetchd/tlsverify/check"
 )
 
@@ -45,6 +47,9 @@ func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Statu
 		if i > 0 && !c.Has("json") {
 			fmt.Fprintln(p.stdout)
 		}
+		if limit := c.Said.Poll.Timeout; limit.Value > 0 {
+			o.Timeout = time.Duration(limit.Value) * time.Second
+		}
 		report, err := check.Server(ctx, o)
 		if err != nil {
 			worst = max(worst, p.fail(checkFailed, err))
@@ -67,7 +72,7 @@ func (p *program) printReport(c *cli.CommandLine, r *check.Report) error {
 		return err
 	}
 	fmt.Fprintln(p.stdout)
-	return r.OperatorMessage(p.stdout, "")
+	return r.OperatorMessage(p.stdout, docs.Page)
 }
 
 // interrupted returns a context that SIGINT and SIGTERM cancel.

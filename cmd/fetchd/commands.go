@@ -21,6 +21,7 @@ func commands() []command {
 		{convertCommand(), runConvert},
 		{pinCommand(), runPin},
 		{completionCommand(), runCompletion},
+		{helpCommand(), runHelp},
 	}
 }
 

@@ -22,7 +22,8 @@ func TestImportDirections(t *testing.T) {
 		"tlsverify": {},
 		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/fault"},
 		"fetch":     {"tlsverify", "delivery"},
-		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch"},
+		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch", "docs"},
+		"docs":      {},
 
 		"fetch/wire":  {"tlsverify", "tlsverify/hints"},
 		"fetch/sasl":  {"tlsverify/hints"},

@@ -38,6 +38,7 @@ type Item struct {
 	Address string   `json:"address,omitempty"` // "" = all addresses
 	Text    string   `json:"text"`
 	Details []string `json:"details,omitempty"`
+	Hint    string   `json:"hint,omitempty"` // the user's next step
 }
 
 func (it Item) line() string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"fetchd/tlsverify"
+	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/internal/show"
 )
 
@@ -24,6 +25,13 @@ const maxJudged = 16
 
 func (j *judge) add(check string, l Level, format string, args ...any) {
 	j.items = append(j.items, Item{Check: check, Level: l, Text: fmt.Sprintf(format, args...)})
+}
+
+// addError adds an item whose text ends in why there is no TLS, with its hint.
+func (j *judge) addError(check, text string, err error) {
+	problem, hint := problem(err)
+	j.add(check, Fail, "%s: %s", text, problem)
+	j.items[len(j.items)-1].Hint = hint
 }
 
 // detail adds lines to the last item.
@@ -78,17 +86,17 @@ func (j *judge) unreached(s sight) {
 	if s.start.preauth || s.start.answer != "" {
 		return // reported under starttls
 	}
-	j.add(Reach, Fail, "no TLS: %s", problem(s.err))
+	j.addError(Reach, noTLS, s.err)
 	j.detail(tlsverify.Details(s.err)...)
 }
 
-// problem is why there is no TLS. What the peer said is quoted in it already; a handshake's hint is to do
-// what we do here.
-func problem(err error) string {
+// problem is why there is no TLS, and the next step. What the peer said is quoted in it already; a handshake's
+// hint is to do what we do here.
+func problem(err error) (text, hint string) {
 	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok {
-		return "TLS handshake: " + show.Cut(h.Err.Error())
+		return "TLS handshake: " + show.Cut(h.Err.Error()), ""
 	}
-	return err.Error()
+	return hints.Split(err)
 }
 
 func (j *judge) startTLS(s sight) {
@@ -102,7 +110,7 @@ func (j *judge) startTLS(s sight) {
 	case s.start.early > 0:
 		j.add(STARTTLS, Fail, "server sends clear text after it agreed to %s", word)
 	case s.state == nil:
-		j.add(STARTTLS, Fail, "%s does not work: %s", word, problem(s.err))
+		j.addError(STARTTLS, word+" does not work", s.err)
 	case s.inject.answered:
 		j.add(STARTTLS, Fail,
 			"server carries out, inside TLS, a command that was sent in clear text before it (CVE-2011-0411)")

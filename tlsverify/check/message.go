@@ -29,12 +29,9 @@ var requirements = [...]struct{ check, text string }{
 }
 
 // OperatorMessage writes a plain-text message for the server's operator that names each requirement that is
-// not met. link is put before the anchors; "" = "docs/server-checklist.md".
-func (r *Report) OperatorMessage(w io.Writer, link string) error {
-	if link == "" {
-		link = "docs/server-checklist.md"
-	}
-
+// not met. explain gives the check-list's section on a check, which the message carries: its reader has
+// nothing of ours.
+func (r *Report) OperatorMessage(w io.Writer, explain func(check string) (text string, ok bool)) error {
 	out := &show.Lines{W: w}
 	out.Printf("Subject: TLS of %s port %d\n", show.Quote(r.Host), r.Port)
 	check := fmt.Sprintf("A check of %s port %d (%s, %s) on %s",
@@ -50,7 +47,10 @@ func (r *Report) OperatorMessage(w io.Writer, link string) error {
 	for _, q := range requirements {
 		if r.lacks(q.check) {
 			n++
-			r.complain(out, n, q.check, q.text, link)
+			r.complain(out, n, q.check, q.text)
+			if text, ok := explain(q.check); ok {
+				printSection(out, text)
+			}
 		}
 	}
 
@@ -63,18 +63,27 @@ func (r *Report) lacks(check string) bool {
 	return slices.ContainsFunc(r.Items, func(it Item) bool { return it.Check == check && it.Level != OK })
 }
 
-func (r *Report) complain(out *show.Lines, n int, check, requirement, link string) {
+func (r *Report) complain(out *show.Lines, n int, check, requirement string) {
 	out.Printf("%d. %s", n, requirement)
 	for _, it := range r.Items {
 		if it.Check != check || it.Level == OK {
 			continue
 		}
-		out.Printf("   %s: %s", it.Level, it.line())
+		out.Printf("   %s: %s", it.Level, it.line()) // without the hint, which is for users
 		for _, d := range it.Details {
 			out.Printf("      %s", d)
 		}
 	}
-	out.Printf("   See %s#%s\n", link, check)
+	out.Printf("")
+}
+
+// printSection quotes a section of the check-list without its heading.
+func printSection(out *show.Lines, text string) {
+	_, text, _ = strings.Cut(text, "\n")
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		out.Printf("   %s", strings.TrimRight(line, "\n"))
+	}
+	out.Printf("")
 }
 
 // command repeats the check.

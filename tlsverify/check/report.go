@@ -179,6 +179,9 @@ func (r *Report) Text(w io.Writer) error {
 				out.Printf("     %-9s   %s", "", d)
 			}
 		}
+		if it.Hint != "" {
+			out.Printf("     %-9s hint: %s", "", it.Hint)
+		}
 	}
 
 	out.Printf("\n# for the rc file:")

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/tlsverify"
@@ -318,10 +319,12 @@ func TestCheckListCertificates(t *testing.T) {
 func checkMessageToOperator(t *testing.T, r *Report, check string) {
 	t.Helper()
 	var b strings.Builder
-	if err := r.OperatorMessage(&b, ""); err != nil {
+	if err := r.OperatorMessage(&b, func(check string) (string, bool) {
+		return "## section\n\nabout " + check + "\n", true
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "docs/server-checklist.md#"+check+"\n") {
+	if !strings.Contains(b.String(), "   about "+check+"\n") {
 		t.Errorf("message to the operator does not name %s:\n%s", check, b.String())
 	}
 
@@ -526,12 +529,33 @@ func TestCheckListAnchors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`server-checklist\.md#([a-z]+)`).FindAllSubmatch(source,
+			for _, m := range regexp.MustCompile(`fetchd help ([a-z]+)`).FindAllSubmatch(source,
 				-1) {
 				if !bytes.Contains(doc, []byte("<a id=\""+string(m[1])+"\"></a>")) {
 					t.Errorf("%s links to #%s, which does not exist", f, m[1])
 				}
 			}
 		}
+	}
+}
+
+// A peer that says nothing is told from one that can't be reached.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	for _, wrapped := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, err := Server(t.Context(), Options{Host: "127.0.0.1", Proto: "imap", Wrapped: wrapped,
+				Dial: func(context.Context, string, string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					go func() { _, _ = io.Copy(io.Discard, theirs) }()
+					return ours, nil
+				}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := text(t, r); !strings.Contains(got, "no answer within 15s\n") || !strings.Contains(got, "hint: check host") {
+				t.Errorf("wrapped %v:\n%s", wrapped, got)
+			}
+		})
 	}
 }

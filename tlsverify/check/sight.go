@@ -72,9 +72,21 @@ func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, s *startTLS,
 	in *injection) (
 	*tls.ConnectionState, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 
+	state, err := c.converse(limited, a, o, s, in)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, hints.Errorf("check host and port, and whether this port begins with TLS (--tls) or in clear "+
+			"text (--starttls)", "no answer within %v", c.o.Timeout)
+	}
+	return state, err
+}
+
+// converse is connect without its time limit.
+func (c *checker) converse(ctx context.Context, a netip.Addr, o tlsverify.Offer, s *startTLS,
+	in *injection) (
+	*tls.ConnectionState, error) {
 	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
 	if err != nil {
 		return nil, hints.Errorf("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
