@@ -184,7 +184,7 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	if err != nil {
 		return a.startError(err)
 	}
-	defer output.linger(a.lingering, a.grace)
+	defer output.outliveAgent(a.lingering, a.grace)
 
 	err = cmd.Wait()
 	if err == nil && ctx.Err() == nil {

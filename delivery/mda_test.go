@@ -404,7 +404,7 @@ func TestMDAOutputAfterTheExit(t *testing.T) {
 	}
 	defer agent.Close()
 	slots := make(chan struct{}, 1)
-	out.linger(slots, time.Second)
+	out.outliveAgent(slots, time.Second)
 	if _, err := agent.WriteString("last words"); err != nil {
 		t.Errorf("who writes once more gets %v", err)
 	}

@@ -16,13 +16,13 @@ const (
 )
 
 // agentOutput reads what an agent writes to its standard output and standard error, and keeps the head of it.
-// Its goroutine belongs to the delivery, and ends within the grace that linger gives it.
+// Its goroutine belongs to the delivery, and ends within the grace that outliveAgent gives it.
 type agentOutput struct {
 	pipe  *os.File
 	ended chan struct{} // closed when nothing more is read
 
 	mu   sync.Mutex // guards what follows
-	said outputHead
+	kept outputHead
 	slot chan struct{} // to be freed at the end; nil = none
 	over bool
 }
@@ -42,7 +42,7 @@ func newAgentOutput() (*agentOutput, *os.File, error) {
 func (o *agentOutput) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.said.Write(p)
+	return o.kept.Write(p)
 }
 
 func (o *agentOutput) read() {
@@ -69,12 +69,12 @@ func (o *agentOutput) head(d time.Duration) []byte {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.said.head
+	return o.kept.head
 }
 
-// linger is for when the agent has exited: what it left behind may write for grace, so that its last lines
-// don't kill it, unless as many others do as there is room for in slots.
-func (o *agentOutput) linger(slots chan struct{}, grace time.Duration) {
+// outliveAgent is for when the agent has exited: what it left behind may write for grace, so that its last
+// lines don't kill it, unless as many others do as there is room for in slots.
+func (o *agentOutput) outliveAgent(slots chan struct{}, grace time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.over {

@@ -58,7 +58,7 @@ func (r *smtpSeries) attempt(ctx context.Context, m *Message, left []string, nex
 		}
 
 		r.midway = true
-		t, err := r.take(ctx, m, left)
+		t, err := r.transactionFor(ctx, m, left)
 		if err != nil {
 			r.midway = false // nothing of it was sent
 			return nil, nil, []error{err}
@@ -113,8 +113,8 @@ func (r *smtpSeries) connect(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// take gives the transaction that was begun for m, or begins one.
-func (r *smtpSeries) take(ctx context.Context, m *Message, left []string) (*transaction, error) {
+// transactionFor gives the transaction that was begun for m, or begins one.
+func (r *smtpSeries) transactionFor(ctx context.Context, m *Message, left []string) (*transaction, error) {
 	if t := r.begun; t != nil && t.m == m {
 		r.begun = nil
 		return t, nil
@@ -139,7 +139,7 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 	}
 	var follow *transaction
 	if next != nil && r.s.x.pipelining && !r.s.isSpent() && t.hasAll(left) {
-		follow = r.s.whole(ctx, next)
+		follow = r.s.wholeTransaction(ctx, next)
 	}
 	if err := r.s.send(ctx, t, follow); err != nil {
 		return err
@@ -148,8 +148,8 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 	return r.s.judgement(t)
 }
 
-// whole is a transaction of m for all of its recipients, nil if there is none.
-func (s *smtpSession) whole(ctx context.Context, m *Message) *transaction {
+// wholeTransaction is a transaction of m for all of its recipients, nil if there is none.
+func (s *smtpSession) wholeTransaction(ctx context.Context, m *Message) *transaction {
 	t, err := s.newTransaction(ctx, m, m.Recipients, false)
 	if err != nil || !t.hasAll(m.Recipients) {
 		return nil // what is wrong shows when its turn comes

@@ -59,7 +59,7 @@ type Account struct {
 	Poll string // the entry's name in the rc file
 	Key  string // the journal's name for this account: poll, via, port and user
 	// Settings identifies the configuration this account was made from: two accounts with equal Key,
-	// Mailboxes, Besides and Settings are the same. It holds no secret.
+	// Mailboxes, ExcludedMailboxes and Settings are the same. It holds no secret.
 	Settings string
 	// Stamp changes with the files that a connection and its login need: what failed may succeed then. nil =
 	// there are none.
@@ -100,8 +100,8 @@ type Credentials struct {
 	User string
 	// Password is called once a connection needs it; the result is not kept.
 	Password func(context.Context) (string, error)
-	// Renew is called once if the server refuses the password or token that it was told; the answer is used if
-	// it is another one. nil = there never is.
+	// Renew is called once if the server refuses the password or token that it was told; the answer is used
+	// if it is another one. nil = there never is.
 	Renew  func(ctx context.Context, refused string) (string, error)
 	Hidden *wire.Concealer // takes secrets out of what is shown; nil = each connection has its own
 }

@@ -33,8 +33,8 @@ func (t *transfer) message(it *Item) *delivery.Message {
 	return m
 }
 
-// unfit is why a message is not delivered, even though it may have come whole; nil = it is fit.
-func (t *transfer) unfit(it *Item) error {
+// whyNotDeliverable is why a message is not delivered, even though it may have come whole; nil = it is fit.
+func (t *transfer) whyNotDeliverable(it *Item) error {
 	if it.Err != nil || !t.a.RejectBad {
 		return it.Err
 	}

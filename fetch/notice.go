@@ -84,7 +84,7 @@ func (a *Account) Notify(ctx context.Context, err error) {
 	}
 
 	// The note in the journal comes last: a daemon that is killed before it repeats notices, and loses none.
-	defer a.keep()
+	defer a.keepRefusals()
 	if a.Refusals == nil || ctx.Err() != nil || len(a.Recipients) == 0 {
 		return
 	}

@@ -166,7 +166,7 @@ func (o *obstacles) due(now time.Time, all bool) []obstacle {
 	}
 	var due []obstacle
 	for _, b := range o.List {
-		if b.Deaths >= obstacleDeaths && (all || !b.hopeless() || now.Sub(b.Last) >= setAsideTime) {
+		if b.Deaths >= obstacleDeaths && (all || !b.isGivenUp() || now.Sub(b.Last) >= setAsideTime) {
 			due = append(due, b)
 		}
 	}
@@ -174,8 +174,8 @@ func (o *obstacles) due(now time.Time, all bool) []obstacle {
 	return due[:min(len(due), aloneMost)]
 }
 
-// hopeless tells whether it is the message that can't be had, and not the server that can't give any.
-func (b *obstacle) hopeless() bool { return b.Others && b.Deaths >= obstacleTries }
+// isGivenUp tells whether it is the message that can't be had, and not the server that can't give any.
+func (b *obstacle) isGivenUp() bool { return b.Others && b.Deaths >= obstacleTries }
 
 // count is how many messages can't be had.
 func (o *obstacles) count() (n int) {
@@ -183,7 +183,7 @@ func (o *obstacles) count() (n int) {
 		return 0
 	}
 	for i := range o.List {
-		if o.List[i].hopeless() {
+		if o.List[i].isGivenUp() {
 			n++
 		}
 	}
@@ -207,16 +207,16 @@ func (a *Account) ended(ctx context.Context, mailbox string, err error, p *progr
 	return err
 }
 
-// alone tries the messages at which sessions end, each in a session of its own. One that can't be had is no
-// failure of the pass: the user is told of it.
-func (r *Retriever) alone(ctx context.Context, p *progress) error {
+// tryObstacles tries the messages at which sessions end, each in a session of its own. One that can't be had
+// is no failure of the pass: the user is told of it.
+func (r *Retriever) tryObstacles(ctx context.Context, p *progress) error {
 	var errs []error
 	for _, b := range p.obstacles.due(r.a.now(), r.a.Refusals.takeRetry()) {
 		full := r.a.FetchLimit > 0 && p.res.Delivered+p.res.Failed >= r.a.FetchLimit
 		if full || ctx.Err() != nil {
 			break
 		}
-		err := r.tryAlone(ctx, b, p)
+		err := r.tryObstacle(ctx, b, p)
 		errs = append(errs, err)
 		var at *AtMessage
 		if err != nil && !errors.As(err, &at) {
@@ -228,7 +228,7 @@ func (r *Retriever) alone(ctx context.Context, p *progress) error {
 	return errors.Join(errs...)
 }
 
-func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error {
+func (r *Retriever) tryObstacle(ctx context.Context, b obstacle, p *progress) error {
 	own := &Retriever{a: r.a, brief: true} // the connection that may be kept is not put at risk
 	p.only, p.absent, p.later, p.more = &b, false, true, false
 	err := own.session(ctx, p)
@@ -245,7 +245,7 @@ func (r *Retriever) tryAlone(ctx context.Context, b obstacle, p *progress) error
 	if i < 0 {
 		return err
 	}
-	if now := &p.obstacles.List[i]; now.Deaths > b.Deaths && now.hopeless() {
+	if now := &p.obstacles.List[i]; now.Deaths > b.Deaths && now.isGivenUp() {
 		r.a.reportObstacle(now, err)
 		return nil
 	}

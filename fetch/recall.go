@@ -73,8 +73,8 @@ func (m *Refusals) fill(k kept) {
 	}
 }
 
-// keep writes into the journal what is worth keeping, if that has changed.
-func (a *Account) keep() {
+// keepRefusals writes into the journal what is worth keeping, if that has changed.
+func (a *Account) keepRefusals() {
 	if a.Refusals == nil || a.Journal == nil {
 		return
 	}

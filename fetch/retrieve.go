@@ -216,8 +216,8 @@ func (a *Account) report(name string, c Counts) {
 // Grace is how long the message in hand may still take once ctx has ended.
 const Grace = 10 * time.Second
 
-// Graceful returns a context that ends Grace after ctx does, or when the function is called.
-func Graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+// WithGrace returns a context that ends Grace after ctx does, or when the function is called.
+func WithGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(Grace, func() { cancel(context.Cause(ctx)) })

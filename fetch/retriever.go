@@ -89,7 +89,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	}
 
 	if err := errors.Join(errs...); err == nil || passable(err) {
-		errs = append(errs, r.alone(ctx, p))
+		errs = append(errs, r.tryObstacles(ctx, p))
 	}
 
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)

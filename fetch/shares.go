@@ -113,7 +113,7 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 		return nil
 	}
 
-	return s.keep(ctx)
+	return s.write(ctx)
 }
 
 func (s *shares) add(key refusedKey, recipients []string) {
@@ -125,8 +125,8 @@ func (s *shares) add(key refusedKey, recipients []string) {
 	h.Recipients, h.Last = append(h.Recipients, recipients...), s.a.now()
 }
 
-// keep writes the note.
-func (s *shares) keep(ctx context.Context) error {
+// write writes the note.
+func (s *shares) write(ctx context.Context) error {
 	list := make([]*share, 0, len(s.had))
 	for _, h := range s.had {
 		list = append(list, h)

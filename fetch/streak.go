@@ -17,8 +17,8 @@ type Streak struct {
 	from    int
 }
 
-// Given notes that a message came.
-func (s *Streak) Given() { *s = Streak{} }
+// Reset notes that a message came.
+func (s *Streak) Reset() { *s = Streak{} }
 
 // Refused notes that the n-th message asked for, from 1, was refused, when asked of them were asked for. turn
 // says that it's time to ask for the others from the other end; over, that it's no use to ask for more.

@@ -16,7 +16,7 @@ func TestStreakCountsFromItsTurn(t *testing.T) {
 			break
 		}
 	}
-	if s.Given(); s.Going() || s.AtEnd() {
+	if s.Reset(); s.Going() || s.AtEnd() {
 		t.Error("a message that came ends nothing")
 	}
 	s.Refused(1, 1)

@@ -39,7 +39,7 @@ type transfer struct {
 	mu          sync.Mutex // guards what follows; Record, Acknowledge and Skip of m are called under it
 	res         *Result
 	failed      []failure
-	alike       alike
+	similar     similarFailures
 	met         *obstacles // of the pass
 	err         error      // of the first of these, if possible a temporary one
 	errReported bool       // err was shown by an EventFailed
@@ -124,7 +124,7 @@ func (t *transfer) receive(ctx context.Context, q *Queue) (err error) {
 
 // work takes messages from q until there are no more. Once ctx has ended they are only released.
 func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *Queue, group int) {
-	graceful, end := Graceful(ctx)
+	graceful, end := WithGrace(ctx)
 	defer end()
 
 	for {
@@ -213,7 +213,7 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 	if err := cmp.Or(refused, held); err != nil {
 		return err
 	}
-	if err := t.unretrieved(items); err != nil {
+	if err := t.handleUnretrieved(items); err != nil {
 		return err
 	}
 
@@ -254,9 +254,9 @@ func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) 
 	return t.m.Acknowledge(ctx, delivered), nil
 }
 
-// unretrieved deals with messages that could not be had, as the account says: they are tried again next time,
-// or never, or end this retrieval.
-func (t *transfer) unretrieved(items []*Item) error {
+// handleUnretrieved deals with messages that could not be had, as the account says: they are tried again next
+// time, or never, or end this retrieval.
+func (t *transfer) handleUnretrieved(items []*Item) error {
 	var bad []*Item
 	for _, it := range items {
 		if it.Err != nil {
@@ -287,7 +287,7 @@ type batch struct {
 func (t *transfer) prepare(items []*Item) *batch {
 	b := &batch{results: make([]error, len(items)), messages: make([]*delivery.Message, 0, len(items))}
 	for i, it := range items {
-		if b.results[i] = t.unfit(it); b.results[i] != nil {
+		if b.results[i] = t.whyNotDeliverable(it); b.results[i] != nil {
 			b.settled = append(b.settled, i)
 			continue
 		}
@@ -347,7 +347,7 @@ func (t *transfer) reportFailure(it *Item, err error) {
 	if delivery.IsLater(err) {
 		level = slog.LevelInfo
 	}
-	if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.alike.names(err, level) {
+	if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.similar.shouldName(err, level) {
 		level = slog.LevelDebug
 	}
 
@@ -383,9 +383,9 @@ func weight(err error) int {
 
 // failures is the error of the messages that were not delivered, but for those that are now set aside.
 func (t *transfer) failures() error {
-	if t.alike.more > 0 {
-		t.a.Log.Log(context.Background(), t.alike.level, EventFailedMore,
-			"account", t.a.Name, "mailbox", t.name, "count", t.alike.more)
+	if t.similar.more > 0 {
+		t.a.Log.Log(context.Background(), t.similar.level, EventFailedMore,
+			"account", t.a.Name, "mailbox", t.name, "count", t.similar.more)
 	}
 
 	// Where the server gives none at all, that it didn't give these says nothing of them.

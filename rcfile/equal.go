@@ -4,7 +4,7 @@ import "slices"
 
 // Equal tells whether two configurations say the same, wherever they say it; warnings don't count.
 func Equal(a, b *Config) bool {
-	if len(a.Polls) != len(b.Polls) || !same(globalWords, func(k *Keyword) (any,
+	if len(a.Polls) != len(b.Polls) || !sameValues(globalWords, func(k *Keyword) (any,
 		any) {
 		return k.global(&a.Globals), k.global(&b.Globals)
 	}) {
@@ -14,13 +14,13 @@ func Equal(a, b *Config) bool {
 	for i := range a.Polls {
 		p, q := &a.Polls[i], &b.Polls[i]
 		if p.Name != q.Name || p.Active != q.Active || len(p.Users) != len(q.Users) ||
-			!same(serverWords, func(k *Keyword) (any, any) { return k.server(p), k.server(q) }) {
+			!sameValues(serverWords, func(k *Keyword) (any, any) { return k.server(p), k.server(q) }) {
 			return false
 		}
 		for j := range p.Users {
 			u, v := &p.Users[j], &q.Users[j]
 			if u.Wildcard != v.Wildcard || !slices.Equal(u.Locals, v.Locals) ||
-				!same(loginWords, func(k *Keyword) (any, any) { return k.user(u), k.user(v) }) {
+				!sameValues(loginWords, func(k *Keyword) (any, any) { return k.user(u), k.user(v) }) {
 				return false
 			}
 		}
@@ -29,18 +29,18 @@ func Equal(a, b *Config) bool {
 	return true
 }
 
-func same(list []Keyword, slots func(*Keyword) (any, any)) bool {
+func sameValues(list []Keyword, slots func(*Keyword) (any, any)) bool {
 	for i := range list {
 		a, b := slots(&list[i])
-		if !slices.Equal(said(a), said(b)) {
+		if !slices.Equal(valuesOf(a), valuesOf(b)) {
 			return false
 		}
 	}
 	return true
 }
 
-// said lists the strings, ints and bools that a field holds.
-func said(slot any) []any {
+// valuesOf lists the strings, ints and bools that a field holds.
+func valuesOf(slot any) []any {
 	var all []any
 	switch s := slot.(type) {
 	case *Opt[bool]:

@@ -79,7 +79,7 @@ func (p *parser) names(list string, w word) {
 			local := p.next()
 			if local.end || local.equals {
 				p.errf(w.pos, "", "a local name must follow \"=\", found %s", described(local))
-				p.back(local)
+				p.unreadWord(local)
 				return
 			}
 			name.Local = local.text
@@ -94,7 +94,7 @@ func (p *parser) names(list string, w word) {
 		}
 
 		w = p.token()
-		p.swallowed(list, w)
+		p.reportSuspectElement(list, w)
 	}
 }
 

@@ -17,7 +17,7 @@ func (p *parser) option() bool {
 	f, ok := p.keyword(w, false)
 	switch {
 	case w.end && !no, ok && f.Scope == Top && !no:
-		p.back(w)
+		p.unreadWord(w)
 		return false
 	case !ok, f.Scope == Filler, f.Scope == Top:
 		p.badOption(w, no)
@@ -34,7 +34,7 @@ func (p *parser) option() bool {
 
 	p.head = w.pos
 	p.position(f, w)
-	p.take(f, w, no || f.negated)
+	p.parseOption(f, w, no || f.negated)
 	return true
 }
 
@@ -53,7 +53,7 @@ func (p *parser) badOption(w word, no bool) {
 	}
 
 	if !w.end && p.isTop(w) {
-		p.back(w)
+		p.unreadWord(w)
 		return
 	}
 
@@ -108,8 +108,8 @@ func (p *parser) newUser(pos Pos) {
 	p.entry.user = &p.builder.poll.Users[len(p.builder.poll.Users)-1]
 }
 
-// take reads and stores the value of an option.
-func (p *parser) take(f found, w word, no bool) {
+// parseOption reads and stores the value of an option.
+func (p *parser) parseOption(f found, w word, no bool) {
 	k := f.Keyword
 	p.private = false
 	switch {
@@ -158,7 +158,7 @@ func (p *parser) list(k *Keyword) {
 			return
 		}
 		v = p.glue(k, p.token())
-		p.swallowed(k.Name, v)
+		p.reportSuspectElement(k.Name, v)
 	}
 }
 
@@ -173,9 +173,9 @@ func (p *parser) endsList(list string, w word, line int) bool {
 	return ok
 }
 
-// swallowed speaks up about a list element that looks like a keyword with a slip of the pen, or like its
-// value.
-func (p *parser) swallowed(list string, w word) {
+// reportSuspectElement speaks up about a list element that looks like a keyword with a slip of the pen, or
+// like its value.
+func (p *parser) reportSuspectElement(list string, w word) {
 	// of which only a lost letter is noticed: many names are one letter away from a keyword of three
 	const shortest = 3
 	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
@@ -211,13 +211,13 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 		if w.equals {
 			p.recover()
 		} else {
-			p.back(w)
+			p.unreadWord(w)
 		}
 		return w, false
 	case ok && !k.has(anyWord) && reserved(f, inSet):
 		p.errf(p.head, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q",
 			k.Name, w.text)
-		p.back(w)
+		p.unreadWord(w)
 		return w, false
 	case ok && f.foreign && !k.has(anyWord):
 		p.warnf(w.pos, "quote it if that is meant", "%q is taken as the value of %q, though it is a keyword",

@@ -58,7 +58,7 @@ func (p *parser) peek() *word {
 	return p.peeked
 }
 
-func (p *parser) back(w word) { p.slot, p.peeked = w, &p.slot }
+func (p *parser) unreadWord(w word) { p.slot, p.peeked = w, &p.slot }
 
 // keyword tells which keyword w is, if it is one.
 func (p *parser) keyword(w word, inSet bool) (found, bool) {
@@ -152,11 +152,11 @@ func (p *parser) recover() {
 		f, ok := p.keyword(w, false)
 		switch {
 		case w.end, ok && f.Scope == Top && !f.Own:
-			p.back(w)
+			p.unreadWord(w)
 			return
 		case ok && f.has(anyWord) && !f.negated:
 			if w := p.next(); w.end {
-				p.back(w)
+				p.unreadWord(w)
 				return
 			}
 		}
@@ -200,7 +200,7 @@ func (p *parser) badSet(w word) {
 	if f, ok := p.keyword(w, false); ok {
 		p.errf(w.pos, "write it in an entry, or in defaults", `%q can't be set for all`, w.text)
 		if f.Scope == Top {
-			p.back(w)
+			p.unreadWord(w)
 			return
 		}
 	} else {
@@ -225,7 +225,7 @@ func (p *parser) poll(head word, active bool) {
 		if name.equals || name.text == "" && !name.end {
 			name = p.token()
 		}
-		p.back(name)
+		p.unreadWord(name)
 		p.recover()
 		return
 	}

@@ -75,17 +75,17 @@ func mustBeFile(f *os.File) error {
 }
 
 // HoldsSecret tells whether the file itself holds a password or a pass phrase, which Fprint prints.
-func (c *Config) HoldsSecret() bool { return c.says((*Keyword).secret) }
+func (c *Config) HoldsSecret() bool { return c.sets((*Keyword).secret) }
 
 // sensitive tells whether c holds or names a secret, or runs a command.
-func (c *Config) sensitive() bool { return c.says((*Keyword).private) }
+func (c *Config) sensitive() bool { return c.sets((*Keyword).private) }
 
-// says tells whether anything is said for which is returns true: that gets a keyword and what is said for it.
-func (c *Config) says(is func(k *Keyword, slot any) bool) bool {
-	return c.defaults.says(is) || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.says(is) })
+// sets tells whether anything is said for which is returns true: that gets a keyword and what is said for it.
+func (c *Config) sets(is func(k *Keyword, slot any) bool) bool {
+	return c.defaults.sets(is) || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.sets(is) })
 }
 
-func (p *Poll) says(is func(k *Keyword, slot any) bool) bool {
+func (p *Poll) sets(is func(k *Keyword, slot any) bool) bool {
 	for i := range serverWords {
 		if k := &serverWords[i]; is(k, k.server(p)) {
 			return true

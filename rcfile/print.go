@@ -128,7 +128,7 @@ func (s rcSyntax) option(k *Keyword, slot any) string {
 	}
 
 	var values []string
-	for _, v := range said(slot) {
+	for _, v := range valuesOf(slot) {
 		if text, ok := v.(string); ok && !k.bare() {
 			values = append(values, escape(text))
 		} else {

@@ -16,7 +16,7 @@ func (s tomlSyntax) line(text string) { _, _ = s.WriteString(text + "\n") }
 func (s tomlSyntax) globals(g *Globals) {
 	head := "[global]"
 	for i := range globalWords {
-		if values := said(globalWords[i].global(g)); values != nil {
+		if values := valuesOf(globalWords[i].global(g)); values != nil {
 			if head != "" {
 				s.line(head)
 			}
@@ -57,7 +57,7 @@ func (s tomlSyntax) poll(p *Poll) {
 
 	for i := range serverWords {
 		if k := &serverWords[i]; k.Name != "port" {
-			s.pair(k, said(k.server(p)))
+			s.pair(k, valuesOf(k.server(p)))
 		}
 	}
 
@@ -72,7 +72,7 @@ func (s tomlSyntax) user(u *User) {
 		if k := &loginWords[i]; k.Kind == Names {
 			s.locals(u)
 		} else {
-			s.pair(k, said(k.user(u)))
+			s.pair(k, valuesOf(k.user(u)))
 		}
 	}
 }

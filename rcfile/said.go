@@ -13,10 +13,10 @@ type Said struct {
 	User    User
 }
 
-// Say stores text as the value of a keyword that is no Flag, read as in the rc file but without quotes; the
+// Set stores text as the value of a keyword that is no Flag, read as in the rc file but without quotes; the
 // elements of a list stand between commas, and its elements add up. An enumerated word may be in any case.
 // origin is where it was said, such as "--limit", and stands for its place. The warnings begin with it.
-func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) {
+func (s *Said) Set(keyword, origin, text string) (warnings []string, err error) {
 	k := keywordNamed(keyword)
 	texts := []string{text}
 	switch k.Kind {
@@ -42,8 +42,8 @@ func (s *Said) Say(keyword, origin, text string) (warnings []string, err error) 
 	return r.saidWarnings(k), r.saidError()
 }
 
-// SayFlag switches a Flag on or off, as Say does with values.
-func (s *Said) SayFlag(keyword, origin string, on bool) (warnings []string) {
+// SetFlag switches a Flag on or off, as Set does with values.
+func (s *Said) SetFlag(keyword, origin string, on bool) (warnings []string) {
 	r, k := &reporter{}, keywordNamed(keyword)
 	r.setFlag(s.slot(k), k, on, Pos{File: origin})
 	return r.saidWarnings(k)

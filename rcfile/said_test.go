@@ -34,7 +34,7 @@ func TestSay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := &Said{User: User{Folders: []string{"old"}}}
-			warnings, err := s.Say(tt.keyword, "--x", tt.text)
+			warnings, err := s.Set(tt.keyword, "--x", tt.text)
 			if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Fatalf("error %v, want %q", err, tt.err)
 			}
@@ -51,10 +51,10 @@ func TestSay(t *testing.T) {
 func TestSayFlag(t *testing.T) {
 	t.Parallel()
 	var s Said
-	if warnings := s.SayFlag("keep", "--nokeep", false); len(warnings) > 0 || !s.User.Keep.Set || s.User.Keep.Value {
+	if warnings := s.SetFlag("keep", "--nokeep", false); len(warnings) > 0 || !s.User.Keep.Set || s.User.Keep.Value {
 		t.Errorf("%+v, %q", s.User.Keep, warnings)
 	}
-	if warnings := s.SayFlag("flush", "--flush", true); len(warnings) != 1 || !strings.HasPrefix(warnings[0], "--flush: it deletes") {
+	if warnings := s.SetFlag("flush", "--flush", true); len(warnings) != 1 || !strings.HasPrefix(warnings[0], "--flush: it deletes") {
 		t.Errorf("%q", warnings)
 	}
 }

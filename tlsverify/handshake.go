@@ -50,10 +50,10 @@ type Sight struct {
 	demand clientDemand
 }
 
-// Look does a handshake with what o offers, whoever the server is, so that it can be judged. Send it
+// Probe does a handshake with what o offers, whoever the server is, so that it can be judged. Send it
 // nothing that is secret. The client certificate is shown only to a server that the policy trusts: it tells
 // who we are. An error means that there is nothing to judge.
-func (p *Policy) Look(ctx context.Context, conn net.Conn, o Offer) (*Sight, error) {
+func (p *Policy) Probe(ctx context.Context, conn net.Conn, o Offer) (*Sight, error) {
 	if p == nil || !p.ready {
 		return nil, errNoPolicy
 	}

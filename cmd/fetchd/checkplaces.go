@@ -37,7 +37,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 
 // checkOwn returns the reason why a run would not accept the file at path as its own.
 func checkOwn(keyword, path string) error {
-	if err := ownfile.Look(path); err != nil {
+	if err := ownfile.CheckPath(path); err != nil {
 		return fmt.Errorf("%s: %w", keyword, err)
 	}
 	return nil

@@ -65,7 +65,7 @@ func (p *program) detach() exit.Status {
 		return p.fail(exit.Internal, fmt.Errorf("start the daemon: %w", err))
 	}
 
-	err = json.NewEncoder(secretsIn).Encode(p.early)
+	err = json.NewEncoder(secretsIn).Encode(p.collected)
 	secretsIn.Close()
 	if n, _ := readyOut.Read(make([]byte, 1)); n == 1 && err == nil {
 		return exit.Mail
@@ -97,7 +97,7 @@ func (p *program) adopt() error {
 	p.stdout, p.stderr = d.streams[0], d.streams[1]
 	secrets := d.streams[3]
 	defer secrets.Close()
-	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.early); err != nil {
+	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.collected); err != nil {
 		return fmt.Errorf("%s is set, but not by this program; unset it", detachedVariable)
 	}
 

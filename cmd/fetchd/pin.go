@@ -42,7 +42,7 @@ func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 
 	ctx, stop := interrupted(ctx)
 	defer stop()
-	verdict, judgement, err := check.Look(ctx, o)
+	verdict, judgement, err := check.ShowServer(ctx, o)
 	if err != nil {
 		return p.fail(exit.Socket, err)
 	}

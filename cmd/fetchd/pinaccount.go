@@ -103,7 +103,7 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 		id := checkIdentity(a.target)
 		refused, ok := known[id]
 		if !ok {
-			v, judgement, err := check.Look(ctx, a.target)
+			v, judgement, err := check.ShowServer(ctx, a.target)
 			if err != nil {
 				return err
 			}

@@ -86,12 +86,12 @@ func nothingSelected(cfg *rcfile.Config, path string) error {
 
 // collectSecrets gets the passwords that can be obtained only at the start.
 func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Config) error {
-	if p.early != nil { // from the process that started us
+	if p.collected != nil { // from the process that started us
 		return nil
 	}
 
-	p.early = map[string]string{}
-	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Early: p.early, Warn: func(string, string) {}}
+	p.collected = map[string]string{}
+	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Collected: p.collected, Warn: func(string, string) {}}
 	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
 
 	var logins []secret.Login

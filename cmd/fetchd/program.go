@@ -24,9 +24,9 @@ type program struct {
 	mailServer     string  // of this machine, as smtphost names it
 	signals        signals // none is caught before signals.catch
 
-	detached *detached         // nil = in the foreground
-	early    map[string]string // passwords obtained at the start, by account or earlyKey; nil = not yet
-	rctext   io.Reader         // the rc file as read from standard input, for the daemon; nil = it is a file
+	detached  *detached         // nil = in the foreground
+	collected map[string]string // passwords obtained at the start, by account or keyPassID; nil = not yet
+	rctext    io.Reader         // the rc file as read from standard input, for the daemon; nil = it is a file
 }
 
 // run runs the subcommand that the arguments name, or else polls.

@@ -75,7 +75,7 @@ func (s *service) trace() func(account string) func(line string) {
 func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	said := new(logging.SaidBefore) // a daemon asks for a password at each login
 	return &secret.Finder{
-		Getenv: p.env, Netrc: at.netrc, Early: p.early,
+		Getenv: p.env, Netrc: at.netrc, Collected: p.collected,
 		Warn: func(account, text string) {
 			if !said.Recently(text, time.Now()) {
 				log.Warn(text, "account", account)
@@ -84,8 +84,8 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	}
 }
 
-// resolveAtStart is resolveAccounts, but for the end of ctx: what it reads may hang or take long, and nothing has begun
-// that would have to be left in order. The error is then why ctx ended.
+// resolveAtStart is resolveAccounts, but for the end of ctx: what it reads may hang or take long, and nothing
+// has begun that would have to be left in order. The error is then why ctx ended.
 func (s *service) resolveAtStart(ctx context.Context, cfg *rcfile.Config) ([]*fetch.Account, error) {
 	var accounts []*fetch.Account
 	var err error

@@ -49,7 +49,7 @@ func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeCharDevice != 0
 func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		if unsafe := Look(path); unsafe != nil { // says more than "too many levels of symbolic links"
+		if unsafe := CheckPath(path); unsafe != nil { // says more than "too many levels of symbolic links"
 			return nil, unsafe
 		}
 		return nil, err
@@ -68,9 +68,10 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 	return f, nil
 }
 
-// Look returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It is
-// for files that others open by their names, and proves something only in a directory that passes CheckDir.
-func Look(path string) error {
+// CheckPath returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It
+// is for files that others open by their names, and proves something only in a directory that passes
+// CheckDir.
+func CheckPath(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil

@@ -162,11 +162,11 @@ func TestDevices(t *testing.T) {
 func TestLook(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
-	must(t, Look(path))
+	must(t, CheckPath(path))
 	write(t, path, 0o600)
-	must(t, Look(path))
+	must(t, CheckPath(path))
 	must(t, os.Symlink(path, path+"x"))
-	if Look(path+"x") == nil {
+	if CheckPath(path+"x") == nil {
 		t.Error("a link passes")
 	}
 }

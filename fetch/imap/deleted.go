@@ -199,6 +199,6 @@ func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.
 	}
 	v.found.AddSet(others)
 	m.standing.found = v.found
-	m.there -= min(m.there, others.Len())
+	m.settled -= min(m.settled, others.Len())
 	return pending.Minus(others), m.vacate(ctx, others)
 }

@@ -80,7 +80,7 @@ func TestMoreGapsThanACommandHolds(t *testing.T) {
 		must(rec.Start(t.Context(), 1))
 		must(rec.Claim(t.Context()))
 		must(rec.Record(t.Context(), everyOther(3000), false, false))
-		rec.Take(journal.Census{Settled: 1500, Looked: time.Now().Unix()})
+		rec.SetCensus(journal.Census{Settled: 1500, Looked: time.Now().Unix()})
 		must(rec.End(t.Context(), 3000))
 		search := func(found, set string) string {
 			script := strings.Replace(selected("", 3002, found), "UID SEARCH", "UID SEARCH UID "+set+"$", 1)

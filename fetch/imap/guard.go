@@ -34,21 +34,21 @@ type guard struct {
 	number   uint64 // the last one in the result of a search
 	unsorted int    // how often a number there was smaller than the one before
 
-	mu       sync.Mutex
-	partial  bool     // imapclient has written a part of a line
-	idle     bool     // an IDLE was sent, and no DONE yet
-	open     []string // tags of the commands sent and not answered
-	named    []string // tags in ESEARCH since the last answer to a command, "" for none
-	quiet    bool     // the server owes us no answer
-	validity uint32   // of the selected mailbox; 0 = none
-	unseen   bool     // the server said that there is an unseen message in it
-	own      ownNames
-	flags    bool              // we want to know flags
-	last     map[string]string // the tag of the last command of a name
-	limits   map[string]uint32 // the UID at which the server ended a command before its end, by tag
-	limit    uint32            // how many messages the server will process in one command; 0 = all
-	claim    claim
-	spoiled  bool // the response with the last message body did not end as it must
+	mu        sync.Mutex
+	partial   bool     // imapclient has written a part of a line
+	idle      bool     // an IDLE was sent, and no DONE yet
+	open      []string // tags of the commands sent and not answered
+	named     []string // tags in ESEARCH since the last answer to a command, "" for none
+	quiet     bool     // the server owes us no answer
+	validity  uint32   // of the selected mailbox; 0 = none
+	unseen    bool     // the server said that there is an unseen message in it
+	own       ownNames
+	flags     bool              // we want to know flags
+	last      map[string]string // the tag of the last command of a name
+	limits    map[string]uint32 // the UID at which the server ended a command before its end, by tag
+	limit     uint32            // how many messages the server will process in one command; 0 = all
+	insertion uidInsertion
+	bodyCut   bool // the response with the last message body did not end as it must
 
 	// message bodies since the last answer to a command, or the last one that was asked for
 	unasked      int
@@ -72,7 +72,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.read(p)
 	if err != nil {
 		_ = g.conn.Break(err) // it is broken already, unless read panicked
-		g.spoil()
+		g.noteCutBody()
 	}
 	return n, err
 }
@@ -175,8 +175,8 @@ func (g *guard) endsIdle(r reply) bool {
 	return g.idle && len(g.open) == 1 && r.word == "OK"
 }
 
-// awaited tells whether tag belongs to a command that is under way.
-func (g *guard) awaited(tag string) bool {
+// isAwaited tells whether tag belongs to a command that is under way.
+func (g *guard) isAwaited(tag string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Contains(g.open, tag)

@@ -309,13 +309,13 @@ func FuzzGuard(f *testing.F) {
 		for i, size := range []int{max(1, int(chunk)), len(in) + 1} {
 			g := guardOn(bytes.NewReader(in), size)
 			if claim {
-				g.claimUID("7")
+				g.insertUID("7")
 			}
 			out, err := pull(g, size+3)
 			if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("ends with %v", err)
 			}
-			if out += fmt.Sprint(" ", err, g.doubtful()); i > 0 && out != first {
+			if out += fmt.Sprint(" ", err, g.endInsertion()); i > 0 && out != first {
 				t.Errorf("in pieces %q, whole %q", first, out)
 			}
 			if first = out; len(out) > len(in)+1000 {

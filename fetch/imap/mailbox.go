@@ -25,7 +25,7 @@ type record interface {
 	Vacant() journal.Set
 	Traces(uids journal.Set) map[uint32]string
 	Census() journal.Census
-	Take(journal.Census)
+	SetCensus(journal.Census)
 	Vacate(ctx context.Context, uids journal.Set) error
 	RecordTraced(ctx context.Context, uids journal.Set, of []journal.Trace, durable bool) error
 	Adopt(ctx context.Context, uids journal.Set) error
@@ -69,14 +69,14 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 
 	s.last = m
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
-	found, err := m.look(ctx)
+	found, err := m.selectAndSearch(ctx)
 	if err != nil {
 		return nil, err
 	}
 
 	err = m.plan(ctx, found)
-	if s.owed++; !m.looked.IsZero() || found.most == 0 {
-		s.owed = 0
+	if s.shortSearches++; !m.counted.IsZero() || found.most == 0 {
+		s.shortSearches = 0
 	}
 
 	return m, err
@@ -213,6 +213,6 @@ func (m *mailbox) Commit(ctx context.Context) (int, error) {
 	if err != nil {
 		return deleted, err
 	}
-	m.rec.Take(m.conclude())
+	m.rec.SetCensus(m.nextCensus())
 	return deleted, fetch.Fail(fetch.KindJournal, m.rec.End(ctx, max(1, m.uidNext)))
 }

@@ -36,15 +36,15 @@ var known = map[string]bool{"LIST": true, "SEARCH": true, "ESEARCH": true, "EXIS
 // response is what is known of the untagged data that are being read. They have several lines if they hold
 // literals.
 type response struct {
-	started bool
-	kind    string // "FETCH", "SEARCH" …
-	dropped bool   // not for imapclient
-	lines   int
-	size    int
-	depth   int
-	uid     string // named in a FETCH while a UID is claimed
-	claimed bool   // a claimed UID was inserted
-	body    bool   // it holds a message body
+	started  bool
+	kind     string // "FETCH", "SEARCH" …
+	dropped  bool   // not for imapclient
+	lines    int
+	size     int
+	depth    int
+	uid      string // named in a FETCH while a UID is to be inserted
+	inserted bool   // the expected UID was inserted
+	body     bool   // it holds a message body
 }
 
 // limit is how large the response may grow.
@@ -120,7 +120,7 @@ func (g *guard) answer(r reply) error {
 	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
 		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
-	if !g.awaited(r.tag) {
+	if !g.isAwaited(r.tag) {
 		return g.violation("an answer to no command under way: %s",
 			g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
@@ -212,7 +212,7 @@ func (g *guard) data(line []byte) error {
 			return err
 		}
 		r.body = true
-		g.out, g.body = g.claimed(line), size
+		g.out, g.body = g.withInsertedUID(line), size
 		return nil
 	case int64(r.size)+size > int64(r.limit()):
 		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
@@ -268,7 +268,7 @@ func (g *guard) check(line []byte) error {
 		return g.violation("a %s response nested deeper than %d, or with unbalanced parentheses or quotes",
 			r.kind, maxDepth)
 	case r.kind == "FETCH":
-		g.lookForUID(line)
+		g.noteNamedUID(line)
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
 		if err := g.found(line); err != nil {
 			return err
@@ -314,7 +314,7 @@ func (g *guard) found(line []byte) error {
 	if m := searchTag.FindSubmatch(line); m != nil {
 		tag = string(m[1])
 	}
-	if tag != "" && !g.awaited(tag) {
+	if tag != "" && !g.isAwaited(tag) {
 		return g.violation("the result of a search that is not under way: %s",
 			g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	}
@@ -404,8 +404,8 @@ func (g *guard) smallLiteral(line []byte, size int64) error {
 func (g *guard) finish(line []byte) error {
 	r := g.resp
 	g.resp = response{}
-	if r.claimed {
-		if err := g.settleClaim(r.uid); err != nil {
+	if r.inserted {
+		if err := g.checkNamedUID(r.uid); err != nil {
 			return err
 		}
 	}

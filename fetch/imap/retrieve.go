@@ -231,7 +231,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		it.Body.Release()
 		it.Body, it.Size = nil, -1
 	}
-	if doubt := m.s.guard.doubtful(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 ||
+	if doubt := m.s.guard.endInsertion(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 ||
 		it.Size == 0 && listed != 0 {
 		if it.Body != nil {
 			it.Body.Release()
@@ -379,7 +379,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 
 		if missed++; !b.got.IsEmpty() {
 			missed = 0
-			streak.Given()
+			streak.Reset()
 		}
 		if b.no != nil {
 			turn, over := streak.Refused(asked, asked)
@@ -400,8 +400,8 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 // single fetches one message that did not come in a batch, also from a server that sends the body before the
 // UID.
 func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (*batch, error) {
-	m.s.guard.claimUID(one.String())
-	defer m.s.guard.claimUID("")
+	m.s.guard.insertUID(one.String())
+	defer m.s.guard.insertUID("")
 	b := m.request(ctx, one, loneItems, q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {

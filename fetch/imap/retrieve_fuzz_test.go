@@ -42,7 +42,7 @@ func (n *notes) End(_ context.Context, _ uint32) error { n.end.Add(1); return ni
 func (n *notes) Vacant() journal.Set                  { return journal.Set{} }
 func (n *notes) Traces(journal.Set) map[uint32]string { return nil }
 func (n *notes) Census() journal.Census               { return journal.Census{} }
-func (n *notes) Take(journal.Census)                  {}
+func (n *notes) SetCensus(journal.Census)             {}
 
 func (n *notes) Vacate(_ context.Context, uids journal.Set) error {
 	n.mu.Lock()

@@ -20,11 +20,11 @@ const (
 
 // query is a UID SEARCH under way.
 type query struct {
-	criteria imap.SearchCriteria
-	extended bool // SEARCH RETURN
-	early    bool // it was sent before SELECT was answered
-	cmd      *imapclient.SearchCommand
-	tag      string
+	criteria       imap.SearchCriteria
+	extended       bool // SEARCH RETURN
+	beforeSelected bool // it was sent before SELECT was answered
+	cmd            *imapclient.SearchCommand
+	tag            string
 }
 
 // search is a query for what may be new, and another one for messages that are too large.
@@ -63,7 +63,7 @@ func (s *session) startSearch(rec record, among scope) *search {
 }
 
 func (s *session) sendSearch(c imap.SearchCriteria) query {
-	q := query{criteria: c, early: s.selecting, extended: s.has("ESEARCH") &&
+	q := query{criteria: c, beforeSelected: s.selecting, extended: s.has("ESEARCH") &&
 		!s.quirks.noReturn.Has(server(s.a))}
 	var opt *imap.SearchOptions
 	if q.extended {
@@ -151,7 +151,7 @@ func (s *session) searched(q query) (journal.Set, error) {
 // remembered.
 func (s *session) accepted(q query) (journal.Set, query, error) {
 	found, err := s.result(q)
-	if q.early && isBad(err) {
+	if q.beforeSelected && isBad(err) {
 		q = s.sendSearch(q.criteria)
 		if found, err = s.result(q); err == nil {
 			s.quirks.apart.Add(server(s.a))

@@ -25,18 +25,18 @@ import (
 
 // session implements fetch.Session.
 type session struct {
-	a         *fetch.Account
-	conn      *wire.Conn
-	guard     *guard
-	client    *imapclient.Client
-	quirks    *Quirks
-	caps      []string
-	release   func()
-	mailbox   string        // selected
-	owed      int           // looks in a row that found fewer messages than there are
-	selecting bool          // SELECT is not answered yet
-	last      *mailbox      // opened last
-	changed   chan struct{} // capacity 1: the server has reported a change in the selected mailbox
+	a             *fetch.Account
+	conn          *wire.Conn
+	guard         *guard
+	client        *imapclient.Client
+	quirks        *Quirks
+	caps          []string
+	release       func()
+	mailbox       string        // selected
+	shortSearches int           // looks in a row that found fewer messages than there are
+	selecting     bool          // SELECT is not answered yet
+	last          *mailbox      // opened last
+	changed       chan struct{} // capacity 1: the server has reported a change in the selected mailbox
 }
 
 // Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for

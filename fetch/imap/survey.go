@@ -19,9 +19,9 @@ type standing struct {
 	writable bool // it is selected with SELECT although nothing is written
 	allNew   bool // at first contact: no message is old
 	first    uint32
-	there    uint64      // messages with which nothing is to be done any more
+	settled  uint64      // messages with which nothing is to be done any more
 	found    journal.Set // the others
-	looked   time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
+	counted  time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
 	lost     journal.Set // those of found that turned out to be gone
 
 	internal journal.Set // of found, those that are the server's own and no mail
@@ -57,7 +57,7 @@ func (m *mailbox) survey(ctx context.Context, v *view) error {
 	var err error
 	switch {
 	case m.s.a.FetchAll:
-		err = m.confirm(v)
+		err = m.confirmByFlags(v)
 		v.found = union(v.found, v.seen)
 	case isFirst(m.rec):
 		err = m.surveyFirst(ctx, v)
@@ -68,15 +68,15 @@ func (m *mailbox) survey(ctx context.Context, v *view) error {
 	return err
 }
 
-// conclude is the census for the next retrieval.
-func (m *mailbox) conclude() journal.Census {
+// nextCensus is the census for the next retrieval.
+func (m *mailbox) nextCensus() journal.Census {
 	c := journal.Census{First: m.first}
 	done := m.standing.found.And(m.rec.Done()).Minus(m.lost)
-	if settled, gone := m.there+done.Len(), m.deleted.uids.Len(); settled > gone {
+	if settled, gone := m.settled+done.Len(), m.deleted.uids.Len(); settled > gone {
 		c.Settled = uint32(settled - gone)
 	}
-	if !m.looked.IsZero() {
-		c.Looked = m.looked.Unix()
+	if !m.counted.IsZero() {
+		c.Looked = m.counted.Unix()
 	}
 	return c
 }
@@ -89,7 +89,7 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 		}
 		v.count(m.s)
 	}
-	if err := m.confirm(v); err != nil {
+	if err := m.confirmByFlags(v); err != nil {
 		return err
 	}
 	if m.allNew {
@@ -101,12 +101,12 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
 
-	m.there = v.seen.Len()
+	m.settled = v.seen.Len()
 	if !m.allNew {
 		m.first = next
 	}
 
-	m.rec.Take(m.conclude())
+	m.rec.SetCensus(m.nextCensus())
 	if err := m.rec.Adopt(ctx, v.seen); err != nil { // even an empty set makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -123,20 +123,20 @@ func below(next uint32) journal.Set {
 	return s
 }
 
-// confirm asks for the flags of each message if the results of the searches contradict the number of messages
-// or what the server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers give a
-// part of it, or that of another folder.
-func (m *mailbox) confirm(v *view) error {
-	if m.s.doubts(v) || !v.fits(union(v.found, v.seen).Len()) {
+// confirmByFlags asks for the flags of each message if the results of the searches contradict the number of
+// messages or what the server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers
+// give a part of it, or that of another folder.
+func (m *mailbox) confirmByFlags(v *view) error {
+	if m.s.contradicted(v) || !v.fits(union(v.found, v.seen).Len()) {
 		unseen, seen, err := m.s.flags(v)
 		if err != nil {
 			return err
 		}
 		v.found, v.seen, v.flagged = union(v.found, unseen).Minus(seen), seen, true
 	}
-	m.looked = time.Time{}
+	m.counted = time.Time{}
 	if v.fits(union(v.found, v.seen).Len()) {
-		m.looked = m.now()
+		m.counted = m.now()
 	}
 	return nil
 }
@@ -147,8 +147,8 @@ func union(a, b journal.Set) journal.Set {
 	return all
 }
 
-// doubts tells whether the searches contradict each other or the answer to SELECT.
-func (s *session) doubts(v *view) bool {
+// contradicted tells whether the searches contradict each other or the answer to SELECT.
+func (s *session) contradicted(v *view) bool {
 	if v.among != unread {
 		return false
 	}
@@ -159,10 +159,10 @@ func (s *session) doubts(v *view) bool {
 // many as the server counts, nothing else is new; otherwise all UIDs are looked at.
 func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	census, done := m.rec.Census(), m.rec.Done()
-	m.first, m.there, m.looked = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
+	m.first, m.settled, m.counted = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
 	named := v.found
 	v.found = named.Minus(done)
-	if v.among == missed && v.fits(m.there+v.found.Len()) && !m.surprised(v, named, done) {
+	if v.among == missed && v.fits(m.settled+v.found.Len()) && !m.reusesUIDs(v, named, done) {
 		last := v.found.Max()
 		if v.uidNext > 0 { // a server can't be believed about UIDs that it has not given out yet
 			last = min(last, v.uidNext-1)
@@ -178,15 +178,16 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	}
 
 	v.found = named
-	if err := m.confirm(v); err != nil {
+	if err := m.confirmByFlags(v); err != nil {
 		return err
 	}
 
 	return m.findNewAmongAll(ctx, v, done)
 }
 
-// surprised tells whether the server names a message under a UID that no message had, or has lowered UIDNEXT.
-func (m *mailbox) surprised(v *view, named, done journal.Set) bool {
+// reusesUIDs tells whether the server names a message under a UID that no message had, or has lowered
+// UIDNEXT.
+func (m *mailbox) reusesUIDs(v *view, named, done journal.Set) bool {
 	if v.uidNext > 0 && v.uidNext < m.rec.UIDNext() {
 		return true
 	}
@@ -211,9 +212,9 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 		return err
 	}
 
-	m.there = all.Minus(v.found).Len()
+	m.settled = all.Minus(v.found).Len()
 	gone := below(max(all.Max(), v.uidNext)).Minus(all).Minus(done)
-	if !m.looked.IsZero() { // messages that were \Seen are gone now, and their UIDs may be given out again
+	if !m.counted.IsZero() { // messages that were \Seen are gone now, and their UIDs may be given out again
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))
 	}
 

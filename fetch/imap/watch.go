@@ -20,15 +20,17 @@ const wokenTimeout = 5 * time.Second
 // during IDLE.
 const quietSpell = 5 * time.Minute
 
-// soon is when to look again, time and again, at a mailbox with more messages than searches find.
-func soon() []time.Duration { return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second} }
+// recheckDelays is when to look again, time and again, at a mailbox with more messages than searches find.
+func recheckDelays() []time.Duration {
+	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
+}
 
 // Watch implements fetch.Watcher with IDLE (RFC 2177). It waits for the server's acknowledgement and for the
 // answer to DONE no longer than the account's time-out; in between, TCP keepalive detects a peer that is
 // gone.
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
-	if again := soon(); 0 < s.owed && s.owed <= len(again) {
-		timeout = min(timeout, again[s.owed-1])
+	if again := recheckDelays(); 0 < s.shortSearches && s.shortSearches <= len(again) {
+		timeout = min(timeout, again[s.shortSearches-1])
 		_, err := s.idle(ctx, wake, timeout)
 		return err == nil, err
 	}
@@ -39,7 +41,7 @@ func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.
 		if err != nil || news != silence || left <= quietSpell {
 			return news == change, err
 		}
-		if changed, err := s.last.glance(); changed || err != nil {
+		if changed, err := s.last.hasUnannounced(); changed || err != nil {
 			return changed, err
 		}
 	}
@@ -51,7 +53,7 @@ type news int
 const (
 	silence news = iota
 	change       // in the mailbox
-	called       // by whoever waits
+	woken        // by whoever waits
 )
 
 // idle waits for news.
@@ -69,13 +71,13 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 		what = change
 	case <-timer.C:
 	case <-wake:
-		what = called
+		what = woken
 	case <-s.client.Closed():
 	case <-ctx.Done():
 	}
 
 	err = idle.Close()
-	if what == called {
+	if what == woken {
 		s.guard.patience(min(wokenTimeout, s.a.Timeout))
 		defer s.guard.patience(0) // what opens another mailbox next does not end it
 	}
@@ -89,8 +91,8 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 	return what, fetch.Fail(fetch.KindNetwork, ctx.Err())
 }
 
-// glance tells whether there is something new that the server has not announced.
-func (m *mailbox) glance() (bool, error) {
+// hasUnannounced tells whether there is something new that the server has not announced.
+func (m *mailbox) hasUnannounced() (bool, error) {
 	noop := m.s.client.Noop()
 	search := m.s.startSearch(m.rec, missed)
 	if err := noop.Wait(); err != nil {

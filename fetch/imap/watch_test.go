@@ -182,7 +182,7 @@ func TestAnnouncedBeforeItIsFound(t *testing.T) {
 		script += fmt.Sprintf("C: T%d IDLE\nS: +\nWAIT 2m\nS: * 2 EXISTS\nC: DONE\nS: T%d OK\n", tag, tag)
 		p := r.play(script+bye, nil)
 		ret := fetch.NewRetriever(r.Account)
-		for _, want := range append(soon(), 2*time.Minute) {
+		for _, want := range append(recheckDelays(), 2*time.Minute) {
 			if _, err := ret.Retrieve(t.Context()); err != nil {
 				t.Fatal(err)
 			}

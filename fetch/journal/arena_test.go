@@ -36,7 +36,7 @@ func TestHeld(t *testing.T) {
 		uidl string
 		want int
 	}{{"a", 1}, {"a", 1}, {strings.Repeat("b", 4000), 4000}, {"\xff\xff", 8 + 2}, {"a\\", 5 + 2}} {
-		if s := d.See([]byte(tt.uidl)); s.UIDL != tt.uidl || s.Held != tt.want {
+		if s := d.MarkListed([]byte(tt.uidl)); s.UIDL != tt.uidl || s.Held != tt.want {
 			t.Errorf("%.20q: %.20q holds %d bytes, want %d", tt.uidl, s.UIDL, s.Held, tt.want)
 		}
 	}

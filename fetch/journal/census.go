@@ -25,8 +25,8 @@ func (m *Mailbox) Census() Census {
 	return m.box.census
 }
 
-// Take replaces the census. It is written with the next change, by End at the latest.
-func (m *Mailbox) Take(c Census) {
+// SetCensus replaces the census. It is written with the next change, by End at the latest.
+func (m *Mailbox) SetCensus(c Census) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.recounted = m.recounted || m.box.census != c

@@ -463,7 +463,7 @@ func nothingNew(t *testing.T, h *house) {
 	must(t, m.End(ctx, 6))
 	must(t, beginDrop(ctx, d))
 	must(t, d.Record(ctx, []string{"a"}, false, false))
-	d.See([]byte("a"))
+	d.MarkListed([]byte("a"))
 	must(t, d.End(ctx, true))
 	h.reopen(t)
 	for range 3 {
@@ -473,7 +473,7 @@ func nothingNew(t *testing.T, h *house) {
 		must(t, m.Acknowledged(ctx, journal.Set{}))
 		must(t, m.End(ctx, 6))
 		must(t, d.Start(ctx))
-		d.See([]byte("a"))
+		d.MarkListed([]byte("a"))
 		must(t, d.Acknowledged(ctx, nil))
 		must(t, d.End(ctx, true))
 		h.days(1)
@@ -631,7 +631,7 @@ func closed(t *testing.T, h *house) {
 
 // seen is what is known of a UIDL, whatever memory it takes.
 func seen(d *journal.Maildrop, uidl string) journal.Sight {
-	s := d.See([]byte(uidl))
+	s := d.MarkListed([]byte(uidl))
 	s.Held = 0
 	return s
 }

@@ -24,7 +24,7 @@ func picture(ctx context.Context, j *Journal) (texts [3]string, errs [3]error) {
 	if errs[2] = err; err == nil {
 		texts[2] = fmt.Sprint(d.New(), d.box.inUse)
 		for _, uidl := range []string{"a", "b", "c", "0123456789abcdef", "free"} {
-			texts[2] += fmt.Sprint(d.See([]byte(uidl)))
+			texts[2] += fmt.Sprint(d.MarkListed([]byte(uidl)))
 		}
 	}
 	return texts, errs
@@ -58,7 +58,7 @@ func fill(t *testing.T, path string) {
 	must(d.Record(ctx, []string{"a", "b", "0123456789abcdef"}, false, false))
 	must(d.RecordPending(ctx, []string{"c"}, []int64{100}, nil, false))
 	must(d.Acknowledged(ctx, []string{"a"}))
-	d.See([]byte("0123456789abcdef"))
+	d.MarkListed([]byte("0123456789abcdef"))
 	must(d.End(ctx, true))
 	must(j.SetNote(ctx, "ann", "a note"))
 	must(j.Close())

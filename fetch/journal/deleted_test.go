@@ -34,7 +34,7 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 	}
 	see := func(d *Maildrop, uidls ...string) {
 		for _, u := range uidls {
-			d.See([]byte(u))
+			d.MarkListed([]byte(u))
 		}
 	}
 	session(func(d *Maildrop) {
@@ -87,7 +87,7 @@ func TestPendingUIDLIsForgottenOnceAbsent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.See([]byte("there"))
+	d.MarkListed([]byte("there"))
 	if err := d.End(ctx, true); err != nil {
 		t.Fatal(err)
 	}

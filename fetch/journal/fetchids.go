@@ -190,7 +190,7 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 
 	lacking := uidls[:0]
 	for _, u := range uidls {
-		if s := d.See([]byte(u)); !s.Done && !s.Again {
+		if s := d.MarkListed([]byte(u)); !s.Done && !s.Again {
 			lacking = append(lacking, u)
 		}
 	}

@@ -126,7 +126,7 @@ func (m *Mailbox) Restart() {
 func (m *Mailbox) Claim(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.claim(ctx)
+	return m.markInUse(ctx)
 }
 
 // Repeat tells whether an earlier retrieval ended without End: it may have delivered messages that it could

@@ -52,7 +52,7 @@ func (d *Maildrop) Start(ctx context.Context) error {
 func (d *Maildrop) Claim(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.claim(ctx)
+	return d.markInUse(ctx)
 }
 
 // New: see Start.
@@ -95,9 +95,9 @@ type Sight struct {
 	Held    int   // bytes of memory that its UIDL takes
 }
 
-// See notes that the server lists a UIDL, and returns what is known about it. It is fastest if the UIDLs
-// come in the order in which they were recorded. The caller may change uidl afterwards.
-func (d *Maildrop) See(uidl []byte) Sight {
+// MarkListed notes that the server lists a UIDL, and returns what is known about it. It is fastest if the
+// UIDLs come in the order in which they were recorded. The caller may change uidl afterwards.
+func (d *Maildrop) MarkListed(uidl []byte) Sight {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	escaped := escapeBytes(uidl)

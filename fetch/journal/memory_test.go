@@ -68,7 +68,7 @@ func (s *memoryStore) save(ctx context.Context, _ bool, changes ...*change) erro
 	defer leave()
 	for _, c := range changes {
 		if s.boxes[c.to.key].run != c.from {
-			return c.to.taken()
+			return c.to.errTaken()
 		}
 	}
 	for _, c := range changes {

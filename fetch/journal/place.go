@@ -49,9 +49,9 @@ func checkDir(dir string) error {
 
 // checkFiles checks the files that SQLite would open.
 func checkFiles(path string) error {
-	err := ownfile.Look(path)
+	err := ownfile.CheckPath(path)
 	if err != nil && dropBuilt(path) {
-		err = ownfile.Look(path)
+		err = ownfile.CheckPath(path)
 	}
 
 	if err != nil {
@@ -59,7 +59,7 @@ func checkFiles(path string) error {
 	}
 
 	for _, beside := range []string{"-wal", "-shm", "-journal"} {
-		if err := ownfile.Look(path + beside); err != nil {
+		if err := ownfile.CheckPath(path + beside); err != nil {
 			return err
 		}
 	}

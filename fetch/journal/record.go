@@ -32,7 +32,7 @@ func (j *Journal) record(ctx context.Context, k key) (record, []row, error) {
 func (r *record) start(ctx context.Context) error {
 	run, err := r.j.store.run(ctx, r.box.key)
 	if err == nil && run != r.box.run {
-		err = r.box.taken()
+		err = r.box.errTaken()
 	}
 	if err != nil {
 		return explain(r.j.path, "read", err)
@@ -44,7 +44,7 @@ func (r *record) start(ctx context.Context) error {
 // mayRecord tells whether a fact may be recorded: a delivery only after claim.
 func (r *record) mayRecord(what fact) error {
 	if !r.started || !r.claimed && (what == delivered || what == pending) {
-		return explain(r.j.path, "write", r.box.notStarted())
+		return explain(r.j.path, "write", r.box.errNotStarted())
 	}
 	return nil
 }
@@ -56,10 +56,10 @@ func (r *record) drop() {
 	r.dropped = b.run > 0
 }
 
-// claim sets the in-use mark.
-func (r *record) claim(ctx context.Context) error {
+// markInUse sets the in-use mark.
+func (r *record) markInUse(ctx context.Context) error {
 	if !r.started {
-		return explain(r.j.path, "write", r.box.notStarted())
+		return explain(r.j.path, "write", r.box.errNotStarted())
 	}
 	if r.claimed {
 		return nil
@@ -95,7 +95,7 @@ func written(err error) bool {
 // end removes the in-use mark. c is what else is to be written, nil for nothing.
 func (r *record) end(ctx context.Context, c *change) error {
 	if !r.started {
-		return explain(r.j.path, "write", r.box.notStarted())
+		return explain(r.j.path, "write", r.box.errNotStarted())
 	}
 	if c == nil && !r.box.inUse {
 		r.started, r.claimed = false, false
@@ -115,10 +115,10 @@ func (r *record) end(ctx context.Context, c *change) error {
 	return err
 }
 
-func (b *box) taken() error {
+func (b *box) errTaken() error {
 	return fmt.Errorf("record of %.200q %.200q: %w", b.account, b.mailbox, ErrTaken)
 }
 
-func (b *box) notStarted() error {
+func (b *box) errNotStarted() error {
 	return fmt.Errorf("record of %.200q %.200q: not started", b.account, b.mailbox)
 }

@@ -181,7 +181,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 
 	n, err := res.RowsAffected()
 	if err == nil && n != 1 {
-		return b.taken()
+		return b.errTaken()
 	}
 
 	return err
@@ -197,7 +197,7 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 	err = stmt.QueryRowContext(ctx, append(b.key.args(), b.run, b.inUse, b.validity, b.uidNext,
 		b.census.First, b.census.Settled, b.census.Looked, b.changed, b.folded, b.sum())...).Scan(&b.id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return b.taken()
+		return b.errTaken()
 	}
 	return err
 }

@@ -104,7 +104,7 @@ func (a *attempt) implicit() error {
 		return failed(r, err)
 	case r.Status == Refused:
 		return Fail(KindAuth, hints.Errorf(hint,
-			"auth %q: server does not know the user: %s", a.o.Auth, a.says(r)))
+			"auth %q: server does not know the user: %s", a.o.Auth, a.describeReply(r)))
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}

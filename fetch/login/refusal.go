@@ -100,8 +100,8 @@ func (row refusal) fits(r Reply) bool {
 	return row.says != nil && row.says.MatchString(text) && (row.but == nil || !row.but.MatchString(text))
 }
 
-// says is the reply as errors show it.
-func (a *attempt) says(r Reply) string {
+// describeReply is the reply as errors show it.
+func (a *attempt) describeReply(r Reply) string {
 	code := ""
 	if r.Code != "" {
 		quoted := a.conn.Quoted([]byte(strings.TrimSpace(r.Code + " " + r.Detail)))
@@ -138,13 +138,13 @@ func (a *attempt) refusal(r Reply, def Kind) error {
 	switch r.Status {
 	case Ended:
 		row := r.row(KindServer)
-		err := fmt.Errorf("server ended the connection: %w", row.explain(errors.New(a.says(r)), row.hint))
+		err := fmt.Errorf("server ended the connection: %w", row.explain(errors.New(a.describeReply(r)), row.hint))
 		return Fail(row.kind, a.conn.Break(err))
 	case Refused:
 		row := r.row(def)
-		return Fail(row.kind, row.explain(errors.New(a.says(r)), row.hint))
+		return Fail(row.kind, row.explain(errors.New(a.describeReply(r)), row.hint))
 	}
-	return Fail(KindProtocol, a.conn.Break(fmt.Errorf("%s, which is no answer to it", a.says(r))))
+	return Fail(KindProtocol, a.conn.Break(fmt.Errorf("%s, which is no answer to it", a.describeReply(r))))
 }
 
 // loginRefusal is the error of a refused login.
@@ -158,7 +158,7 @@ func (a *attempt) loginRefusal(r Reply, t *try) error {
 	if hint == "" {
 		hint = a.hint(t)
 	}
-	return Fail(row.kind, row.explain(fmt.Errorf("login as %q refused: %s", a.o.User, a.says(r)), hint))
+	return Fail(row.kind, row.explain(fmt.Errorf("login as %q refused: %s", a.o.User, a.describeReply(r)), hint))
 }
 
 // hint is what to check after a refusal that gives no reason.

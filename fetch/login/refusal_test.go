@@ -102,11 +102,11 @@ func TestReplyText(t *testing.T) {
 			`LOGIN: the server answers NO [WEBALERT https://x] "log in"`},
 		{Reply{Command: "LOGIN", Word: "NO", Code: "\x1b[2J", Text: "\x1b"}, `LOGIN: the server answers NO [\x1b[2J] "\x1b"`},
 	} {
-		if got := a.says(tt.reply); got != tt.want {
+		if got := a.describeReply(tt.reply); got != tt.want {
 			t.Errorf("%s, want %s", got, tt.want)
 		}
 	}
-	if got := a.says(Reply{Code: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}); len(got) > 500 {
+	if got := a.describeReply(Reply{Code: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}); len(got) > 500 {
 		t.Errorf("%d bytes", len(got))
 	}
 }

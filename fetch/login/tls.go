@@ -23,7 +23,7 @@ func (a *attempt) upgrade(ctx context.Context) error {
 	case err != nil:
 		return failed(r, err)
 	case r.Status == Refused:
-		return Fail(KindTLS, hints.Errorf(hint, "%s; nothing was sent in clear text", a.says(r)))
+		return Fail(KindTLS, hints.Errorf(hint, "%s; nothing was sent in clear text", a.describeReply(r)))
 	case r.Status != OK:
 		return a.refusal(r, KindProtocol)
 	}

@@ -65,8 +65,8 @@ var errReadAhead = errors.New("go-pop3 reads what was not asked for")
 // Dial implements gopop3.Dialer.
 func (l *lineConn) Dial(string, string) (net.Conn, error) { return l, nil }
 
-// ahead sends commands in one write, before go-pop3 is told to send them in this order.
-func (l *lineConn) ahead(commands ...string) error {
+// writeAhead sends commands in one write, before go-pop3 is told to send them in this order.
+func (l *lineConn) writeAhead(commands ...string) error {
 	for _, command := range commands {
 		l.c.TraceOut(command)
 	}

@@ -74,7 +74,7 @@ func TestGoPOP3MayNotAskForMore(t *testing.T) {
 func TestCommandsSentAheadAreSentOnce(t *testing.T) {
 	t.Parallel()
 	q, _, l := newQuiet(t, "+OK 3 4\r\n+OK\r\n+OK\r\n")
-	if err := l.line.ahead("STAT", "NOOP"); err != nil {
+	if err := l.line.writeAhead("STAT", "NOOP"); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.run(func(c *gopop3.Conn) error { _, _, err := c.Stat(); return err }); err != nil {

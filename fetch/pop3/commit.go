@@ -45,7 +45,7 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	}
 
 	slices.SortFunc(m.deletes, func(a, b deletion) int { return a.num - b.num })
-	if gone, refused, err = m.s.dele(m.deletes); err != nil {
+	if gone, refused, err = m.s.sendDeletes(m.deletes); err != nil {
 		return nil, nil, err
 	}
 	if err := m.s.quit(); err != nil {
@@ -88,9 +88,9 @@ func (m *maildrop) unread() bool {
 	return n > 0
 }
 
-// dele sends a DELE for each message, followed by QUIT if the server pipelines, and returns the deletions
-// that the server accepted, and its first refusal. It does not read the answer to QUIT.
-func (s *session) dele(ds []deletion) (gone []deletion, refused, err error) {
+// sendDeletes sends a DELE for each message, followed by QUIT if the server pipelines, and returns the
+// deletions that the server accepted, and its first refusal. It does not read the answer to QUIT.
+func (s *session) sendDeletes(ds []deletion) (gone []deletion, refused, err error) {
 	together := s.pipelining()
 	gone = make([]deletion, 0, len(ds))
 	var line []byte

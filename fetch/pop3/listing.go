@@ -53,7 +53,7 @@ func (s *session) askList() (together bool, _ error) {
 		}
 	}
 	if together {
-		if err := s.client.line.ahead("STAT", "UIDL", "LIST"); err != nil {
+		if err := s.client.line.writeAhead("STAT", "UIDL", "LIST"); err != nil {
 			return false, network("STAT", err)
 		}
 	}
@@ -143,7 +143,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		}
 
 		r.listed = true
-		sight := record.See(rest)
+		sight := record.MarkListed(rest)
 		if bytes += sight.Held; bytes > maxUIDLs {
 			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
 		}

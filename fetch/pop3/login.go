@@ -23,9 +23,9 @@ type dialogue struct {
 	pipeline bool         // if the server offers it
 	caps     capabilities // as last listed; nil if the server doesn't know CAPA
 
-	command string // under way, as errors name it
-	utf8    bool   // UTF8 was sent
-	owed    bool   // and its answer is still to come
+	command     string // under way, as errors name it
+	utf8        bool   // UTF8 was sent
+	utf8Pending bool   // and its answer is still to come
 }
 
 // Greeting implements login.Protocol.
@@ -128,7 +128,7 @@ func (d *dialogue) enableUTF8() error {
 	if err := d.c.WriteLine("UTF8", ""); err != nil {
 		return err
 	}
-	if d.owed = d.pipelining(); d.owed {
+	if d.utf8Pending = d.pipelining(); d.utf8Pending {
 		return nil
 	}
 	_, err := d.final(d.read("UTF8"))
@@ -151,8 +151,8 @@ func (d *dialogue) final(r login.Reply, err error) (login.Reply, error) {
 
 // read reads the reply to command.
 func (d *dialogue) read(command string) (login.Reply, error) {
-	if d.owed {
-		d.owed = false
+	if d.utf8Pending {
+		d.utf8Pending = false
 		if r, err := d.final(d.read("UTF8")); err != nil {
 			return r, err
 		}

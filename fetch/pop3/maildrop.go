@@ -79,13 +79,13 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
-	m.sort()
+	m.classifyRows()
 	return m, nil
 }
 
-// sort decides what happens to each message. Messages that an earlier retrieval delivered and could not
-// delete are deleted now, unless the account now keeps mail.
-func (m *maildrop) sort() {
+// classifyRows decides what happens to each message. Messages that an earlier retrieval delivered and could
+// not delete are deleted now, unless the account now keeps mail.
+func (m *maildrop) classifyRows() {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
 	for i, r := range m.listing.rows {
@@ -209,7 +209,7 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	}
 
 	it.UID = uid
-	known := m.record.See([]byte(uid))
+	known := m.record.MarkListed([]byte(uid))
 	if !known.Done || m.s.a.FetchAll && !known.Pending {
 		return true, nil
 	}

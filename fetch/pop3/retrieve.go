@@ -256,7 +256,7 @@ func (r *retrieval) read(next request) error {
 	}
 
 	it.Body = body
-	r.streak.Given()
+	r.streak.Reset()
 	if next.peek || r.m.traces[int32(it.Num)] != "" {
 		r.compare(next)
 		return nil

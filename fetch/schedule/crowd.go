@@ -7,10 +7,10 @@ import (
 	"fetchd/fetch"
 )
 
-// crowded is for a runner that finds no connection left, because others of its login hold all that the server
-// allows: its mail would wait as long as they watch. One of them gives its connection up, and from then on
-// these two, and all others that find no place, are polled in turn.
-func (s *Scheduler) crowded(r *runner) {
+// handleCrowding is for a runner that finds no connection left, because others of its login hold all that the
+// server allows: its mail would wait as long as they watch. One of them gives its connection up, and from
+// then on these two, and all others that find no place, are polled in turn.
+func (s *Scheduler) handleCrowding(r *runner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 

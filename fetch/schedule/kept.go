@@ -2,9 +2,9 @@ package schedule
 
 import "fetchd/tlsverify/hints"
 
-// mayKeep takes one of the connections that may stay open between retrievals, for an account that wants that,
-// and keeps it until letGo. Without one the account is polled.
-func (r *runner) mayKeep() bool {
+// acquireKept takes one of the connections that may stay open between retrievals, for an account that wants
+// that, and keeps it until releaseKept. Without one the account is polled.
+func (r *runner) acquireKept() bool {
 	if !r.a.Idle && !r.a.KeepAlive {
 		return false
 	}
@@ -21,8 +21,8 @@ func (r *runner) mayKeep() bool {
 	return r.kept
 }
 
-// letGo gives back what mayKeep took.
-func (r *runner) letGo() {
+// releaseKept gives back what acquireKept took.
+func (r *runner) releaseKept() {
 	if r.kept {
 		r.kept = false
 		<-r.s.kept

@@ -5,8 +5,8 @@ import "time"
 // lookInterval is how often an account that backs off looks whether what it needs was mended.
 const lookInterval = time.Minute
 
-// look makes the runner look now, if it backs off.
-func (r *runner) look() {
+// checkMended makes the runner look now, if it backs off.
+func (r *runner) checkMended() {
 	select {
 	case r.looks <- struct{}{}:
 	default:

@@ -60,16 +60,16 @@ func (s *Scheduler) acquire(
 		return nil, err
 	}
 
-	p.entered(s.starts, startTime)
+	p.noteEntry(s.starts, startTime)
 	return p, nil
 }
 
-// entered notes that the retrieval was let in, and when to look at it.
-func (p *place) entered(at *limit, lookAfter time.Duration) {
+// noteEntry notes that the retrieval was let in, and when to look at it.
+func (p *place) noteEntry(at *limit, lookAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at, p.since, p.last = at, time.Now(), p.progress()
-	p.timer = time.AfterFunc(lookAfter, p.look)
+	p.timer = time.AfterFunc(lookAfter, p.reconsider)
 }
 
 // leave gives the place to others; p.mu is held.
@@ -84,8 +84,8 @@ func (p *place) leave() {
 	}
 }
 
-// look gives the place away if the retrieval waits for its server or its agent.
-func (p *place) look() {
+// reconsider gives the place away if the retrieval waits for its server or its agent.
+func (p *place) reconsider() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -117,7 +117,7 @@ func (p *place) Begin(ctx context.Context) error {
 	if err := p.s.transfers.enter(ctx, u); err != nil {
 		return err
 	}
-	p.entered(p.s.transfers, slowTime)
+	p.noteEntry(p.s.transfers, slowTime)
 	return nil
 }
 

@@ -229,8 +229,8 @@ func TestNewsComesFirst(t *testing.T) {
 	}
 }
 
-// What retrievals hold in memory is bounded by the number of those that transfer, and of those that gave their
-// places away.
+// What retrievals hold in memory is bounded by the number of those that transfer, and of those that gave
+// their places away.
 func TestTransfersAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -360,7 +360,7 @@ func TestSlowRetrievalComesBack(t *testing.T) {
 			t.Errorf("%v; %d transfer, %d are slow", err, s.transfers.inside(), s.slow.inside())
 		}
 		p.release()
-		p.look()
+		p.reconsider()
 		if s.transfers.inside() != 0 || s.slow.inside() != 0 {
 			t.Error("the place is never free again")
 		}
@@ -377,7 +377,7 @@ func TestLateLook(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer p.release()
-		p.look()
+		p.reconsider()
 		if s.starts.inside() != 0 || s.transfers.inside() != 1 || p.wasSlow() {
 			t.Errorf("%d transfer", s.transfers.inside())
 		}

@@ -48,7 +48,7 @@ func (s *Scheduler) begin(wanted map[string]*fetch.Account) {
 	n := len(wanted) - len(s.runners) // by now all runners are wanted
 	for id, a := range wanted {
 		if r := s.runners[id]; r != nil {
-			r.look()
+			r.checkMended()
 			continue
 		}
 		s.runners[id] = s.newRunner(a, n)

@@ -74,7 +74,7 @@ func (r *runner) run(ctx context.Context) {
 	r.pause(ctx, r.start)
 
 	ret := fetch.NewRetriever(r.a)
-	defer r.letGo() // when the connection is closed
+	defer r.releaseKept() // when the connection is closed
 	defer ret.Close()
 
 	for ctx.Err() == nil {
@@ -95,7 +95,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 		return nil
 	}
 	if errors.Is(err, fetch.ErrCrowded) {
-		r.s.crowded(r)
+		r.s.handleCrowding(r)
 	}
 
 	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
@@ -127,7 +127,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	r.stamp = r.readStamp()
 	polls := r.polls.Load()
-	keeps := !polls && r.mayKeep()
+	keeps := !polls && r.acquireKept()
 	ret.Brief(!keeps)
 	r.record.set(Retrieving, time.Time{})
 	if polls {
@@ -144,7 +144,7 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	r.news, r.slow = false, slow
 	r.up = gate.note(err)
 	if r.keeps = ret.Connected() && keeps; !r.keeps {
-		r.letGo()
+		r.releaseKept()
 	}
 	if err == nil {
 		r.setFailures(0)

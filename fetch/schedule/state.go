@@ -107,12 +107,12 @@ func (s State) Seed() Seed { return Seed{s.Next, s.backOff} }
 
 // record holds a State. Its runner writes it, one short step for each event, and anybody may read it.
 type record struct {
-	mu      sync.Mutex // guards what follows
-	state   State
-	telling time.Time // since when Done has been running; zero = it isn't
-	alike   uint64    // hash of the last failure's whole text, numbers aside
-	said    int       // how often that was news
-	last    time.Time // when it was so last
+	mu          sync.Mutex // guards what follows
+	state       State
+	telling     time.Time // since when Done has been running; zero = it isn't
+	failureHash uint64    // hash of the last failure's whole text, numbers aside
+	timesNews   int       // how often that was news
+	last        time.Time // when it was so last
 }
 
 // sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last
@@ -121,13 +121,13 @@ var sayAgain = [...]time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour}
 
 // repeats tells whether a failure with this hash is the one that was said last, and that not long ago.
 func (r *record) repeats(alike uint64, now time.Time) bool {
-	if !r.state.Failing || r.alike != alike {
-		r.said = 0
+	if !r.state.Failing || r.failureHash != alike {
+		r.timesNews = 0
 	}
-	if r.said > 0 && now.Sub(r.last) < sayAgain[min(r.said, len(sayAgain))-1] {
+	if r.timesNews > 0 && now.Sub(r.last) < sayAgain[min(r.timesNews, len(sayAgain))-1] {
 		return true
 	}
-	r.said, r.last = r.said+1, now
+	r.timesNews, r.last = r.timesNews+1, now
 	return false
 }
 
@@ -171,7 +171,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 		if !s.Failing {
 			s.Failure = Failure{Since: now}
 		}
-		s.Failing, r.alike = true, alike
+		s.Failing, r.failureHash = true, alike
 		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), shorten(text)
 		s.Failure.Last = now
 		s.Failure.Count++

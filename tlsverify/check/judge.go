@@ -51,7 +51,7 @@ func (c *checker) judge(s sight) []Item {
 		j.startTLS(s)
 	}
 	if !s.certificate() {
-		j.unreached(s)
+		j.reportUnreached(s)
 		return j.items
 	}
 
@@ -79,7 +79,7 @@ func (j *judge) unsent(state *tls.ConnectionState) {
 	}
 }
 
-func (j *judge) unreached(s sight) {
+func (j *judge) reportUnreached(s sight) {
 	if s.err == nil {
 		s.err = errors.New("no certificate")
 	}

@@ -139,9 +139,9 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	return c.report(seen), nil
 }
 
-// Look connects once and tells what is there, for showing a certificate and its pin. judgement is why the
-// policy would refuse the server, or nil; err is why there is no Verdict.
-func Look(ctx context.Context, o Options) (v *tlsverify.Verdict, judgement, err error) {
+// ShowServer connects once and tells what is there, for showing a certificate and its pin. judgement is why
+// the policy would refuse the server, or nil; err is why there is no Verdict.
+func ShowServer(ctx context.Context, o Options) (v *tlsverify.Verdict, judgement, err error) {
 	c, err := newChecker(o)
 	if err != nil {
 		return nil, nil, err

@@ -482,7 +482,7 @@ func TestLook(t *testing.T) {
 	root := tlstest.NewCA(t)
 	self := root.Leaf(tlstest.Leaf{DNS: []string{host}, CN: host, SelfSigned: true})
 	f := twins(mailServer{cfg: modern(self), d: dialects[0]})
-	v, judgement, err := Look(t.Context(), f.options(t, Options{Proto: "imap"}))
+	v, judgement, err := ShowServer(t.Context(), f.options(t, Options{Proto: "imap"}))
 	if err != nil || !selfSigned(judgement) || v.Presented[0].Subject.CommonName != host {
 		t.Fatalf("%+v, %v, %v", v, judgement, err)
 	}
@@ -490,7 +490,7 @@ func TestLook(t *testing.T) {
 		`sslpin "`+tlsverify.PinOf(self.Leaf).String()+`"`) {
 		t.Errorf("%s", lines)
 	}
-	if _, _, err := Look(t.Context(), fleet{}.options(t, Options{Proto: "imap"})); err == nil {
+	if _, _, err := ShowServer(t.Context(), fleet{}.options(t, Options{Proto: "imap"})); err == nil {
 		t.Error("saw something where nobody is")
 	}
 }

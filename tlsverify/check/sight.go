@@ -121,7 +121,7 @@ func (c *checker) handshake(ctx context.Context, conn net.Conn, o tlsverify.Offe
 		in.tried = true
 	}
 
-	seen, err := c.strict.Look(ctx, conn, o)
+	seen, err := c.strict.Probe(ctx, conn, o)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 			return nil, err
 		}
 
-		late, cancel := fetch.Graceful(ctx)
+		late, cancel := fetch.WithGrace(ctx)
 		s, err := connect(ctx, a)
 		if err != nil {
 			defer cancel()

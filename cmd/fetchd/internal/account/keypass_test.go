@@ -58,7 +58,7 @@ func TestKeyPass(t *testing.T) {
 			t.Parallel()
 			asked := 0
 			finder := &secret.Finder{
-				Getenv: environment("CREDENTIALS_DIRECTORY", tt.credentials), Early: map[string]string{},
+				Getenv: environment("CREDENTIALS_DIRECTORY", tt.credentials), Collected: map[string]string{},
 				Warn: func(string, string) {},
 			}
 			r := New(Environment{Getenv: environment(), Secrets: finder, Log: slog.New(slog.DiscardHandler)})
@@ -95,7 +95,7 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 	t.Parallel()
 	cert, key := lockedPair(t, "sesame")
 	u := &rcfile.User{SSLCert: rcfile.Some(cert), SSLKey: rcfile.Some(key)}
-	f := &secret.Finder{Getenv: environment(), Early: map[string]string{}}
+	f := &secret.Finder{Getenv: environment(), Collected: map[string]string{}}
 	ended := errors.New("terminated")
 	login := secret.Login{Account: "ann@h", User: u, KeyFile: key}
 	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended }); !errors.Is(err, ended) {

@@ -80,9 +80,9 @@ func (o Option) setKeyword(c *CommandLine, arg string) error {
 	var warnings []string
 	var err error
 	if o.Arg == "" {
-		warnings = c.Said.SayFlag(o.keyword, "--"+o.Long, !o.off)
+		warnings = c.Said.SetFlag(o.keyword, "--"+o.Long, !o.off)
 	} else {
-		warnings, err = c.Said.Say(o.keyword, "--"+o.Long, arg)
+		warnings, err = c.Said.Set(o.keyword, "--"+o.Long, arg)
 	}
 	c.Warnings = append(c.Warnings, warnings...)
 	return err
@@ -128,7 +128,7 @@ func checked[T any](keyword string, parse func(string) (T, error)) func(*Command
 		if _, err := parse(arg); err != nil {
 			return err
 		}
-		_, err := c.Said.Say(keyword, "--"+keyword, arg)
+		_, err := c.Said.Set(keyword, "--"+keyword, arg)
 		return err
 	}
 }

@@ -91,7 +91,7 @@ func (b *backlog) noteMissing() {
 func (b *backlog) push(e entry) {
 	b.waiting = append(b.waiting, e)
 	b.size += e.size
-	tell(b.ready)
+	signal(b.ready)
 }
 
 // run writes until the backlog is closed and empty.
@@ -137,7 +137,7 @@ func (b *backlog) written(e entry) {
 	b.size -= e.size
 	b.moved = time.Now()
 	b.mu.Unlock()
-	tell(b.room)
+	signal(b.room)
 }
 
 // close takes no more, and waits until all is written, but not for a reader that takes nothing for patience.
@@ -146,7 +146,7 @@ func (b *backlog) close(patience time.Duration) bool {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
-	tell(b.ready)
+	signal(b.ready)
 
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -163,8 +163,8 @@ func (b *backlog) close(patience time.Duration) bool {
 	}
 }
 
-// tell puts a token into c, where one is as good as many.
-func tell(c chan struct{}) {
+// signal puts a token into c, where one is as good as many.
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -34,7 +34,7 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Account, err)
 		}
-		f.Early[l.Account] = text
+		f.Collected[l.Account] = text
 		return nil
 	}
 
@@ -52,7 +52,7 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 		return fmt.Errorf("read the password for %s: %w", l.Account, err)
 	}
 
-	f.Early[l.Account] = text
+	f.Collected[l.Account] = text
 	return nil
 }
 

@@ -14,8 +14,8 @@ var errKeyPass = errors.New(
 // keyPassSuffix is behind the name of the credential with the password.
 const keyPassSuffix = ".sslkeypass"
 
-// earlyKey is the key of a pass phrase in Finder.Early. No account has such a name.
-func earlyKey(path string) string { return "\x00sslkey\x00" + path }
+// keyPassID is the key of a pass phrase in Finder.Collected. No account has such a name.
+func keyPassID(path string) string { return "\x00sslkey\x00" + path }
 
 // KeyPass finds the pass phrase of the login's private key: in the rc file, among those that the user typed,
 // or in systemd's credentials. Otherwise it asks, if Ask is set.
@@ -23,7 +23,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 	if l.User.SSLKeyPass.Set {
 		return l.User.SSLKeyPass.Value.Reveal(), nil
 	}
-	if text, ok := f.Early[earlyKey(l.KeyFile)]; ok {
+	if text, ok := f.Collected[keyPassID(l.KeyFile)]; ok {
 		return text, nil
 	}
 	if text, found, err := f.credential(l, keyPassSuffix); found || err != nil {
@@ -36,7 +36,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 		return "", err
 	}
 
-	return f.Early[earlyKey(l.KeyFile)], nil
+	return f.Collected[keyPassID(l.KeyFile)], nil
 }
 
 // collectKeyPass asks for the pass phrase of the login's private key if nothing else gives it, once for each
@@ -63,10 +63,10 @@ func (f *Finder) askKeyPass(path string, prompt func(string) (string, error)) er
 		return fmt.Errorf("read the pass phrase for %s: %w", path, err)
 	}
 
-	if f.Early == nil {
-		f.Early = map[string]string{}
+	if f.Collected == nil {
+		f.Collected = map[string]string{}
 	}
 
-	f.Early[earlyKey(path)] = text
+	f.Collected[keyPassID(path)] = text
 	return nil
 }

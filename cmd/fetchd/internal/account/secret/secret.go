@@ -28,12 +28,12 @@ type Login struct {
 	KeyFile string // the private key that TLS will use; "" = none
 }
 
-// Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Early. Its
-// methods may be called concurrently, except for Collect.
+// Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Collected.
+// Its methods may be called concurrently, except for Collect.
 type Finder struct {
-	Getenv func(string) string
-	Netrc  string            // path of .netrc
-	Early  map[string]string // passwords by account, and the pass phrases of keys; Collect fills it
+	Getenv    func(string) string
+	Netrc     string            // path of .netrc
+	Collected map[string]string // passwords by account, and the pass phrases of keys; Collect fills it
 	// Ask is for the pass phrase of a key while an account is made; nil = nobody can be asked.
 	Ask  func(question string) (string, error)
 	Warn func(account, text string)
@@ -70,7 +70,7 @@ func noPassword(l Login) error {
 
 // Missing is the error of an account that needs a password and has no source of one.
 func (f *Finder) Missing(l Login) error {
-	if _, ok := f.Early[l.Account]; ok || !l.Needed {
+	if _, ok := f.Collected[l.Account]; ok || !l.Needed {
 		return nil
 	}
 	if stored, err := f.Stored(l); stored || err != nil { // the error is reported when the password is read
@@ -128,7 +128,7 @@ func (f *Finder) Describe(l Login) string {
 
 // find asks the source that the rc file names, or else searches the places that need not be named.
 func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
-	if text, ok := f.Early[l.Account]; ok {
+	if text, ok := f.Collected[l.Account]; ok {
 		return text, true, nil
 	}
 	if source := namedSource(l.User); source != nil {

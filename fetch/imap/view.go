@@ -49,9 +49,9 @@ func (s *session) selectFailed(name string, err error) error {
 	return failed
 }
 
-// look selects the mailbox and searches it; both commands travel together. If the mailbox is selected
-// already, a search is enough, after a NOOP for servers that look for new mail only then.
-func (m *mailbox) look(ctx context.Context) (view, error) {
+// selectAndSearch selects the mailbox and searches it; both commands travel together. If the mailbox is
+// selected already, a search is enough, after a NOOP for servers that look for new mail only then.
+func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 	s := m.s
 	select { // drained before the look, which will see what changed before it
 	case <-s.changed:
@@ -59,12 +59,12 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	}
 
 	if s.mailbox == m.name && m.rec.UIDValidity() == s.guard.selectedValidity() {
-		return m.lookAgain(ctx)
+		return m.searchAgain(ctx)
 	}
 
 	s.mailbox = ""
 	s.guard.expectValidity(0)
-	data, first, among, err := m.choose()
+	data, first, among, err := m.selectMailbox()
 	if err != nil {
 		return view{}, s.selectFailed(m.name, err)
 	}
@@ -75,7 +75,7 @@ func (m *mailbox) look(ctx context.Context) (view, error) {
 	case data.UIDValidity != 0:
 	case m.readOnly && !m.writable: // SELECT may give what EXAMINE does not
 		m.writable = true
-		return m.look(ctx)
+		return m.selectAndSearch(ctx)
 	case m.forgets():
 		return v, m.startUnknown(ctx, &v)
 	default:
@@ -110,9 +110,9 @@ func (m *mailbox) startUnknown(ctx context.Context, v *view) error {
 	return v.search(m.s, m.s.startSearch(m.rec, unread), unread)
 }
 
-// choose selects the mailbox and, unless this server takes only one command at a time, starts to search it
-// meanwhile.
-func (m *mailbox) choose() (data *imap.SelectData, first *search, among scope, err error) {
+// selectMailbox selects the mailbox and, unless this server takes only one command at a time, starts to
+// search it meanwhile.
+func (m *mailbox) selectMailbox() (data *imap.SelectData, first *search, among scope, err error) {
 	s := m.s
 	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly && !m.writable})
 	among = m.scope()
@@ -175,7 +175,7 @@ func (m *mailbox) rewound(v *view) bool {
 // may be dead without notice, and a new one is quickly made.
 const aliveTimeout = 20 * time.Second
 
-func (m *mailbox) lookAgain(ctx context.Context) (view, error) {
+func (m *mailbox) searchAgain(ctx context.Context) (view, error) {
 	m.validity = m.rec.UIDValidity()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
 		return view{}, fetch.Fail(fetch.KindJournal, err)

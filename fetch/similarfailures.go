@@ -12,15 +12,15 @@ const (
 	reasonsMost = 20 // kinds of failure
 )
 
-// alike counts messages that fail for one reason.
-type alike struct {
+// similarFailures counts messages that fail for one reason.
+type similarFailures struct {
 	times map[string]int // by the reason, numbers aside
 	more  int            // that were not named
 	level slog.Level     // of the worst of these
 }
 
-// names tells whether another message that failed with err, which is of this level, is to be named.
-func (a *alike) names(err error, level slog.Level) bool {
+// shouldName tells whether another message that failed with err, which is of this level, is to be named.
+func (a *similarFailures) shouldName(err error, level slog.Level) bool {
 	if a.times == nil {
 		a.times = make(map[string]int)
 	}
