@@ -31,8 +31,8 @@ type Breaker interface {
 	Break(err error)
 }
 
-// Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record and
-// Acknowledge; Record and Acknowledge are called from one goroutine, in this order, for items that were
+// Mailbox is one mailbox, opened by a Session. Retrieve runs in a goroutine of its own, beside Record, Skip
+// and Acknowledge, of which one is called at a time; Record comes before Acknowledge, for items that were
 // delivered.
 type Mailbox interface {
 	Counts() Counts
@@ -47,8 +47,8 @@ type Mailbox interface {
 	Record(ctx context.Context, items []*Item) error
 	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
 	Acknowledge(ctx context.Context, items []*Item) error
-	// Skip records that items, which could not be retrieved, are never to be tried again; they stay on the
-	// server.
+	// Skip records that items are never to be retrieved again, because they could not be or stand for others
+	// (Item.IsStandIn); they stay on the server.
 	Skip(ctx context.Context, items []*Item) error
 	// Commit waits until the server has answered every acknowledgement and makes deletions final, including
 	// those that an earlier retrieval left pending; then it ends the journal's record. It is called when

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"context"
 	"io"
 )
 
@@ -28,6 +29,28 @@ func (it *Item) IsStandIn() bool {
 	kept := bytes.Contains(text, []byte("has not been deleted"))
 	return kept && (bytes.Contains(text, []byte("could not be retrieved")) ||
 		bytes.Contains(text, []byte("could not retrieve")))
+}
+
+// splitStandIns gives the items that are messages, and those that stand for one.
+func splitStandIns(items []*Item) (whole, standIns []*Item) {
+	for _, it := range items {
+		if it.IsStandIn() {
+			standIns = append(standIns, it)
+		} else {
+			whole = append(whole, it)
+		}
+	}
+	return whole, standIns
+}
+
+// recordStandIns records stand-ins that were delivered, so that the originals, which are all that there is of
+// them, are never deleted: not once they are acknowledged, and not by flush either.
+func (t *transfer) recordStandIns(ctx context.Context, items []*Item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	t.a.Log.Warn(EventStandIn, "account", t.a.Name, "mailbox", t.name, "count", len(items))
+	return t.m.Skip(context.WithoutCancel(ctx), items)
 }
 
 // IsFolderData tells whether this is no mail but what UW-IMAP and its heirs keep in a mailbox of their own.

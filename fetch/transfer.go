@@ -245,13 +245,15 @@ func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) 
 
 	// What was delivered is recorded even if the lease has just ended, so that nobody gets it twice: the
 	// journal refuses that once another process has begun. The acknowledgement is up to that process.
-	if err := t.m.Record(ctx, delivered); err != nil {
+	whole, standIns := splitStandIns(delivered)
+	err = errors.Join(t.m.Record(ctx, whole), t.recordStandIns(ctx, standIns))
+	if err != nil {
 		return nil, errors.Join(t.a.checkLease(), err)
 	}
 	if err := t.a.checkLease(); err != nil {
 		return err, nil
 	}
-	return t.m.Acknowledge(ctx, delivered), nil
+	return t.m.Acknowledge(ctx, whole), nil
 }
 
 // handleUnretrieved deals with messages that could not be had, as the account says: they are tried again next

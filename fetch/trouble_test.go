@@ -114,6 +114,23 @@ func TestDeletedMailIsBack(t *testing.T) {
 	}
 }
 
+// Exchange's stand-in for a message is delivered once and said once, whatever is asked for; the original
+// stays.
+func TestStandIn(t *testing.T) {
+	t.Parallel()
+	r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{}))
+	standIn := []byte("Subject: x\r\n\r\nThe message could not be retrieved.\r\nIt has not been deleted.\r\n")
+	messages := append(numbered(2), standIn)
+	r.append(t, "INBOX", messages...)
+	r.retrieve(t, 3)
+	r.retrieve(t, 0)
+	r.a.FetchAll, r.a.Flush = true, true
+	r.retrieve(t, 0)
+	r.wants(t, messages)
+	r.holds(t, "INBOX", 1)
+	e.expect(t, "WARN "+fetch.EventStandIn, 1)
+}
+
 // A daemon tells of it again when a month has gone.
 func TestDeletedMailIsBackForLong(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,6 @@ const ackCount = 256
 type acks struct {
 	pending journal.Set // of earlier retrievals
 	gather  journal.Set // delivered, not yet sent
-	stay    journal.Set // delivered, not to be deleted
 	sent    []chan ack
 }
 
@@ -39,9 +38,7 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	}
 
 	for _, it := range items {
-		if !m.acks.stay.Contains(it.Num) {
-			m.acks.gather.Add(it.Num)
-		}
+		m.acks.gather.Add(it.Num)
 	}
 
 	limit := uint64(ackCount)

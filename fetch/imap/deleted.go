@@ -35,23 +35,6 @@ func traces(items []*fetch.Item) []journal.Trace {
 	return out
 }
 
-// recordDeleted records messages that are to be deleted, but for stand-ins: what they stand for is all that
-// there is.
-func (m *mailbox) recordDeleted(ctx context.Context, items []*fetch.Item, uids journal.Set) error {
-	var stay journal.Set
-	for _, it := range items {
-		if it.IsStandIn() {
-			stay.Add(it.Num)
-		}
-	}
-	m.acks.stay.AddSet(stay)
-	if err := m.rec.RecordTraced(ctx, uids.Minus(stay), traces(items), true); err != nil || stay.IsEmpty() {
-		return err
-	}
-	m.s.a.Log.Warn(fetch.EventStandIn, "account", m.s.a.Name, "mailbox", m.name, "count", stay.Len())
-	return m.rec.Record(ctx, stay, false, true)
-}
-
 // returned tells whether a message was delivered and deleted before. It is then deleted again.
 func (d *deleted) returned(it *fetch.Item) bool {
 	looks, known := d.before[it.Num]

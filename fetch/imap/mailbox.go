@@ -190,7 +190,7 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 		set.Add(it.Num)
 	}
 	if m.forgets() {
-		return fetch.Fail(fetch.KindJournal, m.recordDeleted(ctx, items, set))
+		return fetch.Fail(fetch.KindJournal, m.rec.RecordTraced(ctx, set, traces(items), true))
 	}
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, false))
 }

@@ -244,6 +244,10 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	b.bytes += max(0, it.Size)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if it.IsStandIn() && m.adopted().Contains(it.Num) { // it was delivered before
+		it.Body.Release()
+		return nil
+	}
 	if it.IsFolderData() {
 		m.internal.Add(it.Num)
 		it.Body.Release()

@@ -67,6 +67,12 @@ func TestServers(t *testing.T) {
 			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
 				"1=" + standIn + " 2=cd", ""},
 			{holds(1, "") + bye, "", ""}}},
+		{"a stand-in under flush", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
+			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + "S: T3 OK\n" + bye, "1=" + standIn, ""},
+			{holds(1, "") + bye, "", ""}}},
+		{"a stand-in under fetchall", func(a *fetch.Account) { a.Keep, a.FetchAll = false, true }, []pass{
+			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetched(1, standIn)) + bye, "1=" + standIn, ""},
+			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetched(1, standIn)) + bye, "", ""}}},
 		{"a message that quotes half of a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
 				"1=the message has not been deleted", ""}}},

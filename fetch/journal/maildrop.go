@@ -74,7 +74,7 @@ func (d *Maildrop) Done(uidl string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.marks.find(uidl)
-	return k != nil && k.done
+	return k != nil && k.done()
 }
 
 // Pending tells whether it was delivered and is still to be acknowledged (deleted).
@@ -82,7 +82,7 @@ func (d *Maildrop) Pending(uidl string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k := d.marks.find(uidl)
-	return k != nil && k.pending
+	return k != nil && k.pending()
 }
 
 // Sight is what is known of a message that the server lists.
@@ -90,6 +90,7 @@ type Sight struct {
 	UIDL    string
 	Done    bool  // see Maildrop.Done
 	Pending bool  // see Maildrop.Pending
+	Adopted bool  // see Maildrop.Adopt
 	Size    int64 // of the message that is pending, 0 = not known
 	Again   bool  // it was seen before, since Start
 	Held    int   // bytes of memory that its UIDL takes
@@ -103,7 +104,8 @@ func (d *Maildrop) MarkListed(uidl []byte) Sight {
 	escaped := escapeBytes(uidl)
 	k := d.marks.see(escaped)
 	s := Sight{
-		UIDL: k.uidl, Done: k.done, Pending: k.pending, Size: k.size, Again: k.listed, Held: len(escaped),
+		UIDL: k.uidl, Done: k.done(), Pending: k.pending(), Adopted: k.state == isAdopted, Size: k.size,
+		Again: k.listed, Held: len(escaped),
 	}
 
 	if len(escaped) != len(uidl) {
@@ -122,7 +124,7 @@ func (d *Maildrop) Grow(n int) {
 	d.marks.list = slices.Grow(d.marks.list, n)
 }
 
-// Adopt records uidls as not to be delivered.
+// Adopt records uidls as not to be delivered, and not to be deleted either.
 func (d *Maildrop) Adopt(ctx context.Context, uidls []string) error {
 	return d.add(ctx, adopted, uidls, nil, false)
 }

@@ -13,11 +13,34 @@ type mark struct {
 	uidl    string // escaped
 	size    int64  // of a pending message, as the server listed it; 0 = not known
 	absent  int32  // the UTC day on which the server's list lacked it first; 0 = it is listed
-	done    bool   // recorded, and not forgotten
-	pending bool
+	state   state
 	deleted bool // the server has confirmed its deletion
 	listed  bool // by the server, in this retrieval
 }
+
+// state is what is recorded of a UIDL.
+type state uint8
+
+const (
+	unrecorded state = iota // or forgotten
+	isDelivered
+	isAdopted // not to be delivered, and never deleted
+	isPending // delivered and still to be deleted
+)
+
+// stateOf is what a row makes of its UIDLs.
+func stateOf(what fact) state {
+	switch what {
+	case adopted:
+		return isAdopted
+	case pending:
+		return isPending
+	}
+	return isDelivered
+}
+
+func (k *mark) done() bool    { return k.state != unrecorded }
+func (k *mark) pending() bool { return k.state == isPending }
 
 // marks holds them in the order in which they came. The UIDLs are parts of the rows' texts or of an arena,
 // so that a million of them need little more memory than the texts.
@@ -71,7 +94,7 @@ func (m *marks) apply(uidl string, r row) error {
 			size = n
 		}
 		k := m.place(uidl)
-		*k = mark{uidl: k.uidl, size: size, listed: k.listed, done: true, pending: r.what == pending}
+		*k = mark{uidl: k.uidl, size: size, listed: k.listed, state: stateOf(r.what)}
 		return nil
 	}
 
@@ -82,7 +105,10 @@ func (m *marks) apply(uidl string, r row) error {
 
 	switch r.what {
 	case acknowledged:
-		k.pending, k.deleted, k.listed = false, true, false
+		if k.pending() {
+			k.state = isDelivered
+		}
+		k.deleted, k.listed = true, false
 	case present:
 		k.absent = 0
 	case absent:
@@ -145,10 +171,10 @@ func (m *marks) compare(now int64) []row {
 	for i := range m.list {
 		k := &m.list[i]
 		switch {
-		case !k.done:
+		case !k.done():
 		case k.listed && k.absent != 0:
 			back.add(k.uidl)
-		case !k.listed && (k.deleted || k.pending || k.absent != 0 && today-k.absent > AbsentDays):
+		case !k.listed && (k.deleted || k.pending() || k.absent != 0 && today-k.absent > AbsentDays):
 			forget.add(k.uidl)
 		case !k.listed && k.absent == 0:
 			gone.add(k.uidl)
@@ -162,13 +188,15 @@ func (m *marks) compare(now int64) []row {
 
 // fold returns the shortest rows with the content of m.
 func (m *marks) fold(now int64) []row {
-	var done, pend, deleted chunks
+	var done, old, pend, deleted chunks
 	gone := map[int32]*chunks{}
 	for _, k := range m.list {
-		switch {
-		case !k.done:
+		switch k.state {
+		case unrecorded:
 			continue
-		case k.pending:
+		case isAdopted:
+			old.add(k.uidl)
+		case isPending:
 			pend.add(withSize(k.uidl, k.size))
 		default:
 			done.add(k.uidl)
@@ -188,6 +216,7 @@ func (m *marks) fold(now int64) []row {
 	}
 
 	rows := append([]row{}, done.rows(delivered, now)...)
+	rows = append(rows, old.rows(adopted, now)...)
 	rows = append(rows, pend.rows(pending, now)...)
 	rows = append(rows, deleted.rows(acknowledged, now)...)
 	for since, c := range gone {

@@ -31,7 +31,7 @@ func FuzzUIDLs(f *testing.F) {
 		want := map[string]bool{}
 		for _, u := range uidls {
 			want[u] = true
-			if k := m.find(u); k == nil || !k.done || !k.pending {
+			if k := m.find(u); k == nil || !k.done() || !k.pending() {
 				t.Errorf("%q is lost", u)
 			}
 		}

@@ -29,7 +29,7 @@ import (
 //
 //	#! tls clear|starttls|wrapped    (clear)
 //	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow, user U, password P
-//	#! journal UID=done UID=pending UID=20  before the retrieval; the last is pending and had 20 octets
+//	#! journal UID=done UID=skipped UID=pending UID=20  before the retrieval; the last is pending and had 20 octets
 //	#! syncfails                     of the journal
 //	#! after UID=done UID=pending UID=none
 //	#! error REGEXP                  of the error; without it there must be none
@@ -282,6 +282,9 @@ func (s *scenario) prepare(ctx context.Context, j *journal.Journal) {
 		record := func() error { return d.Record(ctx, []string{uid}, what == "pending", false) }
 		if size, err := strconv.ParseInt(what, 10, 64); err == nil {
 			record = func() error { return d.RecordPending(ctx, []string{uid}, []int64{size}, nil, false) }
+		}
+		if what == "skipped" {
+			record = func() error { return d.Adopt(ctx, []string{uid}) }
 		}
 		if err := record(); err != nil {
 			s.t.Fatal(err)

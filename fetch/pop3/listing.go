@@ -33,6 +33,7 @@ type row struct {
 	listed  bool
 	done    bool  // the journal knows uidl as delivered or old
 	pending bool  // the journal knows uidl as not yet deleted
+	adopted bool  // the journal knows uidl as one that is never to be delivered or deleted
 	before  int64 // the size of the message that is pending, 0 = unknown
 }
 
@@ -155,6 +156,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		}
 
 		r.uidl, r.done, r.pending, r.before = sight.UIDL, sight.Done, sight.Pending, sight.Size
+		r.adopted = sight.Adopted
 		return nil
 	})
 

@@ -97,7 +97,7 @@ func (m *maildrop) classifyRows() {
 		switch {
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
-		case r.done && a.Flush:
+		case r.done && a.Flush && !r.adopted:
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
 		case a.Limit > 0 && r.size > a.Limit:
@@ -210,10 +210,11 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 
 	it.UID = uid
 	known := m.record.MarkListed([]byte(uid))
+	m.listing.rows[it.Num-1].adopted = known.Adopted
 	if !known.Done || m.s.a.FetchAll && !known.Pending {
 		return true, nil
 	}
-	if !m.s.a.Keep {
+	if !m.s.a.Keep && !known.Adopted {
 		m.deletes = append(m.deletes, deletion{int(it.Num), uid})
 	}
 
@@ -256,6 +257,9 @@ func (m *maildrop) Skip(ctx context.Context, items []*fetch.Item) error {
 		if it.UID != "" { // without one there is nothing to remember it by
 			uids = append(uids, it.UID)
 		}
+	}
+	if len(uids) == 0 {
+		return nil
 	}
 	return fetch.Fail(fetch.KindJournal, m.record.Adopt(ctx, uids))
 }

@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type retrieval struct {
 	quota  bool        // it is that
 	doubt  *fetch.Item // see acceptDoubted
 	noTOP  bool        // the server refuses it
+
+	internal []*fetch.Item // what is the server's own and no mail
 }
 
 // request is a message that was asked for; with peek, only its header was.
@@ -103,7 +106,7 @@ func (r *retrieval) end(ctx context.Context) error {
 		}
 		r.acceptDoubted()
 	}
-	if err := r.m.recordReturned(ctx); err != nil {
+	if err := cmp.Or(r.m.recordReturned(ctx), r.m.Skip(ctx, r.internal)); err != nil {
 		return err
 	}
 	if r.over != nil {
@@ -340,5 +343,14 @@ func (r *retrieval) put(it *fetch.Item) {
 			return
 		}
 	}
-	r.q.Put(it)
+
+	switch {
+	case it.IsFolderData():
+		it.Body.Release()
+		r.internal = append(r.internal, it)
+	case it.IsStandIn() && r.m.listing.rows[it.Num-1].adopted: // it was delivered before
+		it.Body.Release()
+	default:
+		r.q.Put(it)
+	}
 }

@@ -18,16 +18,16 @@ func warning(event string, f fields) string {
 		return fmt.Sprintf("the server gives out UIDs again in mailbox %q (the next one is %s, after %s):"+
 			" what is not marked as seen there is new again", f.text("mailbox"), f.text("next"), f.text("known"))
 	case fetch.EventStandIn:
-		return fmt.Sprintf("in place of %s in mailbox %q the server sent a note that it can't retrieve it:"+
+		return fmt.Sprintf("in place of %s%s the server sent a note that it can't retrieve it:"+
 			" the note is delivered, and the original stays; look at it there",
-			Counted(f.number("count"), "message"), f.text("mailbox"))
+			Counted(f.number("count"), "message"), f.inMailbox())
 	case fetch.EventKept:
 		return fmt.Sprintf("the server keeps %s in mailbox %q and says that they are removed:"+
 			" they are not delivered again, and deleting is tried again",
 			Counted(f.number("count"), "deleted message"), f.text("mailbox"))
 	case fetch.EventBack:
-		return fmt.Sprintf("the server has brought back %s in mailbox %q: deleted again, not delivered again",
-			Counted(f.number("count"), "deleted message"), f.text("mailbox"))
+		return fmt.Sprintf("the server has brought back %s%s: deleted again, not delivered again",
+			Counted(f.number("count"), "deleted message"), f.inMailbox())
 	case fetch.EventNotExpunged:
 		return fmt.Sprintf("mailbox %q holds %s messages that others marked as deleted,"+
 			" and the server can't expunge ours alone: they are only marked",
@@ -37,6 +37,14 @@ func warning(event string, f fields) string {
 			" is left out: its name can't be decoded; rename it on the server"
 	case fetch.EventAlert:
 		return "the server says: " + f.text("text")
+	}
+	return ""
+}
+
+// inMailbox names the mailbox behind what is in it; POP3 has no name for its only one.
+func (f fields) inMailbox() string {
+	if m := f.text("mailbox"); m != "" {
+		return fmt.Sprintf(" in mailbox %q", m)
 	}
 	return ""
 }
