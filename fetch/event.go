@@ -15,6 +15,7 @@ const (
 	EventLimit       = "fetchlimit reached"         // info: account limit count: so many are left for later
 	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted, can't be decoded)
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only
+	EventReused      = "UIDs used again"            // warn: account mailbox count: those are new
 	EventStandIn     = "stand-in for a message"     // warn: account mailbox count: the originals stay
 	EventKept        = "deleted mail stays"         // warn: account mailbox count: deleted again next time
 	EventBack        = "deleted mail is back"       // warn: account mailbox count: it is deleted again

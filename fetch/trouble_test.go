@@ -114,6 +114,68 @@ func TestDeletedMailIsBack(t *testing.T) {
 	}
 }
 
+// A server may use a UIDL again once its message is gone, and we may not have heard that it is. The next
+// message under it is another one, also if it has the same size.
+func TestUIDLOfPendingDeletionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, noTOP := range []bool{false, true} {
+		for _, size := range []string{"the same size", "another size, too"} {
+			t.Run(fmt.Sprintf("no TOP %v, %s", noTOP, size), func(t *testing.T) {
+				t.Parallel()
+				lost := true
+				s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Quit: func() fetchtest.Reaction {
+					return fetchtest.Reaction{Drop: lost}
+				}})
+				r, e := rigOn(t, s)
+				first := []byte("Subject: first\r\n\r\nthe same size\r\n")
+				r.append(t, "INBOX", first)
+				if res, err := r.pass(t); res.Delivered != 1 || err == nil {
+					t.Fatalf("%+v, %v", res, err)
+				}
+
+				lost = false
+				second := []byte("Subject: other\r\n\r\n" + size + "\r\n")
+				s.Reuse("uidl-1", second)
+				r.retrieve(t, 1)
+				r.wants(t, [][]byte{first, second})
+				r.holds(t, "INBOX", 0)
+				e.expect(t, "WARN "+fetch.EventReused, 1)
+			})
+		}
+	}
+}
+
+// What a session has left undeleted is deleted by the next one, which makes sure that it is the same, and
+// tells nobody that it is back.
+func TestPendingDeletion(t *testing.T) {
+	t.Parallel()
+	for _, noTOP := range []bool{false, true} {
+		refused := true
+		s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Quit: func() (none fetchtest.Reaction) {
+			if refused {
+				return fetchtest.Reaction{Refuse: "not now"}
+			}
+			return none
+		}})
+		r, e := rigOn(t, s)
+		messages := numbered(4)
+		r.append(t, "INBOX", messages[:3]...)
+		r.fails(t, fetch.KindServer)
+		r.fails(t, fetch.KindServer)
+		refused = false
+		r.append(t, "INBOX", messages[3])
+		r.a.FetchLimit = 1 // new mail comes first
+		r.retrieve(t, 1)
+		r.wants(t, messages)
+		for range 3 {
+			r.retrieve(t, 0)
+		}
+		r.holds(t, "INBOX", 0)
+		e.expect(t, "WARN "+fetch.EventBack, 0)
+		e.expect(t, "WARN "+fetch.EventReused, 0)
+	}
+}
+
 // Exchange's stand-in for a message is delivered once and said once, whatever is asked for; the original
 // stays.
 func TestStandIn(t *testing.T) {

@@ -180,6 +180,7 @@ func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.
 	if err != nil || others.IsEmpty() {
 		return pending, err
 	}
+	m.s.a.Log.Warn(fetch.EventReused, "account", m.s.a.Name, "mailbox", m.name, "count", others.Len())
 	v.found.AddSet(others)
 	m.standing.found = v.found
 	m.settled -= min(m.settled, others.Len())

@@ -1,11 +1,15 @@
 package imap
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fetchd/fetch"
 )
 
 // step is a command and its answer.
@@ -126,7 +130,12 @@ func TestShownInPart(t *testing.T) {
 				for i := range tt.passes {
 					tt.passes[i].script = strings.Replace(tt.passes[i].script, "CAPABILITY IMAP4rev1", "CAPABILITY IMAP4rev1 UIDPLUS", 1)
 				}
+				var log bytes.Buffer
+				r.Log = slog.New(slog.NewTextHandler(&log, nil))
 				expect(t, r, tt.passes...)
+				if got := strings.Contains(log.String(), fetch.EventReused); got != strings.Contains(tt.name, "pending UID is given out again") {
+					t.Errorf("a UID that is used again is said: %v", got)
+				}
 			})
 		})
 	}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"fetchd/delivery"
@@ -26,8 +24,7 @@ type maildrop struct {
 	counts  fetch.Counts
 	todo    []int32 // numbers of the messages to retrieve
 
-	traces   map[int32]string // by number: the looks of a deleted message that had the same UIDL and size
-	returned []returned       // those that Retrieve has found to be the same
+	suspects
 
 	mu      sync.Mutex
 	deletes []deletion     // to be sent by Commit
@@ -38,13 +35,6 @@ type maildrop struct {
 type deletion struct {
 	num int
 	uid string
-}
-
-// returned is a message that came back after the server had confirmed its deletion.
-type returned struct {
-	deletion
-	size  int64
-	looks string
 }
 
 // Open implements fetch.Session.
@@ -88,13 +78,17 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 func (m *maildrop) classifyRows() {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
-	for i, r := range m.listing.rows {
-		num := i + 1
-		if r.pending && r.before > 0 && r.before != r.size { // its UIDL names another message by now
-			r.done, r.pending = false, false
+	var unsure []int32
+	for i := range m.listing.rows {
+		num, r := i+1, &m.listing.rows[i]
+		if r.pending && r.before > 0 && r.before != r.size {
+			m.isAnother(r)
 		}
 
 		switch {
+		case r.pending && (!a.Keep || a.Flush) && m.suspect(num, r):
+			unsure = append(unsure, int32(num))
+			continue
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && a.Flush && !r.adopted:
@@ -108,8 +102,7 @@ func (m *maildrop) classifyRows() {
 			}
 		default:
 			m.todo = append(m.todo, int32(num))
-			m.counts.New++
-			m.trace(num, r)
+			m.suspect(num, r)
 			continue
 		}
 
@@ -117,53 +110,10 @@ func (m *maildrop) classifyRows() {
 			m.counts.Seen++
 		}
 	}
+
+	m.todo = append(m.todo, unsure...) // behind what is new for certain
+	m.counts.New = len(m.todo)
 }
-
-// trace notes that a message may be one that was delivered and deleted before: the server lists the same UIDL
-// and size again. The header will show whether it is.
-func (m *maildrop) trace(num int, r row) {
-	if r.uidl == "" {
-		return
-	}
-	looks := m.record.Looks(r.uidl)
-	if looks == "" || !strings.HasPrefix(looks, strconv.FormatInt(r.size, 10)+".") {
-		return
-	}
-	if m.traces == nil {
-		m.traces = make(map[int32]string)
-	}
-	m.traces[int32(num)] = looks
-}
-
-// recordReturned records the messages that came back as delivered, and plans their deletion.
-func (m *maildrop) recordReturned(ctx context.Context) error {
-	if len(m.returned) == 0 {
-		return nil
-	}
-
-	uids, sizes, looks := make([]string, 0), make([]int64, 0), make([]string, 0)
-	for _, r := range m.returned {
-		uids, sizes, looks = append(uids, r.uid), append(sizes, r.size), append(looks, r.looks)
-	}
-
-	if m.s.a.Keep {
-		return fetch.Fail(fetch.KindJournal, m.record.Record(ctx, uids, false, false))
-	}
-	if err := m.record.RecordPending(ctx, uids, sizes, looks, false); err != nil {
-		return fetch.Fail(fetch.KindJournal, err)
-	}
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range m.returned {
-		m.deletes = append(m.deletes, r.deletion)
-	}
-
-	return nil
-}
-
-// Returned implements fetch.Returner.
-func (m *maildrop) Returned() int { return len(m.returned) }
 
 // Counts implements fetch.Mailbox.
 func (m *maildrop) Counts() fetch.Counts { return m.counts }

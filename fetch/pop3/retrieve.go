@@ -106,7 +106,9 @@ func (r *retrieval) end(ctx context.Context) error {
 		}
 		r.acceptDoubted()
 	}
-	if err := cmp.Or(r.m.recordReturned(ctx), r.m.Skip(ctx, r.internal)); err != nil {
+
+	r.m.logReused()
+	if err := cmp.Or(r.m.recordSame(ctx), r.m.Skip(ctx, r.internal)); err != nil {
 		return err
 	}
 	if r.over != nil {
@@ -300,29 +302,6 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	}
 	if over || len(r.m.todo)-r.sent+len(r.items)+len(r.late) == 0 && r.streak.AtEnd() {
 		r.over = err
-	}
-}
-
-// compare finds out whether a message is the one that was delivered, and deleted, under its UIDL before.
-func (r *retrieval) compare(next request) {
-	it, num := next.Item, int32(next.Num)
-	looks := it.Looks()
-	same := looks == r.m.traces[num]
-	if same {
-		r.m.returned = append(r.m.returned, returned{deletion{int(it.Num), it.UID}, it.Size, looks})
-	}
-	if !same {
-		delete(r.m.traces, num)
-	}
-
-	switch {
-	case same:
-		it.Body.Release()
-	case next.peek:
-		it.Body.Release()
-		r.askAgain(it)
-	default:
-		r.put(it)
 	}
 }
 

@@ -17,6 +17,9 @@ func warning(event string, f fields) string {
 	case fetch.EventRewound:
 		return fmt.Sprintf("the server gives out UIDs again in mailbox %q (the next one is %s, after %s):"+
 			" what is not marked as seen there is new again", f.text("mailbox"), f.text("next"), f.text("known"))
+	case fetch.EventReused:
+		return fmt.Sprintf("the server has given the UIDs of %s%s to others: those are new",
+			Counted(f.number("count"), "deleted message"), f.inMailbox())
 	case fetch.EventStandIn:
 		return fmt.Sprintf("in place of %s%s the server sent a note that it can't retrieve it:"+
 			" the note is delivered, and the original stays; look at it there",

@@ -87,6 +87,11 @@ func TestWording(t *testing.T) {
 		{"rewound", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventRewound, "account", "ann@h", "mailbox", "INBOX", "next", uint32(3), "known", uint32(9))
 		}, "", "fetchd: WARNING: ann@h: the server gives out UIDs again in mailbox \"INBOX\" (the next one is 3, after 9): what is not marked as seen there is new again\n"},
+		{"UIDs used again", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "Work", "count", 2)
+			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "", "count", 1)
+		}, "", "fetchd: WARNING: ann@h: the server has given the UIDs of 2 deleted messages in mailbox \"Work\" to others: those are new\n" +
+			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those are new\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`) },
 			"", "fetchd: WARNING: ann@h: mailbox \"R&D\" is left out: its name can't be decoded; rename it on the server\n"},
 		{"alert", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventAlert, "account", "ann@h", "text", `"quota: 98%"`) },

@@ -1,0 +1,119 @@
+package pop3
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"fetchd/fetch"
+)
+
+// suspects are messages that may be some which we had before: the server lists the same UIDL and size as of
+// one that was delivered and then deleted, or is still to be. Only the header shows whether it is the same:
+// the server may use a UIDL again once its message is gone (RFC 1939 section 7), which we may not have heard.
+type suspects struct {
+	traces map[int32]string // by number: what the earlier message looks like
+	same   []returned       // those that Retrieve has found to be the same
+	reused int              // how often a message was another than the pending one of its UIDL
+}
+
+// returned is a message that is the same as one that was delivered.
+type returned struct {
+	deletion
+	pending bool // its deletion was never confirmed
+	size    int64
+	looks   string
+}
+
+// suspect notes a message that may be one that we had, and tells whether it may.
+func (m *maildrop) suspect(num int, r *row) bool {
+	if r.uidl == "" {
+		return false
+	}
+	looks := m.record.Looks(r.uidl)
+	if !strings.HasPrefix(looks, strconv.FormatInt(r.size, 10)+".") {
+		return false
+	}
+	if m.traces == nil {
+		m.traces = make(map[int32]string)
+	}
+	m.traces[int32(num)] = looks
+	return true
+}
+
+// isAnother makes a message new whose UIDL was that of one which is to be deleted.
+func (m *maildrop) isAnother(r *row) {
+	r.done, r.pending = false, false
+	m.reused++
+}
+
+// compare finds out whether a message is the one that was delivered under its UIDL before.
+func (r *retrieval) compare(next request) {
+	it, num := next.Item, int32(next.Num)
+	looks, row := it.Looks(), &r.m.listing.rows[num-1]
+	if looks == r.m.traces[num] {
+		r.m.same = append(r.m.same, returned{deletion{int(num), it.UID}, row.pending, it.Size, looks})
+		it.Body.Release()
+		return
+	}
+
+	delete(r.m.traces, num)
+	if row.pending {
+		r.m.isAnother(row)
+	}
+	if next.peek {
+		it.Body.Release()
+		r.askAgain(it)
+		return
+	}
+	r.put(it)
+}
+
+// recordSame records the messages that came back as delivered, and plans the deletion of all that are the
+// same.
+func (m *maildrop) recordSame(ctx context.Context) error {
+	var uids, looks []string
+	var sizes []int64
+	for _, r := range m.same {
+		if !r.pending {
+			uids, sizes, looks = append(uids, r.uid), append(sizes, r.size), append(looks, r.looks)
+		}
+	}
+
+	var err error
+	if m.s.a.Keep {
+		err = m.record.Record(ctx, uids, false, false)
+	} else {
+		err = m.record.RecordPending(ctx, uids, sizes, looks, false)
+	}
+	if err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.same {
+		if r.pending || !m.s.a.Keep {
+			m.deletes = append(m.deletes, r.deletion)
+		}
+	}
+
+	return nil
+}
+
+// logReused says that UIDLs of messages that were to be deleted belong to others now.
+func (m *maildrop) logReused() {
+	if m.reused > 0 {
+		m.s.a.Log.Warn(fetch.EventReused, "account", m.s.a.Name, "mailbox", "", "count", m.reused)
+	}
+}
+
+// Returned implements fetch.Returner.
+func (m *maildrop) Returned() (n int) {
+	for _, r := range m.same {
+		if !r.pending {
+			n++
+		}
+	}
+	return n
+}
