@@ -53,5 +53,6 @@ func checkPlace(before string, letter byte) error {
 // isSetting tells whether a word may stand between the likes of env or nice and the command: an option, its
 // number, or a variable.
 func isSetting(word string) bool {
-	return strings.HasPrefix(word, "-") || strings.Contains(word, "=") || strings.Trim(word, "0123456789") == ""
+	return strings.HasPrefix(word, "-") || strings.Contains(word, "=") ||
+		strings.Trim(word, "0123456789") == ""
 }

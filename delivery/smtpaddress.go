@@ -72,7 +72,8 @@ func smtpSender(m *Message, ascii bool) string {
 	}
 
 	user, server := splitLast(m.Sender)
-	for _, address := range []string{sender + "@" + AddressHost(server), user, quoteLocal(user) + "@" + AddressHost(server)} {
+	host := "@" + AddressHost(server)
+	for _, address := range []string{sender + host, user, quoteLocal(user) + host} {
 		if usable(address) {
 			return address
 		}

@@ -1,4 +1,5 @@
-// Package docs holds the guides of this directory, so that the program can show them where there is no source.
+// Package docs holds the guides of this directory, so that the program can show them where there is no
+// source.
 package docs
 
 import (

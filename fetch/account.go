@@ -178,7 +178,8 @@ func (a *Account) LogPanic(err error) {
 func (a *Account) Login(s login.Service) login.Options {
 	return login.Options{
 		Service: s, Account: a.Name, Host: a.Host, Port: a.Port, Plugin: a.Plugin,
-		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Renew: a.Renew, Hidden: a.Hidden,
+		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Renew: a.Renew,
+		Hidden:  a.Hidden,
 		Timeout: a.Timeout, Rate: a.RateLimit, Trace: a.Trace, Log: a.Log,
 	}
 }

@@ -62,8 +62,8 @@ func (q *Queue) Put(it *Item) {
 	notify(q.ready)
 }
 
-// Wait blocks until the backlog is low enough for another request, or ctx ends. Other retrievals that wait for
-// their turn get it first.
+// Wait blocks until the backlog is low enough for another request, or ctx ends. Other retrievals that wait
+// for their turn get it first.
 func (q *Queue) Wait(ctx context.Context) error {
 	if q.turns.Wanted() {
 		// The turn ends when nothing is held in memory any more.

@@ -98,7 +98,8 @@ func inheritUser(u, d *User) {
 // ours.
 func (u *User) dropRivals(said *User) {
 	if said.Password.Set || said.PasswordEval.Set || said.PasswordFile.Set || said.PasswordFD.Set {
-		u.Password, u.PasswordEval, u.PasswordFile, u.PasswordFD = said.Password, said.PasswordEval, said.PasswordFile, said.PasswordFD
+		u.Password, u.PasswordEval = said.Password, said.PasswordEval
+		u.PasswordFile, u.PasswordFD = said.PasswordFile, said.PasswordFD
 	}
 	if said.SSL.Set || said.SSLMode.Set {
 		u.SSL, u.SSLMode = said.SSL, said.SSLMode

@@ -187,7 +187,9 @@ func (p *parser) reportSuspectElement(list string, w word) {
 		return
 	}
 
-	options := yieldWords(func(k *Keyword) bool { return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly) })
+	options := yieldWords(func(k *Keyword) bool {
+		return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly)
+	})
 	if name := nearest(w.text, 1, options); name != "" && name != w.text && len(name) > shortest {
 		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q",
 			w.text, list)

@@ -71,7 +71,8 @@ func mustBeFile(f *os.File) error {
 		return err
 	}
 	return &PermissionError{Path: f.Name(), Mode: info.Mode(),
-		Msg: "it must be a regular file", Next: "copy its text into one, or give it on standard input with -f -"}
+		Msg: "it must be a regular file", Next: "copy its text into one, or give it on standard " +
+			"input with -f -"}
 }
 
 // HoldsSecret tells whether the file itself holds a password or a pass phrase, which Fprint prints.

@@ -79,7 +79,8 @@ func (b *builder) tomlSyntax(name, text string, err error) {
 		for _, key := range []string{key, e.LastKey[strings.LastIndexByte(e.LastKey, '.')+1:]} {
 			if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private &&
 				!strings.HasPrefix(msg, "Key ") {
-				msg = fmt.Sprintf("the value of %q is not valid text; put it in quotes, '…' if it holds a backslash", f.Name)
+				msg = fmt.Sprintf("the value of %q is not valid text; put it in quotes, '…' if it "+
+					"holds a backslash", f.Name)
 			}
 		}
 	}

@@ -181,7 +181,8 @@ var loginWords = []Keyword{
 		Help: "old messages too",
 		user: func(u *User) any { return &u.FetchAll }},
 	{Name: "flush", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,
-		Note: "it deletes old mail on the server before fetching, here only what was delivered by this program",
+		Note: "it deletes old mail on the server before fetching, here only what was delivered " +
+			"by this program",
 		Help: "first delete what an earlier run delivered and kept",
 		user: func(u *User) any { return &u.Flush }},
 	{Name: "limitflush", Kind: Flag, Default: false, Verdict: Warned, traits: fusedNo,

@@ -4,7 +4,8 @@ const useMTA = "it only asks the server to send its queue; let the MTA do it"
 
 // protocols are the values of "protocol".
 var protocols = []Value{
-	{Name: "auto", Verdict: Warned, Note: "imap is tried, then pop3; name the protocol, it saves a connection"},
+	{Name: "auto", Verdict: Warned, Note: "imap is tried, then pop3; name the protocol, it " +
+		"saves a connection"},
 	{Name: "imap"},
 	{Name: "pop3"},
 	{Name: "apop", Verdict: Warned, Note: "its MD5 challenge is weak; it is only used over TLS; prefer pop3"},
@@ -50,7 +51,8 @@ var retrieveErrors = []Value{{Name: "continue"}, {Name: "abort"}, {Name: "markse
 
 const (
 	tls12   = "it is read as tls1.2+ (RFC 8996); write tls1.1+ if the server has nothing better"
-	tooWeak = "it lets in TLS versions with known weaknesses (RFC 8996), and RSA key exchange without forward secrecy; " +
+	tooWeak = "it lets in TLS versions with known weaknesses (RFC 8996), and RSA key exchange without " +
+		"forward secrecy; " +
 		"leave it out if the server has TLS 1.2"
 	tooOld   = "TLS 1.2 is the oldest version that is spoken; use tls1.2+ or leave it out"
 	mustStay = "STARTTLS is never optional; it is treated as starttls=must"

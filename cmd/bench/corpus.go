@@ -89,10 +89,12 @@ func (g *generator) size(kind string, i, n int) int {
 func (g *generator) message(name string, size int) []byte {
 	var b bytes.Buffer
 	b.Grow(size + 1024)
-	fmt.Fprintf(&b, "Received: from mx.example.net by mail.example.org with ESMTPS id %s;\r\n\tSun, 22 Nov 2026 04:00:00 +0000\r\n", name)
+	fmt.Fprintf(&b, "Received: from mx.example.net by mail.example.org with ESMTPS id %s;\r\n"+
+		"\tSun, 22 Nov 2026 04:00:00 +0000\r\n", name)
 	fmt.Fprintf(&b, "From: Sender <sender@example.net>\r\nTo: ann@example.org\r\nSubject: message %s\r\n",
 		name)
-	fmt.Fprintf(&b, "Date: Sun, 22 Nov 2026 04:00:00 +0000\r\nMessage-ID: <%s@example.net>\r\nX-Bench-Id: %[1]s\r\n\r\n", name)
+	fmt.Fprintf(&b, "Date: Sun, 22 Nov 2026 04:00:00 +0000\r\nMessage-ID: <%s@example.net>\r\n"+
+		"X-Bench-Id: %[1]s\r\n\r\n", name)
 	pool := g.lines
 	if size > 30000 {
 		pool = g.codes
@@ -103,7 +105,8 @@ func (g *generator) message(name string, size int) []byte {
 	}
 
 	if g.rnd.IntN(7) == 0 {
-		b.WriteString(".\r\n..two dots\r\n.one\r\nFrom here on\r\n>From there\r\n\r\ntrailing blank \r\n\ttab\r\n")
+		b.WriteString(".\r\n..two dots\r\n.one\r\nFrom here on\r\n>From there\r\n\r\n" +
+			"trailing blank \r\n\ttab\r\n")
 	}
 
 	b.WriteString(lastLine + name + "\r\n")
@@ -115,7 +118,8 @@ const lastLine = "=END="
 var (
 	ending = regexp.MustCompile(`(?m)^` + lastLine + `\S+\n`)
 	named  = regexp.MustCompile(`(?m)^X-Bench-Id: (\S+)`)
-	added  = regexp.MustCompile(`(?i)^(from |(received|return-path|delivered-to|status|lines|content-length|x-[^b][^:]*):)`)
+	added  = regexp.MustCompile(`(?i)^(from |(received|return-path|delivered-to|status|lines|` +
+		`content-length|x-[^b][^:]*):)`)
 )
 
 // digest returns a message's name, and a hash of the message without line ends and without what programs may

@@ -97,7 +97,8 @@ func fdmCommand(j *job) (command, error) {
 	}
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "set maximum-size 1G\nset timeout 60\nset verify-certificates\nset lock-file \"%s/lock\"\n", j.state)
+	fmt.Fprintf(&b, "set maximum-size 1G\nset timeout 60\nset verify-certificates\n"+
+		"set lock-file \"%s/lock\"\n", j.state)
 	for _, a := range j.accounts {
 		seen := "new-only"
 		if j.w.proto == pop3s {

@@ -14,8 +14,9 @@ import (
 
 // introduce prints what is measured, and on which machine.
 func (b *bench) introduce() {
-	fmt.Printf("%d × %s, %s, %s. Medians of %d rounds, interleaved; wall and CPU (user + system) of the program and its\n"+
-		"children, largest process. Every delivered message was compared by hash. × limit: against a raw pipelined reader.\n",
+	fmt.Printf("%d × %s, %s, %s. Medians of %d rounds, interleaved; wall and CPU (user + system) of the "+
+		"program and its\nchildren, largest process. Every delivered message was compared by hash. "+
+		"× limit: against a raw pipelined reader.\n",
 		runtime.NumCPU(), processor(), kernel(), runtime.Version(), b.o.rounds)
 }
 
@@ -48,7 +49,9 @@ func report(out io.Writer, w workload, field []contender, runs map[string][]resu
 		turns = " round trips |"
 	}
 
-	fmt.Fprintf(out, "\n### %s: %s\nTo reach: %s.\n\n| program | wall s (least–most) | × limit | CPU s | × limit | RSS MB |%s delivered |\n|---|---|---|---|---|---|%s---|\n",
+	fmt.Fprintf(out, "\n### %s: %s\nTo reach: %s.\n\n"+
+		"| program | wall s (least–most) | × limit | CPU s | × limit | RSS MB |%s delivered |\n"+
+		"|---|---|---|---|---|---|%s---|\n",
 		w.name, w.title, w.goal, turns, strings.Repeat("---|", len(turns)/len(" round trips |")))
 	limit, spawned := median(runs["limit"]), median(runs["spawn"])
 	for _, c := range field {

@@ -19,9 +19,11 @@ const watches = 15
 // IDLE and, for comparison, how long it takes until the server tells a raw client on the same way that there
 // is something.
 func (b *bench) watch(w workload) {
-	fmt.Printf("\n### %s: %s\nTo reach: %s. Dovecot itself waits up to 0.5 s before it tells of new mail, so that it can tell of more\n"+
+	fmt.Printf("\n### %s: %s\nTo reach: %s. Dovecot itself waits up to 0.5 s before it tells of new mail, "+
+		"so that it can tell of more\n"+
 		"at once: the last column is what comes on top of the server's word.\n\n"+
-		"| way | server tells after s (median, most) | delivered after s (median, most) | of this fetchd |\n|---|---|---|---|\n", w.name, w.title, w.goal)
+		"| way | server tells after s (median, most) | delivered after s (median, most) | of this fetchd |\n"+
+		"|---|---|---|---|\n", w.name, w.title, w.goal)
 	for _, rtt := range []time.Duration{0, longWay} {
 		w.rtt = rtt
 		b.watchOver(w)

@@ -53,14 +53,16 @@ func workloads() []workload {
 		{name: "pop3-nothing", title: "POP3S, nothing new, over 50 ms", proto: pop3s, kind: small, count: 20,
 			primed: true, rtt: longWay,
 			goal: "≤ 6 round trips and two for QUIT and TLS's good-bye"},
-		{name: "imap-hung", title: "IMAPS, 20 accounts × 100 over 50 ms, one on a server that hangs; wall: until the other 19 are done",
+		{name: "imap-hung", title: "IMAPS, 20 accounts × 100 over 50 ms, one on a server that hangs; wall: " +
+			"until the other 19 are done",
 			proto: imaps, kind: small, count: 100, rtt: longWay, accounts: 20, hung: true, goal: "≤ 1.5 s"},
 		{name: "pop3-hung", title: "POP3S, the same", proto: pop3s, kind: small, count: 100, rtt: longWay,
 			accounts: 20, hung: true, goal: "≤ 1.5 s"},
 		{name: "agents", title: "IMAPS, 1,000 × 4 KB, each piped to sh -c 'cat >FILE'", proto: imaps,
 			kind: small, count: 1000, agents: true,
 			goal: "≤ 1.1 × spawn; fetchd-4 (mdajobs 4) ≥ 1.5 × as fast"},
-		{name: "idle", title: "IMAPS with IDLE: from the end of the server's APPEND to the message in the Maildir", watch: true, proto: imaps,
+		{name: "idle", title: "IMAPS with IDLE: from the end of the server's APPEND to the message " +
+			"in the Maildir", watch: true, proto: imaps,
 			goal: "< 1 s over 50 ms, < 100 ms on loopback"},
 	}
 }

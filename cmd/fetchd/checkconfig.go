@@ -17,7 +17,8 @@ import (
 func checkConfigCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "check-config", Args: "[-f FILE] [server…]",
-		Summary: "Checks the rc file, and the files, commands and settings that it names, without connecting to any of them, and says what would be polled.",
+		Summary: "Checks the rc file, and the files, commands and settings that it names, without " +
+			"connecting to any of them, and says what would be polled.",
 	}
 }
 

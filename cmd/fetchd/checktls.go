@@ -20,7 +20,8 @@ import (
 func checkTLSCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "check-tls", Args: "[option…] [host[:port]…]",
-		Summary: "Goes through the check-list for mail servers with each host, or with every server of the rc file, without logging in. Ends with 0 if all is well, 1 with warnings, 2 with failures.",
+		Summary: "Goes through the check-list for mail servers with each host, or with every server of the " +
+			"rc file, without logging in. Ends with 0 if all is well, 1 with warnings, 2 with failures.",
 		Options: append(targetOptions(),
 			cli.Option{Long: "json", Help: "print the result as JSON"},
 			cli.Option{Long: "report", Help: "add a message for the operator of the server"}),

@@ -16,7 +16,8 @@ import (
 func convertCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "convert", Args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
-		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with --show-secrets. " +
+		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with " +
+			"--show-secrets. " +
 			"Comments are lost and defaults are merged into the entries.",
 		Options: []cli.Option{
 			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc",
@@ -51,8 +52,8 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.failConfig(err)
 	}
 	if !c.Has("output") && !c.ShowSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
-		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on the terminal; "+
-			"--output NEW writes to a file, --show-secrets shows them"))
+		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on "+
+			"the terminal; --output NEW writes to a file, --show-secrets shows them"))
 	}
 
 	for _, w := range cfg.Warnings() {
@@ -60,7 +61,8 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	}
 
 	if cfg.HasDefaults() {
-		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is named on the command line alone no longer has them\n", p.name)
+		fmt.Fprintf(p.stderr, "%s: WARNING: the defaults are part of each entry now; a server that is "+
+			"named on the command line alone no longer has them\n", p.name)
 	}
 
 	var text bytes.Buffer

@@ -23,9 +23,9 @@ func openFiles() int {
 	return int(limit.Cur)
 }
 
-// limitFiles fits the scheduler into so many open files: what retrievals need comes first. Connections that are
-// watched or kept have three quarters of the rest, and those that come about one, so that neither servers that
-// are silent nor those that are watched can keep mail from being delivered.
+// limitFiles fits the scheduler into so many open files: what retrievals need comes first. Connections that
+// are watched or kept have three quarters of the rest, and those that come about one, so that neither servers
+// that are silent nor those that are watched can keep mail from being delivered.
 func limitFiles(o *schedule.Options, files int) {
 	if o.MaxPolls <= 0 {
 		o.MaxPolls = schedule.DefaultMaxPolls

@@ -14,7 +14,8 @@ import (
 func helpCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "help", Args: "[TOPIC]",
-		Summary: "Prints a guide, or one section of the check-list for servers; without TOPIC, what there is.",
+		Summary: "Prints a guide, or one section of the check-list for servers; without TOPIC, " +
+			"what there is.",
 	}
 }
 

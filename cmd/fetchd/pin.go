@@ -126,7 +126,8 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 		poll := &cfg.Polls[a.poll]
 		alone := a.refused && poll.Users[a.user].SSLCertCk.Or(true)
 		if alone && poll.Name != c.Servers[0] && c.Said.User.SSLCertCk.Or(true) {
-			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing else is to vouch for that server, run: %s pin --write %s",
+			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing "+
+				"else is to vouch for that server, run: %s pin --write %s",
 				a.name, p.name, poll.Name)
 		}
 		edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, alone}})

@@ -108,7 +108,8 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 				return err
 			}
 			if tlsverify.PinOf(v.Presented[0]) != tlsverify.PinOf(shown.Presented[0]) {
-				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try again, and ask the operator if it happens again", a.name)
+				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try "+
+					"again, and ask the operator if it happens again", a.name)
 			}
 			refused = pinAlone(judgement)
 			known[id] = refused

@@ -91,7 +91,8 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	}
 
 	p.collected = map[string]string{}
-	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Collected: p.collected, Warn: func(string, string) {}}
+	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Collected: p.collected,
+		Warn: func(string, string) {}}
 	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
 
 	var logins []secret.Login

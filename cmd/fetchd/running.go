@@ -64,13 +64,16 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	case holder.PID == 0:
 		return p.fail(exit.Excluded, holder)
 	case holder.Fetchmail:
-		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would retrieve the same mail; %s -q ends it", holder.PID, p.name))
+		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would "+
+			"retrieve the same mail; %s -q ends it", holder.PID, p.name))
 	case len(c.Servers) > 0 || c.Check:
-		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is running (process %d)", p.name, holder.PID))
+		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is "+
+			"running (process %d)", p.name, holder.PID))
 	case !holder.Daemon:
 		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.PID))
 	case len(refusedOptions(c)) > 0:
-		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running (process %d): --%s; %s -q ends it",
+		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running "+
+			"(process %d): --%s; %s -q ends it",
 			p.name, holder.PID, strings.Join(refusedOptions(c), ", --"), p.name))
 	}
 

@@ -74,7 +74,8 @@ func findDovecot(tb testing.TB) string {
 	}
 	path, err := exec.LookPath("dovecot")
 	if err != nil {
-		tb.Fatal("Dovecot is not installed; on Debian: apt-get install dovecot-imapd dovecot-pop3d dovecot-lmtpd")
+		tb.Fatal("Dovecot is not installed; on Debian: apt-get install dovecot-imapd " +
+			"dovecot-pop3d dovecot-lmtpd")
 	}
 	return path
 }

@@ -29,7 +29,8 @@ type IdleServer struct {
 func StartIdleServer(tb testing.TB, ln net.Listener) *IdleServer {
 	tb.Helper()
 	s := &IdleServer{
-		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{}, told: map[net.Conn]int{},
+		Port: ln.Addr().(*net.TCPAddr).Port, mail: map[string]int{}, idling: map[string]net.Conn{},
+		told:  map[net.Conn]int{},
 		conns: map[net.Conn]struct{}{}, Changed: make(chan struct{}, 1),
 	}
 	s.Serve(ln)
@@ -157,7 +158,8 @@ func (d *idleDialogue) answer(in *bufio.Reader) bool {
 		d.user = strings.Trim(user, `"`)
 	case "SELECT", "EXAMINE":
 		d.s.Update(func() { d.s.told[d.conn] = messages })
-		fmt.Fprintf(&b, "* FLAGS (\\Seen)\r\n* %d EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n* OK [UIDNEXT %d] .\r\n", messages, messages+1)
+		fmt.Fprintf(&b, "* FLAGS (\\Seen)\r\n* %d EXISTS\r\n* OK [UIDVALIDITY 1] .\r\n"+
+			"* OK [UIDNEXT %d] .\r\n", messages, messages+1)
 	case "SEARCH":
 		b.WriteString("* SEARCH" + found(args, messages) + "\r\n")
 	case "FETCH":

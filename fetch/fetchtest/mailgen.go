@@ -28,9 +28,12 @@ func MailKinds() []MailKind {
 			return g.head("Content-Transfer-Encoding: 8bit") +
 				"Gr\xfc\xdfe aus K\xf6ln, \x80\xff\xfe\r\nund \xe2\x82\xac in UTF-8\r\n"
 		}},
-		{"dots", func(g *mailGen) string { return g.head() + ".\r\n..\r\n...\r\n.leading\r\nx\r\n.\r\n\r\n.\r\n" }},
+		{"dots", func(g *mailGen) string {
+			return g.head() + ".\r\n..\r\n...\r\n.leading\r\nx\r\n.\r\n\r\n.\r\n"
+		}},
 		{"From lines", func(g *mailGen) string {
-			return g.head() + "From here\r\n>From there\r\n>>From afar\r\n\r\nFrom ann@example.org Sun Nov 22 04:00:00 2026\r\n"
+			return g.head() + "From here\r\n>From there\r\n>>From afar\r\n\r\nFrom ann@example.org " +
+				"Sun Nov 22 04:00:00 2026\r\n"
 		}},
 		{"long lines", func(g *mailGen) string {
 			return g.head() + strings.Repeat("long", 2500) + "\r\n" + g.word(998) + "\r\n"
@@ -47,8 +50,12 @@ func MailKinds() []MailKind {
 			return g.head("References: <1@example.org>\r\n\t<2@example.org>\r\n <3@example.org>",
 				"X-Empty:") + g.text(200)
 		}},
-		{"alternative", func(g *mailGen) string { return g.multipart("alternative", g.text(400), "<p>"+g.word(400)+"</p>\r\n") }},
-		{"many blank lines", func(g *mailGen) string { return g.head() + strings.Repeat("\r\n", 300) + "x\r\n\r\n\r\n" }},
+		{"alternative", func(g *mailGen) string {
+			return g.multipart("alternative", g.text(400), "<p>"+g.word(400)+"</p>\r\n")
+		}},
+		{"many blank lines", func(g *mailGen) string {
+			return g.head() + strings.Repeat("\r\n", 300) + "x\r\n\r\n\r\n"
+		}},
 	}, largeKinds()...)
 }
 
@@ -61,7 +68,9 @@ func largeKinds() []MailKind {
 			}
 			return g.head(lines...) + g.text(100)
 		}},
-		{"5 MB attachment", func(g *mailGen) string { return g.multipart("mixed", g.text(300), g.base64(5<<20)) }},
+		{"5 MB attachment", func(g *mailGen) string {
+			return g.multipart("mixed", g.text(300), g.base64(5<<20))
+		}},
 	}
 }
 
@@ -87,7 +96,8 @@ func Messages(n int, seed uint64) [][]byte {
 func (g *mailGen) head(more ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Return-Path: <sender%d@example.net>\r\n", g.n)
-	fmt.Fprintf(&b, "Received: from relay.example.net by mail.example.org with ESMTP id %s;\r\n\tSun, 22 Nov 2026 04:00:00 +0000\r\n", g.word(12))
+	fmt.Fprintf(&b, "Received: from relay.example.net by mail.example.org with ESMTP id %s;\r\n"+
+		"\tSun, 22 Nov 2026 04:00:00 +0000\r\n", g.word(12))
 	fmt.Fprintf(&b, "From: Sender %d <sender%d@example.net>\r\nTo: ann@example.org\r\n", g.n, g.n)
 	fmt.Fprintf(&b, "Subject: message %d\r\nDate: Sun, 22 Nov 2026 04:00:00 +0000\r\n", g.n)
 	fmt.Fprintf(&b, "Message-ID: <%d.%s@example.net>\r\n", g.n, g.word(16))

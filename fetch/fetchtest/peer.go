@@ -22,7 +22,7 @@ import (
 // lines and lines that start with # are ignored:
 //
 //	S: text        sends text and CRLF
-//	S< text        sends text with Go escapes (\r\n \x00 …) and no line end; a trailing blank is written \x20
+//	S< text        sends text with Go escapes (\r\n \x00 …) and no line end; a blank at the end is \x20
 //	S*N text       the same, N times
 //	C: text        expects this line from the client, ending in CRLF
 //	C: ~regexp     expects a line that matches

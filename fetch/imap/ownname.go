@@ -37,7 +37,8 @@ func (g *guard) ownName(line []byte) []byte {
 const maxOwn = 1000
 
 // namedMailbox finds the mailbox in a command that names one.
-var namedMailbox = regexp.MustCompile(`^(T\d+ (?:SELECT|EXAMINE|UID MOVE \S+|UID COPY \S+) )"([^"\\]*)"(\r\n)$`)
+var namedMailbox = regexp.MustCompile(
+	`^(T\d+ (?:SELECT|EXAMINE|UID MOVE \S+|UID COPY \S+) )"([^"\\]*)"(\r\n)$`)
 
 // asListed is a command with the mailbox's name as the server wrote it; the lock is held.
 func (g *guard) asListed(p []byte) []byte {

@@ -25,7 +25,8 @@ const (
 	maxUnsorted = 10_000
 )
 
-var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY changed) in the middle; it is looked at anew next time")
+var errRenumbered = errors.New("server renumbered the mailbox (UIDVALIDITY changed) in the middle; " +
+	"it is looked at anew next time")
 
 // known are the untagged data that we need and imapclient understands. All others are dropped: a client has
 // to tolerate them (RFC 9051 section 7), and imapclient ends the connection. It must not see capabilities: it

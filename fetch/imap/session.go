@@ -81,9 +81,10 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	s.release = s.conn.Bind(ctx)
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.guard.limit = offeredLimit(caps)
-	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+	handler := &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
-	}})
+	}
+	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: handler})
 	if err := s.client.WaitGreeting(); err != nil {
 		_ = s.Close()
 		return nil, s.broken(err)

@@ -9,7 +9,8 @@ import (
 )
 
 // mutf7 is the base64 of modified UTF-7 (RFC 3501 section 5.1.3): "," for "/", no padding.
-var mutf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding).Strict()
+var mutf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").
+	WithPadding(base64.NoPadding).Strict()
 
 // decodeUTF7 returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form
 // on the wire. A name that is not valid modified UTF-7 stays as it is: "R&D" means R&D.

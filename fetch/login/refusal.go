@@ -138,7 +138,8 @@ func (a *attempt) refusal(r Reply, def Kind) error {
 	switch r.Status {
 	case Ended:
 		row := r.row(KindServer)
-		err := fmt.Errorf("server ended the connection: %w", row.explain(errors.New(a.describeReply(r)), row.hint))
+		err := fmt.Errorf("server ended the connection: %w",
+			row.explain(errors.New(a.describeReply(r)), row.hint))
 		return Fail(row.kind, a.conn.Break(err))
 	case Refused:
 		row := r.row(def)
@@ -158,7 +159,8 @@ func (a *attempt) loginRefusal(r Reply, t *try) error {
 	if hint == "" {
 		hint = a.hint(t)
 	}
-	return Fail(row.kind, row.explain(fmt.Errorf("login as %q refused: %s", a.o.User, a.describeReply(r)), hint))
+	err := fmt.Errorf("login as %q refused: %s", a.o.User, a.describeReply(r))
+	return Fail(row.kind, row.explain(err, hint))
 }
 
 // hint is what to check after a refusal that gives no reason.

@@ -52,7 +52,8 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 		return nil, nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
 	}
 	if refused != nil {
-		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
+		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval "+
+			"tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
 	}
 
 	return gone, refused, nil

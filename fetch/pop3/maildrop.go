@@ -64,8 +64,9 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
 		return nil, fetch.Fail(fetch.KindConfig,
-			hints.Errorf("write \"nokeep\", or use IMAP", "\"keep\" needs UIDL, which this server does not have:"+
-				" what was delivered could not be told from what is new"))
+			hints.Errorf("write \"nokeep\", or use IMAP",
+				"\"keep\" needs UIDL, which this server does not have:"+
+					" what was delivered could not be told from what is new"))
 	}
 
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
@@ -137,7 +138,9 @@ func (m *maildrop) Leave(messages []fetch.Ref) {
 
 // Only implements fetch.Leaver.
 func (m *maildrop) Only(message fetch.Ref) {
-	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return m.listing.rows[num-1].uidl != message.UID })
+	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool {
+		return m.listing.rows[num-1].uidl != message.UID
+	})
 	m.counts.New = len(m.todo)
 }
 

@@ -147,9 +147,11 @@ func (r *retrieval) failed(err error) error {
 		err = at.Err
 	}
 
-	err = hints.Add(fmt.Errorf("message %d ended after some %d of %d octets, and what follows is no answer: %w",
+	err = hints.Add(fmt.Errorf("message %d ended after some %d of %d octets, and what follows "+
+		"is no answer: %w",
 		it.Num, got, it.Size, err),
-		"does this server take a line with a single dot for the end of a message? It is not delivered; use IMAP")
+		"does this server take a line with a single dot for the end of a message? It is not "+
+			"delivered; use IMAP")
 	return fetch.At(it, r.m.s.pipelined(err, false))
 }
 

@@ -81,7 +81,8 @@ func (e *DialError) explain() (problem, hint string) {
 	var errno syscall.Errno
 	switch {
 	case errors.Is(e.Err, syscall.EMFILE): // before the others: a name can't be looked up then either
-		return "too many open files", "raise the limit of open files: ulimit -n, or LimitNOFILE of the service"
+		return "too many open files", "raise the limit of open files: ulimit -n, or LimitNOFILE " +
+			"of the service"
 	case errors.Is(e.Err, syscall.ENFILE):
 		return "too many open files on this machine", "raise fs.file-max"
 	case errors.As(e.Err, &dns) && dns.IsNotFound:

@@ -60,7 +60,10 @@ func (c *Conn) Address(text string) string {
 		len(text) > addressLimit {
 		return ""
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}[]", r) }) {
+	isForbidden := func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}[]", r)
+	}
+	if strings.ContainsFunc(text, isForbidden) {
 		return ""
 	}
 	return c.Clean(text)

@@ -90,8 +90,8 @@ func (j *judge) reportUnreached(s sight) {
 	j.detail(tlsverify.Details(s.err)...)
 }
 
-// problem is why there is no TLS, and the next step. What the peer said is quoted in it already; a handshake's
-// hint is to do what we do here.
+// problem is why there is no TLS, and the next step. What the peer said is quoted in it already; a
+// handshake's hint is to do what we do here.
 func problem(err error) (text, hint string) {
 	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok {
 		return "TLS handshake: " + show.Cut(h.Err.Error()), ""

@@ -77,7 +77,8 @@ func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, 
 
 	state, err := c.converse(limited, a, o, s, in)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, hints.Errorf("check host and port, and whether this port begins with TLS (--tls) or in clear "+
+		return nil, hints.Errorf("check host and port, and whether this port begins with TLS "+
+			"(--tls) or in clear "+
 			"text (--starttls)", "no answer within %v", c.o.Timeout)
 	}
 	return state, err

@@ -19,7 +19,9 @@ const bigSize = 5 << 20
 func Messages() []Message {
 	return []Message{
 		message("plain", "Subject: Welcome", "Hello Ann,\nthis is an ordinary message.\n"),
-		message("8-bit", "Subject: Gr\xc3\xbc\xc3\x9fe aus K\xc3\xb6ln\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit", "Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9fe \xe2\x80\x93 \xe4\xbd\xa0\xe5\xa5\xbd\n"),
+		message("8-bit", "Subject: Gr\xc3\xbc\xc3\x9fe aus K\xc3\xb6ln\n"+
+			"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit",
+			"Sch\xc3\xb6ne Gr\xc3\xbc\xc3\x9fe \xe2\x80\x93 \xe4\xbd\xa0\xe5\xa5\xbd\n"),
 		message("latin1", "Subject: =?iso-8859-1?Q?caf=E9?=\nContent-Type: text/plain; charset=iso-8859-1",
 			"caf\xe9 \xa3 5\n"),
 		message("dots", "Subject: Lines that begin with dots", ".\n..\n.hidden\n...three\n.\n"),
@@ -37,7 +39,9 @@ func Messages() []Message {
 }
 
 func message(name, header, body string) Message {
-	text := fmt.Sprintf("From: Demo <demo@example.org>\nTo: ann@example.org\nDate: Sun, 22 Nov 2026 01:23:27 +0000\nMessage-ID: <%s@demo.example.org>\nMIME-Version: 1.0\n%s\n\n%s",
+	text := fmt.Sprintf("From: Demo <demo@example.org>\nTo: ann@example.org\n"+
+		"Date: Sun, 22 Nov 2026 01:23:27 +0000\nMessage-ID: <%s@demo.example.org>\n"+
+		"MIME-Version: 1.0\n%s\n\n%s",
 		strings.ReplaceAll(name, " ", "-"), header, body)
 	return Message{name, []byte(strings.ReplaceAll(text, "\n", "\r\n"))}
 }
@@ -46,7 +50,8 @@ func attachment(name, file string, data []byte) Message {
 	const boundary = "=-demo-boundary"
 	var body strings.Builder
 	fmt.Fprintf(&body, "--%s\nContent-Type: text/plain\n\nSee the attachment.\n--%s\n", boundary, boundary)
-	fmt.Fprintf(&body, "Content-Type: application/octet-stream\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=%q\n\n", file)
+	fmt.Fprintf(&body, "Content-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n"+
+		"Content-Disposition: attachment; filename=%q\n\n", file)
 	text := base64.StdEncoding.EncodeToString(data)
 	for len(text) > 0 {
 		n := min(76, len(text)) // RFC 2045 section 6.8
@@ -54,5 +59,6 @@ func attachment(name, file string, data []byte) Message {
 		text = text[n:]
 	}
 	fmt.Fprintf(&body, "--%s--\n", boundary)
-	return message(name, fmt.Sprintf("Subject: With an attachment\nContent-Type: multipart/mixed; boundary=%q", boundary), body.String())
+	return message(name, fmt.Sprintf("Subject: With an attachment\n"+
+		"Content-Type: multipart/mixed; boundary=%q", boundary), body.String())
 }

@@ -53,7 +53,8 @@ func (o *Options) show(ctx context.Context, dir string) error {
 		return err
 	}
 
-	fmt.Fprintf(o.Stdout, "An IMAPS server listens on port %d, a POP3S server on port %d. The rc file:\n\n%s\n",
+	fmt.Fprintf(o.Stdout, "An IMAPS server listens on port %d, a POP3S server on port %d. The "+
+		"rc file:\n\n%s\n",
 		servers.IMAPPort, servers.POP3Port, rc)
 	fmt.Fprintf(o.Stdout, "First run: fetchd -f %s\n\n", filepath.Join(dir, "fetchmailrc"))
 	if err := o.runProgram(ctx, dir, foundMail); err != nil {

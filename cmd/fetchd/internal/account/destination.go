@@ -71,7 +71,8 @@ func NamesDestination(u *rcfile.User) bool {
 
 // ForgetDestinations removes the destinations that the file names, so that another one can be set.
 func ForgetDestinations(u *rcfile.User) {
-	u.MDA, u.Maildir, u.Mbox, u.BSMTP = rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}, rcfile.Opt[string]{}
+	var unset rcfile.Opt[string]
+	u.MDA, u.Maildir, u.Mbox, u.BSMTP = unset, unset, unset, unset
 	u.LMTP, u.SMTPHosts = rcfile.Opt[bool]{}, nil
 }
 

@@ -31,12 +31,14 @@ func applying(doubts []doubt) []string {
 func GlobalDoubts(g *rcfile.Globals) []string {
 	return applying([]doubt{
 		{g.Bouncemail.Value,
-			"set bouncemail: nothing is ever sent to senders; what is refused stays on the server and is in the log"},
+			"set bouncemail: nothing is ever sent to senders; what is refused stays on the server " +
+				"and is in the log"},
 		{g.Spambounce.Value, "set spambounce: nothing is ever sent to senders"},
 		{g.Softbounce.Set && !g.Softbounce.Value,
 			"set no softbounce: refused mail is never deleted; it stays on the server and is set aside"},
 		{g.Postmaster.Set,
-			"set postmaster: does nothing, as all mail has a recipient; notices go where the account's mail goes"},
+			"set postmaster: does nothing, as all mail has a recipient; notices go where the " +
+				"account's mail goes"},
 	})
 }
 
@@ -60,7 +62,8 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	_, isSMTP := a.Deliverer.(*delivery.SMTP)
 	if isSMTP && len(u.AntiSpam) > 0 {
-		return []string{"antispam: what the mail server refuses with these codes stays on the server; fetchmail drops it"}
+		return []string{"antispam: what the mail server refuses with these codes stays on the server; " +
+			"fetchmail drops it"}
 	}
 	if isSMTP || NamesDestination(u) {
 		return nil
@@ -71,8 +74,9 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []st
 		whose = fmt.Sprintf("the mail for %q", u.Locals[0].Local)
 	}
 
-	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on this machine, "+
-		"where no mail server answers, so it goes to the Maildir above; name one with smtphost, maildir or mda", whose)}
+	texts := []string{fmt.Sprintf("no destination is named: fetchmail would hand %s to SMTP on "+
+		"this machine, where no mail server answers, so it goes to the Maildir above; "+
+		"name one with smtphost, maildir or mda", whose)}
 	if words := smtpWords(poll, u); len(words) > 0 {
 		texts = append(texts, strings.Join(words, ", ")+": does nothing without SMTP")
 	}

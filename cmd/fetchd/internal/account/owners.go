@@ -20,7 +20,8 @@ func knownMailboxes(a *fetch.Account) []string {
 type ownedMailboxes struct{ mailboxes, patterns []string }
 
 // leftOut is the warning about a mailbox that an account does not get.
-const leftOut = "%s %q is left out: an entry before this one, with the same poll name, via, port and user, %s; " +
+const leftOut = "%s %q is left out: an entry before this one, with the same poll name, via, port " +
+	"and user, %s; " +
 	"remove it here, or give this entry another poll name, and via"
 
 // SeparateOwners takes from each account the mailboxes that an earlier account with the same record

@@ -99,7 +99,8 @@ func srvContradiction(poll *rcfile.Poll, mode fetch.TLSMode) error {
 		}
 	case mode == fetch.ClearText:
 		return &rcfile.Error{
-			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only a certificate proves who the server is",
+			Pos: poll.SRV.Pos, Msg: "srv needs TLS: DNS can be forged, and only a certificate proves " +
+				"who the server is",
 			Next: "remove sslproto '' or srv",
 		}
 	}

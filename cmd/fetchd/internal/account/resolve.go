@@ -155,7 +155,8 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 
 	r.setProtocol(a, poll)
 	if !poll.Protocol.Set && u == &poll.Users[0] {
-		r.warn(a.Name, "no protocol is named: IMAP is tried, then POP3, which costs a connection; name it with proto")
+		r.warn(a.Name, "no protocol is named: IMAP is tried, then POP3, which costs a connection; "+
+			"name it with proto")
 	}
 	if err := r.setTrust(a, u); err != nil {
 		return nil, err
@@ -254,14 +255,16 @@ func isInFile(o rcfile.Opt[bool]) bool { return o.Pos.Line > 0 }
 // setRetrieval copies the settings that say what to retrieve, when, and what to do with it on the server.
 func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
-	a.Keep, a.FetchAll, a.Flush, a.LimitFlush = u.Keep.Value, u.FetchAll.Value, u.Flush.Value, u.LimitFlush.Value
+	a.Keep, a.FetchAll = u.Keep.Value, u.FetchAll.Value
+	a.Flush, a.LimitFlush = u.Flush.Value, u.LimitFlush.Value
 	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
 	a.Limit, a.FetchLimit = int64(u.Limit.Value), u.FetchLimit.Value
 	a.RateLimit = int64(u.RateLimit.Value)
 	a.Expunge = u.Expunge.Value
 	a.Warnings = seconds(u.Warnings.Or(defaultWarnings))
 	a.Compress = u.Compress.Value
-	a.Idle, a.IdleTimeout, a.KeepAlive = u.Idle.Value, seconds(u.IdleTimeout.Or(defaultIdleTimeout)), poll.KeepAlive.Value
+	a.Idle, a.IdleTimeout = u.Idle.Value, seconds(u.IdleTimeout.Or(defaultIdleTimeout))
+	a.KeepAlive = poll.KeepAlive.Value
 	a.Every, a.Interval = seconds(poll.Every.Value), poll.Interval.Value
 	a.RejectBad = poll.BadHeader.Value == "reject"
 

@@ -71,7 +71,8 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 
 	key := fmt.Sprintf("%q %q %q %v %d %v %q %q %q %q %q", u.SMTPHosts, o.Domain, o.Recipient, o.AntiSpam,
 		o.Batch,
-		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value, u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
+		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value,
+		u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
 	key = r.digest(fmt.Sprintf("%s %v %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal()))
 	if d := r.relays[key]; d != nil {
 		return d, nil
@@ -147,8 +148,8 @@ func (r *Resolver) warnOfClearText(poll *rcfile.Poll, u *rcfile.User, hosts []sm
 		if poll.ESMTPName.Value != "" {
 			what = "password and mail"
 		}
-		r.warn(r.Name(poll, u), fmt.Sprintf("the connection to %s is NOT ENCRYPTED: %s can be read and changed on the way; "+
-			"remove /notls if the server has TLS", h.SMTPServer.String(), what))
+		r.warn(r.Name(poll, u), fmt.Sprintf("the connection to %s is NOT ENCRYPTED: %s can be read and "+
+			"changed on the way; remove /notls if the server has TLS", h.SMTPServer.String(), what))
 	}
 }
 

@@ -27,8 +27,8 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	}
 	if a.TLS == fetch.ClearText {
 		if a.Plugin == "" && !wire.IsLoopback(a.Host) {
-			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and changed on the way; "+
-				"remove sslproto '' or sslmode none if the server has TLS")
+			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and "+
+				"changed on the way; remove sslproto '' or sslmode none if the server has TLS")
 		}
 		return nil
 	}
@@ -162,7 +162,8 @@ func portContradiction(a *fetch.Account) string {
 		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out",
 			a.Port)
 	case !wrapped && a.TLS == fetch.Wrapped:
-		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or leave the port out", a.Port)
+		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or "+
+			"leave the port out", a.Port)
 	}
 	return ""
 }

@@ -25,7 +25,8 @@ func fileArgument(o *Option) bool { return o.Arg == "FILE" || o.Arg == "DIR" }
 
 func bashCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
 	var words, files []string
-	fmt.Fprintf(w, "_%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n", name)
+	fmt.Fprintf(w, "_%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"+
+		"\tcase $prev in\n", name)
 	for i := range table {
 		o := &table[i]
 		words = append(words, "--"+o.Long)
@@ -50,7 +51,8 @@ func bashCompletion(w io.Writer, name string, table []Option, subs []Subcommand)
 
 	fmt.Fprintf(w, "\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n",
 		strings.Join(words, " "))
-	fmt.Fprintf(w, "\telif [[ $COMP_CWORD == 1 ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n\tfi\n}\n", strings.Join(names, " "))
+	fmt.Fprintf(w, "\telif [[ $COMP_CWORD == 1 ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- "+
+		"\"$cur\"))\n\tfi\n}\n", strings.Join(names, " "))
 	fmt.Fprintf(w, "complete -o default -F _%s %s\n", name, name)
 }
 

@@ -206,7 +206,8 @@ func candidates(table []Option, name string) []string {
 		if slices.Contains(names, name) {
 			return []string{name}
 		}
-		if j := slices.IndexFunc(names, func(full string) bool { return strings.HasPrefix(full, name) }); j >= 0 {
+		isAbbreviated := func(full string) bool { return strings.HasPrefix(full, name) }
+		if j := slices.IndexFunc(names, isAbbreviated); j >= 0 {
 			found = append(found, names[j])
 		}
 	}

@@ -15,7 +15,8 @@ func PrintHelp(w io.Writer, name string, subs []Subcommand) {
 	for _, sub := range subs {
 		fmt.Fprintf(w, "       %s %s %s\n", name, sub.Name, sub.Args)
 	}
-	fmt.Fprint(w, "\nRetrieves mail from POP3 and IMAP servers and delivers it locally, as\n~/.fetchmailrc says.\n")
+	fmt.Fprint(w, "\nRetrieves mail from POP3 and IMAP servers and delivers it locally, as\n"+
+		"~/.fetchmailrc says.\n")
 	printOptions(w, Options())
 	if len(subs) > 0 {
 		fmt.Fprintf(w, "\nA server with the name of a subcommand: %s -- NAME. See also fetchd(1).\n", name)

@@ -16,7 +16,8 @@ func warning(event string, f fields) string {
 			" what is not marked as seen there is new again", f.text("mailbox"), f.text("new"), f.text("old"))
 	case fetch.EventRewound:
 		return fmt.Sprintf("the server gives out UIDs again in mailbox %q (the next one is %s, after %s):"+
-			" what is not marked as seen there is new again", f.text("mailbox"), f.text("next"), f.text("known"))
+			" what is not marked as seen there is new again",
+			f.text("mailbox"), f.text("next"), f.text("known"))
 	case fetch.EventReused:
 		return fmt.Sprintf("the server has given the UIDs of %s%s to others: those are new",
 			Counted(f.number("count"), "deleted message"), f.inMailbox())

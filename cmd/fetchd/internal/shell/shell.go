@@ -99,7 +99,8 @@ func program(command string) string {
 // isShellWord tells whether name is a keyword or builtin of the shell.
 func isShellWord(name string) bool {
 	switch name {
-	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap", "eval", "command",
+	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap",
+		"eval", "command",
 		":", ".":
 		return true
 	}

@@ -64,7 +64,8 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 }
 
 func noPassword(l Login) error {
-	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see \"passwords\" in fetchd(1)",
+	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see "+
+		"\"passwords\" in fetchd(1)",
 		l.Account)
 }
 

@@ -52,8 +52,10 @@ var namedSources = []source{
 		},
 	},
 	{
-		isNamed:  func(u *rcfile.User) bool { return u.PasswordFD.Set },
-		describe: func(u *rcfile.User) string { return fmt.Sprintf("from descriptor %d", u.PasswordFD.Value) },
+		isNamed: func(u *rcfile.User) bool { return u.PasswordFD.Set },
+		describe: func(u *rcfile.User) string {
+			return fmt.Sprintf("from descriptor %d", u.PasswordFD.Value)
+		},
 		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
 			return "", fmt.Errorf("passwordfd %d gave no password at the start", l.User.PasswordFD.Value)
 		},
