@@ -5,6 +5,7 @@
 package ownfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -33,7 +34,8 @@ func (e *Error) Unwrap() error { return fs.ErrPermission }
 
 // Open opens, or with os.O_CREATE makes (0600), a file that the program writes. It fails with an *Error for
 // a symbolic link, for what is no regular file (without waiting for the reader of a pipe), and for a file
-// that belongs to somebody else, has a second name, or can be written by others. flag must not hold
+// that belongs to somebody else, has a second name, or can be written by others; also for a path that
+// somebody else could make lead elsewhere, such as through a link of theirs in /tmp. flag must not hold
 // os.O_TRUNC, which acts before any check.
 func Open(path string, flag int) (*os.File, error) {
 	return open(path, flag, func(fs.FileInfo) bool { return false })
@@ -47,6 +49,10 @@ func Append(path string) (*os.File, error) {
 func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeCharDevice != 0 }
 
 func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error) {
+	if err := (way{path: path, own: true}).check(); err != nil { // before a file is made there
+		return nil, err
+	}
+
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		if unsafe := CheckPath(path); unsafe != nil { // says more than "too many levels of symbolic links"
@@ -72,6 +78,11 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 // is for files that others open by their names, and proves something only in a directory that passes
 // CheckDir.
 func CheckPath(path string) error {
+	var unsafe *Error
+	if err := (way{path: path, own: true}).check(); errors.As(err, &unsafe) {
+		return unsafe
+	}
+
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil

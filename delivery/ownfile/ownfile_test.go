@@ -126,6 +126,100 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestWayToOwnFiles: each case lays out a directory, and names the path in it that is opened.
+func TestWayToOwnFiles(t *testing.T) {
+	t.Parallel()
+	const sticky = 0o777 | fs.ModeSticky
+	mkdir := func(t *testing.T, path string, mode fs.FileMode) {
+		must(t, os.MkdirAll(path, 0o700))
+		must(t, os.Chmod(path, mode))
+	}
+	tests := []struct {
+		name, path string
+		make       func(t *testing.T, dir string)
+		want       string // "" = it is opened
+	}{
+		{"a directory like /tmp", "log", func(t *testing.T, dir string) { mkdir(t, dir, sticky) }, ""},
+		{"an open directory", "log", func(t *testing.T, dir string) { mkdir(t, dir, 0o777) }, "chmod o-w"},
+		{"a group's directory, as /var/log", "log", func(t *testing.T, dir string) {
+			must(t, os.Chown(dir, -1, os.Getegid()))
+			mkdir(t, dir, 0o775)
+		}, ""},
+		{"a stranger's directory", "log", func(t *testing.T, dir string) { give(t, dir) }, "owned by you"},
+		{"a stranger's directory in one like /tmp", "his/log", func(t *testing.T, dir string) {
+			mkdir(t, dir, sticky)
+			mkdir(t, dir+"/his", 0o755)
+			give(t, dir+"/his")
+		}, "his: it belongs to uid 54321, who can exchange it"},
+		{"a stranger's link in a directory like /tmp", "his/log", func(t *testing.T, dir string) {
+			mkdir(t, dir, sticky)
+			mkdir(t, dir+"/safe", 0o700)
+			must(t, os.Symlink("safe", dir+"/his"))
+			give(t, dir+"/his")
+		}, "his: it belongs to uid 54321, who can exchange it"},
+		{"a stranger's link, and up from where it leads", "his/../log", func(t *testing.T, dir string) {
+			mkdir(t, dir, sticky)
+			mkdir(t, dir+"/safe/deep", 0o700)
+			must(t, os.Symlink("safe/deep", dir+"/his"))
+			give(t, dir+"/his")
+		}, "his: it belongs to uid 54321, who can exchange it"},
+		{"a link of ours in an open directory", "open/link/log", func(t *testing.T, dir string) {
+			mkdir(t, dir+"/safe", 0o700)
+			mkdir(t, dir+"/open", 0o777)
+			must(t, os.Symlink("../safe", dir+"/open/link"))
+		}, "chmod go-w"},
+		{"a link of ours in a directory like /tmp", "open/link/log", func(t *testing.T, dir string) {
+			mkdir(t, dir+"/safe", 0o700)
+			mkdir(t, dir+"/open", sticky)
+			must(t, os.Symlink("../safe", dir+"/open/link"))
+		}, ""},
+		{"a link of ours, as /var/run", "run/log", func(t *testing.T, dir string) {
+			mkdir(t, dir+"/safe", 0o755)
+			must(t, os.Symlink(dir+"/safe/", dir+"/run"))
+		}, ""},
+		{"a stranger's file in a directory like /tmp", "log", func(t *testing.T, dir string) {
+			mkdir(t, dir, sticky)
+			write(t, dir+"/log", 0o666)
+			give(t, dir+"/log")
+		}, "belongs to uid 54321"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "d")
+			must(t, os.Mkdir(dir, 0o700))
+			tt.make(t, dir)
+			path := dir + "/" + tt.path
+			look := CheckPath(path)
+			f, err := Append(path)
+			if err == nil {
+				f.Close()
+			}
+
+			unsafe, ok := errors.AsType[*Error](err)
+			if ok != (tt.want != "") || ok && !strings.Contains(unsafe.Error(), tt.want) || !ok && err != nil {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+			if ok != (look != nil) {
+				t.Errorf("CheckPath says %v, Append %v", look, err)
+			}
+			if _, err := os.Lstat(dir + "/safe/log"); ok && err == nil {
+				t.Error("the file was made before the path was refused")
+			}
+		})
+	}
+}
+
+// TestMissingOnTheWay: what is missing could be made by somebody else between check and use.
+func TestMissingOnTheWay(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "none", "log")
+	if err := (way{path: path, own: true}).check(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	must(t, CheckPath(path))
+}
+
 func TestOpenMakesPrivateFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
@@ -159,7 +253,7 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-func TestLook(t *testing.T) {
+func TestCheckPath(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
 	must(t, CheckPath(path))

@@ -42,7 +42,7 @@ func CheckWriters(f *os.File) error {
 		return err
 	}
 
-	return checkWay(f.Name())
+	return way{path: f.Name()}.check()
 }
 
 // CheckDir returns an *Error if others than this user and root could put a file into the open directory, or
@@ -55,7 +55,7 @@ func CheckDir(f *os.File) error {
 	if err := writtenDir(info, f.Name()); err != nil {
 		return err
 	}
-	return checkWay(f.Name())
+	return way{path: f.Name()}.check()
 }
 
 // written returns an *Error for a file that is somebody else's, or that a group or all can write. The
@@ -74,14 +74,22 @@ func written(info fs.FileInfo, path string) error {
 
 // writtenDir returns an *Error for a directory that is somebody else's, or in which others can make files.
 func writtenDir(info fs.FileInfo, path string) error {
-	switch {
-	case !isTrusted(info):
-		uid, _ := owner(info)
-		return refuse(info, path, "use another directory",
-			"the directory must be owned by you (uid %d, but its owner is %d)", os.Geteuid(), uid)
-	case othersWrite(info):
+	if err := ownedDir(info, path); err != nil {
+		return err
+	}
+	if othersWrite(info) {
 		return refuse(info, path, "run: chmod go-w "+path, "others can put files into the directory (%04o)",
 			info.Mode().Perm())
 	}
 	return nil
+}
+
+// ownedDir returns an *Error for a directory that is somebody else's.
+func ownedDir(info fs.FileInfo, path string) error {
+	if isTrusted(info) {
+		return nil
+	}
+	uid, _ := owner(info)
+	return refuse(info, path, "use another directory",
+		"the directory must be owned by you (uid %d, but its owner is %d)", os.Geteuid(), uid)
 }

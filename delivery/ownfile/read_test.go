@@ -64,7 +64,15 @@ func TestRead(t *testing.T) {
 			write(t, dir+"/safe/x", 0o600)
 			must(t, os.Symlink("safe/x", dir+"/rc"))
 			give(t, dir+"/rc")
-		}, "chmod go-w"},
+		}, "rc: it belongs to uid 54321, who can exchange it"},
+		{"a stranger's link, and up from where it leads", func(t *testing.T, dir string) {
+			mkdir(t, dir+"/open", 0o777|fs.ModeSticky)
+			mkdir(t, dir+"/safe/deep", 0o700)
+			write(t, dir+"/safe/x", 0o600)
+			must(t, os.Symlink("../safe/deep", dir+"/open/his"))
+			must(t, os.Symlink("open/his/../x", dir+"/rc"))
+			give(t, dir+"/open/his")
+		}, "his: it belongs to uid 54321, who can exchange it"},
 		{"a directory through a link in a stranger's directory", func(t *testing.T, dir string) {
 			mkdir(t, dir+"/safe", 0o700)
 			write(t, dir+"/safe/x", 0o600)

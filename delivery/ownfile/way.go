@@ -5,81 +5,128 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // maxLinks is how many symbolic links the system follows in one path (MAXSYMLINKS).
 const maxLinks = 40
 
-// checkWay returns an *Error if somebody else could make path lead to another file. It goes the way that
-// the system goes, through all symbolic links. What can't be seen on it is passed over: the file was opened
-// already.
-func checkWay(path string) error {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
+// way is a path to a file or directory.
+type way struct {
+	path string
+	// own tells that the program writes the file, and that its owner is checked once it is open. It may not
+	// be open yet, so what is missing on the way to it is an error: somebody else could make it meanwhile.
+	own bool
+}
 
-	at, rest, links := "/", strings.Split(path, "/"), 0
+// check returns an *Error if somebody else could make the path lead to another file. It goes the way that the
+// system goes, through all symbolic links.
+func (w way) check() error {
+	at, rest, links := "/", names(w.path), 0
+	if !filepath.IsAbs(w.path) {
+		wd, err := os.Getwd()
+		if err != nil {
+			return err
+		}
+		rest = append(names(wd), rest...)
+	}
 
 	for len(rest) > 0 {
 		name := rest[0]
 		rest = rest[1:]
-		switch name {
-		case "", ".":
-			continue
-		case "..":
+		if name == ".." { // of what a link leads to, so that the path must not be cleaned before
 			at = filepath.Dir(at)
 			continue
 		}
 
-		entry := filepath.Join(at, name)
-		target, err := os.Readlink(entry)
-		isLink := err == nil
-		if err := checkEntry(at, entry, isLink || len(rest) == 0); err != nil {
+		step := step{dir: at, entry: filepath.Join(at, name), last: len(rest) == 0, own: w.own}
+		target, err := os.Readlink(step.entry)
+		step.link = err == nil
+		if err := step.check(); err != nil {
 			return err
 		}
-		if !isLink {
-			at = entry
+		if !step.link || step.own && step.last { // an own file is not opened through a link
+			at = step.entry
 			continue
 		}
 		if links++; links > maxLinks {
-			return fmt.Errorf("%s: too many symbolic links", path)
+			return fmt.Errorf("%s: too many symbolic links", w.path)
 		}
 		if filepath.IsAbs(target) {
 			at = "/"
 		}
 
-		rest = append(strings.Split(target, "/"), rest...)
+		rest = append(names(target), rest...)
 	}
 
 	return nil
 }
 
-// checkEntry returns an *Error if somebody else could exchange the entry of the directory dir. decides is
-// set for what is no plain directory on the way: the file itself, or a link. Elsewhere only what everybody
-// can write counts, because another directory in its place is found out by its owner, and groups of
-// administrators share such places.
-func checkEntry(dir, entry string, decides bool) error {
-	info, err := os.Stat(dir)
+// names are the names that a path consists of.
+func names(path string) []string {
+	return slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" || name == "." })
+}
+
+// step is an entry of a directory that a way goes through, or its end.
+type step struct {
+	dir, entry      string
+	link, last, own bool
+}
+
+// check returns an *Error if somebody else could exchange the entry. What can't be seen is passed over where
+// the file is open already.
+func (s step) check() error {
+	info, err := os.Stat(s.dir)
 	if err != nil {
-		return nil
+		return s.missing(err)
+	}
+	entry, err := os.Lstat(s.entry)
+	if err != nil && !s.last {
+		return s.missing(err)
 	}
 
 	if info.Mode()&fs.ModeSticky != 0 && isTrusted(info) { // nobody but its owner moves an entry
-		here, err := os.Lstat(entry)
-		if err != nil || isTrusted(here) {
+		if err != nil || s.last && s.own || isTrusted(entry) {
 			return nil
 		}
+		uid, _ := owner(entry)
+		return refuse(entry, s.entry, "use a directory in which others can't make files",
+			"it belongs to uid %d, who can exchange it", uid)
 	}
 
-	if decides {
-		return writtenDir(info, dir)
+	switch {
+	case s.last && s.own:
+		return exchangedOwn(info, s.dir)
+	case s.last || s.link:
+		return writtenDir(info, s.dir)
 	}
-	if info.Mode().Perm()&allWrite != 0 {
-		return refuse(info, dir, "run: chmod o-w "+dir,
-			"everybody can exchange what is in the directory (%04o)", info.Mode().Perm())
-	}
+	return exchangedByAll(info, s.dir)
+}
 
+func (s step) missing(err error) error {
+	if s.own {
+		return err
+	}
 	return nil
+}
+
+// exchangedByAll returns an *Error for a directory in which everybody can exchange another directory. Only
+// what everybody can write counts, because another directory in its place is found out by its owner, and
+// groups of administrators share such places.
+func exchangedByAll(info fs.FileInfo, path string) error {
+	if info.Mode().Perm()&allWrite == 0 {
+		return nil
+	}
+	return refuse(info, path, "run: chmod o-w "+path, "everybody can exchange what is in the directory (%04o)",
+		info.Mode().Perm())
+}
+
+// exchangedOwn returns an *Error for a directory that is no place for a file of our own. A group may write it,
+// as that of a system's logs: what it puts there in place of our file is found out by its owner.
+func exchangedOwn(info fs.FileInfo, path string) error {
+	if err := ownedDir(info, path); err != nil {
+		return err
+	}
+	return exchangedByAll(info, path)
 }
