@@ -157,8 +157,9 @@ func (d *Maildir) explain(writer *owner, act string, err error) error {
 			who = writer.String() + ","
 		}
 		class, hint = Unusable, "let "+who+" write there, or name another Maildir"
-	case errors.Is(err, errOneDirectory), errors.Is(err, unix.EXDEV):
-		class, hint = Unusable, "new, cur and tmp must be three directories of its own, in one file system"
+	case errors.Is(err, errLink), errors.Is(err, errOneDirectory), errors.Is(err, unix.EXDEV):
+		class = Unusable
+		hint = "new, cur and tmp must be three directories of its own, no links, in one file system"
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
 		class, hint = Unusable, "it must be a directory with new, cur and tmp in it; name another Maildir"
 	}

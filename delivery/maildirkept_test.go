@@ -15,7 +15,7 @@ import (
 // link puts a symbolic link to target where sub of the Maildir is.
 func link(t *testing.T, dir, sub, target string) {
 	t.Helper()
-	if err := os.Remove(filepath.Join(dir, sub)); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, sub)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(target, filepath.Join(dir, sub)); err != nil {
@@ -37,6 +37,11 @@ func TestMaildirOfOneDirectory(t *testing.T) {
 		{"tmp is another's cur", "tmp", "../other/cur"},
 		{"new is another's tmp", "new", "../other/tmp"},
 		{"cur is another's tmp", "cur", "../other/tmp"},
+		{"new is the Maildir", "new", "."},
+		{"tmp is in new", "tmp", "new/.x"},
+		{"cur is in tmp", "cur", "tmp/.x"},
+		{"new is a directory beside it", "new", ".real"},
+		{"cur is elsewhere", "cur", "../elsewhere"},
 	} {
 		for _, repeat := range []bool{false, true} {
 			t.Run(tt.name, func(t *testing.T) {
@@ -48,6 +53,11 @@ func TestMaildirOfOneDirectory(t *testing.T) {
 					opened(t, NewMaildir(MaildirOptions{Dir: d})).close()
 				}
 				deliver(t, NewMaildir(MaildirOptions{Dir: other}), m)
+				for _, d := range []string{"new/.x", "tmp/.x", ".real", "../elsewhere"} {
+					if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+						t.Fatal(err)
+					}
+				}
 				link(t, dir, tt.sub, tt.target)
 
 				m.Repeat = repeat
@@ -60,6 +70,20 @@ func TestMaildirOfOneDirectory(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestMaildirIsALink: the Maildir itself may be one.
+func TestMaildirIsALink(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	opened(t, NewMaildir(MaildirOptions{Dir: filepath.Join(root, "real")})).close()
+	if err := os.Symlink("real", filepath.Join(root, "Maildir")); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, NewMaildir(MaildirOptions{Dir: filepath.Join(root, "Maildir")}), mailFrom(t, "1", "text\n"))
+	if got := namesIn(t, filepath.Join(root, "real"), "new"); len(got) != 1 {
+		t.Errorf("in new: %q", got)
 	}
 }
 

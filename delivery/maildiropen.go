@@ -11,7 +11,10 @@ import (
 // maildirSubs are the directories of a Maildir.
 var maildirSubs = [...]string{"tmp", "new", "cur"}
 
-var errOneDirectory = errors.New("one directory has two names")
+var (
+	errLink         = errors.New("it is a symbolic link")
+	errOneDirectory = errors.New("one directory has two names")
+)
 
 // fileID identifies a file or directory.
 type fileID struct{ dev, ino uint64 }
@@ -49,10 +52,12 @@ func (g *maildirGroup) prepare() error {
 	return err
 }
 
-// open opens the directories and refuses two names of one directory.
+// open opens the directories. They must be three, directly in the Maildir. A link could lead to one of the
+// others or into it, or into another Maildir: half a message would be read there, and others would remove our
+// files. What is left is one directory that is mounted twice.
 func (g *maildirGroup) open() (ids maildirIDs, err error) {
 	for i, fd := range g.fds() {
-		if *fd, err = openDir(g.dir.dir + "/" + maildirSubs[i]); err != nil {
+		if *fd, err = openSub(g.dir.dir + "/" + maildirSubs[i]); err != nil {
 			return ids, err
 		}
 	}
@@ -63,7 +68,7 @@ func (g *maildirGroup) open() (ids maildirIDs, err error) {
 			return ids, err
 		}
 		ids[i] = idOf(&st)
-		if slices.Contains(ids[:i], ids[i]) || otherSub(*fd, i, ids[i]) {
+		if slices.Contains(ids[:i], ids[i]) {
 			return ids, &os.PathError{Op: "use", Path: g.dir.dir + "/" + maildirSubs[i], Err: errOneDirectory}
 		}
 	}
@@ -72,19 +77,6 @@ func (g *maildirGroup) open() (ids maildirIDs, err error) {
 }
 
 func (g *maildirGroup) fds() [len(maildirSubs)]*int { return [...]*int{&g.tmp, &g.new, &g.cur} }
-
-// otherSub tells whether sub i is a link to a directory that has the name of another sub in its own place.
-// tmp may link to another Maildir's new, for instance: half a message would be read there, and others would
-// remove our files.
-func otherSub(fd, i int, id fileID) bool {
-	for k, name := range maildirSubs {
-		var st unix.Stat_t
-		if k != i && unix.Fstatat(fd, "../"+name, &st, 0) == nil && idOf(&st) == id {
-			return true
-		}
-	}
-	return false
-}
 
 // create makes the Maildir and its directories as far as they are missing, and returns what it made.
 func (d *Maildir) create() (made []string, err error) {
@@ -130,9 +122,23 @@ func (g *maildirGroup) syncDir(path string) error {
 }
 
 // openDir opens a directory to name files in it.
-func openDir(path string) (fd int, err error) {
+func openDir(path string) (fd int, err error) { return openDirAs(path, 0) }
+
+// openSub is openDir for one that is no symbolic link.
+func openSub(path string) (fd int, err error) {
+	fd, err = openDirAs(path, unix.O_NOFOLLOW)
+	if err == nil {
+		return fd, nil
+	}
+	if info, e := os.Lstat(path); e == nil && info.Mode()&os.ModeSymlink != 0 { // each system says it in its way
+		err = &os.PathError{Op: "open", Path: path, Err: errLink}
+	}
+	return -1, err
+}
+
+func openDirAs(path string, flag int) (fd int, err error) {
 	err = untilDone(func() (e error) {
-		fd, e = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, e = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|flag, 0)
 		return e
 	})
 	if err != nil {
