@@ -76,6 +76,7 @@ func TestSMTPDialogues(t *testing.T) {
 		{"POP3", "S: +OK hello\n", unusable, "not an SMTP reply"},
 		{"4xx to EHLO", hello + "S: 451 later\n", unusable, "later"},
 		{"5xx to HELO", hello + "S: 500 what?\nC: HELO client.example.org\nS: 550 go away\n", unusable, "go away"},
+		{"221 to EHLO", hello + "S: 221 bye\n", unusable, "bye"},
 		{"334 to EHLO", hello + "S: 334\n", unusable, "no answer"},
 
 		{"4xx to MAIL", pipelined + "S: 451 later\nS: 503 order\nS: 503 order\n" + farewell, temporary, `MAIL FROM:<bob@example.net>": refused with 451 "later"`},
@@ -117,6 +118,11 @@ func TestSMTPDialogues(t *testing.T) {
 		{"closed before the message", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\nCLOSE", temporary, "message: "},
 		{"closed after the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "CLOSE", temporary, "EOF"},
 		{"421 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 421 down\n", temporary, "down"},
+		{"221 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 221 bye\n", temporary, "the server leaves: 221"},
+		{"221 to RCPT", pipelined + "S: 250 a\nS: 221 bye\n", temporary, "the server leaves: 221"},
+		{"251 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 251 passed on\n" + farewell, 0, ""},
+		{"252 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 252 perhaps\n" + farewell, 0, ""},
+		{"299 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 299 d\n" + farewell, 0, ""},
 		{"421 to RCPT", pipelined + "S: 250 a\nS: 421 down\n", temporary, "down"},
 		{"silent before the greeting", "STALL", unusable, "within"},
 		{"silent at MAIL", pipelined + "STALL", temporary, "no answer within"},
@@ -478,6 +484,7 @@ func TestLMTPMixed(t *testing.T) {
 		{"none", map[string]string{"ann": "550 a", "bob": "550 b", "eve": "550 e"}, "", delivery.Permanent, "3 recipients"},
 		{"lost", map[string]string{"bob": deliverytest.Close}, "ann", delivery.Temporary, "EOF"},
 		{"lost at once", map[string]string{"ann": deliverytest.Close}, "", delivery.Temporary, "EOF"},
+		{"it leaves in between", map[string]string{"bob": "221 bye"}, "ann", delivery.Temporary, "the server leaves: 221"},
 		{"out of place", map[string]string{"eve": "354 go on"}, "ann bob", delivery.Temporary, "no answer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -92,7 +92,7 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 
 	isHello := d.command == "EHLO" || d.command == "LHLO" || d.command == "HELO"
 	switch {
-	case got.code == codeClosing:
+	case got.leaves():
 		r.Status = login.Ended
 	case got.isRefusal():
 		r.Status = login.Refused

@@ -27,8 +27,14 @@ func (r smtpReply) isOK() bool { return r.code/100 == 2 }
 // isRefusal tells an answer that says no from one that is out of place.
 func (r smtpReply) isRefusal() bool { return r.code/100 == 4 || r.code/100 == 5 }
 
-// codeClosing is the answer to any command of a server that closes the connection.
-const codeClosing = 421
+// Answers, to any command, of a server that closes the connection. It gives codeBye where we have not asked
+// it to: that is a 2xx, but no success of what was asked.
+const (
+	codeClosing = 421
+	codeBye     = 221
+)
+
+func (r smtpReply) leaves() bool { return r.code == codeClosing || r.code == codeBye }
 
 // readSMTPReply reads a whole answer. What is none breaks the connection.
 func readSMTPReply(conn *wire.Conn) (smtpReply, error) {

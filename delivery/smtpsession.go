@@ -89,8 +89,8 @@ func (s *smtpSession) reply(act string) (smtpReply, error) {
 	if err != nil {
 		return r, s.broken(act, err)
 	}
-	if r.code == codeClosing {
-		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: 421 %s",
+	if r.leaves() {
+		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: %d %s", r.code,
 			s.conn.Quoted([]byte(r.text)))))
 	}
 	return r, nil
@@ -231,7 +231,7 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 func (s *smtpSession) abandon(what string, err error) error {
 	if errors.Is(err, errUnasked) && s.conn.Err() == nil {
 		r, rerr := readSMTPReply(s.conn)
-		if rerr == nil && r.isRefusal() && r.code != codeClosing {
+		if rerr == nil && r.isRefusal() && !r.leaves() {
 			_ = s.conn.Break(err)
 			return s.refused(what, r)
 		}
