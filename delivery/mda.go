@@ -71,12 +71,12 @@ type MDA struct {
 // NewMDA returns a Deliverer that runs o.Command. In it %T and %s stand for the recipients, each a word of
 // its own, and %F for the envelope sender, as if quoted for the shell. The values never become part of the
 // text that the shell reads. Characters that could mean something to a program become "_" in them: all but
-// ASCII letters, digits and @_-=+:,./, and also a leading "-" and "..". So nothing in them is ever run.
-// Other uses of % stay as they are.
+// ASCII letters, digits and @_-=+:,./, and also a leading "-" and "..". So nothing in them is ever run, and a
+// sender, which has an "@", is no program's name. Other uses of % stay as they are.
 //
-// It is an error if the command is empty; if it has %T, %F or %s in single quotes, in a here-document, or
-// in double quotes with other text; if it has %T and one of o.Recipients would be changed; or if o.User is
-// not known or would need root.
+// It is an error if the command is empty; if it has %T, %F or %s in single quotes, in a here-document, in
+// double quotes with other text, or where a command or a file to be opened is named; if it has %T and one of
+// o.Recipients would be changed; or if o.User is not known or would need root.
 func NewMDA(o MDAOptions) (*MDA, error) {
 	command, err := parseAgentCommand(o.Command)
 	if err == nil {

@@ -74,7 +74,7 @@ func TestMDAArguments(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := strings.Join(tt.want(agentArgument(m.Sender), agentArgument(value)), "\x00") + "\x00"
+				want := strings.Join(tt.want(agentSender(m), agentArgument(value)), "\x00") + "\x00"
 				if string(got) != want {
 					t.Errorf("recipient %q: got %q, want %q", value, got, want)
 				}
@@ -123,6 +123,45 @@ func TestNewMDARefuses(t *testing.T) {
 		{"after a word of the shell", "if true; then %F; fi", "", "%F in the place of a command"},
 		{"env", "env %F agent", "", "%F in the place of a command"},
 		{"env with a setting", "/usr/bin/env -i A=b %F agent", "", "%F in the place of a command"},
+		{"behind a redirection", ">/dev/null %F", "", "%F in the place of a command"},
+		{"behind a redirection of both", "agent &>log %F", "", "%F in the place of a command"},
+		{"in a function", "f() { %F; }; f", "", "%F in the place of a command"},
+		{"in backquotes", "agent `%F`", "", "%F in the place of a command"},
+		{"sudo", "sudo -u ann %F", "", "%F in the place of a command"},
+		{"sudo, joined flags", "/usr/bin/sudo -nu ann -- %F", "", "%F in the place of a command"},
+		{"sudo, long option", "sudo --user ann %F", "", "%F in the place of a command"},
+		{"sudo and a setting", "sudo -u ann env A=b %F", "", "%F in the place of a command"},
+		{"exec with a name", "exec -a x %F", "", "%F in the place of a command"},
+		{"timeout", "timeout -k 5 10 %F", "", "%F in the place of a command"},
+		{"nohup", "nohup %F", "", "%F in the place of a command"},
+		{"stdbuf", "stdbuf -o0 %F", "", "%F in the place of a command"},
+		{"stdbuf, apart", "stdbuf -o 0 -e L %F", "", "%F in the place of a command"},
+		{"su", "su ann -c %F", "", "%F in the place of a command"},
+		{"su, text for its shell", `su ann -c exec\ %F`, "", "%F in the place of a command"},
+		{"su, a script", "su - ann %F", "", "%F in the place of a command"},
+		{"chroot", "chroot /x %F", "", "%F in the place of a command"},
+		{"find", "find . -exec %F", "", "%F in the place of a command"},
+		{"find and nice", "find . -exec nice %F", "", "%F in the place of a command"},
+		{"command", "command -p %F", "", "%F in the place of a command"},
+		{"busybox", "busybox sh -c %F", "", "%F in the place of a command"},
+		{"sh, script", "sh -x %F", "", "%F in the place of a command"},
+		{"sh, text", "/bin/sh -ec %F", "", "%F in the place of a command"},
+		{"sh, text in its word", "sh -c%F", "", "%F in the place of a command"},
+		{"sh, options", "sh -o pipefail -c %F", "", "%F in the place of a command"},
+		{"sh, a setting and a command", `sh -c A=b\ exec\ %F`, "", "%F in the place of a command"},
+		{"perl", "perl -ne%F", "", "%F in the place of a command"},
+		{"unknown with a program's text", "interpret --eval=%F", "", "%F in the place of a command"},
+		{"awk", "awk -v a=b %F", "", "%F in the place of a command"},
+		{"sed", "sed -i -e %F", "", "%F in the place of a command"},
+		{"env with a split string", "env -S %F", "", "%F in the place of a command"},
+		{"ssh", "ssh -l ann host %F", "", "%F in the place of a command"},
+		{"xargs", "echo x | xargs -n 1 %F", "", "%F in the place of a command"},
+		{"flock", "flock -w 5 /tmp/lock %F", "", "%F in the place of a command"},
+		{"formail", "formail +1 -ds %F", "", "%F in the place of a command"},
+		{"spamc", "spamc -e %F", "", "%F in the place of a command"},
+		{"trap", "trap %F EXIT", "", "%F in the place of a command"},
+		{"an option of the value", "agent -%F", "", "%F in the place of a command"},
+		{"a long option of the value", "agent --%F", "", "%F in the place of a command"},
 		{"NUL", "a\x00b", "", "NUL"},
 		{"unknown user", "cat", "no-such-user", "run as \"no-such-user\""},
 	} {
@@ -143,6 +182,21 @@ func TestNewMDAAccepts(t *testing.T) {
 		"procmail -d %T", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F", "agent >log; agent2 %F",
 		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F", `sh -c 'agent -f "$1"' sh %F`,
 		"if test -n %F; then agent; fi", "agent -f %F | cat", "ssh host agent -f %F", "echo $(agent %F)",
+
+		"/usr/bin/procmail -f %F -d %T", "exec /usr/bin/procmail -Y -f- -a %T", "/usr/bin/maildrop -d %T", "maildrop -f %F .mailfilter",
+		"/usr/sbin/sendmail -i -f %F %T", "/usr/sbin/sendmail -oem -f %F -- %T", "sendmail -i -f%F -- %T", "rmail %T",
+		"/usr/lib/dovecot/dovecot-lda -d %T", "/usr/libexec/dovecot/deliver -c /etc/dovecot.conf -f %F -a %T -d %T -e",
+		"/usr/lib/dovecot/dovecot-lda -e -d %T", "/usr/lib/cyrus/deliver -e -a %T -m INBOX -r %F -- %T", "/bin/mail -d %T", "mail.local -f %F %T",
+		"fdm -a stdin -m fetch -D user=%T", "crm -u /home/ann/crm mailfilter %T", "msmtp -f %F -- %T", "rspamc --mime -e 'dovecot-lda -d ann' -f %F",
+		"sudo -u ann procmail -d %T", "sudo -nHu ann -- /home/ann/bin/agent %F", "sudo --user=ann -n agent %T", "doas -u ann procmail -d %T",
+		"su ann -c 'agent' -- %F", `su -s /bin/sh ann -c agent\ -f\ %F`, "runuser -u ann -- procmail -d %T", "chroot /x agent %F",
+		"timeout 60 procmail -d %T", "timeout -k 5 -s KILL 60 nice -n 5 procmail -d %T", "timeout --foreground 5 agent %F", "nohup agent %F",
+		"stdbuf -o0 agent %F", "env -i PATH=/bin agent -f %F", "env -u TZ agent %F", "flock /tmp/lock agent %F", "exec -a x agent %F",
+		"formail -I From:\\ x | procmail -d %T", "formail -ds procmail -d %T", "formail -A X-Env:%F", "spamc -e sendmail -i -f %F %T",
+		"spamc -u %T | procmail -d %T", "spamc | /usr/sbin/sendmail -i -f %F %T", "bogofilter -p | procmail -d %T",
+		"for t in %T; do procmail -d \"$t\"; done", "case %F in a@*) exit 1;; esac; agent", "( agent %F )", "agent $(date) %F", "agent `date +%%s` -f %F",
+		"perl deliver.pl %F", `perl -e 'exit' %F`, "python3 -m deliver %F", "bash -o pipefail -c 'agent \"$1\"' bash %F", "awk -f prog.awk %F",
+		"docker exec -i mail agent -f %F", "f() { agent \"$@\"; }; f %F", "# it's one\nagent %F", "agent '' %F", "agent a\\ b %F",
 	} {
 		if _, err := NewMDA(MDAOptions{Command: command}); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -509,7 +563,8 @@ func TestMDARunsAsUser(t *testing.T) {
 }
 
 func FuzzAgentCommand(f *testing.F) {
-	for _, seed := range []string{"procmail -d %T", `a "%F" 'b' \%T # %s`, "a \"$(%T", "<<%T", "'%T'", "%%T", "a\\", "#%T\n%F"} {
+	for _, seed := range []string{"procmail -d %T", `a "%F" 'b' \%T # %s`, "a \"$(%T", "<<%T", "'%T'", "%%T", "a\\", "#%T\n%F",
+		`""(%T`, "a `b` $(c $((1)) >d) 2>&1 %F", `sh -c a\ \|\ %F`, "sudo -u x env A=b --c d %F"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"strings"
 
 	"fetchd/tlsverify/hints"
@@ -27,6 +28,25 @@ func agentArgument(value string) string {
 		safe = "_" + safe[1:]
 	}
 	return strings.ReplaceAll(safe, "..", "__")
+}
+
+// agentSender is the argument that an agent gets for the sender of m, "" for that of a bounce. It always has an
+// "@" in its last part, as SMTP's sender has: of a sender without one the server's name becomes the domain,
+// and a "/" in a domain becomes "_". So no author of a message can name a program or file of the machine, even
+// where the agent, or what it starts, takes the sender for one: they are not called like that.
+func agentSender(m *Message) string {
+	sender := m.EnvelopeSender()
+	if sender == "" {
+		return ""
+	}
+
+	if !strings.Contains(sender, "@") {
+		_, host := splitLast(m.Sender)
+		sender += "@" + cmp.Or(AddressHost(host), "localhost")
+	}
+
+	local, domain := splitLast(agentArgument(sender))
+	return local + "@" + strings.ReplaceAll(domain, "/", "_")
 }
 
 // checkNames refuses local names that the agent would get as other names, which may be somebody else's.

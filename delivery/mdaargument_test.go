@@ -48,6 +48,36 @@ func TestAgentArgument(t *testing.T) {
 	}
 }
 
+// Wherever a sender gets to, it is not the name of a program or of a file that there is on a machine.
+func TestAgentSender(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ sender, login, want string }{
+		{"", "ann@mail.example.org", ""},
+		{"bob@example.net", "ann@mail.example.org", "bob@example.net"},
+		{"reboot", "ann@mail.example.org", "reboot@mail.example.org"},
+		{"bin/agent", "ann@mail.example.org", "bin/agent@mail.example.org"},
+		{"host!bob", "ann@mail.example.org", "host_bob@mail.example.org"},
+		{"reboot", "ann@example.org@192.0.2.1", "reboot@_192.0.2.1_"},
+		{"reboot", "ann", "reboot@localhost"},
+		{"reboot", "", "reboot@localhost"},
+		{"node/@scope/bin/run", "ann@x", "node/@scope_bin_run"},
+		{"@a/b@c/d", "ann@x", "@a/b@c_d"},
+		{"A=b", "ann@x", "A=b@x"},
+	} {
+		m := mailFrom(t, "1", "x")
+		m.Sender = tt.login
+		if tt.sender != "" {
+			m = mailFrom(t, "1", "From: "+tt.sender+"\n\nx")
+			m.Sender = tt.login
+		} else {
+			m = mailFrom(t, "1", "Return-Path: <>\n\nx")
+		}
+		if got := agentSender(m); got != tt.want {
+			t.Errorf("%q of %q became %q, want %q", tt.sender, tt.login, got, tt.want)
+		}
+	}
+}
+
 // A command may hand its arguments to one more interpreter: that finds nothing to do in a sender. ARGS is the
 // agent.
 func TestMDASecondInterpreter(t *testing.T) {
@@ -107,7 +137,7 @@ func deliverFromHostile(t *testing.T, command string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "-f\x00" + agentArgument(sender) + "\x00"; string(got) != want {
+		if want := "-f\x00" + agentSender(m) + "\x00"; string(got) != want {
 			t.Errorf("sender %q: the agent got %q", sender, got)
 		}
 	}
@@ -134,6 +164,40 @@ func TestMDARefusesNames(t *testing.T) {
 		_, err := NewMDA(MDAOptions{Command: tt.command, Recipients: []string{"bob", tt.name}})
 		if fine := err == nil; fine != tt.fine || !fine && !strings.Contains(err.Error(), "the agent would be told") {
 			t.Errorf("%q for %q: %v", tt.command, tt.name, err)
+		}
+	}
+}
+
+// A program that we can't know may run its arguments: no sender is the name of a program, in the path or not.
+func TestMDAWrapperRunsNoSender(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program := func(path, text string) string {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	wrapper := program("wrapper", `PATH=$PWD/bin:$PATH; "$@"`)
+	for _, path := range []string{"bin/agent", "agent", "node/@scope/agent"} {
+		program(path, "echo was run; exit 0")
+	}
+
+	for _, command := range []string{wrapper + " %F", wrapper + " sh -c %F", wrapper + " sh %F", wrapper + " env %F",
+		wrapper + ` eval "%F"`, wrapper + " perl -x %F"} {
+		a, err := NewMDA(MDAOptions{Command: command, Dir: dir})
+		if err != nil {
+			continue // refused when the file is read
+		}
+		for _, sender := range []string{"agent", "./agent", "bin/agent", "node/@scope/agent", "@scope/agent", "A=b"} {
+			err := a.Deliver(t.Context(), mailFrom(t, "1", "From: "+sender+"\n\nx"))
+			if err == nil && sender != "A=b" || err != nil && strings.Contains(err.Error(), "was run") {
+				t.Errorf("%s with %q: %v", command, sender, err)
+			}
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (c *agentCommand) shellWords(m *Message) []string {
 
 	var script strings.Builder
 	script.WriteString("fetchd_F=$1")
-	words = append(words, agentArgument(m.EnvelopeSender()))
+	words = append(words, agentSender(m))
 	for i, r := range m.Recipients {
 		fmt.Fprintf(&script, " fetchd_T%d=${%d}", i, i+2)
 		words = append(words, agentArgument(r))
@@ -202,7 +202,7 @@ func (c *agentCommand) words(m *Message) []string {
 				words = append(words, agentArgument(r))
 			}
 		case "%F":
-			words = append(words, agentArgument(m.EnvelopeSender()))
+			words = append(words, agentSender(m))
 		default:
 			words = append(words, w)
 		}
