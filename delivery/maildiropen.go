@@ -130,7 +130,9 @@ func openSub(path string) (fd int, err error) {
 	if err == nil {
 		return fd, nil
 	}
-	if info, e := os.Lstat(path); e == nil && info.Mode()&os.ModeSymlink != 0 { // each system says it in its way
+
+	// Each system has its own error for a link.
+	if info, e := os.Lstat(path); e == nil && info.Mode()&os.ModeSymlink != 0 {
 		err = &os.PathError{Op: "open", Path: path, Err: errLink}
 	}
 	return -1, err

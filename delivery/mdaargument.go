@@ -30,10 +30,10 @@ func agentArgument(value string) string {
 	return strings.ReplaceAll(safe, "..", "__")
 }
 
-// agentSender is the argument that an agent gets for the sender of m, "" for that of a bounce. It always has an
-// "@" in its last part, as SMTP's sender has: of a sender without one the server's name becomes the domain,
-// and a "/" in a domain becomes "_". So no author of a message can name a program or file of the machine, even
-// where the agent, or what it starts, takes the sender for one: they are not called like that.
+// agentSender is the argument that an agent gets for the sender of m, "" for that of a bounce. It always has
+// an "@" in its last part, as SMTP's sender has: of a sender without one the server's name becomes the
+// domain, and a "/" in a domain becomes "_". So no author of a message can name a program or file of the
+// machine, even where the agent, or what it starts, takes the sender for one: they are not called like that.
 func agentSender(m *Message) string {
 	sender := m.EnvelopeSender()
 	if sender == "" {

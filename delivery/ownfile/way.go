@@ -20,8 +20,8 @@ type way struct {
 	own bool
 }
 
-// check returns an *Error if somebody else could make the path lead to another file. It goes the way that the
-// system goes, through all symbolic links.
+// check returns an *Error if somebody else could make the path lead to another file. It goes the way that
+// the system goes, through all symbolic links.
 func (w way) check() error {
 	at, rest, links := "/", names(w.path), 0
 	if !filepath.IsAbs(w.path) {
@@ -65,7 +65,8 @@ func (w way) check() error {
 
 // names are the names that a path consists of.
 func names(path string) []string {
-	return slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" || name == "." })
+	isNone := func(name string) bool { return name == "" || name == "." }
+	return slices.DeleteFunc(strings.Split(path, "/"), isNone)
 }
 
 // step is an entry of a directory that a way goes through, or its end.
@@ -118,12 +119,12 @@ func exchangedByAll(info fs.FileInfo, path string) error {
 	if info.Mode().Perm()&allWrite == 0 {
 		return nil
 	}
-	return refuse(info, path, "run: chmod o-w "+path, "everybody can exchange what is in the directory (%04o)",
-		info.Mode().Perm())
+	return refuse(info, path, "run: chmod o-w "+path,
+		"everybody can exchange what is in the directory (%04o)", info.Mode().Perm())
 }
 
-// exchangedOwn returns an *Error for a directory that is no place for a file of our own. A group may write it,
-// as that of a system's logs: what it puts there in place of our file is found out by its owner.
+// exchangedOwn returns an *Error for a directory that is no place for a file of our own. A group may write
+// it, as that of a system's logs: what it puts there in place of our file is found out by its owner.
 func exchangedOwn(info fs.FileInfo, path string) error {
 	if err := ownedDir(info, path); err != nil {
 		return err
