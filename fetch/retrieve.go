@@ -91,6 +91,25 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 
 	// What is left out is no longer new, so it comes before the counts.
 	waiting := a.choose(m, name, p)
+	c := a.count(m, name, p)
+	more := a.limit(m, &c, p.res, waiting)
+	p.res.New += c.New
+
+	t := &transfer{
+		a: a, m: m, name: name, total: c.New, res: p.res,
+		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
+	}
+	if c.New > 0 {
+		if err := a.transferNew(ctx, t, p); err != nil {
+			return err
+		}
+	}
+
+	return a.commit(ctx, t, more, p)
+}
+
+// count reports what is in a mailbox and adds it to the result.
+func (a *Account) count(m Mailbox, name string, p *progress) Counts {
 	c := m.Counts()
 	if p.only == nil {
 		a.report(name, c)
@@ -100,46 +119,48 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	// A later session of this retrieval finds again what the first one has counted.
-	res := p.res
 	if !p.later {
-		res.Messages += c.Messages
-		res.Seen += c.Seen
-		res.Oversized += len(c.Oversized)
+		p.res.Messages += c.Messages
+		p.res.Seen += c.Seen
+		p.res.Oversized += len(c.Oversized)
 	}
 
-	more := a.limit(m, &c, res, waiting)
-	res.New += c.New
+	return c
+}
 
-	t := &transfer{
-		a: a, m: m, name: name, total: c.New, res: res,
-		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
+// transferNew transfers what is new in a mailbox.
+func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) error {
+	// Who has a part of a message already must be known before anything is delivered again.
+	if err := p.shares.recall(ctx, a); err != nil {
+		return err
 	}
 
-	if c.New > 0 {
-		if err := p.shares.recall(ctx, a); err != nil {
-			return err
-		}
-		err := t.runInTurn(ctx)
-		if p.only == nil {
-			p.last.tried(name, t.failed, a.now())
-		}
-		if err != nil {
-			return a.ended(ctx, name, err, p)
-		}
+	err := t.runInTurn(ctx)
+	if p.only == nil {
+		p.last.tried(t.name, t.failed, a.now())
+	}
+	if err != nil {
+		return a.ended(ctx, t.name, err, p)
 	}
 
+	return nil
+}
+
+// commit ends a mailbox: what was delivered is deleted on the server, or marked. more says that messages were
+// left for another session of this retrieval.
+func (a *Account) commit(ctx context.Context, t *transfer, more bool, p *progress) error {
 	// What is recorded and not committed is acknowledged by the next retrieval, whoever makes it.
 	if err := a.checkLease(); err != nil {
 		return err
 	}
 
-	deleted, err := m.Commit(ctx)
-	res.Deleted += deleted
-
-	if r, ok := m.(Returner); ok {
-		a.reportReturned(name, r.Returned(), p)
+	deleted, err := t.m.Commit(ctx)
+	p.res.Deleted += deleted
+	if r, ok := t.m.(Returner); ok {
+		a.reportReturned(t.name, r.Returned(), p)
 	}
 
+	// A session that got nothing done, or met trouble, is no reason to begin another one at once.
 	p.more = more && t.worked && err == nil && t.trouble == nil
 	if p.more { // not for another mailbox: it may have the same numbers
 		for _, f := range t.failed {

@@ -195,16 +195,42 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	q *fetch.Queue) (err error) {
 	defer fault.Recover(&err)
 	it := &fetch.Item{UIDValidity: m.validity, Repeat: m.rec.Repeat(), Size: -1}
-	listed := int64(-1)
+	listed, err := m.readParts(ctx, msg, b, it, q)
+	if err != nil {
+		release(it)
+		return err
+	}
+
+	if it.Err != nil { // release the disk: the next messages may be smaller, or fit in memory
+		release(it)
+		it.Body, it.Size = nil, -1
+	}
+
+	// The insertion ends in any case: it must not outlive the message that it was made for.
+	if unusable := m.s.guard.endInsertion(); unusable || !isComplete(it, listed) {
+		release(it)
+		return nil
+	}
+
+	b.got.Add(it.Num)
+	b.began, b.last = 0, it.Num
+	b.bytes += max(0, it.Size)
+	m.keepInOrder(b, it, q)
+	return nil
+}
+
+// readParts reads the parts of a FETCH response into it, and returns the size that the server lists, -1 if it
+// lists none.
+func (m *mailbox) readParts(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, it *fetch.Item,
+	q *fetch.Queue) (listed int64, err error) {
+	listed = -1
 	for data := msg.Next(); data != nil; data = msg.Next() {
 		switch data := data.(type) {
 		case imapclient.FetchItemDataUID:
+			// A message must not be recorded under the UID of another: neither name can be believed.
 			if it.Num != 0 && it.Num != uint32(data.UID) {
-				if it.Body != nil {
-					it.Body.Release()
-				}
-				return fetch.Fail(fetch.KindProtocol, fmt.Errorf("server calls one message %d and %d", it.Num,
-					data.UID))
+				return listed, fetch.Fail(fetch.KindProtocol,
+					fmt.Errorf("server calls one message %d and %d", it.Num, data.UID))
 			}
 			it.Num = uint32(data.UID)
 		case imapclient.FetchItemDataRFC822Size:
@@ -213,57 +239,60 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
 				continue
 			}
-			m.s.guard.asked()
-			if err := q.Throttle(ctx); err != nil {
-				return err
-			}
-			b.began = it.Num
-			it.Body, it.Size = q.NewSpool(), data.Literal.Size()
-			it.Body.Grow(it.Size)
-			if err := b.spool(it, data.Literal); err != nil {
-				it.Body.Release()
-				return err
+			if err := m.readBody(ctx, data.Literal, b, it, q); err != nil {
+				return listed, err
 			}
 		}
 	}
 
-	if it.Err != nil { // release the disk: the next messages may be smaller, or fit in memory
-		it.Body.Release()
-		it.Body, it.Size = nil, -1
-	}
-	if doubt := m.s.guard.endInsertion(); doubt || it.Body == nil && it.Err == nil || it.Num == 0 ||
-		it.Size == 0 && listed != 0 {
-		if it.Body != nil {
-			it.Body.Release()
-		}
-		return nil
+	return listed, nil
+}
+
+// readBody receives the text of a message.
+func (m *mailbox) readBody(ctx context.Context, lit imap.LiteralReader, b *batch, it *fetch.Item,
+	q *fetch.Queue) error {
+	m.s.guard.asked() // the guard counts the texts that nobody asked for
+	if err := q.Throttle(ctx); err != nil {
+		return err
 	}
 
-	b.got.Add(it.Num)
-	b.began, b.last = 0, it.Num
-	b.bytes += max(0, it.Size)
+	b.began = it.Num
+	it.Body, it.Size = q.NewSpool(), lit.Size()
+	it.Body.Grow(it.Size)
+	return b.spool(it, lit)
+}
+
+// isComplete tells whether all of a message came. An empty text is one only if the server lists no size
+// either: some send nothing for a message that they can't read.
+func isComplete(it *fetch.Item, listed int64) bool {
+	return it.Num != 0 && (it.Body != nil || it.Err != nil) && (it.Size != 0 || listed == 0)
+}
+
+// keepInOrder puts a message into q, or holds it back until the batch before has ended. Messages that are
+// never to be delivered end here.
+func (m *mailbox) keepInOrder(b *batch, it *fetch.Item, q *fetch.Queue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if it.IsStandIn() && m.adopted().Contains(it.Num) { // it was delivered before
+	switch {
+	case it.IsStandIn() && m.adopted().Contains(it.Num): // it was delivered before
 		it.Body.Release()
-		return nil
-	}
-	if it.IsFolderData() {
+	case it.IsFolderData():
 		m.internal.Add(it.Num)
 		it.Body.Release()
-		return nil
-	}
-	if m.deleted.returned(it) {
+	case m.deleted.returned(it):
 		it.Body.Release()
-		return nil
-	}
-	if b.first || b.bytes > heldBytes {
+	case b.first || b.bytes > heldBytes: // order is worth only so much memory
 		m.put(it, q)
-	} else {
+	default:
 		b.held = append(b.held, it)
 	}
+}
 
-	return nil
+// release frees the text of a message that is not passed on.
+func release(it *fetch.Item) {
+	if it.Body != nil {
+		it.Body.Release()
+	}
 }
 
 // at adds to err the message at which the session ended: the one that was being received in the oldest batch,
