@@ -51,3 +51,10 @@ type SeriesDeliverer interface {
 	// series: it is returned, and ended is not called again.
 	DeliverSeries(ctx context.Context, ms []*Message, ended func(i int, err error) error) error
 }
+
+// Chooser is a Deliverer that can't deliver to every name. No message may be delivered to a name that it does
+// not take: it might become somebody else's.
+type Chooser interface {
+	Deliverer
+	Takes(recipient string) bool
+}

@@ -59,3 +59,9 @@ func (c *agentCommand) checkNames(names []string) error {
 	}
 	return nil
 }
+
+// Takes tells whether the agent gets the name of a recipient unchanged.
+func (a *MDA) Takes(recipient string) bool { return a.command.checkNames([]string{recipient}) == nil }
+
+// IsTold tells whether the agent gets the names of the recipients at all.
+func (a *MDA) IsTold() bool { return a.command.names }

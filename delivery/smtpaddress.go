@@ -99,3 +99,9 @@ func isMailbox(address string) bool {
 	return local != "" && host != "" && (quoted || !strings.ContainsAny(local, `@"(),:;<>[\]`)) &&
 		!strings.ContainsFunc(address, func(r rune) bool { return breaksLine(r) && (r != ' ' || !quoted) })
 }
+
+// Takes tells whether a command can hold the address of a local name.
+func (d *SMTP) Takes(name string) bool {
+	address := d.o.recipient(d.o.domain(&d.o.Servers[0]), name)
+	return len(address) <= addressLimit && isMailbox(address)
+}

@@ -130,8 +130,11 @@ type Disposal struct {
 // Delivery is where messages go, and in what form.
 type Delivery struct {
 	Deliverer  delivery.Deliverer
-	Jobs       int                  // deliveries at once; 0 = 1
-	Recipients []string             // local names
+	Jobs       int      // deliveries at once; 0 = 1
+	Recipients []string // local names
+	// of a mailbox that several people share: it finds the recipients of each message, and Recipients are
+	// whom notices are for. nil = all mail is for Recipients
+	Multidrop  *delivery.Multidrop
 	Headers    delivery.HeaderRules // what to change in headers; the zero value leaves each message as it is
 	RejectBad  bool                 // a message with a malformed header is not delivered: it stays
 	KeepCR     bool
@@ -151,6 +154,12 @@ type Timing struct {
 	Interval    int           // every N-th cycle; 0 = each
 	Warnings    time.Duration // how often to tell of messages above Limit again; 0 = after each retrieval
 }
+
+// hasRecipients tells whether it is known whom mail is for.
+func (a *Account) hasRecipients() bool { return len(a.Recipients) > 0 || a.Multidrop != nil }
+
+// hasSeveral tells whether a message may be for several recipients.
+func (a *Account) hasSeveral() bool { return len(a.Recipients) > 1 || a.Multidrop != nil }
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.
 func (a *Account) Identity() string {

@@ -24,6 +24,7 @@ const (
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
+	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
 	// warn: account mailbox uid size count err: sessions end there

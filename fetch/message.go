@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -9,15 +10,28 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
+// addressees are whom an item is for.
+func (t *transfer) addressees(it *Item) (delivery.Addressees, error) {
+	if t.a.Multidrop == nil {
+		return delivery.Addressees{Names: t.a.Recipients}, nil
+	}
+	to, err := t.a.Multidrop.Addressees(it.Body)
+	if err == nil && len(to.Names) == 0 {
+		t.a.Log.Warn(EventNobodys, "account", t.a.Name, "mailbox", t.name,
+			"n", it.N, "total", t.total, "uid", it.UID)
+	}
+	return to, err
+}
+
 // message is an item as the delivery sees it.
-func (t *transfer) message(it *Item) *delivery.Message {
+func (t *transfer) message(it *Item, to delivery.Addressees) *delivery.Message {
 	m := &delivery.Message{
 		Account:     t.a.Name,
 		Mailbox:     t.name,
 		UIDValidity: it.UIDValidity,
 		UID:         it.UID,
 		Sender:      t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
-		Recipients:  t.shares.left(t.name, it, t.a.Recipients),
+		Recipients:  t.shares.left(t.name, it, to.Names),
 		Repeat:      it.Repeat,
 		Body:        it.Body,
 		Edit:        t.a.Headers.Edit(it.Body),
@@ -26,8 +40,15 @@ func (t *transfer) message(it *Item) *delivery.Message {
 	if t.a.Lease != nil {
 		m.Lease = t.a.checkLease
 	}
-	if t.a.Received {
-		m.Trace = t.trace.at(t.a.now(), t.receivedLine)
+
+	switch {
+	case t.a.Received && t.a.Multidrop != nil:
+		m.Trace = t.receivedLine(t.a.now(), to.Names)
+	case t.a.Received:
+		m.Trace = t.trace.at(t.a.now(), func(now time.Time) []byte { return t.receivedLine(now, to.Names) })
+	}
+	if to.Warning != nil { // the line before it is shared
+		m.Trace = slices.Concat(m.Trace, to.Warning)
 	}
 
 	return m
@@ -51,7 +72,7 @@ func (t *transfer) whyNotDeliverable(it *Item) error {
 		t.a.Hidden.Clean(it.UID), line[:min(len(line), quote)])}
 }
 
-func (t *transfer) receivedLine(now time.Time) []byte {
+func (t *transfer) receivedLine(now time.Time, recipients []string) []byte {
 	return delivery.Received(delivery.ReceivedInfo{
 		Server:     t.a.Host,
 		IP:         t.peer,
@@ -61,7 +82,8 @@ func (t *transfer) receivedLine(now time.Time) []byte {
 		Poll:       t.a.Poll,
 		Account:    t.a.User,
 		Folder:     t.name,
-		Recipients: t.a.Recipients,
+		Recipients: recipients,
+		MultiDrop:  t.a.Multidrop != nil,
 		Time:       now,
 		TracePolls: t.a.TracePolls,
 	})

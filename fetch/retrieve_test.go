@@ -72,6 +72,7 @@ type fakeMailbox struct {
 	lost                                   map[int]bool
 	open, cut, record, acknowledge, commit error
 	pause                                  time.Duration
+	heads                                  map[int]string // header fields
 }
 
 func (b *fakeMailbox) Counts() Counts { return Counts{Messages: b.n, New: b.n} }
@@ -94,7 +95,7 @@ func (b *fakeMailbox) Retrieve(ctx context.Context, q *Queue) error {
 		it := &Item{N: n, Num: uint32(n), UID: fmt.Sprint(n), Size: 3, Err: errors.New("not sent")}
 		if !b.lost[n] {
 			it.Err, it.Body = nil, q.NewSpool()
-			_, _ = fmt.Fprintf(it.Body, "\nm%d", n)
+			_, _ = fmt.Fprintf(it.Body, "%s\nm%d", b.heads[n], n)
 			if err := it.Body.Close(); err != nil {
 				return err
 			}

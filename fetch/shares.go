@@ -36,7 +36,7 @@ func sharesNote(a *Account) string { return a.Key + " shares" }
 
 // recall reads the note, once. Without it a message might come twice, so an error ends the retrieval.
 func (s *shares) recall(ctx context.Context, a *Account) error {
-	if s == nil || len(a.Recipients) < 2 || a.Journal == nil {
+	if s == nil || !a.hasSeveral() || a.Journal == nil {
 		return nil
 	}
 

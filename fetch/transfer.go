@@ -285,7 +285,8 @@ type batch struct {
 	index    []int // which items these are
 }
 
-// prepare makes messages of the items, but for those that are unfit and those that all recipients have.
+// prepare makes messages of the items, but for those that are unfit and those that all recipients have. A
+// message that is nobody's has no recipients either: it is done with.
 func (t *transfer) prepare(items []*Item) *batch {
 	b := &batch{results: make([]error, len(items)), messages: make([]*delivery.Message, 0, len(items))}
 	for i, it := range items {
@@ -293,8 +294,10 @@ func (t *transfer) prepare(items []*Item) *batch {
 			b.settled = append(b.settled, i)
 			continue
 		}
-		m := t.message(it)
-		if len(m.Recipients) == 0 && len(t.a.Recipients) > 0 {
+
+		to, err := t.addressees(it)
+		m := t.message(it, to)
+		if b.results[i] = err; err != nil || len(m.Recipients) == 0 && t.a.hasRecipients() {
 			b.settled = append(b.settled, i)
 			continue
 		}

@@ -46,7 +46,6 @@ func (b *builder) add() {
 		tidy(&p)
 	}
 
-	b.validate(&p)
 	b.cfg.Polls = append(b.cfg.Polls, p)
 	b.entry = Pos{}
 }

@@ -34,7 +34,7 @@ var globalWords = []Keyword{
 		Help:   "the lock file",
 		global: func(g *Globals) any { return &g.Pidfile }},
 	{Name: "postmaster", Kind: Text,
-		Help:   "accepted for old scripts, without effect",
+		Help:   "whom mail is for that is for none of several local names; '' = nobody",
 		global: func(g *Globals) any { return &g.Postmaster }},
 	{Name: "bouncemail", Kind: Flag, Default: true, traits: fusedNo,
 		global: func(g *Globals) any { return &g.Bouncemail }},

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -87,7 +88,7 @@ func CheckDirectory(keyword, dir string) error {
 // with the rights that the delivery has there. The directory above a Maildir is never created.
 func checkMaildir(dir string) error {
 	dir, err := filepath.Abs(dir)
-	if err != nil {
+	if err != nil || strings.Contains(dir, delivery.UserPlace) {
 		return err
 	}
 

@@ -27,6 +27,9 @@ func Summary(a *fetch.Account) string {
 	if a.Keep {
 		text += ", kept there"
 	}
+	if a.Multidrop != nil {
+		text += ", for several local names"
+	}
 
 	return text + ", into " + a.Deliverer.String()
 }
@@ -52,6 +55,9 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 
 	lines = append(lines, "Messages: "+describeRetrieval(u))
 
+	if isMultidrop(u) && poll.Envelope.Set {
+		lines = append(lines, "Recipients: "+r.describeMultidrop(poll, u))
+	}
 	if d, err := r.openDestination(poll, u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/delivery"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // destination is a kind of delivery that the rc file may name. To add one, add a row to destinations.
@@ -109,24 +111,31 @@ func openMaildir(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Delivere
 		return nil, errors.New("maildir and mda are both set; remove one of them")
 	}
 	dir, err := filepath.Abs(u.Maildir.Value)
-	return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir}), err
+	if err != nil {
+		return nil, err
+	}
+
+	at := func(dir string) delivery.Deliverer {
+		return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir})
+	}
+	switch {
+	case strings.Contains(dir, delivery.UserPlace):
+		return delivery.NewPerUser(dir, at), nil
+	case isMultidrop(u):
+		return nil, hints.Errorf(
+			"write %T into its path, which becomes the name, or name smtphost, lmtp or mda",
+			"one Maildir for the mail of several local names")
+	}
+	return at(dir), nil
 }
 
 func openMDA(r *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	d, err := delivery.NewMDA(delivery.MDAOptions{
 		Command: u.MDA.Value, Timeout: seconds(u.MDATimeout.Value), User: r.env.AgentUser,
-		Recipients: r.recipients(u),
+		Recipients: r.localNames(u),
 	})
 	if err != nil {
 		return nil, &rcfile.Error{Pos: u.MDA.Pos, Msg: err.Error()}
 	}
 	return d, nil
-}
-
-// recipients are the local names that the account's mail is for.
-func (r *Resolver) recipients(u *rcfile.User) []string {
-	if len(u.Locals) > 0 {
-		return []string{u.Locals[0].Local}
-	}
-	return []string{r.env.Caller}
 }

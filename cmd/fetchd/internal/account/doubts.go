@@ -36,9 +36,8 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 		{g.Spambounce.Value, "set spambounce: nothing is ever sent to senders"},
 		{g.Softbounce.Set && !g.Softbounce.Value,
 			"set no softbounce: refused mail is never deleted; it stays on the server and is set aside"},
-		{g.Postmaster.Set,
-			"set postmaster: does nothing, as all mail has a recipient; notices go where the " +
-				"account's mail goes"},
+		{g.Postmaster.Set && g.Postmaster.Value == "",
+			"set postmaster '': mail of a shared mailbox that is for no local user is DELETED unread"},
 	})
 }
 
@@ -54,6 +53,11 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{a.Idle && !isDaemon, "idle does nothing without daemon"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
+		{isMultidrop(u) && poll.Envelope.Value == "",
+			"no envelope: recipients are guessed from To and Cc; mail of lists and blind copies goes " +
+				"to the postmaster"},
+		{isMultidrop(u) && isUntold(a.Deliverer),
+			"mda is not told whom a message is for: write %T where it wants the names"},
 		{len(u.SSLFingerprints) > 0 && a.TLS == fetch.ClearText, "sslfingerprint does nothing without TLS"},
 	}), destinationDoubts(poll, u, a)...)
 }
@@ -82,6 +86,12 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []st
 	}
 
 	return texts
+}
+
+// isUntold tells whether the destination is an agent that does not get the recipients' names.
+func isUntold(to delivery.Deliverer) bool {
+	agent, ok := to.(*delivery.MDA)
+	return ok && !agent.IsTold()
 }
 
 // smtpWords are the keywords of the file that only matter for delivery by SMTP.

@@ -74,17 +74,8 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
 	add(mistakes...)
-	add(r.destinationReason(poll, u), refuseUnsupported(u))
+	add(multidropReason(poll, u), r.destinationReason(poll, u))
 	return errs
-}
-
-// refuseUnsupported refuses an account that asks for something, other than a destination, that this version
-// does not have.
-func refuseUnsupported(u *rcfile.User) error {
-	if len(u.Locals) > 1 || u.Wildcard {
-		return notYet("multidrop (more than one local name, or *)")
-	}
-	return nil
 }
 
 // srvContradiction refuses srv together with settings that contradict it.

@@ -58,10 +58,11 @@ type Resolver struct {
 	refusals map[string]*fetch.Refusals // by the account's key
 	relays   map[string]*delivery.SMTP  // accounts with one destination share its connections
 	// of this process, so that Account.Settings reveals nothing about passwords
-	secret   []byte
-	people   []string // see Survey
-	local    localServer
-	warnings []Warning
+	secret     []byte
+	people     []string           // see Survey
+	postmaster rcfile.Opt[string] // of the file
+	local      localServer
+	warnings   []Warning
 }
 
 // sessionsKept is the number of servers whose TLS sessions are kept for resumption.
@@ -283,7 +284,10 @@ func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Us
 		return err
 	}
 
-	a.Recipients = r.recipients(u)
+	if err := r.unfitNames(u, a.Deliverer); err != nil {
+		return err
+	}
+	a.Recipients, a.Multidrop = r.recipients(u), r.multidrop(poll, u, a.Deliverer)
 	a.Jobs = u.MDAJobs.Or(defaultJobs)
 
 	a.KeepCR = u.StripCR.Set && !u.StripCR.Value

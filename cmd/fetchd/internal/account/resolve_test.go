@@ -159,8 +159,14 @@ func TestResolveRefuses(t *testing.T) {
 		name, text, want string
 		mistake          bool // of the file: nothing is polled
 	}{
-		{"multidrop", "poll h proto imap user ann is a b here", "multidrop", false},
-		{"wildcard", "poll h proto imap user ann is * here", "multidrop", false},
+		{"multidrop without envelope", "poll h proto imap user ann is a b here mda 'x %T'", "nothing says which header field", false},
+		{"wildcard without envelope", "poll h proto imap user ann is * here mda 'x %T'", "nothing says which header field", false},
+		{"multidrop into one Maildir", "poll h proto imap envelope X user ann is a b here maildir x", "one Maildir for", false},
+		{"multidrop into the caller's Maildir", "poll h proto imap envelope X user ann is a b here", "the mail is for several people", false},
+		{"name that the mda can't be told, in multidrop", "poll h proto imap envelope X user ann is a \"o'neil\" here mda 'x %T'",
+			`told "o_neil"`, true},
+		{"name that is no directory", "poll h proto imap envelope X user ann is a ../b here maildir /m/%T", `the local name "../b"`, false},
+		{"name that is no address", `poll h proto imap envelope X user ann is a "b>c@d" here smtphost localhost`, `the local name "b>c@d"`, false},
 		{"smtphost with an odd suffix", "poll h proto imap user ann smtphost localhost/tsl", `"tsl" is neither a port nor a suffix`, false},
 		{"smtphost with two ports", "poll h proto imap user ann smtphost localhost/25/26", "second port", false},
 		{"smtphost with and without TLS", "poll h proto imap user ann smtphost localhost/tls/notls", "contradict", false},

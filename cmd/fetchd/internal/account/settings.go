@@ -15,6 +15,9 @@ func (r *Resolver) settings(poll *rcfile.Poll, u *rcfile.User) string {
 	one := *poll
 	one.Users = []rcfile.User{*u}
 	mac := hmac.New(sha256.New, r.secret)
+	if isMultidrop(u) {
+		mac.Write([]byte(r.postmasterName()))
+	}
 	cfg := &rcfile.Config{Polls: []rcfile.Poll{one}}
 	if err := rcfile.Dump(mac, cfg, rcfile.DumpOptions{ShowSecrets: true}); err != nil {
 		return rand.Text() // as if it had changed

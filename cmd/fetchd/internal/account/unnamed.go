@@ -26,7 +26,7 @@ const askTime = 10 * time.Second
 // Survey notes what the entries of a file tell about one another, and whether this machine has a mail server
 // if one of them needs to know; it comes before its accounts are made.
 func (r *Resolver) Survey(cfg *rcfile.Config) {
-	r.people = nil
+	r.people, r.postmaster = nil, cfg.Globals.Postmaster
 	for i := range cfg.Polls {
 		for j := range cfg.Polls[i].Users {
 			u := &cfg.Polls[i].Users[j]
@@ -111,6 +111,8 @@ var homeMaildir = destination{
 func (r *Resolver) isForOthers(u *rcfile.User) error {
 	var why string
 	switch person := addressee(u); {
+	case isMultidrop(u):
+		why = "the mail is for several people"
 	case person == "":
 		return nil
 	case !strings.EqualFold(person, r.env.Caller):

@@ -36,6 +36,9 @@ func warning(event string, f fields) string {
 		return fmt.Sprintf("mailbox %q holds %s messages that others marked as deleted,"+
 			" and the server can't expunge ours alone: they are only marked",
 			f.text("mailbox"), f.text("others"))
+	case fetch.EventNobodys:
+		return fmt.Sprintf("message %q is for no local user, and is discarded: there is no postmaster",
+			f.text("uid"))
 	case fetch.EventMisnamed:
 		return "mailbox " + f.text("mailbox") +
 			" is left out: its name can't be decoded; rename it on the server"

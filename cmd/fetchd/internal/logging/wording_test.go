@@ -92,6 +92,8 @@ func TestWording(t *testing.T) {
 			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "", "count", 1)
 		}, "", "fetchd: WARNING: ann@h: the server has given the UIDs of 2 deleted messages in mailbox \"Work\" to others: those are new\n" +
 			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those are new\n"},
+		{"nobody's", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17") },
+			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is no postmaster\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`) },
 			"", "fetchd: WARNING: ann@h: mailbox \"R&D\" is left out: its name can't be decoded; rename it on the server\n"},
 		{"alert", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventAlert, "account", "ann@h", "text", `"quota: 98%"`) },

@@ -1,0 +1,159 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// UserPlace stands for the recipient in the path of a destination that each user has one of.
+const UserPlace = "%T"
+
+const (
+	perUserName = 255  // bytes of a file's name
+	perUserKept = 1000 // destinations; those of more recipients are made anew each time
+)
+
+// PerUser delivers to each recipient in a place of his own. It is safe for concurrent use.
+type PerUser struct {
+	pattern string
+	make    func(path string) Deliverer
+
+	mu   sync.Mutex // guards what follows
+	made map[string]Deliverer
+}
+
+// NewPerUser returns a Deliverer to what at makes of the path of each recipient: pattern, with the recipient
+// for each UserPlace in it.
+func NewPerUser(pattern string, at func(path string) Deliverer) *PerUser {
+	return &PerUser{pattern: pattern, make: at, made: map[string]Deliverer{}}
+}
+
+func (d *PerUser) String() string { return d.make(d.pattern).String() }
+
+// Takes tells whether a recipient's name can be a part of a path: it must not lead anywhere else.
+func (d *PerUser) Takes(recipient string) bool {
+	return recipient != "" && len(recipient) <= perUserName && recipient[0] != '.' &&
+		!strings.ContainsFunc(recipient, func(r rune) bool { return r == '/' || unicode.IsControl(r) })
+}
+
+// Path is where a recipient has his mail.
+func (d *PerUser) Path(recipient string) string {
+	return strings.ReplaceAll(d.pattern, UserPlace, recipient)
+}
+
+// Exists tells whether a recipient has a place here: the directory, or the directory of the file, that is
+// named after him. It is for names that the rc file does not have: nobody gets a place by being written to.
+func (d *PerUser) Exists(recipient string) bool {
+	if !d.Takes(recipient) {
+		return false
+	}
+
+	before, after, _ := strings.Cut(d.pattern, UserPlace)
+	component, _, _ := strings.Cut(after, "/")
+	_, err := os.Stat(strings.ReplaceAll(before+UserPlace+component, UserPlace, recipient))
+	return err == nil
+}
+
+func (d *PerUser) of(recipient string) Deliverer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if made := d.made[recipient]; made != nil {
+		return made
+	}
+	made := d.make(d.Path(recipient))
+	if len(d.made) < perUserKept {
+		d.made[recipient] = made
+	}
+	return made
+}
+
+// Deliver implements Deliverer.
+func (d *PerUser) Deliver(ctx context.Context, m *Message) error {
+	return d.DeliverGroup(ctx, []*Message{m})[0]
+}
+
+// DeliverGroup implements GroupDeliverer: each recipient gets all that is his as one group.
+func (d *PerUser) DeliverGroup(ctx context.Context, ms []*Message) []error {
+	var recipients []string
+	theirs := map[string][]int{}
+	for i, m := range ms {
+		for _, r := range m.Recipients {
+			if theirs[r] == nil {
+				recipients = append(recipients, r)
+			}
+			theirs[r] = append(theirs[r], i)
+		}
+	}
+
+	results := make([]parts, len(ms))
+	for _, r := range recipients {
+		group := make([]*Message, len(theirs[r]))
+		for k, i := range theirs[r] {
+			one := *ms[i]
+			one.Recipients = []string{r}
+			group[k] = &one
+		}
+		for k, err := range d.deliverTo(ctx, r, group) {
+			results[theirs[r][k]].add([]string{r}, err)
+		}
+	}
+
+	errs := make([]error, len(ms))
+	for i := range results {
+		errs[i] = results[i].result()
+	}
+	return errs
+}
+
+// deliverTo delivers to one recipient. That his place is unusable says nothing of the others'.
+func (d *PerUser) deliverTo(ctx context.Context, recipient string, ms []*Message) []error {
+	var errs []error
+	switch place, isGroup := d.of(recipient).(GroupDeliverer); {
+	case !d.Takes(recipient):
+		errs = make([]error, len(ms))
+		for i := range errs {
+			errs[i] = &Error{Class: Permanent,
+				Err: fmt.Errorf("%s: %.100q can't be a part of the path", d, recipient)}
+		}
+	case isGroup:
+		errs = place.DeliverGroup(ctx, ms)
+	default:
+		for _, m := range ms {
+			errs = append(errs, d.of(recipient).Deliver(ctx, m))
+		}
+	}
+
+	for i, err := range errs {
+		if err != nil && ClassOf(err) == Unusable {
+			errs[i] = &Error{Class: Temporary, Err: err}
+		}
+	}
+	return errs
+}
+
+// parts adds up the results of a message's parts, which are for some recipients each.
+type parts struct {
+	delivered []string
+	err       error // the first
+}
+
+// add takes the result for some recipients.
+func (p *parts) add(recipients []string, err error) {
+	if err == nil {
+		p.delivered = append(p.delivered, recipients...)
+	} else if p.err == nil {
+		p.err = err
+	}
+}
+
+// result is that of the whole message.
+func (p *parts) result() error {
+	if p.err == nil || len(p.delivered) == 0 {
+		return p.err
+	}
+	return &PartialError{Delivered: p.delivered, Err: p.err}
+}
