@@ -7,11 +7,27 @@ MINUTES   ?= 5
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
 
-.PHONY: build test ci fuzz soak demo bench microbench cover clean
+PREFIX    ?= /usr/local
+UNITDIR   ?= $(PREFIX)/lib/systemd
+
+.PHONY: build install uninstall dist test ci fuzz soak demo bench microbench cover clean
 .NOTPARALLEL:
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o fetchd ./cmd/fetchd
+
+# DESTDIR is put before all places. FETCHMAIL=1 also installs the program under the name fetchmail: as a hard link, because
+# a process is known by the name of its file, and a symbolic link's is another.
+install:
+	@[ -x fetchd ] || $(MAKE) build
+	@PREFIX='$(PREFIX)' UNITDIR='$(UNITDIR)' DESTDIR='$(DESTDIR)' FETCHMAIL='$(FETCHMAIL)' docs/packaging/install
+
+uninstall:
+	@PREFIX='$(PREFIX)' UNITDIR='$(UNITDIR)' DESTDIR='$(DESTDIR)' docs/packaging/install remove
+
+# Archives for all systems, a .deb and an .rpm, their checksums and what they are made of, in dist/; needs a network.
+dist:
+	@GO='$(GO)' docs/packaging/dist
 
 # Each step prints a line; the first that fails ends it.
 test:
@@ -45,4 +61,4 @@ cover:
 	$(GO) tool cover -func=coverage.out | tail -n 1
 
 clean:
-	rm -f fetchd coverage.out
+	rm -rf fetchd coverage.out dist
