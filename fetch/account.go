@@ -108,13 +108,13 @@ type Credentials struct {
 
 // Selection is what is retrieved.
 type Selection struct {
-	Mailboxes     []string // IMAP folders, literal names
-	Patterns      []string // IMAP LIST patterns
-	Besides       []string // folders that the patterns leave out: another retrieval has them
-	FetchAll      bool     // also what the journal or \Seen says is old
-	Limit         int64    // bytes; larger messages stay; 0 = none
-	FetchLimit    int      // messages a retrieval; 0 = none
-	RetrieveError RetrieveError
+	Mailboxes         []string // IMAP folders, literal names
+	Patterns          []string // IMAP LIST patterns
+	ExcludedMailboxes []string // folders that the patterns leave out: another retrieval has them
+	FetchAll          bool     // also what the journal or \Seen says is old
+	Limit             int64    // bytes; larger messages stay; 0 = none
+	FetchLimit        int      // messages a retrieval; 0 = none
+	RetrieveError     RetrieveError
 }
 
 // Disposal is what becomes of messages on the server.
@@ -163,7 +163,7 @@ func (a *Account) hasSeveral() bool { return len(a.Recipients) > 1 || a.Multidro
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.
 func (a *Account) Identity() string {
-	mailboxes, besides := strings.Join(a.Mailboxes, "\x00"), strings.Join(a.Besides, "\x00")
+	mailboxes, besides := strings.Join(a.Mailboxes, "\x00"), strings.Join(a.ExcludedMailboxes, "\x00")
 	return strings.Join([]string{a.Key + "\x00" + mailboxes, besides, a.Settings}, "\x00\x00")
 }
 

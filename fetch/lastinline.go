@@ -67,7 +67,7 @@ func (l *lastInLine) wait(mailbox string, fresh int, now time.Time) []Ref {
 		}
 	}
 
-	if fresh <= len(refs) { // there is nobody behind them
+	if fresh <= len(refs) { // there are no others to let pass
 		return nil
 	}
 
@@ -85,12 +85,14 @@ func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
 	}
 
 	for key := range l.failed {
+		// It was tried, and is not among those that failed: it came, or the user has deleted it.
 		if key.mailbox == mailbox && !l.waiting[key] && !l.now[key] {
 			delete(l.failed, key)
 		}
 	}
 
 	for _, f := range failed {
+		// Only the order is lost beyond the bound: those messages are tried with the others.
 		if len(l.failed) < refusedMost {
 			key := refusedKey{mailbox, f.Ref}
 			l.failed[key], l.now[key] = now, true
@@ -109,6 +111,7 @@ func (a *Account) keepLastInLine(l *lastInLine) {
 		list = append(list, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), last})
 	}
 
+	// A map has no order, and the text is compared with what the journal has.
 	slices.SortFunc(list, func(a, b keptMessage) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))
@@ -120,6 +123,7 @@ func (a *Account) keepLastInLine(l *lastInLine) {
 		text, err = json.Marshal(list)
 	}
 	if err == nil && string(text) != l.text {
+		// Not ctx: it may have ended, and what was learnt by this pass would be lost.
 		err = a.Journal.SetNote(context.Background(), lastInLineNote(a), string(text))
 	}
 	if err != nil {

@@ -37,6 +37,7 @@ func (t *transfer) message(it *Item, to delivery.Addressees) *delivery.Message {
 		Edit:        t.a.Headers.Edit(it.Body),
 	}
 
+	// The delivery asks once more right before its point of no return, which may be minutes from now.
 	if t.a.Lease != nil {
 		m.Lease = t.a.checkLease
 	}
@@ -65,6 +66,7 @@ func (t *transfer) whyNotDeliverable(it *Item) error {
 		return nil
 	}
 
+	// It is a line of the message: shown, so that the user can judge, but cut, as all foreign text is.
 	const quote = 200
 	return &delivery.Error{Class: delivery.Permanent, Err: hints.Errorf(
 		"write \"bad-header accept\" to get it",

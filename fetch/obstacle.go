@@ -106,6 +106,7 @@ func (o *obstacles) died(mailbox string, at *AtMessage, now time.Time) *obstacle
 
 	i := o.find(mailbox, at.Ref)
 	if i < 0 {
+		// A server that ends a session at each of thousands of messages must not fill the journal.
 		if len(o.List) >= obstaclesMost {
 			return nil
 		}
@@ -131,6 +132,8 @@ func (o *obstacles) answered(mailbox string, ref Ref, came bool) {
 	i := o.find(mailbox, ref)
 	if i >= 0 && came && o.List[i].Deaths >= obstacleDeaths {
 		o.List = slices.Delete(o.List, i, i+1)
+		// What the user was told of stays known, or the same mail would be sent each time that the server
+		// recovers.
 		o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return !b.Told })
 		return
 	}
@@ -190,10 +193,12 @@ func (o *obstacles) count() (n int) {
 	return n
 }
 
-// ended deals with the error that ended the transfer of a mailbox. If it did so at a message, and not for the
-// first time, the others get another session at once.
-func (a *Account) ended(ctx context.Context, mailbox string, err error, p *progress) error {
+// noteSessionEnd deals with the error that ended the transfer of a mailbox. If it did so at a message, and
+// not for the first time, the others get another session at once.
+func (a *Account) noteSessionEnd(ctx context.Context, mailbox string, err error, p *progress) error {
 	var at *AtMessage
+	// No message is to blame for an error elsewhere, for a feature that the server offers but can't do, for
+	// the end of the lease or for our own end.
 	if !errors.As(err, &at) || errors.Is(err, ErrSimpler) || endedByLease(err) || ctx.Err() != nil {
 		return err
 	}
@@ -201,6 +206,8 @@ func (a *Account) ended(ctx context.Context, mailbox string, err error, p *progr
 	if b == nil || p.only != nil {
 		return err
 	}
+	// The first time the connection alone may be at fault, and a new session at once could meet the same
+	// trouble. The number of sessions is bounded: each costs a login, which servers limit.
 	if p.more = b.Deaths >= obstacleDeaths && p.extra < extraMost; p.more {
 		p.extra++
 	}
@@ -212,6 +219,7 @@ func (a *Account) ended(ctx context.Context, mailbox string, err error, p *progr
 func (r *Retriever) tryObstacles(ctx context.Context, p *progress) error {
 	var errs []error
 	for _, b := range p.obstacles.due(r.a.now(), r.a.Refusals.takeRetry()) {
+		// They count against the limit too, though they come last.
 		full := r.a.FetchLimit > 0 && p.res.Delivered+p.res.Failed >= r.a.FetchLimit
 		if full || ctx.Err() != nil {
 			break
@@ -245,6 +253,7 @@ func (r *Retriever) tryObstacle(ctx context.Context, b obstacle, p *progress) er
 	if i < 0 {
 		return err
 	}
+	// Everything else came. A pass that failed each day because of one message would hide real trouble.
 	if now := &p.obstacles.List[i]; now.Deaths > b.Deaths && now.isGivenUp() {
 		r.a.reportObstacle(now, err)
 		return nil
@@ -273,6 +282,7 @@ func (a *Account) reportReturned(mailbox string, n int, p *progress) {
 	if n == 0 {
 		return
 	}
+	// Some servers bring deleted mail back with each session: one warning a month is enough.
 	level := slog.LevelWarn
 	if o := p.obstacles; o != nil {
 		if a.now().Sub(o.Returned) < returnedTime {

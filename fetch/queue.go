@@ -70,6 +70,7 @@ func (q *Queue) Wait(ctx context.Context) error {
 		if err := q.until(ctx, func() bool { return q.count == 0 }); err != nil {
 			return err
 		}
+		// Ended and begun again, not kept: those that wait come first, in the order in which they asked.
 		q.turns.End()
 		if err := q.turns.Begin(ctx); err != nil {
 			return err
@@ -124,22 +125,26 @@ func (q *Queue) close() {
 }
 
 // take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the
-// queue is closed and empty. A taker
-// of more than one waits a moment for a full group: what a group shares is expensive.
+// queue is closed and empty. A taker of more than one waits a moment for a full group: what a group shares is
+// expensive.
 func (q *Queue) take(count int, bytes int64) []*Item {
 	var linger <-chan time.Time
 	for {
 		q.mu.Lock()
 		n, sum := 0, int64(0)
+		// One item always goes, however large: nothing else would ever take it.
 		for n < len(q.items) && n < count && (n == 0 || sum+q.items[n].bodySize() <= bytes) {
 			sum += q.items[n].bodySize()
 			n++
 		}
 
+		// A group is also full if the next item no longer fits, and at the end, when nothing more will come.
 		full := n == count || n < len(q.items) || q.closed
 		if n > 0 && !full && linger == nil {
 			timer := time.NewTimer(groupLinger)
 			defer timer.Stop()
+			// One timer for the whole group: otherwise a server that sends slowly could hold up the first
+			// message forever.
 			linger = timer.C
 		}
 		if full {
@@ -163,12 +168,15 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 
 // removeFirst removes the first n items and returns them; the lock is held.
 func (q *Queue) removeFirst(n int) []*Item {
+	// A notification wakes one taker only, so it is passed on as long as there is work, or the end, for
+	// others.
 	if len(q.items) > n || q.closed {
-		notify(q.ready) // there may be other takers
+		notify(q.ready)
 	}
 	if n == 0 {
 		return nil
 	}
+	// The capacity is cut too, so that an append by the taker can't write into the queue.
 	out := q.items[:n:n]
 	q.items = q.items[n:]
 	return out

@@ -49,6 +49,7 @@ func (a *Account) recall(ctx context.Context) {
 		return
 	}
 
+	// An unreadable note is not read again: each retrieval would warn of it.
 	if m.recalled = true; err != nil {
 		a.Log.Warn(EventForgotten, "account", a.Name, "err", err)
 		return
@@ -91,6 +92,7 @@ func (a *Account) keepRefusals() {
 		return
 	}
 	if err == nil {
+		// Not a context of the retrieval: this is called at the end of the daemon too.
 		err = a.Journal.SetNote(context.Background(), a.Key, text)
 	}
 	if err != nil {
@@ -118,10 +120,12 @@ func (m *Refusals) text() (string, error) {
 		}
 	}
 
+	// The usual case. No text means that the journal has no note, and an idle poll writes nothing.
 	if len(k.Aside)+len(k.Oversized)+len(k.Untold)+k.UntoldMore == 0 && !k.Login && k.Told.IsZero() {
 		return "", nil
 	}
 
+	// A map has no order, and an unchanged note must give the same text.
 	slices.SortFunc(k.Aside, func(a, b keptMessage) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))

@@ -22,7 +22,7 @@ const (
 type Refusals struct {
 	mu      sync.Mutex // guards what follows
 	refused map[refusedKey]*refusal
-	said    map[string]int // set aside, by mailbox, as last logged
+	logged  map[string]int // set aside, by mailbox, as last logged
 	retried bool           // Retry was called
 	tryAll  bool           // likewise, and no pass has begun since
 	notices
@@ -66,7 +66,7 @@ type failure struct {
 func (m *Refusals) Retry() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused, m.said, m.tryAll = nil, nil, true
+	m.refused, m.logged, m.tryAll = nil, nil, true
 	m.retried = true // what the journal has is not to come back with the first retrieval
 }
 
@@ -92,6 +92,7 @@ func (m *Refusals) refuse(mailbox string, it *Item, err error, now time.Time) bo
 	defer m.mu.Unlock()
 
 	key, failure := refusedKey{mailbox, it.ref()}, WithoutNumbers(err.Error())
+	// The same message fails in each pass. The log has it once, until the reason changes.
 	if r := m.refused[key]; r != nil {
 		news := r.failure != failure
 		r.failure, r.last = failure, now
@@ -140,6 +141,7 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 			if worked && f.class == delivery.Temporary {
 				r.strikes++
 			}
+			// A permanent refusal won't change by itself; a temporary one may, and gets a few passes.
 			if r.aside = f.class == delivery.Permanent || r.strikes >= setAsideStrikes; r.aside {
 				m.announce(f.text)
 			} else {
@@ -189,12 +191,13 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 		}
 	}
 
-	if m.said == nil {
-		m.said = make(map[string]int)
+	if m.logged == nil {
+		m.logged = make(map[string]int)
 	}
 
-	more = n > m.said[mailbox]
-	m.said[mailbox] = n
+	// Fewer than before is no news: some were delivered, or tried again.
+	more = n > m.logged[mailbox]
+	m.logged[mailbox] = n
 	return n, more
 }
 

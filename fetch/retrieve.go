@@ -46,6 +46,7 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 		return err
 	}
 	if p.only != nil {
+		// The journal remembers the message, but the user may have removed its folder from the rc file since.
 		if p.absent = !slices.Contains(names, p.only.Mailbox); p.absent { // by the rc file, by now
 			return nil
 		}
@@ -70,6 +71,7 @@ func passable(err error) bool {
 	if errors.As(err, &trouble) && trouble.Quota {
 		return false
 	}
+	// Trouble with the destination or the lease will meet the next mailbox too, whatever its kind.
 	k := KindOf(err)
 	if delivery.ClassOf(err) == delivery.Unusable || endedByLease(err) {
 		return false
@@ -90,7 +92,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	// What is left out is no longer new, so it comes before the counts.
-	waiting := a.choose(m, name, p)
+	waiting := a.leaveOut(m, name, p)
 	c := a.count(m, name, p)
 	more := a.limit(m, &c, p.res, waiting)
 	p.res.New += c.New
@@ -140,7 +142,7 @@ func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) err
 		p.last.tried(t.name, t.failed, a.now())
 	}
 	if err != nil {
-		return a.ended(ctx, t.name, err, p)
+		return a.noteSessionEnd(ctx, t.name, err, p)
 	}
 
 	return nil
@@ -174,15 +176,16 @@ func (a *Account) commit(ctx context.Context, t *transfer, more bool, p *progres
 	return errors.Join(err, t.failures())
 }
 
-// choose takes out of m what is not for this session, and returns how much of it waits for nothing but its
+// leaveOut takes out of m what is not for this session, and returns how much of it waits for nothing but its
 // turn.
-func (a *Account) choose(m Mailbox, name string, p *progress) (waiting int) {
+func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 	l, ok := m.(Leaver)
 	switch {
 	case !ok:
 	case p.only != nil:
 		l.Only(p.only.ref())
 	default:
+		// First those that don't count at all; who lets the others pass depends on how many are left then.
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
 		fresh := m.Counts().New
 		l.Leave(p.last.wait(name, fresh, a.now()))
@@ -200,6 +203,7 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 		c.New = n
 	}
 
+	// Failures count too, or a destination that refuses everything would be given all of it in each pass.
 	if left := a.FetchLimit - res.Delivered - res.Failed; a.FetchLimit > 0 && c.New > left {
 		limitTo(left)
 	}
@@ -208,6 +212,7 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 		a.Log.Info(EventLimit, "account", a.Name, "limit", a.FetchLimit, "count", waiting)
 	}
 
+	// Over POP3 nothing is deleted before QUIT, so "expunge N" means a session for every N messages.
 	_, atEnd := m.(Ender)
 	if atEnd && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
 		limitTo(a.Expunge)
@@ -219,6 +224,7 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 
 // report logs what was found, in the terms of fetchmail's "N messages (M seen) for U at H".
 func (a *Account) report(name string, c Counts) {
+	// fetchmail says "No mail" only for an empty mailbox, and its users' scripts match that line.
 	if c.New == 0 && len(c.Oversized) == 0 && c.Messages == c.Seen {
 		if c.Messages == 0 {
 			a.Log.Info(EventNoMail, "account", a.Name, "mailbox", name)
@@ -239,6 +245,7 @@ const Grace = 10 * time.Second
 
 // WithGrace returns a context that ends Grace after ctx does, or when the function is called.
 func WithGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+	// Detached from ctx: a child would end with it, and the message in hand would be lost halfway.
 	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(Grace, func() { cancel(context.Cause(ctx)) })
@@ -254,6 +261,8 @@ func FirstOf(connectors ...Connector) Connector {
 		var errs []error
 		for _, connect := range connectors {
 			s, err := connect(ctx, a)
+			// Only "nobody is there" leads on. After a refused login another protocol would only be another
+			// failed attempt, which servers count.
 			if err == nil || KindOf(err) != KindNetwork {
 				return s, err
 			}

@@ -32,6 +32,8 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	var res Result
 	kept := r.s != nil
 	err := r.pass(ctx, &res)
+	// Routers and servers drop idle connections silently, so the first command on a kept one may fail. Where
+	// anything was done it was alive, and the failure is real.
 	if err != nil && kept && KindOf(err) == KindNetwork && res == (Result{}) && ctx.Err() == nil {
 		err = r.pass(ctx, &res)
 	}
@@ -53,6 +55,7 @@ func (r *Retriever) TakeTurns(t Turns) { r.turns = t }
 // pass is one retrieval, in as many sessions as it needs. An error that ErrSimpler is part of counts only if
 // the session after it fails too.
 func (r *Retriever) pass(ctx context.Context, res *Result) error {
+	// Before the first session: it must not try again what an earlier daemon has set aside.
 	r.a.recall(ctx)
 	var errs []error
 	var simpler error // of a session after which a simpler one was made
@@ -61,6 +64,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		res: res, delivered: &r.delivered, shares: &r.shares, turns: r.turns,
 		obstacles: r.a.recallObstacles(ctx), last: r.a.recallLastInLine(ctx),
 	}
+	// Also after an error, and most of all then: what ended this session is to be avoided by the next one.
 	defer func() {
 		r.a.keepObstacles(p.obstacles)
 		r.a.keepLastInLine(p.last)
@@ -81,6 +85,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 				simpler = nil
 				continue
 			}
+			// The simpler session failed too, so the first error may be the better explanation.
 			errs = append(errs, simpler, err)
 			break
 		}
@@ -88,6 +93,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		errs = append(errs, err)
 	}
 
+	// Last, so that a session that dies takes nothing else with it; and only where the server is well.
 	if err := errors.Join(errs...); err == nil || passable(err) {
 		errs = append(errs, r.tryObstacles(ctx, p))
 	}
@@ -101,6 +107,8 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 	defer r.abandon(&err)
 	defer fault.Recover(&err)
+	// Before the login too: the process that has the account now may be logged in, and some servers allow one
+	// session only.
 	if err := r.a.checkLease(); err != nil {
 		_ = r.Close()
 		return err

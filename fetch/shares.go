@@ -137,6 +137,7 @@ func (s *shares) write(ctx context.Context) error {
 			slices.Compare(a.UID, b.UID))
 	})
 
+	// No shares are no note: most accounts never have one.
 	text := []byte(nil)
 	var err error
 	if len(list) > 0 {

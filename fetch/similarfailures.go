@@ -27,6 +27,7 @@ func (a *similarFailures) shouldName(err error, level slog.Level) bool {
 
 	reason := WithoutNumbers(err.Error())
 	n, known := a.times[reason]
+	// The first few say it all. A server that numbers or words each refusal differently is bounded by kinds.
 	if n >= alikeMost || !known && len(a.times) >= reasonsMost {
 		if a.more++; a.more == 1 || level > a.level {
 			a.level = level

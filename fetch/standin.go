@@ -25,6 +25,7 @@ func (it *Item) IsStandIn() bool {
 		return false
 	}
 
+	// The sentence may be wrapped anywhere, and versions differ in "hasn't" and "has not".
 	text = bytes.Join(bytes.Fields(bytes.ReplaceAll(text, []byte("n't"), []byte(" not"))), []byte(" "))
 	kept := bytes.Contains(text, []byte("has not been deleted"))
 	return kept && (bytes.Contains(text, []byte("could not be retrieved")) ||

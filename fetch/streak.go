@@ -30,6 +30,7 @@ func (s *Streak) Refused(n, asked int) (turn, over bool) {
 	if s.counted++; s.counted < streakMost {
 		return false, false
 	}
+	// Both ends were tried: it is the server, not the messages.
 	if s.turned {
 		return false, true
 	}

@@ -70,7 +70,6 @@ func (t *transfer) run(ctx context.Context) error {
 
 	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1
-
 	switch t.a.Deliverer.(type) {
 	case delivery.GroupDeliverer, delivery.SeriesDeliverer:
 		workers, group = 1, groupCount
@@ -135,6 +134,7 @@ func (t *transfer) work(ctx context.Context, cancel context.CancelCauseFunc, q *
 		if ctx.Err() == nil {
 			if err := t.group(ctx, graceful, items); err != nil {
 				t.mu.Lock()
+				// Noted before the connection is told: what that says of its end is only a consequence.
 				t.stop = errors.Join(t.stop, err)
 				t.mu.Unlock()
 				cancel(err)
@@ -161,6 +161,7 @@ func (t *transfer) group(ctx, graceful context.Context, items []*Item) (err erro
 // delivered.
 func (t *transfer) series(ctx, graceful context.Context, d delivery.SeriesDeliverer, items []*Item) error {
 	b := t.prepare(items)
+	// First those that need no delivery: they must not wait for a destination that may hang.
 	for _, i := range b.settled {
 		if err := t.settle(graceful, items[i:i+1], b.results[i:i+1]); err != nil {
 			return err
@@ -193,12 +194,15 @@ var errEnough = errors.New("the retrieval ends")
 func (t *transfer) settle(ctx context.Context, items []*Item, results []error) error {
 	delivered, unusable, held := sortResults(items, results)
 
+	// One group at a time: a Mailbox allows only one of Record, Skip and Acknowledge to be under way.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	refused, err := t.recordAndAcknowledge(ctx, delivered)
 	if err != nil {
 		return err
 	}
+	// After the record, which is worth more: without the note some recipients may get a message twice,
+	// without the record all of them.
 	if err := t.shares.note(ctx, t.name, items, results); err != nil {
 		return err
 	}
@@ -269,6 +273,7 @@ func (t *transfer) handleUnretrieved(items []*Item) error {
 	switch {
 	case len(bad) == 0 || t.a.RetrieveError == Continue:
 		return nil
+	// Not at once: skipAll decides when it is known that the server gives others.
 	case t.a.RetrieveError == MarkSeen:
 		t.skip = append(t.skip, bad...)
 		return nil
@@ -330,6 +335,7 @@ func (t *transfer) deliverOne(ctx context.Context, m *delivery.Message) (err err
 
 // report logs and counts one message.
 func (t *transfer) report(it *Item, err error) {
+	// Even a refusal shows that the session survives this message.
 	t.met.answered(t.name, it.ref(), err == nil)
 	if err != nil {
 		t.reportFailure(it, err)
@@ -370,6 +376,7 @@ func (t *transfer) keepFailure(it *Item, err error, reported bool) {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
 	t.failed = append(t.failed, f)
+	// One error stands for all in the exit status, so the worst is kept: what may still need the user.
 	if t.err == nil || weight(err) > weight(t.err) {
 		t.err, t.errReported = err, reported
 	}

@@ -154,7 +154,7 @@ func (s *session) accepted(q query) (journal.Set, query, error) {
 	if q.beforeSelected && isBad(err) {
 		q = s.sendSearch(q.criteria)
 		if found, err = s.result(q); err == nil {
-			s.quirks.apart.Add(server(s.a))
+			s.quirks.oneAtATime.Add(server(s.a))
 		}
 	}
 	if q.extended && isBad(err) {

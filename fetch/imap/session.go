@@ -42,9 +42,9 @@ type session struct {
 // Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for
 // concurrent use.
 type Quirks struct {
-	plain    wire.Unable // they can't compress
-	noReturn wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
-	apart    wire.Unable // they refuse a command that comes before SELECT is answered
+	plain      wire.Unable // they can't compress
+	noReturn   wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
+	oneAtATime wire.Unable // they refuse a command that comes before SELECT is answered
 }
 
 // Connect is a fetch.Connector that knows no quirks.
@@ -142,7 +142,7 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 		}
 	}
 
-	for _, name := range s.a.Besides {
+	for _, name := range s.a.ExcludedMailboxes {
 		add(decodeUTF7(name))
 	}
 

@@ -270,11 +270,11 @@ func TestPatternBesidesFolders(t *testing.T) {
 	}
 	srv.Append(t, "INBOX", message(2))
 	a := account(t, srv.Port, nil, &recipient{})
-	a.TLS, a.Patterns, a.Besides = fetch.ClearText, []string{"*"}, []string{"inbox", "Entw&APw-rfe"}
+	a.TLS, a.Patterns, a.ExcludedMailboxes = fetch.ClearText, []string{"*"}, []string{"inbox", "Entw&APw-rfe"}
 	if res := retrieve(t, a); res.Messages != 1 || srv.Count(t, "Lists") != 0 {
 		t.Errorf("%+v", res)
 	}
-	a.Besides = append(a.Besides, "Lists")
+	a.ExcludedMailboxes = append(a.ExcludedMailboxes, "Lists")
 	if res := retrieve(t, a); res.Messages != 0 {
 		t.Errorf("%+v of no folder", res)
 	}

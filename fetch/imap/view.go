@@ -116,7 +116,7 @@ func (m *mailbox) selectMailbox() (data *imap.SelectData, first *search, among s
 	s := m.s
 	selected := s.client.Select(m.name, &imap.SelectOptions{ReadOnly: m.readOnly && !m.writable})
 	among = m.scope()
-	if s.quirks.apart.Has(server(s.a)) {
+	if s.quirks.oneAtATime.Has(server(s.a)) {
 		if data, err = selected.Wait(); err == nil {
 			first = s.startSearch(m.rec, among)
 		}

@@ -111,13 +111,13 @@ func watched(a *fetch.Account) []*fetch.Account {
 	var out []*fetch.Account
 	for _, name := range a.Mailboxes {
 		one := *a
-		one.Mailboxes, one.Patterns, one.Besides = []string{name}, nil, nil
+		one.Mailboxes, one.Patterns, one.ExcludedMailboxes = []string{name}, nil, nil
 		out = append(out, &one)
 	}
 
 	if len(a.Patterns) > 0 {
 		rest := *a
-		rest.Mailboxes, rest.Besides, rest.Idle = nil, slices.Concat(a.Besides, a.Mailboxes), false
+		rest.Mailboxes, rest.ExcludedMailboxes, rest.Idle = nil, slices.Concat(a.ExcludedMailboxes, a.Mailboxes), false
 		out = append(out, &rest)
 	}
 

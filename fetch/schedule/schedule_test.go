@@ -409,10 +409,10 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 
 func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	a := (&server{}).account("a")
-	a.Idle, a.Mailboxes, a.Patterns, a.Besides = true, []string{"INBOX", "Lists"}, []string{"*"}, []string{"Other"}
+	a.Idle, a.Mailboxes, a.Patterns, a.ExcludedMailboxes = true, []string{"INBOX", "Lists"}, []string{"*"}, []string{"Other"}
 	var got []string
 	for _, w := range watched(a) {
-		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.Besides, w.Idle))
+		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.ExcludedMailboxes, w.Idle))
 	}
 	if want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [Other INBOX Lists] false"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

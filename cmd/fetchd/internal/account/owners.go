@@ -45,7 +45,7 @@ func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings 
 
 	for _, a := range left {
 		if len(a.Patterns) > 0 {
-			a.Besides = without(records[a.Key].mailboxes, a.Mailboxes)
+			a.ExcludedMailboxes = without(records[a.Key].mailboxes, a.Mailboxes)
 		}
 	}
 

@@ -259,7 +259,7 @@ func TestResolveSeparatesOwners(t *testing.T) {
 			accounts, log, err := resolveText(t, tt.text+"\n")
 			var got []string
 			for _, a := range accounts {
-				got = append(got, fmt.Sprint(a.Mailboxes, a.Patterns, a.Besides))
+				got = append(got, fmt.Sprint(a.Mailboxes, a.Patterns, a.ExcludedMailboxes))
 			}
 			if err != nil || strings.Join(got, ";") != tt.boxes || (log != "") != (tt.warning != "") || !strings.Contains(log, tt.warning) {
 				t.Errorf("%v, want %s; %v; log %q", got, tt.boxes, err, log)
