@@ -28,9 +28,13 @@ type Error = login.Error
 // From now on it is asked for less, so that another session may succeed, and is made at once.
 var ErrSimpler = login.ErrSimpler
 
-// ErrCrowded is in the error of a Connector where the server has no more connections for this login at a
-// time.
-var ErrCrowded = login.ErrCrowded
+// What is in the error of a Connector where the server may have too many connections: it says so, it ended
+// the connection, or it refused the login and named no reason that is the user's.
+var (
+	ErrCrowded    = login.ErrCrowded
+	ErrTurnedAway = login.ErrTurnedAway
+	ErrNotJudged  = login.ErrNotJudged
+)
 
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/tlsverify"
 )
 
 // Retrieve makes one pass over an account: connect, log in, and for each mailbox find what is new, retrieve
@@ -263,13 +264,19 @@ func FirstOf(connectors ...Connector) Connector {
 			s, err := connect(ctx, a)
 			// Only "nobody is there" leads on. After a refused login another protocol would only be another
 			// failed attempt, which servers count.
-			if err == nil || KindOf(err) != KindNetwork {
+			if err == nil || KindOf(err) != KindNetwork || inHandshake(err) {
 				return s, err
 			}
 			errs = append(errs, err)
 		}
 		return nil, errors.Join(errs...)
 	}
+}
+
+// inHandshake tells whether err is of a server that was asked for TLS: it is found, however that ended.
+func inHandshake(err error) bool {
+	_, ok := errors.AsType[*tlsverify.HandshakeError](err)
+	return ok
 }
 
 // spoolOptions are how this account's messages are held.

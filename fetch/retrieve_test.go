@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/tlsverify"
 )
 
 // story is what happened, in order.
@@ -336,6 +338,9 @@ func TestFirstOf(t *testing.T) {
 		return func(context.Context, *Account) (Session, error) { return nil, Fail(k, errors.New("no")) }
 	}
 	good := func(context.Context, *Account) (Session, error) { return &fakeServer{}, nil }
+	cut := func(context.Context, *Account) (Session, error) {
+		return nil, Fail(KindNetwork, &tlsverify.HandshakeError{Err: io.EOF})
+	}
 	for _, tt := range []struct {
 		name string
 		of   []Connector
@@ -344,6 +349,7 @@ func TestFirstOf(t *testing.T) {
 		{"the first", []Connector{good, fail(KindAuth)}, 0},
 		{"the second", []Connector{fail(KindNetwork), good}, 0},
 		{"an answer is an answer", []Connector{fail(KindAuth), good}, KindAuth},
+		{"one that ends in the handshake is found", []Connector{cut, good}, KindNetwork},
 		{"none", []Connector{fail(KindNetwork), fail(KindNetwork)}, KindNetwork},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,7 +3,9 @@ package tlsverify
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"fetchd/tlsverify/hints"
@@ -159,5 +161,16 @@ func (e *HandshakeError) Hint() string {
 	if hint := hints.Of(e.Err); hint != "" {
 		return hint
 	}
+	if e.Cut() {
+		return "servers end connections like this when there are too many, or while they are started again;" +
+			" if it lasts, check the port"
+	}
 	return `"fetchd check-tls HOST" shows what the server offers`
+}
+
+// Cut tells whether the connection ended during the handshake without a word, which is no verdict on either
+// side.
+func (e *HandshakeError) Cut() bool {
+	return errors.Is(e.Err, io.EOF) || errors.Is(e.Err, io.ErrUnexpectedEOF) ||
+		errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)
 }

@@ -73,7 +73,7 @@ func TestLogin(t *testing.T) {
 		{"tagged OK before STARTTLS", fetch.StartTLS, "S< * OK hi\\r\\nA1 OK go\\r\\n\nC: A1 STARTTLS\nS: A1 OK go\nSTALL", nil, fetch.KindTLS, "no TLS on this port", 0},
 		{"injected behind STARTTLS", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS< A1 OK go\\r\\n* PREAUTH in\\r\\n", nil, fetch.KindTLS, "in clear text", 0},
 		{"stall in the handshake", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 OK go\nSTALL", nil, fetch.KindNetwork, "handshake", time.Minute},
-		{"closed in the handshake", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 OK go\nCLOSE", nil, fetch.KindTLS, "handshake", 0},
+		{"closed in the handshake", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 OK go\nCLOSE", nil, fetch.KindNetwork, "handshake", 0},
 		{"another server's certificate", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 OK go\nTLS refused", nil, fetch.KindTLS, "other.example.org", 0},
 		{"silence after TLS", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nSTALL", nil, fetch.KindNetwork, "no answer", time.Minute},
 		{"closed after TLS", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nCLOSE", nil, fetch.KindNetwork, "", 0},

@@ -96,16 +96,9 @@ func Fail(k Kind, err error) error {
 // on, so another session may succeed and is tried at once.
 var ErrSimpler = errors.New("the server offers what it does not do")
 
-// ErrCrowded is in the error of a server that allows this login no further connection at the moment.
-var ErrCrowded = errors.New("the server allows this login no more connections at a time")
-
 // Again marks err as one after which another session may succeed at once. It is ErrSimpler without its
 // text.
-func Again(err error) error { return again{err} }
-
-type again struct{ error }
-
-func (e again) Unwrap() []error { return []error{e.error, ErrSimpler} }
+func Again(err error) error { return marked{err, ErrSimpler} }
 
 // At adds the server to err, which happened before the login. An error about a refused login stays as it
 // is: the account is named wherever errors are shown. The Kind stays.

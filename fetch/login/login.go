@@ -112,7 +112,7 @@ func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, e
 
 	if err := a.run(ctx); err != nil {
 		_ = conn.Close()
-		return nil, Fail(KindNetwork, err)
+		return nil, mayBeCrowded(ctx, Fail(KindNetwork, err))
 	}
 
 	return a.offer, nil

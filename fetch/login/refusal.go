@@ -160,7 +160,11 @@ func (a *attempt) loginRefusal(r Reply, t *try) error {
 		hint = a.hint(t)
 	}
 	err := fmt.Errorf("login as %q refused: %s", a.o.User, a.describeReply(r))
-	return Fail(row.kind, row.explain(err, hint))
+	err = Fail(row.kind, row.explain(err, hint))
+	if row.notJudged() && !r.judged() {
+		err = marked{err, ErrNotJudged}
+	}
+	return err
 }
 
 // hint is what to check after a refusal that gives no reason.

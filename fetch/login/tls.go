@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify"
 	"fetchd/tlsverify/hints"
 )
 
@@ -64,6 +65,9 @@ func (a *attempt) secure(ctx context.Context) error {
 		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
 	}
 
+	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok && h.Cut() {
+		return Fail(KindNetwork, err)
+	}
 	return Fail(KindTLS, err)
 }
 

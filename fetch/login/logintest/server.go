@@ -38,6 +38,8 @@ type server struct {
 	refuses   map[string]verdict
 	drips     time.Duration // between two bytes; 0 = it writes at once
 	lines     int           // it falls silent instead of its n-th answer; 0 = never
+	closes    int           // likewise, ends the connection
+	cuts      bool          // ends the connection instead of the handshake
 
 	mu    sync.Mutex // guards what follows
 	clear []string   // lines heard in clear text
@@ -189,6 +191,10 @@ func (s *server) tried(mechanism string) {
 func (s *server) use(conn net.Conn) { s.conn, s.r = conn, bufio.NewReader(conn) }
 
 func (s *server) secure() bool {
+	if s.cuts {
+		_, _ = s.r.ReadByte()
+		return false
+	}
 	secure := tls.Server(s.conn, s.cert)
 	if secure.Handshake() != nil {
 		return false
@@ -219,6 +225,11 @@ func (s *server) reply(c Command, status login.Status, code, text string) {
 func (s *server) say(text string) {
 	if s.said++; s.lines > 0 && s.said >= s.lines {
 		_, _ = io.Copy(io.Discard, s.conn) // silent until the client leaves
+		return
+	}
+
+	if s.closes > 0 && s.said >= s.closes {
+		_ = s.conn.Close()
 		return
 	}
 

@@ -67,7 +67,7 @@ func Run(t *testing.T, s Subject) {
 		tests map[string]func(*rig)
 	}{
 		{"logged in", loggedIn}, {"unproven", unproven}, {"refused", refused}, {"exchange", exchange},
-		{"bounded", bounded},
+		{"bounded", bounded}, {"turned away", away},
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) {
@@ -78,6 +78,7 @@ func Run(t *testing.T, s Subject) {
 	}
 
 	t.Run("bounded/silence at each answer", func(t *testing.T) { t.Parallel(); silent(t, s, certs) })
+	t.Run("turned away/at each answer", func(t *testing.T) { t.Parallel(); closing(t, s, certs) })
 	t.Run("unproven/resumed session", func(t *testing.T) { t.Parallel(); resumed(t, s, certs) })
 }
 
@@ -178,12 +179,13 @@ func (r *rig) fails(kind login.Kind, want string) error {
 }
 
 // keeps is fails, and nothing of a login was sent and the password was not asked for.
-func (r *rig) keeps(kind login.Kind, want string) {
+func (r *rig) keeps(kind login.Kind, want string) error {
 	r.t.Helper()
-	r.fails(kind, want)
+	err := r.fails(kind, want)
 	if r.asked || len(r.tries) > 0 {
 		r.t.Errorf("asked for the password: %v; tried %q", r.asked, r.tries)
 	}
+	return err
 }
 
 // succeeds wants a login after these tries.

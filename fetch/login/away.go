@@ -1,0 +1,45 @@
+package login
+
+import (
+	"context"
+	"errors"
+
+	"fetchd/fetch/wire"
+)
+
+// A server that has too many connections may say so in any words, or in none.
+var (
+	// ErrCrowded is in the error of a server that says that it allows no further connection at the moment.
+	ErrCrowded = errors.New("the server allows this login no more connections at a time")
+	// ErrTurnedAway is in the error of a server that was there, and ended the connection before the login
+	// had succeeded, or refused to begin.
+	ErrTurnedAway = errors.New("the server ended the connection before the login")
+	// ErrNotJudged is in the error of a login that was refused, but not for its user or password as far as
+	// we can tell.
+	ErrNotJudged = errors.New("the server refused the login for another reason than the password")
+)
+
+// marked is an error with a mark, which is not part of its text.
+type marked struct {
+	error
+	mark error
+}
+
+func (e marked) Unwrap() []error { return []error{e.error, e.mark} }
+
+// mayBeCrowded marks err, of a connection that was made, if it may be due to the number of connections.
+func mayBeCrowded(ctx context.Context, err error) error {
+	if ctx.Err() != nil || wire.IsTimeout(err) || pluginEnded(err) || errors.Is(err, ErrNotJudged) {
+		return err
+	}
+	switch KindOf(err) {
+	case KindNetwork, KindServer, KindProtocol:
+		return marked{err, ErrTurnedAway}
+	}
+	return err
+}
+
+// notJudged tells whether row says nothing against the user or the password.
+func (row refusal) notJudged() bool {
+	return row.kind == KindServer || row.kind == KindBusy || row.name == ""
+}
