@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"time"
 
 	"fetchd/fetch"
@@ -31,7 +32,7 @@ func backOff(n int, err error) time.Duration {
 	if fetch.KindOf(err) == fetch.KindAuth {
 		d, limit = authDelay, authDelayCap
 	}
-	if isRefused(err) {
+	if isRestart(err) {
 		if n <= refusedMost {
 			return refusedDelay << max(0, n-1)
 		}
@@ -42,4 +43,10 @@ func backOff(n int, err error) time.Duration {
 		d *= 2
 	}
 	return min(d, limit)
+}
+
+// isRestart tells whether err is what a server gives that is being started again: nobody listens, or whoever
+// does ends the connection, with words or without.
+func isRestart(err error) bool {
+	return isRefused(err) || errors.Is(err, fetch.ErrTurnedAway)
 }

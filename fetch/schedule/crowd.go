@@ -2,58 +2,235 @@ package schedule
 
 import (
 	"context"
-	"slices"
-
-	"fetchd/fetch"
+	"math"
+	"sync"
+	"time"
 )
 
-// handleCrowding is for a runner that finds no connection left, because others of its login hold all that the
-// server allows: its mail would wait as long as they watch. One of them gives its connection up, and from
-// then on these two, and all others that find no place, are polled in turn.
-func (s *Scheduler) handleCrowding(r *runner) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// What a crowd does with what it has learnt.
+const (
+	crowdMemory   = time.Hour        // how long a limit is believed
+	crowdSettle   = 5 * time.Second  // how long a server must have let us in before its refusals mean a limit
+	crowdDoubt    = 10 * time.Minute // how long refusals without words mean nothing, after one that meant something else
+	crowdInterval = 30 * time.Second // at most, between the retrievals of one that should stay and can't
+	crowdGap      = time.Second      // between the end of a connection and the next: servers count them for a while
+	crowdWait     = 30 * time.Second // after which one that waits gets the seat of one that stays
+	crowdTurn     = 10               // accounts that may share a seat before another one of those that stay is given to them
+)
 
-	var watching *runner
-	shares := !r.polls.Load() // the connection of those that poll already
+// crowd is the connections that we have to one server, or for one login there. How many are allowed at a time
+// it learns from refusals: if the server turns away one of us while others are connected, these are as many as
+// there may be. Then a part of the seats is for connections that stay open, and the others share the rest.
+type crowd struct {
+	seats *limit // for connections, also for those that are being made
 
-	for _, o := range s.runners {
-		switch {
-		case o == r || o.a.Key != r.a.Key:
-		case shares && o.polls.Load():
-			r.polls.Store(true)
-			return
-		case o.watches.Load() && (watching == nil || slices.Contains(watching.a.Mailboxes, "INBOX")):
-			watching = o
-		}
-	}
+	mu      sync.Mutex // guards what follows
+	members int        // accounts, or watched folders
+	open    int        // connections that are logged in
+	stay    int        // those that stay open between retrievals, or are going to
+	calm    time.Time  // since when the server lets us in; zero = it doesn't, or had ended all connections
 
-	if watching == nil { // those that hold the connections will end soon, or are not ours
-		return
-	}
-
-	s.opt.Log.Warn("the server allows too few connections to watch all folders; some are polled",
-		"account", r.a.Name)
-	r.polls.Store(true)
-	watching.polls.Store(true)
-	watching.wakeUp()
+	most   int       // connections that the server allows; 0 = any number, as far as we know
+	until  time.Time // when most is forgotten
+	lesson int       // counts the times when most was learnt
+	sure   bool      // one that had been refused was let in when there was room
+	room   int       // seats that were taken from those that stay, because others waited for long
+	roomed time.Time // when that happened last
+	deaf   time.Time // until when refusals without words mean nothing
+	said   int       // the limit of which the user was told last
 }
 
-// turn waits until no other runner that polls is connected with the login of a; end is for afterwards.
-func (s *Scheduler) turn(ctx context.Context, a *fetch.Account) (end func(), err error) {
-	s.mu.Lock()
-	turn := s.turns[a.Key]
-	if turn == nil {
-		turn = make(chan struct{}, 1)
-		s.turns[a.Key] = turn
+func newCrowd() *crowd { return &crowd{seats: &limit{most: math.MaxInt32}} }
+
+// join changes the number of members by n.
+func (c *crowd) join(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members += n
+}
+
+// sit waits for a seat; those that wait longest come first. The error is why ctx ended.
+func (c *crowd) sit(ctx context.Context, late func()) error {
+	if c.isLimited() {
+		timer := time.AfterFunc(crowdWait, late)
+		defer timer.Stop()
+	}
+	return c.seats.enter(ctx, normal)
+}
+
+// rise gives the seat back.
+func (c *crowd) rise() {
+	if c.isLimited() {
+		time.AfterFunc(crowdGap, c.seats.leave)
+		return
+	}
+	c.seats.leave()
+}
+
+func (c *crowd) lastLesson() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lesson
+}
+
+func (c *crowd) isLimited() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.most > 0 && !time.Now().Before(c.until) {
+		c.forgetLimit()
+	}
+	return c.most > 0
+}
+
+// settle asks to stay, for a connection that is to be open between retrievals.
+func (c *crowd) settle() bool {
+	limited := c.isLimited()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if limited && c.stay >= c.mayStay() {
+		return false
+	}
+	c.stay++
+	return true
+}
+
+// unsettle ends what settle began.
+func (c *crowd) unsettle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stay--
+}
+
+// surplus is how many stay that should not.
+func (c *crowd) surplus() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.most == 0 {
+		return 0
+	}
+	return max(0, c.stay-c.mayStay())
+}
+
+// mayStay is how many may stay: all but one if few have to share that one; c.mu is held.
+func (c *crowd) mayStay() int {
+	fair := (crowdTurn*c.most - c.members) / (crowdTurn - 1)
+	return max(0, min(c.most-1, fair)-c.room)
+}
+
+// makeRoom takes a seat from those that stay, because one that shares has waited for long.
+func (c *crowd) makeRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mayStay() > 0 && time.Since(c.roomed) >= crowdWait {
+		c.room, c.roomed = c.room+1, time.Now()
+	}
+}
+
+// opened notes a login that succeeded; refused says that it was refused before.
+func (c *crowd) opened(refused bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	if c.calm.IsZero() {
+		c.calm = time.Now()
 	}
 
-	s.mu.Unlock()
-
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if c.most == 0 {
+		return
 	}
+	c.sure = c.sure || refused
+	if c.open > c.most {
+		c.most = c.open
+		c.seats.resize(c.most)
+	}
+}
+
+// closed notes the end of a connection. Once all are lost the server may be another one than before.
+func (c *crowd) closed(lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	if lost && c.open == 0 {
+		c.calm = time.Time{}
+		c.forgetLimit()
+	}
+}
+
+// unreachable notes that no connection came about.
+func (c *crowd) unreachable() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == 0 {
+		c.calm = time.Time{}
+	}
+}
+
+// meaning is what a refusal tells.
+type meaning int
+
+const (
+	unrelated meaning = iota // to the number of connections
+	unclear                  // as yet
+	crowded
+)
+
+// refusal is one that a member met.
+type refusal struct {
+	lesson int  // the crowd's, when the connection was begun
+	again  bool // the one before was taken for a crowd, too
+	words  bool // the server said that it has too many connections
+}
+
+// interpret says what a refusal means, and learns from it.
+func (c *crowd) interpret(r refusal) meaning {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := c.seats.inside() - c.open - 1
+
+	switch {
+	case c.open == 0 && begun <= 0:
+		return unrelated
+	case c.most > 0 && c.lesson != r.lesson: // it happened before we knew
+		return crowded
+	case !r.words && time.Now().Before(c.deaf):
+		return unrelated
+	case c.open == 0 || time.Since(c.calm) < crowdSettle: // the server may just be starting
+		return unclear
+	case r.again && !r.words: // there was room, and yet it was refused
+		c.deaf = time.Now().Add(crowdDoubt)
+		if !c.sure {
+			c.forgetLimit()
+		}
+		return unrelated
+	}
+
+	c.most, c.until, c.sure = c.open, time.Now().Add(crowdMemory), false
+	c.lesson++
+	c.seats.resize(c.most)
+	return crowded
+}
+
+// forget forgets everything about limits.
+func (c *crowd) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = time.Time{}
+	c.forgetLimit()
+}
+
+// forgetLimit lets everybody in; c.mu is held.
+func (c *crowd) forgetLimit() {
+	c.most, c.room, c.sure = 0, 0, false
+	c.seats.resize(math.MaxInt32)
+}
+
+// news is the limit, if the user was not told of it yet.
+func (c *crowd) news() (most int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.most == 0 || c.most == c.said {
+		return 0, false
+	}
+	c.said = c.most
+	return c.most, true
 }

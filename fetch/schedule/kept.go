@@ -3,9 +3,9 @@ package schedule
 import "fetchd/tlsverify/hints"
 
 // acquireKept takes one of the connections that may stay open between retrievals, for an account that wants
-// that, and keeps it until releaseKept. Without one the account is polled.
+// that and has the room for it, and keeps it until releaseKept. Without one the account is polled.
 func (r *runner) acquireKept() bool {
-	if !r.a.Idle && !r.a.KeepAlive {
+	if !r.seat.stays {
 		return false
 	}
 	if r.kept || r.s.kept == nil {

@@ -8,10 +8,10 @@ import (
 
 // limit lets a number of retrievals in at once. The others wait in three lines, each in turn.
 type limit struct {
-	most  int // that are in
-	extra int // more, of those that are urgent
+	extra int // more than most, of those that are urgent
 
 	mu     sync.Mutex // guards what follows
+	most   int        // that are in
 	in     int
 	passed int // how many were let in past the line of the patient
 	lines  [urgencies][]chan struct{}
@@ -66,6 +66,14 @@ func (l *limit) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.in--
+	l.admit()
+}
+
+// resize lets in more from now on, or fewer.
+func (l *limit) resize(most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.most = most
 	l.admit()
 }
 

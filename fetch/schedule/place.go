@@ -170,16 +170,22 @@ func (s *Scheduler) retrieve(
 // host is a server, for all accounts there.
 type host struct {
 	places *limit // of retrievals
+	crowd  *crowd
 	gate   *gate
 }
 
 // host is the account's server.
 func (s *Scheduler) host(a *fetch.Account) *host {
-	key := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.knownHost(a)
+}
+
+// knownHost is host for those that hold s.mu.
+func (s *Scheduler) knownHost(a *fetch.Account) *host {
+	key := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 	if s.hosts[key] == nil {
-		s.hosts[key] = &host{newLimit(s.opt.MaxPerHost), newGate()}
+		s.hosts[key] = &host{newLimit(s.opt.MaxPerHost), newCrowd(), newGate()}
 	}
 	return s.hosts[key]
 }

@@ -25,6 +25,7 @@ func (s *Scheduler) Replace(accounts []*fetch.Account) {
 		}
 	}
 
+	s.forgetCrowds() // whoever reloads may have heard that more is allowed by now
 	// Those that leave come first: those that begin have to wait for them.
 	s.end(wanted)
 	s.begin(wanted)
@@ -77,6 +78,7 @@ func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 		}
 	}
 
+	r.seat = s.newSeat(a)
 	r.start = s.startAt(a, seed, n)
 	r.setFailures(seed.BackOff)
 	s.wg.Go(func() { r.run(ctx) })

@@ -32,6 +32,7 @@ type runner struct {
 	cancel context.CancelFunc
 	after  []*runner // those of the same account that have to end before
 	start  time.Time // when the first retrieval is due
+	seat   *seat     // which belongs to the goroutine of run, but for its crowds
 
 	// Owned by the goroutine of run.
 	kept     bool // one of s.kept is ours
@@ -47,7 +48,6 @@ type runner struct {
 
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
-	polls   atomic.Bool   // it doesn't, although the account says so; see crowded
 	wake    chan struct{} // capacity 1: it is due now
 	woken   atomic.Bool   // since it began to watch
 	looks   chan struct{} // capacity 1: what made it fail may be mended
@@ -73,7 +73,8 @@ func (r *runner) run(ctx context.Context) {
 	r.after = nil
 	r.pause(ctx, r.start)
 
-	ret := fetch.NewRetriever(r.a)
+	ret := fetch.NewRetriever(r.seat.account())
+	defer r.seat.leave()
 	defer r.releaseKept() // when the connection is closed
 	defer ret.Close()
 
@@ -94,14 +95,11 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	if ctx.Err() != nil {
 		return nil
 	}
-	if errors.Is(err, fetch.ErrCrowded) {
-		r.s.handleCrowding(r)
-	}
 
 	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
 	// over.
 	due := r.due(err)
-	watches := err == nil && !res.LimitHit && r.wantsWatch() && r.keeps
+	watches := err == nil && !res.LimitHit && r.a.Idle && r.keeps
 	if watches {
 		r.record.set(Waiting, time.Time{})
 	} else {
@@ -123,26 +121,25 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	return nil
 }
 
-// once makes one retrieval, in its turn where there are too few connections for all.
+// once makes one retrieval.
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	r.stamp = r.readStamp()
-	polls := r.polls.Load()
-	keeps := !polls && r.acquireKept()
-	ret.Brief(!keeps)
 	r.record.set(Retrieving, time.Time{})
-	if polls {
-		end, err := r.s.turn(ctx, r.a)
-		if err != nil {
-			return fetch.Result{}, err
-		}
-		defer end()
-	}
 
-	gate := r.s.host(r.a).gate
-	gate.pass(ctx)
-	res, slow, err := r.s.retrieve(ctx, ret, r.a, r.urgency())
+	slow, keeps := false, false
+	res, err := r.seat.visit(ctx, ret, func() (res fetch.Result, err error) {
+		if keeps = r.acquireKept(); !keeps {
+			r.seat.unsettle()
+		}
+		ret.Brief(!keeps)
+		gate := r.s.host(r.a).gate
+		gate.pass(ctx)
+		res, slow, err = r.s.retrieve(ctx, ret, r.a, r.urgency())
+		r.up = gate.note(err)
+		return res, err
+	})
+
 	r.news, r.slow = false, slow
-	r.up = gate.note(err)
 	if r.keeps = ret.Connected() && keeps; !r.keeps {
 		r.releaseKept()
 	}
@@ -182,15 +179,9 @@ func (r *runner) setFailures(n int) {
 	r.record.setBackOff(n)
 }
 
-func (r *runner) wantsWatch() bool { return r.a.Idle && !r.polls.Load() }
-
 // watch waits for the server to tell of new mail. False means that it can't, and that the account is to be
 // polled.
 func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
-	if !r.wantsWatch() { // any more
-		return false
-	}
-
 	timeout := r.a.IdleTimeout
 	if timeout <= 0 {
 		timeout = defaultIdleTimeout
@@ -200,6 +191,12 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	r.woken.Store(false)
 	r.watches.Store(true)
 	r.record.set(Watching, time.Time{})
+	// After watches is set, so that either askToLeave finds us or we find out.
+	if r.seat.tooMany() {
+		r.watches.Store(false)
+		return true
+	}
+
 	changed, err := ret.Watch(ctx, r.wake, timeout)
 	r.watches.Store(false)
 	r.news = changed && err == nil
@@ -211,6 +208,7 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 		return false
 	}
 
+	r.seat.release(err)
 	r.s.opt.Log.Debug("watch ended", "account", r.a.Name, "err", err)
 	r.pause(ctx, r.from(r.lostDelay(time.Since(began), err)))
 	return true
@@ -244,8 +242,10 @@ func (r *runner) wakeUp() {
 func (r *runner) due(err error) time.Time {
 	d := r.s.interval(r.a)
 	switch {
+	case err == nil && r.seat.denied: // nobody expects to wait for an interval
+		d = min(d, crowdInterval)
 	case err == nil:
-	case r.wantsWatch() && fetch.KindOf(err) == fetch.KindNetwork: // nobody expects to wait for an interval
+	case r.a.Idle && (fetch.KindOf(err) == fetch.KindNetwork || mayBeCrowd(err)): // likewise
 		d = backOff(r.failures, err)
 	default:
 		d = max(d, backOff(r.failures, err))

@@ -60,11 +60,11 @@ type Scheduler struct {
 
 	mu      sync.Mutex // guards what follows
 	hosts   map[string]*host
-	turns   map[string]chan struct{} // by login
-	runners map[string]*runner       // by the account's Identity
-	records map[string]*record       // by recordKey; it outlives a change of the account
-	leaving []*runner                // told to end: a message in hand may take its time
-	ctx     context.Context          // of Run; nil before and after it
+	logins  map[string]*crowd  // by the account's Key
+	runners map[string]*runner // by the account's Identity
+	records map[string]*record // by recordKey; it outlives a change of the account
+	leaving []*runner          // told to end: a message in hand may take its time
+	ctx     context.Context    // of Run; nil before and after it
 }
 
 // New returns a Scheduler; it starts nothing.
@@ -88,7 +88,7 @@ func New(o Options) *Scheduler {
 	s := &Scheduler{
 		opt:     o,
 		hosts:   map[string]*host{},
-		turns:   map[string]chan struct{}{},
+		logins:  map[string]*crowd{},
 		runners: map[string]*runner{},
 		records: map[string]*record{},
 	}
@@ -127,21 +127,36 @@ func (s *Scheduler) Once(ctx context.Context, accounts []*fetch.Account) []Outco
 	var wg sync.WaitGroup
 	for i, a := range accounts {
 		wg.Go(func() {
-			r := fetch.NewRetriever(a)
-			o := Outcome{Account: a}
-			o.Result, _, o.Err = s.retrieve(ctx, r, a, normal)
-			if err := r.Close(); o.Err == nil {
-				o.Err = err
-			}
-			if s.opt.Done != nil {
-				s.opt.Done(o)
-			}
-			out[i] = o
+			out[i] = s.once(ctx, a)
 		})
 	}
 
 	wg.Wait()
 	return out
+}
+
+// once makes one retrieval of a, and tells how it ended.
+func (s *Scheduler) once(ctx context.Context, a *fetch.Account) Outcome {
+	s.mu.Lock()
+	seat := s.newSeat(a)
+	s.mu.Unlock()
+	defer seat.leave()
+	r := fetch.NewRetriever(seat.account())
+	r.Brief(true)
+
+	o := Outcome{Account: a}
+	o.Result, o.Err = seat.visit(ctx, r, func() (fetch.Result, error) {
+		res, _, err := s.retrieve(ctx, r, a, normal)
+		return res, err
+	})
+	if err := r.Close(); o.Err == nil {
+		o.Err = err
+	}
+
+	if s.opt.Done != nil {
+		s.opt.Done(o)
+	}
+	return o
 }
 
 // Run retrieves from accounts until ctx ends, and returns when all retrievals have.
@@ -159,12 +174,12 @@ func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
 	s.wg.Wait()
 }
 
-// Wake makes every account due now, and forgets past failures and crowds.
+// Wake makes every account due now, and forgets past failures, and what servers seem to allow.
 func (s *Scheduler) Wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgetCrowds()
 	for _, r := range s.runners {
-		r.polls.Store(false)
 		r.wakeUp()
 	}
 }
