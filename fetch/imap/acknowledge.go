@@ -33,6 +33,7 @@ type ack struct {
 
 // Acknowledge implements fetch.Mailbox.
 func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
+	// The mailbox was opened with EXAMINE: the journal alone knows what was delivered.
 	if m.readOnly {
 		return nil
 	}
@@ -43,6 +44,8 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 
 	limit := uint64(ackCount)
 	if m.s.a.Expunge > 0 {
+		// "expunge N" bounds what a lost connection can leave undeleted on the server, so it bounds a command
+		// too.
 		limit = min(limit, uint64(m.s.a.Expunge))
 	}
 	if m.acks.gather.Len() >= limit {
@@ -62,7 +65,9 @@ func (m *mailbox) sendGathered() {
 func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) {
 	for !uids.IsEmpty() {
 		var part journal.Set
+		// A server with a MESSAGELIMIT processes only a part of a longer set.
 		part, uids = headText(uids, min(uids.Len(), uint64(m.s.guard.messageLimit())))
+		// One slot, so that the goroutine that answers ends even if a failed retrieval never asks for it.
 		done := make(chan ack, 1)
 		m.acks.sent = append(m.acks.sent, done)
 		send(part, done)
@@ -74,6 +79,7 @@ func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) 
 func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	set, a := uidSet(uids), m.s.a
 	switch {
+	// The only one of the ways that is atomic: there is no moment at which the message is in both folders.
 	case a.MoveTo != "" && m.s.has("MOVE"):
 		cmd := m.s.client.Move(set, decodeUTF7(a.MoveTo))
 		go func() {
@@ -96,6 +102,7 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 				done <- a
 			}
 		}()
+	// \Seen only: for other mail programs, since the journal alone decides what is new to us.
 	case a.Keep:
 		cmd := m.s.client.Store(set, addFlags(imap.FlagSeen), nil)
 		go func() { done <- ack{uids: uids}.after(cmd.Close) }()
@@ -108,12 +115,15 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 // EXPUNGE may follow later; see expunge.
 func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	set := uidSet(uids)
+	// \Seen too: where the expunge does not follow, the message must not look unread to the user's other
+	// programs.
 	store := m.s.client.Store(set, addFlags(imap.FlagSeen, imap.FlagDeleted), nil)
 	if !m.s.has("UIDPLUS") {
 		go func() { done <- ack{uids: uids, deleted: true}.after(store.Close) }()
 		return
 	}
 
+	// Sent before the STORE is answered, which saves a round trip; the server runs them one after the other.
 	expunge := m.s.client.UIDExpunge(set)
 	expunged := make(chan ack, 1)
 	go func() { // this command gets all EXPUNGE responses, even those before the answer to STORE
@@ -129,6 +139,7 @@ func (m *mailbox) remove(uids journal.Set, done chan<- ack) {
 	}()
 
 	go func() {
+		// Both are always read: imapclient stops reading for all commands while one of them is not drained.
 		marked := ack{}.after(store.Close)
 		a := <-expunged
 		a.err = errors.Join(marked.err, a.err)
@@ -157,6 +168,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	}
 
 	if !m.internal.IsEmpty() {
+		// So that it is not retrieved again each time only to be recognised.
 		if err := m.rec.Adopt(ctx, m.internal); err != nil {
 			return 0, fetch.Fail(fetch.KindJournal, err)
 		}
@@ -165,6 +177,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		if err := m.deleteBack(ctx); err != nil {
 			return 0, err
 		}
+		// With those of this retrieval, as it is the same command.
 		m.acks.gather.AddSet(m.acks.pending)
 		m.sendGathered()
 		m.sendAll(m.flushed, m.remove)
@@ -188,12 +201,14 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	m.acks.sent = nil
 	if !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
 		left, xerr := m.finishExpunge(removed, expunged)
+		// What is still there stays pending: it is deleted again next time, and never delivered again.
 		if confirmed = confirmed.Minus(left); err == nil {
 			err = xerr
 		}
 	}
 
 	gone := removed.And(confirmed)
+	// Recorded even after an error: what the server did confirm is true, whatever else failed.
 	if jerr := m.vacateDeleted(ctx, gone); jerr != nil {
 		err = errors.Join(err, jerr)
 	}
@@ -211,6 +226,8 @@ func (m *mailbox) notAcknowledged(err error) error {
 	if m.s.a.MoveTo == "" {
 		return m.s.failed("acknowledge", err)
 	}
+	// TRYCREATE, or NONEXISTENT from servers with the codes of RFC 5530, means that there is no such folder.
+	// We make none: the name may be a slip of the pen.
 	failed := m.s.failed("move to "+m.s.conn.Quoted([]byte(m.s.a.MoveTo)), err)
 	var refused *imap.Error
 	if errors.As(err, &refused) && (refused.Code == imap.ResponseCodeTryCreate ||
@@ -282,6 +299,8 @@ func (m *mailbox) expungeAgain(ours journal.Set) (left journal.Set, err error) {
 // expunge removes our deleted messages on a server that can only expunge all deleted ones. If another client
 // has marked messages too, nothing is expunged, since those are not ours to remove. It returns what is left.
 func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
+	// Asked right before the EXPUNGE. Another client may still mark a message in between; nothing without
+	// UIDPLUS can prevent that.
 	marked, err := m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
 	if err != nil {
 		return ours, err
@@ -296,6 +315,7 @@ func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 	if err != nil {
 		return ours, m.s.failed("expunge", err)
 	}
+	// Fewer reports than messages is not proof of failure, so only then is it worth another question.
 	if uint64(len(reported)) >= ours.Len() {
 		return journal.Set{}, nil
 	}

@@ -37,6 +37,7 @@ func traces(items []*fetch.Item) []journal.Trace {
 
 // returned tells whether a message was delivered and deleted before. It is then deleted again.
 func (d *deleted) returned(it *fetch.Item) bool {
+	// A UID alone proves nothing, and a wrong yes would lose a new message: the size and the header decide.
 	looks, known := d.before[it.Num]
 	if !known || it.Body == nil || it.Err != nil || !sameLooks(looks, it.Looks()) {
 		return false
@@ -77,6 +78,7 @@ const statusRoom = 1 << 10
 func sameLooks(a, b string) bool {
 	sizeA, digestA, _ := strings.Cut(a, ".")
 	sizeB, digestB, _ := strings.Cut(b, ".")
+	// Both were made by Item.Looks, so they always parse.
 	before, _ := strconv.ParseInt(sizeA, 10, 64)
 	now, _ := strconv.ParseInt(sizeB, 10, 64)
 	return digestA == digestB && max(before-now, now-before) <= statusRoom
@@ -97,6 +99,7 @@ func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 	}
 
 	for !known.IsEmpty() {
+		// In pages, whose sets of UIDs fit into the line of a command.
 		var part journal.Set
 		part, known = headText(known, uint64(min(headersPage, m.s.guard.messageLimit())))
 		now, err := m.s.headers(part)
@@ -104,6 +107,8 @@ func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
 			return out, err
 		}
 		for uid, is := range now {
+			// A server may send what nobody asked for, or an empty header: neither shows that it is another
+			// message.
 			if part.Contains(uid) && is != "" && !sameLooks(looks[uid], is) {
 				out.Add(uid)
 			}
@@ -173,6 +178,7 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 // releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to
 // other messages, and makes those messages new. It returns the rest.
 func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.Set) (journal.Set, error) {
+	// Only deleted messages free their UIDs for others.
 	if v.most == 0 || !m.forgets() {
 		return pending, nil
 	}
@@ -181,6 +187,7 @@ func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.
 		return pending, err
 	}
 	m.s.a.Log.Warn(fetch.EventReused, "account", m.s.a.Name, "mailbox", m.name, "count", others.Len())
+	// They are counted as new from here on, and no longer among those with which nothing is to be done.
 	v.found.AddSet(others)
 	m.standing.found = v.found
 	m.settled -= min(m.settled, others.Len())

@@ -33,6 +33,7 @@ func parseLine(line []byte) reply {
 	r.tag, s, _ = strings.Cut(s, " ")
 	r.word, r.text, _ = strings.Cut(s, " ")
 	r.word = strings.ToUpper(r.word)
+	// A code without its closing bracket is text: it decides nothing then.
 	if strings.HasPrefix(r.text, "[") {
 		if code, text, ok := strings.Cut(r.text[1:], "]"); ok {
 			r.code, r.args, _ = strings.Cut(code, " ")
@@ -48,6 +49,7 @@ func parseLine(line []byte) reply {
 func (d *dialogue) note(r reply) {
 	d.alerts.show(r)
 	switch {
+	// In a response of its own or in the code of another; whichever comes last holds.
 	case r.word == "CAPABILITY":
 		d.offer = offered(r.text)
 	case r.code == "CAPABILITY":
@@ -62,6 +64,7 @@ func (d *dialogue) reply(r reply) login.Reply {
 		Offer: d.offer, LoggedIn: r.word == "PREAUTH",
 	}
 
+	// It is no reason for anything, and the table of refusals must not take it for one.
 	if r.code == "CAPABILITY" {
 		out.Code, out.Detail = "", ""
 	}
@@ -71,6 +74,7 @@ func (d *dialogue) reply(r reply) login.Reply {
 		out.Status = login.Challenge
 	case r.word == "OK" || r.word == "PREAUTH":
 		out.Status = login.OK
+	// Before the first command it is a greeting that refuses us, which has its own meaning.
 	case r.word == "BYE" && d.tag > 0:
 		out.Status = login.Ended
 	}
@@ -80,6 +84,7 @@ func (d *dialogue) reply(r reply) login.Reply {
 
 // begin prepares for the next command, which errors call by this name.
 func (d *dialogue) begin(command string) {
+	// What was offered before this command may no longer hold, least of all after STARTTLS or a login.
 	d.command, d.offer = command, nil
 	d.tag++
 }
@@ -118,6 +123,7 @@ func (d *dialogue) answer() (login.Reply, error) {
 		switch {
 		case r.tag == "+":
 			return d.reply(r), nil
+		// Only our own tag: an answer to an earlier command would be taken for the outcome of this one.
 		case r.tag == "A"+strconv.Itoa(d.tag) && (r.word == "OK" || r.word == "NO" || r.word == "BAD"):
 			d.note(r)
 			return d.reply(r), nil

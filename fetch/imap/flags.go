@@ -16,9 +16,11 @@ const flagsPage = 1000
 
 // flags asks for the flags of every message. They are reliable where the results of searches are not.
 func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
+	// At all other times the guard drops flags, as imapclient can't parse all that servers put into them.
 	s.guard.expectFlags(true)
 	defer s.guard.expectFlags(false)
 	for n := uint32(1); n <= v.most; {
+		// By sequence numbers: it is UIDs that this server has not told us reliably.
 		last := min(v.most, n+min(flagsPage, s.guard.messageLimit())-1)
 		page := imap.SeqSet{{Start: n, Stop: last}}
 		msgs, err := s.client.Fetch(page, &imap.FetchOptions{UID: true, Flags: true}).Collect()
@@ -40,6 +42,7 @@ func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
 		n = last + 1
 	}
 
+	// A message may have been reported twice, and have been read by another program in between: \Seen counts.
 	return fresh.Minus(seen), seen, nil
 }
 

@@ -90,6 +90,7 @@ func (g *guard) read(p []byte) (n int, err error) {
 			}
 			return n, nil
 		}
+		// A body is passed through as it comes: it may be gigabytes, and is nowhere held as a whole.
 		if g.body > 0 {
 			return g.readBody(p)
 		}
@@ -126,12 +127,14 @@ func (g *guard) sent(tag, command string) {
 	if g.last == nil {
 		g.last = map[string]string{}
 	}
+	// The dot stands for a second word where there is none.
 	words := strings.Fields(command + " .")
 	name := words[0]
 	if name == "UID" {
 		name += " " + words[1]
 	}
 	if name == "SELECT" || name == "EXAMINE" {
+		// It was said of the mailbox that was selected before.
 		g.unseen = false
 	}
 	g.last[name] = tag
@@ -191,6 +194,7 @@ func (g *guard) answered(tag string) {
 		g.named = nil
 	}
 	g.open = slices.DeleteFunc(g.open, func(t string) bool { return t == tag })
+	// Only now: while an answer is owed, silence means trouble; afterwards it is the normal state.
 	if g.quiet = len(g.open) == 0 || g.idle && tag == "+"; g.quiet {
 		g.conn.Quiet(quietTimeout)
 	}
@@ -211,6 +215,8 @@ func (g *guard) rest() error {
 	g.mu.Lock()
 	quiet := g.quiet
 	g.mu.Unlock()
+	// A connection that waits for mail may be one of thousands, and its read buffer would be most of its
+	// memory.
 	if !quiet || g.resp.started {
 		return nil
 	}
@@ -227,6 +233,7 @@ func (g *guard) Write(p []byte) (n int, err error) {
 	}()
 	defer fault.Recover(&err)
 
+	// imapclient wants to hear how much of its own text was written, not of what it became.
 	sent := len(p)
 	p = g.note(p)
 	if g.conn.Tracing() { // the names of mailboxes are the server's
@@ -249,11 +256,13 @@ func (g *guard) note(p []byte) []byte {
 	switch {
 	case begins && bytes.HasPrefix(p, []byte("T")):
 		g.idle = bytes.HasSuffix(p, []byte(" IDLE\r\n"))
+		// Enough for a tag and two words; a UID set of kilobytes behind them is not copied.
 		tag, command, _ := strings.Cut(string(p[:min(len(p), 40)]), " ")
 		g.open = append(g.open, tag)
 		g.sent(tag, command)
 		g.quiet = false
 		g.conn.SetTimeout(0)
+	// DONE has no tag of its own: the answer to IDLE is owed again from here on.
 	case begins && string(p) == "DONE\r\n":
 		g.idle, g.quiet = false, false
 		g.conn.SetTimeout(0)

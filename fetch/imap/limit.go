@@ -33,6 +33,7 @@ func (g *guard) limited(tag string) (last uint32, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	last, ok = g.limits[tag]
+	// Each is asked for once, so that the map doesn't grow with the connection's life.
 	delete(g.limits, tag)
 	return last, ok
 }

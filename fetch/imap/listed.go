@@ -15,6 +15,7 @@ func (g *guard) misnamed(line []byte) bool {
 	if !ok || decodable(name) && !loose(line, name) {
 		return false
 	}
+	// A server may have thousands of such names, in each listing.
 	if g.unnamed++; g.unnamed <= maxAlerts {
 		g.alerts.log.Warn(fetch.EventMisnamed, "account", g.alerts.account, "mailbox",
 			g.conn.Quoted([]byte(name)))
@@ -28,6 +29,7 @@ func listedName(line []byte) (name string, ok bool) {
 	if !ok {
 		return "", false
 	}
+	// The delimiter is a quoted character or NIL, and may itself be a quoted quote or backslash.
 	if delimiter, quoted := bytes.CutPrefix(rest, []byte(`"`)); quoted {
 		_, rest, ok = bytes.Cut(delimiter, []byte(`" `))
 	} else {
@@ -61,6 +63,7 @@ func decodable(name string) bool {
 			return true
 		}
 		code, rest, ok := strings.Cut(shifted, "-")
+		// imapclient also refuses two shifts in a row, which RFC 3501 calls superfluous.
 		if _, valid := decodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") &&
 			!strings.HasPrefix(rest, "&-") {
 			return false

@@ -70,12 +70,15 @@ func (d *dialogue) Capabilities() (login.Reply, error) { return d.run("CAPABILIT
 // them, literals.
 func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 	if plainASCII(cred.User) && plainASCII(cred.Password) {
+		// Quoted where possible: each literal costs a round trip.
 		user := "LOGIN " + quoted(cred.User)
 		return d.run("LOGIN", user+" "+quoted(cred.Password), user+" ***")
 	}
 
 	d.begin("LOGIN")
 	parts := []struct{ line, shown string }{
+		// Synchronizing literals: a server that is asked for its consent can refuse before the secret is
+		// sent.
 		{fmt.Sprintf("A%d LOGIN {%d}", d.tag, len(cred.User)), ""},
 		{fmt.Sprintf("%s {%d}", cred.User, len(cred.Password)), ""},
 		{cred.Password, "***"},
@@ -85,6 +88,7 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 	for i, p := range parts {
 		var err error
 		r, err = d.Respond(p.line, p.shown)
+		// Anything but a request to go on ends the command; the password is not sent then.
 		if err != nil || i < len(parts)-1 && r.Status != login.Challenge {
 			return r, err
 		}
@@ -114,6 +118,7 @@ func (d *dialogue) Respond(line, shown string) (login.Reply, error) {
 // Finish implements login.Finisher: it asks for DEFLATE if the account wants it (RFC 4978). A refusal is not
 // a failure.
 func (d *dialogue) Finish(offer *login.Offer) error {
+	// What the server offers after the login counts: some offer it to nobody before.
 	if !d.compress || !slices.Contains(offer.Words, "COMPRESS=DEFLATE") {
 		return nil
 	}
@@ -140,6 +145,7 @@ func offered(list string) *login.Offer {
 			o.StartTLS = true
 		case word == "SASL-IR":
 			o.MaxInitial = wire.MaxLine
+		// Noted, not obeyed here: package login decides, and knows the user's own words about it.
 		case word == "LOGINDISABLED":
 			o.NoLogin = "server has disabled LOGIN"
 		}

@@ -63,11 +63,14 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	}
 
 	m := &mailbox{s: s, name: name, rec: rec}
+	// Before SELECT: commands that a failed retrieval has left under way would act on the new mailbox.
 	if s.last != nil {
 		s.last.abandon()
 	}
 
 	s.last = m
+	// EXAMINE where nothing is changed, so that a mistake of ours can't change anything, and \Recent stays
+	// for others.
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
 	found, err := m.selectAndSearch(ctx)
 	if err != nil {
@@ -85,6 +88,8 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 // plan decides what to do with the messages that were found.
 func (m *mailbox) plan(ctx context.Context, v view) error {
 	m.uidNext = v.uidNext
+	// First what is new; then who of the pending still is what we think; then sizes and flush, which take
+	// away from it.
 	if err := m.survey(ctx, &v); err != nil {
 		return err
 	}
@@ -94,6 +99,7 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 		return err
 	}
 
+	// A pending message was delivered, though it looks new to a search: it is only to be deleted.
 	m.todo = v.found.Minus(pending)
 	if err := m.oversized(m.todo.And(v.large)); err != nil {
 		return err
@@ -104,6 +110,7 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 
 	m.todo = m.todo.Minus(m.flushed)
 	m.counts.Messages = int(v.most)
+	// Messages may have come or gone meanwhile, so this can be less than nothing.
 	m.counts.Seen = max(0, int(v.most)-int(m.todo.Len()))
 	m.counts.New = int(m.todo.Len())
 	m.acks.pending = pending
@@ -121,6 +128,7 @@ func (m *mailbox) Leave(messages []fetch.Ref) {
 	var left journal.Set
 	for _, ref := range messages {
 		uid, err := strconv.ParseUint(ref.UID, 10, 32)
+		// Under another UIDVALIDITY the same number is another message, which must not be left out.
 		if err == nil && ref.UIDValidity == m.validity {
 			left.Add(uint32(uid))
 		}
@@ -146,6 +154,8 @@ func (m *mailbox) flush(pending journal.Set) error {
 	if !m.s.a.Flush {
 		return nil
 	}
+	// Only what is still there: the journal knows UIDs of years, and the server should not be sent all of
+	// them.
 	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
 	m.flushed.AddSet(there)
 	return err
@@ -160,6 +170,7 @@ func (m *mailbox) oversized(large journal.Set) error {
 
 	m.todo = m.todo.Minus(large)
 	if m.s.a.LimitFlush {
+		// Deleted unread, as limitflush says; they never were delivered, so no record of that is made.
 		m.flushed = large
 	}
 
@@ -189,6 +200,7 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	for _, it := range items {
 		set.Add(it.Num)
 	}
+	// The looks go with the record: they tell later whether a message under this UID is this one.
 	if m.forgets() {
 		return fetch.Fail(fetch.KindJournal, m.rec.RecordTraced(ctx, set, traces(items), true))
 	}
@@ -204,6 +216,7 @@ func (m *mailbox) Skip(ctx context.Context, items []*fetch.Item) error {
 	for _, it := range items {
 		set.Add(it.Num)
 	}
+	// Adopted, not recorded as delivered: flush deletes what was delivered, and this was not.
 	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, set))
 }
 
@@ -213,6 +226,7 @@ func (m *mailbox) Commit(ctx context.Context) (int, error) {
 	if err != nil {
 		return deleted, err
 	}
+	// Only after a settled end: a wrong count would let the next retrieval miss messages.
 	m.rec.SetCensus(m.nextCensus())
 	return deleted, fetch.Fail(fetch.KindJournal, m.rec.End(ctx, max(1, m.uidNext)))
 }

@@ -18,6 +18,7 @@ func (g *guard) ownName(line []byte) []byte {
 		return line
 	}
 
+	// The last one: the name may also be contained in the attributes or the delimiter before it.
 	at := bytes.LastIndex(line, []byte(name))
 	sent := strings.ReplaceAll(name, "&", "&-")
 	g.mu.Lock()

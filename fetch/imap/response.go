@@ -66,6 +66,7 @@ func (g *guard) next() error {
 	if err != nil {
 		return err
 	}
+	// Counted over all responses to a command: each may be small, and their number without end.
 	if g.text += len(line); g.text > g.maxText {
 		return g.violation("more than %d bytes without an answer to a command", g.maxText)
 	}
@@ -77,6 +78,7 @@ func (g *guard) next() error {
 	if len(bare) == 0 { // some servers send an empty line after a literal
 		return nil
 	}
+	// Tagged, or a continuation.
 	if bare[0] != '*' {
 		return g.answer(parseLine(bare))
 	}
@@ -90,6 +92,8 @@ func (g *guard) next() error {
 				bare, line = own, append(own[:len(own):len(own)], "\r\n"...)
 			}
 		}
+		// Dropped data are still followed to their end: they may hold literals in which a "* OK" would be
+		// text.
 		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" &&
 			g.misnamed(bare)}
 		return g.data(line)
@@ -98,6 +102,7 @@ func (g *guard) next() error {
 
 // kindOf returns the name of the data in an untagged response, in upper case.
 func kindOf(line []byte) string {
+	// The name stands at the beginning; the line may be megabytes long.
 	rest, ok := bytes.CutPrefix(line[:min(len(line), 64)], []byte("* "))
 	if !ok {
 		return ""
@@ -115,6 +120,7 @@ func kindOf(line []byte) string {
 func (g *guard) answer(r reply) error {
 	if r.tag == "+" {
 		g.answered(r.tag)
+		// Without the server's text, which imapclient has no use for.
 		g.out = []byte("+\r\n")
 		return nil
 	}
@@ -125,10 +131,12 @@ func (g *guard) answer(r reply) error {
 		return g.violation("an answer to no command under way: %s",
 			g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
 	}
+	// imapclient would wait for news forever.
 	if g.endsIdle(r) {
 		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
 
+	// A new command, new bounds.
 	g.text, g.number, g.unsorted = 0, 0, 0
 	g.asked()
 	g.answered(r.tag)
@@ -150,6 +158,7 @@ func (r reply) plain() []byte {
 		}
 	}
 
+	// imapclient ends the connection over a bare CR or NUL in a text that nobody needs.
 	text := strings.TrimSpace(strings.NewReplacer("\r", " ", "\x00", " ").Replace(r.text))
 	if text != "" {
 		text = " " + text
@@ -178,6 +187,7 @@ func (g *guard) status(r reply) error {
 
 	v, err := strconv.ParseUint(r.args, 10, 32)
 	if expected := g.selectedValidity(); r.code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
+		// All UIDs that we know, and those of commands under way, may mean other messages now.
 		return g.conn.Break(errRenumbered)
 	}
 	if err == nil && v > 0 {
@@ -194,6 +204,7 @@ func (g *guard) data(line []byte) error {
 	if r.size += len(line); r.size > r.limit() {
 		return g.violation("a %.20q response of more than %d bytes", r.kind, r.limit())
 	}
+	// Checked before anything is passed on: imapclient parses as it reads.
 	if err := g.check(line); err != nil {
 		return err
 	}
@@ -208,6 +219,7 @@ func (g *guard) data(line []byte) error {
 			g.conn.Quoted(bytes.TrimRight(line[len(before):], "\r\n")))
 	case !ok:
 		return g.finish(line)
+	// Only directly in the FETCH list: deeper, the same words would be part of something else.
 	case r.kind == "FETCH" && r.depth == 1 && isBody(before):
 		if err := g.admit(size); err != nil {
 			return err
@@ -215,6 +227,7 @@ func (g *guard) data(line []byte) error {
 		r.body = true
 		g.out, g.body = g.withInsertedUID(line), size
 		return nil
+	// Before it is read: the announced size decides, so that memory is never made for more.
 	case int64(r.size)+size > int64(r.limit()):
 		return g.violation("a literal of %d bytes in a %.20q response", size, r.kind)
 	}
@@ -229,6 +242,8 @@ func (g *guard) admit(size int64) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	// A server may push messages that nobody asked for. imapclient drops them, but reading them takes
+	// forever.
 	if g.unasked > maxUnasked || g.unaskedBytes > fetch.MaxMessage {
 		return g.violation("%d messages of %d bytes in a row that nobody asked for", g.unasked,
 			g.unaskedBytes)
@@ -307,6 +322,7 @@ func (r *response) nest(line []byte) bool {
 // command under way, and be its only one: imapclient would pass over the first kind, and take the last of the
 // second for all.
 func (g *guard) found(line []byte) error {
+	// Only the first line names the tag.
 	if g.resp.lines > 1 {
 		return nil
 	}
@@ -366,8 +382,9 @@ func literal(line []byte) (before []byte, size int64, ok bool) {
 
 	before = line[:open]
 	digits := string(line[open+1 : len(line)-1])
+	// An atom may end in } too. A + is for literals of clients: malformed here, and refused below.
 	if strings.Trim(digits, "+0123456789") != "" {
-		return before, 0, false // an atom may end in }
+		return before, 0, false
 	}
 
 	n, err := strconv.ParseUint(digits, 10, 63)
@@ -405,6 +422,7 @@ func (g *guard) smallLiteral(line []byte, size int64) error {
 func (g *guard) finish(line []byte) error {
 	r := g.resp
 	g.resp = response{}
+	// The server names the UID behind the body: only then is it known whose body that was.
 	if r.inserted {
 		if err := g.checkNamedUID(r.uid); err != nil {
 			return err
@@ -415,6 +433,8 @@ func (g *guard) finish(line []byte) error {
 	case r.dropped:
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
 		g.out = sortedResult(line)
+		// Counted after sorting, over all lines: imapclient inserts each number into what it has, so disorder
+		// costs the square of it.
 		if g.order(g.out); g.unsorted > maxUnsorted {
 			return g.violation("the result of a search in no order")
 		}

@@ -64,8 +64,8 @@ type batch struct {
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has
 // something to send; what a batch did not bring is asked for once more, message by message.
 func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
-	// The claim precedes the first delivery: after a crash, the next retrieval knows that messages may come
-	// twice.
+	// The in-use mark precedes the first delivery: after a crash, the next retrieval knows that messages may
+	// come twice.
 	if err := m.rec.Claim(ctx); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -76,6 +76,8 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	var count, bytes uint64
 
 	for len(under) > 0 || !todo.IsEmpty() {
+		// The second batch only while there is room: what was asked for must be read, or the server hangs up.
+		// With none under way there is time to wait for room.
 		for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {
 			if len(under) == 0 {
 				if err := q.Wait(ctx); err != nil {
@@ -103,6 +105,8 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 
 		left := b.uids.Minus(b.got)
 		if _, limited := m.s.guard.limited(b.tag); limited && !b.got.IsEmpty() {
+			// The server said how many it processes at once: what is missing was not refused, it was not
+			// looked at.
 			todo.AddSet(left)
 		} else {
 			lost.AddSet(left)
@@ -110,6 +114,8 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 
 		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
 		if bytes > 0 {
+			// So that a batch takes about as long whatever the messages are like: a lost connection costs no
+			// more than one.
 			size = min(maxBatch, max(1, batchBytes*count/bytes))
 		}
 	}
@@ -142,6 +148,7 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 // request sends a UID FETCH and starts to receive its messages.
 func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions,
 	q *fetch.Queue) *batch {
+	// The tag is noted at once: the next command of this name would hide it.
 	cmd := m.s.client.Fetch(uidSet(set), items)
 	b := &batch{cmd: cmd, tag: m.s.guard.lastTag("UID FETCH"), uids: set, done: make(chan error, 1)}
 	b.buf = buffers.Get().(*[32 << 10]byte)
@@ -304,6 +311,8 @@ func (m *mailbox) at(b *batch, err error) error {
 	}
 
 	var passed journal.Set
+	// Servers send a batch in the order of UIDs, so the culprit is behind the last one that came. If nothing
+	// is missing there, this server does not.
 	passed.AddRange(1, b.last)
 	next := missing.Minus(passed)
 	if next.IsEmpty() {
@@ -328,6 +337,7 @@ func isWhole(s *imap.FetchItemBodySection) bool {
 func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
 	read := &countingReader{r: lit}
 	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
+	// It was the disk, not the connection: reading has not failed, or had everything already.
 	if err != nil && (!read.ended || read.n == it.Size) {
 		it.Err = err
 		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, read, b.buf[:])
@@ -386,6 +396,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 		return err
 	}
 
+	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
 	gone := lost.Minus(there)
 	m.lost.AddSet(gone)
 	if err := m.vacate(ctx, gone); err != nil {
@@ -394,6 +405,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 
 	var streak fetch.Streak
 	for missed, asked, turned := 0, 0, false; !there.IsEmpty(); {
+		// From the other end after some refusals: see fetch.Streak.
 		one := journal.SetOf(there.Max())
 		if !turned {
 			one, _ = there.Head(1)
@@ -421,6 +433,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 				return &fetch.ServerTrouble{Err: b.no, Quota: b.over}
 			}
 		}
+		// Each costs a round trip, and a mailbox may have a hundred thousand.
 		if missed == maxNotSent {
 			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists",
 				missed))
@@ -433,6 +446,7 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 // single fetches one message that did not come in a batch, also from a server that sends the body before the
 // UID.
 func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (*batch, error) {
+	// Alone under way: otherwise the UID could be inserted before another message's body.
 	m.s.guard.insertUID(one.String())
 	defer m.s.guard.insertUID("")
 	b := m.request(ctx, one, loneItems, q)

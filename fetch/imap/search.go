@@ -56,6 +56,7 @@ func (s *session) startSearch(rec record, among scope) *search {
 	out := &search{s: s, all: s.sendSearch(c)}
 	if s.a.Limit > 0 {
 		c.Larger = s.a.Limit
+		// Sent at once with the first one. Asking for the size of each message would take far longer.
 		larger := s.sendSearch(c)
 		out.larger = &larger
 	}
@@ -80,6 +81,8 @@ func missing(done journal.Set) imap.UIDSet {
 	last := done.Max()
 	gaps.AddRange(1, last)
 	gaps = gaps.Minus(done)
+	// A journal with many gaps, say of a mailbox that others clean up too. Searching from the first gap finds
+	// more than is new, which the journal sorts out.
 	if len(gaps.String()) > maxSetText {
 		first := gaps.Ranges()[0].First
 		return imap.UIDSet{{Start: imap.UID(first)}}
@@ -87,6 +90,8 @@ func missing(done journal.Set) imap.UIDSet {
 
 	out := uidSet(gaps)
 	if last < ^uint32(0) {
+		// "last+1:*" names at least the newest message even if there is nothing beyond last (RFC 9051 section
+		// 9); the journal knows that one.
 		out = append(out, imap.UIDRange{Start: imap.UID(last + 1)})
 	}
 	return out
@@ -127,6 +132,8 @@ func (s *session) searched(q query) (journal.Set, error) {
 		}
 
 		rest := imap.UIDRange{Start: 1, Stop: imap.UID(last - 1)} // the newest come first
+		// RFC 9738 lets a server start with the newest; one that started with the oldest ended at the highest
+		// UID of its page.
 		if page.Len() > 1 && page.Max() == last {
 			rest = imap.UIDRange{Start: imap.UID(last + 1)}
 		}
@@ -134,6 +141,7 @@ func (s *session) searched(q query) (journal.Set, error) {
 			return found, nil
 		}
 
+		// Several sets in one search are all to hold: the rest of what was asked for at first.
 		q.criteria.UID = append(slices.Clone(within), imap.UIDSet{rest})
 		q = s.sendSearch(q.criteria)
 		if page, err = s.result(q); err != nil {
@@ -151,6 +159,7 @@ func (s *session) searched(q query) (journal.Set, error) {
 // remembered.
 func (s *session) accepted(q query) (journal.Set, query, error) {
 	found, err := s.result(q)
+	// BAD may have come only because nothing was selected yet, so that is tried first: it costs least.
 	if q.beforeSelected && isBad(err) {
 		q = s.sendSearch(q.criteria)
 		if found, err = s.result(q); err == nil {
@@ -188,6 +197,7 @@ func (s *session) result(q query) (journal.Set, error) {
 		}
 		return set, failed
 	}
+	// A mistake here would make new mail look as if it did not exist.
 	if data.All == nil && data.Count > 0 {
 		return set, s.broken(fmt.Errorf("server found %d messages and did not name them", data.Count))
 	}
@@ -221,6 +231,8 @@ func (s *session) exists(uids journal.Set) (journal.Set, error) {
 		if err != nil {
 			return out, err
 		}
+		// Only of those that were asked about: a result with more would make something exist for other
+		// callers.
 		out.AddSet(found.And(part))
 	}
 	return out, nil

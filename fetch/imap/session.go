@@ -79,6 +79,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 
 	s := &session{a: a, conn: d.conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
+	// Only what we use: imapclient sends more, and other, commands to a server that offers more.
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
 	s.guard.limit = offeredLimit(caps)
 	handler := &imapclient.UnilateralDataHandler{
@@ -133,6 +134,7 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 	var out []string
 	listed := map[string]bool{}
 	add := func(name string) {
+		// The only name whose case does not matter (RFC 9051 section 5.1).
 		if strings.EqualFold(name, "INBOX") {
 			name = "INBOX"
 		}
@@ -142,11 +144,12 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 		}
 	}
 
+	// First, and cut off at the end: what is in the list already is not added once more.
 	for _, name := range s.a.ExcludedMailboxes {
 		add(decodeUTF7(name))
 	}
 
-	besides := len(out)
+	excluded := len(out)
 	for _, name := range s.a.Mailboxes {
 		add(decodeUTF7(name))
 	}
@@ -168,7 +171,7 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 		out = []string{"INBOX"}
 	}
 
-	return out[besides:], nil
+	return out[excluded:], nil
 }
 
 // Peer implements fetch.Session.
@@ -266,6 +269,7 @@ func (s *session) connError() error {
 	case errors.Is(err, net.ErrClosed):
 		return nil
 	case errors.As(err, &corrupt):
+		// From now on without compression: a server whose deflate stream is broken would fail each time.
 		s.quirks.plain.Add(server(s.a))
 		return fmt.Errorf("%w (COMPRESS=DEFLATE: %w)", err, fetch.ErrSimpler)
 	}

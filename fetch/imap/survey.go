@@ -71,6 +71,7 @@ func (m *mailbox) survey(ctx context.Context, v *view) error {
 // nextCensus is the census for the next retrieval.
 func (m *mailbox) nextCensus() journal.Census {
 	c := journal.Census{First: m.first}
+	// Those that are gone are settled too, but the server no longer counts them.
 	done := m.standing.found.And(m.rec.Done()).Minus(m.lost)
 	if settled, gone := m.settled+done.Len(), m.deleted.uids.Len(); settled > gone {
 		c.Settled = uint32(settled - gone)
@@ -83,6 +84,8 @@ func (m *mailbox) nextCensus() journal.Census {
 
 // surveyFirst is the survey at the first contact with a mailbox: messages that are \Seen are old.
 func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
+	// Asked for although the first search named the others: only both together show whether one of them is
+	// wrong.
 	if !m.allNew && v.found.Len() < uint64(v.least) {
 		if v.seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}); err != nil {
 			return err
@@ -132,9 +135,12 @@ func (m *mailbox) confirmByFlags(v *view) error {
 		if err != nil {
 			return err
 		}
+		// What a search named stays: flags that were not sent say nothing, and a message too many is better
+		// than one too few.
 		v.found, v.seen, v.flagged = union(v.found, unseen).Minus(seen), seen, true
 	}
 	m.counted = time.Time{}
+	// Only when the numbers agree may the next retrieval trust what it knows.
 	if v.fits(union(v.found, v.seen).Len()) {
 		m.counted = m.now()
 	}
@@ -162,6 +168,7 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	m.first, m.settled, m.counted = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
 	named := v.found
 	v.found = named.Minus(done)
+	// The usual case: one search, and nothing new. Everything below costs more and is needed rarely.
 	if v.among == missed && v.fits(m.settled+v.found.Len()) && !m.reusesUIDs(v, named, done) {
 		last := v.found.Max()
 		if v.uidNext > 0 { // a server can't be believed about UIDs that it has not given out yet
@@ -170,6 +177,7 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 		return m.vacate(ctx, below(last).Minus(done).Minus(v.found))
 	}
 
+	// Something does not add up, so the cheap search is not enough.
 	if v.among == missed && v.most > 0 {
 		if err := v.search(m.s, m.s.startSearch(m.rec, complete), complete); err != nil {
 			return err
@@ -204,6 +212,8 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	m.deleted.before = m.rec.Traces(surfaced)
 	early := surfaced.And(below(m.first))
 
+	// We deleted what had these UIDs: now it is there again, or a later message has them. \Seen makes neither
+	// old.
 	for uid := range m.deleted.before {
 		early = early.Minus(journal.SetOf(uid))
 	}
@@ -213,6 +223,7 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	}
 
 	m.settled = all.Minus(v.found).Len()
+	// Beyond the highest UID nothing was ever given out, so nothing there can be gone.
 	gone := below(max(all.Max(), v.uidNext)).Minus(all).Minus(done)
 	if !m.counted.IsZero() { // messages that were \Seen are gone now, and their UIDs may be given out again
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))

@@ -41,6 +41,7 @@ func (g *guard) endInsertion() bool {
 func (g *guard) uidToInsert() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	// Once only: any further body is that of another message.
 	if g.insertion.inserted {
 		return ""
 	}

@@ -32,6 +32,7 @@ func decodeUTF7(name string) string {
 		s = rest
 	}
 
+	// Both encodings in one name: it is UTF-8, and the "&" in it means itself.
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
 			return name

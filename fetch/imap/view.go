@@ -62,6 +62,8 @@ func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 		return m.searchAgain(ctx)
 	}
 
+	// Nothing is selected until all of this has succeeded: a failed SELECT leaves no mailbox selected (RFC
+	// 9051 section 6.3.2).
 	s.mailbox = ""
 	s.guard.expectValidity(0)
 	data, first, among, err := m.selectMailbox()
@@ -84,6 +86,7 @@ func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 	}
 
 	m.validity = data.UIDValidity
+	// Before the error of the search: with a new UIDVALIDITY that search was about the wrong UIDs anyway.
 	if err := m.start(ctx, &v, &serr); err != nil {
 		return view{}, err
 	}
@@ -100,6 +103,7 @@ func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 // time: what is recorded of them is forgotten. Where messages are deleted once delivered nothing has to be
 // remembered.
 func (m *mailbox) startUnknown(ctx context.Context, v *view) error {
+	// Alternating, so that the journal sees a new mailbox each time and forgets what it knew.
 	m.validity = 1
 	if m.rec.UIDValidity() == m.validity {
 		m.validity = 2
@@ -123,6 +127,7 @@ func (m *mailbox) selectMailbox() (data *imap.SelectData, first *search, among s
 		return data, first, among, err
 	}
 
+	// The search is on its way before we know that SELECT succeeds, which saves a round trip in each poll.
 	s.selecting = true
 	first = s.startSearch(m.rec, among)
 	s.selecting = false
@@ -136,6 +141,7 @@ func (m *mailbox) selectMailbox() (data *imap.SelectData, first *search, among s
 // start begins the record, and searches again if the UIDs no longer mean the messages that the first search
 // assumed.
 func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
+	// Read before Start, which forgets it.
 	known, moved := m.rec.UIDValidity(), m.adopted().IsEmpty()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
@@ -188,6 +194,7 @@ func (m *mailbox) searchAgain(ctx context.Context) (view, error) {
 	err := noop.Wait()
 	m.s.guard.patience(0)
 
+	// The server's numbers are those that imapclient has kept up to date since SELECT.
 	v := view{uidNext: m.rec.UIDNext(), least: ^uint32(0)}
 	v.count(m.s)
 	serr := v.search(m.s, search, among)

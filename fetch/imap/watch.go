@@ -31,12 +31,14 @@ func recheckDelays() []time.Duration {
 func (s *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
 	if again := recheckDelays(); 0 < s.shortSearches && s.shortSearches <= len(again) {
 		timeout = min(timeout, again[s.shortSearches-1])
+		// Even silence is news here: the search itself is what has to be repeated.
 		_, err := s.idle(ctx, wake, timeout)
 		return err == nil, err
 	}
 
 	for end := time.Now().Add(timeout); ; {
 		left := time.Until(end)
+		// In short spells: see quietSpell. The server is asked in between, on the same connection.
 		news, err := s.idle(ctx, wake, min(left, quietSpell))
 		if err != nil || news != silence || left <= quietSpell {
 			return news == change, err
@@ -76,6 +78,7 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.D
 	case <-ctx.Done():
 	}
 
+	// Always ended properly, whatever woke us: the connection is used again.
 	err = idle.Close()
 	if what == woken {
 		s.guard.patience(min(wokenTimeout, s.a.Timeout))
@@ -105,6 +108,7 @@ func (m *mailbox) hasUnannounced() (bool, error) {
 	}
 
 	select {
+	// It was announced after all, by the answers to these very commands.
 	case <-m.s.changed:
 		return true, nil
 	default:

@@ -35,6 +35,7 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error)
 	}
 
 	for {
+		// Waits for no more than is needed: more may never come, if the body has ended.
 		if _, err := r.Peek(need); err != nil {
 			return read, sink, c.ReadError(err)
 		}
@@ -43,6 +44,7 @@ func readBody(c *wire.Conn, w io.Writer, limit int64) (n int64, sink, err error)
 		done, n, lineStart = unstuff(b, lineStart, put)
 		need = n
 		read += int64(done)
+		// Only what unstuff is done with is taken out: the next answer may be in the buffer already.
 		if _, err := r.Discard(done); err != nil || need == 0 {
 			return read - int64(len(ending)), sink, err
 		}
@@ -59,9 +61,11 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 	for {
 		rest := b[done:]
 		if lineStart && len(rest) > 0 && rest[0] == '.' {
+			// Looked for before the dot is taken away, which would leave an empty line.
 			if bytes.HasPrefix(rest, ending) {
 				return done + len(ending), 0, true
 			}
+			// It may be the end or a stuffed dot: the next bytes decide.
 			if len(rest) < len(ending) && bytes.HasPrefix(ending, rest) {
 				return done, len(rest) + 1, true
 			}
@@ -69,6 +73,7 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 			rest = rest[1:]
 		}
 
+		// Runs up to the next line that begins with a dot, so that a large message is copied in large parts.
 		i := bytes.Index(rest, lineDot)
 		if i >= 0 {
 			put(rest[:i+2])

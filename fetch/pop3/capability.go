@@ -28,6 +28,7 @@ func (c capabilities) has(name string) bool {
 // it says.
 func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err error) {
 	if _, err := readReply(c, "CAPA"); err != nil {
+		// RFC 1939 has no CAPA: old servers answer -ERR, and the session goes on without it.
 		if errors.As(err, &refused) {
 			return nil, refused, nil
 		}
@@ -44,6 +45,7 @@ func readCapabilities(c *wire.Conn) (caps capabilities, refused *ReplyError, err
 			return caps, nil, nil
 		}
 		if words := strings.Fields(string(line)); len(words) > 0 {
+			// The last one of a name holds, as there is no rule for two.
 			caps[strings.ToUpper(words[0])] = words[1:]
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // cause finds out why the server ended the connection after the login: it may have said so unasked, while we
 // were still writing. Then its words were taken for the answer to the first command, or nobody has read them.
 func (s *session) cause(ctx context.Context, err error) error {
+	// Only for a connection that the server ended: where it is silent, or we have ended it, it said nothing.
 	if s.c.Err() == nil || ctx.Err() != nil || fetch.KindOf(err) != fetch.KindNetwork || wire.IsTimeout(err) {
 		return err
 	}

@@ -76,6 +76,7 @@ func (l *lineConn) writeAhead(commands ...string) error {
 
 func (l *lineConn) Write(p []byte) (int, error) {
 	line, ok := bytes.CutSuffix(p, []byte("\r\n"))
+	// What follows a line end would be a command of its own, written by whoever gave us the text.
 	if !ok || bytes.ContainsAny(line, "\r\n\x00") {
 		l.err = fmt.Errorf("refused to send a command with a control character in it")
 		return 0, l.err
@@ -89,6 +90,7 @@ func (l *lineConn) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
+	// Answers come in the order of the commands: out of order, one would be taken for that of another.
 	if l.sent[0] != l.command {
 		l.err = fmt.Errorf("%s: %s was sent before and has not been answered", l.command, l.sent[0])
 		return 0, l.err
@@ -101,6 +103,7 @@ func (l *lineConn) Write(p []byte) (int, error) {
 func (l *lineConn) Read(p []byte) (int, error) {
 	if len(l.rest) == 0 {
 		if l.command == "" {
+			// Whatever it read would be missing where the body or the list is read from the connection.
 			l.err = l.c.Break(errReadAhead)
 			return 0, l.err
 		}

@@ -34,6 +34,7 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 // delete deletes the planned messages and ends the session. It returns those that the server has deleted, and
 // its first refusal.
 func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err error) {
+	// No QUIT either: Close says it, without waiting for an answer.
 	if len(m.deletes) == 0 {
 		return nil, nil, nil
 	}
@@ -44,6 +45,7 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 		return nil, nil, fetch.Fail(fetch.KindJournal, err)
 	}
 
+	// Deliveries end in any order; the server is asked in the order of its list.
 	slices.SortFunc(m.deletes, func(a, b deletion) int { return a.num - b.num })
 	if gone, refused, err = m.s.sendDeletes(m.deletes); err != nil {
 		return nil, nil, err
@@ -51,6 +53,7 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	if err := m.s.quit(); err != nil {
 		return nil, nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
 	}
+	// After QUIT, which has deleted the others.
 	if refused != nil {
 		refused = fmt.Errorf("%d of %d delivered messages are not deleted, the next retrieval "+
 			"tries again: %w", len(m.deletes)-len(gone), len(m.deletes), refused)
@@ -64,6 +67,7 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	var uids []string
 	for _, d := range gone {
+		// Messages that were too large are deleted without ever having been recorded.
 		if d.uid != "" {
 			uids = append(uids, d.uid)
 		}
@@ -97,6 +101,7 @@ func (s *session) sendDeletes(ds []deletion) (gone []deletion, refused, err erro
 	var line []byte
 	for sent, read := 0, 0; read < len(ds); {
 		line = line[:0]
+		// Without PIPELINING one command at a time; with it, as many as fit into the window.
 		for sent < len(ds) && (sent == read || together && sent-read < deleteWindow) {
 			start := len(line)
 			line = strconv.AppendInt(append(line, "DELE "...), int64(ds[sent].num), 10)
@@ -117,6 +122,7 @@ func (s *session) sendDeletes(ds []deletion) (gone []deletion, refused, err erro
 			switch {
 			case err == nil:
 				gone = append(gone, ds[read])
+			// Not a refusal but the end of the connection: nobody knows what was deleted, so nothing counts.
 			case refusal(s.c, err) == nil:
 				return nil, nil, err
 			case refused == nil:
@@ -135,6 +141,7 @@ func (s *session) send(line []byte, last bool) error {
 	}
 	if last {
 		s.c.TraceOut("QUIT")
+		// go-pop3 will be told to send it, so that it waits for the answer, and must not send it twice.
 		s.client.line.sent = append(s.client.line.sent, "QUIT")
 		line = append(line, "QUIT\r\n"...)
 	}
@@ -143,6 +150,7 @@ func (s *session) send(line []byte, last bool) error {
 
 // quit ends the session. An error says that the server did not confirm it.
 func (s *session) quit() error {
+	// Before the command: even without an answer the server may have ended the session.
 	s.ended = true
 	return classify(s.client.run((*gopop3.Conn).Quit), fetch.KindServer)
 }

@@ -69,6 +69,7 @@ func (q *Quirks) start(ctx context.Context, a *fetch.Account, conn net.Conn) (_ 
 func (s *session) logIn(ctx context.Context, o login.Options) error {
 	d := &dialogue{c: s.c, pipeline: !s.quirks.slow.Has(s.host)}
 	_, err := login.Run(ctx, s.c, d, o)
+	// Also after an error: whether commands were pipelined decides what is made of it.
 	s.caps = d.caps
 	return err
 }
@@ -96,6 +97,8 @@ func (s *session) Peer() string { return s.c.RemoteIP() }
 func (s *session) Close() error {
 	if !s.ended && s.c.Err() == nil {
 		s.ended = true
+		// A server that gets no QUIT may keep the maildrop locked until its time-out (RFC 1939 section 3: 10
+		// minutes).
 		_ = s.c.WriteLine("QUIT", "")
 	}
 	_ = s.c.Close()
@@ -111,6 +114,7 @@ func (s *session) pipelining() bool {
 // remembered, and, with silent, one that did not answer: it may have dropped what came behind the first
 // command. The error then is a fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
+	// Where one command was sent at a time, pipelining can't be the cause.
 	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
 		s.quirks.slow.Add(s.host)
 		return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)

@@ -54,6 +54,7 @@ func (s *session) askList() (together bool, _ error) {
 		}
 	}
 	if together {
+		// All in one write, and so in one round trip.
 		if err := s.client.line.writeAhead("STAT", "UIDL", "LIST"); err != nil {
 			return false, network("STAT", err)
 		}
@@ -96,6 +97,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 
 	if err != nil {
 		var refused *ReplyError
+		// A refusal or a lost connection; what is left are numbers that go-pop3 could not read.
 		if errors.As(err, &refused) || s.c.Err() != nil {
 			return 0, classify(err, fetch.KindServer)
 		}
@@ -121,6 +123,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 	if messages == 0 && refusal(s.c, err) != nil { // some servers refuse to list an empty maildrop
 		return true, nil
 	}
+	// Only a server that neither offers UIDL nor gives another reason, by a code, is believed to have none.
 	if refused := refusal(s.c, err); refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
 		return false, nil
 	}
@@ -133,22 +136,27 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 	rows, bytes, same := 0, 0, 0
 	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
 		l.grow(num)
+		// By now the server has sent megabytes itself, so its number is credible.
 		if rows++; rows == roomFor {
 			l.rows = slices.Grow(l.rows, messages-len(l.rows))
 			record.Grow(messages - rows)
 		}
 
 		r := &l.rows[num-1]
+		// With two UIDLs for one message, one of them is another's: nothing in this list can be believed.
 		if len(rest) == 0 || r.listed {
 			return errors.New("no UIDL, or a second one for the same message")
 		}
 
 		r.listed = true
 		sight := record.MarkListed(rest)
+		// A hostile server could list a million UIDLs of 4 KB each.
 		if bytes += sight.Held; bytes > maxUIDLs {
 			return fmt.Errorf("more than %d bytes of UIDLs", maxUIDLs)
 		}
 		if sight.Again {
+			// RFC 1939 allows copies to share a UIDL. Which of them was delivered can't be told, so all but
+			// the first are identified by their content.
 			if same++; same <= duplicatesNamed {
 				s.logDuplicate(num, rest)
 			}
@@ -174,6 +182,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 // listSizes fills in the sizes.
 func (s *session) listSizes(l *listing, messages int) error {
 	if err := s.client.command("LIST"); err != nil {
+		// As with UIDL: some servers refuse to list nothing.
 		if messages == 0 && refusal(s.c, err) != nil {
 			return nil
 		}
@@ -181,6 +190,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 	}
 
 	for i := range l.rows {
+		// Used once more, for LIST.
 		l.rows[i].listed = false
 	}
 
@@ -228,11 +238,13 @@ func (s *session) readRows(command string, messages int, each func(num int, rest
 		if err != nil {
 			return network(command, err)
 		}
+		// A row begins with a number, so there are no stuffed dots to remove.
 		if len(line) == 1 && line[0] == '.' {
 			return nil
 		}
 
 		text, rest, _ := bytes.Cut(line, []byte{' '})
+		// Not above what STAT said: a hostile number would make room for as many rows.
 		num, ok := number(text, int64(messages))
 		if !ok || num == 0 {
 			err = errors.New("no number of a message")

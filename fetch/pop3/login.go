@@ -60,6 +60,7 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 
 	user, pass := "USER "+cred.User, "PASS "+cred.Password
 	if !d.pipelining() {
+		// Some servers refuse an unknown user here; the password would be sent in vain.
 		if r, err := d.run("USER", user, ""); err != nil || r.Status != login.OK {
 			return r, err
 		}
@@ -73,12 +74,14 @@ func (d *dialogue) Login(cred sasl.Credentials) (login.Reply, error) {
 		return login.Reply{Command: "PASS"}, err
 	}
 
+	// Both answers are read, whatever the first one is: otherwise the second would answer the next command.
 	first, err := d.final(d.read("USER"))
 	if err != nil {
 		return first, err
 	}
 
 	second, err := d.final(d.read("PASS"))
+	// The refusal of USER is the reason; that of PASS only follows from it.
 	if err == nil && first.Status != login.OK {
 		return first, nil
 	}
@@ -128,6 +131,7 @@ func (d *dialogue) enableUTF8() error {
 	if err := d.c.WriteLine("UTF8", ""); err != nil {
 		return err
 	}
+	// Its answer is read with that to the next command, so that it costs no round trip.
 	if d.utf8Pending = d.pipelining(); d.utf8Pending {
 		return nil
 	}

@@ -50,11 +50,13 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 		return nil, s.cause(ctx, err)
 	}
 
-	record, err := s.a.Journal.Maildrop(ctx, s.a.Key) // while the server prepares its answers
+	// While the server prepares its answers: both may take a while with many messages.
+	record, err := s.a.Journal.Maildrop(ctx, s.a.Key)
 	if err == nil {
 		err = record.Start(ctx)
 	}
 	if err != nil {
+		// Broken, as there are answers on their way that nobody will read.
 		return nil, s.c.Break(fetch.Fail(fetch.KindJournal, err))
 	}
 
@@ -82,16 +84,20 @@ func (m *maildrop) classifyRows() {
 	var unsure []int32
 	for i := range m.listing.rows {
 		num, r := i+1, &m.listing.rows[i]
+		// The UIDL is of a message that was to be deleted, but the size is not: the server has given it away
+		// again.
 		if r.pending && r.before > 0 && r.before != r.size {
 			m.isAnother(r)
 		}
 
 		switch {
+		// Even with the same size it may be another message: its header is looked at before it is deleted.
 		case r.pending && (!a.Keep || a.Flush) && m.suspect(num, r):
 			unsure = append(unsure, int32(num))
 			continue
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
+		// Adopted ones were never delivered: to delete them would lose mail.
 		case r.done && a.Flush && !r.adopted:
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
@@ -157,6 +163,8 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hashes[uid]++
+	// The order of a maildrop is stable within and mostly between sessions; if not, a copy comes twice at
+	// most.
 	if n := m.hashes[uid]; n > 1 {
 		uid = fmt.Sprintf("%s/%d", uid, n)
 	}
@@ -164,6 +172,7 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 	it.UID = uid
 	known := m.record.MarkListed([]byte(uid))
 	m.listing.rows[it.Num-1].adopted = known.Adopted
+	// A pending one is never retrieved again, even with fetchall: it is only still to be deleted.
 	if !known.Done || m.s.a.FetchAll && !known.Pending {
 		return true, nil
 	}

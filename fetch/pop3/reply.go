@@ -46,11 +46,13 @@ const (
 // parseReply parses a status line. A server that sends anything else is out of step, or no POP3 server.
 func parseReply(c *wire.Conn, line []byte) (kind replyKind, text []byte, err error) {
 	word, text, _ := bytes.Cut(line, []byte{' '})
+	// Some servers put a tab there.
 	if i := bytes.IndexByte(word, '\t'); i >= 0 {
 		word, text = word[:i], line[i+1:]
 	}
 
 	switch {
+	// In any case: RFC 1939 section 3 wants upper case, and some servers don't care.
 	case bytes.EqualFold(word, []byte("+OK")):
 		return replyOK, text, nil
 	case bytes.EqualFold(word, []byte("-ERR")):
@@ -68,6 +70,7 @@ func replyError(c *wire.Conn, command string, text []byte) *ReplyError {
 		end := max(0, bytes.IndexByte(text, ']'))
 		code, more, two := bytes.Cut(text[:end], []byte{' '})
 		address := c.Address(string(more))
+		// Anything else in brackets is text, as on servers that don't know RFC 2449.
 		if end > 0 && len(code) <= 64 && printable(code) && (!two || address != "") {
 			e.Code, e.Detail = strings.ToUpper(c.Clean(string(code[1:]))), address
 			text = bytes.TrimLeft(text[end+1:], " ")
@@ -125,6 +128,7 @@ func readReply(c *wire.Conn, command string) ([]byte, error) {
 		return nil, network(command, err)
 	}
 
+	// Whatever it says: the server works, so the time that it took is no debt.
 	c.Answered()
 	kind, text, err := parseReply(c, line)
 	if err == nil && kind == replyMore {

@@ -59,6 +59,7 @@ type request struct {
 // other error ends it, and what was not put into q is still on the server.
 func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	defer m.s.c.Bind(ctx)()
+	// Before the first delivery: after a crash, the next retrieval knows that messages may come twice.
 	if err := m.record.Claim(ctx); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -67,6 +68,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	for r.goesOn() {
 		if err := r.ask(ctx); err != nil {
 			if len(r.items) > 0 {
+				// A write fails because the server has left, and it did so at what was asked for first.
 				err = fetch.At(r.items[0].Item, err)
 			}
 			return r.failed(err)
@@ -76,6 +78,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		}
 
 		next := r.items[0]
+		// The slot is cleared: the slice keeps its array alive, and with it the message.
 		r.items[0], r.items = request{}, r.items[1:]
 		r.bytes -= next.Size
 		if err := q.Throttle(ctx); err != nil {
@@ -101,6 +104,8 @@ func (r *retrieval) goesOn() bool {
 // end settles what is still open after all answers were read.
 func (r *retrieval) end(ctx context.Context) error {
 	if r.doubt != nil {
+		// There is no other answer to come that would show whether the message had ended; any answer does,
+		// even -ERR.
 		if err := r.m.s.client.command("NOOP"); err != nil && refusal(r.m.s.c, err) == nil {
 			return r.failed(err)
 		}
@@ -138,6 +143,7 @@ func (r *retrieval) failed(err error) error {
 	got := it.Body.Size()
 	it.Body.Release()
 	r.doubt, it.Body = nil, nil
+	// The connection was simply lost. It is one message more that did not come.
 	if !errors.Is(err, errOutOfStep) {
 		return err
 	}
@@ -158,12 +164,15 @@ func (r *retrieval) failed(err error) error {
 // ask sends the next commands if the queue and the window have room; it waits for room only when nothing is
 // left to read.
 func (r *retrieval) ask(ctx context.Context) error {
+	// More is asked for once half a window is read, so that the server always has work.
 	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
 		return nil
 	}
+	// While messages are refused one is asked for at a time: the answer decides which comes next.
 	if len(r.items) > 0 && (r.streak.Going() || !r.m.s.pipelining()) {
 		return nil
 	}
+	// Never waiting for room with answers on their way: a server whose answers are not read hangs up.
 	if len(r.items) > 0 && !r.q.Low() {
 		return nil
 	}
@@ -184,6 +193,7 @@ func (r *retrieval) send() error {
 	r.line = r.line[:0]
 	for r.sent < len(todo) && len(r.items) < most {
 		size := r.m.listing.rows[todo[r.sent]-1].size
+		// The first one is asked for whatever its size, or it would never come.
 		if len(r.items) > 0 && size > windowBytes-r.bytes {
 			break
 		}
@@ -197,6 +207,7 @@ func (r *retrieval) send() error {
 		}
 
 		start := len(r.line)
+		// The header is enough to tell whether it is the message that we had: the text may be large.
 		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP
 		r.line = appendRequest(r.line, it.Num, peek)
 		if s.c.Tracing() {
@@ -250,12 +261,14 @@ func (r *retrieval) read(next request) error {
 	r.acceptDoubted()
 
 	body := r.q.NewSpool()
+	// Twice: LIST may count line ends as one octet, and stuffed dots come on top.
 	c.Expect(2 * min(it.Size, fetch.MaxMessage))
 	n, sink, err := readBody(c, body, bodyLimit(it.Size))
 	if err != nil {
 		body.Release()
 		return network(fmt.Sprintf("RETR %d", it.Num), err)
 	}
+	// The disk failed, not the server: this message stays there and the others go on.
 	if sink = finish(body, sink); sink != nil {
 		it.Err = fetch.Fail(fetch.KindDelivery, fmt.Errorf("message %d: %w", it.Num, sink))
 		r.q.Put(it)
@@ -268,6 +281,7 @@ func (r *retrieval) read(next request) error {
 		r.compare(next)
 		return nil
 	}
+	// See acceptDoubted. Some servers count wrongly, so this alone is no proof.
 	if n < it.Size && r.over == nil {
 		r.doubt = it
 		return nil
@@ -300,6 +314,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	r.q.Put(it)
 	turn, over := r.streak.Refused(it.N, r.sent)
 	if turn {
+		// From the other end: see fetch.Streak.
 		slices.Reverse(r.m.todo[r.sent:])
 	}
 	if over || len(r.m.todo)-r.sent+len(r.items)+len(r.late) == 0 && r.streak.AtEnd() {

@@ -31,6 +31,7 @@ func (m *maildrop) suspect(num int, r *row) bool {
 		return false
 	}
 	looks := m.record.Looks(r.uidl)
+	// A message of another size is another one: no need to look at its header.
 	if !strings.HasPrefix(looks, strconv.FormatInt(r.size, 10)+".") {
 		return false
 	}
@@ -57,6 +58,7 @@ func (r *retrieval) compare(next request) {
 		return
 	}
 
+	// Found out: when it comes as a whole it is not compared again.
 	delete(r.m.traces, num)
 	if row.pending {
 		r.m.isAnother(row)

@@ -119,7 +119,8 @@ func watched(a *fetch.Account) []*fetch.Account {
 
 	if len(a.Patterns) > 0 {
 		rest := *a
-		rest.Mailboxes, rest.ExcludedMailboxes, rest.Idle = nil, slices.Concat(a.ExcludedMailboxes, a.Mailboxes), false
+		rest.Mailboxes, rest.Idle = nil, false
+		rest.ExcludedMailboxes = slices.Concat(a.ExcludedMailboxes, a.Mailboxes)
 		out = append(out, &rest)
 	}
 
