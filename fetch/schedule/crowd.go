@@ -67,6 +67,13 @@ func (c *crowd) rise() {
 	c.seats.leave()
 }
 
+// isCalm tells whether the server lets us in.
+func (c *crowd) isCalm() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.calm.IsZero()
+}
+
 func (c *crowd) lastLesson() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

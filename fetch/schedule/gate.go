@@ -13,7 +13,7 @@ import (
 // gateGap is the time between two connections to a server that refuses them, however many accounts it has.
 const gateGap = 50 * time.Millisecond
 
-// gate stands before a server. While that refuses connections, accounts try it one after the other, and all
+// gate stands before a server. While that refuses or ends all connections, accounts try it one after the other, and all
 // are let in as soon as one is.
 type gate struct {
 	trying chan struct{} // capacity 1: the account whose turn it is
@@ -57,13 +57,13 @@ func (g *gate) pass(ctx context.Context) {
 	}
 }
 
-// note takes notice of how a retrieval ended. For one that was refused it returns what is closed when another
-// is not.
-func (g *gate) note(err error) <-chan struct{} {
+// note takes notice of how a retrieval ended. For one that was refused, as all are, it returns what is closed
+// when another is not.
+func (g *gate) note(err error, refused bool) <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case isRefused(err):
+	case refused:
 		if g.up == nil {
 			g.up = make(chan struct{})
 		}

@@ -132,10 +132,10 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 			r.seat.unsettle()
 		}
 		ret.Brief(!keeps)
-		gate := r.s.host(r.a).gate
-		gate.pass(ctx)
+		host := r.s.host(r.a)
+		host.gate.pass(ctx)
 		res, slow, err = r.s.retrieve(ctx, ret, r.a, r.urgency())
-		r.up = gate.note(err)
+		r.up = host.gate.note(err, isRefused(err) || isRestart(err) && !host.crowd.isCalm())
 		return res, err
 	})
 
@@ -245,6 +245,8 @@ func (r *runner) due(err error) time.Time {
 	case err == nil && r.seat.denied: // nobody expects to wait for an interval
 		d = min(d, crowdInterval)
 	case err == nil:
+	case isRestart(err) && r.failures <= refusedMost:
+		d = backOff(r.failures, err)
 	case r.a.Idle && (fetch.KindOf(err) == fetch.KindNetwork || mayBeCrowd(err)): // likewise
 		d = backOff(r.failures, err)
 	default:

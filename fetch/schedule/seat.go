@@ -60,7 +60,7 @@ func (p *seat) connect(ctx context.Context, _ *fetch.Account) (fetch.Session, er
 		switch {
 		case err == nil:
 			c.opened(p.again[i])
-		case isLoss(err):
+		case isLoss(err) || isRestart(err):
 			c.unreachable()
 		}
 	}
