@@ -22,6 +22,7 @@ func (a *arena) keep(text []byte) string {
 	if a.piece.Cap()-a.piece.Len() < len(text) {
 		a.size = min(max(firstPiece, 2*a.size), lastPiece)
 		a.piece.Reset() // the strings made from it stay valid
+		// One allocation that is never moved: the strings point into it.
 		a.piece.Grow(max(a.size, len(text)))
 	}
 	start := a.piece.Len()
@@ -49,6 +50,7 @@ func newIndex(n int) index {
 // slot returns the slot of a UIDL, or the free one that it would get.
 func (x *index) slot(list []mark, uidl []byte) *int32 {
 	last := len(x.slots) - 1
+	// Ends because the table always has free slots: add keeps a quarter of them.
 	for i := int(maphash.Bytes(x.seed, uidl)) & last; ; i = (i + 1) & last {
 		if at := x.slots[i]; at == 0 || list[at-1].uidl == string(uidl) {
 			return &x.slots[i]

@@ -69,6 +69,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // link continues a chain by rows.
 func link(chain uint32, rows []row) uint32 {
 	for _, r := range rows {
+		// With the length, so that text can't move from one row to the next unnoticed.
 		chain = crc32.Update(chain, castagnoli, fmt.Appendf(nil, "%s %d %d ", r.what, r.at, len(r.uids)))
 		chain = crc32.Update(chain, castagnoli, []byte(r.uids))
 	}
@@ -78,6 +79,7 @@ func link(chain uint32, rows []row) uint32 {
 // sum is the checksum of the whole record, which is stored with it. A row that has changed on the disk, is
 // lost, or belongs to another record must neither delete mail nor make it count as delivered.
 func (b *box) sum() uint32 {
+	// Everything but the id, which the store gives only with the first write.
 	text := fmt.Appendf(nil, "%q %q %q %d %t %d %d %d %d %d", b.account, b.protocol, b.mailbox,
 		b.run, b.inUse, b.validity, b.uidNext, b.changed, b.folded, b.chain)
 	if c := b.census; c != (Census{}) { // version 2 of the schema had none
@@ -110,6 +112,7 @@ func (c *change) add(rows ...row) {
 // fold replaces all rows of the record by these.
 func (c *change) fold(rows []row) {
 	c.instead, c.rows = true, nil
+	// The chain begins anew, as the rows before are gone.
 	c.to.rows, c.to.chain, c.to.folded = 0, 0, len(rows)
 	c.add(rows...)
 }

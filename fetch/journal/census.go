@@ -29,6 +29,7 @@ func (m *Mailbox) Census() Census {
 func (m *Mailbox) SetCensus(c Census) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// An equal census is not written, so that an idle poll writes nothing.
 	m.recounted = m.recounted || m.box.census != c
 	m.box.census = c
 }
@@ -43,6 +44,7 @@ func (m *Mailbox) Vacant() Set {
 
 // Vacate records uids as vacant.
 func (m *Mailbox) Vacate(ctx context.Context, uids Set) error {
+	// What the server has confirmed is true even if we are told to end in this moment.
 	return m.add(context.WithoutCancel(ctx), vacant, uids, nil, false)
 }
 
@@ -114,6 +116,7 @@ func parseTraces(rows []row) []Trace {
 
 // foldTraces returns one row with the traces that are still useful.
 func foldTraces(rows []row, now int64) []row {
+	// Rows are in the order of their times, so the old ones come first.
 	for len(rows) > 0 && now-rows[0].at > traceDays*24*60*60 {
 		rows = rows[1:]
 	}

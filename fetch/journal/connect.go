@@ -31,6 +31,7 @@ func connect(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The one more is the writer's.
 	db.SetMaxOpenConns(readers + 1)
 	db.SetMaxIdleConns(1)
 	return db, nil
@@ -44,6 +45,8 @@ const builtAs = ".new"
 // 0600 (SQLite gives the -wal and -shm the same).
 func create(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
+	// A crash or a full disk may leave an empty file: nothing would count as delivered, and all mail would
+	// come again.
 	if err == nil && info.Size() == 0 {
 		return errEmpty // SQLite would take it for a new database
 	}
@@ -51,6 +54,8 @@ func create(ctx context.Context, path string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	// The log holds records that the lost database does not: with a new one, SQLite would ignore or delete
+	// it.
 	if _, err := os.Stat(path + "-wal"); err == nil {
 		return errOrphan
 	}
@@ -92,6 +97,7 @@ func build(ctx context.Context, path string) error {
 
 	defer conn.Close()
 
+	// FULL here, as the file gets its name only once it is complete on the disk.
 	pragmas := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA application_id=%d", applicationID)
 	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
@@ -101,6 +107,7 @@ func build(ctx context.Context, path string) error {
 		return err
 	}
 
+	// Last, so that the schema is in the file itself and not in a log beside it.
 	return wal(ctx, conn)
 }
 

@@ -48,6 +48,7 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 		changes = append(changes, c)
 	}
 
+	// All in one transaction and durably: half a copy would make the rest of the mail look new.
 	if err := j.store.save(ctx, true, changes...); err != nil {
 		return explain(j.path, "write", err)
 	}
@@ -64,6 +65,7 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 // copyNote copies a note if it is intact. Losing a note is harmless, unlike losing a record.
 func (j *Journal) copyNote(ctx context.Context, from, to string) error {
 	text, err := j.note(ctx, from)
+	// The copy of a damaged note would be a sound one with wrong content.
 	if errors.Is(err, ErrDamaged) {
 		return nil
 	}

@@ -79,6 +79,7 @@ func explain(path, act string, err error) error {
 	}
 
 	var damage *sqlite.Error
+	// SQLite's extended codes have the class in their low byte.
 	if errors.As(err, &damage) && !errors.Is(err, ErrDamaged) {
 		switch damage.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
@@ -97,6 +98,7 @@ func hintFor(err error, path string) string {
 	var code *sqlite.Error
 
 	switch {
+	// The most telling reason first: an error of SQLite may be the consequence of any other.
 	case errors.As(err, &unsafe):
 		return "-i names another place"
 	case errors.As(err, &unsynced):

@@ -46,6 +46,7 @@ func (j *Journal) ImportFetchids(
 		}
 	}
 
+	// The accounts that are missing in the rc file may be added later, so the file as a whole is not done.
 	if !complete {
 		return n, nil
 	}
@@ -91,6 +92,7 @@ func fileMark(r io.Reader) string {
 	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
+	// Like make: size and time tell one state of the file from another well enough, without reading it.
 	return fmt.Sprintf("%s %d %d", f.Name(), info.Size(), info.ModTime().UnixNano())
 }
 
@@ -146,11 +148,13 @@ func readFetchids(
 // parseFetchid parses a line. The user may contain blanks and @, the UIDL @ but no blanks.
 func parseFetchid(line string) (user, host, uidl string, ok bool) {
 	line = strings.TrimRight(line, " \t\r\n")
+	// From the right: a user may have blanks in the name, a UIDL has none.
 	blank := strings.LastIndexAny(line, " \t")
 	if blank < 0 {
 		return "", "", "", false
 	}
 	login, uidl := strings.TrimRight(line[:blank], " \t"), line[blank+1:]
+	// Likewise: the user may be an address.
 	at := strings.LastIndexByte(login, '@')
 	if at <= 0 || at == len(login)-1 {
 		return "", "", "", false
@@ -188,6 +192,7 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 		return 0, err
 	}
 
+	// Only what the record lacks: what we delivered ourselves must not become merely imported.
 	lacking := uidls[:0]
 	for _, u := range uidls {
 		if s := d.MarkListed([]byte(u)); !s.Done && !s.Again {
@@ -195,6 +200,7 @@ func (j *Journal) importUIDLs(ctx context.Context, account string, uidls []strin
 		}
 	}
 
+	// A new account is recorded even without any UIDL: it is known from then on.
 	if len(lacking) == 0 && !d.New() {
 		return 0, nil
 	}

@@ -39,6 +39,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 
 // OpenWith is Open with another clock or other system calls.
 func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
+	// SQLite opens its -wal and -shm by name later, whatever the directory is then.
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, explain(path, "open", err)

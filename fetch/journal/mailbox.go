@@ -57,6 +57,7 @@ func replay(rows []row) (uidMarks, error) {
 }
 
 func (k *uidMarks) apply(what fact, uids Set) {
+	// It says only that the server was told: it makes no UID known.
 	if what != acknowledged {
 		k.done.AddSet(uids)
 	}
@@ -73,6 +74,7 @@ func (k *uidMarks) apply(what fact, uids Set) {
 		k.vacant.AddSet(uids)
 	}
 
+	// Any later fact ends what was pending, whichever it is.
 	if what == pending {
 		k.pending.AddSet(uids)
 	} else {
@@ -187,6 +189,7 @@ func (m *Mailbox) Sync(ctx context.Context) error { return m.j.Sync(ctx) }
 func (m *Mailbox) add(ctx context.Context, what fact, uids Set, of []Trace, durable bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// Adopting nothing is a fact too: it makes an empty mailbox known.
 	if uids.IsEmpty() && what != adopted {
 		return nil
 	}
@@ -227,6 +230,7 @@ func (m *Mailbox) UIDNext() uint32 {
 func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// The usual end of a poll that found nothing.
 	if m.box.validity == m.validity && m.box.uidNext == uidNext && !m.recounted && !m.box.loose() {
 		return m.end(ctx, nil)
 	}
@@ -248,6 +252,7 @@ func (m *Mailbox) fold(now int64) []row {
 	k, rows := m.marks, []row{}
 	old, ours := k.adopted.Clone(), k.done.Minus(k.pending).Minus(k.adopted).Minus(k.vacant)
 	switch {
+	// Only into one of them: the later row for the vacant UIDs overrules it anyway.
 	case !old.IsEmpty():
 		old.AddSet(k.vacant)
 	case !ours.IsEmpty():

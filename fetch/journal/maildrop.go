@@ -108,6 +108,7 @@ func (d *Maildrop) MarkListed(uidl []byte) Sight {
 		Again: k.listed, Held: len(escaped),
 	}
 
+	// The server is spoken to with its own bytes; the escaped form is the journal's.
 	if len(escaped) != len(uidl) {
 		s.UIDL = string(uidl)
 		s.Held += len(uidl)
@@ -198,6 +199,7 @@ func (d *Maildrop) append(ctx context.Context, rows []row, durable bool) error {
 	if !written(err) {
 		return err
 	}
+	// After the store has it, also when only the sync failed: the marks never claim what is not written.
 	return errors.Join(err, d.marks.replay(slices.DeleteFunc(rows, d.traces.keep)))
 }
 
@@ -223,6 +225,7 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 		}
 	}
 
+	// The usual end: nothing is written.
 	if d.box.validity == known && !d.box.loose() {
 		return d.end(ctx, nil)
 	}

@@ -54,6 +54,7 @@ type marks struct {
 func newMarks(rows []row) (*marks, error) {
 	n := 0
 	for _, r := range rows {
+		// Counted first, so that a million marks are allocated once.
 		n += strings.Count(r.uids, "\n")
 	}
 	n += n/16 + 16 // room for new ones, usually a few
@@ -94,6 +95,7 @@ func (m *marks) apply(uidl string, r row) error {
 			size = n
 		}
 		k := m.place(uidl)
+		// A new fact makes the past void: whether it was absent or deleted concerned the message before.
 		*k = mark{uidl: k.uidl, size: size, listed: k.listed, state: stateOf(r.what)}
 		return nil
 	}
@@ -108,6 +110,7 @@ func (m *marks) apply(uidl string, r row) error {
 		if k.pending() {
 			k.state = isDelivered
 		}
+		// No longer listed: End forgets it then.
 		k.deleted, k.listed = true, false
 	case present:
 		k.absent = 0
@@ -144,6 +147,7 @@ func (m *marks) place(uidl string) *mark {
 // see returns the mark of an escaped UIDL that the server lists now.
 func (m *marks) see(uidl []byte) *mark {
 	i := m.next
+	// Most servers list in the order of arrival, in which we recorded: then no hash is needed.
 	if i >= len(m.list) || m.list[i].uidl != string(uidl) {
 		at := *m.index.slot(m.list, uidl)
 		if at == 0 {
@@ -176,6 +180,7 @@ func (m *marks) compare(now int64) []row {
 			back.add(k.uidl)
 		case !k.listed && (k.deleted || k.pending() || k.absent != 0 && today-k.absent > AbsentDays):
 			forget.add(k.uidl)
+		// The day is noted only once, when it is missing for the first time.
 		case !k.listed && k.absent == 0:
 			gone.add(k.uidl)
 		}
@@ -219,6 +224,7 @@ func (m *marks) fold(now int64) []row {
 	rows = append(rows, old.rows(adopted, now)...)
 	rows = append(rows, pend.rows(pending, now)...)
 	rows = append(rows, deleted.rows(acknowledged, now)...)
+	// By the day on which they went, which is the time of their row.
 	for since, c := range gone {
 		rows = append(rows, c.rows(absent, int64(since)*day)...)
 	}

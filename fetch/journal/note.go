@@ -34,6 +34,7 @@ func accountNote(account string) string { return "account " + account }
 
 func (j *Journal) note(ctx context.Context, name string) (string, error) {
 	text, sum, err := j.store.note(ctx, name)
+	// With the name, so that the note of one account can't pass for that of another.
 	if err == nil && (text != "" || sum != 0) && sum != noteSum(name, text) {
 		return "", &damageError{
 			what: fmt.Sprintf("note %.200q", name),

@@ -23,6 +23,7 @@ func findPlace(path string) (string, error) {
 	}
 
 	real, err := filepath.EvalSymlinks(path)
+	// No journal yet: the directory decides where it will be.
 	if errors.Is(err, fs.ErrNotExist) {
 		real, err = filepath.EvalSymlinks(filepath.Dir(path))
 		real = filepath.Join(real, filepath.Base(path))
@@ -58,6 +59,7 @@ func checkFiles(path string) error {
 		return err
 	}
 
+	// SQLite replays a -wal or -journal that it finds, whoever put it there.
 	for _, beside := range []string{"-wal", "-shm", "-journal"} {
 		if err := ownfile.CheckPath(path + beside); err != nil {
 			return err
@@ -79,6 +81,7 @@ func dropBuilt(path string) bool {
 	prefix, dropped := filepath.Base(path)+builtAs, false
 	for _, e := range list {
 		built, err := e.Info()
+		// The same file under the name that it was built with: ours, and nobody's attack with a hard link.
 		if err == nil && strings.HasPrefix(e.Name(), prefix) && os.SameFile(info, built) {
 			dropped = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) == nil || dropped
 		}

@@ -30,6 +30,7 @@ func (j *Journal) record(ctx context.Context, k key) (record, []row, error) {
 
 // start begins a retrieval, unless the record was written since it was loaded.
 func (r *record) start(ctx context.Context) error {
+	// Asked again, although it was loaded: between the two, another process may have delivered and recorded.
 	run, err := r.j.store.run(ctx, r.box.key)
 	if err == nil && run != r.box.run {
 		err = r.box.errTaken()
@@ -52,6 +53,7 @@ func (r *record) mayRecord(what fact) error {
 // drop forgets everything but the run. The next write tells the store.
 func (r *record) drop() {
 	b := &r.box
+	// The run stays: it is the turn, not the content.
 	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain = 0, 0, Census{}, 0, 0, 0
 	r.dropped = b.run > 0
 }
@@ -65,6 +67,7 @@ func (r *record) markInUse(ctx context.Context) error {
 		return nil
 	}
 	c := r.next()
+	// Not durably: a sync for each retrieval is too much for a mark that only helps to recognise duplicates.
 	c.to.inUse = true
 	err := r.write(ctx, false, c)
 	r.claimed = err == nil
@@ -81,6 +84,7 @@ func (r *record) next() *change {
 func (r *record) write(ctx context.Context, durable bool, c *change) error {
 	err := r.j.store.save(ctx, durable, c)
 	if written(err) {
+		// Also after a failed sync, as the store has it then.
 		r.box, r.dropped = c.to, false
 	}
 	return explain(r.j.path, "write", err)
@@ -97,6 +101,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 	if !r.started {
 		return explain(r.j.path, "write", r.box.errNotStarted())
 	}
+	// Nothing was delivered and nothing is to be noted: an idle poll writes nothing.
 	if c == nil && !r.box.inUse {
 		r.started, r.claimed = false, false
 		return nil

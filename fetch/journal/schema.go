@@ -140,6 +140,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 		return 0, err
 	}
+	// Any SQLite database would open. Ours says so itself.
 	if id != applicationID {
 		return 0, errForeign
 	}
@@ -152,6 +153,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 // migrate brings the schema up to date in one transaction. It writes even if there is nothing to do, which
 // proves that the journal can be written.
 func migrate(ctx context.Context, conn *sql.Conn) error {
+	// IMMEDIATE: two processes that start at once must not both find the old version and upgrade it.
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -185,6 +187,7 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 		}
 	}
 
+	// Written even where it is so already: see migrate. A PRAGMA takes no parameters.
 	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", len(all)))
 	return err
 }

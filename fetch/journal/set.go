@@ -41,6 +41,7 @@ func (s *Set) AddRange(first, last uint32) {
 		j++
 	}
 
+	// Adding at the end, the usual case.
 	if i == len(s.r) {
 		s.r = append(s.r, Range{first, last})
 		return
@@ -75,6 +76,8 @@ func (s Set) Minus(t Set) Set {
 	j := 0
 	for _, r := range s.r {
 		first := uint64(r.First)
+		// Both are sorted, so j only ever moves on. Sums are reckoned in 64 bits: the largest UID has no
+		// successor.
 		for j < len(t.r) && t.r[j].Last < r.First {
 			j++
 		}
@@ -125,6 +128,7 @@ func (s Set) Clone() Set { return Set{append([]Range(nil), s.r...)} }
 func (s Set) Head(n uint64) (head, rest Set) {
 	for i, r := range s.r {
 		size := uint64(r.Last-r.First) + 1
+		// The range is divided; what is in front of it has gone into head already.
 		if size > n {
 			if n > 0 {
 				head.r = append(head.r, Range{r.First, r.First + uint32(n) - 1})

@@ -40,6 +40,7 @@ const whereKey = " WHERE account=? AND protocol=? AND name=?"
 func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
 
 func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
+	// One transaction, so that the head and the rows are of the same moment.
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return saved{}, err
@@ -151,6 +152,7 @@ func (w *writer) change(ctx context.Context, c *change) error {
 		}
 	}
 
+	// Numbered by us: the order of rows decides what holds, and it is part of the checksum.
 	n := c.to.rows - len(c.rows)
 	for _, r := range c.rows {
 		n++
@@ -180,6 +182,7 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	}
 
 	n, err := res.RowsAffected()
+	// The condition on run found nothing: another retrieval has written in between.
 	if err == nil && n != 1 {
 		return b.errTaken()
 	}
@@ -194,6 +197,7 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 	if err != nil {
 		return err
 	}
+	// ON CONFLICT DO NOTHING returns no row: another process has made it a moment ago.
 	err = stmt.QueryRowContext(ctx, append(b.key.args(), b.run, b.inUse, b.validity, b.uidNext,
 		b.census.First, b.census.Settled, b.census.Looked, b.changed, b.folded, b.sum())...).Scan(&b.id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -227,6 +231,7 @@ func (s *sqliteStore) sync(ctx context.Context) error {
 }
 
 func (s *sqliteStore) close() error {
+	// The writer first: its connection is one of the database's.
 	err := s.w.stop()
 	if dbErr := s.db.Close(); err == nil {
 		err = dbErr

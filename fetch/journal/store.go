@@ -41,6 +41,7 @@ func (j *Journal) load(ctx context.Context, k key) (saved, error) {
 		return saved{}, err
 	}
 	s.box.rows, s.box.chain = len(s.rows), link(0, s.rows)
+	// Every time: a record decides what is deleted on the server.
 	if s.run > 0 && s.sum != s.box.sum() {
 		return saved{}, s.damage(errSum)
 	}

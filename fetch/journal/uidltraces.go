@@ -26,6 +26,7 @@ func (t *uidlTraces) find(uidl string) string {
 	if len(t.rows) == 0 {
 		return ""
 	}
+	// Read when the first one is asked for: mostly nobody asks.
 	if t.looks == nil {
 		t.looks = map[string]string{}
 		for _, r := range t.rows {

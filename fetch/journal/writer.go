@@ -74,6 +74,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 		w.place.sync = syncDir
 	}
 
+	// Looked at before we open the log ourselves.
 	left := hasLog(path)
 	err = w.prove(ctx)
 	if err == nil && left {
@@ -81,6 +82,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	}
 
 	if err == nil {
+		// The same file that SQLite writes: an fsync of any descriptor writes all its pages.
 		w.log, err = os.OpenFile(path+"-wal", os.O_WRONLY, 0)
 	}
 	if err != nil {
@@ -142,7 +144,9 @@ func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	}
 	o := order{t, durable, make(chan error, 1)}
 	select {
+	// No buffer: once the order is taken, it is being written, and the answer will come.
 	case w.orders <- o:
+		// Not with ctx: nobody may believe that something was not written which then is.
 		return <-o.done
 	case <-w.quit:
 		return ErrClosed

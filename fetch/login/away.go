@@ -29,6 +29,7 @@ func (e marked) Unwrap() []error { return []error{e.error, e.mark} }
 
 // mayBeCrowded marks err, of a connection that was made, if it may be due to the number of connections.
 func mayBeCrowded(ctx context.Context, err error) error {
+	// Our own end, silence, and a broken plugin say nothing about the number of connections.
 	if ctx.Err() != nil || wire.IsTimeout(err) || pluginEnded(err) || errors.Is(err, ErrNotJudged) {
 		return err
 	}

@@ -35,6 +35,7 @@ func (a *attempt) digest(cred sasl.Credentials) (Reply, error) {
 			"auth \"apop\": the server's greeting over TLS has no well-formed timestamp"))
 	}
 
+	// RFC 1939 knows only MD5; TLS is what protects it.
 	sum := md5.Sum([]byte(stamp + cred.Password))
 	return named(p.Digest(cred.User, hex.EncodeToString(sum[:])))
 }

@@ -17,6 +17,7 @@ func (a *attempt) exchange(t *try) (Reply, error) {
 	case ok && own.Digest:
 		return a.digest(own.Credentials)
 	case ok:
+		// Before the command: also when the connection is lost the server may have it.
 		t.gaveAway = true
 		return named(a.p.Login(own.Credentials))
 	}

@@ -10,6 +10,7 @@ func (r Reply) Exhausted() bool { return r.row(KindUnknown).forAll }
 // knows, by default def, and the table's hint. That it refuses a login counts no more, unless it is for all.
 func (r Reply) Explain(err error, def Kind) error {
 	row := r.row(def)
+	// The login was accepted, so such words mean something else now.
 	if (row.kind == KindAuth || row.kind == KindTLS) && !row.forAll {
 		return Fail(def, err)
 	}

@@ -67,6 +67,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.
 func KindOf(err error) Kind {
+	// A panic first, wherever it is in the tree: it may have been wrapped by an error that has a Kind.
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return KindInternal

@@ -102,6 +102,7 @@ func New(conn net.Conn, o Options) *wire.Conn {
 func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, error) {
 	ctx, cancel := limit(ctx, o.Timeout)
 	defer cancel()
+	// The limit ends reads and writes that are under way, not only those to come.
 	release := conn.Bind(ctx)
 	defer release()
 
@@ -235,6 +236,7 @@ func (a *attempt) capabilities() error {
 // credentials asks for the password if the login needs one. Host and port are those in use (RFC 7628).
 func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
 	cred := sasl.Credentials{User: a.o.User, Host: a.o.Host, Port: a.o.port()}
+	// The client certificate is the credential: nothing is to be asked for.
 	if a.o.Auth == "external" {
 		return cred, nil
 	}

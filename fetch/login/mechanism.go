@@ -37,6 +37,7 @@ func (a *attempt) logIn(ctx context.Context) error {
 	}
 
 	refused, err := a.tryAll(cred, maxTries)
+	// Another secret helps only where this one was refused, not where the way to the login is closed.
 	if err == nil || !refused || a.o.Renew == nil {
 		return err
 	}
@@ -57,6 +58,7 @@ func (a *attempt) renew(ctx context.Context, cred sasl.Credentials, err error) e
 	}
 
 	cred.Password = fresh
+	// One try: servers count refusals, and the first secret has cost some already.
 	_, err = a.tryAll(cred, 1)
 	return err
 }
@@ -81,6 +83,7 @@ func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure
 		last = &try{mechanism: m}
 		tries++
 		failure = a.try(last)
+		// Only a refused login leads to another mechanism: any other trouble would meet it too.
 		if failure == nil || a.conn.Err() != nil || KindOf(failure) != KindAuth {
 			return false, failure
 		}
@@ -122,6 +125,7 @@ func (a *attempt) mechanisms(cred sasl.Credentials) ([]sasl.Mechanism, error) {
 
 	var usable []sasl.Mechanism
 	for _, m := range all {
+		// NoLogin is about the protocol's own LOGIN or USER alone: mechanisms of SASL stay.
 		if own, ok := m.(sasl.ProtocolLogin); !ok || own.Digest || a.offer.NoLogin == "" {
 			usable = append(usable, m)
 		}

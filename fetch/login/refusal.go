@@ -105,6 +105,7 @@ func (a *attempt) describeReply(r Reply) string {
 	code := ""
 	if r.Code != "" {
 		quoted := a.conn.Quoted([]byte(strings.TrimSpace(r.Code + " " + r.Detail)))
+		// Quoted like all that a server says, but without the quotes: a code is known by its brackets.
 		code = "[" + strings.ReplaceAll(strings.Trim(quoted, `"…`), `\"`, `"`) + "] "
 		if address := a.conn.Address(r.Detail); address != "" {
 			code = "[" + r.Code + " " + address + "] "
@@ -126,6 +127,7 @@ func (r Reply) row(def Kind) refusal {
 			return row
 		}
 	}
+	// Its own class of answer, where the table knows nothing better.
 	if r.Passing {
 		return refusal{kind: KindServer, hint: hintPasses}
 	}

@@ -14,6 +14,7 @@ import (
 // handshake.
 func (a *attempt) upgrade(ctx context.Context) error {
 	hint := a.o.withoutSTARTTLS()
+	// Where the greeting listed no capabilities the command itself is the question.
 	if a.offer != nil && !a.offer.StartTLS {
 		return Fail(KindTLS, hints.Errorf(hint, "server does not offer STARTTLS,"+
 			" or somebody removed it on the way; nothing was sent in clear text"))
@@ -48,6 +49,7 @@ func (o *Options) withoutSTARTTLS() string {
 
 // secure does the handshake and the checks. Nothing that the server said before counts afterwards.
 func (a *attempt) secure(ctx context.Context) error {
+	// Before the handshake: whatever becomes of that, what came in clear text may be anybody's.
 	a.offer, a.greeting, a.loggedIn = nil, "", false
 
 	err := a.conn.StartTLS(ctx, a.o.Policy)
@@ -65,6 +67,7 @@ func (a *attempt) secure(ctx context.Context) error {
 		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
 	}
 
+	// Cut in the middle: that is the line or the server, and nobody's failure to prove anything.
 	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok && h.Cut() {
 		return Fail(KindNetwork, err)
 	}

@@ -32,6 +32,8 @@ func backOff(n int, err error) time.Duration {
 	if fetch.KindOf(err) == fetch.KindAuth {
 		d, limit = authDelay, authDelayCap
 	}
+	// A server that is just restarted is there again in seconds; the doubling begins after the first few
+	// tries.
 	if isRestart(err) {
 		if n <= refusedMost {
 			return refusedDelay << max(0, n-1)
@@ -39,6 +41,7 @@ func backOff(n int, err error) time.Duration {
 		n -= refusedMost
 	}
 
+	// Step by step, as a shift by a large n would overflow.
 	for i := 1; i < n && d < limit; i++ {
 		d *= 2
 	}

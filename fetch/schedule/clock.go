@@ -44,6 +44,7 @@ func (s *Scheduler) watchClock(ctx context.Context) {
 		case <-ticker.C:
 			now := s.opt.clock()
 			if suspended(last, now) {
+				// Connections may have died meanwhile, and mail may have come: all are due.
 				s.Wake()
 			}
 			last = now

@@ -19,8 +19,8 @@ const (
 )
 
 // crowd is the connections that we have to one server, or for one login there. How many are allowed at a time
-// it learns from refusals: if the server turns away one of us while others are connected, these are as many as
-// there may be. Then a part of the seats is for connections that stay open, and the others share the rest.
+// it learns from refusals: if the server turns away one of us while others are connected, these are as many
+// as there may be. Then a part of the seats is for connections that stay open, and the others share the rest.
 type crowd struct {
 	seats *limit // for connections, also for those that are being made
 
@@ -61,6 +61,7 @@ func (c *crowd) sit(ctx context.Context, late func()) error {
 // rise gives the seat back.
 func (c *crowd) rise() {
 	if c.isLimited() {
+		// The server still counts a connection for a moment after it was closed.
 		time.AfterFunc(crowdGap, c.seats.leave)
 		return
 	}
@@ -120,6 +121,7 @@ func (c *crowd) surplus() int {
 
 // mayStay is how many may stay: all but one if few have to share that one; c.mu is held.
 func (c *crowd) mayStay() int {
+	// So many may stay that at most crowdTurn accounts share each of the others.
 	fair := (crowdTurn*c.most - c.members) / (crowdTurn - 1)
 	return max(0, min(c.most-1, fair)-c.room)
 }
@@ -128,6 +130,7 @@ func (c *crowd) mayStay() int {
 func (c *crowd) makeRoom() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// One at a time: many wait for the same reason, and each would take a seat.
 	if c.mayStay() > 0 && time.Since(c.roomed) >= crowdWait {
 		c.room, c.roomed = c.room+1, time.Now()
 	}
@@ -146,6 +149,7 @@ func (c *crowd) opened(refused bool) {
 		return
 	}
 	c.sure = c.sure || refused
+	// It allows more than we had learnt, or somebody else's connections have ended.
 	if c.open > c.most {
 		c.most = c.open
 		c.seats.resize(c.most)
@@ -157,6 +161,7 @@ func (c *crowd) closed(lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--
+	// All at once: the server was restarted, perhaps with other limits.
 	if lost && c.open == 0 {
 		c.calm = time.Time{}
 		c.forgetLimit()
@@ -192,9 +197,11 @@ type refusal struct {
 func (c *crowd) interpret(r refusal) meaning {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// Others that are connecting at this moment; one's own is not counted.
 	begun := c.seats.inside() - c.open - 1
 
 	switch {
+	// Nobody else of us is there, so it can't be about our number.
 	case c.open == 0 && begun <= 0:
 		return unrelated
 	case c.most > 0 && c.lesson != r.lesson: // it happened before we knew
@@ -211,6 +218,7 @@ func (c *crowd) interpret(r refusal) meaning {
 		return unrelated
 	}
 
+	// As many as are connected: the one that was refused was one too many.
 	c.most, c.until, c.sure = c.open, time.Now().Add(crowdMemory), false
 	c.lesson++
 	c.seats.resize(c.most)

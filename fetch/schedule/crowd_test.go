@@ -163,8 +163,8 @@ func eachSecond(t *testing.T, d time.Duration, check func(at time.Duration) (pro
 	}
 }
 
-// Where a server allows fewer connections than there are folders or logins, all get their mail soon, as many as
-// possible are watched, and the server need not refuse again and again.
+// Where a server allows fewer connections than there are folders or logins, all get their mail soon, as many
+// as possible are watched, and the server need not refuse again and again.
 func TestCrowdedServer(t *testing.T) {
 	t.Parallel()
 	folders := []string{"INBOX", "f1", "f2", "f3", "f4", "f5"}
@@ -223,7 +223,8 @@ func TestCrowdedServer(t *testing.T) {
 	}
 }
 
-// Slow retrievals keep neither the others waiting for long, nor more connections than there are for those that stay.
+// Slow retrievals keep neither the others waiting for long, nor more connections than there are for those
+// that stay.
 func TestCrowdWithSlowRetrievals(t *testing.T) {
 	t.Parallel()
 	atFirst := func() func(string) time.Duration {

@@ -44,6 +44,7 @@ func (g *gate) pass(ctx context.Context) {
 	defer func() { <-g.trying }()
 
 	g.mu.Lock()
+	// Reserved before the wait: whoever comes next waits for a time after ours.
 	wait := max(0, time.Until(g.next))
 	g.next = time.Now().Add(wait + gateGap)
 	g.mu.Unlock()
@@ -68,6 +69,7 @@ func (g *gate) note(err error, refused bool) <-chan struct{} {
 			g.up = make(chan struct{})
 		}
 		return g.up
+	// Any answer will do: a server that refuses a login is there.
 	case g.up != nil && (err == nil || fetch.KindOf(err) != fetch.KindNetwork):
 		close(g.up)
 		g.up = nil

@@ -107,6 +107,8 @@ func (l *limit) giveUp(u urgency, admitted chan struct{}) {
 func (l *limit) admit() {
 	for {
 		u := l.next()
+		// News of mail may exceed the limit a little: otherwise a full house of long transfers would delay
+		// it.
 		if u < 0 || l.in >= l.most && (u != urgent || l.in >= l.most+l.extra) {
 			return
 		}
@@ -115,6 +117,7 @@ func (l *limit) admit() {
 		case u == patient:
 			l.passed = 0
 		case len(l.lines[patient]) > 0:
+			// Counted only while somebody patient waits: nobody is passed otherwise.
 			l.passed++
 		}
 		close(l.lines[u][0])

@@ -95,6 +95,7 @@ func (p *place) reconsider() {
 		p.at = p.s.waits
 	case p.at == p.s.starts:
 		p.timer.Reset(startTime)
+	// Nothing was delivered since the last look: it waits for its server or its agent, and others can work.
 	case p.progress() == p.last && p.s.slow.tryEnter():
 		p.leave()
 		p.at, p.slow = p.s.slow, true
@@ -110,6 +111,7 @@ func (p *place) Begin(ctx context.Context) error {
 	p.leave()
 	u := p.urgency
 	if p.long {
+		// It has had a turn. Those that need a short one come first now.
 		u = patient
 	}
 	p.mu.Unlock()

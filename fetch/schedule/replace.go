@@ -37,6 +37,8 @@ func (s *Scheduler) end(wanted map[string]*fetch.Account) {
 	s.leaving = slices.DeleteFunc(s.leaving, (*runner).hasEnded)
 	for id, r := range s.runners {
 		if wanted[id] == nil {
+			// Only told: a message in hand is delivered and recorded first, and nobody waits for that under
+			// the lock.
 			r.cancel()
 			delete(s.runners, id)
 			s.leaving = append(s.leaving, r)
@@ -49,6 +51,7 @@ func (s *Scheduler) begin(wanted map[string]*fetch.Account) {
 	n := len(wanted) - len(s.runners) // by now all runners are wanted
 	for id, a := range wanted {
 		if r := s.runners[id]; r != nil {
+			// It stays, but the reload may be about a file that its login needs.
 			r.checkMended()
 			continue
 		}

@@ -74,11 +74,13 @@ func (r *runner) run(ctx context.Context) {
 	r.pause(ctx, r.start)
 
 	ret := fetch.NewRetriever(r.seat.account())
+	// Deferred calls run backwards: first the connection is closed, and then its place is free for others.
 	defer r.seat.leave()
 	defer r.releaseKept() // when the connection is closed
 	defer ret.Close()
 
 	for ctx.Err() == nil {
+		// A mistake of ours in one account: it is tried again after a while, and the others go on.
 		if err := r.round(ctx, ret); err != nil {
 			r.a.LogPanic(err)
 			r.a.Log.Error(fetch.EventQueryFailed, "account", r.a.Name, "err", err, "kind", fetch.KindOf(err))
@@ -100,6 +102,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	// over.
 	due := r.due(err)
 	watches := err == nil && !res.LimitHit && r.a.Idle && r.keeps
+	// No time: the server will tell. The daemon's status would otherwise show a time that means nothing.
 	if watches {
 		r.record.set(Waiting, time.Time{})
 	} else {
@@ -128,11 +131,14 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 
 	slow, keeps := false, false
 	res, err := r.seat.visit(ctx, ret, func() (res fetch.Result, err error) {
+		// Decided before the retrieval, which closes its connection by itself if it may not stay.
 		if keeps = r.acquireKept(); !keeps {
 			r.seat.unsettle()
 		}
 		ret.Brief(!keeps)
 		host := r.s.host(r.a)
+		// After the seat and before the place: waiting for a server that is down must take no place from
+		// others.
 		host.gate.pass(ctx)
 		res, slow, err = r.s.retrieve(ctx, ret, r.a, r.urgency())
 		r.up = host.gate.note(err, isRefused(err) || isRestart(err) && !host.crowd.isCalm())
@@ -168,6 +174,7 @@ func (r *runner) report(res fetch.Result, err error) {
 	o := Outcome{Account: r.a, Result: res, Err: err}
 	r.record.end(&o, time.Now())
 	if r.s.opt.Done != nil {
+		// What is told may write mail or a log that hangs; Stalled can see that.
 		r.record.setTelling(time.Now())
 		r.s.opt.Done(o)
 		r.record.setTelling(time.Time{})
@@ -272,6 +279,7 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 	r.record.set(Waiting, until)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	// Long waits are worth a look now and then: a user who has mended the password expects no restart.
 	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 

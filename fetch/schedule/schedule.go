@@ -95,6 +95,7 @@ func New(o Options) *Scheduler {
 
 	s.starts, s.waits = newLimit(startFactor*o.MaxPolls), newLimit(math.MaxInt32)
 	if o.MaxStarts > 0 {
+		// Half of the files for those that start, so that those that wait long can't use up all of them.
 		s.starts = newLimit(max(1, min(startFactor*o.MaxPolls, o.MaxStarts/2)))
 		s.waits = newLimit(max(0, o.MaxStarts-s.starts.most))
 	}
@@ -166,6 +167,7 @@ func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
 	s.mu.Unlock()
 
 	s.Replace(accounts)
+	// Returns when ctx ends.
 	s.watchClock(ctx)
 
 	s.mu.Lock()

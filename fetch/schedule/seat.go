@@ -82,8 +82,8 @@ func (p *seat) close(lost bool) {
 	}
 }
 
-// visit makes a retrieval with ret once there is a seat, and again while the server turns it away because there
-// are too many connections.
+// visit makes a retrieval with ret once there is a seat, and again while the server turns it away because
+// there are too many connections.
 func (p *seat) visit(
 	ctx context.Context, ret *fetch.Retriever, retrieve func() (fetch.Result, error),
 ) (fetch.Result, error) {
@@ -96,6 +96,7 @@ func (p *seat) visit(
 		if !ret.Connected() {
 			p.release(err)
 		}
+		// Once anything was done the retrieval is not repeated here: its outcome is reported first.
 		if err == nil || res != (fetch.Result{}) || !p.mayRetry(ctx, err) {
 			return res, err
 		}
@@ -110,6 +111,8 @@ func (p *seat) take(ctx context.Context) error {
 	}
 
 	for i, c := range p.crowds {
+		// Always in this order, the login's crowd first: two that took them in opposite orders could wait for
+		// each other.
 		if err := c.sit(ctx, func() { p.s.makeRoom(c) }); err != nil {
 			if i == 1 {
 				p.crowds[0].rise()
@@ -130,6 +133,7 @@ func (p *seat) settle() {
 		return
 	}
 
+	// Both or neither: a seat in one crowd alone would be lost for others.
 	p.stays = p.crowds[0].settle()
 	if p.stays && !p.crowds[1].settle() {
 		p.crowds[0].unsettle()
@@ -178,8 +182,8 @@ func (p *seat) leave() {
 	}
 }
 
-// mayRetry tells whether a retrieval that failed with err may succeed now: there were too many connections, and
-// there is a line for what remains of them.
+// mayRetry tells whether a retrieval that failed with err may succeed now: there were too many connections,
+// and there is a line for what remains of them.
 func (p *seat) mayRetry(ctx context.Context, err error) bool {
 	c, what := p.interpret(err)
 	switch {
@@ -202,7 +206,8 @@ func (p *seat) mayRetry(ctx context.Context, err error) bool {
 	}
 }
 
-// interpret says what a failure means for the crowds. It is the login's limit first: that concerns the fewest.
+// interpret says what a failure means for the crowds. It is the login's limit first: that concerns the
+// fewest.
 func (p *seat) interpret(err error) (*crowd, meaning) {
 	words := errors.Is(err, fetch.ErrCrowded)
 	for i, c := range p.crowds {
@@ -239,6 +244,7 @@ func (s *Scheduler) askToLeave(c *crowd) {
 	n := c.surplus()
 	for _, inbox := range []bool{false, true} {
 		for _, r := range s.runners {
+			// Only those that merely wait: a transfer under way is never interrupted for this.
 			if n > 0 && r.watches.Load() && slices.Contains(r.seat.crowds[:], c) &&
 				slices.Contains(r.a.Mailboxes, "INBOX") == inbox {
 				r.wakeUp()

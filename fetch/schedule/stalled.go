@@ -14,6 +14,7 @@ func (s *Scheduler) Stalled() string {
 		runners = append(runners, r)
 	}
 
+	// Released before the records are read: each has a lock of its own.
 	s.mu.Unlock()
 
 	late := time.Now().Add(-stallTime)

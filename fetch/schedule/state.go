@@ -80,6 +80,7 @@ func (c Condition) String() string {
 // Condition sums up the State.
 func (s State) Condition() Condition {
 	switch {
+	// What the user has to do something about comes first.
 	case s.Failing && s.Failure.Kind == fetch.KindAuth:
 		return LoginRefused
 	case s.Failing && s.Failure.Kind == fetch.KindTLS:
@@ -166,6 +167,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 		s.Failing, s.Success = false, now
 	} else {
 		text := o.Err.Error()
+		// Without numbers: times, ports and the like differ in each repetition of the same failure.
 		alike := hash(fetch.WithoutNumbers(text))
 		o.Repeats = r.repeats(alike, now)
 		if !s.Failing {

@@ -13,6 +13,7 @@ func (c *Conn) Compress() error {
 		return err
 	}
 	c.w, c.compressed = &flushed{w}, true
+	// Over the old reader, which may hold the beginning of the compressed stream already.
 	c.r = bufio.NewReaderSize(flate.NewReader(c.r), bufferSize)
 	return nil
 }
@@ -23,6 +24,7 @@ type flushed struct{ w *flate.Writer }
 func (f *flushed) Write(p []byte) (int, error) {
 	n, err := f.w.Write(p)
 	if err == nil {
+		// The server answers only what has reached it: nothing may wait in the compressor.
 		err = f.w.Flush()
 	}
 	return n, err

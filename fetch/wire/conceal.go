@@ -71,6 +71,7 @@ func (c *Concealer) Clean(text string) string {
 	}
 
 	var found []span
+	// Case is ignored, as a server may change it.
 	low := lower(text)
 	for _, s := range c.known {
 		for _, form := range s.forms {
@@ -136,6 +137,7 @@ func cover(text string, found []span) string {
 func newSecret(login, text string) *secret {
 	s := &secret{login: login, text: text}
 	add := func(list *[]string, form string) {
+		// An encoding may be shorter than the secret's own bound; then it would be found in ordinary words.
 		if form = lower(form); len(form) >= shortestConcealed && !slices.Contains(*list, form) {
 			*list = append(*list, form)
 		}
@@ -187,6 +189,7 @@ func encodings(needle string) []string {
 	for before, skip := range []int{0, 2, 3} {
 		bytes := append(make([]byte, before), needle...)
 		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			// Without the letters at both ends that also depend on the neighbours.
 			forms = append(forms, alphabet.EncodeToString(bytes)[skip:len(bytes)*8/6])
 		}
 	}
@@ -215,6 +218,7 @@ func (c *Conn) CleanError(err error) error {
 	if err == nil {
 		return nil
 	}
+	// The error stays in the tree: errors.Is must find it under the cleaned text.
 	if text := err.Error(); c.Clean(text) != text {
 		return &cleanError{c.Clean(text), err}
 	}

@@ -125,6 +125,7 @@ func (c *Conn) StartTLS(ctx context.Context, policy *tlsverify.Policy) error {
 	if c.r.Buffered() > 0 {
 		return c.Break(ErrInjected)
 	}
+	// No policy is a mistake of ours, and must not mean "anybody".
 	if policy == nil {
 		return c.Break(errors.New("no TLS policy for this server"))
 	}
@@ -242,6 +243,7 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 
 	var long []byte
 	for {
+		// Before it is kept: a hostile line costs no more than the limit.
 		if len(long)+len(line) > limit {
 			return nil, c.Break(fmt.Errorf("server sent a line of more than %d bytes", limit))
 		}
@@ -275,6 +277,7 @@ func (c *Conn) ReadError(err error) error { return c.readError(err) }
 // WriteLine writes line and CRLF. The trace shows shown, or line itself if shown is "". A line with CR, LF
 // or NUL is refused before anything is sent.
 func (c *Conn) WriteLine(line, shown string) error {
+	// Here, below all protocols: what follows a line end would be a command, in the name of the user.
 	for i := range len(line) {
 		if b := line[i]; b == '\r' || b == '\n' || b == 0 {
 			return fmt.Errorf("refused to send a command with a control character in it")

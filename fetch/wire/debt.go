@@ -41,6 +41,7 @@ type debt struct {
 func (d *debt) add(took time.Duration, n int) error {
 	pays := int64(n)
 	if d.count != anyNumber {
+		// More than was announced does not count as progress: a message that never ends would pay for ever.
 		pays = min(pays, d.count)
 		d.count -= pays
 	}

@@ -22,6 +22,7 @@ func (c *Conn) LastWords() [][]byte {
 
 	buffered, _ := c.r.Peek(c.r.Buffered())
 	text := bytes.Clone(buffered)
+	// Past the deadlines below, which have failed for good: this read is only for what is already on its way.
 	if c.conn.SetReadDeadline(time.Now().Add(lastWordsWait)) == nil {
 		more, _ := io.ReadAll(io.LimitReader(c.conn, lastWordsLimit))
 		text = append(text, more...)

@@ -78,6 +78,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	cmd := exec.Command("/bin/sh", "-c", command)
 	p := &pluginConn{Conn: conn, cmd: cmd, command: command, exited: make(chan struct{})}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, &p.said
+	// Its own process group, so that what the shell started is killed with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = pluginGrace // what it leaves running in the background may have its standard error
 	if err := cmd.Start(); err != nil {
@@ -111,7 +112,9 @@ func socketPair() ([2]int, error) {
 // Close closes the connection and waits for the plugin, which is killed with its children if it does not
 // end in time.
 func (p *pluginConn) Close() error {
+	// The end of its input asks a plugin to end by itself: ssh then ends the session in order.
 	err := p.Conn.Close()
+	// Closed before: another Close has waited or is waiting.
 	if errors.Is(err, net.ErrClosed) {
 		return err
 	}

@@ -46,6 +46,7 @@ func (e *PluginError) Unwrap() error { return e.Err }
 // Read is a read from the plugin's output. An end that comes with an exit status is told as what it is.
 func (p *pluginConn) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
+	// Bytes come first: what the server said last may be the better explanation.
 	if n == 0 && isGone(err) {
 		err = p.explain(err)
 	}

@@ -31,6 +31,7 @@ func (s *source) Read(p []byte) (int, error) {
 // IDLE at a time. What woke it is read next. Only the reading goroutine may call it. It does nothing if
 // bytes are waiting to be read or the connection is compressed.
 func (c *Conn) Rest() error {
+	// The decompressor has a buffer of its own, far larger than ours: there is nothing to be saved.
 	if c.compressed || c.r.Buffered() > 0 || c.Err() != nil {
 		return nil
 	}

@@ -40,6 +40,7 @@ func (t *timedConn) fail(err error) error {
 		if t.failed != nil {
 			close(t.failed)
 		}
+		// The only way to wake a read or write that is under way in another goroutine.
 		_ = t.Conn.SetDeadline(longAgo)
 	}
 	return t.err
@@ -90,6 +91,7 @@ func (t *timedConn) Read(p []byte) (int, error) {
 		if err := t.pace(); err != nil {
 			return 0, err
 		}
+		// In quarters of a second, so that the line is used evenly and not in bursts.
 		p = p[:min(int64(len(p)), max(t.rate/4, 1))]
 	}
 
@@ -152,6 +154,7 @@ func (t *timedConn) ended(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
+	// The deadline may be ours or that of fail: whichever was first is the connection's error.
 	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 		err = t.timeoutError("answer")
 	}

@@ -36,6 +36,8 @@ func printable(text string) string {
 		text = text[:traceLimit]
 	}
 	q := strconv.Quote(text)
+	// Quotes and backslashes are frequent in IMAP and harmless, and a trace is easier to read without
+	// escapes.
 	s := strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), `\\`, `\`)
 	if cut > 0 {
 		s += "… (" + strconv.Itoa(cut) + " more bytes)"
@@ -46,6 +48,7 @@ func printable(text string) string {
 // Quoted is a peer's text as errors show it: secrets are concealed, and the text is quoted, escaped and cut
 // at 200 bytes.
 func (c *Conn) Quoted(text []byte) string {
+	// Before it is cut: a part of a secret would not be recognised.
 	clean := c.Clean(string(text))
 	if len(clean) > quotedLimit {
 		return strconv.Quote(clean[:quotedLimit]) + "…"
