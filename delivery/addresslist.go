@@ -52,6 +52,7 @@ func (r *addressReader) step() {
 	case c == '(' || isBlank(c):
 	case c == ',' && !r.angle:
 		r.end()
+	// What was read so far is the name of a group, and is no address.
 	case c == ':' && !r.angle && !r.group:
 		r.tokens, r.spoilt, r.group = nil, false, true
 	case c == ';' && !r.angle && r.group:
@@ -85,6 +86,7 @@ func (r *addressReader) length() int {
 
 // end ends an address.
 func (r *addressReader) end() {
+	// Also within a group: see addressesIn.
 	tokens, spoilt := r.tokens, r.spoilt || r.group || r.angle
 	r.tokens, r.spoilt, r.angle = nil, false, false
 
@@ -124,6 +126,7 @@ func addressOf(tokens []addressToken) address {
 	}
 
 	local, host := tokens[0].text, tokens[2].text
+	// Quotes are part of the writing, not of the name.
 	if strings.HasPrefix(local, `"`) {
 		local = strings.Trim(local, `"`)
 	}

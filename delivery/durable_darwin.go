@@ -15,6 +15,7 @@ func syncfs(fd int) error { return fsync(fd) }
 func fsync(fd int) error {
 	return untilDone(func() error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
+		// Network file systems and some drives don't know it: then fsync is all that there is.
 		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
 			return unix.Fsync(fd)
 		}

@@ -23,6 +23,7 @@ func syncPlan(dir, n int) syncHow {
 	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
 		return syncNothing
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
+		// Those that are known to write everything and to report what they could not write.
 		if n >= wholeFrom && syncfsReports() {
 			return syncWhole
 		}

@@ -41,6 +41,7 @@ func headerOf(b []byte) []byte {
 // bytes including the line end. A line that is not a field has an empty name.
 func nextField(header []byte) (name, value []byte, length int) {
 	for length < len(header) {
+		// A line that begins with a blank continues the field (RFC 5322, 2.2.3).
 		if length > 0 && header[length] != ' ' && header[length] != '\t' {
 			break
 		}

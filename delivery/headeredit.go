@@ -56,6 +56,7 @@ func (r HeaderRules) apply(header []byte, whole bool) ([]byte, bool) {
 		field := header[at : at+length]
 		at += length
 		switch {
+		// HeaderLimit has cut it: to rewrite a part of a field would damage it.
 		case at == len(header) && !whole:
 			out = append(out, field...)
 		case r.drops(name):
@@ -65,6 +66,7 @@ func (r HeaderRules) apply(header []byte, whole bool) ([]byte, bool) {
 		default:
 			out = append(out, field...)
 		}
+		// A header of many bare addresses would grow without bound, in memory and for all readers.
 		if len(out) > len(header)+editGrowth {
 			return nil, false
 		}
@@ -103,6 +105,7 @@ func BrokenHeader(s *Spool) []byte {
 		line, _, ended := bytes.Cut(header[at:at+length], []byte("\n"))
 		at += length
 		text := bytes.TrimSuffix(line, []byte("\r"))
+		// A line that HeaderLimit has cut may have its colon further on.
 		if (ended || whole) && len(text) > 0 && !isBlank(text[0]) && bytes.IndexByte(text, ':') < 0 {
 			return text
 		}

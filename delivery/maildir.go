@@ -76,6 +76,7 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 		return errs
 	}
 
+	// Asked anew for each group: a home may be mounted, or made, while the daemon runs.
 	writer, err := ownerOf(d.dir+"/tmp", d.dir+"/new", d.dir+"/cur")
 	if err == nil {
 		err = writer.run(func() error { return d.deliverGroup(ctx, writer, ms, errs) })
@@ -103,6 +104,7 @@ func (d *Maildir) deliverGroup(ctx context.Context, writer *owner, ms []*Message
 	defer g.end()
 
 	g.writer = writer
+	// First what an earlier run may have left, then all files whole in tmp, and only then names in new.
 	g.findEarlier()
 	g.store(ctx)
 	g.publish(ctx)
@@ -142,6 +144,7 @@ func (d *Maildir) explain(writer *owner, act string, err error) error {
 	class, hint := Temporary, hintKept
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
+	// The most specific reason first: an error may be several of these.
 	case errors.Is(err, errRights):
 		class = Unusable
 		hint = "start fetchd as that user, or name an mda: it runs as the user in FETCHMAILUSER"

@@ -24,6 +24,8 @@ func (g *maildirGroup) findEarlier() {
 	for i := range g.items {
 		it := &g.items[i]
 		switch {
+		// Only after a run that was cut off: listing a large cur for each message would cost more than the
+		// delivery.
 		case !it.m.Repeat || it.state != claimed || it.doubted:
 		case g.holdsDurably(g.new, it.name, it):
 			inNew = append(inNew, it)
@@ -66,6 +68,7 @@ func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) (found []*maild
 		var names []string
 		names, err = f.Readdirnames(listStep)
 		for _, name := range names {
+			// Mail readers add flags behind the name, and keep what is before them.
 			unique := name
 			if i := strings.IndexByte(name, flagSeparator); i >= 0 {
 				unique = name[:i]
@@ -103,6 +106,7 @@ func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool 
 // openCopy opens a file that ends in the message, and returns nil for any other. The beginning, the trace,
 // has another time at each try. The file that we have just written does not count as a copy of itself.
 func openCopy(dir int, name string, it *maildirItem) *os.File {
+	// NONBLOCK, as somebody may have put a pipe there, which would let us wait for ever.
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
@@ -121,6 +125,7 @@ func isCopy(f *os.File, it *maildirItem) bool {
 		return false
 	}
 	size := it.m.size()
+	// The message is at the end of the file, behind a trace whose length may differ.
 	if st.Size >= size && sameBytes(io.NewSectionReader(f, st.Size-size, size), it.m.open()) {
 		return true
 	}

@@ -71,6 +71,7 @@ func (g *maildirGroup) claimNames(ms []*Message) {
 	defer g.dir.mu.Unlock()
 	for i := range g.items {
 		it := &g.items[i]
+		// Two writers of one name in tmp would remove each other's file.
 		if _, taken := g.dir.busy[it.name]; taken {
 			it.err = errBusy
 			continue
@@ -97,6 +98,8 @@ func (g *maildirGroup) end() {
 			delete(g.dir.busy, it.name)
 		}
 		switch it.state {
+		// It has a name in new that may not survive a crash. A later sync that succeeds proves nothing about
+		// it.
 		case moved:
 			g.dir.doubted[it.name] = struct{}{}
 		case done:
@@ -164,6 +167,7 @@ func (g *maildirGroup) storeOne(
 	if it.state != claimed {
 		return scratch
 	}
+	// Between two messages: what is in tmp so far is removed, and nothing was delivered.
 	if it.err = ctx.Err(); it.err != nil {
 		return scratch
 	}
@@ -226,6 +230,8 @@ func (g *maildirGroup) createTmp(it *maildirItem) (fd int, err error) {
 
 // publish moves the stored messages to new and makes that durable.
 func (g *maildirGroup) publish(ctx context.Context) {
+	// The last moment at which the end of the retrieval prevents a delivery. From here on it is carried
+	// through.
 	if err := ctx.Err(); err != nil {
 		g.fail(stored, err)
 	}
@@ -235,6 +241,7 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	for i := range g.items {
 		it := &g.items[i]
 		if it.state == stored && it.err == nil {
+			// Right before the rename, which can't be taken back: mail readers see the message at once.
 			it.err = it.m.Hold()
 		}
 		if it.state == stored && it.err == nil {
@@ -268,8 +275,11 @@ func (g *maildirGroup) move(it *maildirItem) error {
 		if try > 0 {
 			name = it.name + "-" + strconv.Itoa(try)
 		}
+		// Without overwriting: what is there under this name may be another message.
 		err := g.dir.sys.move(g.tmp, it.tmp, g.new, name)
 		if errors.Is(err, unix.EEXIST) {
+			// Another message: a hash of 120 bits says that this does not happen, and the next name costs
+			// nothing.
 			if !g.holds(g.new, name, it) {
 				continue
 			}

@@ -31,6 +31,7 @@ func messageName(m *Message) string {
 	var buf [256]byte
 	id := binary.BigEndian.AppendUint32(buf[:0], m.UIDValidity)
 	for _, field := range [...]string{m.Account, m.Mailbox, m.UID} {
+		// With lengths, so that text can't move from one field to the next and make two messages one.
 		id = binary.BigEndian.AppendUint32(id, uint32(len(field)))
 		id = append(id, field...)
 	}
@@ -50,6 +51,7 @@ func messageName(m *Message) string {
 
 // appendReadable adds the harmless characters of uid.
 func appendReadable(b []byte, uid string) []byte {
+	// Names then sort as the numbers do.
 	if n := len(uid); n > 0 && n < uidDigits && allDigits(uid) {
 		b = append(b, "0000000000"[n:]...)
 	}

@@ -33,6 +33,7 @@ func (g *maildirGroup) prepare() error {
 
 	var made []string
 	ids, err := g.open()
+	// Opened first, made only if missing: mostly they are there.
 	if errors.Is(err, unix.ENOENT) {
 		g.close()
 		if made, err = g.dir.create(); err == nil {
@@ -80,6 +81,7 @@ func (g *maildirGroup) fds() [len(maildirSubs)]*int { return [...]*int{&g.tmp, &
 
 // create makes the Maildir and its directories as far as they are missing, and returns what it made.
 func (d *Maildir) create() (made []string, err error) {
+	// A directory needs x where a file has r.
 	perm := os.FileMode(d.perm | d.perm>>2&0o111)
 	for _, path := range [...]string{d.dir, d.dir + "/tmp", d.dir + "/new", d.dir + "/cur"} {
 		err := os.Mkdir(path, perm)
@@ -98,6 +100,7 @@ func (g *maildirGroup) keep(ids maildirIDs) error {
 	if g.dir.kept == ids {
 		return nil
 	}
+	// The entry of new is in the Maildir, and the Maildir's own in the directory above.
 	for _, path := range [...]string{g.dir.dir, g.dir.dir + "/.."} {
 		if err := g.syncDir(path); err != nil {
 			return err

@@ -20,6 +20,7 @@ const (
 func writeMessage(ctx context.Context, fd int, m *Message, scratch []byte) ([]byte, error) {
 	head, skip := m.edited()
 	body, inMemory := m.Body.Bytes()
+	// Most messages are small, and a system call costs more than the copy.
 	if inMemory && len(head)+len(body) <= gatherLimit && len(m.Trace)+len(head) > 0 {
 		scratch = append(append(append(scratch[:0], m.Trace...), head...), body[skip:]...)
 		return scratch, writeAll(fd, scratch)
@@ -67,6 +68,7 @@ func copyFile(ctx context.Context, fd int, src *os.File, off, n int64) error {
 			return err
 		}
 		if buf == nil {
+			// Once it fails it is not tried again: the two file systems don't allow it.
 			if k, ok := copyRange(fd, src, off, min(n, copyStep)); ok {
 				off, n = off+k, n-k
 				continue

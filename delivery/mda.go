@@ -98,6 +98,7 @@ func NewMDA(o MDAOptions) (*MDA, error) {
 		return nil, fmt.Errorf("mda %.200q: %w", o.Command, err)
 	}
 
+	// Last, as the last entry of a name counts: the rc file has the final word.
 	a.env = append(a.env, o.Env...)
 	return a, nil
 }
@@ -187,6 +188,7 @@ func (a *MDA) Deliver(ctx context.Context, m *Message) error {
 	defer output.outliveAgent(a.lingering, a.grace)
 
 	err = cmd.Wait()
+	// The usual end. After any other, its last words are wanted, or what it has left running is to be ended.
 	if err == nil && ctx.Err() == nil {
 		return nil
 	}
@@ -216,6 +218,8 @@ func (a *MDA) start(ctx context.Context, stdin *os.File, m *Message) (*exec.Cmd,
 	defer stdout.Close() // the agent has its own
 
 	if words := a.command.words(m); words != nil {
+		// Without a shell in between there is one process less, and nothing that could read the values in
+		// another way.
 		if path, err := exec.LookPath(words[0]); err == nil {
 			cmd := a.process(ctx, path, words, stdin, stdout)
 			if err := cmd.Start(); err == nil {
@@ -235,6 +239,7 @@ func (a *MDA) process(ctx context.Context, path string, argv []string, stdin, st
 	cmd.Env = a.env
 	cmd.Dir = a.dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stdout
+	// A group of its own: what the agent starts ends with it, and signals of our terminal don't reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.cred}
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
 	cmd.WaitDelay = a.grace
@@ -243,6 +248,7 @@ func (a *MDA) process(ctx context.Context, path string, argv []string, stdin, st
 
 func signalGroup(cmd *exec.Cmd, sig syscall.Signal) error {
 	err := syscall.Kill(-cmd.Process.Pid, sig)
+	// It has ended by itself in this moment.
 	if errors.Is(err, syscall.ESRCH) {
 		return os.ErrProcessDone
 	}

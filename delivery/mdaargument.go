@@ -24,6 +24,7 @@ func agentArgument(value string) string {
 		}
 		return '_'
 	}, value)
+	// Replaced and not cut off: a shorter name could be somebody else's.
 	if strings.HasPrefix(safe, "-") || strings.HasPrefix(safe, "/") {
 		safe = "_" + safe[1:]
 	}

@@ -80,6 +80,7 @@ func (s *commandScanner) step() error {
 	switch {
 	case c == '%' && rest != "" && strings.IndexByte("TFs", rest[0]) >= 0:
 		return s.place(rest[0])
+	// What follows a backslash means itself, except in single quotes, where the backslash does.
 	case c == '\\' && s.quote != '\'' && rest != "":
 		s.at++
 	case s.quote == 0 && c == '#' && (s.at == 0 || strings.IndexByte(" \t\n;&|(", s.text[s.at-1]) >= 0):
@@ -143,6 +144,7 @@ func (s *commandScanner) fillsQuotes() bool {
 // shellWords returns the arguments of a shell that runs the command for m. The values are arguments too:
 // the first line puts them into variables, and the command uses these. So the shell never parses a value.
 func (c *agentCommand) shellWords(m *Message) []string {
+	// The last one is $0; the values are $1 and so on.
 	words := []string{"sh", "-c", c.text, "sh"}
 	if !c.uses {
 		return words[:3]
@@ -216,6 +218,7 @@ func plainWords(text string) []string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\t' })
 	for i, w := range words {
 		place := w == "%T" || w == "%F" || w == "%s"
+		// A value as the command, an assignment, or a word that only a shell understands.
 		if i == 0 && (place || strings.Contains(w, "=") || slices.Contains(shellNames, w)) {
 			return nil
 		}

@@ -79,6 +79,7 @@ func (a *MDA) result(ctx context.Context, err error, output []byte) error {
 	class := Temporary
 	var exit *exec.ExitError
 	switch {
+	// Before the exit status, which only says that we have killed it.
 	case errors.Is(context.Cause(ctx), errAgentTimeout):
 		e.Reason = fmt.Errorf("%w of %v, stopped", errAgentTimeout, a.timeout)
 	case ctx.Err() != nil:
@@ -103,6 +104,7 @@ func (a *MDA) startError(err error) error {
 	class := Temporary
 	switch {
 	case errors.Is(err, syscall.E2BIG):
+		// The same message has the same recipients next time.
 		class, e.Next = Permanent, "too many recipients for one command; deliver by LMTP or split the account"
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOTDIR):
 		class, e.Next = Unusable, "fetchd needs "+shell+" and a working directory that the agent may enter"

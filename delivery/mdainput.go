@@ -44,6 +44,7 @@ func (a *MDA) inputFile(body *Spool) (*os.File, error) {
 func writeInput(ctx context.Context, f *os.File, m *Message) error {
 	header, rest := m.header()
 	start, end := fieldSpan(header, "Return-Path")
+	// RFC 5321, 4.4: the delivering agent writes one Return-Path on top, and takes out any other.
 	head := append(returnPath(m.EnvelopeSender()), m.Trace...)
 	head = append(append(head, header[:start]...), header[end:]...)
 

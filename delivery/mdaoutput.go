@@ -34,6 +34,7 @@ func newAgentOutput() (*agentOutput, *os.File, error) {
 		return nil, nil, err
 	}
 	o := &agentOutput{pipe: r, ended: make(chan struct{})}
+	// Read always: an agent that writes more than a pipe holds would otherwise hang.
 	go o.read()
 	return o, w, nil
 }
@@ -89,5 +90,6 @@ func (o *agentOutput) outliveAgent(slots chan struct{}, grace time.Duration) {
 	default:
 	}
 
+	// Ends the reading goroutine, which frees the slot.
 	_ = o.pipe.SetReadDeadline(until)
 }

@@ -91,6 +91,7 @@ func (s *wordSplitter) step() {
 		s.add(c)
 	case c == '\'' || c == '"':
 		s.quote, s.begun = c, true
+	// A comment begins only where a word could.
 	case c == '#' && !s.begun:
 		s.at += strings.IndexByte(rest+"\n", '\n')
 	case c == ' ' || c == '\t':
@@ -124,6 +125,7 @@ func (s *wordSplitter) endWord() {
 
 // redirect reads an operator such as 2>&1: what follows is no argument.
 func (s *wordSplitter) redirect(rest string) {
+	// A number right before < or > is the descriptor, and no word.
 	if strings.Trim(string(s.own), "0123456789") == "" {
 		s.own, s.begun = nil, false
 	}

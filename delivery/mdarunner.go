@@ -57,6 +57,7 @@ var longFlags = strings.Fields(`-- --login --preserve-env --set-home --non-inter
 // that is a word which is no runner, and no setting of one.
 func namesCommand(words []string) bool {
 	for len(words) > 0 {
+		// Variables before a command are set for it alone.
 		if assignment.MatchString(words[0]) {
 			words = words[1:]
 			continue
@@ -108,6 +109,7 @@ func (r runner) takesNext(option string) bool {
 	if strings.HasPrefix(option, "--") {
 		return !strings.Contains(option, "=") && !slices.Contains(longFlags, option)
 	}
+	// Letters may be joined: only the last one can have its value in the next word.
 	i := strings.IndexAny(option[1:], r.options)
 	return i >= 0 && i+1 == len(option)-1
 }

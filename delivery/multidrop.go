@@ -96,6 +96,7 @@ func (d *Multidrop) localNames(found []address) (names, foreign []string) {
 		if !ours {
 			foreign = append(foreign, a.text)
 		}
+		// Once, even if the header names the user three times, in any case.
 		if key := strings.ToLower(name); name != "" && !seen[key] {
 			seen[key] = true
 			names = append(names, name)
@@ -112,6 +113,7 @@ func (d *Multidrop) localName(a address) (name string, ours bool) {
 	}
 
 	a = d.withoutPrefix(a)
+	// A whole address that the rc file names counts before all rules about hosts.
 	name, ours = d.Names[strings.ToLower(a.local+"@"+a.host)], true
 
 	switch {
@@ -129,6 +131,7 @@ func (d *Multidrop) localName(a address) (name string, ours bool) {
 		}
 	}
 
+	// Rather nobody's than changed: what the destination would make of it may be somebody else's name.
 	if name != "" && d.Takes != nil && !d.Takes(name) {
 		name = ""
 	}
@@ -148,6 +151,7 @@ func (d *Multidrop) withoutPrefix(a address) address {
 func isBelow(host string, domains []string) bool {
 	for _, domain := range domains {
 		rest := len(host) - len(domain)
+		// With a dot before it: "badexample.org" is not below "example.org".
 		if rest >= 0 && strings.EqualFold(host[rest:], domain) && (rest == 0 || host[rest-1] == '.') {
 			return true
 		}

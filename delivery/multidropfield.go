@@ -30,6 +30,7 @@ func (d *Multidrop) addresses(header []byte) ([]address, bool) {
 		if !isOneOf(name, d.Field) {
 			continue
 		}
+		// So many fields before it are of other servers, says the user.
 		if skip--; skip < 0 {
 			return addressesIn(value), true
 		}
@@ -83,12 +84,14 @@ func (d *Multidrop) received(header []byte) ([]address, bool) {
 // receivedWords returns the host after "by" and the word after "for" in a Received field (RFC 5321, 4.4),
 // each the first.
 func receivedWords(value []byte) (by, recipient string) {
+	// Comments may say anything, "for <ann@example.org>" included; the date follows the semicolon.
 	value, _, _ = bytes.Cut(withoutComments(value), []byte(";"))
 	words := strings.Fields(string(value))
 	for i, word := range words[:max(len(words)-1, 0)] {
 		switch {
 		case by == "" && strings.EqualFold(word, "by"):
 			by = words[i+1]
+		// In the order of RFC 5321: what stands before "by" is the client's own claim.
 		case by != "" && recipient == "" && strings.EqualFold(word, "for"):
 			recipient = words[i+1]
 		}

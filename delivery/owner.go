@@ -44,6 +44,7 @@ func AsOwner(path string, f func() error) error {
 // ownerOf is the user whose rights AsOwner uses, nil = ours. The first path that leads to another user
 // counts.
 func ownerOf(paths ...string) (*owner, error) {
+	// Others can't take on rights, and have none that could be misused.
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -146,8 +147,10 @@ func firstStranger(path string, inspect func(string) (pathEntry, error)) (at str
 		switch {
 		case exists && err != nil:
 			return "", e, err
+		// From here on this user decides what the path means, so only this user's rights are used.
 		case exists && e.uid != 0:
 			return next, e, nil
+		// Everything so far was root's. Somebody else could still put a link here before we use the path.
 		case len(next) > len(at) && above.swappable(exists):
 			return "", e, fmt.Errorf("%s: %w", next, errOpenToSwap)
 		case !exists:
@@ -164,6 +167,7 @@ func firstStranger(path string, inspect func(string) (pathEntry, error)) (at str
 			at = root
 		}
 
+		// The link's own path is walked too: it may lead through somebody's directory.
 		parts = append(strings.Split(e.link, root), parts[i+1:]...)
 		i = -1
 	}

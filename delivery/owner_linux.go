@@ -54,6 +54,7 @@ func (o *owner) run(f func() error) error {
 
 // assume gives this thread the owner's rights to files, and none of ours.
 func (o *owner) assume() error {
+	// Of this thread alone: package unix calls the kernel directly, unlike package syscall.
 	if err := unix.Setgroups(o.groups); err != nil {
 		return fmt.Errorf("%w: %s: setgroups: %w", errRights, o, err)
 	}

@@ -53,6 +53,7 @@ func (d *PerUser) Exists(recipient string) bool {
 	}
 
 	before, after, _ := strings.Cut(d.pattern, UserPlace)
+	// Only the part that is named after the recipient must be there; what is below it is made.
 	component, _, _ := strings.Cut(after, "/")
 	_, err := os.Stat(strings.ReplaceAll(before+UserPlace+component, UserPlace, recipient))
 	return err == nil
@@ -93,6 +94,7 @@ func (d *PerUser) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	for _, r := range recipients {
 		group := make([]*Message, len(theirs[r]))
 		for k, i := range theirs[r] {
+			// A copy, as the message belongs to the caller and the other recipients.
 			one := *ms[i]
 			one.Recipients = []string{r}
 			group[k] = &one
@@ -128,6 +130,7 @@ func (d *PerUser) deliverTo(ctx context.Context, recipient string, ms []*Message
 	}
 
 	for i, err := range errs {
+		// Unusable would end the whole retrieval, for everybody's mail.
 		if err != nil && ClassOf(err) == Unusable {
 			errs[i] = &Error{Class: Temporary, Err: err}
 		}

@@ -29,6 +29,7 @@ func AddressHost(host string) string {
 // address that is only a local part. A value whose structure is not understood is appended as it is.
 func appendQualified(out, value []byte, host string) []byte {
 	q := qualifier{value: value}
+	// All or nothing: half a rewritten list would be worse than none.
 	if !q.scan() {
 		return append(out, value...)
 	}
@@ -136,12 +137,14 @@ func (q *qualifier) word(at, n int) {
 		q.words++
 	}
 	q.end = at + n
+	// Words behind <...> without a comma: not understood.
 	q.odd = q.odd || q.angle
 	q.name = q.name || q.value[at] != '"' && !isLocalPart(q.value[at:at+n])
 }
 
 // inAngle takes the text in <...>. It is a bare address only if there is nothing but a local part.
 func (q *qualifier) inAngle(start, end int) {
+	// With a line end, as length wants something behind each token.
 	inner := &qualifier{value: append(bytes.Clone(q.value[start:end]), '\n')}
 	if q.angle || bytes.ContainsAny(inner.value, "<,") || !inner.scan() || len(inner.bare) != 1 {
 		q.odd = true

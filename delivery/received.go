@@ -56,6 +56,7 @@ func Received(r ReceivedInfo) []byte {
 	}
 
 	b = append(b, ")\n\t"...)
+	// With several, "for" would tell each of them about the others.
 	if len(r.Recipients) == 1 {
 		b = append(append(append(b, "for <"...), recipientText(r.Recipients[0], host)...), "> "...)
 	}

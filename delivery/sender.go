@@ -42,10 +42,12 @@ func SenderOf(header []byte) (string, bool) {
 	}
 
 	for i, value := range values {
+		// The null sender: an answer to a bounce must not go to whoever is in From.
 		if i == fieldReturnPath && string(bytes.TrimSpace(value)) == "<>" {
 			return "", true
 		}
 		address := addressIn(value)
+		// A Sender without a host is mostly the name of a login, which nobody can answer to.
 		if address == "" || i == fieldSender && !strings.ContainsAny(address, "@!") {
 			continue
 		}
@@ -104,6 +106,7 @@ func (s *addressScanner) step() {
 		s.blank()
 		return
 	case c == '<' && !s.angle:
+		// What came before was the name.
 		s.angle, s.found = true, nil
 	case c == '>' && s.angle:
 		s.ended = true

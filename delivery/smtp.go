@@ -109,6 +109,7 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	if len(o.Servers) == 0 {
 		return nil, errors.New("no SMTP server is named")
 	}
+	// Servers refuse an EHLO with what is no name; "localhost" they take.
 	if o.Name = AddressHost(o.Name); o.Name == "" {
 		o.Name = "localhost"
 	}
@@ -155,6 +156,7 @@ func (d *SMTP) DeliverSeries(ctx context.Context, ms []*Message, ended func(i in
 	for i, m := range ms {
 		var next *Message
 		if i+1 < len(ms) {
+			// Known early, so that its commands can travel with the end of this one.
 			next = ms[i+1]
 		}
 		if err := ended(i, s.deliver(ctx, m, next)); err != nil {

@@ -18,6 +18,7 @@ type lineEnds struct {
 // append appends p to dst.
 func (l *lineEnds) append(dst, p []byte) []byte {
 	for len(p) > 0 {
+		// The LF of a CRLF whose CR has ended the line already, perhaps in the chunk before.
 		if l.cr && p[0] == '\n' {
 			l.cr = false
 			p = p[1:]
@@ -25,6 +26,7 @@ func (l *lineEnds) append(dst, p []byte) []byte {
 		}
 
 		l.cr = false
+		// Whichever line end came before it: a receiver may take any of them for one.
 		if !l.inLine && p[0] == '.' {
 			dst = append(dst, '.')
 			l.dots++

@@ -48,9 +48,11 @@ func (s *smtpSession) refused(act string, r smtpReply) error {
 	e := &SMTPError{Server: s.server.String(), Act: act, Code: r.code, Text: s.conn.Quoted([]byte(r.text))}
 	class := Temporary
 	switch {
+	// The user's own word before the general meaning of the code.
 	case slices.Contains(s.d.o.AntiSpam, r.code):
 		e.Spam, class = true, Permanent
 		e.hint = "the message stays on the server; antispam says that this is spam"
+	// It would refuse all other messages too.
 	case r.code == codeAuthRequired:
 		class = Unusable
 		e.hint = "name a user by esmtpname and esmtppassword, or a server that takes mail without a login"

@@ -99,6 +99,7 @@ func (d *SMTP) takeKept() *smtpSession {
 			d.mu.Unlock()
 			return nil
 		}
+		// The newest: it is the likeliest to be still open.
 		s := d.kept[len(d.kept)-1]
 		d.kept = d.kept[:len(d.kept)-1]
 		d.mu.Unlock()
@@ -128,6 +129,7 @@ func (d *SMTP) keep(s *smtpSession) {
 // expire takes leave of a connection that has waited in vain.
 func (d *SMTP) expire(s *smtpSession) {
 	d.mu.Lock()
+	// The timer may have fired in the moment in which the connection was taken.
 	i := slices.Index(d.kept, s)
 	if i >= 0 {
 		d.kept = slices.Delete(d.kept, i, i+1)

@@ -43,6 +43,7 @@ func (d *smtpDialogue) Capabilities() (login.Reply, error) {
 		return d.run("LHLO", "LHLO "+d.name, "")
 	}
 	r, err := d.run("EHLO", "EHLO "+d.name, "")
+	// HELO only after a refusal for good: a server that is busy knows EHLO.
 	if err != nil || r.Status != login.Refused || r.Passing {
 		return r, err
 	}
@@ -96,6 +97,7 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 		r.Status = login.Ended
 	case got.isRefusal():
 		r.Status = login.Refused
+	// The only place for a 3xx before the mail begins.
 	case got.code == 334 && strings.HasPrefix(d.command, "AUTH "):
 		r.Status, r.Text = login.Challenge, got.lines[len(got.lines)-1]
 	case !got.isOK() || isHello && got.code != 250:

@@ -46,6 +46,8 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 		}
 
 		code, text, more, ok := parseSMTPLine(line)
+		// All lines of an answer have one code (RFC 5321 section 4.2.1): with another, it is unclear where it
+		// ends.
 		if !ok || len(r.lines) > 0 && code != r.code {
 			err := hints.Errorf("is this the port of an SMTP or LMTP server?", "not an SMTP reply: %s",
 				conn.Quoted(line))
@@ -79,6 +81,7 @@ func parseSMTPLine(line []byte) (code int, text string, more, ok bool) {
 		code = code*10 + int(c-'0')
 	}
 
+	// RFC 5321 section 4.2.1 knows no others; 1xx has no meaning in SMTP.
 	if code < 200 || code > 599 {
 		return 0, "", false, false
 	}

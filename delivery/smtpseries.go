@@ -24,6 +24,7 @@ type smtpSeries struct {
 func (r *smtpSeries) deliver(ctx context.Context, m, next *Message) error {
 	var delivered []string
 	var refused []error
+	// A server may take fewer recipients at a time than the message has.
 	for left := m.Recipients; len(left) > 0; {
 		t, got, errs := r.attempt(ctx, m, left, next)
 		delivered, refused = append(delivered, got...), append(refused, errs...)
@@ -71,6 +72,8 @@ func (r *smtpSeries) attempt(ctx context.Context, m *Message, left []string, nex
 			return t, t.delivered, append(nonNil(err), t.refused...)
 		}
 
+		// Servers close idle connections without a word. Only an old one is replaced, and only before the
+		// dot: afterwards the message may have been taken.
 		again := r.used && !t.final && !isRefusal(err) && ctx.Err() == nil
 		r.drop()
 		if !again {
@@ -138,6 +141,7 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 		return err
 	}
 	var follow *transaction
+	// Not if recipients of this message are still left: they come first.
 	if next != nil && r.s.x.pipelining && !r.s.isSpent() && t.hasAll(left) {
 		follow = r.s.wholeTransaction(ctx, next)
 	}

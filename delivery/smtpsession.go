@@ -72,6 +72,7 @@ var errUnasked = errors.New("the server says something that nobody asked for")
 // ask reads the answer to the next command, which it sends if that was not done before.
 func (s *smtpSession) ask(t *transaction, command string) (smtpReply, error) {
 	if !t.sent {
+		// What is there now can't be the answer: the command is not sent yet.
 		if s.conn.Unread() {
 			return smtpReply{}, s.broken(command, s.conn.Break(errUnasked))
 		}
@@ -121,6 +122,7 @@ func (s *smtpSession) introduce(t *transaction) error {
 	if err != nil {
 		return err
 	}
+	// With PIPELINING the answers to the other commands are on their way and must be read.
 	if mail != nil && !t.sent {
 		return mail
 	}
@@ -203,6 +205,7 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 	})
 
 	if err == nil {
+		// The dot is what can't be taken back.
 		err = t.m.Hold()
 	}
 	if err == nil && s.conn.Unread() {
@@ -213,10 +216,12 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 		return s.abandon(what, err)
 	}
 
+	// Before the dot is written: once it may have left, only the answer tells whether the message was taken.
 	t.final = true
 	_, _ = s.w.Write(lines.end(s.buf[:0]))
 	_, _ = s.w.WriteString(".\r\n")
 	if next != nil {
+		// In one write with the dot, which saves a round trip for each message.
 		s.begin(next)
 	}
 	if err := s.w.Flush(); err != nil {
@@ -230,6 +235,7 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 // server has said why it does not want the rest, that is the error.
 func (s *smtpSession) abandon(what string, err error) error {
 	if errors.Is(err, errUnasked) && s.conn.Err() == nil {
+		// What it said unasked may be the reason, such as a size that is too large.
 		r, rerr := readSMTPReply(s.conn)
 		if rerr == nil && r.isRefusal() && !r.leaves() {
 			_ = s.conn.Break(err)
@@ -246,6 +252,7 @@ func (s *smtpSession) judgement(t *transaction) error {
 		return s.judgementOf(t, t.accepted, "message")
 	}
 	for i := range t.accepted {
+		// LMTP answers in the order of the accepted recipients (RFC 2033 section 4.2).
 		what := "message for " + t.accepted[i].address
 		if err := s.judgementOf(t, t.accepted[i:i+1], what); err != nil {
 			return err

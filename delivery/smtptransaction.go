@@ -59,6 +59,7 @@ func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []st
 
 	t.commands = append(t.commands, "DATA")
 	for _, c := range t.commands {
+		// The last guard: whatever came this far, an address must not become a command of its own.
 		if strings.ContainsAny(c, "\r\n\x00") {
 			return nil, &Error{Class: Permanent,
 				Err: errors.New("refused to send an address with a control character in it")}
@@ -93,6 +94,7 @@ func (s *smtpSession) fitting(recipients []smtpRecipient) int {
 // mailCommand is MAIL with what the server wants to know of the message.
 func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, error) {
 	sender := smtpSender(t.m, !s.x.utf8)
+	// Only if an address needs it: many servers have no SMTPUTF8, and the text of the mail does not count.
 	utf8 := !isASCII([]byte(sender))
 	for _, r := range t.recipients {
 		utf8 = utf8 || !isASCII([]byte(r.address))
@@ -113,6 +115,7 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 		return command, nil
 	}
 
+	// Read once more before it is sent: a server with SIZE can then refuse before it has read gigabytes.
 	got, buf, err := measure(ctx, t.m, s.buf)
 	s.buf = buf
 	if err != nil {

@@ -120,6 +120,7 @@ func (s *Spool) add(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
+	// Before anything is stored: the disk is never filled beyond the limit.
 	if s.limit > 0 && s.size+int64(len(p)) > s.limit {
 		return ErrTooLarge
 	}
@@ -172,6 +173,7 @@ func unlinkedFile(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	// At once, so that a crash leaves nothing behind, and nobody can read the mail by its name.
 	if err := os.Remove(f.Name()); err != nil {
 		_ = f.Close()
 		return nil, err
@@ -277,6 +279,7 @@ func (s *Spool) putMem() {
 	if s.mem == nil {
 		return
 	}
+	// A buffer that has grown far is better given back than kept for small messages.
 	if s.mem.Cap() <= 2*SpoolMemory {
 		spoolBuffers.Put(s.mem)
 	}

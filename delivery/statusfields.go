@@ -61,6 +61,7 @@ func (s *Spool) content() (size int64, crc uint32) {
 // status fields.
 func sameButStatus(f io.ReaderAt, size int64, m *Message) bool {
 	theirs, ours := beginning(io.NewSectionReader(f, 0, size)), beginning(m.open())
+	// Where the header is longer than what was read nothing can be said, and no copy is assumed.
 	if !endsHeader(theirs) || !endsHeader(ours) || !bytes.HasSuffix(withoutStatus(theirs),
 		withoutStatus(ours)) {
 		return false
