@@ -20,6 +20,7 @@ func commands() []command {
 		{checkConfigCommand(), runCheckConfig},
 		{convertCommand(), runConvert},
 		{pinCommand(), runPin},
+		{statusCommand(), runStatus},
 		{completionCommand(), runCompletion},
 		{helpCommand(), runHelp},
 	}

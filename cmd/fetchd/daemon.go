@@ -24,6 +24,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	if s.reportRefused(err) && len(accounts) == 0 {
 		return exit.OfRefused(err)
 	}
+	refused := refusedAccounts(err)
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}
@@ -39,6 +40,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
 		fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
+	d.refused.Store(refused)
 	d.stamp = d.fileStamp()
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
 		return s.fail(exit.IO, err)
@@ -50,6 +52,9 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		d.logSleeping()
 	})
 
+	server := d.serveStatus(cfg.Globals.Pidfile.Or(s.at.pidfile))
+	defer server.Close()
+
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
 	d.manager.Ready()
@@ -60,6 +65,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	go d.showLife(ctx)
 	d.scheduler.Run(ctx, accounts)
 	stopping()
+	d.leaveStatus(cfg)
 	return exit.Mail
 }
 
@@ -88,6 +94,7 @@ type daemon struct {
 	stamp     string       // fileStamp when the rc file was last read
 	fixed     string       // fixedSettings when the daemon started
 	accounts  atomic.Int64 // how many there are now
+	refused   atomic.Value // map[string]string: those that can't be retrieved from, and why
 	finished  atomic.Int64 // retrievals that have ended
 }
 

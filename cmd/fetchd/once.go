@@ -29,7 +29,9 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	pass := newPass(cfg.Globals)
 	limited, end := pass.begin(ctx)
 	defer end()
-	for _, o := range s.outcomes(limited, cfg, accounts, pass) {
+	outcomes := s.outcomes(limited, cfg, accounts, pass)
+	s.recordPass(ctx, cfg, outcomes, err)
+	for _, o := range outcomes {
 		if !pass.isLate(o.Account) {
 			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}

@@ -73,6 +73,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 
 	d.accounts.Store(int64(len(accounts)))
+	d.refused.Store(refusedAccounts(err))
 	d.scheduler.Replace(accounts)
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
 }

@@ -174,7 +174,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 			s.Failure = Failure{Since: now}
 		}
 		s.Failing, r.failureHash = true, alike
-		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), shorten(text)
+		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), FailureText(o.Err)
 		s.Failure.Last = now
 		s.Failure.Count++
 	}
@@ -182,8 +182,9 @@ func (r *record) end(o *Outcome, now time.Time) {
 	o.State = *s
 }
 
-// shorten returns the beginning of an error's text.
-func shorten(text string) string {
+// FailureText returns the beginning of an error's text, which is kept of it.
+func FailureText(err error) string {
+	text := err.Error()
 	if len(text) > failureText {
 		return strings.ToValidUTF8(text[:failureText], "") + "…"
 	}

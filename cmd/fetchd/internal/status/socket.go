@@ -1,0 +1,105 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long one that asks is waited for, and an answer.
+const patience = 5 * time.Second
+
+// SocketOf is the socket of the daemon that holds the lock at a path.
+func SocketOf(lock string) string { return lock + ".sock" }
+
+// Server answers whoever asks at a daemon's socket. Close ends it.
+type Server struct {
+	l       net.Listener // which removes the socket when it is closed
+	answer  func() Report
+	closing chan struct{}
+	serving sync.WaitGroup
+}
+
+// Serve listens at path, where only this user and root can connect. Nobody else may hold the lock that the
+// socket belongs to: a socket of ours that is there already is a dead daemon's. answer is called for each that
+// asks.
+func Serve(path string, answer func() Report) (*Server, error) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("%s is no socket", path)
+	default:
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+
+	// Linux takes the mode from before the bind, so that there is no moment in which others can connect.
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), 0o600) })
+	}}
+	l, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+
+	s := &Server{l: l, answer: answer, closing: make(chan struct{})}
+	s.serving.Go(s.serve)
+	return s, nil
+}
+
+// serve answers one after another: the answers are short, and patience bounds each.
+func (s *Server) serve() {
+	for {
+		conn, err := s.l.Accept()
+		if err != nil { // closed, or no descriptor is free
+			select {
+			case <-s.closing:
+				return
+			case <-time.After(time.Second):
+				continue
+			}
+		}
+
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		report := s.answer()
+		_ = json.NewEncoder(conn).Encode(&report)
+		_ = conn.Close()
+	}
+}
+
+// Close ends the server and removes its socket.
+func (s *Server) Close() {
+	if s != nil {
+		close(s.closing)
+		_ = s.l.Close()
+		s.serving.Wait()
+	}
+}
+
+// Ask gets the report of the daemon that listens at path; the error is fs.ErrNotExist or
+// syscall.ECONNREFUSED if none does.
+func Ask(ctx context.Context, path string) (Report, error) {
+	dialer := net.Dialer{Timeout: patience}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err != nil {
+		return Report{}, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return read(conn, path)
+}

@@ -1,0 +1,164 @@
+// Package status says how the accounts are doing: a daemon answers whoever asks at its socket, and what a
+// single pass or a daemon has left behind is in a file beside the journal.
+package status
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"fetchd/fetch"
+	"fetchd/fetch/schedule"
+)
+
+// Report is how all accounts are doing at a moment.
+type Report struct {
+	PID      int       `json:"pid,omitempty"` // of the daemon; 0 = none runs
+	Started  time.Time `json:"started,omitzero"`
+	At       time.Time `json:"at"` // when this was so
+	Accounts []Account `json:"accounts"`
+}
+
+// Account is how one account is doing, or one folder of it that has a connection of its own. Text of servers
+// in it is escaped only when it is printed.
+type Account struct {
+	Name      string    `json:"account"`
+	Mailboxes []string  `json:"mailboxes,omitempty"`
+	State     string    `json:"state"` // a schedule.Condition, or Disabled
+	Trouble   bool      `json:"trouble"`
+	Success   time.Time `json:"last_success,omitzero"`
+	Next      time.Time `json:"next_poll,omitzero"`
+	Failure   *Failure  `json:"failure,omitempty"` // the last one, which Trouble says to be over or not
+	SetAside  int       `json:"set_aside"`
+	Messages  int64     `json:"messages"` // delivered since the start of the daemon, or in the last pass
+	Bytes     int64     `json:"bytes"`    // of these
+}
+
+// Failure is a row of retrievals that failed.
+type Failure struct {
+	Text  string    `json:"text"`
+	Since time.Time `json:"since"`
+	Last  time.Time `json:"last"`
+	Count int       `json:"count"`
+}
+
+// Disabled is the State of an account that the program refuses to retrieve from.
+const Disabled = "disabled"
+
+// Of makes a report of a scheduler's states. refused are the accounts that it does not have, with the reason.
+func Of(states []schedule.State, refused map[string]string, at time.Time) Report {
+	r := Report{At: at, Accounts: []Account{}}
+	for _, s := range states {
+		a := Account{
+			Name: s.Account, Mailboxes: s.Mailboxes, State: s.Condition().String(), Trouble: s.Failing,
+			Success: s.Success, Next: s.Next, SetAside: s.SetAside, Messages: s.Messages, Bytes: s.Bytes,
+		}
+		if f := s.Failure; f.Count > 0 {
+			a.Failure = &Failure{f.Text, f.Since, f.Last, f.Count}
+		}
+		r.Accounts = append(r.Accounts, a)
+	}
+	r.refuse(refused)
+	return r
+}
+
+// refuse adds the accounts that are not retrieved from.
+func (r *Report) refuse(refused map[string]string) {
+	for name, reason := range refused {
+		r.Accounts = append(r.Accounts, Account{
+			Name: name, State: Disabled, Trouble: true,
+			Failure: &Failure{Text: reason, Since: r.At, Last: r.At, Count: 1},
+		})
+	}
+	slices.SortFunc(r.Accounts, func(a, b Account) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), slices.Compare(a.Mailboxes, b.Mailboxes))
+	})
+}
+
+// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts fail,
+// and how those are that this pass left out or that were cut short; isKnown tells whether the rc file still
+// has such an account.
+func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]string,
+	isKnown func(name string) bool, at time.Time) Report {
+	accounts := map[string]Account{}
+	for _, a := range before.Accounts {
+		if isKnown(a.Name) && refused[a.Name] == "" {
+			accounts[a.Name] = a
+		}
+	}
+	for _, o := range outcomes {
+		a := accounts[o.Account.Name]
+		a.end(o, at)
+		accounts[a.Name] = a
+	}
+
+	r := Report{At: at, Accounts: slices.AppendSeq([]Account{}, maps.Values(accounts))}
+	r.refuse(refused)
+	return r
+}
+
+// end notes how a retrieval ended.
+func (a *Account) end(o schedule.Outcome, at time.Time) {
+	wasFailing := a.Trouble && a.State != Disabled && a.Failure != nil
+	s := schedule.State{Success: a.Success, Failing: o.Err != nil}
+	s.Failure.Kind = fetch.KindOf(o.Err)
+
+	a.Name, a.Mailboxes, a.Next = o.Account.Name, nil, time.Time{}
+	a.Messages, a.Bytes = int64(o.Result.Delivered), o.Result.Bytes
+	a.SetAside = o.Account.Refusals.CountSetAside()
+	if o.Err == nil {
+		s.Success = at
+	} else {
+		f := Failure{Since: at}
+		if wasFailing {
+			f = *a.Failure
+		}
+		f.Text, f.Last, f.Count = schedule.FailureText(o.Err), at, f.Count+1
+		a.Failure = &f
+	}
+	a.Success, a.Trouble, a.State = s.Success, s.Failing, s.Condition().String()
+}
+
+// Troubled counts the accounts, and those that are in trouble.
+func (r *Report) Troubled() (accounts, troubled int) {
+	names, bad := map[string]bool{}, map[string]bool{}
+	for _, a := range r.Accounts {
+		names[a.Name] = true
+		if a.Trouble {
+			bad[a.Name] = true
+		}
+	}
+	return len(names), len(bad)
+}
+
+// Select leaves the accounts that names mean: an account's whole name, or its server, or its user. What means
+// no account is returned.
+func (r *Report) Select(names []string) (unknown []string) {
+	if len(names) == 0 {
+		return nil
+	}
+
+	var kept []Account
+	for _, name := range names {
+		before := len(kept)
+		for _, a := range r.Accounts {
+			if a.isCalled(name) && !slices.ContainsFunc(kept, func(b Account) bool {
+				return a.Name == b.Name && slices.Equal(a.Mailboxes, b.Mailboxes)
+			}) {
+				kept = append(kept, a)
+			}
+		}
+		if len(kept) == before && !slices.ContainsFunc(kept, func(a Account) bool { return a.isCalled(name) }) {
+			unknown = append(unknown, name)
+		}
+	}
+	r.Accounts = kept
+	return unknown
+}
+
+func (a *Account) isCalled(name string) bool {
+	at := strings.LastIndexByte(a.Name, '@')
+	return a.Name == name || at >= 0 && (a.Name[:at] == name || a.Name[at+1:] == name)
+}

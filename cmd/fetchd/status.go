@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/cli"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/status"
+	"fetchd/fetch/schedule"
+	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
+
+	"golang.org/x/sys/unix"
+)
+
+func statusCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "status", Args: "[ACCOUNT...]",
+		Summary: "Says how the accounts are doing: what a running daemon knows, or what the last pass left behind. " +
+			"The status is 0, 1 if an account is in trouble, or 3 if nothing is known.",
+		Options: []cli.Option{
+			{Long: "json", Help: "print the result as JSON"},
+			{Long: "check", Help: "print one line, with performance data, for monitoring programs"},
+		},
+	}
+}
+
+// The statuses of the subcommand, which monitoring programs know.
+const (
+	statusTrouble exit.Status = 1
+	statusUnknown exit.Status = 3
+)
+
+func runStatus(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
+	report, err := p.currentStatus(ctx, c)
+	if err != nil {
+		if c.Has("check") {
+			fmt.Fprintln(p.stdout, "FETCHD UNKNOWN -", logging.Escape(logging.OneLine(err.Error())))
+			return statusUnknown
+		}
+		return p.fail(statusUnknown, err)
+	}
+
+	if unknown := report.Select(c.Servers); len(unknown) > 0 {
+		return p.fail(statusUnknown, hints.Errorf(fmt.Sprintf("%s status lists all accounts", p.name),
+			"no account is called %q", strings.Join(unknown, ", ")))
+	}
+	if err := p.printStatus(c, &report); err != nil {
+		return p.fail(exit.IO, err)
+	}
+	if _, troubled := report.Troubled(); troubled > 0 {
+		return statusTrouble
+	}
+	return exit.Mail
+}
+
+func (p *program) printStatus(c *cli.CommandLine, report *status.Report) error {
+	switch {
+	case c.Has("json"):
+		return report.JSON(p.stdout)
+	case c.Has("check"):
+		_, err := fmt.Fprintln(p.stdout, report.Line())
+		return err
+	}
+	return report.Text(p.stdout)
+}
+
+// currentStatus asks the daemon, or else reads what the last pass left behind.
+func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status.Report, error) {
+	at, err := p.places()
+	if err != nil {
+		return status.Report{}, err
+	}
+
+	// The rc file only says where lock and journal are: a daemon can be asked while it is broken.
+	cfg, rcErr := p.rcConfiguration(c, at)
+	if rcErr != nil {
+		cfg = new(rcfile.Config)
+		override(c, cfg)
+	}
+
+	locks := []string{cfg.Globals.Pidfile.Or(at.pidfile)}
+	if p.uid == 0 && !cfg.Globals.Pidfile.Set {
+		locks = append(locks, filepath.Join(p.runDir, "fetchd", "fetchd.pid")) // of the unit in docs/systemd
+	}
+	for _, lock := range locks {
+		report, err := status.Ask(ctx, status.SocketOf(lock))
+		if err == nil || !isNobody(err) {
+			return report, err
+		}
+	}
+
+	report, err := status.Load(statusPath(at, cfg))
+	if err == nil {
+		return report, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = hints.Errorf(fmt.Sprintf("--pidfile names the lock of a daemon; without one, %s retrieves once", p.name),
+			"no daemon answers at %s, and no pass was recorded", status.SocketOf(locks[0]))
+	}
+	return report, errors.Join(err, rcErr)
+}
+
+// isNobody tells whether err means that no daemon listens.
+func isNobody(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED)
+}
+
+// statusPath is the file in which the status is when no daemon runs.
+func statusPath(at *places, cfg *rcfile.Config) string { return journalPath(at, cfg) + ".status" }
+
+// recordPass leaves behind how a single pass ended. ctx is its context: retrievals that its end has cut short
+// say nothing of their accounts.
+func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes []schedule.Outcome, refused error) {
+	if s.c.Check {
+		return
+	}
+
+	path := statusPath(s.at, cfg)
+	before, err := status.Load(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Debug("the status of the last pass is lost", "err", err)
+	}
+
+	ended := outcomes[:0:0]
+	for _, o := range outcomes {
+		if ctx.Err() == nil || !errors.Is(o.Err, context.Canceled) {
+			ended = append(ended, o)
+		}
+	}
+	report := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg), time.Now())
+	if err := report.Save(path); err != nil {
+		s.log.Warn("the status of this pass can't be recorded", "err", err)
+	}
+}
+
+// isAccountOf returns a function that tells whether cfg has an account of that name.
+func (s *service) isAccountOf(cfg *rcfile.Config) func(name string) bool {
+	names := map[string]bool{}
+	for i := range cfg.Polls {
+		for j := range cfg.Polls[i].Users {
+			names[s.resolver.Name(&cfg.Polls[i], &cfg.Polls[i].Users[j])] = true
+		}
+	}
+	return func(name string) bool { return names[name] }
+}
+
+// refusedAccounts are the accounts that can't be retrieved from, and why.
+func refusedAccounts(err error) map[string]string {
+	reasons := map[string]string{}
+	for _, e := range flatten(err) {
+		if refused, ok := errors.AsType[*account.RefusedError](e); ok {
+			reasons[refused.Account] = refused.Err.Error()
+		}
+	}
+	return reasons
+}
+
+// serveStatus answers those that ask how the accounts of the daemon are; nil if it can't. It never keeps the
+// daemon from its work.
+func (d *daemon) serveStatus(lock string) *status.Server {
+	started := time.Now()
+	server, err := status.Serve(status.SocketOf(lock), func() status.Report {
+		r := d.status()
+		r.PID, r.Started = os.Getpid(), started
+		return r
+	})
+	if err != nil {
+		d.log.Warn(fmt.Sprintf("%s status can't ask this daemon", d.p.name), "err", err)
+	}
+	return server
+}
+
+// leaveStatus is what status shows when the daemon has ended.
+func (d *daemon) leaveStatus(cfg *rcfile.Config) {
+	report := d.status()
+	if err := report.Save(statusPath(d.at, cfg)); err != nil {
+		d.log.Warn("the status can't be recorded", "err", err)
+	}
+}
+
+func (d *daemon) status() status.Report {
+	refused, _ := d.refused.Load().(map[string]string)
+	return status.Of(d.scheduler.States(), refused, time.Now())
+}
