@@ -103,11 +103,18 @@ func checkPerm(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// waitfile FILE PATTERN waits until FILE has a line that matches.
+// waitfile FILE [PATTERN] waits until FILE has a line that matches, or exists.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
+	path := ts.MkAbs(args[0])
+	if len(args) == 1 {
+		if !within(waitFileTimeout, func() bool { _, err := os.Lstat(path); return err == nil }) {
+			ts.Fatalf("%s never exists", args[0])
+		}
+		return
+	}
+
 	pattern, err := regexp.Compile(args[1])
 	ts.Check(err)
-	path := ts.MkAbs(args[0])
 	if !within(waitFileTimeout, func() bool {
 		text, err := os.ReadFile(path)
 		return err == nil && pattern.Match(text)
