@@ -41,6 +41,9 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 		return s.fail(exit.Server, err)
 	}
 
+	if s.c.StrictExit {
+		return result.Strict()
+	}
 	return result.Status()
 }
 

@@ -89,7 +89,8 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 
 // refusedOptions are the given options that a running daemon would ignore.
 func refusedOptions(c *cli.CommandLine) []string {
-	harmless := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok"}
+	harmless := []string{"verbose", "silent", "fetchmailrc", "rcformat", "pidfile", "log-format", "nomail-ok",
+		"strict-exit"}
 	var refused []string
 	for _, name := range c.Given {
 		if !slices.Contains(harmless, name) && !slices.Contains(refused, name) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 
 	"fetchd/delivery"
 	"fetchd/fetch"
@@ -118,11 +119,15 @@ type Outcome struct {
 	delivery bool   // some delivery failed
 	last     Status // the last error, or NoMail
 	any      bool
+	worst    Status // of all; 0 = of none, or there was mail and nothing worse
 }
 
 // Add folds in one retrieval.
 func (o *Outcome) Add(s Status, deliveryFailed bool) {
 	o.delivery = o.delivery || deliveryFailed
+	if o.worst == 0 || badness(s) > badness(o.worst) {
+		o.worst = s
+	}
 	switch {
 	case s == Mail:
 		o.mail = true
@@ -144,4 +149,19 @@ func (o *Outcome) Status() Status {
 		return NoMail
 	}
 	return o.last
+}
+
+// Strict is the status of the retrieval that ended worst: mail from one account hides no trouble of another.
+// Mail is 0, whatever the accounts without mail say.
+func (o *Outcome) Strict() Status {
+	if badness(o.worst) == 0 {
+		return o.Status()
+	}
+	return o.worst
+}
+
+// badness orders statuses: what needs a person comes before what may pass by itself.
+func badness(s Status) int {
+	order := []Status{FetchLimit, Busy, Server, DNS, Socket, Protocol, SMTP, IO, Internal, Syntax, Auth}
+	return slices.Index(order, s) + 1
 }

@@ -67,15 +67,19 @@ func TestOutcome(t *testing.T) {
 		name     string
 		statuses []Status
 		want     Status
+		strict   Status
 	}{
-		{"nothing", nil, 1},
-		{"mail", []Status{0}, 0},
-		{"none", []Status{1, 1}, 1},
-		{"any mail wins", []Status{3, 0, 2}, 0},
-		{"the last error", []Status{3, 2, 1}, 2},
-		{"an error beats no mail", []Status{1, 3}, 3},
-		{"fetchlimit", []Status{13, 1}, 13},
-		{"a failed delivery beats mail", []Status{0, 6, 0}, 6},
+		{"nothing", nil, 1, 1},
+		{"mail", []Status{0}, 0, 0},
+		{"mail from one", []Status{1, 0, 1}, 0, 0},
+		{"none", []Status{1, 1}, 1, 1},
+		{"any mail wins", []Status{3, 0, 2}, 0, 3},
+		{"the last error", []Status{3, 2, 1}, 2, 3},
+		{"an error beats no mail", []Status{1, 3}, 3, 3},
+		{"fetchlimit", []Status{13, 1}, 13, 13},
+		{"a failed delivery beats mail", []Status{0, 6, 0}, 6, 6},
+		{"a login beats a delivery", []Status{0, 3, 6}, 6, 3},
+		{"passing troubles", []Status{0, 9, 2, 7}, 0, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,6 +90,9 @@ func TestOutcome(t *testing.T) {
 			}
 			if got := o.Status(); got != tt.want {
 				t.Errorf("status %d, want %d", got, tt.want)
+			}
+			if got := o.Strict(); got != tt.strict {
+				t.Errorf("strict status %d, want %d", got, tt.strict)
 			}
 		})
 	}
