@@ -16,6 +16,8 @@ import (
 // is a *ChainError or a *WeakError.
 func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	pool := x509.NewCertPool()
+	// In any order and with any others: crypto/x509 finds the chain. What a server sends makes nothing
+	// trusted.
 	for _, c := range sent[1:] {
 		pool.AddCert(c)
 	}
@@ -25,7 +27,8 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 		Roots:         p.roots().pool,
 		Intermediates: pool,
 		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		// A certificate of the same CA for clients or for mail signatures must not pass for a server's.
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 
 	if err != nil {
@@ -47,6 +50,7 @@ func (p *Policy) choose(chains [][]*x509.Certificate, leaf *x509.Certificate) ([
 			continue
 		}
 
+		// Cross-signed roots give several chains, of which only one may hold the key that the user pinned.
 		if _, pinned := p.findPin(chain); pinned || len(p.opt.Pins) == 0 {
 			return chain, nil
 		}
@@ -117,6 +121,7 @@ func CheckConstraints(chain []*x509.Certificate, matched string) error {
 		return nil
 	}
 
+	// The leaf can't constrain itself.
 	for _, ca := range chain[1:] {
 		if !permits(ca, name) {
 			return &ChainError{

@@ -96,7 +96,7 @@ var chainHints = map[ChainReason]string{
 		"and put it into sslcertfile (fetchd help root)",
 	UnknownIssuer: "if it is a root, get it from the operator, compare its fingerprint by another way, " +
 		"and put it into sslcertfile (fetchd help root); " +
-		"if it is an intermediate, the server must send it (#chain)",
+		"if it is an intermediate, the server must send it (fetchd help chain)",
 	Expired:        "check the clock, else the operator must renew it",
 	NotYetValid:    "check the clock, else tell the operator",
 	WrongUsage:     "the operator needs one with serverAuth",

@@ -15,6 +15,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 		return err
 	}
 
+	// First what the peer is: a version or an alert makes sense only of one that speaks TLS.
 	if as[tls.RecordHeaderError](err) && !looksLikeTLS(h.first) {
 		return p.notTLS(h)
 	}
@@ -29,6 +30,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
 		err = noCipherError(o)
 	}
+	// crypto/tls says only that the connection was closed, which happened because the context ended.
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)
 	}

@@ -75,6 +75,7 @@ func loadClientCertificate(certFile, keyFile string, pass func() (string, error)
 		return nil, loadError("sslkey", keyFile, err, keyHint)
 	}
 
+	// crypto/tls would find out only when a server asks for it, in the middle of a handshake.
 	if !sameKey(certs[0], key) {
 		return nil, hints.Errorf("name the two files of one pair",
 			"sslkey %q does not belong to the certificate in sslcert %q", keyFile, certFile)

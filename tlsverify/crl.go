@@ -49,6 +49,7 @@ func isFor(point []byte, cert *x509.Certificate) bool {
 	}
 
 	switch {
+	// Not on such a list, a certificate may still be revoked on another.
 	case p.Indirect, p.OnlyAttrs, p.OnlyReasons.BitLength > 0:
 		return false
 	case p.OnlyUsers && cert.IsCA, p.OnlyCAs && !cert.IsCA:

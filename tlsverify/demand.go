@@ -30,12 +30,14 @@ func (d *clientDemand) answer(client *tls.Certificate, refusal error) *tls.Certi
 	default:
 		return client
 	}
+	// Empty, not an error: servers that merely may see a certificate go on without one.
 	return &tls.Certificate{}
 }
 
 // explain gives err its cause if the server refuses the client's certificate.
 func (d clientDemand) explain(err error) error {
 	op, ok := errors.AsType[*net.OpError](err)
+	// crypto/tls has no type for an alert of the peer; this is how it marks one.
 	if d == noDemand || !ok || op.Op != "remote error" {
 		return err
 	}

@@ -24,6 +24,7 @@ func (v *Verdict) Describe(w io.Writer) error {
 	out.Printf("TLS with %s: %s, %s%s", v.Host, v.Version, v.Cipher, resumed)
 
 	for i, c := range v.Presented {
+		// A server may send hundreds, to fill the log.
 		if i == maxCertsShown {
 			out.Printf("… and %d more certificates", len(v.Presented)-i)
 			break

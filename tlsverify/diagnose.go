@@ -13,6 +13,8 @@ const maxDiagnosed = 16
 
 // diagnose turns an error of crypto/x509 into one that says what is wrong and who must do what.
 func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) error {
+	// These name the certificate and the fault. What is left is an unknown authority, which crypto/x509 says
+	// of many things.
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		return p.chainError(invalidReason(invalid, now), invalid.Cert, now, invalid)
 	}
@@ -46,6 +48,7 @@ func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainRea
 // findGap follows the issuers from the leaf up, to find where the chain breaks.
 func (p *Policy) findGap(sent []*x509.Certificate, now time.Time, err error) error {
 	cur, rest := sent[0], slices.Clone(sent[1:])
+	// Bounded: certificates may sign each other in a circle.
 	for range sent {
 		if selfSigned(cur) {
 			reason := UnknownRoot
@@ -54,6 +57,7 @@ func (p *Policy) findGap(sent []*x509.Certificate, now time.Time, err error) err
 			}
 			return p.chainError(reason, cur, now, err)
 		}
+		// crypto/x509 refuses an MD5 or SHA-1 signature as an unknown authority: this is the true reason.
 		if weak := checkSignature(cur); weak != nil {
 			return weak
 		}

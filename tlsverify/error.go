@@ -150,6 +150,7 @@ func (e *HandshakeError) Unwrap() error { return e.Err }
 
 func (e *HandshakeError) Error() string {
 	problem := "TLS handshake: " + show.Cut(e.Err.Error())
+	// Err has its hint in its text already, and it knows better.
 	if hints.Of(e.Err) != "" {
 		return problem
 	}

@@ -66,6 +66,7 @@ func shared[K comparable, V any](m map[K]weak.Pointer[V], key K, create func() *
 		return v
 	}
 	v := create()
+	// Weak: after a reload nobody uses the old roots any more, and they may be large.
 	m[key] = weak.Make(v)
 	return v
 }
@@ -100,6 +101,7 @@ func (r *fileReader[T]) current() (T, error) {
 		return r.value, err
 	}
 
+	// Only what could be read is kept: a file that is half written leaves what it said before.
 	r.read, r.stamp, r.value = true, stamp, value
 	return value, nil
 }

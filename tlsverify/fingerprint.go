@@ -90,6 +90,7 @@ func parseHex(digits string) ([]byte, error) {
 	}
 
 	if strings.Contains(digits, ":") {
+		// At each third place: a colon that is missing shows that a byte was lost in copying.
 		for i := 2; i < len(digits); i += 3 {
 			if digits[i] != ':' {
 				return nil, errColons

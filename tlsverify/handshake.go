@@ -37,6 +37,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.offer())
 	}
 
+	// Only a server that passed: its key is what later ones are compared with.
 	p.remember(v)
 	return tc, v, nil
 }
@@ -77,6 +78,7 @@ func (p *Policy) Probe(ctx context.Context, conn net.Conn, o Offer) (*Sight, err
 	switch {
 	case err == nil:
 		s.Conn = tc
+	// Unless it ended because our certificate was withheld: then it has shown all that there is to judge.
 	case s.demand == noDemand || s.Refusal == nil:
 		return nil, p.classify(ctx, s.Explain(err), h, o)
 	}

@@ -60,6 +60,7 @@ func (h *head) tooOld(r ProtoRange) (server uint16, old bool) {
 	if !ok {
 		return 0, false
 	}
+	// A ServerHello of TLS 1.3 says 1.2 in its old place (RFC 8446 §4.1.3).
 	outside := v < r.Min && !(r.Min == tls.VersionTLS13 && v == tls.VersionTLS12 && h.tls13())
 	return v, outside
 }

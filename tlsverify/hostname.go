@@ -31,6 +31,7 @@ func HostName(text string) (string, error) {
 	}
 
 	if !isASCII(name) {
+		// The Lookup profile, as browsers use it: it refuses what could be mistaken for another name.
 		ascii, err := idna.Lookup.ToASCII(name)
 		if err != nil {
 			return "", errors.New("not an internationalised host name")
@@ -83,6 +84,7 @@ func validLabel(l string) bool {
 		return false
 	}
 	for i := range len(l) {
+		// In lower case, if it is a letter.
 		c := l[i] | 0x20
 		if !(c >= 'a' && c <= 'z') && !(l[i] >= '0' && l[i] <= '9') && l[i] != '-' && l[i] != '_' {
 			return false

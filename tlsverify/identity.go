@@ -55,6 +55,7 @@ func references(o Options) ([]ReferenceID, error) {
 	case o.CommonName != "":
 		r, err := parseCommonName(o.CommonName)
 		return []ReferenceID{r}, err
+	// Never the host that the SRV record names: DNS can be forged, and only the user's own word counts.
 	case o.SRVDomain != "" || o.Service != "":
 		return srvReferences(o.SRVDomain, o.Service)
 	}
@@ -99,6 +100,7 @@ func srvReferences(domain, service string) ([]ReferenceID, error) {
 		return nil, hints.Errorf("name the server itself",
 			"SRV service %s of %s: not a service of a domain", show.Quote(service), show.Quote(domain))
 	}
+	// The SRV-ID first: it says more, as it names the service too.
 	return []ReferenceID{{Kind: SRVID, Name: r.Name, Service: service}, r}, nil
 }
 
@@ -130,5 +132,6 @@ func parseIP(text string) (netip.Addr, bool) {
 	if err != nil {
 		return netip.Addr{}, false
 	}
+	// Unmapped: ::ffff:192.0.2.1 and 192.0.2.1 are one address, which certificates hold in four bytes.
 	return ip.WithZone("").Unmap(), true
 }

@@ -58,6 +58,7 @@ func parseKey(der []byte) (crypto.Signer, error) {
 			return s, nil
 		}
 	}
+	// Tried in turn, as crypto/tls does.
 	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return k, nil
 	}

@@ -113,6 +113,7 @@ func decryptPBES2(der []byte, pass string) ([]byte, error) {
 	}
 
 	block, err := newCipher(key)
+	// crypto/cipher panics at any of these.
 	if err != nil || len(iv) != block.BlockSize() || len(k.Data) == 0 || len(k.Data)%block.BlockSize() != 0 {
 		return nil, errPassScheme
 	}

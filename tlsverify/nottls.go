@@ -108,12 +108,14 @@ func (e *NotTLSError) Hint() string {
 		return fmt.Sprintf("%s; until it is mended, try ssl with port %d", brokenStartTLS, wrapped)
 	case e.StartTLS:
 		return brokenStartTLS
+	// The server is there and busy: nothing is wrong with the configuration.
 	case g.turnedAway:
 		return "try again later"
 	case g.protocol == "":
 		return "check host and port"
 	case wrapped == 0:
 		return "leave ssl out to use " + startTLSWord(g.protocol)
+	// The user has named no port: advice about one would not help.
 	case e.SRV != "":
 		return fmt.Sprintf("the record %s names a port without TLS: "+
 			"tell the operator, or name the server without srv", e.SRV)

@@ -34,6 +34,7 @@ func ParsePin(text string) (Pin, error) {
 	}
 
 	var p Pin
+	// Go's decoder skips line ends, which a pin that was pasted in two lines would have.
 	if len(b64) != base64.StdEncoding.EncodedLen(len(p)) || strings.ContainsAny(b64, "\r\n") {
 		return wrong("it must have 44 characters of base64")
 	}
@@ -73,6 +74,7 @@ func (p *Policy) verifyPins(v *Verdict) error {
 	}
 
 	err := p.pinError(leaf, fingerprintKind, texts(p.opt.Fingerprints))
+	// The fingerprint differs and the pinned key is the same: a renewal, most likely.
 	if pinned && pin == PinOf(leaf) {
 		err.Key = KeySame
 	}

@@ -45,6 +45,7 @@ func (e *PinError) presented() string {
 		return e.Pin.String()
 	}
 	for _, f := range e.Fingerprints {
+		// Digests are comparable only where the algorithm is the same.
 		label, _, _ := strings.Cut(f.String(), ":")
 		if len(e.Want) > 0 && strings.HasPrefix(e.Want[0], label+":") {
 			return f.String()

@@ -107,6 +107,7 @@ func (p *Policy) setIdentity() error {
 	switch {
 	case err == nil:
 		p.refs = refs
+	// Without a check the name is not needed: an odd host name is no reason to refuse then.
 	case !p.opt.NoCheck:
 		return err
 	}
@@ -168,6 +169,7 @@ func (p *Policy) Warnings() []string {
 // Name is what the policy's server is called in messages.
 func (p *Policy) Name() string {
 	if len(p.refs) > 0 {
+		// The last one is the domain itself, where an SRV-ID comes first.
 		return p.refs[len(p.refs)-1].name()
 	}
 	return p.opt.Host
@@ -201,6 +203,7 @@ func (p *Policy) remember(v *Verdict) {
 	defer p.mu.Unlock()
 
 	p.lastKey = &pin
+	// A resumed session shows no certificate: the time of the last full handshake is what counts.
 	if !v.Resumed || p.shown.IsZero() {
 		p.shown = v.now
 	}

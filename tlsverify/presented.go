@@ -87,6 +87,7 @@ func (ids identifiers) strings() []string {
 // matchIdentity looks for the first reference identity that the certificate presents, and gives it in the
 // form of ReferenceID.String.
 func matchIdentity(refs []ReferenceID, ids identifiers) (string, error) {
+	// Even if another name in it matches: somebody has made a certificate to deceive.
 	if !ids.malformed {
 		for _, r := range refs {
 			if m, ok := r.match(ids); ok {
@@ -122,6 +123,7 @@ func (r ReferenceID) match(ids identifiers) (string, bool) {
 func MatchDNS(presented, reference string) bool {
 	presented = strings.TrimSuffix(presented, ".")
 	rest, isWildcard := strings.CutPrefix(presented, wildcard)
+	// What is no host name can't match one, whatever it looks like.
 	name, ok := dnsName(rest)
 	if !ok {
 		return false

@@ -19,6 +19,7 @@ func (p *Policy) verifyRevocation(v *Verdict, staple []byte) error {
 	if len(v.Chain) < 2 {
 		return nil // not verified, or the certificate itself is a trust anchor: nobody could revoke it
 	}
+	// First the staple, which is mostly newer than a list.
 	if err := v.checkStaple(staple); err != nil {
 		return err
 	}
@@ -42,6 +43,7 @@ func (p *Policy) checkAgainstLists(v *Verdict) error {
 		if err != nil {
 			return err
 		}
+		// For the leaf a list is demanded; for its issuers there often is none to be had.
 		if !covered && i == 0 {
 			return p.uncoveredError(cert)
 		}
@@ -67,6 +69,8 @@ func (p *Policy) uncoveredError(cert *x509.Certificate) *RevokedError {
 func searchLists(lists []*x509.RevocationList, cert, issuer *x509.Certificate, now time.Time) (
 	covered bool, err error) {
 	for _, l := range lists {
+		// Only the issuer itself can revoke: a list of anybody's could otherwise be used to shut the server
+		// out.
 		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.CheckSignatureFrom(issuer) != nil {
 			continue
 		}

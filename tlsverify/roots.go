@@ -69,6 +69,7 @@ func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
 		set.anchors = append(set.anchors, certs...)
 	}
 
+	// A copy of the system's pool, to which the user's own are added.
 	if places.system {
 		system, err := x509.SystemCertPool()
 		if err != nil {
@@ -186,6 +187,7 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, unwrapPath(err)
 	}
+	// A pipe or a device would let the start hang.
 	if !st.Mode().IsRegular() {
 		return nil, errors.New("is not a file")
 	}

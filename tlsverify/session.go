@@ -27,10 +27,12 @@ func (p *Policy) sessions(conn net.Conn, client *tls.Certificate) *sessionCache 
 
 	s := &sessionCache{cache: p.opt.SessionCache, full: p.Now().Sub(p.lastShown()) >= maxResumption}
 	if a := conn.RemoteAddr(); a != nil {
+		// crypto/tls names a session by the server's name alone, and another port may be another server.
 		_, port, _ := net.SplitHostPort(a.String())
 		s.prefix = port + "|"
 	}
 	if client != nil {
+		// A resumed session is the login of whoever showed the certificate when it began.
 		sum := sha256.Sum256(client.Certificate[0])
 		s.prefix += hex.EncodeToString(sum[:]) + "|"
 	}

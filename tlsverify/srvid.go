@@ -74,6 +74,7 @@ func parseOtherName(in cryptobyte.String) (n srvName, isSRV, ok bool) {
 	if !in.ReadASN1ObjectIdentifier(&oid) {
 		return n, false, false
 	}
+	// Other kinds, such as those of Kerberos, are none of our business and no mistake.
 	if !oid.Equal(oidDNSSRV) {
 		return n, false, true
 	}

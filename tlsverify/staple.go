@@ -43,6 +43,7 @@ func (v *Verdict) checkStaple(staple []byte) error {
 		why := "it must come with a stapled OCSP response, but " + problem
 		return &RevokedError{Subject: Subject(leaf), Why: why, Next: staplingHint}
 	}
+	// Useless, and not promised: no worse than a server that staples nothing, but its operator should know.
 	if len(staple) > 0 {
 		v.warn(staplingHint, "%s", problem)
 	}
@@ -53,6 +54,7 @@ func (v *Verdict) checkStaple(staple []byte) error {
 // parseStaple verifies a response. Any response that is genuine is returned, also with an error that says why
 // it proves nothing good.
 func parseStaple(staple []byte, leaf, issuer *x509.Certificate, now time.Time) (*ocsp.Response, error) {
+	// It checks the signature, and that the response is about this certificate.
 	r, err := ocsp.ParseResponseForCert(staple, leaf, issuer)
 	if err != nil {
 		return nil, err
