@@ -22,6 +22,7 @@ func (b *builder) setDefaults() {
 		d.Users = []User{{}}
 	}
 	if len(b.defaults.Users) > 0 {
+		// An included file's defaults add to those of the file that includes it.
 		inheritAll(&d, &b.defaults)
 	}
 	if d.AKA != nil { // other names of one server can't be those of all
@@ -42,6 +43,7 @@ func (b *builder) add() {
 	if len(b.defaults.Users) > 0 {
 		inheritAll(&p, &b.defaults)
 	}
+	// An empty list has beaten the defaults by now, and means nothing beyond that.
 	if b.empties {
 		tidy(&p)
 	}
@@ -79,8 +81,10 @@ func inheritServer(p, d *Poll) {
 }
 
 func inheritUser(u, d *User) {
+	// Before anything is inherited: what the entry itself says decides about rivals.
 	said := *u
 	for i := range loginWords {
+		// Local names are inherited all together or not at all, below.
 		if k := &loginWords[i]; k.Kind != Names {
 			inherit(k.user(u), k.user(d))
 		}
@@ -192,6 +196,7 @@ func (c *Config) Override(o *Said) {
 
 func override(dst *Poll, p Poll, u User) {
 	inheritServer(&p, dst)
+	// The command line says nothing about which entry this is, nor who its users are.
 	p.Pos, p.Name, p.Active, p.Users = dst.Pos, dst.Name, dst.Active, dst.Users
 	*dst = p
 	for i := range dst.Users {

@@ -32,6 +32,7 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 		}
 		if c >= 0 {
 			b.WriteByte(byte(c))
+			// A backslash that is lost matters more than one that is read as an escape.
 			if d := doubtfulEscape(s[1], c); odd.char == 0 || d.dropped {
 				odd = d
 			}
@@ -96,6 +97,7 @@ func escaped(s string) (c, used int) {
 		return digits(s, 1, 2, 8)
 	}
 
+	// Decimal, not octal as in C: so it is in fetchmail's lexer.
 	if s[0] >= '1' && s[0] <= '9' {
 		return digits(s, 0, 3, 10)
 	}
@@ -125,6 +127,7 @@ func escape(s string) string {
 		switch c := s[i]; {
 		case c == '\\':
 			b.WriteString(`\\`)
+		// By number: fetchmail knows no escape for a quote mark within quotes of the same kind.
 		case c == '"' || c < ' ' || c == 0x7f:
 			b.WriteString(`\x` + strconv.FormatUint(uint64(c)+0x100, 16)[1:])
 		default:

@@ -178,6 +178,7 @@ func newIndex(table []Keyword) index {
 		for _, name := range append([]string{k.Name}, k.Aliases...) {
 			x.add(name, found{Keyword: k, foreign: k.Own})
 			if k.Kind == Flag || k.Name == "envelope" {
+				// fetchmail's lexer knows "nokeep" as one word, beside "no keep".
 				x.add("no"+name, found{Keyword: k, negated: true, foreign: !k.has(fusedNo)})
 			}
 		}
@@ -191,6 +192,7 @@ func (x index) add(name string, f found) {
 		return
 	case f.Scope == Global:
 		x.set[name] = f
+		// Known outside of "set" too, so that a misplaced one is named and not called unknown.
 		if _, taken := x.entry[name]; !taken {
 			x.entry[name] = f
 		}

@@ -46,6 +46,8 @@ func (l *lexer) next() word {
 		w.before = l.text[l.at-1]
 	}
 
+	// A value on a line behind a comment: mostly the value itself was taken for the comment, as "#" begins
+	// one.
 	w.hidden = commented && l.line > from
 	switch {
 	case w.end:
@@ -107,6 +109,7 @@ func (l *lexer) scan(w *word) {
 
 	mark := rest[0]
 	if mark == '"' || mark == '\'' {
+		// Where the bare word is longer, fetchmail's lexer takes that: text goes on behind the closing mark.
 		if n := strings.IndexByte(rest[1:], mark); n >= 0 && n+2 >= bare {
 			l.quoted(w, rest[1:n+1])
 			return

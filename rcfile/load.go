@@ -96,6 +96,7 @@ func (l *loading) file(path string, from Pos) error {
 	defer func() { _ = f.Close() }()
 
 	err = mustBeFile(f)
+	// Before it is read: what somebody else could have written is not even parsed.
 	if err == nil && l.checks(path) {
 		err = checkWriters(f)
 	}
@@ -110,9 +111,12 @@ func (l *loading) file(path string, from Pos) error {
 
 	format := l.Format
 	if from.Line > 0 {
+		// An included file has a grammar of its own, whatever --rcformat says of the first one.
 		format = Auto
 	}
 
+	// Who may read it depends on what it holds, so that comes after the parsing; on the open file, not on its
+	// name.
 	return l.checked(f, func() { l.parse(path, text, format) })
 }
 
@@ -124,6 +128,7 @@ func (l *loading) checks(path string) bool {
 // checked parses and then checks who may read the file against what it held.
 func (l *loading) checked(f *os.File, parse func()) error {
 	b, outer := l.builder, l.builder.cfg
+	// A Config of its own, so that the secrets of this file alone decide about this file.
 	b.cfg = &Config{Globals: outer.Globals}
 	parse()
 	inner := b.cfg
@@ -167,6 +172,7 @@ func (l *loading) parse(name string, text []byte, format Format) {
 	b.parse(name, text, format)
 	l.open = l.open[:len(l.open)-1]
 	if len(l.open) > 0 {
+		// Defaults hold to the end of their file: an included one must not change what follows the include.
 		b.defaults = defaults
 	}
 	b.hasDefaults, b.include = had, include
@@ -185,6 +191,7 @@ func (l *loading) include(w word, name string) {
 		return
 	}
 
+	// The include may stand between entries while one is still being put together.
 	saved := l.builder.poll
 	for _, file := range files {
 		l.includeOne(w, file)

@@ -60,6 +60,7 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 		return nil, nil, err
 	}
 
+	// First what it holds: a file without passwords may be read by anybody.
 	n, warnings, err := ParseNetrc(path, text)
 	if err != nil {
 		return nil, nil, err

@@ -29,6 +29,7 @@ func number(kind Kind, text string) (int, error) {
 		return -1, nil
 	case strings.HasPrefix(text, "-"):
 		return 0, errNegative
+	// Seconds and counts fit into 32 bits everywhere; sizes of messages do not.
 	case err != nil, kind != Bytes && n > math.MaxInt32:
 		return 0, errTooLarge
 	}
@@ -64,6 +65,7 @@ func duration(text string) (int, error) {
 		if n == 0 || n == len(text) {
 			return 0, errNoNumber
 		}
+		// Units are used up as they come: "1m1h" and "1h1h" are mistakes.
 		for len(units) > 0 && units[0].name != text[n] {
 			units = units[1:]
 		}

@@ -90,6 +90,7 @@ func (p *parser) position(f found, w word) {
 				"server option %q after user options", w.text)
 		}
 	case f.Name == "user" && p.place == inImplicit:
+		// The option has opened a user without a name, and now another user comes: for whom was it meant?
 		p.errf(p.early.pos, fmt.Sprintf("move it behind the %q of line %d", w.text, w.pos.Line),
 			"the user option %q stands before the first %q", p.early.text, w.text)
 		p.newUser(w.pos)
@@ -139,6 +140,7 @@ func (p *parser) envelope(k *Keyword) {
 		return
 	}
 	p.builder.poll.EnvSkip = Opt[int]{}
+	// A number without quotes is the count; a header that is a number would need them.
 	if n, err := number(Count, v.text); err == nil && !v.quoted {
 		p.builder.poll.EnvSkip = Opt[int]{Value: n, Set: true, Pos: v.pos}
 		if v, ok = p.value(k, false); !ok {
@@ -216,6 +218,8 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 			p.unreadWord(w)
 		}
 		return w, false
+	// The value was forgotten, most likely. To take the keyword for it would also lose the option that it
+	// begins.
 	case ok && !k.has(anyWord) && reserved(f, inSet):
 		p.errf(p.head, "write the value, or quote it if this is it", "%q needs a value, found the keyword %q",
 			k.Name, w.text)

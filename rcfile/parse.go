@@ -57,6 +57,7 @@ func (b *builder) parse(name string, text []byte, format Format) {
 		b.format = format
 	}
 
+	// A file may have a hundred thousand entries, and growing step by step would copy them again and again.
 	b.cfg.Polls = slices.Grow(b.cfg.Polls, lines(text))
 	if format == TOML {
 		b.parseTOML(name, string(text))

@@ -154,6 +154,7 @@ func (p *parser) recover() {
 		case w.end, ok && f.Scope == Top && !f.Own:
 			p.unreadWord(w)
 			return
+		// Its value may be any word, "poll" included, and must not be taken for the next statement.
 		case ok && f.has(anyWord) && !f.negated:
 			if w := p.next(); w.end {
 				p.unreadWord(w)

@@ -53,6 +53,7 @@ func (s rcSyntax) poll(p *Poll) {
 	for i := range serverWords {
 		switch k := &serverWords[i]; {
 		case k.Name == "port":
+		// fetchmail's grammar has it only as a part of envelope.
 		case k.Name == "envskip" && p.Envelope.Value != "" && p.EnvSkip.Set:
 		case k.Name == "envelope" && p.Envelope.Value != "" && p.EnvSkip.Set:
 			s.line("\tenvelope " + strconv.Itoa(p.EnvSkip.Value) + " " + escape(p.Envelope.Value))
@@ -96,6 +97,7 @@ func (s rcSyntax) locals(u *User) string {
 	var b strings.Builder
 	for _, n := range u.Locals {
 		b.WriteString(" " + escape(n.Server))
+		// "*" alone would be the wildcard; "*=*" is a name.
 		if n.Local != n.Server || n.Local == "*" {
 			b.WriteString("=" + escape(n.Local))
 		}

@@ -80,6 +80,7 @@ func (s tomlSyntax) user(u *User) {
 func (s tomlSyntax) locals(u *User) {
 	var list []string
 	for _, n := range u.Locals {
+		// A server's name with "=" in it would be split at the wrong place.
 		switch plain := !strings.Contains(n.Server, "="); {
 		case plain && n.Server == n.Local && n.Local != "*" && utf8.ValidString(n.Local):
 			list = append(list, tomlText(n.Local))

@@ -34,6 +34,7 @@ func nearest(text string, within int, candidates iter.Seq[string]) string {
 
 	best, least, lower := "", within, strings.ToLower(text)
 	for name := range candidates {
+		// Each letter of difference in length is a change, so these can't be near enough.
 		if len(name) > longest || max(len(name)-len(text), len(text)-len(name)) > least ||
 			!sameEnd(lower, name, least) {
 			continue

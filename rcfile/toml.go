@@ -28,7 +28,9 @@ func (b *builder) parseTOML(name, text string) {
 
 	t := &tomlReader{b}
 	n := places(name, text)
+	// Unknown keys are reported first: a misspelled table would otherwise be silently missing.
 	t.known(root, n, "", "include", "global", "defaults", "poll")
+	// Before the includes and the entries, which inherit them.
 	if d, ok := t.table(root, n, "defaults"); ok {
 		t.readDefaults(d, n.at("defaults"))
 	}

@@ -39,6 +39,7 @@ func (t *tomlReader) word(k *Keyword, v any, n *node) (word, bool) {
 	number, isNumber := v.(int64)
 
 	switch {
+	// A service is a name or a number, and TOML writes numbers without quotes.
 	case isNumber && (numeric || k.Name == "service"):
 		w.text = strconv.FormatInt(number, 10)
 	case isText:

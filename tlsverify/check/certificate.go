@@ -108,6 +108,7 @@ func (j *judge) pins() {
 	}
 
 	var chain []*x509.Certificate
+	// With "no sslcertck" a pin is compared with the server's own key alone: nobody has verified the rest.
 	if !j.c.alone {
 		chain, _ = j.c.strict.Chain(j.sent, j.c.now)
 	}

@@ -20,6 +20,7 @@ func (j *judge) order() {
 		sameName := func(o *x509.Certificate) bool { return bytes.Equal(o.RawSubject, c.RawSubject) }
 
 		switch {
+		// At the end it is only useless: clients have their own.
 		case isRoot(c) && !slices.ContainsFunc(j.sent[i+2:], isNoRoot):
 			j.add(Chain, Warn, "the root %s is sent along; leave it out", quoteSubject(c))
 		case isRoot(c):
@@ -62,6 +63,7 @@ func (j *judge) misplaced(i int) {
 // trust follows the chain at a time when none of it was out of date, because dates are an item of their own.
 func (j *judge) trust() {
 	at := j.c.now
+	// An expired certificate would otherwise hide that the chain is incomplete too.
 	if outdated(j.sent, at) {
 		at = commonTime(j.sent, at)
 	}

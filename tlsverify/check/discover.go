@@ -117,6 +117,7 @@ func discover(ctx context.Context, resolver SRVResolver, domain, proto string,
 		none.Services = append(none.Services, s.service)
 
 		_, records, err := resolver.LookupSRV(ctx, s.service, "tcp", domain)
+		// That there is none is an answer; that nobody answers is a problem, if nothing else is found.
 		if err != nil && !notFound(err) {
 			problems = append(problems, hints.Errorf("try again, or name the server without srv",
 				"look up SRV _%s._tcp.%s: %w", s.service, domain, err))
@@ -150,6 +151,7 @@ func denied(records []*net.SRV) bool {
 // rank sorts by priority, then wrapped first, and draws by weight among equals.
 func rank(found []ranked) []Target {
 	slices.SortStableFunc(found, func(a, b ranked) int {
+		// The domain's own order first (RFC 6186 §3.4); only among equals we prefer.
 		return cmp.Or(cmp.Compare(a.priority, b.priority), compareWrapped(a, b))
 	})
 

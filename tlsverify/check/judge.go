@@ -128,6 +128,7 @@ func (j *judge) versions(s sight) {
 	var offered, old []string
 	spoken := false
 	for i, v := range checkedVersions {
+		// The first connection chose that version, so it is offered, even if a later one failed.
 		if s.versions[i] != nil && v != s.state.Version {
 			continue
 		}

@@ -44,6 +44,7 @@ func (c *checker) report(seen []sight) *Report {
 		r.Verified = r.Verified && refusal == nil
 	}
 
+	// Without any certificate nothing was verified, though nothing was refused either.
 	r.Verified = r.Verified && len(r.Pins) > 0
 
 	r.Items = merge(r.Addresses, perAddress)
@@ -67,6 +68,7 @@ func merge(addrs []string, perAddress [][]Item) []Item {
 			everywhere := !slices.ContainsFunc(perAddress, func(other []Item) bool {
 				return !slices.ContainsFunc(other, func(o Item) bool { return sameItem(o, it) })
 			})
+			// Told with the first address, for all of them.
 			if everywhere && i > 0 {
 				continue
 			}
@@ -152,6 +154,7 @@ func (r *Report) paste() []string {
 	}
 
 	switch {
+	// A pin would make these servers pass, and they would still be unsafe.
 	case r.fails(STARTTLS, Versions, Revocation, Strength):
 		return append(lines,
 			"# The check above fails and no setting makes this server safe here; see --report. "+

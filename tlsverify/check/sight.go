@@ -41,12 +41,14 @@ var everything = tlsverify.Offer{Versions: tlsverify.ProtoRange{Min: tls.Version
 // examine makes all connections to one address.
 func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 	s := c.see(ctx, a)
+	// Where no TLS came about at all, further tries would only take their time-outs.
 	if s.state == nil {
 		return s
 	}
 
 	for i, v := range checkedVersions {
 		only := tlsverify.Offer{Versions: tlsverify.ProtoRange{Min: v, Max: v}, RSA: true}
+		// One connection for each version: a server says only which one it chooses.
 		_, s.versions[i] = c.connect(ctx, a, only, &startTLS{}, nil)
 	}
 
@@ -94,6 +96,7 @@ func (c *checker) converse(ctx context.Context, a netip.Addr, o tlsverify.Offer,
 	}
 	defer conn.Close()
 
+	// Closing is what wakes a read that is under way.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 
@@ -104,6 +107,7 @@ func (c *checker) converse(ctx context.Context, a netip.Addr, o tlsverify.Offer,
 		if in != nil {
 			more = []string{c.d.noop}
 		}
+		// The injected command goes into the same segment as STARTTLS, as an attacker's would.
 		if *s, err = t.upgrade(more...); err != nil {
 			return nil, err
 		}

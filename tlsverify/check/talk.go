@@ -143,6 +143,7 @@ func (t *talk) upgrade(more ...string) (startTLS, error) {
 		return s, fmt.Errorf("after %s: %w", t.d.offer, err)
 	}
 
+	// Read in one go with the answer: what is left was sent before TLS, by the server or by somebody else.
 	s.early = t.r.Buffered()
 	if !strings.HasPrefix(strings.ToUpper(s.answer), strings.ToUpper(t.d.started)) {
 		return s, fmt.Errorf("%s refused: %s", t.d.offer, show.Quote(s.answer))
@@ -162,6 +163,7 @@ func (t *talk) answerLine() (string, error) {
 
 // injected reports whether the server, now inside TLS, answers a no-op that was sent before TLS.
 func (t *talk) injected() (bool, error) {
+	// Something must be said in any case: only then the answers end.
 	if err := t.say(t.d.quit); err != nil {
 		return false, err
 	}
