@@ -14,6 +14,13 @@ type User struct {
 	PasswordEval    Opt[string] // ours and fetchmail 7: command whose first output line is the password
 	PasswordFile    Opt[string]
 	PasswordFD      Opt[int]
+	OAuth           Opt[string] // ours: google, microsoft or an issuer's URL; stands in place of a password
+	OAuthClient     Opt[string] // ours
+	OAuthSecret     Opt[Secret] // ours
+	OAuthTenant     Opt[string] // ours: of microsoft
+	OAuthScope      Opt[string] // ours: divided by blanks
+	OAuthFlow       Opt[string] // ours: device, browser, app or key
+	OAuthKey        Opt[string] // ours: file with the key of oauthflow key
 	Locals          []LocalName
 	Wildcard        bool // "*" among the local names
 	Folders         []string
@@ -90,6 +97,19 @@ var loginWords = []Keyword{
 	{Name: "passwordfd", Kind: Count, Own: true, traits: namesSecret,
 		Help: "the password is the first line of descriptor N",
 		user: func(u *User) any { return &u.PasswordFD }},
+	{Name: "oauth", Kind: Text, Own: true, traits: oneLine, user: func(u *User) any { return &u.OAuth }},
+	{Name: "oauthclient", Kind: Text, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.OAuthClient }},
+	{Name: "oauthsecret", Kind: Private, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.OAuthSecret }},
+	{Name: "oauthtenant", Kind: Text, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.OAuthTenant }},
+	{Name: "oauthscope", Kind: Text, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.OAuthScope }},
+	{Name: "oauthflow", Kind: Enum, Values: oauthFlows, Own: true,
+		user: func(u *User) any { return &u.OAuthFlow }},
+	{Name: "oauthkey", Kind: Text, Own: true, traits: isPath | namesSecret,
+		user: func(u *User) any { return &u.OAuthKey }},
 	{Name: "is", Aliases: []string{"to"}, Kind: Names, traits: anyWord, dump: "locals",
 		user: func(u *User) any { return &u.Locals }},
 	{Name: "folder", Aliases: []string{"folders"}, Kind: TextList, dump: "folders",

@@ -43,6 +43,9 @@ var auths = []Value{
 	{Name: "kerberos_v4", Aliases: []string{"kerberos4", "kerberos"}, Verdict: Refused, Note: noKerberos},
 }
 
+// oauthFlows are the values of "oauthflow".
+var oauthFlows = []Value{{Name: "device"}, {Name: "browser"}, {Name: "app"}, {Name: "key"}}
+
 // badHeaders are the values of "bad-header".
 var badHeaders = []Value{{Name: "accept"}, {Name: "reject"}}
 

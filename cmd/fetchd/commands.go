@@ -21,6 +21,9 @@ func commands() []command {
 		{convertCommand(), runConvert},
 		{pinCommand(), runPin},
 		{statusCommand(), runStatus},
+		{loginCommand(), runLogin},
+		{logoutCommand(), runLogout},
+		{tokenCommand(), runToken},
 		{completionCommand(), runCompletion},
 		{helpCommand(), runHelp},
 	}

@@ -19,6 +19,7 @@ type places struct {
 	pidfile  string
 	netrc    string
 	journal  string
+	grants   string // directory of OAuth's
 }
 
 // places finds them by the environment. It is an error if FETCHMAILHOME or HOME_ETC is not a directory.
@@ -48,7 +49,7 @@ func findFiles(env func(string) string) (*places, error) {
 		return &places{
 			home: home, rcfile: filepath.Join(h, "fetchmailrc"), fetchids: filepath.Join(h, ".fetchids"),
 			pidfile: filepath.Join(h, "fetchmail.pid"), netrc: filepath.Join(h, ".netrc"),
-			journal: filepath.Join(h, journalName),
+			journal: filepath.Join(h, journalName), grants: filepath.Join(h, grantsName),
 		}, nil
 	}
 
@@ -64,6 +65,7 @@ func findFiles(env func(string) string) (*places, error) {
 		home: home, rcfile: filepath.Join(etc, ".fetchmailrc"), fetchids: filepath.Join(etc, ".fetchids"),
 		pidfile: filepath.Join(etc, ".fetchmail.pid"), netrc: filepath.Join(etc, ".netrc"),
 		journal: filepath.Join(stateDir(env, home), journalName),
+		grants:  filepath.Join(stateDir(env, home), grantsName),
 	}, nil
 }
 
@@ -74,7 +76,11 @@ func mustBeDirectory(variable, path string) error {
 	return nil
 }
 
-const journalName = "journal.db"
+// What is in the state directory.
+const (
+	journalName = "journal.db"
+	grantsName  = "oauth"
+)
 
 func stateDir(env func(string) string, home string) string {
 	if d := env("STATE_DIRECTORY"); d != "" { // systemd's, which may be a list

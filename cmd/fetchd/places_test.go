@@ -25,27 +25,27 @@ func TestFindPlaces(t *testing.T) {
 	}{
 		{"home", environment("HOME", "/h"), 1000, places{
 			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
-			journal: "/h/.local/state/fetchd/journal.db",
+			journal: "/h/.local/state/fetchd/journal.db", grants: "/h/.local/state/fetchd/oauth",
 		}},
 		{"root", environment("HOME", "/root"), 0, places{
 			home: "/root", rcfile: "/root/.fetchmailrc", fetchids: "/root/.fetchids", pidfile: "/var/run/fetchmail.pid", netrc: "/root/.netrc",
-			journal: "/root/.local/state/fetchd/journal.db",
+			journal: "/root/.local/state/fetchd/journal.db", grants: "/root/.local/state/fetchd/oauth",
 		}},
 		{"HOME_ETC", environment("HOME", "/h", "HOME_ETC", dir), 1000, places{
 			home: "/h", rcfile: dir + "/.fetchmailrc", fetchids: dir + "/.fetchids", pidfile: dir + "/.fetchmail.pid", netrc: dir + "/.netrc",
-			journal: "/h/.local/state/fetchd/journal.db",
+			journal: "/h/.local/state/fetchd/journal.db", grants: "/h/.local/state/fetchd/oauth",
 		}},
 		{"FETCHMAILHOME", environment("HOME", "/h", "HOME_ETC", "/e", "FETCHMAILHOME", dir, "STATE_DIRECTORY", "/s"), 0, places{
 			home: "/h", rcfile: dir + "/fetchmailrc", fetchids: dir + "/.fetchids", pidfile: dir + "/fetchmail.pid", netrc: dir + "/.netrc",
-			journal: dir + "/journal.db",
+			journal: dir + "/journal.db", grants: dir + "/oauth",
 		}},
 		{"systemd", environment("HOME", "/h", "STATE_DIRECTORY", "/var/lib/fetchd:/var/lib/other", "XDG_STATE_HOME", "/x"), 1000, places{
 			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
-			journal: "/var/lib/fetchd/journal.db",
+			journal: "/var/lib/fetchd/journal.db", grants: "/var/lib/fetchd/oauth",
 		}},
 		{"XDG", environment("HOME", "/h", "XDG_STATE_HOME", "/x"), 1000, places{
 			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
-			journal: "/x/fetchd/journal.db",
+			journal: "/x/fetchd/journal.db", grants: "/x/fetchd/oauth",
 		}},
 	}
 	for _, tt := range tests {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -76,6 +77,7 @@ func (p *program) newFinder(at *places, log *logging.Logger) *secret.Finder {
 	said := new(logging.SaidBefore) // a daemon asks for a password at each login
 	return &secret.Finder{
 		Getenv: p.env, Netrc: at.netrc, Collected: p.collected,
+		Grants: &oauth.Keeper{Dir: at.grants},
 		Warn: func(account, text string) {
 			if !said.Recently(text, time.Now()) {
 				log.Warn(text, "account", account)

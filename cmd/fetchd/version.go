@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -26,7 +27,7 @@ func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg),
 		cfg.Globals.Pidfile.Or(at.pidfile))
 
-	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc}
+	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Grants: &oauth.Keeper{Dir: at.grants}}
 	r := account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder, MailServer: p.mailServer,
 	})

@@ -75,6 +75,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	_, _, mistakes := pins(u)
 	add(mistakes...)
 	add(multidropReason(poll, u), r.destinationReason(poll, u))
+	add(OAuthMistakes(poll, u)...)
 	return errs
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
@@ -23,6 +24,7 @@ import (
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
+	"fetchd/tlsverify/hints"
 )
 
 // Environment is what accounts take from the process around them.
@@ -148,7 +150,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		Log:      r.env.Log,
 		Server: fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value,
 			Timeout: timeout(poll)},
-		Credentials: fetch.Credentials{Auth: poll.Auth.Or("any"), User: r.loginName(u)},
+		Credentials: fetch.Credentials{Auth: authWord(poll, u), User: r.loginName(u)},
 		Delivery: fetch.Delivery{
 			Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
 		},
@@ -198,7 +200,8 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 	auth := poll.Auth.Value
 	l := secret.Login{
-		Account: r.Name(poll, u), Poll: poll.Name, Host: Host(poll), Name: r.loginName(u), User: u,
+		Account: r.Name(poll, u), Poll: poll.Name, Host: Host(poll), Protocol: poll.Protocol.Or("auto"),
+		Name: r.loginName(u), User: u,
 		Needed: auth != "external" && auth != "implicit",
 	}
 	if mode, err := TLSMode(u); err == nil && mode != fetch.ClearText {
@@ -213,7 +216,7 @@ func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 	policy := a.Policy
 	files, runs := r.env.Secrets.Sources(l)
 	return func() string {
-		s := policy.FileStamp() + tlsverify.Stamp(files...)
+		s := policy.FileStamp() + tlsverify.Stamp(files...) + r.env.Secrets.GrantStamp(l)
 		if runs {
 			s += strconv.FormatInt(r.reloads.Load(), 10)
 		}
@@ -228,8 +231,18 @@ func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetc
 		if err := r.env.Secrets.Missing(l); err != nil && a.Plugin == "" {
 			return nil, err
 		}
-		return connect(ctx, a)
+		s, err := connect(ctx, a)
+		return s, adviseLogin(l, err)
 	}
+}
+
+// adviseLogin adds what helps an account with a grant that is refused.
+func adviseLogin(l secret.Login, err error) error {
+	const command = "fetchd login "
+	if !l.User.OAuth.Set || fetch.KindOf(err) != fetch.KindAuth || strings.Contains(hints.Of(err), command) {
+		return err
+	}
+	return hints.Add(err, command+l.Account+" gets another grant; it must be of this user, and for mail")
 }
 
 // refusalsOf is what a daemon remembers about the account, also across a change of the rc file.
@@ -243,8 +256,11 @@ func (r *Resolver) refusalsOf(key string) *fetch.Refusals {
 	return r.refusals[key]
 }
 
-// Retry makes all accounts try again what they have set aside.
+// Retry makes all accounts try again what they have set aside, and grants that their providers called dead.
 func (r *Resolver) Retry() {
+	if g := r.env.Secrets.Grants; g != nil {
+		g.Retry()
+	}
 	for _, m := range r.refusals {
 		m.Retry()
 	}

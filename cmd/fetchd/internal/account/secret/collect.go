@@ -29,7 +29,7 @@ func (f *Finder) Collect(logins []Login, prompt func(question string) (string, e
 }
 
 func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(string) (string, error)) error {
-	if source := namedSource(l.User); source != nil && source.collect != nil {
+	if source := passwordSource(l.User); source != nil && source.collect != nil {
 		text, err := source.collect(l.User, read)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Account, err)

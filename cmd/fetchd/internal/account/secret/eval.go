@@ -20,8 +20,8 @@ const (
 	maxLastLine  = 200
 )
 
-// tryLater is the status of a command that will succeed another time: EX_TEMPFAIL of sysexits.h.
-const tryLater = 75
+// TryLater is the status of a command that will succeed another time: EX_TEMPFAIL of sysexits.h.
+const TryLater = 75
 
 // evalPassword runs command in a shell and returns the first line of its output. Its error has a Kind: that
 // of a network error if the command may succeed another time.
@@ -69,7 +69,7 @@ func isPassing(err error) bool {
 		return false
 	}
 	status, ok := ended.Sys().(syscall.WaitStatus)
-	return ok && (status.Signaled() || status.ExitStatus() == tryLater || wasKilled(status.ExitStatus()))
+	return ok && (status.Signaled() || status.ExitStatus() == TryLater || wasKilled(status.ExitStatus()))
 }
 
 // wasKilled tells whether the status is the shell's for a command that a signal has ended.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
@@ -22,10 +23,12 @@ type Login struct {
 	Account string // its name in the log: "ann@mail.example.org"
 	Poll    string
 	Host    string
-	Name    string // the name it logs in with
-	User    *rcfile.User
-	Needed  bool   // false where the login needs no password
-	KeyFile string // the private key that TLS will use; "" = none
+	// the rc file's word; OAuth's scopes depend on it
+	Protocol string
+	Name     string // the name it logs in with
+	User     *rcfile.User
+	Needed   bool   // false where the login needs no password
+	KeyFile  string // the private key that TLS will use; "" = none
 }
 
 // Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Collected.
@@ -34,6 +37,8 @@ type Finder struct {
 	Getenv    func(string) string
 	Netrc     string            // path of .netrc
 	Collected map[string]string // passwords by account, and the pass phrases of keys; Collect fills it
+	// Grants are those of OAuth; nil only where no login is made or described.
+	Grants *oauth.Keeper
 	// Ask is for the pass phrase of a key while an account is made; nil = nobody can be asked.
 	Ask  func(question string) (string, error)
 	Warn func(account, text string)
@@ -56,6 +61,11 @@ func (f *Finder) Password(l Login) func(context.Context) (string, error) {
 // Renew returns the function that an account asks for another password once the server has refused one; nil
 // if the source always says the same.
 func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (string, error) {
+	if l.User.OAuth.Set {
+		return func(ctx context.Context, refused string) (string, error) {
+			return f.Grants.Renew(ctx, f.OAuthClient(l), refused)
+		}
+	}
 	if source := namedSource(l.User); source == nil || !source.runs && source.file == nil {
 		return nil
 	}
@@ -113,7 +123,7 @@ func (f *Finder) Check(l Login) error {
 	if source == nil || source.check == nil {
 		return nil
 	}
-	return source.check(l.User)
+	return source.check(f, l)
 }
 
 // Describe says where the login's password comes from.
@@ -122,14 +132,15 @@ func (f *Finder) Describe(l Login) string {
 		return "not needed"
 	}
 	if source := namedSource(l.User); source != nil {
-		return source.describe(l.User)
+		return source.describe(f, l)
 	}
 	return "from $CREDENTIALS_DIRECTORY, " + f.Netrc + " or the terminal"
 }
 
 // find asks the source that the rc file names, or else searches the places that need not be named.
 func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
-	if text, ok := f.Collected[l.Account]; ok {
+	text, early := f.Collected[l.Account]
+	if early && !l.User.OAuth.Set { // beside oauth it is the client's secret
 		return text, true, nil
 	}
 	if source := namedSource(l.User); source != nil {

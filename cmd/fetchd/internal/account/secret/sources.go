@@ -14,47 +14,52 @@ import (
 // source is one way in which the rc file may name a password. To add one, add a row to namedSources.
 type source struct {
 	isNamed  func(*rcfile.User) bool
-	describe func(*rcfile.User) string
-	file     func(*rcfile.User) string // where it is; nil = in no file
-	runs     bool                      // a command, which may say something else each time
-	check    func(*rcfile.User) error  // checks what it can without using the source; nil = nothing
+	describe func(*Finder, Login) string
+	file     func(*rcfile.User) string  // where it is; nil = in no file
+	runs     bool                       // a command, which may say something else each time
+	check    func(*Finder, Login) error // checks what it can without using the source; nil = nothing
 	read     func(context.Context, *Finder, Login) (string, error)
 	// collect reads the password at the start, if it can be read only once; nil = it can be read at any time.
 	// The map holds what was read before, by descriptor.
 	collect func(*rcfile.User, map[int]string) (string, error)
 }
 
-// namedSources is the table of all ways; the first one that the rc file uses counts.
+// namedSources is the table of all ways to name a password; the first one that the rc file uses counts. Beside
+// oauth they name the secret of its client.
 var namedSources = []source{
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.Password.Set },
-		describe: func(*rcfile.User) string { return "in the rc file" },
+		describe: func(*Finder, Login) string { return "in the rc file" },
 		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
 			return l.User.Password.Value.Reveal(), nil
 		},
 	},
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.PasswordEval.Set },
-		describe: func(*rcfile.User) string { return "from a command" },
+		describe: func(*Finder, Login) string { return "from a command" },
 		runs:     true,
-		check:    func(u *rcfile.User) error { return shell.Check("passwordeval", u.PasswordEval.Value) },
+		check: func(_ *Finder, l Login) error {
+			return shell.Check("passwordeval", l.User.PasswordEval.Value)
+		},
 		read: func(ctx context.Context, _ *Finder, l Login) (string, error) {
 			return evalPassword(ctx, l.User.PasswordEval.Value)
 		},
 	},
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.PasswordFile.Set },
-		describe: func(u *rcfile.User) string { return "from " + u.PasswordFile.Value },
+		describe: func(_ *Finder, l Login) string { return "from " + l.User.PasswordFile.Value },
 		file:     func(u *rcfile.User) string { return u.PasswordFile.Value },
-		check:    func(u *rcfile.User) error { return checkReadable("passwordfile", u.PasswordFile.Value) },
+		check: func(_ *Finder, l Login) error {
+			return checkReadable("passwordfile", l.User.PasswordFile.Value)
+		},
 		read: func(_ context.Context, f *Finder, l Login) (string, error) {
 			return f.passwordFile(l.Account, l.User.PasswordFile.Value)
 		},
 	},
 	{
 		isNamed: func(u *rcfile.User) bool { return u.PasswordFD.Set },
-		describe: func(u *rcfile.User) string {
-			return fmt.Sprintf("from descriptor %d", u.PasswordFD.Value)
+		describe: func(_ *Finder, l Login) string {
+			return fmt.Sprintf("from descriptor %d", l.User.PasswordFD.Value)
 		},
 		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
 			return "", fmt.Errorf("passwordfd %d gave no password at the start", l.User.PasswordFD.Value)
@@ -65,8 +70,16 @@ var namedSources = []source{
 	},
 }
 
-// namedSource is the source that the rc file names for the user, or nil.
+// namedSource is the source of what the user logs in with that the rc file names, or nil.
 func namedSource(u *rcfile.User) *source {
+	if oauthSource.isNamed(u) {
+		return &oauthSource
+	}
+	return passwordSource(u)
+}
+
+// passwordSource is the source of a password that the rc file names for the user, or nil.
+func passwordSource(u *rcfile.User) *source {
 	for i := range namedSources {
 		if namedSources[i].isNamed(u) {
 			return &namedSources[i]

@@ -1,0 +1,96 @@
+package oauth
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"fetchd/rcfile"
+
+	"golang.org/x/oauth2"
+)
+
+// A token is replaced before it expires: after four fifths of its life, but at most five minutes early.
+const (
+	maxAhead = 5 * time.Minute
+	// unknownLife is assumed of a token whose provider does not say how long it is good.
+	unknownLife = 30 * time.Minute
+)
+
+// grant is what is known about a grant: the content of its file.
+type grant struct {
+	Access   rcfile.Secret // zero = none
+	Refresh  rcfile.Secret // likewise
+	Obtained time.Time     // when Access came
+	Expiry   time.Time     // of Access
+	Granted  time.Time     // when somebody consented
+	From     provider      // whose endpoints the consent came from
+
+	Trouble trouble // the last failure; the zero value = none since Access came
+}
+
+// trouble is why the last request failed.
+type trouble struct {
+	Condition Condition `json:"condition,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Wait      time.Time `json:"wait,omitzero"` // no request before, as the provider wishes
+}
+
+// isDead tells whether it is no use to ask again now.
+func (t trouble) isDead(now time.Time) bool {
+	return t.Condition == NeedsLogin && now.Before(t.Since.Add(deadFor))
+}
+
+// record is a grant in its file. There alone the tokens are readable.
+type record struct {
+	Access   string    `json:"access_token,omitempty"`
+	Refresh  string    `json:"refresh_token,omitempty"`
+	Obtained time.Time `json:"obtained,omitzero"`
+	Expiry   time.Time `json:"expiry,omitzero"`
+	Granted  time.Time `json:"granted,omitzero"`
+	From     provider  `json:"provider,omitzero"`
+	Trouble  trouble   `json:"trouble,omitzero"`
+}
+
+func (g *grant) encode() ([]byte, error) {
+	return json.Marshal(record{
+		Access: g.Access.Reveal(), Refresh: g.Refresh.Reveal(), Obtained: g.Obtained, Expiry: g.Expiry,
+		Granted: g.Granted, From: g.From, Trouble: g.Trouble,
+	})
+}
+
+func decode(text []byte) (*grant, error) {
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, errors.New("the file is damaged") // the library's error may quote a token
+	}
+	return &grant{
+		Access: rcfile.NewSecret(r.Access), Refresh: rcfile.NewSecret(r.Refresh), Obtained: r.Obtained,
+		Expiry: r.Expiry, Granted: r.Granted, From: r.From, Trouble: r.Trouble,
+	}, nil
+}
+
+// take puts a new pair in the place of the old one. The refresh token stays if no new one came.
+func (g *grant) take(t *oauth2.Token, now time.Time) {
+	g.Access, g.Obtained, g.Expiry = rcfile.NewSecret(t.AccessToken), now, now.Add(unknownLife)
+	if t.ExpiresIn > 0 {
+		g.Expiry = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+	}
+	if t.RefreshToken != "" {
+		g.Refresh = rcfile.NewSecret(t.RefreshToken)
+	}
+	g.Trouble = trouble{}
+}
+
+// isFresh tells whether the access token needs no other in its place yet.
+func (g *grant) isFresh(now time.Time) bool {
+	ahead := min(g.Expiry.Sub(g.Obtained)/5, maxAhead)
+	return g.isGood(now) && now.Before(g.Expiry.Add(-ahead))
+}
+
+// isGood tells whether there is an access token that has not expired. One from the future comes of a clock
+// that was wrong.
+func (g *grant) isGood(now time.Time) bool {
+	return !g.Access.IsZero() && now.Before(g.Expiry) && !g.Obtained.After(now.Add(time.Minute))
+}

@@ -1,0 +1,89 @@
+package secret
+
+import (
+	"context"
+	"strings"
+
+	"fetchd/cmd/fetchd/internal/account/oauth"
+	"fetchd/rcfile"
+)
+
+// OAuthClient says for which grant the login asks.
+func (f *Finder) OAuthClient(l Login) oauth.Client {
+	u := l.User
+	c := oauth.Client{
+		Account: l.Account, User: l.Name, Provider: u.OAuth.Value, Tenant: u.OAuthTenant.Value,
+		ID: u.OAuthClient.Value, Flow: OAuthFlow(u), KeyFile: u.OAuthKey.Value,
+	}
+	c.Scopes = strings.Fields(u.OAuthScope.Or(defaultScopes(c, l.Protocol)))
+	if u.OAuthSecret.Set || passwordSource(u) != nil {
+		c.Secret = func(ctx context.Context) (string, error) { return f.clientSecret(ctx, l) }
+	}
+	return c
+}
+
+// OAuthFlow is how the user's grant is obtained.
+func OAuthFlow(u *rcfile.User) oauth.Flow {
+	if u.OAuthFlow.Set {
+		return oauth.Flow(u.OAuthFlow.Value)
+	}
+	if u.OAuth.Value == oauth.Google { // its device flow is not for mail
+		return oauth.FlowBrowser
+	}
+	return oauth.FlowDevice
+}
+
+// defaultScopes are the rights that a login needs by the protocol, which the rc file names.
+func defaultScopes(c oauth.Client, protocol string) string {
+	const imap, pop3 = "https://outlook.office.com/IMAP.AccessAsUser.All",
+		"https://outlook.office.com/POP.AccessAsUser.All"
+	switch {
+	case c.Provider == oauth.Google:
+		return "https://mail.google.com/"
+	case c.Provider == oauth.Microsoft && !c.Flow.NeedsUser():
+		return "https://outlook.office365.com/.default"
+	case c.Provider == oauth.Microsoft && protocol == "imap":
+		return imap + " offline_access"
+	case c.Provider == oauth.Microsoft && protocol == "auto":
+		return imap + " " + pop3 + " offline_access"
+	case c.Provider == oauth.Microsoft:
+		return pop3 + " offline_access"
+	case c.Flow.NeedsUser():
+		return "openid email offline_access"
+	}
+	return ""
+}
+
+// clientSecret is the secret of the login's client: what would be the password if there were no oauth.
+func (f *Finder) clientSecret(ctx context.Context, l Login) (string, error) {
+	if l.User.OAuthSecret.Set {
+		return l.User.OAuthSecret.Value.Reveal(), nil
+	}
+	if text, ok := f.Collected[l.Account]; ok {
+		return text, nil
+	}
+	return passwordSource(l.User).read(ctx, f, l)
+}
+
+// GrantStamp changes when somebody consents again to the login.
+func (f *Finder) GrantStamp(l Login) string {
+	if !l.User.OAuth.Set {
+		return ""
+	}
+	return f.Grants.Stamp(f.OAuthClient(l))
+}
+
+// oauthSource gives access tokens in place of a password.
+var oauthSource = source{
+	isNamed: func(u *rcfile.User) bool { return u.OAuth.Set },
+	describe: func(f *Finder, l Login) string {
+		c := f.OAuthClient(l)
+		return "by OAuth from " + c.Provider + ": " + f.Grants.State(c).String()
+	},
+	check: func(f *Finder, l Login) error {
+		return f.Grants.Check(f.OAuthClient(l))
+	},
+	read: func(ctx context.Context, f *Finder, l Login) (string, error) {
+		return f.Grants.Token(ctx, f.OAuthClient(l))
+	},
+}

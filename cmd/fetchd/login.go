@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"fetchd/cmd/fetchd/internal/account/oauth"
+	"fetchd/cmd/fetchd/internal/account/secret"
+	"fetchd/cmd/fetchd/internal/cli"
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
+)
+
+func loginCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "login", Args: "[--device | --browser | --paste] [--port N] ACCOUNT, or --list",
+		Summary: "Gets the consent that an account with oauth in its entry needs, keeps it, and tries it: " +
+			"with a code for a browser on any device, or with a browser that comes back to this machine.",
+		Options: []cli.Option{
+			{Long: "device", Help: "show a code to type in on any device"},
+			{Long: "browser", Help: "show an address for a browser on this machine"},
+			{Long: "paste", Help: "the same for one elsewhere: paste the address where it ended"},
+			{Long: "port", Arg: "N", Help: "with --browser: the port that it comes back to; by default any"},
+			{Long: "list", Help: "show how the grants of all accounts are doing"},
+		},
+	}
+}
+
+func runLogin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
+	if c.Has("list") {
+		return p.listGrants(c)
+	}
+	how, port, err := consentOptions(c)
+	if err != nil {
+		return p.usage(err)
+	}
+	a, st := p.oauthAccount(c)
+	if a == nil {
+		return st
+	}
+
+	if err := p.consent(ctx, a, how, port); err != nil {
+		return p.fail(exit.OfError(err), err)
+	}
+	return p.tryLogin(ctx, a)
+}
+
+// consentOptions are the way to consent that the options name, "" if they name none, and the port.
+func consentOptions(c *cli.CommandLine) (how string, port int, err error) {
+	for _, way := range []string{"device", "browser", "paste"} {
+		if !c.Has(way) {
+			continue
+		}
+		if how != "" {
+			return "", 0, fmt.Errorf("--%s and --%s contradict each other", how, way)
+		}
+		how = way
+	}
+	if !c.Has("port") {
+		return how, 0, nil
+	}
+	port, err = strconv.Atoi(c.Own["port"])
+	if err != nil || port < 1 || port > 65535 {
+		return "", 0, fmt.Errorf("%q is not a port", c.Own["port"])
+	}
+	return how, port, nil
+}
+
+// consent lets the user consent, if the account needs that, and keeps the grant.
+func (p *program) consent(ctx context.Context, a *oauthAccount, how string, port int) error {
+	client := a.client()
+	if !client.Flow.NeedsUser() {
+		fmt.Fprintf(p.stdout, "%s needs nobody's consent: oauthflow %s\n", a.shown(), client.Flow)
+		return nil
+	}
+	if how == "" {
+		how = string(client.Flow)
+	}
+
+	fmt.Fprintf(p.stdout, "%s will ask whether the client %s may do this for %s: %s\n",
+		shown(client.Provider), shown(client.ID), shown(client.User), shown(strings.Join(client.Scopes, " ")))
+	switch how {
+	case "device":
+		return a.grants().Device(ctx, client, p.showDeviceCode)
+	case "browser":
+		return a.grants().Browser(ctx, client, port, p.showAddress)
+	}
+	return a.grants().Paste(ctx, client, p.showPaste, p.readPasted)
+}
+
+func shown(text string) string { return logging.Escape(logging.OneLine(text)) }
+
+func (p *program) showDeviceCode(code oauth.DeviceCode) {
+	fmt.Fprintf(p.stdout, "On any device, open %s and type in %s\n", shown(code.Address), shown(code.Code))
+	if code.Complete != "" {
+		fmt.Fprintf(p.stdout, "or open %s\n", shown(code.Complete))
+	}
+	if !code.Until.IsZero() {
+		until := code.Until.Local().Format(time.TimeOnly)
+		fmt.Fprintf(p.stdout, "The code is good until %s. Waiting …\n", until)
+	}
+}
+
+func (p *program) showAddress(address string, port int) {
+	fmt.Fprintf(p.stdout, "Open this in a browser on this machine:\n\n%s\n\n", shown(address))
+	fmt.Fprintf(p.stdout, "It comes back to port %d. If the browser is elsewhere, name a port with --port\n"+
+		"and run \"ssh -L PORT:127.0.0.1:PORT\" to this machine there, or use --paste. Waiting …\n", port)
+}
+
+func (p *program) showPaste(address string) {
+	fmt.Fprintf(p.stdout, "Open this in a browser:\n\n%s\n\n", shown(address))
+	fmt.Fprint(p.stdout, "It ends at a page that can't be opened. Paste the whole address of that page: ")
+}
+
+// maxPasted bounds what is pasted: a code of some kilobytes.
+const maxPasted = 64 << 10
+
+func (p *program) readPasted() (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(p.stdin, maxPasted)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// tryLogin logs in to the mail server with the grant, and says whether it works.
+func (p *program) tryLogin(ctx context.Context, a *oauthAccount) exit.Status {
+	made, _, err := a.service.resolver.Account(a.poll, a.user)
+	if err != nil {
+		return p.fail(exit.OfRefused(err), err)
+	}
+	session, err := made.Connect(ctx, made)
+	if err != nil {
+		err = fmt.Errorf("%s: the grant is kept, but the login failed: %w", a.name, err)
+		return p.fail(exit.OfError(err), err)
+	}
+	if err := session.Close(); err != nil {
+		return p.fail(exit.OfError(err), err)
+	}
+
+	fmt.Fprintf(p.stdout, "%s: the login to %s works: %s\n", a.shown(), shown(made.Host),
+		shown(a.state().String()))
+	return exit.Mail
+}
+
+// listGrants shows how the grants of all accounts with oauth are doing.
+func (p *program) listGrants(c *cli.CommandLine) exit.Status {
+	accounts, err := p.oauthAccounts(c)
+	if err != nil {
+		return p.failConfig(err)
+	}
+
+	st := exit.Mail
+	for _, a := range accounts {
+		state := a.state()
+		fmt.Fprintf(p.stdout, "%s\t%s\n", a.shown(), shown(state.String()))
+		if state.Condition == oauth.NeedsLogin || state.Condition == oauth.NoLogin {
+			st = exit.Auth
+		}
+	}
+	if len(accounts) == 0 {
+		fmt.Fprintln(p.stdout, "No account uses oauth.")
+	}
+	return st
+}
+
+func logoutCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "logout", Args: "ACCOUNT",
+		Summary: "Revokes the account's grant, where the provider has a way to do that, and removes it.",
+	}
+}
+
+func runLogout(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
+	a, st := p.oauthAccount(c)
+	if a == nil {
+		return st
+	}
+
+	revoked, err := a.grants().Logout(ctx, a.client())
+	switch {
+	case err != nil:
+		return p.fail(exit.OfError(err), err)
+	case revoked:
+		fmt.Fprintf(p.stdout, "%s: the grant is revoked and removed\n", a.shown())
+	default:
+		fmt.Fprintf(p.stdout, "%s: the grant is removed; your account's page at the provider revokes it\n",
+			a.shown())
+	}
+	return exit.Mail
+}
+
+func tokenCommand() cli.Subcommand {
+	return cli.Subcommand{
+		Name: "token", Args: "ACCOUNT",
+		Summary: "Prints an access token that is good for a while, for other programs with the same " +
+			"mailbox.",
+	}
+}
+
+func runToken(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
+	a, st := p.oauthAccount(c)
+	if a == nil {
+		return st
+	}
+	token, err := a.grants().Token(ctx, a.client())
+	if err != nil {
+		return p.fail(statusOfToken(err), err)
+	}
+	fmt.Fprintln(p.stdout, token)
+	return exit.Mail
+}
+
+// statusOfToken is the status of a program that gives no token: what passes is told as passwordeval's 75 is.
+func statusOfToken(err error) exit.Status {
+	if st := exit.OfError(err); st == exit.Auth || st == exit.Syntax {
+		return st
+	}
+	return exit.Status(secret.TryLater)
+}
