@@ -45,6 +45,26 @@ func FuzzSMTPReply(f *testing.F) {
 	})
 }
 
+// TestSMTPReplyConceals: what is cut off leaves no half of a secret, also behind others that become short.
+func TestSMTPReplyConceals(t *testing.T) {
+	t.Parallel()
+	client, server := net.Pipe()
+	defer server.Close()
+	conn := wire.New(client, wire.Options{Timeout: time.Second})
+	defer conn.Close()
+	const token = "0123456789abcdefghijklmnopqrstuvwxyz"
+	conn.Conceal("ann", token)
+	conn.Conceal("ann", "s3cr3t")
+
+	text := strings.Repeat(token, smtpText/len(token))
+	text += strings.Repeat(".", smtpText-4-len(text)) + "s3cr3t"
+	go func() { _, _ = server.Write([]byte("550 " + text + "\r\n")) }()
+	r, err := readSMTPReply(conn)
+	if shown := conn.Quoted([]byte(r.text)); err != nil || strings.Contains(shown, "s3c") {
+		t.Errorf("%v, %s", err, shown)
+	}
+}
+
 // FuzzLineEnds: however a message is cut into pieces, what is sent has no line end but CRLF, no line that is
 // a dot, and is the message again once the dots are taken away.
 func FuzzLineEnds(f *testing.F) {

@@ -1,13 +1,8 @@
 package wire
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"html"
-	"net/url"
+	"bytes"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -31,13 +26,6 @@ type Concealer struct {
 	known []*secret    // the newest last
 }
 
-// secret is one secret in all forms that a peer may give it. forms and encoded are in lower case.
-type secret struct {
-	login, text string
-	forms       []string // looked for as they are
-	encoded     []string // parts of every base64 text that contains the secret
-}
-
 // Add makes a secret known, and the login that it belongs to. It must be called before the secret is sent.
 func (c *Concealer) Add(login, text string) {
 	if text == "" || c.knows(login, text) {
@@ -58,9 +46,12 @@ func (c *Concealer) knows(login, text string) bool {
 	return slices.ContainsFunc(c.known, func(s *secret) bool { return s.login == login && s.text == text })
 }
 
-// Clean returns text with *** in place of every secret: as it is, quoted, or encoded, in upper or lower case.
+// Clean returns text with *** in place of every secret, in upper or lower case: as it is, or within up to
+// three of these, one in the other, in part or as a whole: escapes of URLs, quoted-printable, HTML, strings
+// in programs and JSON; hexadecimal digits, whatever separates them; base64 of any text that holds it. Parts
+// of twelve bytes or more count too. The time that it takes is a multiple of the length of text.
 func (c *Concealer) Clean(text string) string {
-	if c == nil {
+	if c == nil || len(text) < shortestConcealed {
 		return text
 	}
 
@@ -70,42 +61,77 @@ func (c *Concealer) Clean(text string) string {
 		return text
 	}
 
-	var found []span
-	// Case is ignored, as a server may change it.
-	low := lower(text)
-	for _, s := range c.known {
-		for _, form := range s.forms {
-			found = appendSpans(found, low, form, false)
-		}
-		for _, form := range s.encoded {
-			found = appendSpans(found, low, form, true)
-		}
-	}
-
-	return cover(text, found)
+	s := search{text: text, known: c.known}
+	raw := reading{text: []byte(text)}
+	raw.each(deepestReading, s.look)
+	s.lookForEncoded(raw)
+	return cover(text, s.found)
 }
 
-// span is a part of a text.
-type span struct{ from, to int }
+// search is for secrets in a text.
+type search struct {
+	text  string
+	known []*secret
+	found []span
+	low   []byte // of a reading, reused
+}
 
-// appendSpans appends the places of form in text. With whole each is widened to the word of base64 around it,
-// because the letters beside form hold the secret's first and last bits.
-func appendSpans(found []span, text, form string, whole bool) []span {
-	for at := 0; ; {
-		i := strings.Index(text[at:], form)
-		if i < 0 {
-			return found
+// look looks for the secrets in a reading.
+func (s *search) look(r reading) {
+	s.low = fold(s.low[:0], r.text)
+	put := func(from, to int) { s.put(r.between(from, to), r.inBase64) }
+
+	for _, known := range s.known {
+		for _, form := range known.forms {
+			eachIndex(s.low, form, put)
 		}
-		s := span{at + i, at + i + len(form)}
-		for whole && s.from > 0 && isBase64(text[s.from-1]) {
-			s.from--
-		}
-		for whole && s.to < len(text) && isBase64(text[s.to]) {
-			s.to++
-		}
-		found = append(found, s)
-		at = s.to
+		known.eachPart(s.low, put)
 	}
+}
+
+// lookForEncoded looks for base64 of which the case is lost, so that it can't be decoded.
+func (s *search) lookForEncoded(raw reading) {
+	s.low = fold(s.low[:0], raw.text)
+	for _, known := range s.known {
+		for _, form := range known.encoded {
+			eachIndex(s.low, form, func(from, to int) { s.put(span{from, to}, true) })
+		}
+	}
+}
+
+// put notes a place. One within the last is known: a long word of base64 is gone through only once.
+func (s *search) put(at span, inBase64 bool) {
+	if n := len(s.found); n > 0 && s.found[n-1].from <= at.from && at.to <= s.found[n-1].to {
+		return
+	}
+	if inBase64 {
+		at = at.widened(s.text)
+	}
+	s.found = append(s.found, at)
+}
+
+// eachIndex calls visit with the places of form in text.
+func eachIndex(text, form []byte, visit func(from, to int)) {
+	for at := 0; ; {
+		i := bytes.Index(text[at:], form)
+		if i < 0 {
+			return
+		}
+		visit(at+i, at+i+len(form))
+		at += i + len(form)
+	}
+}
+
+// widened is the word of base64 around a part of it, because the letters beside that hold the secret's first
+// and last bits.
+func (s span) widened(text string) span {
+	for s.from > 0 && isBase64(text[s.from-1]) {
+		s.from--
+	}
+	for s.to < len(text) && isBase64(text[s.to]) {
+		s.to++
+	}
+	return s
 }
 
 func isBase64(b byte) bool {
@@ -132,79 +158,6 @@ func cover(text string, found []span) string {
 
 	b.WriteString(text[end:])
 	return b.String()
-}
-
-func newSecret(login, text string) *secret {
-	s := &secret{login: login, text: text}
-	add := func(list *[]string, form string) {
-		// An encoding may be shorter than the secret's own bound; then it would be found in ordinary words.
-		if form = lower(form); len(form) >= shortestConcealed && !slices.Contains(*list, form) {
-			*list = append(*list, form)
-		}
-	}
-
-	if len(text) >= shortestConcealed {
-		for _, form := range spellings(text) {
-			add(&s.forms, form)
-		}
-	}
-
-	// A secret that is too short to be looked for is still concealed in the response of PLAIN.
-	for _, needle := range []string{text, login + "\x00" + text} {
-		if len(needle) < shortestConcealed {
-			continue
-		}
-		for _, form := range encodings(needle) {
-			add(&s.encoded, form)
-		}
-	}
-
-	return s
-}
-
-// spellings are the ways in which protocols and programs write a string.
-func spellings(text string) []string {
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) // RFC 9051 section 4.3
-	inJSON, _ := json.Marshal(text)                                   // a string has no errors
-	query := url.QueryEscape(text)
-	percent := strings.Builder{}
-	for _, b := range []byte(text) {
-		percent.WriteString("%" + hex.EncodeToString([]byte{b}))
-	}
-
-	return []string{
-		text, quoted,
-		unquote(strconv.Quote(text)), unquote(strconv.Quote(quoted)), unquote(strconv.QuoteToASCII(text)),
-		unquote(string(inJSON)), html.EscapeString(text), hex.EncodeToString([]byte(text)),
-		query, strings.ReplaceAll(query, "+", "%20"), url.PathEscape(text), percent.String(),
-	}
-}
-
-func unquote(s string) string { return s[1 : len(s)-1] }
-
-// encodings are the parts of base64 texts that hold needle, whatever is around it. Three bytes become four
-// letters, so there are three positions at which needle can begin.
-func encodings(needle string) []string {
-	var forms []string
-	for before, skip := range []int{0, 2, 3} {
-		bytes := append(make([]byte, before), needle...)
-		for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			// Without the letters at both ends that also depend on the neighbours.
-			forms = append(forms, alphabet.EncodeToString(bytes)[skip:len(bytes)*8/6])
-		}
-	}
-	return forms
-}
-
-// lower is text with the letters of ASCII in lower case: bytes keep their places.
-func lower(text string) string {
-	low := []byte(text)
-	for i, b := range low {
-		if b >= 'A' && b <= 'Z' {
-			low[i] = b + 'a' - 'A'
-		}
-	}
-	return string(low)
 }
 
 // Conceal tells the connection about a secret before it is sent: from then on no text of the peer shows it.

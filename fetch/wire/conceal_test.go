@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strconv"
@@ -67,6 +68,80 @@ func TestConcealInAnyCase(t *testing.T) {
 	}
 }
 
+// TestConcealDecodes: what is decoded generally needs no list of encodings.
+func TestConcealDecodes(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cret-Wörd %41+x=&;"
+	each := func(text, format string) string {
+		var b strings.Builder
+		for i := range len(text) {
+			fmt.Fprintf(&b, format, text[i])
+		}
+		return b.String()
+	}
+	b64 := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	short := b64("ann\x00ann\x00pass")
+	for _, tt := range []struct {
+		name, text, want string
+	}{
+		{"one escape of a URL", "bad %73" + secret[1:] + "!", "bad ***!"},
+		{"some escapes", "bad s%33cret%2dW%c3%b6rd%20%2541%2bx%3D&;!", "bad ***!"},
+		{"all escapes", each(secret, "%%%02X"), "***"},
+		{"escapes of escapes", "p=" + each(each(secret, "%%%02x"), "%%%02x") + "&q", "p=***&q"},
+		{"a form", "p=" + url.QueryEscape(secret) + "&q", "p=***&q"},
+		{"entities", "<b>" + each("s3cret-W", "&#%d;") + "&ouml;rd %41+x=&amp;&#x3b;</b>", "<b>***</b>"},
+		{"an entity without its end", "&#115" + secret[1:], "***"},
+		{"entities in digits", each("s3cret-W", "&#x%X;") + "&#246;rd %41+x=&;", "***"},
+		{"quoted-printable", "x " + each(secret, "=%02X") + ".", "x ***."},
+		{"quoted-printable, in part and broken", "s3cr=65t-=\r\nW=C3=B6rd %41+x=3D=\n&;", "***"},
+		{"strings in programs", `"s\x33c\162et-W\u00f6rd %41+x=&;"`, `"***"`},
+		{"hexadecimal", "<" + each(secret, "%02x") + ">", "<***>"},
+		{"with blanks", "is " + each(secret, "%02X ") + "hex", "is *** hex"},
+		{"with colons", strings.TrimSuffix(each(secret, "%02X:"), ":"), "***"},
+		{"as in C", each(secret, "0x%02x, "), "0x***, "},
+		{"escaped in strings", each(secret, `\x%02x`), "***"},
+		{"base64 over lines", "x " + b64("user" + secret)[:11] + "\r\n " + b64("user" + secret)[11:] + ".", "x ***."},
+		{"base64 without its beginning", "x " + b64("..." + secret)[2:], "x ***"},
+		{"base64 of escapes", b64(each(secret, "%%%02x")), "***"},
+		{"base64 of base64", b64("x" + b64("yz"+secret)), "***"},
+		{"base64 in a URL", "p=" + url.QueryEscape(b64("??>>"+secret+"~")) + "&q", "p=Pz8%***%3D&q"},
+		{"base64 in hexadecimal", each(b64(secret), "%02x"), "***"},
+		{"base64 behind text", "AUTH" + b64(secret), "***"},
+		{"PLAIN of a short one", "no " + short + ".", "no ***."},
+		{"PLAIN of a short one behind a letter", "no " + b64("x"+"ann\x00ann\x00pass"), "no ***"},
+		{"PLAIN of a short one in hexadecimal", each("ann\x00ann\x00pass", "%02x "), "61 6e 6e 00 *** "},
+		{"a short one in escapes", `ann\x00ann\x00pass`, `ann\x00***`},
+		{"a beginning", "token s3cret-Wörd… is old", "token ***… is old"},
+		{"an end", "token …" + secret[6:], "token …***"},
+		{"a middle in base64", "no " + b64("..."+secret[3:19]+"..."), "no ***"},
+		{"too small a part", "s3cret-Wör!", "s3cret-Wör!"},
+		{"nothing of it", "LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ=", "LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ="},
+		{"halves of escapes", `%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`, `%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var c wire.Concealer
+			c.Add("ann", secret)
+			c.Add("ann", "pass")
+			if got := c.Clean(tt.text); got != tt.want {
+				t.Errorf("%s\n got %s\nwant %s", tt.text, got, tt.want)
+			}
+		})
+	}
+}
+
+// The work for a text grows with its length alone, however it may be decoded, and whatever is found in it.
+func TestConcealWork(t *testing.T) {
+	t.Parallel()
+	const length = 1 << 12
+	for _, unit := range []string{"a", "4", "%25", "&amp;", "\\", "0x", "MTIz", "=0A", "&", "&#", "&#1", " 6 1", "313233", "TVRJek5EVTI",
+		base64.StdEncoding.EncodeToString([]byte("s3cret-word."))} {
+		if n := wire.ReadingWork(strings.Repeat(unit, length/len(unit))); n > 125*length {
+			t.Errorf("%q: %d bytes are looked at for %d", unit, n, length)
+		}
+	}
+}
+
 // A short secret is part of words, and what is hidden in a word of ours tells what it is.
 func TestConcealShort(t *testing.T) {
 	t.Parallel()
@@ -109,7 +184,7 @@ func TestConcealOverlapping(t *testing.T) {
 	for text, want := range map[string]string{
 		"no correct-horse-battery!":        "no ***!",
 		"no correct-horse-battery-staple!": "no ***!",
-		"horse-battery-staple":             "******",
+		"horse-battery-staple":             "***",
 	} {
 		if got := c.Clean(text); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -168,9 +243,45 @@ func FuzzConceal(f *testing.F) {
 		if len(secret) >= 6 && got == before+secret+after && secret != "***" {
 			t.Errorf("%q shows %q", got, secret)
 		}
+		if len(secret) < 6 {
+			return
+		}
+		var some, hex strings.Builder
+		for i := range len(secret) {
+			if i%2 == 0 {
+				fmt.Fprintf(&some, "%%%02x", secret[i])
+			} else {
+				some.WriteByte(secret[i])
+			}
+			fmt.Fprintf(&hex, "%02X ", secret[i])
+		}
+		for _, text := range []string{some.String(), hex.String()} {
+			if c.Clean(text) == text {
+				t.Errorf("%q shows %q", text, secret)
+			}
+		}
 		blob := base64.StdEncoding.EncodeToString([]byte(before + secret + after))
 		if len(secret) >= 6 && c.Clean(blob) != "***" {
 			t.Errorf("%q shows %q", c.Clean(blob), secret)
 		}
 	})
+}
+
+func BenchmarkClean(b *testing.B) {
+	var c wire.Concealer
+	c.Add("ann", "s3cret-word")
+	c.Add("ann", strings.Repeat("0aA1bB2cC3", 200))
+	for name, text := range map[string]string{
+		"line": "NO [AUTHENTICATIONFAILED] Authentication failed for ann@example.org (session 4f2a91).",
+		"uid":  "0000001a5d3f2b77", "64 KB": strings.Repeat("a line of prose, and another one. ", 1<<11),
+		"64 KB of hex": strings.Repeat("31323334", 1<<13), "64 KB of base64": strings.Repeat("TVRJek5EVTI", 6<<10),
+		"64 KB of the secret": strings.Repeat("czNjcmV0LXdvcmQ", 4<<10),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				c.Clean(text)
+			}
+		})
+	}
 }

@@ -4,3 +4,9 @@ package wire
 const TraceLimit = traceLimit
 
 func (c *Conn) TraceIn(line []byte) { c.traceIn(line) }
+
+// ReadingWork is how many bytes Clean looks at for text.
+func ReadingWork(text string) (n int) {
+	reading{text: []byte(text)}.each(deepestReading, func(r reading) { n += len(r.text) })
+	return n
+}
