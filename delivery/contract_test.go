@@ -10,6 +10,8 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/delivery/deliverytest"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMaildirContract(t *testing.T) {
@@ -44,6 +46,47 @@ func replaceByFile(t *testing.T, dir string) (repair func()) {
 			}
 		}
 	}
+}
+
+func TestMboxContract(t *testing.T) {
+	t.Parallel()
+	deliverytest.Run(t, "mbox", func(t *testing.T) deliverytest.Target {
+		path := filepath.Join(t.TempDir(), "mbox")
+		return deliverytest.Target{
+			Deliverer:  delivery.NewMbox(path),
+			Delivered:  func(t *testing.T) [][]byte { return messagesIn(t, path) },
+			Want:       deliverytest.InMbox,
+			OneCopy:    true,
+			RepeatOnly: true,
+			Break: map[delivery.Class]func(t *testing.T) func(){
+				delivery.Unusable: func(t *testing.T) func() { return replaceByDirectory(t, path) },
+			},
+		}
+	})
+}
+
+// messagesIn returns the messages of an mbox, which may be missing.
+func messagesIn(t *testing.T, path string) [][]byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EISDIR) {
+		t.Fatal(err)
+	}
+	all, err := deliverytest.ReadMbox(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// replaceByDirectory puts a directory where the file was, or would be, until the function it returns is called.
+func replaceByDirectory(t *testing.T, path string) (repair func()) {
+	t.Helper()
+	repair = replaceByFile(t, path)
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	return repair
 }
 
 func TestMDAContract(t *testing.T) {

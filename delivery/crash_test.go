@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	crashJob      = "FETCHD_CRASH_JOB" // what the child does: "maildir" or "mda"
+	crashJob      = "FETCHD_CRASH_JOB" // what the child does: a name in crashJobs
 	crashDir      = "FETCHD_CRASH_DIR"
+	crashStep     = "FETCHD_CRASH_STEP" // the system call at which it is killed
 	crashMessages = 200
 	crashGroup    = 10
 	crashRounds   = 12
@@ -32,13 +33,16 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	fmt.Println("started") // the parent counts from here
-	run := map[string]func(dir string) error{"maildir": crashMaildir, "mda": crashMDA}[job]
-	if err := run(os.Getenv(crashDir)); err != nil {
+	if err := crashJobs[job](os.Getenv(crashDir)); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	fmt.Println("ended")
 	os.Exit(0)
+}
+
+var crashJobs = map[string]func(dir string) error{
+	"maildir": crashMaildir, "mda": crashMDA, "mbox": crashMbox, "mbox on a full disk": fillMbox,
 }
 
 // crashBody is message i. Some go through a file.
@@ -96,10 +100,10 @@ func crashMDA(dir string) error {
 }
 
 // startCrash starts this test binary as a process to be killed, and waits until it runs.
-func startCrash(t *testing.T, job, dir string) (*exec.Cmd, *bufio.Reader) {
+func startCrash(t *testing.T, job, dir string, env ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashJob+"="+job, crashDir+"="+dir)
+	cmd.Env = append(append(os.Environ(), crashJob+"="+job, crashDir+"="+dir), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

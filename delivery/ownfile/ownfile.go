@@ -37,33 +37,40 @@ func (e *Error) Unwrap() error { return fs.ErrPermission }
 // that belongs to somebody else, has a second name, or can be written by others; also for a path that
 // somebody else could make lead elsewhere, such as through a link of theirs in /tmp. flag must not hold
 // os.O_TRUNC, which acts before any check.
-func Open(path string, flag int) (*os.File, error) {
-	return open(path, flag, func(fs.FileInfo) bool { return false })
-}
+func Open(path string, flag int) (*os.File, error) { return open(path, flag, exposed) }
 
 // Append is Open for a log, which may be a character device too: /dev/null or a console, made by root.
 func Append(path string) (*os.File, error) {
-	return open(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, isDevice)
+	return open(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, func(info fs.FileInfo, path string) error {
+		if isDevice(info) {
+			return nil
+		}
+		return exposed(info, path)
+	})
 }
 
 func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeCharDevice != 0 }
 
-func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error) {
+// open opens a file, and judges the way to it and what it has opened.
+func open(path string, flag int, judge func(fs.FileInfo, string) error) (*os.File, error) {
 	if err := (way{path: path, own: true}).check(); err != nil { // before a file is made there
 		return nil, err
 	}
+	return openThere(path, flag, judge)
+}
 
+func openThere(path string, flag int, judge func(fs.FileInfo, string) error) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		if unsafe := CheckPath(path); unsafe != nil { // says more than "too many levels of symbolic links"
+		if unsafe := look(path, judge); unsafe != nil { // says more than "too many levels of symbolic links"
 			return nil, unsafe
 		}
 		return nil, err
 	}
 
 	info, err := f.Stat()
-	if err == nil && !passes(info) {
-		err = planted(info, path)
+	if err == nil {
+		err = judge(info, path)
 	}
 
 	if err != nil {
@@ -77,35 +84,50 @@ func open(path string, flag int, passes func(fs.FileInfo) bool) (*os.File, error
 // CheckPath returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It
 // is for files that others open by their names, and proves something only in a directory that passes
 // CheckDir.
-func CheckPath(path string) error {
+func CheckPath(path string) error { return checkPath(path, exposed) }
+
+func checkPath(path string, judge func(fs.FileInfo, string) error) error {
 	var unsafe *Error
 	if err := (way{path: path, own: true}).check(); errors.As(err, &unsafe) {
 		return unsafe
 	}
+	return look(path, judge)
+}
 
+func look(path string, judge func(fs.FileInfo, string) error) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil
 	}
-	return planted(info, path)
+	return judge(info, path)
 }
 
-// planted returns an *Error for a file that somebody else could have put where we write.
-func planted(info fs.FileInfo, path string) error {
+// exposed returns an *Error for a file that somebody else could have put where we write, or that others write.
+func exposed(info fs.FileInfo, path string) error {
+	if err := planted(info, path, os.Geteuid()); err != nil {
+		return err
+	}
+	if othersWrite(info) {
+		return refuse(info, path, "run: chmod go-w "+path, "others can write it (%04o)", info.Mode().Perm())
+	}
+	return nil
+}
+
+// planted returns an *Error for what is no file of the user uid's own, under one name.
+func planted(info fs.FileInfo, path string, uid int) error {
 	const another = "move it away, or name another"
-	uid, links := owner(info)
+	whose, links := owner(info)
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return refuse(info, path, "name its target", "it is a symbolic link, which is not followed")
 	case !info.Mode().IsRegular():
 		return refuse(info, path, another, "it must be a regular file")
-	case uid != os.Geteuid():
-		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d",
-			os.Geteuid(), uid)
+	case whose != uid && uid == os.Geteuid():
+		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d", uid, whose)
+	case whose != uid:
+		return refuse(info, path, another, "it must belong to uid %d, but belongs to uid %d", uid, whose)
 	case links > 1:
 		return refuse(info, path, another, "it has %d names (hard links), and must have one", links)
-	case othersWrite(info):
-		return refuse(info, path, "run: chmod go-w "+path, "others can write it (%04o)", info.Mode().Perm())
 	}
 
 	return nil

@@ -302,7 +302,7 @@ func TestOwnersAndBits(t *testing.T) {
 			if err := writtenDir(tt.info, "rc"); (err != nil) != tt.dir {
 				t.Errorf("directory: %v", err)
 			}
-			if err := planted(tt.info, "rc"); (err != nil) != tt.planted {
+			if err := exposed(tt.info, "rc"); (err != nil) != tt.planted {
 				t.Errorf("own: %v", err)
 			}
 		})
@@ -318,7 +318,7 @@ func TestOwnGroup(t *testing.T) {
 		t.Skip("this user has no such group")
 	}
 	must(t, writtenDir(info, "d"))
-	must(t, planted(info, "f"))
+	must(t, exposed(info, "f"))
 	if written(info, "rc") == nil {
 		t.Error("fetchmail refuses such an rc file")
 	}
@@ -334,7 +334,7 @@ func TestOwnGroup(t *testing.T) {
 			t.Errorf("%+v: %v", tt.group, got)
 		}
 	}
-	if info.mode |= 0o002; writtenDir(info, "d") == nil || planted(info, "f") == nil {
+	if info.mode |= 0o002; writtenDir(info, "d") == nil || exposed(info, "f") == nil {
 		t.Error("all can write")
 	}
 }

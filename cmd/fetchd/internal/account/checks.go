@@ -112,3 +112,12 @@ func checkMaildirWritable(dir string) error {
 	}
 	return CheckDirectory("maildir", filepath.Dir(dir))
 }
+
+// checkMailFile checks the file that mail is appended to, unless each recipient has one.
+func checkMailFile(path string, check func(path string) error) error {
+	path, err := filepath.Abs(path)
+	if err != nil || strings.Contains(path, delivery.UserPlace) {
+		return err
+	}
+	return check(path)
+}

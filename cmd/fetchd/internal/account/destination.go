@@ -26,7 +26,13 @@ type destination struct {
 // and never replaced by another.
 var destinations = []destination{
 	{isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set }, open: refuseKind("bsmtp")},
-	{isNamed: func(u *rcfile.User) bool { return u.Mbox.Set }, open: refuseKind("mbox")},
+	{
+		isNamed: func(u *rcfile.User) bool { return u.Mbox.Set },
+		open:    (*Resolver).openMbox,
+		check: func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error {
+			return checkMailFile(u.Mbox.Value, delivery.CheckMbox)
+		},
+	},
 	{
 		isNamed: func(u *rcfile.User) bool { return u.Maildir.Set },
 		open:    openMaildir,
@@ -110,23 +116,35 @@ func openMaildir(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Delivere
 	if u.MDA.Set {
 		return nil, errors.New("maildir and mda are both set; remove one of them")
 	}
-	dir, err := filepath.Abs(u.Maildir.Value)
+	return placeFor(u, "Maildir", u.Maildir.Value, func(dir string) delivery.Deliverer {
+		return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir})
+	})
+}
+
+func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
+	if u.Maildir.Set || u.MDA.Set {
+		return nil, errors.New("mbox and another destination are both set; remove one of them")
+	}
+	return placeFor(u, "mbox", u.Mbox.Value, func(path string) delivery.Deliverer { return r.mboxes.At(path) })
+}
+
+// placeFor is the destination at a path: one for all, or with %T in the path one for each recipient.
+func placeFor(u *rcfile.User, what, path string, at func(path string) delivery.Deliverer) (
+	delivery.Deliverer, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 
-	at := func(dir string) delivery.Deliverer {
-		return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir})
-	}
 	switch {
-	case strings.Contains(dir, delivery.UserPlace):
-		return delivery.NewPerUser(dir, at), nil
+	case strings.Contains(path, delivery.UserPlace):
+		return delivery.NewPerUser(path, at), nil
 	case isMultidrop(u):
 		return nil, hints.Errorf(
 			"write %T into its path, which becomes the name, or name smtphost, lmtp or mda",
-			"one Maildir for the mail of several local names")
+			"one %s for the mail of several local names", what)
 	}
-	return at(dir), nil
+	return at(path), nil
 }
 
 func openMDA(r *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {

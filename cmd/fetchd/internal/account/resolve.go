@@ -59,6 +59,7 @@ type Resolver struct {
 	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
 	relays   map[string]*delivery.SMTP  // accounts with one destination share its connections
+	mboxes   delivery.Mboxes
 	// of this process, so that Account.Settings reveals nothing about passwords
 	secret     []byte
 	people     []string           // see Survey

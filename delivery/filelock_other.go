@@ -1,0 +1,11 @@
+//go:build !linux
+
+package delivery
+
+import "golang.org/x/sys/unix"
+
+// lockFile takes the lock of fcntl(2), without waiting. It belongs to the process: it doesn't hold against
+// another delivery here, and ends when any descriptor of the file is closed.
+func lockFile(fd int) error {
+	return unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+}

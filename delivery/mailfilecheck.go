@@ -1,0 +1,55 @@
+package delivery
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/delivery/ownfile"
+)
+
+// CheckMbox tells why an Mbox could not deliver into the file, as far as that can be seen without writing.
+func CheckMbox(path string) error { return newMailFile(path).check("mbox") }
+
+// check looks at the file, and at the directory if it is missing, with the rights that it is written with.
+func (m *mailFile) check(what string) error {
+	writer, err := ownerOf(m.path)
+	if err == nil {
+		err = writer.run(func() error { return m.checkWritable(writer.id()) })
+	}
+	if err != nil {
+		return m.explain(what, writer, "use", err)
+	}
+	return nil
+}
+
+func (m *mailFile) checkWritable(uid int) error {
+	if err := ownfile.CheckMailbox(m.path, uid); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(m.path); errors.Is(err, fs.ErrNotExist) {
+		return access(filepath.Dir(m.path), unix.W_OK|unix.X_OK)
+	}
+	return access(m.path, unix.R_OK|unix.W_OK)
+}
+
+// access tells whether the rights of this thread are enough for that.
+func access(path string, mode uint32) error {
+	if err := unix.Faccessat(unix.AT_FDCWD, path, mode, unix.AT_EACCESS); err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return nil
+}
+
+// HasDotlock tells whether a file can be made beside the mbox, which some programs take for its lock.
+func (d *Mbox) HasDotlock() bool {
+	m := d.file
+	writer, err := ownerOf(m.path)
+	if err == nil {
+		err = writer.run(func() error { return access(filepath.Dir(m.path), unix.W_OK|unix.X_OK) })
+	}
+	return !cannotMake(err)
+}

@@ -1,0 +1,167 @@
+package delivery
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// openMailFile is a mailFile while we have its locks. Texts go through Write, between begin and end, and are
+// there for good only after commit.
+type openMailFile struct {
+	*os.File
+	m   *mailFile
+	fd  int
+	id  fileID
+	dot dotlock
+
+	start int64         // the length when it was locked
+	safe  int64         // up to here all texts are whole and written
+	whole int64         // up to here all texts are whole, written or not
+	text  int64         // where the text under way begins
+	size  int64         // of what is written
+	reach int64         // up to where a write that failed may have come
+	buf   *bytes.Buffer // what is not written yet
+	err   error         // of the first write that failed; nothing is written after it
+}
+
+// close releases the locks. What was not committed is gone.
+func (f *openMailFile) close() {
+	if f.size > f.safe {
+		f.cutBack(f.safe)
+	}
+	f.dot.release()
+	_ = f.Close() // and with it the lock of fcntl
+	if f.buf.Cap() <= 2*SpoolMemory {
+		spoolBuffers.Put(f.buf)
+	}
+}
+
+// at is where the next byte goes.
+func (f *openMailFile) at() int64 { return f.size + int64(f.buf.Len()) }
+
+// begin begins a text.
+func (f *openMailFile) begin() { f.text = f.at() }
+
+// Write adds to the text.
+func (f *openMailFile) Write(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	f.buf.Write(p)
+	if f.buf.Len() >= mailFileBlock {
+		f.flush()
+	}
+	return len(p), f.err
+}
+
+// end ends the text, and returns where.
+func (f *openMailFile) end() int64 {
+	f.whole = f.at()
+	return f.whole
+}
+
+// undo drops the text that was begun.
+func (f *openMailFile) undo() {
+	if f.text >= f.size {
+		f.buf.Truncate(int(f.text - f.size))
+		return
+	}
+	f.buf.Reset()
+	f.cutBack(f.text)
+}
+
+// flush writes what was gathered.
+func (f *openMailFile) flush() {
+	if f.err != nil || f.buf.Len() == 0 {
+		return
+	}
+	if f.err = f.m.sys.write(f.fd, f.buf.Bytes()); f.err != nil {
+		f.reach = f.at()
+		return
+	}
+	f.size += int64(f.buf.Len())
+	f.buf.Reset()
+	if f.whole <= f.size {
+		f.safe = max(f.safe, f.whole)
+	}
+}
+
+// commit makes the whole texts durable, and removes what else was written. It returns up to where the file is
+// as it should be, and why it is no longer.
+func (f *openMailFile) commit() (int64, error) {
+	f.flush()
+	if f.err != nil {
+		f.cutBack(f.safe)
+	}
+	if f.safe == f.start {
+		return f.start, f.err
+	}
+
+	if err := f.sync(); err != nil {
+		f.err = errors.Join(f.err, err)
+		f.cutBack(f.start)
+		return f.start, f.err
+	}
+
+	return f.safe, f.err
+}
+
+// sync makes durable what is in the file, and once that it is in its directory.
+func (f *openMailFile) sync() error {
+	if err := f.m.sys.fsync(f.fd); err != nil {
+		f.m.doubted = true
+		return fmt.Errorf("sync: %w", err)
+	}
+	if f.m.kept == f.id {
+		return nil
+	}
+
+	dir, err := os.Open(filepath.Dir(f.m.path))
+	if err == nil {
+		err = fsync(int(dir.Fd()))
+		_ = dir.Close()
+	}
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) { // it can't be read, or not be synced
+		err = syncfs(f.fd)
+	}
+	if err != nil {
+		return fmt.Errorf("sync the directory: %w", err)
+	}
+
+	f.m.kept = f.id
+	return nil
+}
+
+// cutBack shortens the file to that length, if all that is behind it is ours. If it can't, what is there now
+// is not taken for a delivery later.
+func (f *openMailFile) cutBack(length int64) {
+	info, err := f.Stat()
+	if err == nil && info.Size() > max(f.size, f.reach) {
+		err = errGrown
+	}
+	if err == nil && info.Size() > length {
+		err = f.m.sys.truncate(f.fd, length)
+	}
+
+	f.buf.Reset()
+	if err != nil {
+		f.m.doubted = true
+		f.err = errors.Join(f.err, fmt.Errorf("shorten it to %d bytes again: %w", length, err))
+		return
+	}
+
+	f.size, f.safe, f.whole = length, min(f.safe, length), min(f.whole, length)
+}
+
+// identify returns what tells the file from others.
+func identify(info os.FileInfo) fileID {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileID{}
+	}
+	return fileID{uint64(st.Dev), uint64(st.Ino)}
+}

@@ -1,0 +1,223 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"fetchd/fetch/fault"
+	"fetchd/tlsverify/hints"
+)
+
+var errNoMbox = errors.New(`it is no mbox: it does not begin with "From "`)
+
+// Mbox appends to an mbox file (RFC 4155, with the quotes of mboxrd). It is safe for concurrent use, also by
+// several processes and beside programs that lock the file with fcntl(2) or FILE.lock, and holds nothing open
+// between deliveries. A missing file is made (0600), but not the directory that it is in.
+//
+// The messages of a group are written in one go and then synced, and only after that Deliver returns nil.
+// After any error the file is as long as before, before it is unlocked. A process that is killed in the
+// middle may leave some messages, and the beginning of one. The retrieval that delivers these again
+// (Message.Repeat) knows what they are: it counts those that are there, and removes the beginning.
+type Mbox struct {
+	file *mailFile
+	now  func() time.Time
+}
+
+// Mboxes are the mbox files of a process, of which each has one Mbox: on some systems a lock of fcntl(2) does
+// not hold within the process. The zero value is ready, and safe for concurrent use.
+type Mboxes struct {
+	mu   sync.Mutex
+	made map[string]*Mbox
+}
+
+// At is the Mbox of that file.
+func (b *Mboxes) At(path string) *Mbox {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made == nil {
+		b.made = map[string]*Mbox{}
+	}
+	if b.made[path] == nil {
+		b.made[path] = NewMbox(path)
+	}
+	return b.made[path]
+}
+
+// NewMbox returns a Deliverer into that file. It touches nothing: Deliver reports what can't be used.
+func NewMbox(path string) *Mbox { return &Mbox{file: newMailFile(path), now: time.Now} }
+
+func (d *Mbox) String() string { return "mbox " + d.file.path }
+
+// Deliver implements Deliverer.
+func (d *Mbox) Deliver(ctx context.Context, m *Message) error {
+	return d.DeliverGroup(ctx, []*Message{m})[0]
+}
+
+// DeliverGroup implements GroupDeliverer. One message that can't be read does not fail the others.
+func (d *Mbox) DeliverGroup(ctx context.Context, ms []*Message) []error {
+	g := &mboxGroup{d: d, items: make([]mboxItem, len(ms))}
+	for i, m := range ms {
+		g.items[i].m = m
+	}
+	errs := make([]error, len(ms))
+	if len(ms) == 0 {
+		return errs
+	}
+
+	writer, err := d.file.asOwner(ctx, func(f *openMailFile) error { return g.deliver(ctx, f) })
+
+	for i := range errs {
+		switch it := &g.items[i]; {
+		case err != nil:
+			errs[i] = d.file.explain("mbox", writer, "open", err)
+		case it.err != nil:
+			errs[i] = d.file.explain("mbox", writer, fmt.Sprintf("append message %.200q to", it.m.UID), it.err)
+		}
+	}
+
+	return errs
+}
+
+// mboxGroup is the messages of one DeliverGroup.
+type mboxGroup struct {
+	d      *Mbox
+	items  []mboxItem
+	reader mboxReader
+}
+
+type mboxItem struct {
+	m     *Message
+	end   int64 // where it ends in the file
+	found bool  // it was there already
+	err   error
+}
+
+// deliver appends the messages to f. An error that it returns concerns all.
+func (g *mboxGroup) deliver(ctx context.Context, f *openMailFile) error {
+	if err := checkMbox(f); err != nil {
+		return err
+	}
+	if err := g.findEarlier(ctx, f); err != nil {
+		return err
+	}
+
+	for i := range g.items {
+		if it := &g.items[i]; !it.found {
+			it.err = g.append(ctx, f, it)
+		}
+	}
+
+	durable, err := f.commit()
+	for i := range g.items {
+		if it := &g.items[i]; it.err == nil && it.end > durable {
+			it.err = err
+		}
+	}
+
+	return nil
+}
+
+// checkMbox refuses a file that is something else.
+func checkMbox(f *openMailFile) error {
+	var head [len(fromWord)]byte
+	n, err := f.ReadAt(head[:], 0)
+	switch {
+	case err != nil && err != io.EOF:
+		return err
+	case n > 0 && string(head[:n]) != fromWord:
+		return hints.Add(errNoMbox, "name another file, or move it away")
+	}
+	return nil
+}
+
+// append appends one message.
+func (g *mboxGroup) append(ctx context.Context, f *openMailFile, it *mboxItem) (err error) {
+	f.begin()
+	defer func() {
+		if err != nil {
+			f.undo()
+		}
+	}()
+	defer fault.Recover(&err)
+
+	if err := it.m.Hold(); err != nil {
+		return err
+	}
+	if err := separate(f); err != nil {
+		return err
+	}
+	if _, err := f.Write(fromLine(it.m, g.d.now())); err != nil {
+		return err
+	}
+
+	r := g.reader.reset(it.m.Trace, it.m)
+	for {
+		piece, err := r.next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			_, err = f.Write(piece)
+		}
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+
+	if _, err := f.Write([]byte{'\n'}); err != nil {
+		return err
+	}
+	it.end = f.end()
+	return nil
+}
+
+// separate sees to the empty line before the next message: another program may not have written one, or have
+// been killed in the middle of a line.
+func separate(f *openMailFile) error {
+	if f.at() == 0 {
+		return nil
+	}
+
+	last := f.buf.Bytes()
+	last = last[max(0, len(last)-2):]
+	if len(last) < 2 {
+		last = make([]byte, min(2, f.size))
+		if _, err := f.ReadAt(last, f.size-int64(len(last))); err != nil {
+			return err
+		}
+	}
+
+	lacking := 2 - (len(last) - len(bytes.TrimRight(last, "\n")))
+	_, err := f.Write([]byte("\n\n")[:lacking])
+	return err
+}
+
+// fromLine is the line that begins a message: the envelope sender and the time of delivery, in UTC.
+func fromLine(m *Message, now time.Time) []byte {
+	return now.UTC().AppendFormat(fromWords(m), time.ANSIC+"\n")
+}
+
+// fromWords is the beginning of the line, as far as it is the same each time.
+func fromWords(m *Message) []byte {
+	sender := m.EnvelopeSender()
+	if sender == "" {
+		sender = "MAILER-DAEMON"
+	}
+
+	line := []byte(fromWord)
+	for _, c := range []byte(sender) {
+		if c <= ' ' || c == 0x7f {
+			c = '_'
+		}
+		line = append(line, c)
+	}
+	return append(line, ' ')
+}

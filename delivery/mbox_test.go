@@ -1,0 +1,502 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/delivery/deliverytest"
+	"fetchd/tlsverify/hints"
+
+	"golang.org/x/sys/unix"
+)
+
+// mboxMail returns messages as a retrieval after a crash has them.
+func mboxMail(t *testing.T, subjects ...string) []*delivery.Message {
+	t.Helper()
+	var ms []*delivery.Message
+	for i, subject := range subjects {
+		m := deliverytest.NewMessage(t, strconv.Itoa(i), mboxBody(subject))
+		m.Repeat = true
+		ms = append(ms, m)
+	}
+	return ms
+}
+
+func mboxBody(subject string) []byte {
+	return []byte("From: bob@example.net\nSubject: " + subject + "\n\nFrom here\n\n>From there\n" + subject + "\n\n")
+}
+
+// deliverMbox delivers the messages as a group, and fails unless each is delivered.
+func deliverMbox(t *testing.T, path string, ms ...*delivery.Message) {
+	t.Helper()
+	if err := errors.Join(delivery.NewMbox(path).DeliverGroup(t.Context(), ms)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectMbox compares the subjects of the messages that are in the mbox, and what they are.
+func expectMbox(t *testing.T, path string, subjects ...string) {
+	t.Helper()
+	got := messagesIn(t, path)
+	if len(got) != len(subjects) {
+		t.Errorf("%d messages, want %d", len(got), len(subjects))
+		return
+	}
+	for i, subject := range subjects {
+		if _, body, _ := strings.Cut(string(got[i]), "; now\n"); body != string(mboxBody(subject)) {
+			t.Errorf("message %d is %q", i+1, got[i])
+		}
+	}
+}
+
+func mboxPath(t *testing.T) string { return filepath.Join(t.TempDir(), "mbox") }
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestMboxFromLine(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 7, 1, 2, 3, 0, time.FixedZone("", 3600))
+	for _, tt := range []struct{ name, header, sender, want string }{
+		{"of the header", "Return-Path: <ann@example.org>\n", "x@y", "From ann@example.org Sat Nov  7 00:02:03 2026\n"},
+		{"of the envelope", "", "x@y", "From x@y Sat Nov  7 00:02:03 2026\n"},
+		{"a bounce", "Return-Path: <>\n", "x@y", "From MAILER-DAEMON Sat Nov  7 00:02:03 2026\n"},
+		{"none", "", "", "From MAILER-DAEMON Sat Nov  7 00:02:03 2026\n"},
+		{"blanks", "", "a b\n@c", "From a_b_@c Sat Nov  7 00:02:03 2026\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := delivery.NewMbox(mboxPath(t))
+			delivery.SetNow(d, func() time.Time { return now })
+			m := deliverytest.NewMessage(t, "1", []byte(tt.header+"\nbody\n"))
+			m.Sender, m.Trace = tt.sender, nil
+			if err := d.Deliver(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			path := strings.TrimPrefix(d.String(), "mbox ")
+			if got, want := readFile(t, path), tt.want+tt.header+"\nbody\n\n"; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+// TestMboxBehindOthers: what was in the file stays as it is, and is separated from what comes.
+func TestMboxBehindOthers(t *testing.T) {
+	t.Parallel()
+	const other = "From x Sat Nov  7 00:02:03 2026\nSubject: other\n\nbody"
+	for _, tt := range []struct{ before, want string }{
+		{"", ""}, {other, other + "\n\n"}, {other + "\n", other + "\n\n"}, {other + "\n\n", other + "\n\n"},
+		{other + "\n\n\n", other + "\n\n\n"},
+	} {
+		path := mboxPath(t)
+		writeFile(t, path, tt.before)
+		deliverMbox(t, path, mboxMail(t, "a", "b")...)
+		got, ok := strings.CutPrefix(readFile(t, path), tt.want)
+		if !ok {
+			t.Fatalf("%q does not begin with %q", readFile(t, path), tt.want)
+		}
+		writeFile(t, path, got)
+		expectMbox(t, path, "a", "b")
+	}
+}
+
+// TestMboxUnusable: each case makes what is in the file's place.
+func TestMboxUnusable(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		make func(path string) error
+		want string
+	}{
+		{"a link", func(path string) error { return os.Symlink("elsewhere", path) }, "symbolic link"},
+		{"a pipe", func(path string) error { return unix.Mkfifo(path, 0o600) }, "regular file"},
+		{"a directory", func(path string) error { return os.Mkdir(path, 0o700) }, "regular file"},
+		{"two names", func(path string) error {
+			return errors.Join(os.WriteFile(path+"1", nil, 0o600), os.Link(path+"1", path))
+		}, "hard links"},
+		{"all write", func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o606))
+		}, "chmod o-w"},
+		{"something else", func(path string) error { return os.WriteFile(path, []byte("notes\n"), 0o600) }, "no mbox"},
+		{"a beginning of something else", func(path string) error { return os.WriteFile(path, []byte("Fr"), 0o600) }, "no mbox"},
+		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, "directory that it is in"},
+		{"below a file", func(path string) error {
+			return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))
+		}, "name another"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "dir", "mbox")
+			if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), tt.make(path)); err != nil {
+				t.Fatal(err)
+			}
+			before := contentOf(path)
+			err := delivery.NewMbox(path).Deliver(t.Context(), mboxMail(t, "x")[0])
+			if delivery.ClassOf(err) != delivery.Unusable || !strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
+				t.Errorf("class %v, %v", delivery.ClassOf(err), err)
+			}
+			if after := contentOf(path); after != before {
+				t.Errorf("it has %q now", after)
+			}
+		})
+	}
+}
+
+// contentOf reads what is a file.
+func contentOf(path string) string {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	data, _ := os.ReadFile(path)
+	return string(data)
+}
+
+// TestMboxOfAGroup: a group may write, as in /var/mail.
+func TestMboxOfAGroup(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	writeFile(t, path, "")
+	if err := os.Chmod(path, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	deliverMbox(t, path, mboxMail(t, "x")...)
+	expectMbox(t, path, "x")
+}
+
+// TestMboxFails: whatever fails, the file is as it was before, or has whole messages; a retry delivers the rest.
+func TestMboxFails(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", 2<<20)
+	for _, tt := range []struct {
+		name     string
+		calls    map[string]int // the number of the call that fails
+		subjects []string
+		want     []string // what is delivered all the same
+	}{
+		{"lock", map[string]int{"lock": 1}, []string{"a", "b"}, nil},
+		{"dotlock", map[string]int{"make": 1}, []string{"a", "b"}, nil},
+		{"write", map[string]int{"write": 1}, []string{"a", "b"}, nil},
+		{"half of a write", map[string]int{"half": 1}, []string{"a", "b"}, nil},
+		{"the second write", map[string]int{"half": 2}, []string{"a" + large, "b"}, []string{}},
+		{"a later write", map[string]int{"half": 12}, []string{"a" + large, "b" + large, "c"}, []string{"a" + large}},
+		{"sync", map[string]int{"fsync": 1}, []string{"a", "b"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := mboxPath(t)
+			deliverMbox(t, path, mboxMail(t, "before")...)
+			d := delivery.NewMbox(path)
+			delivery.Interpose(d, failing(tt.calls, unix.ENOSPC))
+			ms := mboxMail(t, tt.subjects...)
+			for i, err := range d.DeliverGroup(t.Context(), ms) {
+				if i >= len(tt.want) && (!errors.Is(err, unix.ENOSPC) || delivery.ClassOf(err) != delivery.Temporary) ||
+					i < len(tt.want) && err != nil {
+					t.Errorf("message %d: %v", i, err)
+				}
+			}
+			expectMbox(t, path, append([]string{"before"}, tt.want...)...)
+			if _, err := os.Stat(path + ".lock"); err == nil {
+				t.Error("it is still locked")
+			}
+			if err := errors.Join(d.DeliverGroup(t.Context(), ms[len(tt.want):])...); err != nil {
+				t.Fatal(err)
+			}
+			expectMbox(t, path, append([]string{"before"}, tt.subjects...)...)
+		})
+	}
+}
+
+// failing returns a step that fails at the given numbers of calls.
+func failing(calls map[string]int, failure error) func(string) error {
+	count := map[string]int{}
+	return func(call string) error {
+		if count[call]++; count[call] == calls[call] {
+			return failure
+		}
+		return nil
+	}
+}
+
+// TestMboxCannotBeShortened: what could not be taken back is not taken for a delivery, and the next message
+// is apart from it.
+func TestMboxCannotBeShortened(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	d := delivery.NewMbox(path)
+	delivery.Interpose(d, failing(map[string]int{"fsync": 1, "truncate": 1}, unix.EIO))
+	ms := mboxMail(t, "a")
+	err := d.Deliver(t.Context(), ms[0])
+	if !errors.Is(err, unix.EIO) || !strings.Contains(fmt.Sprint(err), "shorten it to 0 bytes") {
+		t.Fatal(err)
+	}
+	if err := d.Deliver(t.Context(), ms[0]); err != nil {
+		t.Fatal(err)
+	}
+	expectMbox(t, path, "a", "a")
+}
+
+// TestMboxLocked: somebody else has one of the locks, and keeps it, or gives it back.
+func TestMboxLocked(t *testing.T) {
+	t.Parallel()
+	lockOfFcntl := func(t *testing.T, path string) func() {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := delivery.LockFile(int(f.Fd())); err != nil {
+			t.Fatal(err)
+		}
+		return func() { f.Close() }
+	}
+	dotlock := func(text string) func(t *testing.T, path string) func() {
+		return func(t *testing.T, path string) func() {
+			writeFile(t, path+".lock", text)
+			return func() { os.Remove(path + ".lock") }
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		lock func(t *testing.T, path string) func()
+	}{
+		{"fcntl", lockOfFcntl},
+		{"dotlock", dotlock("")},
+		{"dotlock of a running process", dotlock(fmt.Sprint(os.Getppid()))},
+		{"dotlock of another host", dotlock("999999999:elsewhere.example")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := mboxPath(t)
+			synctest.Test(t, func(t *testing.T) {
+				if strings.HasPrefix(tt.name, "fcntl") && !delivery.LocksAreOfFiles {
+					t.Skip("locks are of processes here")
+				}
+				d := delivery.NewMbox(path)
+				m := mboxMail(t, "a")[0]
+				unlock := tt.lock(t, path)
+				began := time.Now()
+				err := d.Deliver(t.Context(), m)
+				if delivery.ClassOf(err) != delivery.Temporary || !strings.Contains(fmt.Sprint(err), "it is locked") {
+					t.Errorf("class %v, %v", delivery.ClassOf(err), err)
+				}
+				if took := time.Since(began); took < 20*time.Second || took > time.Minute {
+					t.Errorf("after %v", took)
+				}
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := d.Deliver(ctx, m); !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+
+				time.AfterFunc(5*time.Second, unlock)
+				if err := d.Deliver(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+			})
+			expectMbox(t, path, "a")
+		})
+	}
+}
+
+// TestMboxStaleLock: a lock that was left behind is removed.
+func TestMboxStaleLock(t *testing.T) {
+	t.Parallel()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-10 * time.Minute)
+	for _, tt := range []struct {
+		name, text   string
+		made, change time.Time
+		stale        bool
+	}{
+		{"of an ended process", fmt.Sprint(ended.Process.Pid, ":", host), time.Now(), time.Now(), true},
+		{"of a process with our number", fmt.Sprint(os.Getpid(), ":", host), time.Now(), time.Now(), true},
+		{"of an ended process elsewhere", fmt.Sprint(ended.Process.Pid, ":", host, "x"), time.Now(), time.Now(), false},
+		{"with nothing but a number", fmt.Sprint(ended.Process.Pid), time.Now(), time.Now(), false},
+		{"old", "", old, old, true},
+		{"old, and the file changes", "", old, time.Now(), false},
+		{"new", "", time.Now(), old, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := mboxPath(t)
+			writeFile(t, path, "")
+			writeFile(t, path+".lock", strings.ReplaceAll(tt.text, " ", ""))
+			if err := errors.Join(os.Chtimes(path+".lock", tt.made, tt.made), os.Chtimes(path, tt.change, tt.change)); err != nil {
+				t.Fatal(err)
+			}
+			d := delivery.NewMbox(path)
+			delivery.SetWait(d, 20*time.Millisecond)
+			if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err == nil) != tt.stale {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(path + ".lock"); errors.Is(err, fs.ErrNotExist) != tt.stale {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestMboxWithoutDotlock: where no file can be made, the lock of fcntl has to do.
+func TestMboxWithoutDotlock(t *testing.T) {
+	t.Parallel()
+	for _, why := range []error{unix.EACCES, unix.EPERM, unix.EROFS} {
+		path := mboxPath(t)
+		d := delivery.NewMbox(path)
+		delivery.Interpose(d, failing(map[string]int{"make": 1, "remove": 1}, why))
+		if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); err != nil {
+			t.Error(err)
+		}
+		expectMbox(t, path, "a")
+	}
+}
+
+// TestMboxExchanged: a file that a reader has replaced while we waited for its lock is not written.
+func TestMboxExchanged(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	deliverMbox(t, path, mboxMail(t, "a")...)
+	d := delivery.NewMbox(path)
+	exchanged := false
+	delivery.Interpose(d, func(call string) error {
+		if call != "lock" || exchanged {
+			return nil
+		}
+		exchanged = true
+		return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
+	})
+	if err := d.Deliver(t.Context(), mboxMail(t, "b")[0]); err != nil {
+		t.Fatal(err)
+	}
+	expectMbox(t, path, "b")
+	expectMbox(t, path+".old", "a")
+}
+
+// TestMboxTorn: wherever a killed run has stopped, the retrieval that delivers the messages again leaves each
+// once, and changes nothing of what was there before.
+func TestMboxTorn(t *testing.T) {
+	t.Parallel()
+	for _, trace := range []string{"Received: from a\n\tby b\n\tfor c; now\n", "X: y\nReceived: a; now\n", ""} {
+		t.Run(trace, func(t *testing.T) {
+			t.Parallel()
+			path := mboxPath(t)
+			deliverMbox(t, path, mboxMail(t, "before")...)
+			before := readFile(t, path)
+			ms := mboxMail(t, "a", "b", "c")
+			for _, m := range ms {
+				m.Trace = []byte(trace)
+			}
+			deliverMbox(t, path, ms...)
+			whole := readFile(t, path)
+			for n := len(before); n <= len(whole); n++ {
+				writeFile(t, path, whole[:n])
+				for _, m := range ms {
+					m.Trace = []byte(strings.Replace(trace, "now", "later", 1))
+				}
+				deliverMbox(t, path, ms...)
+				got := readFile(t, path)
+				all, err := deliverytest.ReadMbox([]byte(got))
+				if err != nil || len(all) != 4 || !strings.HasPrefix(got, before) {
+					t.Fatalf("after %q: %d messages, %v in %q", whole[len(before):n], len(all), err, got)
+				}
+			}
+		})
+	}
+}
+
+// TestMboxTornOfOthers: what others have written is never removed, even if it looks like the beginning of one
+// of ours.
+func TestMboxTornOfOthers(t *testing.T) {
+	t.Parallel()
+	const line = "From bob@example.net Sat Nov  7 00:02:03 2026\n"
+	for _, tt := range []struct{ name, last string }{
+		{"another sender", "From x@example.net Sat Nov  7 00:02:03 2026\n"},
+		{"another trace", line + "Received: from mail.example.org\n\n"},
+		{"another field", line + "Recent: x\n"},
+		{"another text", line + "Received: from mail.example.org\n\tby localhost; then\nFrom: eve\n"},
+		{"more text", line + "Received: from mail.example.org\n\tby localhost; then\n" + string(mboxBody("a")) + "more\n"},
+		{"within a message", "x\nFrom bob@exam"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := mboxPath(t)
+			before := line + "Subject: x\n\n" + tt.last
+			writeFile(t, path, before)
+			deliverMbox(t, path, mboxMail(t, "a")...)
+			if got := readFile(t, path); !strings.HasPrefix(got, before) || !strings.Contains(got, "Subject: a") {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// TestMboxRepeatAmongOthers: messages of an earlier run are found between others, with what Dovecot and mutt
+// write into them.
+func TestMboxRepeatAmongOthers(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	deliverMbox(t, path, mboxMail(t, "a", "b", "c")...)
+	text := readFile(t, path)
+	text = strings.Replace(text, "Subject: a\n", "Subject: a\nX-IMAPbase: 1 2\nX-UID: 1\nStatus: RO\n", 1)
+	text = strings.Replace(text, "Subject: b\n", "Subject: b\nX-UID: 2\nStatus: O\n", 1)
+	text = strings.Replace(text, "Subject: c\n", "Subject: changed\n", 1)
+	text += "From x@y Sat Nov  7 00:02:03 2026\nSubject: later\n\nx\n\n"
+	writeFile(t, path, text)
+	deliverMbox(t, path, mboxMail(t, "a", "b", "c")...)
+	got, ok := strings.CutPrefix(readFile(t, path), text)
+	if !ok {
+		t.Fatal("what was there has changed")
+	}
+	writeFile(t, path, got)
+	expectMbox(t, path, "c")
+}
+
+// TestMboxCopyThatCannotBeSynced: a copy counts when it is durable.
+func TestMboxCopyThatCannotBeSynced(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	deliverMbox(t, path, mboxMail(t, "a")...)
+	d := delivery.NewMbox(path)
+	delivery.Interpose(d, failing(map[string]int{"fsync": 1}, unix.EIO))
+	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); !errors.Is(err, unix.EIO) {
+		t.Error(err)
+	}
+	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); err != nil { // which no longer believes the first one
+		t.Error(err)
+	}
+	expectMbox(t, path, "a", "a")
+}
