@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/account"
@@ -12,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/cmd/fetchd/internal/process"
+	"fetchd/fetch"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
 )
@@ -58,19 +60,35 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	}
 
 	interval := cfg.Globals.Daemon.Value
-	if c.Check {
+	stays := !cfg.Globals.Daemon.Set && watches(account.Selected(cfg, c.Servers)) // as fetchmail's idle does
+	switch {
+	case c.Check:
 		interval = 0
+	case stays:
+		interval = idleInterval
 	}
 
 	// Passwords are asked for before the daemon detaches: it has no terminal.
 	if err := p.collectSecrets(c, at, cfg); err != nil {
 		return p.fail(exit.Auth, err)
 	}
-	if interval > 0 && !c.Nodetach && p.detached == nil {
+	if interval > 0 && !stays && !c.Nodetach && p.detached == nil {
 		return p.detach()
 	}
 
 	return p.serve(ctx, c, at, cfg, interval)
+}
+
+// idleInterval is how often, in seconds, a program that stays because of "idle" polls what it does not watch.
+const idleInterval = 300
+
+// watches tells whether an account of polls is to be watched.
+func watches(polls []*rcfile.Poll) bool {
+	return slices.ContainsFunc(polls, func(poll *rcfile.Poll) bool {
+		return slices.ContainsFunc(poll.Users, func(u rcfile.User) bool {
+			return u.Idle.Value && account.RetrievalProtocol(poll.Protocol.Value) != fetch.POP3
+		})
+	})
 }
 
 // nothingSelected is what is wrong where no server is to be polled and none was named.

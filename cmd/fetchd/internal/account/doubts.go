@@ -50,7 +50,7 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 			"keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
 		{a.LimitFlush && a.Limit == 0, "limitflush does nothing without limit"},
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
-		{a.Idle && !isDaemon, "idle does nothing without daemon"},
+		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
 		{isMultidrop(u) && poll.Envelope.Value == "",
