@@ -148,7 +148,10 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 		return s.work(ctx, cfg, time.Duration(interval)*time.Second)
 	})
 	if st == exit.NoMail && c.NomailOK {
-		return exit.Mail
+		st = exit.Mail
+	}
+	if interval == 0 {
+		log.Log(ctx, logging.LevelTrace, fmt.Sprintf("normal termination, status %d", st))
 	}
 
 	return st
