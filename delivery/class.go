@@ -38,7 +38,7 @@ func ClassOf(err error) Class {
 // PartialError is a delivery after which some recipients have the message and others don't. It must be
 // tried again only for the latter. Its class is that of Err.
 type PartialError struct {
-	Delivered []string // of Message.Recipients
+	Delivered []string // of Message.Recipients, or what a kind with several destinations makes of these
 	Err       error    // why the others don't have it
 }
 

@@ -52,9 +52,16 @@ type SeriesDeliverer interface {
 	DeliverSeries(ctx context.Context, ms []*Message, ended func(i int, err error) error) error
 }
 
-// Chooser is a Deliverer that can't deliver to every name. No message may be delivered to a name that it does
-// not take: it might become somebody else's.
-type Chooser interface {
-	Deliverer
-	Takes(recipient string) bool
+// Takes tells whether a message may be delivered to a recipient of that name. Some kinds have a method Takes
+// too: a name that such a kind does not take might become somebody else's there.
+func Takes(d Deliverer, recipient string) bool {
+	c, ok := d.(interface{ Takes(recipient string) bool })
+	return !ok || c.Takes(recipient)
+}
+
+// Exists tells whether a recipient whom only the message names has a place at a destination that has one for
+// each. Such kinds have a method Exists too.
+func Exists(d Deliverer, recipient string) bool {
+	c, ok := d.(interface{ Exists(recipient string) bool })
+	return !ok || c.Exists(recipient)
 }

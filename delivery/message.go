@@ -17,6 +17,12 @@ type Message struct {
 	// Recipients are the local names, at least one.
 	Recipients []string
 
+	// Had and Note are for a kind with several destinations: what it has said earlier in a
+	// PartialError.Delivered, or to Note, which records it before the delivery goes on. An error of Note
+	// ends the delivery. nil = nothing is recorded.
+	Had  []string
+	Note func(delivered []string) error
+
 	// Trace holds the header lines that we put on top (our Received: line), each ending in LF. It may be
 	// empty.
 	Trace []byte
@@ -43,6 +49,14 @@ func (m *Message) Hold() error {
 		return nil
 	}
 	return m.Lease()
+}
+
+// note records who has the message.
+func (m *Message) note(delivered []string) error {
+	if m.Note == nil || len(delivered) == 0 {
+		return nil
+	}
+	return m.Note(delivered)
 }
 
 // Release frees the body. It may be called more than once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -100,7 +101,7 @@ func (d *PerUser) DeliverGroup(ctx context.Context, ms []*Message) []error {
 			group[k] = &one
 		}
 		for k, err := range d.deliverTo(ctx, r, group) {
-			results[theirs[r][k]].add([]string{r}, err)
+			results[theirs[r][k]].add(deliveredTo(group[k], err), err)
 		}
 	}
 
@@ -113,22 +114,12 @@ func (d *PerUser) DeliverGroup(ctx context.Context, ms []*Message) []error {
 
 // deliverTo delivers to one recipient. That his place is unusable says nothing of the others'.
 func (d *PerUser) deliverTo(ctx context.Context, recipient string, ms []*Message) []error {
-	var errs []error
-	switch place, isGroup := d.of(recipient).(GroupDeliverer); {
-	case !d.Takes(recipient):
-		errs = make([]error, len(ms))
-		for i := range errs {
-			errs[i] = &Error{Class: Permanent,
-				Err: fmt.Errorf("%s: %.100q can't be a part of the path", d, recipient)}
-		}
-	case isGroup:
-		errs = place.DeliverGroup(ctx, ms)
-	default:
-		for _, m := range ms {
-			errs = append(errs, d.of(recipient).Deliver(ctx, m))
-		}
+	if !d.Takes(recipient) {
+		err := fmt.Errorf("%s: %.100q can't be a part of the path", d, recipient)
+		return slices.Repeat([]error{&Error{Class: Permanent, Err: err}}, len(ms))
 	}
 
+	errs := deliverAll(ctx, d.of(recipient), ms)
 	for i, err := range errs {
 		// Unusable would end the whole retrieval, for everybody's mail.
 		if err != nil && ClassOf(err) == Unusable {
@@ -136,27 +127,4 @@ func (d *PerUser) deliverTo(ctx context.Context, recipient string, ms []*Message
 		}
 	}
 	return errs
-}
-
-// parts adds up the results of a message's parts, which are for some recipients each.
-type parts struct {
-	delivered []string
-	err       error // the first
-}
-
-// add takes the result for some recipients.
-func (p *parts) add(recipients []string, err error) {
-	if err == nil {
-		p.delivered = append(p.delivered, recipients...)
-	} else if p.err == nil {
-		p.err = err
-	}
-}
-
-// result is that of the whole message.
-func (p *parts) result() error {
-	if p.err == nil || len(p.delivered) == 0 {
-		return p.err
-	}
-	return &PartialError{Delivered: p.delivered, Err: p.err}
 }

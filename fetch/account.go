@@ -130,8 +130,9 @@ type Disposal struct {
 // Delivery is where messages go, and in what form.
 type Delivery struct {
 	Deliverer  delivery.Deliverer
-	Jobs       int      // deliveries at once; 0 = 1
-	Recipients []string // local names
+	Folders    map[string]delivery.Deliverer // instead, for the mail of these mailboxes
+	Jobs       int                           // deliveries at once; 0 = 1
+	Recipients []string                      // local names
 	// of a mailbox that several people share: it finds the recipients of each message, and Recipients are
 	// whom notices are for. nil = all mail is for Recipients
 	Multidrop  *delivery.Multidrop
@@ -158,8 +159,29 @@ type Timing struct {
 // hasRecipients tells whether it is known whom mail is for.
 func (a *Account) hasRecipients() bool { return len(a.Recipients) > 0 || a.Multidrop != nil }
 
-// hasSeveral tells whether a message may be for several recipients.
-func (a *Account) hasSeveral() bool { return len(a.Recipients) > 1 || a.Multidrop != nil }
+// hasSeveral tells whether a message may be for several recipients, or several destinations.
+func (a *Account) hasSeveral() bool {
+	if len(a.Recipients) > 1 || a.Multidrop != nil || delivery.IsSeveral(a.Deliverer) {
+		return true
+	}
+	for _, to := range a.Folders {
+		if delivery.IsSeveral(to) {
+			return true
+		}
+	}
+	return false
+}
+
+// delivererOf is where the mail of a mailbox goes.
+func (a *Account) delivererOf(mailbox string) delivery.Deliverer {
+	if strings.EqualFold(mailbox, "INBOX") || mailbox == "" { // a maildrop has no other
+		mailbox = "INBOX"
+	}
+	if to := a.Folders[mailbox]; to != nil {
+		return to
+	}
+	return a.Deliverer
+}
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.
 func (a *Account) Identity() string {

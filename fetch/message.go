@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ func (t *transfer) addressees(it *Item) (delivery.Addressees, error) {
 }
 
 // message is an item as the delivery sees it.
-func (t *transfer) message(it *Item, to delivery.Addressees) *delivery.Message {
+func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees) *delivery.Message {
 	m := &delivery.Message{
 		Account:     t.a.Name,
 		Mailbox:     t.name,
@@ -32,6 +33,8 @@ func (t *transfer) message(it *Item, to delivery.Addressees) *delivery.Message {
 		UID:         it.UID,
 		Sender:      t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
 		Recipients:  t.shares.left(t.name, it, to.Names),
+		Had:         t.shares.who(t.name, it),
+		Note:        t.shares.noter(ctx, t.name, it),
 		Repeat:      it.Repeat,
 		Body:        it.Body,
 		Edit:        t.a.Headers.Edit(it.Body),

@@ -99,7 +99,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	p.res.New += c.New
 
 	t := &transfer{
-		a: a, m: m, name: name, total: c.New, res: p.res,
+		a: a, to: a.delivererOf(name), m: m, name: name, total: c.New, res: p.res,
 		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
 	}
 	if c.New > 0 {

@@ -22,6 +22,9 @@ type shares struct {
 	had map[refusedKey]*share
 }
 
+// sharesForget is longer than a machine is off, after which a forgotten message would come twice.
+const sharesForget = 60 * 24 * time.Hour
+
 // share is one message.
 type share struct {
 	Mailbox     string    `json:"mailbox,omitempty"`
@@ -58,7 +61,7 @@ func (s *shares) recall(ctx context.Context, a *Account) error {
 	s.a, s.had = a, make(map[refusedKey]*share, len(list))
 	for _, h := range list {
 		// else it is gone from the server, as it would have been tried again
-		if a.now().Sub(h.Last) < forgetTime {
+		if a.now().Sub(h.Last) < sharesForget {
 			s.had[refusedKey{h.Mailbox, Ref{h.UIDValidity, string(h.UID)}}] = h
 		}
 	}
@@ -82,6 +85,40 @@ func (s *shares) left(mailbox string, it *Item, recipients []string) []string {
 	})
 }
 
+// who are those that have the message, in the words of its destination.
+func (s *shares) who(mailbox string, it *Item) []string {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.had[refusedKey{mailbox, it.ref()}]; h != nil {
+		return slices.Clone(h.Recipients)
+	}
+	return nil
+}
+
+// noter returns a function that notes who else has the message, before its delivery goes on; nil = nobody
+// needs to know.
+func (s *shares) noter(ctx context.Context, mailbox string, it *Item) func([]string) error {
+	if s == nil {
+		return nil
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.a == nil {
+		return nil
+	}
+
+	return func(delivered []string) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.add(refusedKey{mailbox, it.ref()}, delivered)
+		return s.write(ctx)
+	}
+}
+
 // note remembers who got the items for which that is only some, and forgets those that all have.
 func (s *shares) note(ctx context.Context, mailbox string, items []*Item, results []error) error {
 	if s == nil {
@@ -101,8 +138,12 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 		switch {
 		case isPartial && len(partial.Delivered) > 0:
 			s.add(key, partial.Delivered)
-		case results[i] == nil && s.had[key] != nil:
+		case s.had[key] == nil:
+			continue
+		case results[i] == nil:
 			delete(s.had, key)
+		case s.a.now().Sub(s.had[key].Last) > setAsideTime: // still there, and not to be forgotten
+			s.had[key].Last = s.a.now()
 		default:
 			continue
 		}
@@ -122,7 +163,13 @@ func (s *shares) add(key refusedKey, recipients []string) {
 		h = &share{Mailbox: key.mailbox, UIDValidity: key.UIDValidity, UID: []byte(key.UID)}
 		s.had[key] = h
 	}
-	h.Recipients, h.Last = append(h.Recipients, recipients...), s.a.now()
+
+	h.Last = s.a.now()
+	for _, r := range recipients {
+		if !slices.Contains(h.Recipients, r) {
+			h.Recipients = append(h.Recipients, r)
+		}
+	}
 }
 
 // write writes the note.

@@ -26,6 +26,7 @@ const (
 type transfer struct {
 	// Set before run, and not changed then.
 	a         *Account
+	to        delivery.Deliverer
 	m         Mailbox
 	name      string
 	peer      string
@@ -70,7 +71,7 @@ func (t *transfer) run(ctx context.Context) error {
 
 	// A destination that takes groups is at its best with large ones, which one worker makes.
 	workers, group := max(1, t.a.Jobs), 1
-	switch t.a.Deliverer.(type) {
+	switch t.to.(type) {
 	case delivery.GroupDeliverer, delivery.SeriesDeliverer:
 		workers, group = 1, groupCount
 	}
@@ -151,7 +152,7 @@ func (t *transfer) group(ctx, graceful context.Context, items []*Item) (err erro
 	if err := t.a.checkLease(); err != nil {
 		return err
 	}
-	if d, ok := t.a.Deliverer.(delivery.SeriesDeliverer); ok {
+	if d, ok := t.to.(delivery.SeriesDeliverer); ok {
 		return t.series(ctx, graceful, d, items)
 	}
 	return t.settle(graceful, items, t.deliver(graceful, items))
@@ -160,7 +161,7 @@ func (t *transfer) group(ctx, graceful context.Context, items []*Item) (err erro
 // series delivers items one after the other: each is recorded and acknowledged before the next one is
 // delivered.
 func (t *transfer) series(ctx, graceful context.Context, d delivery.SeriesDeliverer, items []*Item) error {
-	b := t.prepare(items)
+	b := t.prepare(graceful, items)
 	// First those that need no delivery: they must not wait for a destination that may hang.
 	for _, i := range b.settled {
 		if err := t.settle(graceful, items[i:i+1], b.results[i:i+1]); err != nil {
@@ -292,7 +293,7 @@ type batch struct {
 
 // prepare makes messages of the items, but for those that are unfit and those that all recipients have. A
 // message that is nobody's has no recipients either: it is done with.
-func (t *transfer) prepare(items []*Item) *batch {
+func (t *transfer) prepare(ctx context.Context, items []*Item) *batch {
 	b := &batch{results: make([]error, len(items)), messages: make([]*delivery.Message, 0, len(items))}
 	for i, it := range items {
 		if b.results[i] = t.whyNotDeliverable(it); b.results[i] != nil {
@@ -301,7 +302,7 @@ func (t *transfer) prepare(items []*Item) *batch {
 		}
 
 		to, err := t.addressees(it)
-		m := t.message(it, to)
+		m := t.message(ctx, it, to)
 		if b.results[i] = err; err != nil || len(m.Recipients) == 0 && t.a.hasRecipients() {
 			b.settled = append(b.settled, i)
 			continue
@@ -313,8 +314,8 @@ func (t *transfer) prepare(items []*Item) *batch {
 
 // deliver returns one result for each item.
 func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
-	b := t.prepare(items)
-	if gd, ok := t.a.Deliverer.(delivery.GroupDeliverer); ok {
+	b := t.prepare(ctx, items)
+	if gd, ok := t.to.(delivery.GroupDeliverer); ok {
 		for k, err := range gd.DeliverGroup(ctx, b.messages) {
 			b.results[b.index[k]] = err
 		}
@@ -330,7 +331,7 @@ func (t *transfer) deliver(ctx context.Context, items []*Item) []error {
 // recorded.
 func (t *transfer) deliverOne(ctx context.Context, m *delivery.Message) (err error) {
 	defer fault.Recover(&err)
-	return t.a.Deliverer.Deliver(ctx, m)
+	return t.to.Deliver(ctx, m)
 }
 
 // report logs and counts one message.

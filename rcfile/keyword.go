@@ -80,15 +80,16 @@ type Keyword struct {
 type trait int
 
 const (
-	anyWord     trait = 1 << iota // the next token is its value whatever it looks like
-	oneLine                       // CR and LF are refused: the value goes on the wire
-	isPath                        // relative to the rc file's directory
-	isCommand                     // run by the shell: the file must be private
-	namesSecret                   // says where a secret is: the file must be private
-	glued                         // the value may hold "=" without quotes
-	anyCase                       // enumerated without regard to case, stored as written
-	fusedNo                       // fetchmail knows it as one word with "no"
-	tomlOnly                      // a key of the TOML grammar alone
+	anyWord       trait = 1 << iota // the next token is its value whatever it looks like
+	oneLine                         // CR and LF are refused: the value goes on the wire
+	isPath                          // relative to the rc file's directory
+	isCommand                       // run by the shell: the file must be private
+	namesSecret                     // says where a secret is: the file must be private
+	glued                           // the value may hold "=" without quotes
+	anyCase                         // enumerated without regard to case, stored as written
+	fusedNo                         // fetchmail knows it as one word with "no"
+	tomlOnly                        // a key of the TOML grammar alone
+	isDestination                   // KIND:VALUE, where KIND is another keyword
 )
 
 func (k *Keyword) has(t trait) bool { return k.traits&t != 0 }

@@ -165,10 +165,11 @@ func (p *parser) list(k *Keyword) {
 }
 
 // endsList tells whether w is a keyword and not the next element of a list that began on the given line. Pins
-// are no list for fetchmail, so nothing in front of w was ever read as a name.
+// and lists of our own are no list for fetchmail, so nothing in front of w was ever read as a name.
 func (p *parser) endsList(list string, w word, line int) bool {
 	f, ok := p.keyword(w, false)
-	if ok && f.foreign && w.pos.Line == line && list != "sslfingerprint" && list != "sslpin" {
+	isOurs := words.entry[list].Own || list == "sslfingerprint"
+	if ok && f.foreign && w.pos.Line == line && !isOurs {
 		p.warnOnce("ends list "+w.text, w.pos, `"`+w.text+`" is read as the keyword`,
 			"quote it if it is a name in the list before it")
 	}

@@ -16,7 +16,7 @@ func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 	for i := range c.Polls {
 		for j := range c.Polls[i].Users {
 			for n := range loginWords {
-				if k := &loginWords[n]; k.has(isPath) {
+				if k := &loginWords[n]; k.has(isPath | isDestination) {
 					k.resolve(k.user(&c.Polls[i].Users[j]), leave)
 				}
 			}
@@ -25,11 +25,36 @@ func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 }
 
 func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
+	if list, ok := slot.(*[]Opt[string]); ok && k.has(isDestination) {
+		resolveDestinations(*list, leave)
+		return
+	}
+
 	s, ok := slot.(*Opt[string])
 	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" || leave(s) {
 		return
 	}
 	s.Value = resolve(s.Value, s.Pos.File)
+}
+
+// resolveDestinations makes the paths in destinations absolute.
+func resolveDestinations(list []Opt[string], leave func(*Opt[string]) bool) {
+	for i := range list {
+		o := &list[i]
+		if kind, value := kindOf(o.Value); value != "" && kind.has(isPath) && !leave(o) {
+			o.Value = strings.TrimSuffix(o.Value, value) + resolve(value, o.Pos.File)
+		}
+	}
+}
+
+// kindOf returns the keyword that the first word of a destination is, and what follows; a keyword of no kind
+// if it is none.
+func kindOf(destination string) (kind *Keyword, value string) {
+	name, value, _ := strings.Cut(destination, ":")
+	if f, ok := words.lookup(name, false); ok && f.Scope == Login && !f.negated {
+		return f.Keyword, value
+	}
+	return &Keyword{}, ""
 }
 
 // resolve gives the path that is meant in the given file.

@@ -116,6 +116,11 @@ func (k *Keyword) private(slot any) bool {
 		return k.has(isCommand|namesSecret) && s.Set
 	case *Opt[int]:
 		return k.has(namesSecret) && s.Set
+	case *[]Opt[string]:
+		return k.has(isDestination) && slices.ContainsFunc(*s, func(o Opt[string]) bool {
+			kind, _ := kindOf(o.Value)
+			return kind.has(isCommand | namesSecret)
+		})
 	}
 	return false
 }

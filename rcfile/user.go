@@ -34,6 +34,8 @@ type User struct {
 	Maildir         Opt[string] // ours: deliver into this Maildir
 	Mbox            Opt[string] // ours
 	BSMTP           Opt[string]
+	Deliver         []Opt[string] // ours: destinations, KIND:VALUE, all of which get each message
+	FolderDeliver   []Opt[string] // ours: a folder, its destination, and so on
 	LMTP            Opt[bool]
 	SMTPAddress     Opt[string]
 	SMTPName        Opt[string]
@@ -143,6 +145,10 @@ var loginWords = []Keyword{
 	{Name: "lmtp", Kind: Flag, Default: false,
 		Help: "by LMTP instead",
 		user: func(u *User) any { return &u.LMTP }},
+	{Name: "deliver", Kind: TextList, Own: true, traits: isDestination,
+		user: func(u *User) any { return &u.Deliver }},
+	{Name: "folderdeliver", Kind: TextList, Own: true, traits: isDestination,
+		user: func(u *User) any { return &u.FolderDeliver }},
 	{Name: "smtpaddress", Kind: Text, traits: oneLine,
 		Help: "put DOMAIN behind bare local names", Arg: "DOMAIN",
 		user: func(u *User) any { return &u.SMTPAddress }},

@@ -29,6 +29,7 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 	if d := r.destinationOf(u); d.check != nil {
 		add(d.check(r, poll, u))
 	}
+	add(r.checkFolders(poll, u))
 
 	hooks := []struct{ keyword, command string }{
 		{"preconnect", u.Preconnect.Value}, {"postconnect", u.Postconnect.Value},

@@ -2,6 +2,8 @@ package account
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"fetchd/fetch"
@@ -31,7 +33,11 @@ func Summary(a *fetch.Account) string {
 		text += ", for several local names"
 	}
 
-	return text + ", into " + a.Deliverer.String()
+	text += ", into " + a.Deliverer.String()
+	for _, folder := range slices.Sorted(maps.Keys(a.Folders)) {
+		text += fmt.Sprintf("; mail of %s into %s", folder, a.Folders[folder])
+	}
+	return text
 }
 
 // Describe describes the entry's settings as they result from defaults, file and command line. The lines hold
@@ -60,6 +66,11 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	}
 	if d, err := r.openDestination(poll, u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
+	}
+	if all, err := r.openFolders(poll, u); err == nil {
+		for _, folder := range slices.Sorted(maps.Keys(all)) {
+			lines = append(lines, fmt.Sprintf("Delivery of %s: %s", folder, all[folder]))
+		}
 	}
 
 	for _, err := range r.refusalReasons(poll, u) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/shell"
@@ -14,6 +15,8 @@ import (
 
 // destination is a kind of delivery that the rc file may name. To add one, add a row to destinations.
 type destination struct {
+	kind    string // the keyword, and what stands before the colon in deliver
+	set     func(*rcfile.User, rcfile.Opt[string])
 	isNamed func(*rcfile.User) bool
 	// reason is why the entry can't be delivered for, found without opening a file; nil = open tells.
 	reason func(*rcfile.Poll, *rcfile.User) error
@@ -25,8 +28,15 @@ type destination struct {
 // destinations is the table of all kinds, in fetchmail's order: the first that is named is used or refused,
 // and never replaced by another.
 var destinations = []destination{
-	{isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set }, open: refuseKind("bsmtp")},
 	{
+		kind:    "bsmtp",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.BSMTP = v },
+		isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set },
+		open:    refuseKind("bsmtp"),
+	},
+	{
+		kind:    "mbox",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.Mbox = v },
 		isNamed: func(u *rcfile.User) bool { return u.Mbox.Set },
 		open:    (*Resolver).openMbox,
 		check: func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error {
@@ -34,23 +44,37 @@ var destinations = []destination{
 		},
 	},
 	{
+		kind:    "maildir",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.Maildir = v },
 		isNamed: func(u *rcfile.User) bool { return u.Maildir.Set },
 		open:    openMaildir,
-		check: func(_ *Resolver, _ *rcfile.Poll,
-			u *rcfile.User) error {
+		check: func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error {
 			return checkMaildir(u.Maildir.Value)
 		},
 	},
 	{
+		kind:    "mda",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.MDA = v },
 		isNamed: func(u *rcfile.User) bool { return u.MDA.Set },
 		open:    openMDA,
-		check: func(_ *Resolver, _ *rcfile.Poll,
-			u *rcfile.User) error {
+		check: func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error {
 			return shell.Check("mda", u.MDA.Value)
 		},
 	},
 	{
-		isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 || u.LMTP.Value },
+		kind:    "smtp",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.SMTPHosts = []string{v.Value} },
+		isNamed: func(u *rcfile.User) bool { return len(u.SMTPHosts) > 0 && !u.LMTP.Value },
+		reason:  smtpReason,
+		open:    (*Resolver).openSMTP,
+		check:   checkSMTP,
+	},
+	{
+		kind: "lmtp",
+		set: func(u *rcfile.User, v rcfile.Opt[string]) {
+			u.SMTPHosts, u.LMTP = []string{v.Value}, rcfile.Some(true)
+		},
+		isNamed: func(u *rcfile.User) bool { return u.LMTP.Value },
 		reason:  smtpReason,
 		open:    (*Resolver).openSMTP,
 		check:   checkSMTP,
@@ -59,6 +83,9 @@ var destinations = []destination{
 
 // destinationOf is the destination of the user's mail.
 func (r *Resolver) destinationOf(u *rcfile.User) destination {
+	if len(u.Deliver) > 0 {
+		return r.several()
+	}
 	for _, d := range destinations {
 		if d.isNamed(u) {
 			return d
@@ -69,12 +96,8 @@ func (r *Resolver) destinationOf(u *rcfile.User) destination {
 
 // NamesDestination tells whether the rc file says where the user's mail goes.
 func NamesDestination(u *rcfile.User) bool {
-	for _, d := range destinations {
-		if d.isNamed(u) {
-			return true
-		}
-	}
-	return false
+	isNamed := func(d destination) bool { return d.isNamed(u) }
+	return len(u.Deliver) > 0 || slices.ContainsFunc(destinations, isNamed)
 }
 
 // ForgetDestinations removes the destinations that the file names, so that another one can be set.
@@ -82,6 +105,7 @@ func ForgetDestinations(u *rcfile.User) {
 	var unset rcfile.Opt[string]
 	u.MDA, u.Maildir, u.Mbox, u.BSMTP = unset, unset, unset, unset
 	u.LMTP, u.SMTPHosts = rcfile.Opt[bool]{}, nil
+	u.Deliver, u.FolderDeliver = nil, nil
 }
 
 func (r *Resolver) openDestination(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {

@@ -2,6 +2,8 @@ package account
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"fetchd/delivery"
@@ -59,7 +61,7 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{isMultidrop(u) && isUntold(a.Deliverer),
 			"mda is not told whom a message is for: write %T where it wants the names"},
 		{len(u.SSLFingerprints) > 0 && a.TLS == fetch.ClearText, "sslfingerprint does nothing without TLS"},
-	}), destinationDoubts(poll, u, a)...)
+	}), append(folderDoubts(a), destinationDoubts(poll, u, a)...)...)
 }
 
 // destinationDoubts are about the destination of an account, mostly one that the file does not name.
@@ -90,6 +92,18 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []st
 		texts = append(texts, strings.Join(words, ", ")+": does nothing without SMTP")
 	}
 
+	return texts
+}
+
+// folderDoubts are about folders with a destination of their own that are not retrieved.
+func folderDoubts(a *fetch.Account) []string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(a.Folders)) {
+		isSame := func(box string) bool { return canonical(box) == name }
+		if len(a.Patterns) == 0 && !slices.ContainsFunc(knownMailboxes(a), isSame) {
+			texts = append(texts, fmt.Sprintf("folderdeliver %q does nothing: folder does not name it", name))
+		}
+	}
 	return texts
 }
 

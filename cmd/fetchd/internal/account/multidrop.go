@@ -60,7 +60,7 @@ func (r *Resolver) localNames(u *rcfile.User) []string {
 }
 
 // multidrop finds the recipients of the messages of a shared mailbox; nil = it is the mailbox of one.
-func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to delivery.Deliverer) *delivery.Multidrop {
+func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to []delivery.Deliverer) *delivery.Multidrop {
 	if !isMultidrop(u) {
 		return nil
 	}
@@ -79,24 +79,23 @@ func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to delivery.Deli
 		}
 	}
 
-	if c, ok := to.(delivery.Chooser); ok {
-		d.Takes = c.Takes
+	d.Takes = func(name string) bool {
+		return !slices.ContainsFunc(to, func(t delivery.Deliverer) bool { return !delivery.Takes(t, name) })
 	}
-	if c, ok := to.(*delivery.PerUser); ok {
-		d.Exists = c.Exists
+	d.Exists = func(name string) bool {
+		return !slices.ContainsFunc(to, func(t delivery.Deliverer) bool { return !delivery.Exists(t, name) })
 	}
 	return d
 }
 
 // unfitNames refuses local names that the destination can't have mail for.
-func (r *Resolver) unfitNames(u *rcfile.User, to delivery.Deliverer) error {
-	c, ok := to.(delivery.Chooser)
-	if !ok {
-		return nil
-	}
-	for _, name := range r.localNames(u) {
-		if !c.Takes(name) {
-			return hints.Errorf("name another local name", "%s can't be told the local name %.100q", to, name)
+func (r *Resolver) unfitNames(u *rcfile.User, to []delivery.Deliverer) error {
+	for _, d := range to {
+		for _, name := range r.localNames(u) {
+			if !delivery.Takes(d, name) {
+				return hints.Errorf("name another local name",
+					"%s can't be told the local name %.100q", d, name)
+			}
 		}
 	}
 	return nil

@@ -74,7 +74,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
 	add(mistakes...)
-	add(multidropReason(poll, u), r.destinationReason(poll, u))
+	add(multidropReason(poll, u), r.destinationReason(poll, u), r.folderReason(poll, u))
 	add(OAuthMistakes(poll, u)...)
 	return errs
 }

@@ -9,7 +9,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -301,10 +303,15 @@ func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Us
 		return err
 	}
 
-	if err := r.unfitNames(u, a.Deliverer); err != nil {
+	if a.Folders, err = r.openFolders(poll, u); err != nil {
 		return err
 	}
-	a.Recipients, a.Multidrop = r.recipients(u), r.multidrop(poll, u, a.Deliverer)
+
+	to := append([]delivery.Deliverer{a.Deliverer}, slices.Collect(maps.Values(a.Folders))...)
+	if err := r.unfitNames(u, to); err != nil {
+		return err
+	}
+	a.Recipients, a.Multidrop = r.recipients(u), r.multidrop(poll, u, to)
 	a.Jobs = u.MDAJobs.Or(defaultJobs)
 
 	a.KeepCR = u.StripCR.Set && !u.StripCR.Value

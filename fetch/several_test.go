@@ -1,0 +1,92 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/fetch/journal"
+)
+
+// noting delivers to one who has the message at once, and then fails, until it is told not to.
+type noting struct {
+	delivery.Deliverer
+	had  [][]string // at the beginning of each delivery
+	fail bool
+}
+
+func (d *noting) Deliver(_ context.Context, m *delivery.Message) error {
+	d.had = append(d.had, m.Had)
+	if len(m.Had) > 0 && d.fail {
+		return errors.New("the other is full")
+	}
+	if !d.fail {
+		return nil
+	}
+	if err := m.Note([]string{"first"}); err != nil {
+		return err
+	}
+	return &delivery.PartialError{Delivered: []string{"first"}, Err: errors.New("the other is full")}
+}
+
+// What a destination has noted outlives the process, and time in which it is tried in vain, or not at all.
+func TestNotesOfDestinationsSurvive(t *testing.T) {
+	t.Parallel()
+	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	d := &noting{fail: true}
+	pass := func(wait time.Duration) {
+		now = now.Add(wait)
+		s := &fakeServer{&story{}, []*fakeMailbox{{story: &story{}, name: "a", n: 1}}}
+		a := &Account{
+			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j, Now: func() time.Time { return now },
+			Server: Server{Connect: func(context.Context, *Account) (Session, error) { return s, nil }},
+			// several recipients, so that who has it is remembered
+			Delivery: Delivery{Deliverer: d, Recipients: []string{"ann", "bob"}},
+		}
+		if _, err := Retrieve(t.Context(), a); (err != nil) != d.fail {
+			t.Errorf("%v", err)
+		}
+	}
+	const day = 24 * time.Hour
+	for _, wait := range []time.Duration{0, time.Hour, 50 * day, 50 * day, 50 * day} {
+		pass(wait)
+	}
+	d.fail = false
+	pass(50 * day)
+	if note, err := j.Note(t.Context(), "key shares"); note != "" || err != nil {
+		t.Errorf("still noted: %q, %v", note, err)
+	}
+	want := [][]string{nil, {"first"}, {"first"}, {"first"}, {"first"}, {"first"}}
+	if !slices.EqualFunc(d.had, want, slices.Equal) {
+		t.Errorf("had %q, want %q", d.had, want)
+	}
+}
+
+// A mailbox with a destination of its own goes there; INBOX is the same in any case, and a maildrop's name.
+func TestMailboxesHaveDestinations(t *testing.T) {
+	t.Parallel()
+	rest, inbox, spam := &noting{}, &noting{}, &noting{}
+	a := &Account{Delivery: Delivery{Deliverer: rest, Folders: map[string]delivery.Deliverer{"INBOX": inbox, "Spam": spam}}}
+	for mailbox, want := range map[string]*noting{
+		"Spam": spam, "spam": rest, "INBOX": inbox, "inbox": inbox, "": inbox, "Spam/2": rest,
+	} {
+		if got := a.delivererOf(mailbox); got != want {
+			t.Errorf("%q goes elsewhere", mailbox)
+		}
+	}
+	several := delivery.NewSeveral([]delivery.Destination{{Deliverer: rest}, {Deliverer: spam}})
+	a.Folders["Spam"] = several
+	if !a.hasSeveral() {
+		t.Error("who has a message of one folder is not remembered")
+	}
+}
