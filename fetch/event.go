@@ -9,7 +9,7 @@ import "fetchd/fetch/login"
 const (
 	EventConnected   = login.EventConnected         // debug: account, host, tls
 	EventTLS         = login.EventTLS               // info: account, verdict (*tlsverify.Verdict)
-	EventMailbox     = "mailbox status"             // info: account mailbox total seen size
+	EventMailbox     = "mailbox status"             // info, debug if it was said: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: all not \Seen is new
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: UIDs are used again
 	EventLimit       = "fetchlimit reached"         // info: account limit count: so many are left for later
@@ -20,9 +20,9 @@ const (
 	EventKept        = "deleted mail stays"         // warn: account mailbox count: deleted again next time
 	EventBack        = "deleted mail is back"       // warn: account mailbox count: it is deleted again
 	EventAlert       = "alert of the server"        // warn: account text: for the user to read
-	EventNoMail      = "no mail"                    // info: account mailbox
+	EventNoMail      = "no mail"                    // info, debug if it was said: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
-	EventOversized   = "message too large"          // info: account mailbox n total size uid deleted(bool)
+	EventOversized   = "message too large"          // info, debug if it was said: account mailbox n total size uid deleted(bool)
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count

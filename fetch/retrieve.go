@@ -29,6 +29,7 @@ type progress struct {
 	delivered *atomic.Int64
 	shares    *shares
 	turns     Turns
+	said      *said
 	later     bool  // this is not the first session
 	more      bool  // this is not the last one
 	left      []Ref // messages that an earlier session could not deliver
@@ -115,7 +116,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 func (a *Account) count(m Mailbox, name string, p *progress) Counts {
 	c := m.Counts()
 	if p.only == nil {
-		a.report(name, c)
+		a.report(name, c, p.said)
 		a.Refusals.skipped(name, c.Oversized, a.LimitFlush)
 	} else {
 		p.absent = c.New == 0
@@ -224,19 +225,20 @@ func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bo
 }
 
 // report logs what was found, in the terms of fetchmail's "N messages (M seen) for U at H".
-func (a *Account) report(name string, c Counts) {
+func (a *Account) report(name string, c Counts, s *said) {
+	level := s.level(name, c)
 	// fetchmail says "No mail" only for an empty mailbox, and its users' scripts match that line.
 	if c.New == 0 && len(c.Oversized) == 0 && c.Messages == c.Seen {
 		if c.Messages == 0 {
-			a.Log.Info(EventNoMail, "account", a.Name, "mailbox", name)
+			a.Log.Log(context.Background(), level, EventNoMail, "account", a.Name, "mailbox", name)
 			return
 		}
 	}
 
-	a.Log.Info(EventMailbox, "account", a.Name, "mailbox", name,
+	a.Log.Log(context.Background(), level, EventMailbox, "account", a.Name, "mailbox", name,
 		"total", c.Messages, "seen", c.Seen, "size", c.Octets)
 	for _, it := range c.Oversized {
-		a.Log.Info(EventOversized, "account", a.Name, "mailbox", name,
+		a.Log.Log(context.Background(), level, EventOversized, "account", a.Name, "mailbox", name,
 			"n", it.Num, "total", c.Messages, "size", it.Size, "uid", it.UID, "deleted", a.LimitFlush)
 	}
 }

@@ -16,6 +16,7 @@ type Retriever struct {
 	s     Session // nil = no connection is kept
 	brief bool
 	turns Turns
+	said  said
 
 	shares shares // has its own lock
 
@@ -61,7 +62,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	var simpler error // of a session after which a simpler one was made
 
 	p := &progress{
-		res: res, delivered: &r.delivered, shares: &r.shares, turns: r.turns,
+		res: res, delivered: &r.delivered, shares: &r.shares, turns: r.turns, said: &r.said,
 		obstacles: r.a.recallObstacles(ctx), last: r.a.recallLastInLine(ctx),
 	}
 	// Also after an error, and most of all then: what ended this session is to be avoided by the next one.
