@@ -16,6 +16,7 @@ type Globals struct {
 	Properties Opt[string]
 	MaxPolls   Opt[int] // ours: retrievals that transfer at once, default 32
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
+	Metrics    Opt[string]
 	PassLimit  Opt[int] // ours: seconds that a single pass may take, default 7200; 0 = any number
 }
 
@@ -57,6 +58,9 @@ var globalWords = []Keyword{
 		global: func(g *Globals) any { return &g.MaxPolls }},
 	{Name: "maxperhost", Kind: Count, Default: 10, Own: true,
 		global: func(g *Globals) any { return &g.MaxPerHost }},
+	{Name: "metrics", Kind: Text, Own: true,
+		Help:   "a daemon serves metrics at 127.0.0.1:PORT or unix:/PATH",
+		global: func(g *Globals) any { return &g.Metrics }},
 	{Name: "passlimit", Kind: Seconds, Default: 7200, Own: true,
 		global: func(g *Globals) any { return &g.PassLimit }},
 }

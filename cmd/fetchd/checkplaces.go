@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 )
@@ -30,6 +31,10 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 		if info, err := os.Lstat(logfile); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
 			errs = append(errs, checkOwn("logfile", logfile))
 		}
+	}
+
+	if address := cfg.Globals.Metrics.Value; address != "" {
+		errs = append(errs, status.CheckAddress(address))
 	}
 
 	return errors.Join(errs...)

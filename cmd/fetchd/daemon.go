@@ -52,8 +52,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		d.logSleeping()
 	})
 
-	server := d.serveStatus(cfg.Globals.Pidfile.Or(s.at.pidfile))
-	defer server.Close()
+	defer d.serveStatus(cfg.Globals)()
 
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()

@@ -80,9 +80,9 @@ func (d *daemon) reload(ctx context.Context) {
 
 // fixedSettings is a digest of the settings that a reload can't change.
 func fixedSettings(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
+	return fmt.Sprintf("%d %q %q %q %t %d %d %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
 		g.Pidfile.Value,
-		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value)
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value)
 }
 
 // fileStamp changes when the rc file does.

@@ -165,19 +165,35 @@ func refusedAccounts(err error) map[string]string {
 	return reasons
 }
 
-// serveStatus answers those that ask how the accounts of the daemon are; nil if it can't. It never keeps the
-// daemon from its work.
-func (d *daemon) serveStatus(lock string) *status.Server {
+// serveStatus answers those that ask how the accounts of the daemon are, until stop is called. It never keeps
+// the daemon from its work.
+func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 	started := time.Now()
-	server, err := status.Serve(status.SocketOf(lock), func() status.Report {
+	report := func() status.Report {
 		r := d.status()
 		r.PID, r.Started = os.Getpid(), started
 		return r
-	})
+	}
+
+	socket, err := status.Serve(status.SocketOf(g.Pidfile.Or(d.at.pidfile)), report)
 	if err != nil {
 		d.log.Warn(fmt.Sprintf("%s status can't ask this daemon", d.p.name), "err", err)
 	}
-	return server
+
+	var web *status.WebServer
+	if g.Metrics.Value != "" {
+		web, err = status.ServeWeb(g.Metrics.Value, status.Source{
+			Report: report, Stalled: d.scheduler.Stalled, Interval: d.interval,
+		})
+		if err != nil {
+			d.log.Error(logging.EventError, "err", err)
+		}
+	}
+
+	return func() {
+		socket.Close()
+		web.Close()
+	}
 }
 
 // leaveStatus is what status shows when the daemon has ended.

@@ -30,9 +30,19 @@ type Server struct {
 }
 
 // Serve listens at path, where only this user and root can connect. Nobody else may hold the lock that the
-// socket belongs to: a socket of ours that is there already is a dead daemon's. answer is called for each that
-// asks.
+// socket belongs to: a socket that is there already is a dead daemon's. answer is called for each that asks.
 func Serve(path string, answer func() Report) (*Server, error) {
+	l, err := listenUnix(path, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{l: l, answer: answer, closing: make(chan struct{})}
+	s.serving.Go(s.serve)
+	return s, nil
+}
+
+// listenUnix listens at a socket with that mode, which replaces one that is there already.
+func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -47,19 +57,16 @@ func Serve(path string, answer func() Report) (*Server, error) {
 
 	// Linux takes the mode from before the bind, so that there is no moment in which others can connect.
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), 0o600) })
+		return c.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), uint32(mode)) })
 	}}
 	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-
-	s := &Server{l: l, answer: answer, closing: make(chan struct{})}
-	s.serving.Go(s.serve)
-	return s, nil
+	return l, nil
 }
 
 // serve answers one after another: the answers are short, and patience bounds each.

@@ -38,6 +38,7 @@ type Account struct {
 
 // Failure is a row of retrievals that failed.
 type Failure struct {
+	Kind  string    `json:"kind"`
 	Text  string    `json:"text"`
 	Since time.Time `json:"since"`
 	Last  time.Time `json:"last"`
@@ -56,7 +57,7 @@ func Of(states []schedule.State, refused map[string]string, at time.Time) Report
 			Success: s.Success, Next: s.Next, SetAside: s.SetAside, Messages: s.Messages, Bytes: s.Bytes,
 		}
 		if f := s.Failure; f.Count > 0 {
-			a.Failure = &Failure{f.Text, f.Since, f.Last, f.Count}
+			a.Failure = &Failure{f.Kind.String(), f.Text, f.Since, f.Last, f.Count}
 		}
 		r.Accounts = append(r.Accounts, a)
 	}
@@ -69,7 +70,7 @@ func (r *Report) refuse(refused map[string]string) {
 	for name, reason := range refused {
 		r.Accounts = append(r.Accounts, Account{
 			Name: name, State: Disabled, Trouble: true,
-			Failure: &Failure{Text: reason, Since: r.At, Last: r.At, Count: 1},
+			Failure: &Failure{Kind: fetch.KindConfig.String(), Text: reason, Since: r.At, Last: r.At, Count: 1},
 		})
 	}
 	slices.SortFunc(r.Accounts, func(a, b Account) int {
@@ -115,7 +116,8 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 		if wasFailing {
 			f = *a.Failure
 		}
-		f.Text, f.Last, f.Count = schedule.FailureText(o.Err), at, f.Count+1
+		f.Kind, f.Text = s.Failure.Kind.String(), schedule.FailureText(o.Err)
+		f.Last, f.Count = at, f.Count+1
 		a.Failure = &f
 	}
 	a.Success, a.Trouble, a.State = s.Success, s.Failing, s.Condition().String()

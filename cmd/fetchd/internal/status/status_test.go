@@ -70,7 +70,7 @@ func TestOutput(t *testing.T) {
 	r := Report{At: later, Accounts: []Account{
 		{Name: "ann@h", State: "ok", Success: noon, Messages: 3, Bytes: 300},
 		{Name: "bob@h", Mailboxes: []string{"INBOX"}, State: "login refused", Trouble: true, SetAside: 1,
-			Failure: &Failure{"no\x1b[2J | entry", noon.AddDate(0, 0, -1), later, 12}},
+			Failure: &Failure{"login", "no\x1b[2J | entry", noon.AddDate(0, 0, -1), later, 12}},
 		{Name: "bob@h", Mailboxes: []string{"Lists"}, State: "ok"},
 	}}
 	const want = `2 accounts, 1 in trouble; no daemon runs, this was so at 13:00

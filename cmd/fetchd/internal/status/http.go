@@ -1,0 +1,163 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"fetchd/fetch/schedule"
+	"fetchd/tlsverify/hints"
+)
+
+// WebServer answers monitoring programs by HTTP. Close ends it.
+type WebServer struct {
+	server  *http.Server
+	serving sync.WaitGroup
+}
+
+// Source is what a WebServer tells.
+type Source struct {
+	Report func() Report
+	// Stalled names the account at which the daemon stands still; "" = none.
+	Stalled func() string
+	// Interval is the time between two retrievals of an account.
+	Interval time.Duration
+}
+
+// CheckAddress returns why a WebServer can't listen at address: "unix:PATH", or a port of this machine itself,
+// which nobody elsewhere can reach.
+func CheckAddress(address string) error {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		if !strings.HasPrefix(path, "/") {
+			return hints.Errorf("write unix:/PATH", "metrics %q has no full path", address)
+		}
+		return nil
+	}
+
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return hints.Errorf("write 127.0.0.1:9250 or unix:/PATH", "metrics %q is no address with a port", address)
+	}
+	if !isLoopback(host) {
+		return hints.Errorf("write 127.0.0.1 or unix:/PATH, and put a web server with a password before it",
+			"metrics %q can be reached from other machines", address)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// ServeWeb listens at an address that CheckAddress lets pass. The group of a unix socket may connect too, so
+// that a web server can be let in.
+func ServeWeb(address string, source Source) (*WebServer, error) {
+	if err := CheckAddress(address); err != nil {
+		return nil, err
+	}
+
+	var l net.Listener
+	var err error
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	if isUnix {
+		l, err = listenUnix(path, 0o660)
+	} else {
+		l, err = net.Listen("tcp", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("serve metrics: %w", err)
+	}
+
+	s := &WebServer{server: &http.Server{
+		Handler:           handler(source, !isUnix),
+		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10,
+	}}
+	s.serving.Go(func() { _ = s.server.Serve(l) })
+	return s, nil
+}
+
+// Close ends the server, and what it is answering.
+func (s *WebServer) Close() {
+	if s != nil {
+		_ = s.server.Close()
+		s.serving.Wait()
+	}
+}
+
+// handler answers. With checkHost, only those that call this machine by its own name: a page of the web could
+// otherwise make a browser on this machine read the answers, by a name that leads here (DNS rebinding).
+func handler(source Source, checkHost bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		report := source.Report()
+		answer(w, "text/plain; version=0.0.4; charset=utf-8", report.WriteMetrics)
+	})
+	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
+		report := source.Report()
+		answer(w, "application/json", report.JSON)
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if account := source.Stalled(); account != "" {
+			http.Error(w, "stands still at "+account, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", source.ready)
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if checkHost && !isLoopback(strings.Trim(host, "[]")) {
+			http.Error(w, "not by this name", http.StatusMisdirectedRequest)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// answer sends what write writes.
+func answer(w http.ResponseWriter, kind string, write func(io.Writer) error) {
+	w.Header().Set("Content-Type", kind)
+	_ = write(w) // an error is of the connection, and there is nobody to tell
+}
+
+// overdue is how many intervals may pass without a success.
+const overdue = 3
+
+// ready says that the daemon runs; with ?accounts, only if every account has had a success lately.
+func (s Source) ready(w http.ResponseWriter, r *http.Request) {
+	var late []string
+	if r.URL.Query().Has("accounts") {
+		report := s.Report()
+		for _, a := range report.Accounts {
+			last := a.Success
+			if last.IsZero() {
+				last = report.Started
+			}
+			if report.At.Sub(last) > overdue*s.Interval && (a.Trouble || a.State != schedule.Watched.String()) {
+				late = append(late, a.Name)
+			}
+		}
+	}
+	if len(late) > 0 {
+		http.Error(w, "no success lately: "+strings.Join(late, ", "), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}

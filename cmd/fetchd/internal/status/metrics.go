@@ -1,0 +1,121 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"runtime/metrics"
+	"strings"
+	"time"
+)
+
+// WriteMetrics writes the report in Prometheus's text format, version 0.0.4.
+func (r *Report) WriteMetrics(w io.Writer) error {
+	m := &metricsWriter{}
+	accounts, troubled := r.Troubled()
+	m.family("fetchd_accounts", "gauge", "Accounts of the rc file.")
+	m.sample("fetchd_accounts", "", float64(accounts))
+	m.family("fetchd_accounts_in_trouble", "gauge", "Accounts whose last retrieval failed, or that are refused.")
+	m.sample("fetchd_accounts_in_trouble", "", float64(troubled))
+
+	for _, f := range families {
+		m.family(f.name, f.kind, f.help)
+		for i := range r.Accounts {
+			a := &r.Accounts[i]
+			if value, ok := f.value(a); ok {
+				m.sample(f.name, f.labels(a), value)
+			}
+		}
+	}
+
+	m.family("process_start_time_seconds", "gauge", "Start of the daemon since the epoch.")
+	m.sample("process_start_time_seconds", "", seconds(r.Started))
+	m.runtime()
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+// family is what is told of each account.
+type family struct {
+	name, kind, help string
+	value            func(*Account) (value float64, ok bool)
+	byKind           bool // the failure's kind is a label too
+}
+
+var families = []family{
+	{name: "fetchd_account_up", kind: "gauge", help: "1 unless the last retrieval failed.",
+		value: func(a *Account) (float64, bool) {
+			if a.Trouble {
+				return 0, true
+			}
+			return 1, true
+		}},
+	{name: "fetchd_account_last_success_timestamp_seconds", kind: "gauge",
+		help:  "End of the last retrieval without an error.",
+		value: func(a *Account) (float64, bool) { return seconds(a.Success), !a.Success.IsZero() }},
+	{name: "fetchd_account_next_poll_timestamp_seconds", kind: "gauge", help: "When the next retrieval is due.",
+		value: func(a *Account) (float64, bool) { return seconds(a.Next), !a.Next.IsZero() }},
+	{name: "fetchd_account_failures", kind: "gauge", help: "Retrievals in a row that failed, by the last one's kind.",
+		value: func(a *Account) (float64, bool) {
+			if !a.Trouble || a.Failure == nil {
+				return 0, false
+			}
+			return float64(a.Failure.Count), true
+		}, byKind: true},
+	{name: "fetchd_account_set_aside", kind: "gauge", help: "Refused messages that wait on the server.",
+		value: func(a *Account) (float64, bool) { return float64(a.SetAside), true }},
+	{name: "fetchd_account_messages_total", kind: "counter", help: "Messages delivered.",
+		value: func(a *Account) (float64, bool) { return float64(a.Messages), true }},
+	{name: "fetchd_account_bytes_total", kind: "counter", help: "Bytes of these.",
+		value: func(a *Account) (float64, bool) { return float64(a.Bytes), true }},
+}
+
+func (f *family) labels(a *Account) string {
+	text := "account=" + quoteLabel(a.Name)
+	if len(a.Mailboxes) > 0 {
+		text += ",mailbox=" + quoteLabel(strings.Join(a.Mailboxes, " "))
+	}
+	if f.byKind {
+		text += ",kind=" + quoteLabel(a.Failure.Kind)
+	}
+	return text
+}
+
+// quoteLabel quotes as the format demands: only these three are escaped.
+func quoteLabel(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// metricsWriter collects the text.
+type metricsWriter struct{ strings.Builder }
+
+func (m *metricsWriter) family(name, kind, help string) {
+	fmt.Fprintf(m, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
+
+func (m *metricsWriter) sample(name, labels string, value float64) {
+	if labels != "" {
+		labels = "{" + labels + "}"
+	}
+	fmt.Fprintf(m, "%s%s %.15g\n", name, labels, value)
+}
+
+// runtime tells what the process uses.
+func (m *metricsWriter) runtime() {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/sched/goroutines:goroutines"},
+	}
+	metrics.Read(samples)
+	for i, f := range []struct{ name, help string }{
+		{"go_memory_total_bytes", "Memory mapped by the Go runtime."},
+		{"go_memory_heap_objects_bytes", "Memory of live objects and those not yet swept."},
+		{"go_goroutines", "Goroutines."},
+	} {
+		m.family(f.name, "gauge", f.help)
+		m.sample(f.name, "", float64(samples[i].Value.Uint64()))
+	}
+}
