@@ -26,6 +26,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 		result.Add(exit.OfRefused(err), false)
 	}
 
+	s.holdBack(accounts)
 	pass := newPass(cfg.Globals)
 	limited, end := pass.begin(ctx)
 	defer end()

@@ -28,6 +28,19 @@ func (j *Journal) SetObstacles(ctx context.Context, account, text string) error 
 	return explain(j.path, "write", j.setNote(ctx, obstaclesNote(account), text))
 }
 
+// RefusedLogin and SetRefusedLogin are Note and SetNote for another text: of the account's refused logins.
+func (j *Journal) RefusedLogin(ctx context.Context, account string) (string, error) {
+	text, err := j.note(ctx, loginNote(account))
+	return text, explain(j.path, "read", err)
+}
+
+// SetRefusedLogin is described at RefusedLogin.
+func (j *Journal) SetRefusedLogin(ctx context.Context, account, text string) error {
+	return explain(j.path, "write", j.setNote(ctx, loginNote(account), text))
+}
+
+func loginNote(account string) string { return "login " + account }
+
 func obstaclesNote(account string) string { return "obstacles " + account }
 
 func accountNote(account string) string { return "account " + account }

@@ -101,6 +101,16 @@ var ErrSimpler = errors.New("the server offers what it does not do")
 // text.
 func Again(err error) error { return marked{err, ErrSimpler} }
 
+// ErrRefused is in the error of a login by password or certificate that the server refused, and of no other.
+var ErrRefused = errors.New("the server refused the login")
+
+// refusedBy marks err, without changing its text.
+func refusedBy(err error) error { return refusedLogin{err} }
+
+type refusedLogin struct{ error }
+
+func (r refusedLogin) Unwrap() []error { return []error{r.error, ErrRefused} }
+
 // At adds the server to err, which happened before the login. An error about a refused login stays as it
 // is: the account is named wherever errors are shown. The Kind stays.
 func (o *Options) At(err error) error {

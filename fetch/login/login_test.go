@@ -257,9 +257,36 @@ func TestRefusedSecretIsRenewed(t *testing.T) {
 				return tt.renewed, tt.err
 			}
 			err := a.logIn(t.Context())
+			if errors.Is(err, ErrRefused) != (tt.kind == KindAuth) {
+				t.Errorf("%v is marked as refused: %v", err, errors.Is(err, ErrRefused))
+			}
 			if (err == nil) != (tt.kind == KindUnknown) || KindOf(err) != tt.kind || !slices.Equal(p.sent, tt.want) {
 				t.Errorf("%v; sent %q", err, p.sent)
 			}
 		})
+	}
+}
+
+// Only what a server may lock an account for is marked as refused.
+func TestWhatIsMarkedAsRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, auth string
+		reply      Reply
+		want       bool
+	}{
+		{"password", "plain", Reply{Status: Refused}, true},
+		{"proof", "cram-md5", Reply{Status: Refused}, true},
+		{"token", "xoauth2", Reply{Status: Refused}, false},
+		{"passing trouble", "plain", Reply{Status: Refused, Code: "UNAVAILABLE"}, false},
+		{"not offered", "scram-sha-1", Reply{}, false},
+	} {
+		p := &spoken{replies: []Reply{tt.reply}}
+		a := newAttempt(t, p)
+		a.o.Auth = tt.auth
+		a.offer.Mechanisms = []string{"PLAIN", "CRAM-MD5", "XOAUTH2"}
+		if err := a.logIn(t.Context()); err == nil || errors.Is(err, ErrRefused) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }

@@ -89,7 +89,12 @@ func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure
 		}
 	}
 
-	return last != nil, Fail(KindAuth, failure)
+	failure = Fail(KindAuth, failure)
+	// Nobody's account is locked for a token, which expires by itself.
+	if last != nil && (last.refused || last.gaveAway) && !sasl.IsToken(last.mechanism) {
+		failure = refusedBy(failure)
+	}
+	return last != nil, failure
 }
 
 // implicit needs no login if the server itself says that it knows the user by other means.
