@@ -20,7 +20,7 @@ func TestImportDirections(t *testing.T) {
 	allowed := map[string][]string{
 		"rcfile":    {"delivery/ownfile", "tlsverify/hints"}, // of ours the former imports only the latter
 		"tlsverify": {},
-		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/fault"},
+		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/login/imapline", "fetch/fault"},
 		"fetch":     {"tlsverify", "delivery"},
 		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch", "docs"},
 		"docs":      {},

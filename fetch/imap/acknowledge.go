@@ -9,6 +9,7 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
+	"fetchd/fetch/login/imapline"
 	"fetchd/tlsverify/hints"
 )
 
@@ -81,7 +82,7 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	switch {
 	// The only one of the ways that is atomic: there is no moment at which the message is in both folders.
 	case a.MoveTo != "" && m.s.has("MOVE"):
-		cmd := m.s.client.Move(set, decodeUTF7(a.MoveTo))
+		cmd := m.s.client.Move(set, imapline.DecodeName(a.MoveTo))
 		go func() {
 			done <- ack{uids: uids, deleted: true}.after(func() error {
 				_, err := cmd.Wait()
@@ -89,7 +90,7 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 			})
 		}()
 	case a.MoveTo != "":
-		cmd := m.s.client.Copy(set, decodeUTF7(a.MoveTo))
+		cmd := m.s.client.Copy(set, imapline.DecodeName(a.MoveTo))
 		go func() {
 			a := ack{uids: uids, deleted: true}.after(func() error {
 				_, err := cmd.Wait()

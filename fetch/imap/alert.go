@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 )
 
@@ -19,10 +20,10 @@ type alerts struct {
 	shown   int
 }
 
-func (l *alerts) show(r reply) {
-	if r.code != "ALERT" || r.tag != "*" && r.word != "OK" || l.shown == maxAlerts {
+func (l *alerts) show(r imapline.Reply) {
+	if r.Code != "ALERT" || r.Tag != "*" && r.Word != "OK" || l.shown == maxAlerts {
 		return
 	}
 	l.shown++
-	l.log.Warn(fetch.EventAlert, "account", l.account, "text", l.conn.Quoted([]byte(r.text)))
+	l.log.Warn(fetch.EventAlert, "account", l.account, "text", l.conn.Quoted([]byte(r.Text)))
 }

@@ -1,11 +1,11 @@
 package imap
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 
 	"fetchd/fetch/login"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/login/logintest"
 	"fetchd/fetch/wire"
 )
@@ -15,7 +15,7 @@ func TestLoginContract(t *testing.T) {
 	logintest.Run(t, logintest.Subject{
 		Service: service,
 		New: func(c *wire.Conn) login.Protocol {
-			return &dialogue{conn: c, alerts: alerts{log: slog.New(slog.DiscardHandler), conn: c}}
+			return &imapline.Dialogue{Conn: c}
 		},
 		Dialect: serverSide{},
 		Own:     true,

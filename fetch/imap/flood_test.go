@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 )
 
@@ -59,7 +60,7 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 				_ = s.Close()
 				t.Error("no error")
 			}
-			const most = (maxUntagged + 2) * wire.MaxLine // one command's answer
+			const most = (imapline.MaxUntagged + 2) * wire.MaxLine // one command's answer
 			if source.sent > most || n > 10*most {
 				t.Errorf("%d bytes are read and %d allocated (%v)", source.sent, n, err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 )
 
@@ -172,10 +173,10 @@ func (g *guard) selectedValidity() uint32 {
 var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannotWatch)
 
 // endsIdle tells whether r answers the IDLE under way with OK.
-func (g *guard) endsIdle(r reply) bool {
+func (g *guard) endsIdle(r imapline.Reply) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.idle && len(g.open) == 1 && r.word == "OK"
+	return g.idle && len(g.open) == 1 && r.Word == "OK"
 }
 
 // isAwaited tells whether tag belongs to a command that is under way.

@@ -4,16 +4,18 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"fetchd/fetch/login/imapline"
 )
 
 // noteLimit notes that the server has processed only a part of the messages that a command named (RFC 9738),
 // and the UID with which it ended.
-func (g *guard) noteLimit(r reply) {
-	if r.code != "MESSAGELIMIT" {
+func (g *guard) noteLimit(r imapline.Reply) {
+	if r.Code != "MESSAGELIMIT" {
 		return
 	}
 
-	limit, last, _ := strings.Cut(r.args, " ")
+	limit, last, _ := strings.Cut(r.Args, " ")
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if n, err := strconv.ParseUint(limit, 10, 32); err == nil && n > 0 {
@@ -23,7 +25,7 @@ func (g *guard) noteLimit(r reply) {
 		if g.limits == nil {
 			g.limits = map[string]uint32{}
 		}
-		g.limits[r.tag] = uint32(uid)
+		g.limits[r.Tag] = uint32(uid)
 	}
 }
 

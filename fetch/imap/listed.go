@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
 )
 
 // misnamed tells whether a LIST response names a mailbox whose name would make imapclient end the connection.
@@ -64,7 +65,7 @@ func decodable(name string) bool {
 		}
 		code, rest, ok := strings.Cut(shifted, "-")
 		// imapclient also refuses two shifts in a row, which RFC 3501 calls superfluous.
-		if _, valid := decodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") &&
+		if _, valid := imapline.DecodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") &&
 			!strings.HasPrefix(rest, "&-") {
 			return false
 		}

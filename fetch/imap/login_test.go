@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -177,16 +177,11 @@ func FuzzParseLine(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		r := parseLine(line)
-		if n := len(r.tag) + len(r.word) + len(r.code) + len(r.args) + len(r.text); n > 4*len(line)+1 {
+		r := imapline.Parse(line)
+		if n := len(r.Tag) + len(r.Word) + len(r.Code) + len(r.Args) + len(r.Text); n > 4*len(line)+1 {
 			t.Errorf("%q gives %d bytes", line, n)
 		}
-		d := &dialogue{alerts: alerts{log: slog.New(slog.DiscardHandler)}}
-		d.note(r)
-		if o := d.reply(r).Offer; o != nil && len(o.Mechanisms) > len(o.Words) {
-			t.Errorf("%q offers %q", line, o.Mechanisms)
-		}
-		out := string(r.plain())
+		out := string(plainAnswer(r))
 		if !strings.HasSuffix(out, "\r\n") || strings.Count(out, "\r\n") > 1 && !strings.ContainsAny(string(line), "\n") {
 			t.Errorf("%q gives %q", line, out)
 		}

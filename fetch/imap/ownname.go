@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+
+	"fetchd/fetch/login/imapline"
 )
 
 // ownNames are the names of mailboxes that a server writes in an encoding of its own: Yandex has a bare "&"
@@ -14,7 +16,7 @@ type ownNames map[string]string
 // ownName makes of a LIST response with a bare "&" one that imapclient can decode, and remembers the name.
 func (g *guard) ownName(line []byte) []byte {
 	name, ok := listedName(line)
-	if !ok || decodable(name) || loose(line, name) || !plainASCII(name) || strings.ContainsAny(name, "\"\\") {
+	if !ok || decodable(name) || loose(line, name) || !imapline.IsPlain(name) || strings.ContainsAny(name, "\"\\") {
 		return line
 	}
 
@@ -51,7 +53,7 @@ func (g *guard) asListed(p []byte) []byte {
 		return p
 	}
 	if name, ok := g.own[string(m[2])]; ok {
-		return bytes.Join([][]byte{m[1], []byte(quoted(name)), m[3]}, nil)
+		return bytes.Join([][]byte{m[1], []byte(imapline.Quote(name)), m[3]}, nil)
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
 )
 
 // Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
@@ -80,12 +81,12 @@ func (g *guard) next() error {
 	}
 	// Tagged, or a continuation.
 	if bare[0] != '*' {
-		return g.answer(parseLine(bare))
+		return g.answer(imapline.Parse(bare))
 	}
 
 	switch kind := kindOf(bare); kind {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
-		return g.status(parseLine(bare))
+		return g.status(imapline.Parse(bare))
 	default:
 		if kind == "LIST" {
 			if own := g.ownName(bare); len(own) != len(bare) {
@@ -117,19 +118,19 @@ func kindOf(line []byte) string {
 }
 
 // answer passes on a tagged response or a continuation request.
-func (g *guard) answer(r reply) error {
-	if r.tag == "+" {
-		g.answered(r.tag)
+func (g *guard) answer(r imapline.Reply) error {
+	if r.Tag == "+" {
+		g.answered(r.Tag)
 		// Without the server's text, which imapclient has no use for.
 		g.out = []byte("+\r\n")
 		return nil
 	}
-	if r.word != "OK" && r.word != "NO" && r.word != "BAD" {
-		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+	if r.Word != "OK" && r.Word != "NO" && r.Word != "BAD" {
+		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.Tag+" "+r.Word+" "+r.Text)))
 	}
-	if !g.isAwaited(r.tag) {
+	if !g.isAwaited(r.Tag) {
 		return g.violation("an answer to no command under way: %s",
-			g.conn.Quoted([]byte(r.tag+" "+r.word+" "+r.text)))
+			g.conn.Quoted([]byte(r.Tag+" "+r.Word+" "+r.Text)))
 	}
 	// imapclient would wait for news forever.
 	if g.endsIdle(r) {
@@ -139,27 +140,27 @@ func (g *guard) answer(r reply) error {
 	// A new command, new bounds.
 	g.text, g.number, g.unsorted = 0, 0, 0
 	g.asked()
-	g.answered(r.tag)
+	g.answered(r.Tag)
 	g.alerts.show(r)
 	g.noteLimit(r)
-	g.out = r.plain()
+	g.out = plainAnswer(r)
 	return nil
 }
 
-// plain is a tagged response as imapclient can take it: an unclosed code would swallow the lines that follow,
-// and of a code we need no more than the name.
-func (r reply) plain() []byte {
-	out := []byte(r.tag + " " + r.word)
-	switch r.code {
+// plainAnswer is a tagged response as imapclient can take it: an unclosed code would swallow the lines that
+// follow, and of a code we need no more than the name.
+func plainAnswer(r imapline.Reply) []byte {
+	out := []byte(r.Tag + " " + r.Word)
+	switch r.Code {
 	case "", "CAPABILITY", "APPENDUID", "COPYUID": // imapclient wants the arguments of these
 	default:
-		if strings.Trim(r.code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == "" {
-			out = append(out, " ["+r.code+"]"...)
+		if strings.Trim(r.Code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == "" {
+			out = append(out, " ["+r.Code+"]"...)
 		}
 	}
 
 	// imapclient ends the connection over a bare CR or NUL in a text that nobody needs.
-	text := strings.TrimSpace(strings.NewReplacer("\r", " ", "\x00", " ").Replace(r.text))
+	text := strings.TrimSpace(strings.NewReplacer("\r", " ", "\x00", " ").Replace(r.Text))
 	if text != "" {
 		text = " " + text
 	}
@@ -171,27 +172,27 @@ func (r reply) plain() []byte {
 }
 
 // status looks at an untagged status response. imapclient needs only what it tells of UIDs.
-func (g *guard) status(r reply) error {
+func (g *guard) status(r imapline.Reply) error {
 	g.alerts.show(r)
 	switch {
-	case r.word == "BYE":
-		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.text))))
-	case r.word == "OK" && r.code == "UNSEEN":
+	case r.Word == "BYE":
+		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.Text))))
+	case r.Word == "OK" && r.Code == "UNSEEN":
 		g.mu.Lock()
-		g.unseen = strings.Trim(r.args, "0") != ""
+		g.unseen = strings.Trim(r.Args, "0") != ""
 		g.mu.Unlock()
 		return nil
-	case r.word != "OK" || r.code != "UIDVALIDITY" && r.code != "UIDNEXT":
+	case r.Word != "OK" || r.Code != "UIDVALIDITY" && r.Code != "UIDNEXT":
 		return nil
 	}
 
-	v, err := strconv.ParseUint(r.args, 10, 32)
-	if expected := g.selectedValidity(); r.code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
+	v, err := strconv.ParseUint(r.Args, 10, 32)
+	if expected := g.selectedValidity(); r.Code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
 		// All UIDs that we know, and those of commands under way, may mean other messages now.
 		return g.conn.Break(errRenumbered)
 	}
 	if err == nil && v > 0 {
-		g.out = fmt.Appendf(nil, "* OK [%s %d] ok\r\n", r.code, v)
+		g.out = fmt.Appendf(nil, "* OK [%s %d] ok\r\n", r.Code, v)
 	}
 
 	return nil

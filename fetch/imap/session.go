@@ -19,6 +19,7 @@ import (
 	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/login"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
@@ -72,15 +73,15 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	}()
 	defer fault.Recover(&err)
 
-	d, caps, err := logIn(ctx, a, raw, q.plain.Has(server(a)))
+	conn, alerts, caps, err := logIn(ctx, a, raw, q.plain.Has(server(a)))
 	if err != nil {
 		return nil, err
 	}
 
-	s := &session{a: a, conn: d.conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
+	s := &session{a: a, conn: conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
 	s.release = s.conn.Bind(ctx)
 	// Only what we use: imapclient sends more, and other, commands to a server that offers more.
-	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), &d.alerts)
+	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), alerts)
 	s.guard.limit = offeredLimit(caps)
 	handler := &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
@@ -146,16 +147,16 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 
 	// First, and cut off at the end: what is in the list already is not added once more.
 	for _, name := range s.a.ExcludedMailboxes {
-		add(decodeUTF7(name))
+		add(imapline.DecodeName(name))
 	}
 
 	excluded := len(out)
 	for _, name := range s.a.Mailboxes {
-		add(decodeUTF7(name))
+		add(imapline.DecodeName(name))
 	}
 
 	for _, pattern := range s.a.Patterns {
-		list, err := s.client.List("", decodeUTF7(pattern), nil).Collect()
+		list, err := s.client.List("", imapline.DecodeName(pattern), nil).Collect()
 		if err != nil {
 			return nil, s.failed(fmt.Sprintf("list %q", pattern), err)
 		}

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fetchd/fetch/login/imapline"
+
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
@@ -32,7 +34,7 @@ func TestDecodeUTF7(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := decodeUTF7(tt.in); got != tt.want {
+			if got := imapline.DecodeName(tt.in); got != tt.want {
 				t.Errorf("%q gives %q, want %q", tt.in, got, tt.want)
 			}
 		})
@@ -74,7 +76,7 @@ func FuzzDecodeUTF7(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		got := decodeUTF7(name)
+		got := imapline.DecodeName(name)
 		if !utf8.ValidString(name) || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < 0x80 && unicode.IsControl(r) }) {
 			if len(got) > 2*len(name) {
 				t.Errorf("%q gives %q", name, got)
@@ -84,8 +86,11 @@ func FuzzDecodeUTF7(f *testing.F) {
 		if strings.EqualFold(name, "INBOX") {
 			return
 		}
-		if wire := encoded(name); decodeUTF7(wire) != name {
-			t.Errorf("%q is sent as %q, which is read as %q", name, wire, decodeUTF7(wire))
+		if wire := encoded(name); imapline.DecodeName(wire) != name {
+			t.Errorf("%q is sent as %q, which is read as %q", name, wire, imapline.DecodeName(wire))
+		}
+		if got := imapline.EncodeName(name); imapline.DecodeName(got) != name {
+			t.Errorf("%q is encoded as %q, which is read as %q", name, got, imapline.DecodeName(got))
 		}
 	})
 }

@@ -1,7 +1,8 @@
-package imap
+package imapline
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -12,9 +13,9 @@ import (
 var mutf7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").
 	WithPadding(base64.NoPadding).Strict()
 
-// decodeUTF7 returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form
+// DecodeName returns the UTF-8 form of a mailbox name, which an rc file may hold in modified UTF-7, the form
 // on the wire. A name that is not valid modified UTF-7 stays as it is: "R&D" means R&D.
-func decodeUTF7(name string) string {
+func DecodeName(name string) string {
 	var out strings.Builder
 	for s := name; s != ""; {
 		i := strings.IndexByte(s, '&')
@@ -24,7 +25,7 @@ func decodeUTF7(name string) string {
 		}
 		out.WriteString(s[:i])
 		code, rest, ok := strings.Cut(s[i+1:], "-")
-		text, valid := decodeShift(code)
+		text, valid := DecodeShift(code)
 		if !ok || !valid {
 			return name
 		}
@@ -42,8 +43,8 @@ func decodeUTF7(name string) string {
 	return out.String()
 }
 
-// decodeShift decodes the text between & and -.
-func decodeShift(code string) (string, bool) {
+// DecodeShift decodes the text between & and -.
+func DecodeShift(code string) (string, bool) {
 	if code == "" {
 		return "&", true
 	}
@@ -64,4 +65,39 @@ func decodeShift(code string) (string, bool) {
 
 	runes := utf16.Decode(units)
 	return string(runes), slices.Equal(utf16.Encode(runes), units) // else half a surrogate pair
+}
+
+// EncodeName returns name, in UTF-8, in modified UTF-7.
+func EncodeName(name string) string {
+	var out strings.Builder
+	for s := name; s != ""; {
+		n := strings.IndexFunc(s, isShifted)
+		if n < 0 {
+			n = len(s)
+		}
+		out.WriteString(strings.ReplaceAll(s[:n], "&", "&-"))
+		s = s[n:]
+
+		n = strings.IndexFunc(s, func(r rune) bool { return !isShifted(r) })
+		if n < 0 {
+			n = len(s)
+		}
+		if n > 0 {
+			out.WriteString("&" + encodeShift(s[:n]) + "-")
+		}
+		s = s[n:]
+	}
+
+	return out.String()
+}
+
+// isShifted tells whether a character does not stand for itself.
+func isShifted(r rune) bool { return r < ' ' || r > '~' }
+
+func encodeShift(text string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = binary.BigEndian.AppendUint16(b, unit)
+	}
+	return mutf7.EncodeToString(b)
 }
