@@ -74,16 +74,6 @@ type SMTPOptions struct {
 	Log      *slog.Logger
 }
 
-const (
-	// smtpIdle is how long a connection waits for another message. The accounts of one pass come within it,
-	// and servers wait for minutes.
-	smtpIdle = 5 * time.Second
-	// smtpKept is how many connections wait.
-	smtpKept = 4
-	// smtpQuit bounds the farewell: nothing depends on it.
-	smtpQuit = 2 * time.Second
-)
-
 // SMTP delivers by SMTP or LMTP. It is safe for concurrent use; each delivery under way has a connection of
 // its own, which then waits a moment for another message.
 //
@@ -96,12 +86,10 @@ const (
 // makes of them is its affair, and its refusal that of the message.
 type SMTP struct {
 	o    SMTPOptions
-	idle time.Duration
+	kept keptConnections[*smtpSession] // has its own lock
 
 	mu     sync.Mutex // guards what follows
 	chosen int        // the server that answered last
-	kept   []*smtpSession
-	closed bool
 }
 
 // NewSMTP returns a Deliverer. It connects to nobody.
@@ -125,7 +113,7 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 		return nil, err
 	}
 
-	return &SMTP{o: o, idle: smtpIdle}, nil
+	return &SMTP{o: o}, nil
 }
 
 func (d *SMTP) String() string {
@@ -168,12 +156,6 @@ func (d *SMTP) DeliverSeries(ctx context.Context, ms []*Message, ended func(i in
 
 // Close takes leave of the servers whose connections wait. A later delivery connects anew, and keeps nothing.
 func (d *SMTP) Close() error {
-	d.mu.Lock()
-	kept := d.kept
-	d.kept, d.closed = nil, true
-	d.mu.Unlock()
-	for _, s := range kept {
-		s.quit()
-	}
+	d.kept.close()
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
-	"time"
 
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
@@ -15,7 +13,7 @@ import (
 // connect gives a connection that waited, or else a new one.
 func (d *SMTP) connect(ctx context.Context, fresh bool) (*smtpSession, error) {
 	if !fresh {
-		if s := d.takeKept(); s != nil {
+		if s := d.kept.take(); s != nil {
 			return s, nil
 		}
 	}
@@ -91,58 +89,13 @@ func (s *SMTPServer) dial(ctx context.Context, o login.Options) (net.Conn, error
 	return conn, login.Fail(login.KindNetwork, err)
 }
 
-// takeKept gives a connection that waited and is still good.
-func (d *SMTP) takeKept() *smtpSession {
-	for {
-		d.mu.Lock()
-		if len(d.kept) == 0 {
-			d.mu.Unlock()
-			return nil
-		}
-		// The newest: it is the likeliest to be still open.
-		s := d.kept[len(d.kept)-1]
-		d.kept = d.kept[:len(d.kept)-1]
-		d.mu.Unlock()
+func (s *smtpSession) hasNews() bool { return s.conn.Unread() }
 
-		s.timer.Stop()
-		if !s.conn.Unread() {
-			return s
-		}
-		_ = s.conn.Close() // it has left, or says that it will
-	}
-}
-
-// keep lets a connection wait for the next message.
-func (d *SMTP) keep(s *smtpSession) {
-	d.mu.Lock()
-	full := d.closed || len(d.kept) >= smtpKept
-	if !full {
-		d.kept = append(d.kept, s)
-		s.timer = time.AfterFunc(d.idle, func() { d.expire(s) })
-	}
-	d.mu.Unlock()
-	if full {
-		s.quit()
-	}
-}
-
-// expire takes leave of a connection that has waited in vain.
-func (d *SMTP) expire(s *smtpSession) {
-	d.mu.Lock()
-	// The timer may have fired in the moment in which the connection was taken.
-	i := slices.Index(d.kept, s)
-	if i >= 0 {
-		d.kept = slices.Delete(d.kept, i, i+1)
-	}
-	d.mu.Unlock()
-	if i >= 0 {
-		s.quit()
-	}
-}
+func (s *smtpSession) close() { _ = s.conn.Close() }
 
 // quit takes leave.
 func (s *smtpSession) quit() {
-	s.conn.SetTimeout(smtpQuit)
+	s.conn.SetTimeout(quitTimeout)
 	if s.conn.WriteLine("QUIT", "") == nil {
 		_, _ = readSMTPReply(s.conn)
 	}

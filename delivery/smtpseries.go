@@ -179,6 +179,6 @@ func (r *smtpSeries) end() {
 		r.drop()
 	default:
 		r.release()
-		r.d.keep(r.s)
+		r.d.kept.keep(r.s)
 	}
 }

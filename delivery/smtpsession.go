@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"fetchd/fetch/wire"
 )
@@ -22,7 +21,6 @@ type smtpSession struct {
 	buf   []byte        // of the message under way, converted
 	mails int           // transactions so far
 	dirty bool          // one of them was not ended: RSET comes before the next
-	timer *time.Timer   // while it waits
 }
 
 // connWriter writes within the time-out of the connection.
