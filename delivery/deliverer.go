@@ -1,5 +1,6 @@
 // Package delivery hands one complete message on, durably: to a mail delivery agent's standard input (MDA),
-// into a Maildir (Maildir), or to a mail server (SMTP, which speaks LMTP too).
+// into a Maildir (Maildir) or a folder on an IMAP server (Append), or to a mail server (SMTP, which speaks LMTP
+// too).
 //
 // Every kind keeps the contract of Deliverer, which the suite in package deliverytest checks. The package
 // knows nothing about POP3, IMAP or the journal: after a nil error, and only then, the caller records the
@@ -14,11 +15,14 @@
 //
 // A Maildir returns nil after fsync(2) of the file, or syncfs(2) for a group, then renameat2(2), then
 // fsync(2) of the directory; an MDA after exit status 0 of an agent that got the complete message as a file;
-// SMTP after the server's 2xx to the dot that ends the message. A message that did not arrive in full is
-// never delivered, not even in part.
+// SMTP after the server's 2xx to the dot that ends the message, Append after its OK. A message that did not
+// arrive in full is never delivered, not even in part.
 package delivery
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Deliverer delivers messages. Implementations are safe for concurrent use.
 type Deliverer interface {
@@ -65,3 +69,18 @@ func Exists(d Deliverer, recipient string) bool {
 	c, ok := d.(interface{ Exists(recipient string) bool })
 	return !ok || c.Exists(recipient)
 }
+
+// MarkKeeper is a Deliverer that may make use of Message.InternalDate and Message.Flags.
+type MarkKeeper interface {
+	KeepsMarks() bool
+}
+
+// KeepsMarks tells whether d makes use of them.
+func KeepsMarks(d Deliverer) bool {
+	k, ok := d.(MarkKeeper)
+	return ok && k.KeepsMarks()
+}
+
+// ErrUnclear is in the error of a message of which nobody knows whether it has arrived. It must be tried again
+// with Message.Repeat set, also by another process.
+var ErrUnclear = errors.New("nobody knows whether it has arrived")

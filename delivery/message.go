@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // Message is one complete message with what is needed to hand it on. Its maker calls Release when its
 // delivery has ended; a Deliverer keeps no reference to it after it has returned.
 type Message struct {
@@ -26,6 +28,12 @@ type Message struct {
 	// Trace holds the header lines that we put on top (our Received: line), each ending in LF. It may be
 	// empty.
 	Trace []byte
+
+	// InternalDate and Flags are what the server keeps beside the message: when it came, and its flags as IMAP
+	// writes them. They are asked for only where the destination keeps them, see MarkKeeper, and POP3 has
+	// none.
+	InternalDate time.Time
+	Flags        []string
 
 	// Repeat says that an earlier run may have delivered this message and was killed before it recorded
 	// that. A kind that can find the earlier copy, even if that is costly, should look for it.

@@ -74,6 +74,11 @@ func (d *several) Exists(recipient string) bool {
 	return !slices.ContainsFunc(d.all, func(to Destination) bool { return !Exists(to.Deliverer, recipient) })
 }
 
+// KeepsMarks implements MarkKeeper: one of them may.
+func (d *several) KeepsMarks() bool {
+	return slices.ContainsFunc(d.all, func(to Destination) bool { return KeepsMarks(to.Deliverer) })
+}
+
 // Deliver implements Deliverer.
 func (d *several) Deliver(ctx context.Context, m *Message) error {
 	return d.deliver(ctx, []*Message{m})[0]

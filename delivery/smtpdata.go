@@ -10,6 +10,7 @@ import (
 // lineEnds turns CR, LF and CRLF into CRLF, so that there is one kind of line end and no look-alike of one:
 // what a receiver could take for the end of the message has a doubled dot (RFC 5321 section 4.5.2).
 type lineEnds struct {
+	bare   bool // dots are not doubled
 	inLine bool // something of the line was written
 	cr     bool // the byte before was a CR, which has ended its line
 	dots   int64
@@ -27,7 +28,7 @@ func (l *lineEnds) append(dst, p []byte) []byte {
 
 		l.cr = false
 		// Whichever line end came before it: a receiver may take any of them for one.
-		if !l.inLine && p[0] == '.' {
+		if !l.inLine && p[0] == '.' && !l.bare {
 			dst = append(dst, '.')
 			l.dots++
 		}
@@ -76,7 +77,12 @@ const smtpChunk = 16 << 10
 func yieldMail(ctx context.Context, m *Message, yield func([]byte) error) error {
 	header, rest := m.header()
 	start, end := fieldSpan(header, "Return-Path")
-	for _, part := range [][]byte{m.Trace, header[:start], header[end:]} {
+	return yieldParts(ctx, m, [][]byte{m.Trace, header[:start], header[end:]}, rest, yield)
+}
+
+// yieldParts gives the parts, and then the body from rest on.
+func yieldParts(ctx context.Context, m *Message, parts [][]byte, rest int64, yield func([]byte) error) error {
+	for _, part := range parts {
 		if err := yieldChunks(ctx, part, yield); err != nil {
 			return err
 		}

@@ -214,3 +214,13 @@ func (a *Account) Login(s login.Service) login.Options {
 		Timeout: a.Timeout, Rate: a.RateLimit, Trace: a.Trace, Log: a.Log,
 	}
 }
+
+// WantsMarks tells whether a destination makes use of the dates and flags of messages.
+func (a *Account) WantsMarks() bool {
+	for _, d := range a.Folders {
+		if delivery.KeepsMarks(d) {
+			return true
+		}
+	}
+	return delivery.KeepsMarks(a.Deliverer)
+}

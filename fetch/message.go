@@ -27,17 +27,19 @@ func (t *transfer) addressees(it *Item) (delivery.Addressees, error) {
 // message is an item as the delivery sees it.
 func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees) *delivery.Message {
 	m := &delivery.Message{
-		Account:     t.a.Name,
-		Mailbox:     t.name,
-		UIDValidity: it.UIDValidity,
-		UID:         it.UID,
-		Sender:      t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
-		Recipients:  t.shares.left(t.name, it, to.Names),
-		Had:         t.shares.who(t.name, it),
-		Note:        t.shares.noter(ctx, t.name, it),
-		Repeat:      it.Repeat,
-		Body:        it.Body,
-		Edit:        t.a.Headers.Edit(it.Body),
+		Account:      t.a.Name,
+		Mailbox:      t.name,
+		UIDValidity:  it.UIDValidity,
+		UID:          it.UID,
+		Sender:       t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
+		Recipients:   t.shares.left(t.name, it, to.Names),
+		Had:          t.shares.who(t.name, it),
+		Note:         t.shares.noter(ctx, t.name, it),
+		InternalDate: it.Date,
+		Flags:        it.Flags,
+		Repeat:       it.Repeat,
+		Body:         it.Body,
+		Edit:         t.a.Headers.Edit(it.Body),
 	}
 
 	// The delivery asks once more right before its point of no return, which may be minutes from now.

@@ -66,6 +66,12 @@ type Leaver interface {
 	Only(message Ref)
 }
 
+// Doubter is a Mailbox that remembers that nobody knows whether a message was delivered.
+type Doubter interface {
+	// Doubt makes the next retrieval set Repeat for all messages that are not recorded.
+	Doubt()
+}
+
 // Ender is a Mailbox whose deletions count when its session ends, and not before (POP3).
 type Ender interface {
 	DeletesAtEnd()
@@ -82,12 +88,13 @@ type Counts struct {
 
 // Item is one message on its way.
 type Item struct {
-	N           int    // number in this mailbox's retrieval, from 1
-	Num         uint32 // IMAP UID, or POP3 message number
-	UID         string // IMAP UID in decimal, or UIDL
-	UIDValidity uint32 // 0 for POP3
-	Size        int64  // octets as the server counts them
-	Date        time.Time
+	N           int       // number in this mailbox's retrieval, from 1
+	Num         uint32    // IMAP UID, or POP3 message number
+	UID         string    // IMAP UID in decimal, or UIDL
+	UIDValidity uint32    // 0 for POP3
+	Size        int64     // octets as the server counts them
+	Date        time.Time // when it came to the server, and its flags there; only if Account.WantsMarks
+	Flags       []string
 	Body        *delivery.Spool // complete; nil with Err
 	Repeat      bool            // see delivery.Message
 	Err         error           // why this message could not be retrieved; the others go on

@@ -207,6 +207,11 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 	if err := t.shares.note(ctx, t.name, items, results); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(results, isUnclear) {
+		if m, ok := t.m.(Doubter); ok {
+			m.Doubt()
+		}
+	}
 
 	// Only what is recorded counts as delivered, also where the server refuses the acknowledgement.
 	for i, it := range items {
@@ -240,6 +245,8 @@ func sortResults(items []*Item, results []error) (delivered []*Item, unusable, h
 	}
 	return delivered, unusable, held
 }
+
+func isUnclear(err error) bool { return errors.Is(err, delivery.ErrUnclear) }
 
 // recordAndAcknowledge returns why the items are not acknowledged, or the error of a record that was not
 // made.

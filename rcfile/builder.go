@@ -108,12 +108,16 @@ func (u *User) dropRivals(said *User) {
 		u.SSL, u.SSLMode = said.SSL, said.SSLMode
 	}
 
-	own := said.Maildir.Set || said.Mbox.Set
+	if said.AppendPassword.Set || said.AppendEval.Set || said.AppendFile.Set {
+		u.AppendPassword, u.AppendEval, u.AppendFile = said.AppendPassword, said.AppendEval, said.AppendFile
+	}
+
+	own := said.Maildir.Set || said.Mbox.Set || said.Append.Set
 	if own {
 		u.MDA, u.BSMTP, u.LMTP, u.SMTPHosts = said.MDA, said.BSMTP, said.LMTP, said.SMTPHosts
 	}
 	if own || said.MDA.Set || said.BSMTP.Set || said.LMTP.Value || len(said.SMTPHosts) > 0 {
-		u.Maildir, u.Mbox = said.Maildir, said.Mbox
+		u.Maildir, u.Mbox, u.Append = said.Maildir, said.Mbox, said.Append
 	}
 }
 

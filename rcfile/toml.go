@@ -183,6 +183,7 @@ func (t *tomlReader) includes(v any, n *node) {
 func topKeyword(name string) *Keyword { return words.entry[name].Keyword }
 
 func (t *tomlReader) readDefaults(table tomlTable, n *node) {
+	table, n = t.flattenAppend(table, n)
 	t.known(table, n, "[defaults]", names(serverWords, loginWords)...)
 	t.poll = Poll{Pos: n.key, Users: []User{{Pos: n.key}}}
 	t.options(entry{poll: &t.poll}, serverWords, table, n)
@@ -191,6 +192,7 @@ func (t *tomlReader) readDefaults(table tomlTable, n *node) {
 }
 
 func (t *tomlReader) readPoll(table tomlTable, n *node) {
+	table, n = t.flattenAppend(table, n)
 	t.poll = Poll{Pos: n.key, Active: true}
 	e := entry{poll: &t.poll}
 	t.header(table, n)
@@ -231,6 +233,7 @@ func (t *tomlReader) header(table tomlTable, n *node) {
 }
 
 func (t *tomlReader) readUser(table tomlTable, n *node, of int) {
+	table, n = t.flattenAppend(table, n)
 	t.known(table, n, "[[poll.user]]", names(loginWords)...)
 	t.poll.Users = append(t.poll.Users, User{Pos: n.key})
 	u := &t.poll.Users[len(t.poll.Users)-1]

@@ -36,6 +36,16 @@ type User struct {
 	BSMTP           Opt[string]
 	Deliver         []Opt[string] // ours: destinations, KIND:VALUE, all of which get each message
 	FolderDeliver   []Opt[string] // ours: a folder, its destination, and so on
+	Append          Opt[string]   // ours: an IMAP folder, as imaps://USER@HOST[:PORT][/FOLDER]
+	AppendPassword  Opt[Secret]
+	AppendEval      Opt[string] // appendpasswordeval
+	AppendFile      Opt[string] // appendpasswordfile
+	AppendAuth      Opt[string]
+	AppendProto     Opt[string] // appendsslproto
+	AppendCertFile  Opt[string] // appendsslcertfile
+	AppendPins      []Opt[string]
+	AppendCreate    Opt[bool]
+	AppendKeywords  Opt[bool]
 	LMTP            Opt[bool]
 	SMTPAddress     Opt[string]
 	SMTPName        Opt[string]
@@ -142,6 +152,26 @@ var loginWords = []Keyword{
 	{Name: "bsmtp", Kind: Text, traits: isPath,
 		Help: "append to FILE as batched SMTP",
 		user: func(u *User) any { return &u.BSMTP }},
+	{Name: "append", Kind: Text, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.Append }},
+	{Name: "appendpassword", Kind: Private, Own: true, traits: anyWord | oneLine,
+		user: func(u *User) any { return &u.AppendPassword }},
+	{Name: "appendpasswordeval", Kind: Text, Own: true, traits: isCommand,
+		user: func(u *User) any { return &u.AppendEval }},
+	{Name: "appendpasswordfile", Kind: Text, Own: true, traits: isPath | namesSecret,
+		user: func(u *User) any { return &u.AppendFile }},
+	{Name: "appendauth", Kind: Enum, Values: auths, Own: true,
+		user: func(u *User) any { return &u.AppendAuth }},
+	{Name: "appendsslproto", Kind: Enum, Values: sslProtos, Own: true, traits: anyCase,
+		user: func(u *User) any { return &u.AppendProto }},
+	{Name: "appendsslcertfile", Kind: Text, Own: true, traits: isPath,
+		user: func(u *User) any { return &u.AppendCertFile }},
+	{Name: "appendsslpin", Kind: TextList, Own: true, traits: glued, dump: "appendsslpins",
+		user: func(u *User) any { return &u.AppendPins }},
+	{Name: "appendcreate", Kind: Flag, Default: false, Own: true,
+		user: func(u *User) any { return &u.AppendCreate }},
+	{Name: "appendkeywords", Kind: Flag, Default: false, Own: true,
+		user: func(u *User) any { return &u.AppendKeywords }},
 	{Name: "lmtp", Kind: Flag, Default: false,
 		Help: "by LMTP instead",
 		user: func(u *User) any { return &u.LMTP }},

@@ -30,6 +30,8 @@ type victim struct {
 	mda      bool
 	sink     *deliverytest.Sink // of SMTP or LMTP; nil = neither
 	sinkAt   string             // as smtphost names it
+	into     string             // the user whose IMAP mailbox gets the mail; "" = none
+	intoPort int
 	dir      string
 	appended int
 }
@@ -61,10 +63,20 @@ func (v *victim) deliverTo(t *testing.T, lmtp bool) *victim {
 	return v
 }
 
-// destination delivers into a Maildir, to a mail server, or by an agent that adds to one file.
+// deliverInto makes the victim deliver into the mailbox of another user.
+func (v *victim) deliverInto(port int) *victim {
+	v.into, v.intoPort = v.d.User(), port
+	return v
+}
+
+// destination delivers into a Maildir, into an IMAP mailbox, to a mail server, or by an agent that adds to one file.
 func (v *victim) destination() string {
 	if v.sink != nil {
 		return fmt.Sprintf("is ann smtphost %q", v.sinkAt)
+	}
+	if v.into != "" {
+		return fmt.Sprintf("append \"imap://%s@localhost:%d\" appendpassword %q appendsslproto ''", v.into, v.intoPort,
+			v.d.Password)
 	}
 	if v.mda {
 		return fmt.Sprintf("mda %q", "tee -a "+filepath.Join(v.dir, "mbox"))
@@ -172,6 +184,12 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 		}
 		return times
 	}
+	if v.into != "" {
+		for _, m := range v.d.List(t, v.into, "INBOX") {
+			count(bytes.ReplaceAll(m.Body, []byte("\r\n"), []byte("\n")))
+		}
+		return times
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -212,7 +230,7 @@ const (
 )
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
-// into a Maildir, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a
+// into a Maildir or an IMAP mailbox, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a
 // run.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
@@ -236,6 +254,11 @@ func TestKilledAtRandom(t *testing.T) {
 			t.Parallel()
 			v := newVictim(t, d, protocol, false).deliverTo(t, i == 0)
 			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(10+i))))
+		})
+		t.Run(protocol+", IMAP mailbox", func(t *testing.T) {
+			t.Parallel()
+			v := newVictim(t, d, protocol, false).deliverInto(d.IMAP)
+			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(20+i))))
 		})
 	}
 }
@@ -309,6 +332,40 @@ func TestKilledBetween(t *testing.T) {
 					t.Errorf("%d messages were delivered before the acknowledgement, want 7", n)
 				}
 				v.judge(t, 0)
+			})
+		}
+	}
+}
+
+// TestKilledWhileAppending kills the program in each step of a delivery into an IMAP mailbox: no message is lost
+// or comes twice, also not those that look the same.
+func TestKilledWhileAppending(t *testing.T) {
+	t.Parallel()
+	d := fetchtest.StartDovecot(t)
+	for _, step := range []string{`^A\d+ APPEND .*`, `^Received: `, `^Subject: msg 4`, `^This is message 4`, `^A5 APPEND `} {
+		for k, acts := range []bool{false, true} { // before the server has the line, and after
+			t.Run(fmt.Sprintf("%q, server acts %v", step, acts), func(t *testing.T) {
+				t.Parallel()
+				v := newVictim(t, d, []string{"imap", "pop3"}[k], false)
+				wire := fetchtest.Trip(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(d.IMAP)), step, acts)
+				_, port := v.ports()
+				v.deliverInto(wire.Port).configure(t, port, clearText, v.destination())
+				v.add(t, 7)
+				twin := []byte("From: bob@example.net\r\nMessage-ID: <twin@example.net>\r\nSubject: twin\r\n\r\nx\r\n")
+				d.Append(t, v.user, "INBOX", [][]byte{twin, twin})
+
+				cmd := v.working(t)
+				<-wire.Sprung
+				if !kill(cmd) {
+					t.Error("the program had ended")
+				}
+				<-wire.Over
+				v.intoPort = d.IMAP
+				v.configure(t, port, clearText, v.destination())
+				v.judge(t, 0)
+				if n := d.Count(t, v.into, "INBOX"); n != 9 {
+					t.Errorf("%d messages, want 7 and the two twins", n)
+				}
 			})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -28,6 +29,8 @@ type Target struct {
 	Want func(m *delivery.Message, body []byte) []byte
 	// OneCopy says that repeats leave one copy, RepeatOnly that this takes Message.Repeat.
 	OneCopy, RepeatOnly bool
+	// Refuses tells which bodies the kind can't take: as permanent, and as a whole; nil = it takes all.
+	Refuses func(body []byte) bool
 	// Break makes the destination fail, with errors of the given class, until the function that it returns
 	// is called; nil = nothing fails here.
 	Break map[delivery.Class]func(t *testing.T) (repair func())
@@ -120,6 +123,13 @@ func (g Target) want(m *delivery.Message, body []byte) []byte {
 	return slices.Concat(m.Trace, body)
 }
 
+// bodies are those that the kind takes.
+func (g Target) bodies() map[string][]byte {
+	bodies := Bodies()
+	maps.DeleteFunc(bodies, func(_ string, body []byte) bool { return g.Refuses != nil && g.Refuses(body) })
+	return bodies
+}
+
 // expect compares what is at the destination with want, both in any order.
 func (g Target) expect(t *testing.T, want [][]byte) {
 	t.Helper()
@@ -173,11 +183,18 @@ func checkBytes(t *testing.T, target Target) {
 	var want [][]byte
 	for name, body := range Bodies() {
 		m := NewMessage(t, name, body)
-		if err := target.Deliverer.Deliver(t.Context(), m); err != nil {
+		err := target.Deliverer.Deliver(t.Context(), m)
+		m.Release() // a deliverer keeps nothing of it
+		if target.Refuses != nil && target.Refuses(body) {
+			if delivery.ClassOf(err) != delivery.Permanent {
+				t.Errorf("%s: %v, want a permanent refusal", name, err)
+			}
+			continue
+		}
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		want = append(want, target.want(m, body))
-		m.Release() // a deliverer keeps nothing of it
 	}
 	target.expect(t, want)
 }
@@ -186,7 +203,7 @@ func checkBytes(t *testing.T, target Target) {
 func checkGroup(t *testing.T, target Target) {
 	var ms []*delivery.Message
 	var want [][]byte
-	for name, body := range Bodies() {
+	for name, body := range target.bodies() {
 		m := NewMessage(t, name, body)
 		ms, want = append(ms, m), append(want, target.want(m, body))
 	}
@@ -209,7 +226,7 @@ func checkGroup(t *testing.T, target Target) {
 func checkEdit(t *testing.T, target Target) {
 	var want [][]byte
 	head := []byte("From: bob@example.net\nX-Edited: yes\n\n")
-	for name, body := range Bodies() {
+	for name, body := range target.bodies() {
 		m := NewMessage(t, name, body)
 		skip := int64(len(m.Body.Header()))
 		m.Edit = &delivery.HeaderEdit{Head: head, Skip: skip}

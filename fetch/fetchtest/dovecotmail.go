@@ -16,6 +16,7 @@ import (
 type Stored struct {
 	UID   uint32
 	Flags []string // as the server writes them, without \Recent
+	Date  string   // INTERNALDATE, as the server writes it
 	Body  []byte
 }
 
@@ -33,13 +34,18 @@ const sessionTime = time.Minute
 
 func (d *Dovecot) session(tb testing.TB, user string) *session {
 	tb.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", d.IMAP))
+	return newSession(tb, d.IMAP, user, d.Password)
+}
+
+func newSession(tb testing.TB, port int, user, password string) *session {
+	tb.Helper()
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	check(tb, err)
 	check(tb, conn.SetDeadline(time.Now().Add(sessionTime)))
 	s := &session{tb, conn, bufio.NewReaderSize(conn, 64<<10), bufio.NewWriterSize(conn, 64<<10)}
 	_, err = s.r.ReadString('\n')
 	check(tb, err)
-	s.do(nil, "LOGIN %s %s", user, d.Password)
+	s.do(nil, "LOGIN %s %s", user, password)
 	return s
 }
 
@@ -131,7 +137,7 @@ func (d *Dovecot) Append(tb testing.TB, user, mailbox string, messages [][]byte,
 // List returns the messages of a mailbox, by rising UID, without changing anything.
 func (d *Dovecot) List(tb testing.TB, user, mailbox string) []Stored {
 	tb.Helper()
-	return d.fetch(tb, user, mailbox, "(UID FLAGS BODY.PEEK[])")
+	return d.fetch(tb, user, mailbox, "(UID FLAGS INTERNALDATE BODY.PEEK[])")
 }
 
 // Flags returns the flags of each message of a mailbox by UID, without \Recent.
@@ -176,8 +182,14 @@ func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
 	tb.Helper()
 	s := d.session(tb, user)
 	defer s.close()
+	return s.fetch(mailbox, items)
+}
+
+func (s *session) fetch(mailbox, items string) []Stored {
+	s.tb.Helper()
 	exists := regexp.MustCompile(`^\* (\d+) EXISTS$`)
 	uid, flags := regexp.MustCompile(`[( ]UID (\d+)`), regexp.MustCompile(`[( ]FLAGS \(([^)]*)\)`)
+	date := regexp.MustCompile(`INTERNALDATE "([^"]*)"`)
 	empty := true
 
 	s.do(func(text string, _ [][]byte) {
@@ -198,8 +210,11 @@ func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
 		}
 
 		n, err := strconv.ParseUint(u[1], 10, 32)
-		check(tb, err)
+		check(s.tb, err)
 		m := Stored{UID: uint32(n)}
+		if d := date.FindStringSubmatch(text); d != nil {
+			m.Date = d[1]
+		}
 		for flag := range strings.FieldsSeq(f[1]) {
 			if flag != `\Recent` {
 				m.Flags = append(m.Flags, flag)
@@ -214,4 +229,13 @@ func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
 	}, "FETCH 1:* %s", items)
 
 	return all
+}
+
+// AppendAt adds a message with flags and an INTERNALDATE to a mailbox that is there.
+func (d *Dovecot) AppendAt(tb testing.TB, user, mailbox, date string, message []byte, flags ...string) {
+	tb.Helper()
+	s := d.session(tb, user)
+	defer s.close()
+	s.do(nil, "APPEND %s (%s) %q {%d+}\r\n%s", quote(mailbox), strings.Join(flags, " "), date, len(message),
+		message)
 }

@@ -100,6 +100,14 @@ func (s *MemServer) Count(tb testing.TB, mailbox string) int {
 	return int(*data.NumMessages)
 }
 
+// List returns the messages of a mailbox of a server in clear text.
+func (s *MemServer) List(tb testing.TB, mailbox string) []Stored {
+	tb.Helper()
+	session := newSession(tb, s.Port, s.User, s.Password)
+	defer session.close()
+	return session.fetch(mailbox, "(UID FLAGS INTERNALDATE BODY.PEEK[])")
+}
+
 // Unseen is the number of messages without \Seen.
 func (s *MemServer) Unseen(tb testing.TB, mailbox string) int {
 	tb.Helper()

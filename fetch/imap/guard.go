@@ -25,7 +25,8 @@ const quietTimeout = 35 * time.Minute
 type guard struct {
 	conn    *wire.Conn
 	alerts  *alerts
-	unnamed int // mailboxes that were left out because of their names
+	unnamed int  // mailboxes that were left out because of their names
+	marks   bool // we ask for the dates and flags of messages
 
 	out      []byte // checked bytes not yet read by imapclient
 	body     int64  // bytes left of a message body that is passed through

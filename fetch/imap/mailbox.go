@@ -18,6 +18,7 @@ type record interface {
 	Restart()
 	Claim(ctx context.Context) error
 	Repeat() bool
+	Doubt()
 	UIDNext() uint32
 	Done() journal.Set
 	Pending() journal.Set
@@ -206,6 +207,9 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	}
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, false))
 }
+
+// Doubt implements fetch.Doubter.
+func (m *mailbox) Doubt() { m.rec.Doubt() }
 
 // forgets tells whether an acknowledged message is gone from this mailbox.
 func (m *mailbox) forgets() bool { return !m.s.a.Keep || m.s.a.MoveTo != "" }

@@ -201,6 +201,10 @@ func (g *guard) status(r imapline.Reply) error {
 // data passes on a line of untagged data and, unless that is the message body, the literal at its end.
 func (g *guard) data(line []byte) error {
 	r := &g.resp
+	if g.marks && r.kind == "FETCH" && !r.dropped {
+		line = tidyMarks(line)
+	}
+
 	r.lines++
 	if r.size += len(line); r.size > r.limit() {
 		return g.violation("a %.20q response of more than %d bytes", r.kind, r.limit())

@@ -34,13 +34,15 @@ const maxNotSent = 100
 // buffers are for copying message bodies.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// What is asked for in a batch, and for a single message, whose size shows whether it is empty or could not
-// be read.
-var (
-	bodyItems = &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
-	loneItems = &imap.FetchOptions{UID: true, RFC822Size: true,
-		BodySection: []*imap.FetchItemBodySection{{Peek: true}}}
-)
+// items are what is asked for of a message. Of one that is asked for alone the size shows whether it is empty
+// or could not be read.
+func (m *mailbox) items(alone bool) *imap.FetchOptions {
+	marks := m.s.a.WantsMarks()
+	return &imap.FetchOptions{
+		UID: true, RFC822Size: alone, InternalDate: marks, Flags: marks,
+		BodySection: []*imap.FetchItemBodySection{{Peek: true}},
+	}
+}
 
 // batch is a UID FETCH under way, read by a goroutine of its own: Dovecot answers two FETCH commands
 // interleaved. Its messages are held back until the batch before it has ended, to keep their order.
@@ -86,7 +88,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			var set journal.Set
 			set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
-			under = append(under, m.request(ctx, set, bodyItems, q))
+			under = append(under, m.request(ctx, set, m.items(false), q))
 		}
 
 		b := under[0]
@@ -242,6 +244,12 @@ func (m *mailbox) readParts(ctx context.Context, msg *imapclient.FetchMessageDat
 			it.Num = uint32(data.UID)
 		case imapclient.FetchItemDataRFC822Size:
 			listed = data.Size
+		case imapclient.FetchItemDataInternalDate:
+			if data.Time.Unix() != 0 { // see noDate
+				it.Date = data.Time
+			}
+		case imapclient.FetchItemDataFlags:
+			it.Flags = flagWords(data.Flags)
 		case imapclient.FetchItemDataBodySection:
 			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
 				continue
@@ -449,7 +457,7 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	// Alone under way: otherwise the UID could be inserted before another message's body.
 	m.s.guard.insertUID(one.String())
 	defer m.s.guard.insertUID("")
-	b := m.request(ctx, one, loneItems, q)
+	b := m.request(ctx, one, m.items(true), q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
 		return nil, m.at(b, err)

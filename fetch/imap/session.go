@@ -82,7 +82,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	s.release = s.conn.Bind(ctx)
 	// Only what we use: imapclient sends more, and other, commands to a server that offers more.
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), alerts)
-	s.guard.limit = offeredLimit(caps)
+	s.guard.limit, s.guard.marks = offeredLimit(caps), a.WantsMarks()
 	handler := &imapclient.UnilateralDataHandler{
 		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
 	}

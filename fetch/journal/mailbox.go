@@ -139,6 +139,13 @@ func (m *Mailbox) Repeat() bool {
 	return m.repeat
 }
 
+// Doubt leaves the in-use mark behind at the End: a message may have been delivered, nobody knows.
+func (m *Mailbox) Doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.doubted = true
+}
+
 // Done is the set of UIDs that were delivered or adopted, or are vacant; Pending those of them that are
 // still to be acknowledged. The sets returned are copies.
 func (m *Mailbox) Done() Set {

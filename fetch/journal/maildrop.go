@@ -69,6 +69,13 @@ func (d *Maildrop) Repeat() bool {
 	return d.repeat
 }
 
+// Doubt is as for Mailbox.
+func (d *Maildrop) Doubt() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.doubted = true
+}
+
 // Done tells whether the message was delivered (or adopted, or imported).
 func (d *Maildrop) Done(uidl string) bool {
 	d.mu.Lock()

@@ -17,6 +17,7 @@ type record struct {
 	started bool
 	claimed bool
 	repeat  bool
+	doubted bool
 }
 
 func (j *Journal) record(ctx context.Context, k key) (record, []row, error) {
@@ -38,7 +39,7 @@ func (r *record) start(ctx context.Context) error {
 	if err != nil {
 		return explain(r.j.path, "read", err)
 	}
-	r.started, r.claimed, r.repeat = true, false, r.box.inUse
+	r.started, r.claimed, r.repeat, r.doubted = true, false, r.box.inUse, false
 	return nil
 }
 
@@ -96,7 +97,7 @@ func written(err error) bool {
 	return err == nil || errors.As(err, &unsynced)
 }
 
-// end removes the in-use mark. c is what else is to be written, nil for nothing.
+// end removes the in-use mark, unless something is in doubt. c is what else is to be written, nil for nothing.
 func (r *record) end(ctx context.Context, c *change) error {
 	if !r.started {
 		return explain(r.j.path, "write", r.box.errNotStarted())
@@ -111,7 +112,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 		c = r.next()
 	}
 
-	c.to.inUse, c.to.changed = false, r.j.now().Unix()
+	c.to.inUse, c.to.changed = r.doubted, r.j.now().Unix()
 	err := r.write(ctx, false, c)
 	if err == nil {
 		r.started, r.claimed = false, false

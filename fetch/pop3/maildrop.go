@@ -212,6 +212,9 @@ func (m *maildrop) Acknowledge(_ context.Context, items []*fetch.Item) error {
 	return nil
 }
 
+// Doubt implements fetch.Doubter.
+func (m *maildrop) Doubt() { m.record.Doubt() }
+
 // Skip implements fetch.Mailbox.
 func (m *maildrop) Skip(ctx context.Context, items []*fetch.Item) error {
 	var uids []string

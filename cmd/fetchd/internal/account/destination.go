@@ -25,9 +25,17 @@ type destination struct {
 	check func(*Resolver, *rcfile.Poll, *rcfile.User) error
 }
 
-// destinations is the table of all kinds, in fetchmail's order: the first that is named is used or refused,
-// and never replaced by another.
+// destinations is the table of all kinds, ours and then in fetchmail's order: the first that is named is used
+// or refused, and never replaced by another.
 var destinations = []destination{
+	{
+		kind:    "append",
+		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.Append = v },
+		isNamed: func(u *rcfile.User) bool { return u.Append.Set },
+		reason:  appendReason,
+		open:    (*Resolver).openAppend,
+		check:   checkAppend,
+	},
 	{
 		kind:    "bsmtp",
 		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.BSMTP = v },
@@ -103,7 +111,7 @@ func NamesDestination(u *rcfile.User) bool {
 // ForgetDestinations removes the destinations that the file names, so that another one can be set.
 func ForgetDestinations(u *rcfile.User) {
 	var unset rcfile.Opt[string]
-	u.MDA, u.Maildir, u.Mbox, u.BSMTP = unset, unset, unset, unset
+	u.MDA, u.Maildir, u.Mbox, u.BSMTP, u.Append = unset, unset, unset, unset, unset
 	u.LMTP, u.SMTPHosts = rcfile.Opt[bool]{}, nil
 	u.Deliver, u.FolderDeliver = nil, nil
 }

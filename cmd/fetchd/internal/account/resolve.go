@@ -60,7 +60,7 @@ type Resolver struct {
 	files    *tlsverify.Files           // what several accounts trust is in memory once
 	reloads  atomic.Int64               // how often Resolve was called; accounts read it
 	refusals map[string]*fetch.Refusals // by the account's key
-	relays   map[string]*delivery.SMTP  // accounts with one destination share its connections
+	relays   map[string]relay           // accounts with one destination share its connections
 	mboxes   delivery.Mboxes
 	// of this process, so that Account.Settings reveals nothing about passwords
 	secret     []byte
@@ -83,7 +83,7 @@ func New(env Environment) *Resolver {
 	return &Resolver{
 		env: env, imap: new(imap.Quirks), pop3: new(pop3.Quirks), secret: random,
 		sessions: tls.NewLRUClientSessionCache(sessionsKept), files: &tlsverify.Files{Check: checkWriters},
-		refusals: map[string]*fetch.Refusals{}, relays: map[string]*delivery.SMTP{},
+		refusals: map[string]*fetch.Refusals{}, relays: map[string]relay{},
 	}
 }
 

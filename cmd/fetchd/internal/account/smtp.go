@@ -153,6 +153,12 @@ func (r *Resolver) warnOfClearText(poll *rcfile.Poll, u *rcfile.User, hosts []sm
 	}
 }
 
+// relay is a deliverer to a server.
+type relay interface {
+	delivery.Deliverer
+	Close() error
+}
+
 // Close takes leave of the mail servers that are still connected.
 func (r *Resolver) Close() {
 	for _, d := range r.relays {

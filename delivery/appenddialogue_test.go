@@ -1,0 +1,261 @@
+package delivery_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"fetchd/delivery"
+	"fetchd/delivery/deliverytest"
+	"fetchd/fetch/fetchtest"
+	"fetchd/fetch/login"
+)
+
+// loggedIn is a login to a server with these capabilities.
+func loggedIn(caps string) string {
+	return "S: * OK [CAPABILITY IMAP4rev1] h\nC: A1 LOGIN \"ann\" \"sesame\"\nS: A1 OK [CAPABILITY IMAP4rev1 " + caps + "] in\n"
+}
+
+// Messages have no trace here, so no key either. appended is the 20 octets of newMail with its command.
+const (
+	appended = "C: A1 APPEND \"INBOX\" {20+}\nC: Subject: x\nC:\x20\nC: body\nC:\x20\n"
+	logout   = "C: ~^A\\d+ LOGOUT$\nS: * BYE so long\n"
+)
+
+// appendTo is a deliverer to a dialogue.
+func appendTo(t *testing.T, dialogue string, change func(*delivery.AppendOptions)) *delivery.Append {
+	t.Helper()
+	addr := fetchtest.NewPeer(t, dialogue, nil).Listen()
+	o := delivery.AppendOptions{
+		Host: "localhost", Port: addr.Port, User: "ann", Password: secretOf("sesame"), Timeout: 500 * time.Millisecond,
+	}
+	if change != nil {
+		change(&o)
+	}
+	return newAppend(t, o)
+}
+
+// TestAppendDialogues: only the tagged OK to a message that was sent whole counts.
+func TestAppendDialogues(t *testing.T) {
+	t.Parallel()
+	const (
+		temporary = delivery.Temporary
+		permanent = delivery.Permanent
+		unusable  = delivery.Unusable
+	)
+	plus := loggedIn("LITERAL+") + appended
+	asked := loggedIn("") + "C: A1 APPEND \"INBOX\" {20}\n"
+	text := strings.TrimPrefix(appended, "C: A1 APPEND \"INBOX\" {20+}\n")
+	for _, tt := range []struct {
+		name, dialogue string
+		class          delivery.Class
+		says           string // "" = it is delivered
+		unclear        bool
+	}{
+		{"LITERAL+", plus + "S: A1 OK [APPENDUID 1 2] done\n" + logout, 0, "", false},
+		{"LITERAL-", loggedIn("LITERAL-") + appended + "S: A1 OK done\n" + logout, 0, "", false},
+		{"IMAP4rev2", loggedIn("IMAP4rev2") + appended + "S: A1 OK done\n" + logout, 0, "", false},
+		{"a literal that is asked for", asked + "S: + go\n" + text + "S: A1 OK done\n" + logout, 0, "", false},
+		{"news in between", plus + "S: * 5 EXISTS\nS: * OK [ALERT] {5}\nS: * LIST () \"/\" {1}\nS: x\nS: A1 OK done\n" + logout, 0, "", false},
+
+		{"NO", plus + "S: A1 NO not now\n" + logout, temporary, `refused with NO "not now"`, false},
+		{"NO before the literal", asked + "S: A1 NO not now\n" + logout, temporary, "not now", false},
+		{"no folder", plus + "S: A1 NO [TRYCREATE] what?\n" + logout, unusable, "appendcreate", false},
+		{"nonexistent folder", plus + "S: A1 NO [NONEXISTENT] what?\n" + logout, unusable, "appendcreate", false},
+		{"over quota", plus + "S: A1 NO [OVERQUOTA] full\n" + logout, unusable, "room", false},
+		{"limit", plus + "S: A1 NO [LIMIT] slowly\n" + logout, unusable, "slowly", false},
+		{"unavailable", plus + "S: A1 NO [UNAVAILABLE] down\n" + logout, unusable, "down", false},
+		{"no right", plus + "S: A1 NO [NOPERM] not yours\n" + logout, unusable, "may not write", false},
+		{"too big", plus + "S: A1 NO [TOOBIG] no\n" + logout, permanent, "no", false},
+		{"too big by APPENDLIMIT", loggedIn("APPENDLIMIT=18") + logout, permanent, "takes 18 at most", false},
+		{"too big by STATUS", loggedIn("APPENDLIMIT") + "C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT 18)\nS: A1 OK\n" + logout, permanent, "takes 18 at most", false},
+		{"within APPENDLIMIT", loggedIn("LITERAL+ APPENDLIMIT=20") + appended + "S: A1 OK done\n" + logout, 0, "", false},
+		{"no APPENDLIMIT by STATUS", loggedIn("LITERAL+ APPENDLIMIT") + "C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT NIL)\nS: A1 OK\n" +
+			strings.Replace(appended, "A1", "A2", 1) + "S: A2 OK done\n" + logout, 0, "", false},
+		{"control characters", plus + "S< A1 NO \\x1b[2J\\x00\\r\\n\n" + logout, temporary, `\x1b[2J\x00`, false},
+
+		{"BAD", plus + "S: A1 BAD what?\n", temporary, `refused with BAD "what?"`, false},
+		{"BYE", plus + "S: * BYE down\n", temporary, "BYE \"down\"", true},
+		{"BYE before the literal", asked + "S: * BYE down\n", temporary, "down", false},
+		{"closed", plus + "CLOSE", temporary, "EOF", true},
+		{"closed before the literal", asked + "CLOSE", temporary, "EOF", false},
+		{"no answer", plus + "STALL", temporary, "no answer", true},
+		{"no answer to the command", asked + "STALL", temporary, "no answer", false},
+		{"OK before the literal", asked + "S: A1 OK done\n", temporary, "no answer here", false},
+		{"OK to another command", plus + "S: A2 OK done\n", temporary, "no answer here", true},
+		{"untagged OK", plus + "S: * OK done\nCLOSE", temporary, "EOF", true},
+		{"+ for nothing", plus + "S: + go\n", temporary, "no answer here", true},
+		{"+ twice", asked + "S< + go\\r\\n+ go\\r\\n\n" + text, temporary, "no answer here", true},
+		{"noise", plus + "S: hello\n", temporary, "no answer here", true},
+		{"PREAUTH", plus + "S: A1 PREAUTH\n", temporary, "no answer here", true},
+		{"endless line", plus + "ENDLESS * OK\n", temporary, "more than 65536 bytes", true},
+		{"endless news", plus + "ENDLESS * 5 EXISTS\\r\\n\n", temporary, "that answer nothing", true},
+		{"a large literal", plus + "S: * LIST () \"/\" {99999}\n", temporary, "nobody asked for", true},
+
+		{"wrong password", "S: * OK [CAPABILITY IMAP4rev1] h\nC*\nS: A1 NO [AUTHENTICATIONFAILED] wrong\n", unusable, "wrong", false},
+		{"BYE as greeting", "S: * BYE busy\n", unusable, "busy", false},
+		{"POP3", "S: +OK hello\n", unusable, "not an IMAP greeting", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := appendTo(t, tt.dialogue, nil)
+			err := d.Deliver(t.Context(), newMail(t, "1"))
+			_ = d.Close()
+			switch {
+			case tt.says == "" && err != nil:
+				t.Error(err)
+			case tt.says == "":
+			case err == nil || !strings.Contains(err.Error(), tt.says) || delivery.ClassOf(err) != tt.class:
+				t.Errorf("class %d: %v, want class %d: %s", delivery.ClassOf(err), err, tt.class, tt.says)
+			case isUnclear(err) != tt.unclear:
+				t.Errorf("unclear %v: %v", isUnclear(err), err)
+			case strings.Contains(err.Error(), "sesame") || strings.Count(err.Error(), "; hint: ") > 1:
+				t.Errorf("text of the error: %v", err)
+			case tt.class != permanent && login.KindOf(err) != login.KindDelivery:
+				t.Errorf("kind %v of %v", login.KindOf(err), err)
+			}
+		})
+	}
+}
+
+// TestAppendGroup: messages follow one another without a wait once the folder is proven; each has its own
+// answer, in whatever order these come.
+func TestAppendGroup(t *testing.T) {
+	t.Parallel()
+	one := func(n int, says string) string {
+		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\nC: Subject: x\nC:\x20\nC: body\nC:\x20\n%s", n, says)
+	}
+	for _, tt := range []struct{ name, dialogue, want string }{
+		{"pipelined", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
+		{"another order", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 NO x\nS: A2 OK\n" + logout, "ok ok no"},
+		{"one refused", loggedIn("LITERAL+") + one(1, "S: A1 NO x\n") + one(2, "S: A2 OK\n") + one(3, "S: A3 OK\n") + logout, "no ok ok"},
+		{"full", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 NO [OVERQUOTA] x\nS: A3 NO [OVERQUOTA] x\n" + logout, "ok no no"},
+		{"full at once", loggedIn("LITERAL+") + one(1, "S: A1 NO [OVERQUOTA] x\n") + logout, "no no no"},
+		{"lost", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 OK\nCLOSE", "ok unclear ok"},
+		{"made when it is missing", loggedIn("LITERAL+") + one(1, "S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 OK\nC: A3 SUBSCRIBE \"INBOX\"\nS: A3 NO\n") +
+			one(4, "S: A4 OK\n") + one(5, "") + one(6, "") + "S: A5 OK\nS: A6 OK\n" + logout, "ok ok ok"},
+		{"can't be made", loggedIn("LITERAL+") + one(1, "S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 NO never\n") + logout, "no no no"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := appendTo(t, tt.dialogue, func(o *delivery.AppendOptions) { o.Create = true })
+			var got []string
+			for _, err := range d.DeliverGroup(t.Context(), []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3")}) {
+				switch {
+				case err == nil:
+					got = append(got, "ok")
+				case isUnclear(err):
+					got = append(got, "unclear")
+				default:
+					got = append(got, "no")
+				}
+			}
+			_ = d.Close()
+			if text := strings.Join(got, " "); text != tt.want {
+				t.Errorf("%s, want %s", text, tt.want)
+			}
+		})
+	}
+}
+
+// TestAppendCommands: what a message's command says of it, and which folder it goes to.
+func TestAppendCommands(t *testing.T) {
+	t.Parallel()
+	date := time.Date(2026, 11, 7, 3, 4, 5, 0, time.FixedZone("", 3600))
+	for _, tt := range []struct {
+		name, folder, before, command string
+		change                        func(*delivery.AppendOptions, *delivery.Message)
+	}{
+		{"flags and date", "INBOX", "", `"INBOX" (\Seen \Flagged) " 7-Nov-2026 03:04:05 +0100"`, func(_ *delivery.AppendOptions, m *delivery.Message) {
+			m.InternalDate, m.Flags = date, []string{`\Seen`, `\Recent`, `\Deleted`, "Work", `\Flagged`}
+		}},
+		{"keywords", "inbox", "", `"INBOX" (\Draft Work)`, func(o *delivery.AppendOptions, m *delivery.Message) {
+			o.Keywords, m.Flags = true, []string{`\Draft`, "Work", "a b", "x)", `\Deleted`, ""}
+		}},
+		{"UTF-8", "Entwürfe & mehr", "", `"Entw&APw-rfe &- mehr"`, nil},
+		{"UTF-7", "Entw&APw-rfe", "", `"Entw&APw-rfe"`, nil},
+		{"quotes", `a"b\c`, "", `"a\"b\\c"`, nil},
+		{"levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"/\" \"\"\nS: A1 OK\n", `"Old/Work"`, nil},
+		{"other levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \".\" \"\"\nS: A1 OK\n", `"Old.Work"`, nil},
+		{"backslash as separator", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"\\\\\" \"\"\nS: A1 OK\n", `"Old\\Work"`, nil},
+		{"no levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) NIL \"\"\nS: A1 OK\n", `"Old/Work"`, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := newMail(t, "1")
+			tag := 1 + strings.Count(tt.before, "C: ")
+			text := strings.Replace(appended, `A1 APPEND "INBOX"`, fmt.Sprintf("A%d APPEND %s", tag, tt.command), 1)
+			d := appendTo(t, loggedIn("LITERAL+")+tt.before+text+fmt.Sprintf("S: A%d OK\n", tag)+logout, func(o *delivery.AppendOptions) {
+				o.Folder = func(string) string { return tt.folder }
+				if tt.change != nil {
+					tt.change(o, m)
+				}
+			})
+			if err := d.Deliver(t.Context(), m); err != nil {
+				t.Error(err)
+			}
+			_ = d.Close()
+		})
+	}
+}
+
+// TestAppendHold: the lease is asked before the last octet, and then nothing arrives.
+func TestAppendHold(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("somebody else has the account")
+	asked := 0
+	m := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\n"+strings.Repeat("x", 100_000)+"END"))
+	m.Trace = nil
+	m.Lease = func() error {
+		if asked++; asked == 2 {
+			return lost
+		}
+		return nil
+	}
+	port, heard := hearAll(t)
+	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: port, User: "ann", Password: secretOf("sesame")})
+	if err := d.Deliver(t.Context(), m); !errors.Is(err, lost) || isUnclear(err) {
+		t.Error(err)
+	}
+	if text := <-heard; !strings.Contains(text, "{100017+}") || strings.Contains(text, "xEND") {
+		t.Errorf("the message was sent whole, or not begun: %.100q", text)
+	}
+}
+
+// hearAll lets a client log in, and says what else it sends until it leaves.
+func hearAll(t *testing.T) (port int, heard <-chan string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	all := make(chan string, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1] h\r\nA1 OK [CAPABILITY IMAP4rev1 LITERAL+] in\r\n")
+		text, _ := io.ReadAll(conn)
+		all <- string(text)
+	}()
+	return ln.Addr().(*net.TCPAddr).Port, all
+}
+
+// TestAppendNUL: IMAP can't carry a NUL; the message is refused and no other is kept from its way.
+func TestAppendNUL(t *testing.T) {
+	t.Parallel()
+	d := appendTo(t, loggedIn("LITERAL+")+appended+"S: A1 OK\n"+logout, nil)
+	bad := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\na\x00b\n"))
+	errs := d.DeliverGroup(t.Context(), []*delivery.Message{bad, newMail(t, "2")})
+	_ = d.Close()
+	if delivery.ClassOf(errs[0]) != delivery.Permanent || !strings.Contains(errs[0].Error(), "NUL") || errs[1] != nil {
+		t.Error(errs)
+	}
+}

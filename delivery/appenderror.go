@@ -1,0 +1,76 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"fetchd/fetch/login"
+	"fetchd/fetch/login/imapline"
+	"fetchd/tlsverify/hints"
+)
+
+// errNoFolder is in the error of a message whose folder is not there.
+var errNoFolder = errors.New("the folder is not there")
+
+// appendRefusal is a row of the table of what a server says to a message. Codes are those of RFC 9051 section
+// 7.1, RFC 5530 and RFC 7889.
+type appendRefusal struct {
+	codes []string
+	class Class
+	err   error // what the code means; nil = nothing more
+	hint  string
+}
+
+// appendRefusals is that table. Other refusals are those of one message, and may pass.
+var appendRefusals = []appendRefusal{
+	{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable, err: errNoFolder,
+		hint: "make it there, or write appendcreate"},
+	{codes: []string{"OVERQUOTA", "LIMIT"}, class: Unusable,
+		hint: "mail stays on its server until there is room again"},
+	{codes: []string{"UNAVAILABLE", "INUSE", "SERVERBUG"}, class: Unusable, hint: hintKept},
+	{codes: []string{"NOPERM", "CANNOT", "READ-ONLY", "CONTACTADMIN"}, class: Unusable,
+		hint: "the user of append may not write there: name another folder or user"},
+	{codes: []string{"TOOBIG", "UNKNOWN-CTE", "BADCHARSET"}, class: Permanent,
+		hint: "the server refuses this message; it stays on its own server"},
+}
+
+// judge gives a message the result that the server's answer means.
+func (s *appendSession) judge(it *appendItem, got imapline.Reply) error {
+	if got.Word == "OK" {
+		it.state = appendDone
+		s.d.o.Log.Debug("appended", "to", s.d.o.Name, "folder", it.folder, "uid", it.m.UID, "as", got.Args)
+		return nil
+	}
+
+	it.fail(s.refused("message", got))
+	if got.Word == "BAD" { // it did not understand us: what follows may be taken for something else
+		return s.conn.Break(it.err)
+	}
+	if errors.Is(it.err, errNoFolder) { // it was removed meanwhile
+		s.folder.proven = false
+	}
+	return nil
+}
+
+// refused is the error of an answer that says no; act is what it is to.
+func (s *appendSession) refused(act string, got imapline.Reply) error {
+	code := ""
+	if got.Code != "" {
+		code = "[" + s.conn.Clean(got.Code) + "] "
+	}
+	err := fmt.Errorf("%s: %s for %s: refused with %s %s%s", s.d, act, s.folder.wire, got.Word, code,
+		s.conn.Quoted([]byte(got.Text)))
+
+	row := appendRefusal{class: Temporary, hint: hintKept}
+	for _, r := range appendRefusals {
+		if got.Word == "NO" && slices.Contains(r.codes, got.Code) {
+			row = r
+			break
+		}
+	}
+	if row.err != nil {
+		err = fmt.Errorf("%w: %w", err, row.err)
+	}
+	return &login.Error{Kind: login.KindDelivery, Err: &Error{Class: row.class, Err: hints.Add(err, row.hint)}}
+}

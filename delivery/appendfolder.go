@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fetchd/fetch/login/imapline"
+)
+
+// enter makes a folder the one that messages go to.
+func (s *appendSession) enter(name string) error {
+	if f := s.folders[name]; f != nil {
+		s.folder = f
+		return nil
+	}
+
+	text, err := s.wireName(name)
+	if err != nil {
+		return err
+	}
+
+	f := &appendFolder{name: name, wire: text}
+	if f.limit, err = s.limit(f); err != nil {
+		return err
+	}
+	s.folder, s.folders[name] = f, f
+	return nil
+}
+
+// wireName is a folder's name as the server wants it, in quotes.
+func (s *appendSession) wireName(name string) (string, error) {
+	name = imapline.DecodeName(name)
+	if strings.Contains(name, "/") {
+		if err := s.learnSeparator(); err != nil {
+			return "", err
+		}
+		name = strings.ReplaceAll(name, "/", s.separator)
+	}
+	return imapline.Quote(imapline.EncodeName(name)), nil
+}
+
+// listed finds the separator in a LIST response.
+var listed = regexp.MustCompile(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
+
+// learnSeparator asks for the character between the levels of names (RFC 9051 section 6.3.9). A server without
+// levels gets the names as they are.
+func (s *appendSession) learnSeparator() error {
+	if s.separator != "" {
+		return nil
+	}
+	s.separator = "/"
+	_, err := s.run(`LIST "" ""`, func(r *response) error {
+		if m := listed.FindSubmatch(r.line); m != nil {
+			s.separator = strings.TrimPrefix(string(m[1]), `\`)
+		}
+		return nil
+	})
+	return err
+}
+
+// appendLimit finds the limit in a STATUS response.
+var appendLimit = regexp.MustCompile(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
+
+// limit is the largest message that a folder takes (RFC 7889), 0 for any.
+func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {
+	for _, word := range s.caps {
+		if n, ok := strings.CutPrefix(word, "APPENDLIMIT="); ok {
+			limit, _ := strconv.ParseInt(n, 10, 64)
+			return max(0, limit), nil
+		}
+	}
+
+	if !s.has("APPENDLIMIT") {
+		return 0, nil
+	}
+	_, err = s.run("STATUS "+f.wire+" (APPENDLIMIT)", func(r *response) error {
+		if m := appendLimit.FindSubmatch(slices.Concat(r.line, r.rest)); m != nil {
+			limit, _ = strconv.ParseInt(string(m[1]), 10, 64)
+		}
+		return nil
+	})
+	return limit, err
+}
+
+// create makes the folder of a message, and subscribes to it so that mail readers show it. It gives the
+// message its error where the server refuses to.
+func (s *appendSession) create(it *appendItem) (made bool, err error) {
+	got, err := s.run("CREATE "+s.folder.wire, nil)
+	if err != nil {
+		return false, err
+	}
+	// Another connection may have made it meanwhile.
+	if got.Word != "OK" && got.Code != "ALREADYEXISTS" {
+		it.fail(&Error{Class: Unusable, Err: s.refused("CREATE", got)})
+		return false, nil
+	}
+	_, err = s.run("SUBSCRIBE "+s.folder.wire, nil)
+	return err == nil, err
+}

@@ -1,0 +1,374 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fetchd/fetch/fault"
+	"fetchd/fetch/login"
+	"fetchd/tlsverify/hints"
+)
+
+// appendItem is one message of a group under way.
+type appendItem struct {
+	m      *Message
+	folder string
+	trace  []byte // with its key, if there is one
+	key    string // says which message of which account it is; "" = the trace can't hold it
+	size   int64  // as it is sent
+	state  appendState
+	err    error // why it is not delivered
+}
+
+type appendState int
+
+const (
+	appendWaiting  appendState = iota
+	appendBegun                // its command was sent
+	appendPartly               // and some of it, but not the last octet
+	appendComplete             // and the last octet
+	appendDone                 // the server has it
+	appendFailed               // err says why not
+)
+
+// isOpen tells whether it still can and shall be sent.
+func (it *appendItem) isOpen() bool { return it.state == appendWaiting && it.err == nil }
+
+// fail gives it a result.
+func (it *appendItem) fail(err error) { it.state, it.err = appendFailed, err }
+
+// result is nil only for a message that the server has.
+func (it *appendItem) result() error {
+	if it.err == nil && it.state != appendDone {
+		return errLeft
+	}
+	return it.err
+}
+
+// appendGroup is the messages of one DeliverGroup.
+type appendGroup struct {
+	d     *Append
+	items []appendItem
+}
+
+var errNUL = hints.Errorf("it stays on the server; another kind of delivery can take it, such as a maildir",
+	"a NUL octet, which IMAP can't carry (RFC 9051 section 4.3.1)")
+
+// prepare finds out what is to be known of a message before it is sent.
+func (g *appendGroup) prepare(ctx context.Context, it *appendItem, m *Message) {
+	defer fault.Recover(&it.err)
+	*it = appendItem{m: m, folder: g.d.folderOf(m), trace: m.Trace}
+	if trace, ok := withID(m.Trace, appendKey(m)); ok {
+		it.trace, it.key = trace, appendKey(m)
+	}
+
+	hasNUL := false
+	err := it.yield(ctx, nil, func(p []byte) error {
+		it.size += int64(len(p))
+		hasNUL = hasNUL || bytes.IndexByte(p, 0) >= 0
+		return nil
+	})
+	switch {
+	case err != nil:
+		it.fail(fmt.Errorf("%s: read message %.200q: %w", g.d, m.UID, err))
+	case hasNUL:
+		it.fail(&Error{Class: Permanent, Err: fmt.Errorf("%s: message %.200q has %w", g.d, m.UID, errNUL)})
+	}
+}
+
+// yield gives the message as it is sent: each CR, LF and CRLF as CRLF. buf is scratch space.
+func (it *appendItem) yield(ctx context.Context, buf []byte, yield func([]byte) error) error {
+	head, skip := it.m.edited()
+	lines := lineEnds{bare: true}
+	return yieldParts(ctx, it.m, [][]byte{it.trace, head}, skip, func(p []byte) error {
+		buf = lines.append(buf[:0], p)
+		return yield(buf)
+	})
+}
+
+// appendConnections is how many connections one group may take: a server that ends each of them is to see few
+// logins.
+const appendConnections = 3
+
+// deliver gives each message a result.
+func (g *appendGroup) deliver(ctx context.Context) {
+	for n := 1; g.hasOpen(); n++ {
+		s, err := g.d.connect(ctx)
+		if err != nil {
+			g.failOpen(err)
+			return
+		}
+
+		used := s.used
+		err = g.over(ctx, s)
+		if err == nil && s.conn.Err() == nil {
+			continue // all have their results
+		}
+		s.close()
+		g.breakOff(s, used, err)
+		if n == appendConnections || ctx.Err() != nil {
+			g.failOpen(s.broken(err, false))
+		}
+	}
+}
+
+// hasOpen tells whether some have no result yet.
+func (g *appendGroup) hasOpen() bool {
+	return slices.ContainsFunc(g.items, func(it appendItem) bool { return it.isOpen() })
+}
+
+// failOpen gives those without a result one.
+func (g *appendGroup) failOpen(err error) {
+	for i := range g.items {
+		if it := &g.items[i]; it.isOpen() {
+			it.fail(err)
+		}
+	}
+}
+
+// breakOff says what the end of the connection means for the messages that were under way: of those that were
+// sent whole nobody knows. Another one has not arrived, and is tried again at once only if the connection was
+// an old one: it may be the reason for the end.
+func (g *appendGroup) breakOff(s *appendSession, used bool, err error) {
+	for i := range g.items {
+		switch it := &g.items[i]; {
+		case it.state == appendComplete:
+			it.fail(s.broken(err, true))
+		case it.state != appendBegun && it.state != appendPartly:
+		case used:
+			it.state = appendWaiting
+		default:
+			it.fail(s.broken(err, false))
+		}
+	}
+}
+
+// over sends messages over one connection, which is kept if it is still good then. An error is that of the
+// connection. A panic breaks it: it may be in the middle of anything.
+func (g *appendGroup) over(ctx context.Context, s *appendSession) (err error) {
+	release := s.conn.Bind(ctx)
+	defer func() {
+		release()
+		if err == nil && s.conn.Err() == nil {
+			s.used = true
+			g.d.kept.keep(s)
+		}
+	}()
+	defer fault.Recover(&err)
+
+	if err := g.skipEarlier(ctx, s); err != nil {
+		return err
+	}
+	for i := range g.items {
+		it := &g.items[i]
+		if !it.isOpen() {
+			continue
+		}
+		if err := s.deliver(ctx, it); err != nil {
+			return err
+		}
+		if err := g.stopped(); err != nil { // the others would fare alike
+			if err := s.await(0); err != nil {
+				return err
+			}
+			g.failOpen(err)
+		}
+	}
+
+	return s.await(0)
+}
+
+// stopped is the error of a message that says that the destination takes none at all.
+func (g *appendGroup) stopped() error {
+	for i := range g.items {
+		if it := &g.items[i]; it.state == appendFailed && ClassOf(it.err) == Unusable {
+			return it.err
+		}
+	}
+	return nil
+}
+
+// deliver begins to deliver a message. Its answer may come later; that to the first one for a folder is waited
+// for, so that not many are sent to a folder that is not there.
+func (s *appendSession) deliver(ctx context.Context, it *appendItem) error {
+	if s.folder == nil || s.folder.name != it.folder {
+		if err := s.await(0); err != nil {
+			return err
+		}
+		if err := s.enter(it.folder); err != nil {
+			return err
+		}
+	}
+
+	if limit := s.folder.limit; limit > 0 && it.size > limit {
+		it.fail(&Error{Class: Permanent, Err: hints.Errorf("it stays on the server; raise the limit there",
+			"%s: message %.200q of %d bytes is too large: the server takes %d at most", s.d, it.m.UID, it.size, limit)})
+		return nil
+	}
+
+	err := s.send(ctx, it)
+	if err == nil && !s.folder.proven {
+		err = s.prove(ctx, it)
+	}
+	return err
+}
+
+// prove waits for what the server says to the first message for a folder, which it may lack.
+func (s *appendSession) prove(ctx context.Context, it *appendItem) error {
+	if err := s.await(0); err != nil {
+		return err
+	}
+	if errors.Is(it.err, errNoFolder) && s.d.o.Create {
+		made, err := s.create(it)
+		if err != nil || !made {
+			return err
+		}
+		it.state, it.err = appendWaiting, nil
+		if err := s.send(ctx, it); err != nil {
+			return err
+		}
+		if err := s.await(0); err != nil {
+			return err
+		}
+	}
+
+	s.folder.proven = it.state == appendDone
+	return nil
+}
+
+// send sends a message, with its last octet only if it is still ours to deliver.
+func (s *appendSession) send(ctx context.Context, it *appendItem) error {
+	for len(s.pending) > 0 && (len(s.pending) >= appendWindow || s.bytes+it.size > appendWindowBytes) {
+		if err := s.await(len(s.pending) - 1); err != nil {
+			return err
+		}
+	}
+	if err := it.m.Hold(); err != nil { // also before anything is sent: that spares us the connection
+		it.fail(err)
+		return nil
+	}
+	if err := s.begin(it); err != nil || it.state != appendPartly {
+		return err
+	}
+	last, err := s.write(ctx, it)
+	if err == nil {
+		err = it.m.Hold()
+	}
+	if err != nil {
+		return s.abandon(it, err)
+	}
+
+	it.state = appendComplete // from here on it may arrive
+	_, _ = s.w.Write(last)
+	_, _ = s.w.WriteString("\r\n")
+	return s.w.Flush()
+}
+
+// begin sends a message's command, and waits until the server wants the message where it must be asked.
+func (s *appendSession) begin(it *appendItem) error {
+	unasked := s.sendsUnasked(it.size)
+	plus := ""
+	if unasked {
+		plus = "+"
+	}
+
+	it.state = appendBegun
+	c := s.put(it, fmt.Sprintf("APPEND %s%s {%d%s}", s.folder.wire, s.marks(it.m), it.size, plus))
+	s.bytes += it.size
+	for !unasked && !s.goOn && !c.done {
+		if err := s.listen(nil); err != nil {
+			return err
+		}
+	}
+
+	if s.goOn = false; !c.done {
+		it.state = appendPartly
+	}
+	return nil
+}
+
+// write sends a message but for its last octet, which it returns.
+func (s *appendSession) write(ctx context.Context, it *appendItem) (last []byte, err error) {
+	var held []byte
+	left := it.size
+	err = it.yield(ctx, s.buf, func(p []byte) error {
+		s.buf = p
+		if left -= int64(len(p)); left < 0 {
+			return fmt.Errorf("message %.200q is not as long as it was", it.m.UID)
+		}
+		if left == 0 && len(p) > 0 {
+			held, p = []byte{p[len(p)-1]}, p[:len(p)-1]
+		}
+		_, err := s.w.Write(p)
+		return err
+	})
+	if err == nil && left > 0 {
+		err = fmt.Errorf("message %.200q is shorter than it was", it.m.UID)
+	}
+	return held, err
+}
+
+// abandon gives a message up in the middle, which only the end of the connection can do. The answers to those
+// before it are read first.
+func (s *appendSession) abandon(it *appendItem, err error) error {
+	if s.conn.Err() == nil {
+		_ = s.await(1)
+		it.fail(err)
+	}
+	return s.conn.Break(err)
+}
+
+// marks are a message's flags and date as they stand in APPEND.
+func (s *appendSession) marks(m *Message) string {
+	text := ""
+	if flags := keptFlags(m.Flags, s.d.o.Keywords); len(flags) > 0 {
+		text = " (" + strings.Join(flags, " ") + ")"
+	}
+	if !m.InternalDate.IsZero() {
+		text += m.InternalDate.Format(` "_2-Jan-2006 15:04:05 -0700"`)
+	}
+	return text
+}
+
+// keptFlags are those that a copy is to have: of the system's the ones that say something of the message, and
+// with keywords the user's own.
+func keptFlags(flags []string, keywords bool) []string {
+	var kept []string
+	for _, flag := range flags {
+		switch strings.ToLower(flag) {
+		case `\seen`, `\answered`, `\flagged`, `\draft`:
+			kept = append(kept, flag)
+		default:
+			if keywords && isKeyword(flag) {
+				kept = append(kept, flag)
+			}
+		}
+	}
+	return kept
+}
+
+// isKeyword tells whether a flag can be sent as one: it is an atom (RFC 9051 section 9).
+func isKeyword(flag string) bool {
+	return flag != "" && !strings.ContainsFunc(flag, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`(){%*"\]`, r)
+	})
+}
+
+// broken is the error of a connection that is of no more use; unclear says that the message may have arrived.
+func (s *appendSession) broken(err error, unclear bool) error {
+	if cerr := s.conn.Err(); cerr != nil {
+		err = cerr
+	}
+	if unclear {
+		err = fmt.Errorf("%w: %w", ErrUnclear, err)
+	}
+	err = fmt.Errorf("%s: %w", s.d, err)
+	if hints.Of(err) == "" {
+		err = hints.Errorf(hintKept, "%w", err)
+	}
+	return &login.Error{Kind: login.KindDelivery, Err: &Error{Class: Temporary, Err: err}}
+}
