@@ -85,7 +85,7 @@ func TestReloadsCoalesce(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, unreachable)
 	d.start()
-	d.write("rc", unreachable+d.slowEntries(1, 3_000_000))
+	d.write("rc", unreachable+d.slowEntries(1, 1_000_000))
 	d.signal(unix.SIGHUP)
 	d.await("RELOADING=1")
 	for range 10 {

@@ -38,7 +38,7 @@ func TestStandardsNamesTests(t *testing.T) {
 		if !folders[folder].functions[name] {
 			t.Errorf("%s has no %s", folder, name)
 		}
-		if !strings.Contains(folders[folder].text, part) {
+		if !folders[folder].hasCase(part) {
 			t.Errorf("%s has no case %q of %s", folder, part, name)
 		}
 	}
@@ -48,11 +48,20 @@ func TestStandardsNamesTests(t *testing.T) {
 type testFolder struct {
 	functions map[string]bool
 	text      string // of the tests and of their testdata
+	dialogues map[string]string
+}
+
+// hasCase tells whether a test has a case of that name; FILE/CASE is one of a dialogue file.
+func (f *testFolder) hasCase(name string) bool {
+	if file, section, found := strings.Cut(name, "/"); found && f.dialogues[file] != "" {
+		return strings.Contains(f.dialogues[file], "-- "+section+" --\n")
+	}
+	return strings.Contains(f.text, name)
 }
 
 func readTests(t *testing.T, dir string) *testFolder {
 	t.Helper()
-	f := &testFolder{functions: map[string]bool{}}
+	f := &testFolder{functions: map[string]bool{}, dialogues: map[string]string{}}
 	var files []string
 	for _, pattern := range []string{"*_test.go", "testdata/*.txtar", "testdata/script/*.txtar"} {
 		found, _ := filepath.Glob(filepath.Join(dir, pattern))
@@ -65,6 +74,7 @@ func readTests(t *testing.T, dir string) *testFolder {
 		}
 		f.text += file + "\n" + string(text)
 		if !strings.HasSuffix(file, ".go") {
+			f.dialogues[strings.TrimSuffix(filepath.Base(file), ".txtar")] = string(text)
 			continue
 		}
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.SkipObjectResolution)
