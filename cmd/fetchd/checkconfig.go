@@ -62,6 +62,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 		k.reportError(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
 
+	// Everything is checked, whatever was found before: one run is to show all that is wrong.
 	k.checkPolls(c, at, cfg, polls)
 	if err := checkPlaces(at, cfg); err != nil {
 		k.reportError(exit.IO, err)
@@ -72,6 +73,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 
 // checkPolls makes each account as a real run would, and also checks what a run would find out only later.
 func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
+	// A real service and its resolver: a check of its own would one day disagree with what a run does.
 	r := k.p.newService(c, at, k.log, false).resolver
 	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
@@ -107,6 +109,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 		}
 	}
 
+	// Account makes each account alone; what Resolve does over all of them comes here.
 	accounts, warnings := account.SeparateOwners(accounts)
 	k.warn(append(warnings, account.SharedMailboxes(accounts)...))
 }

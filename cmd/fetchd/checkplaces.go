@@ -22,12 +22,15 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 
 	journal := filepath.Dir(journalPath(at, cfg))
 	errs := []error{
+		// The journal's directory is created if need be; that of the lock file is not.
 		account.CheckDirectory("journal", nearestExisting(journal)), checkOthers("journal", journal),
 		account.CheckDirectory("pidfile", filepath.Dir(pidfile)), checkOwn("pidfile", pidfile),
 	}
 
+	// A single pass writes to no log file.
 	if logfile := cfg.Globals.Logfile.Value; logfile != "" && cfg.Globals.Daemon.Value > 0 {
 		errs = append(errs, account.CheckDirectory("logfile", filepath.Dir(logfile)))
+		// /dev/null and terminals belong to root, and are fit for a log all the same.
 		if info, err := os.Lstat(logfile); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
 			errs = append(errs, checkOwn("logfile", logfile))
 		}

@@ -53,6 +53,7 @@ func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Statu
 		}
 		report, err := check.Server(ctx, o)
 		if err != nil {
+			// On to the next host: a report about many servers must not end at the first that is down.
 			worst = max(worst, p.fail(checkFailed, err))
 			continue
 		}

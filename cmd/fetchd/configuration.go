@@ -24,6 +24,7 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 		Partial:     true,
 	}
 
+	// Read whole, and kept: a daemon that is started in the background reads the same text again.
 	if c.Rcfile.Value == "-" {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxHandover))
 		if err != nil {
@@ -44,6 +45,7 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 		return nil, err
 	}
 
+	// Only now, and before AddUnknown makes a server of the misspelt word and connects to it.
 	if c.Meant != "" && !account.IsKnown(cfg, c.Servers[0]) {
 		return nil, &rcfile.Error{
 			Msg:  fmt.Sprintf("%q is no subcommand, and no server in the rc file", c.Servers[0]),
@@ -71,6 +73,7 @@ func override(c *cli.CommandLine, cfg *rcfile.Config) {
 	u := &c.Said.User
 	// lmtp only chooses the protocol for smtphost
 	if u.MDA.Set || u.Maildir.Set || u.BSMTP.Set || len(u.SMTPHosts) > 0 {
+		// Otherwise the destination of the file could count before that of the command line.
 		forgetDestinations(cfg)
 	}
 	cfg.Override(&c.Said)
@@ -107,6 +110,7 @@ func flatten(err error) []error {
 		error
 		Unwrap() []error
 	}
+	// Joined errors may be wrapped in one that adds text; to take them apart would lose that.
 	if !errors.As(err, &joined) || joined.Error() != err.Error() {
 		return []error{err}
 	}
@@ -118,6 +122,7 @@ func flatten(err error) []error {
 		texts = append(texts, e.Error())
 	}
 
+	// Some other error with several causes, such as that of fmt.Errorf with two %w.
 	if strings.Join(texts, "\n") != err.Error() {
 		return []error{err}
 	}

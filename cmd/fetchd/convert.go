@@ -51,6 +51,8 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err != nil {
 		return p.failConfig(err)
 	}
+	// A pipe or a file gets them: there the passwords are what the user wants to convert, and nobody looks
+	// on.
 	if !c.Has("output") && !c.ShowSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
 		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on "+
 			"the terminal; --output NEW writes to a file, --show-secrets shows them"))
@@ -65,6 +67,7 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 			"named on the command line alone no longer has them\n", p.name)
 	}
 
+	// Printed into memory first, so that an error leaves no half of a file behind.
 	var text bytes.Buffer
 	if err := rcfile.Fprint(&text, cfg, targetFormat(c.Own["to"], cfg)); err != nil {
 		return p.fail(exit.Syntax, err)
@@ -81,6 +84,7 @@ func (p *program) writeConverted(c *cli.CommandLine, text []byte) error {
 		_, err := p.stdout.Write(text)
 		return err
 	}
+	// O_EXCL: the mode of a file that exists would stay, and others might read the passwords.
 	f, err := os.OpenFile(rcfile.ExpandHome(c.Own["output"]), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

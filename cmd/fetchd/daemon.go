@@ -52,10 +52,12 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		d.logSleeping()
 	})
 
+	// After the lock: the socket that is there already is then a dead daemon's.
 	defer d.serveStatus(cfg.Globals)()
 
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
+	// The last step before the first retrieval: whoever waits for READY finds that signals and status work.
 	d.manager.Ready()
 
 	// Nobody waits for these two: what a reload reads may hang, and must delay neither the end nor the signs
@@ -63,7 +65,9 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	go d.serve(ctx)
 	go d.showLife(ctx)
 	d.scheduler.Run(ctx, accounts)
+	// Once more, as Run may end by itself; the manager hears it only once.
 	stopping()
+	// After Run, so that the file has the final figures.
 	d.leaveStatus(cfg)
 	return exit.Mail
 }
@@ -71,6 +75,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 // report is service.report, except that it logs an error that repeats only now and then.
 func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 	a := o.Account
+	// Also for errors that repeat: Notify decides by itself when a mail is due.
 	a.Notify(ctx, o.Err)
 
 	switch {
@@ -110,10 +115,12 @@ func (d *daemon) serve(ctx context.Context) {
 		case sig := <-d.p.signals.wake:
 			d.log.Info("awakened by " + signalName(sig))
 			d.reloadChanged(ctx)
+			// Before Wake: otherwise accounts would begin with what they have set aside.
 			d.resolver.Retry()
 			d.scheduler.Wake()
 		case <-d.p.signals.reload:
 			d.manager.Reloading()
+			// First the log: what the reload has to say goes into the new file.
 			d.reopenLog()
 			d.reload(ctx)
 			d.manager.Ready()

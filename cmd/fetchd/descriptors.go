@@ -30,6 +30,7 @@ func limitFiles(o *schedule.Options, files int) {
 	if o.MaxPolls <= 0 {
 		o.MaxPolls = schedule.DefaultMaxPolls
 	}
+	// Half of the files at most, so that connections which are watched or kept are not squeezed out.
 	o.MaxPolls = max(1, min(o.MaxPolls, (files/2-filesOfProcess)/filesOfRetrieval))
 	rest := files - filesOfProcess - o.MaxPolls*filesOfRetrieval
 	o.MaxStarts = max(1, rest/4)

@@ -44,6 +44,7 @@ func (p *program) detach() exit.Status {
 		return p.fail(exit.Internal, err)
 	}
 
+	// Started anew and not forked: a Go process has threads, which a fork would not copy.
 	readyOut, readyIn, err1 := os.Pipe()
 	secretsOut, secretsIn, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {
@@ -51,8 +52,10 @@ func (p *program) detach() exit.Status {
 	}
 
 	cmd := exec.Command(self, p.args...)
+	// The name decides whether there are subcommands, and os.Executable may be the target of a link.
 	cmd.Args[0] = p.name
 	cmd.Env = append(os.Environ(), detachedVariable+"=1")
+	// nil, if the rc file is a file: then standard input is /dev/null.
 	cmd.Stdin = p.rctext
 	cmd.ExtraFiles = []*os.File{os.Stdout, os.Stderr, readyIn, secretsOut}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -65,8 +68,10 @@ func (p *program) detach() exit.Status {
 		return p.fail(exit.Internal, fmt.Errorf("start the daemon: %w", err))
 	}
 
+	// By a pipe and not in the environment, where ps and /proc would show them.
 	err = json.NewEncoder(secretsIn).Encode(p.collected)
 	secretsIn.Close()
+	// Without a byte the pipe ends when the daemon does, and its status says why.
 	if n, _ := readyOut.Read(make([]byte, 1)); n == 1 && err == nil {
 		return exit.Mail
 	}
@@ -84,6 +89,7 @@ func (p *program) adopt() error {
 	if p.env(detachedVariable) == "" {
 		return nil
 	}
+	// Not for our children: an agent may be a fetchd too.
 	if err := os.Unsetenv(detachedVariable); err != nil {
 		return err
 	}
@@ -111,6 +117,7 @@ func (d *detached) ready(p *program) error {
 		return nil
 	}
 	d.isReady = true
+	// Before the streams are closed: from here on another goroutine may print something.
 	p.stdout, p.stderr = io.Discard, io.Discard
 	_, err := d.streams[2].Write([]byte{1})
 	for _, f := range d.streams[:3] {

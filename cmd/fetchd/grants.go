@@ -76,6 +76,7 @@ func (p *program) oauthAccount(c *cli.CommandLine) (*oauthAccount, exit.Status) 
 			found = append(found, a)
 		}
 	}
+	// A login name may look like the name of another entry; the whole name of an account decides.
 	if exact := slices.IndexFunc(found, func(a *oauthAccount) bool { return a.name == wanted }); exact >= 0 {
 		found = found[exact : exact+1]
 	}

@@ -131,12 +131,14 @@ func (p *program) readPasted() (string, error) {
 
 // tryLogin logs in to the mail server with the grant, and says whether it works.
 func (p *program) tryLogin(ctx context.Context, a *oauthAccount) exit.Status {
+	// Through the account as a run makes it, so that TLS, via and plugin are tried with it.
 	made, _, err := a.service.resolver.Account(a.poll, a.user)
 	if err != nil {
 		return p.fail(exit.OfRefused(err), err)
 	}
 	session, err := made.Connect(ctx, made)
 	if err != nil {
+		// Kept, as the failure may be the mail server's, and the user has just consented.
 		err = fmt.Errorf("%s: the grant is kept, but the login failed: %w", a.name, err)
 		return p.fail(exit.OfError(err), err)
 	}

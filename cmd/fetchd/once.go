@@ -14,9 +14,11 @@ import (
 // once makes one pass over the accounts of cfg.
 func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	accounts, err := s.resolveAtStart(ctx, cfg)
+	// Ended by a signal before anything was begun; that is no failure.
 	if ctx.Err() != nil {
 		return exit.Mail
 	}
+	// Before the first retrieval: an account without its record takes all its mail for new.
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}
@@ -31,8 +33,10 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	limited, end := pass.begin(ctx)
 	defer end()
 	outcomes := s.outcomes(limited, cfg, accounts, pass)
+	// Before the log: the reader of that may hang, and status is to know the pass all the same.
 	s.recordPass(ctx, cfg, outcomes, err)
 	for _, o := range outcomes {
+		// Those that the limit ended are named in one error below, instead of each with "cancelled".
 		if !pass.isLate(o.Account) {
 			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
 		}
@@ -68,6 +72,7 @@ func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*
 // countNew is --check: it counts what is new and retrieves nothing. In the Result, new messages count as
 // delivered.
 func countNew(ctx context.Context, a *fetch.Account) (res fetch.Result, err error) {
+	// Without the scheduler, which would recover from a panic, this does it.
 	defer fault.Recover(&err)
 	session, err := a.Connect(ctx, a)
 	if err != nil {

@@ -42,6 +42,7 @@ func (p *pass) begin(ctx context.Context) (context.Context, context.CancelFunc) 
 // ended notes how the retrieval of an account has ended; ctx is the context that begin returned.
 func (p *pass) ended(ctx context.Context, a *fetch.Account, err error) {
 	var limit *passLimitError
+	// The cause, not the error: what a retrieval returns when its context ends is any error of the network.
 	if err == nil || !errors.As(context.Cause(ctx), &limit) {
 		return
 	}
@@ -70,6 +71,7 @@ func (p *pass) err() error {
 		names[i] = a.Name
 	}
 
+	// Retrievals end in any order, and the text is to be the same each time.
 	slices.Sort(names)
 	return hints.Errorf("see what is slow there, or allow more with \"set passlimit\"",
 		"%w, and was not done with %s; what was delivered is recorded, and the next pass goes on from there",

@@ -46,6 +46,7 @@ func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err != nil {
 		return p.fail(exit.Socket, err)
 	}
+	// Shown also with --write: the user is asked below whether this is the right key.
 	if err := p.showPin(verdict, judgement); err != nil {
 		return p.fail(exit.IO, err)
 	}
@@ -56,6 +57,7 @@ func runPin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 		err := p.noAccount(c, at, o)
 		return p.fail(statusOfConfig(err), err)
 	}
+	// Before the question: what is written depends on it, and the question says so.
 	if err := judgeAccounts(ctx, accounts, verdict); err != nil {
 		return p.fail(exit.IO, err)
 	}
@@ -84,6 +86,7 @@ func (p *program) showPin(v *tlsverify.Verdict, judgement error) error {
 
 	lines := check.PinLines(v.Presented[0])
 	if pinAlone(judgement) {
+		// Second, as PinLines begins with a comment line.
 		lines = slices.Insert(lines, 1, "no sslcertck")
 	}
 
@@ -116,6 +119,7 @@ func malformed(judgement error) bool {
 func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccount, pin string) error {
 	path := c.Rcfile.Or(at.rcfile)
 	loader := rcfile.Loader{Format: c.Format()}
+	// Loaded anew, without the command line's overrides: places in the file and its own settings are wanted.
 	cfg, err := loader.Load(path)
 	if err != nil {
 		return err
@@ -125,6 +129,8 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 	for _, a := range accounts {
 		poll := &cfg.Polls[a.poll]
 		alone := a.refused && poll.Users[a.user].SSLCertCk.Or(true)
+		// To switch the check off is never done in passing: the user has to name the entry itself, or say
+		// --nosslcertck.
 		if alone && poll.Name != c.Servers[0] && c.Said.User.SSLCertCk.Or(true) {
 			return fmt.Errorf("nothing was written: a pin helps %s only with \"no sslcertck\"; if nothing "+
 				"else is to vouch for that server, run: %s pin --write %s",
@@ -134,6 +140,7 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 	}
 
 	fmt.Fprintf(p.stdout, "\nAdd %s in %s? [y/N] ", additions(accounts, edits), path)
+	// An error or an end of input is an empty answer, which means no.
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
 	fmt.Fprintln(p.stdout)
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {

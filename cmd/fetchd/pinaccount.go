@@ -26,6 +26,7 @@ type pinAccount struct {
 func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err error) {
 	c := s.c
 	cfg, rcErr := s.p.rcConfiguration(c, s.at)
+	// The caller reads the file again when it has to write (noAccount), and reports the error then.
 	if rcErr != nil {
 		cfg = &rcfile.Config{}
 	}
@@ -36,6 +37,7 @@ func (s *service) pinTarget() (o check.Options, accounts []*pinAccount, err erro
 		if o, err = s.target(c.Servers[0]); err != nil {
 			return o, nil, err
 		}
+		// The port too: IMAP and POP3 of one host may have different keys.
 		accounts = accountsAt(cfg, o.Host, account.PortOf(o))
 	}
 
@@ -100,6 +102,7 @@ func (s *service) pinTargets(cfg *rcfile.Config, accounts []*pinAccount) (of []*
 func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify.Verdict) error {
 	known := map[string]bool{}
 	for _, a := range accounts {
+		// Accounts with equal settings get the same answer from one connection.
 		id := checkIdentity(a.target)
 		refused, ok := known[id]
 		if !ok {
@@ -107,6 +110,8 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 			if err != nil {
 				return err
 			}
+			// Another server behind the same name, or somebody in between: the user has confirmed a key, and
+			// no other may be written.
 			if tlsverify.PinOf(v.Presented[0]) != tlsverify.PinOf(shown.Presented[0]) {
 				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try "+
 					"again, and ask the operator if it happens again", a.name)

@@ -28,6 +28,7 @@ func (p *program) places() (*places, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As in fetchmail, so that the two exclude each other.
 	if p.uid == 0 && p.env("FETCHMAILHOME") == "" {
 		at.pidfile = filepath.Join(p.runDir, "fetchmail.pid")
 	}
@@ -87,6 +88,7 @@ func stateDir(env func(string) string, home string) string {
 		first, _, _ := strings.Cut(d, ":")
 		return first
 	}
+	// The specification of the XDG directories has relative paths ignored.
 	if d := env("XDG_STATE_HOME"); filepath.IsAbs(d) {
 		return filepath.Join(d, "fetchd")
 	}
@@ -97,6 +99,7 @@ func stateDir(env func(string) string, home string) string {
 // among them.
 func caller(env func(string) string, uid int) string {
 	for _, name := range namedUsers(env) {
+		// A name with another uid is not believed: the name is that of mailboxes and of the login.
 		if name.Uid == strconv.Itoa(uid) {
 			return name.Username
 		}
@@ -121,6 +124,7 @@ func namedUsers(env func(string) string) []*user.User {
 // agentUser is the user whom delivery agents run as; "" = the caller. For root it is the user that the
 // environment names.
 func agentUser(env func(string) string, uid int) string {
+	// Only root can become another user, and should not run an agent as root if it can be avoided.
 	if users := namedUsers(env); uid == 0 && len(users) > 0 {
 		return users[0].Username
 	}

@@ -49,6 +49,8 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 		}
 	}
 
+	// Before passwords are asked for, which would be in vain. This does not take the lock: a daemon that is
+	// started below takes it itself.
 	holder, err := process.LockHolder(pidfile)
 	switch {
 	case err != nil:
@@ -62,6 +64,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	interval := cfg.Globals.Daemon.Value
 	stays := !cfg.Globals.Daemon.Set && watches(account.Selected(cfg, c.Servers)) // as fetchmail's idle does
 	switch {
+	// --check is one look, also where the file says daemon.
 	case c.Check:
 		interval = 0
 	case stays:
@@ -111,6 +114,7 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	p.collected = map[string]string{}
 	finder := &secret.Finder{Getenv: p.env, Netrc: at.netrc, Collected: p.collected,
 		Warn: func(string, string) {}}
+	// Only for the names of logins: the service makes its own resolver when the log is open.
 	r := account.New(account.Environment{Getenv: p.env, Caller: at.caller, Secrets: finder})
 
 	var logins []secret.Login
@@ -126,6 +130,7 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg *rcfile.Config,
 	interval int) exit.Status {
 	p.signals.catch(interval > 0) // before the lock: whoever finds it held sends SIGUSR1, which would kill us
+	// Again, as another process may have started since the question above.
 	l, err := process.TakeLock(cfg.Globals.Pidfile.Or(at.pidfile), interval)
 	var held *process.LockedError
 	switch {
@@ -136,6 +141,8 @@ func (p *program) serve(ctx context.Context, c *cli.CommandLine, at *places, cfg
 	}
 	defer l.Release()
 
+	// After the lock: until then errors go to the terminal, and the log file may be that of the running
+	// daemon.
 	log, err := p.openLog(c, cfg, interval > 0)
 	if err != nil {
 		return p.fail(exit.IO, err)
@@ -170,7 +177,9 @@ func (s *service) work(ctx context.Context, cfg *rcfile.Config, interval time.Du
 		st = s.once(ctx, cfg)
 	}
 
+	// After the retrievals: accounts share the connections to mail servers, which stay open between messages.
 	s.resolver.Close()
+	// An error here may mean records that did not reach the disk: what they are about is delivered again.
 	if err := s.journal.Close(); err != nil {
 		return s.fail(exit.IO, err)
 	}

@@ -32,6 +32,7 @@ type program struct {
 // run runs the subcommand that the arguments name, or else polls.
 func (p *program) run(ctx context.Context) exit.Status {
 	subs := subcommands()
+	// A server may be called "status" or "login", and old scripts must go on working.
 	if p.name == "fetchmail" {
 		subs = nil
 	}

@@ -22,6 +22,7 @@ func (p *program) prompt(question string) (string, error) {
 	fd := int(p.stdin.(*os.File).Fd())
 	signal.Notify(p.signals.end, unix.SIGTERM, unix.SIGINT)
 	defer signal.Stop(p.signals.end)
+	// Taken before ReadPassword switches the echo off: a signal must not leave the terminal like that.
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err

@@ -57,6 +57,7 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 // insertPin adds the lines of edits, each at the end of its account's entry, and replaces the file. It does
 // so only if the new text means the same as the old one plus the pins; otherwise the file stays as it is.
 func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
+	// A link stays a link: people keep their files in a repository and link to them.
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
@@ -106,6 +107,7 @@ func insertBefore(text []byte, place rcfile.Pos, line string) []byte {
 		before = bytes.TrimSuffix(before, []byte(head))
 	}
 
+	// Several entries share the line, so it is broken before the later one.
 	if len(bytes.TrimSpace(before)) > 0 {
 		return slices.Insert(text, start+len(before), []byte("\n"+line)...)
 	}
@@ -126,14 +128,19 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 // replaceFile writes text beside the file and renames it, so that a crash leaves either the old file or the
 // new one.
 func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit) error {
+	// In the same directory, as a rename works only within a file system; with the same ending, which decides
+	// the grammar.
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
 	if err != nil {
 		return err
 	}
 
 	_, err = f.Write(text)
+	// Synced before the rename: otherwise a crash could leave the new name with no contents.
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
+		// Text is edited where grammar would be needed, so the proof comes afterwards, before anything is
+		// replaced.
 		err = samePlusPin(loader, path, f.Name(), edits)
 	}
 	if err == nil {

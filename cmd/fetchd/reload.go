@@ -27,6 +27,7 @@ func (d *daemon) reloadChanged(ctx context.Context) {
 
 // reload reads the rc file again. A broken one, or one that leaves no account, changes nothing.
 func (d *daemon) reload(ctx context.Context) {
+	// Before the file is read: a change that comes meanwhile is noticed the next time.
 	d.stamp = d.fileStamp()
 	if d.path == "-" {
 		d.log.Warn("the configuration came from standard input and can't be read again")
@@ -49,6 +50,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if ctx.Err() != nil { // the daemon is ending, and the journal may be closed
 		return
 	}
+	// An entry that is refused does not keep the others from being replaced; only if none is left, all stay.
 	if d.reportRefused(err) && len(accounts) == 0 {
 		what := " can't be used"
 		if _, broken := errors.AsType[*rcfile.Error](err); broken {
@@ -57,6 +59,7 @@ func (d *daemon) reload(ctx context.Context) {
 		d.log.Error(d.path + what + "; the old configuration stays in use")
 		return
 	}
+	// Compared with the start, not with the last reload: the warning stays true until the restart.
 	if fixedSettings(cfg.Globals) != d.fixed {
 		d.log.Warn("changed \"set\" options take effect after a restart; " + d.p.name +
 			" -q ends this daemon")

@@ -43,6 +43,8 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 	defer tick.Stop()
 
 	for {
+		// The lock and not the process is watched: the PID may belong to another one by now, and a service
+		// manager may have started a successor.
 		if now, err := process.LockHolder(path); err == nil && (now == nil || now.PID != holder.PID) {
 			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, foregroundOrBackground(holder), p.name,
 				holder.PID)
@@ -66,6 +68,7 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	case holder.Fetchmail:
 		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would "+
 			"retrieve the same mail; %s -q ends it", holder.PID, p.name))
+	// A daemon can't be told which servers to ask, nor to count only.
 	case len(c.Servers) > 0 || c.Check:
 		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is "+
 			"running (process %d)", p.name, holder.PID))
@@ -108,6 +111,7 @@ func foregroundOrBackground(holder *process.LockedError) string {
 }
 
 func signalProcess(pid int, s unix.Signal) error {
+	// kill(2) takes 0 and negative numbers for groups of processes, and 1 is init.
 	if pid <= 1 {
 		return fmt.Errorf("the lock file names no process")
 	}

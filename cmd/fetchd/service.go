@@ -47,6 +47,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 
 	hostname, err := os.Hostname()
 	if err != nil {
+		// For the Received line only; no reason not to retrieve.
 		hostname = "localhost"
 	}
 
@@ -157,6 +158,8 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 
 	n, err := s.journal.ImportFetchids(ctx, f, func(user, host string) (string, bool) {
 		for _, a := range accounts {
+			// fetchmail keeps UIDs of POP3 only, under the host that it connects to, which may be that of
+			// via.
 			if a.User == user && (a.Poll == host || a.Host == host) && a.Protocol != fetch.IMAP {
 				return a.Key, true
 			}
@@ -190,6 +193,8 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 	}
 	if err != nil {
 		level := slog.LevelError
+		// Destinations that ask for patience: no failure for somebody to look into, so it is no error in the
+		// log.
 		if !slices.ContainsFunc(flatten(err), func(e error) bool { return !delivery.IsLater(e) }) {
 			level = slog.LevelInfo
 		}
@@ -219,6 +224,7 @@ func (s *service) reportRefused(err error) bool {
 		if !ok {
 			continue
 		}
+		// An account may have several reasons; its status is that of the first, as its lines begin with that.
 		if _, told := statuses[refused.Account]; !told {
 			statuses[refused.Account] = exit.OfRefused(e)
 		}

@@ -43,6 +43,7 @@ func (s signals) catch(daemon bool) {
 		hangup = s.reload
 		signal.Notify(s.wake, unix.SIGUSR1)
 	}
+	// Started with nohup, the program is to survive the end of the terminal.
 	if !signal.Ignored(unix.SIGHUP) {
 		signal.Notify(hangup, unix.SIGHUP)
 	}
@@ -62,6 +63,7 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 	case st := <-ended:
 		return st
 	case sig := <-s.p.signals.end:
+		// A second signal now has its usual effect and ends the process, also while something hangs.
 		signal.Stop(s.p.signals.end)
 		cancel()
 		s.log.Info("terminated with " + signalName(sig))
@@ -77,6 +79,7 @@ func (s *service) awaitEnd(ended <-chan exit.Status) {
 	defer timer.Stop()
 	select {
 	case <-ended:
+	// Deliveries are recorded one by one, so what a retrieval that hangs leaves behind is in order.
 	case <-timer.C:
 		s.log.Warn("some retrievals did not end in time")
 	}

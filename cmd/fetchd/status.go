@@ -50,6 +50,8 @@ func runStatus(ctx context.Context, p *program, c *cli.CommandLine) exit.Status 
 		return p.fail(statusUnknown, err)
 	}
 
+	// A name that means no account is an error: a monitoring program must not be told that all is well
+	// because of a slip.
 	if unknown := report.Select(c.Servers); len(unknown) > 0 {
 		return p.fail(statusUnknown, hints.Errorf(fmt.Sprintf("%s status lists all accounts", p.name),
 			"no account is called %q", strings.Join(unknown, ", ")))
@@ -92,8 +94,11 @@ func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status
 	if p.uid == 0 && !cfg.Globals.Pidfile.Set {
 		locks = append(locks, filepath.Join(p.runDir, "fetchd", "fetchd.pid")) // of the unit in docs/systemd
 	}
+	// The daemon before the file: what it knows is of this moment.
 	for _, lock := range locks {
 		report, err := status.Ask(ctx, status.SocketOf(lock))
+		// A daemon that is there but does not answer is reported; the file's old report would only hide that
+		// it hangs.
 		if err == nil || !isNobody(err) {
 			return report, err
 		}
@@ -121,6 +126,7 @@ func statusPath(at *places, cfg *rcfile.Config) string { return journalPath(at, 
 // recordPass leaves behind how a single pass ended. ctx is its context: retrievals that its end has cut short
 // say nothing of their accounts.
 func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes []schedule.Outcome, refused error) {
+	// --check retrieves nothing, and so knows nothing about success.
 	if s.c.Check {
 		return
 	}

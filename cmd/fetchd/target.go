@@ -74,6 +74,8 @@ func (p *program) targets(c *cli.CommandLine) ([]check.Options, error) {
 
 	var all []check.Options
 	for _, text := range c.Servers {
+		// The rc file first: its entry has the pins and the authorities by which a run would judge the
+		// server.
 		if entry := s.entryTargets(text); len(entry) > 0 {
 			all = append(all, entry...)
 			continue
@@ -175,6 +177,7 @@ func (s *service) rcTargets(cfg *rcfile.Config, names []string) ([]check.Options
 			case !ok:
 				s.log.Warn("not checked: there is no TLS, or a plugin connects", "account",
 					s.resolver.Name(poll, u))
+			// Several users of one server are one check.
 			case !seen[id]:
 				seen[id] = true
 				all = append(all, o)

@@ -31,6 +31,7 @@ func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config
 	r := account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, Secrets: finder, MailServer: p.mailServer,
 	})
+	// Asks this machine's mail server, if an entry names no destination: the same answer as a run would get.
 	r.Survey(cfg)
 
 	for _, poll := range account.Selected(cfg, c.Servers) {

@@ -41,6 +41,7 @@ func (r *Resolver) Check(poll *rcfile.Poll, u *rcfile.User) []error {
 		}
 	}
 
+	// Commands are looked up but never run here: a passwordeval may unlock a key or ask somebody.
 	add(r.env.Secrets.Check(r.Login(poll, u)))
 	return errs
 }
@@ -68,6 +69,8 @@ func checkTrustFiles(u *rcfile.User) error {
 // checkWriters returns an *ownfile.Error if others could have written a file, or put it where it is.
 func checkWriters(path string) error {
 	file, err := ownfile.Read(path)
+	// A missing file is no reason here: tlsverify reads the same files next, and its errors say which setting
+	// each belongs to.
 	if unsafe, ok := errors.AsType[*ownfile.Error](err); ok {
 		return unsafe
 	}
@@ -79,6 +82,8 @@ func checkWriters(path string) error {
 
 // CheckDirectory returns an error unless files can be created in the directory, which the keyword names.
 func CheckDirectory(keyword, dir string) error {
+	// AT_EACCESS asks for the effective user, as whom files are created; plain access(2) would ask for the
+	// real one.
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Errorf("%s: the directory %s: %w", keyword, dir, err)
 	}
@@ -89,6 +94,7 @@ func CheckDirectory(keyword, dir string) error {
 // with the rights that the delivery has there. The directory above a Maildir is never created.
 func checkMaildir(dir string) error {
 	dir, err := filepath.Abs(dir)
+	// With %T in it the path is known only when a message comes.
 	if err != nil || strings.Contains(dir, delivery.UserPlace) {
 		return err
 	}
@@ -106,6 +112,8 @@ func checkMaildir(dir string) error {
 }
 
 func checkMaildirWritable(dir string) error {
+	// A Maildir may exist while its own directory is not writable for us: the delivery needs only tmp, and
+	// what is beside it.
 	for _, at := range []string{filepath.Join(dir, "tmp"), dir} {
 		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
 			return CheckDirectory("maildir", at)

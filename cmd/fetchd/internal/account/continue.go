@@ -20,6 +20,8 @@ func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.
 		return err
 	}
 
+	// A record that one of the accounts uses is not up for grabs, even if another one differs from it in the
+	// port alone: two ports of one host may be two servers.
 	taken := make(map[string]bool, len(accounts))
 	for _, a := range accounts {
 		taken[a.Key] = true
@@ -32,12 +34,14 @@ func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.
 		var from string
 		for _, name := range recorded {
 			if !taken[name] && sameButPort(name, a.Key) {
+				// No break: Names gives the last used record last, and that one is wanted.
 				from = name
 			}
 		}
 		if from == "" || isContested(from, a, accounts) {
 			continue
 		}
+		// An error ends everything: to go on without the record would deliver all that mail once more.
 		if err := j.Copy(ctx, from, a.Key); err != nil {
 			return err
 		}

@@ -64,6 +64,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 	if isMultidrop(u) && poll.Envelope.Set {
 		lines = append(lines, "Recipients: "+r.describeMultidrop(poll, u))
 	}
+	// An error is among the reasons below.
 	if d, err := r.openDestination(poll, u); err == nil {
 		lines = append(lines, "Delivery: "+d.String())
 	}
@@ -73,6 +74,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 		}
 	}
 
+	// --version goes on where a run would refuse: somebody who looks for a mistake wants to see the rest too.
 	for _, err := range r.refusalReasons(poll, u) {
 		lines = append(lines, fmt.Sprintf("This account is refused: %v", err))
 	}

@@ -26,6 +26,7 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 		protos = protos[1:]
 	}
 
+	// The records are asked for at each connection, not once: an operator who moves a service changes them.
 	a.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		targets, err := check.Discover(ctx, r.env.DNS, poll.Name, protos)
 		if err != nil {
@@ -35,6 +36,8 @@ func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 		var errs []error
 		for _, t := range targets {
 			s, err := r.connectTarget(ctx, *a, o, t)
+			// Only a server that can't be reached makes room for the next one. After a refused certificate or
+			// password, the error of the next one would only hide what is wrong.
 			if err == nil || fetch.KindOf(err) != fetch.KindNetwork {
 				return s, err
 			}
@@ -63,6 +66,8 @@ func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsveri
 	}
 
 	o.ALPN, o.Protocol, o.StartTLS = alpn(a.Protocol), protocolName(a.Protocol), a.TLS == fetch.StartTLS
+	// A policy of its own for each target: host, service and protocol are part of what the certificate must
+	// prove. The files that it needs are shared through o.Files.
 	policy, err := tlsverify.New(o)
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindConfig, err)
@@ -70,6 +75,7 @@ func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsveri
 
 	a.Host, a.Port, a.Policy = t.Host, t.Port, policy
 
+	// a is a copy, so that two connections of the account don't see each other's targets.
 	s, err := connect(ctx, &a)
 	if err != nil {
 		return nil, fmt.Errorf("_%s._tcp.%s: %w", t.Service, t.Domain, err)

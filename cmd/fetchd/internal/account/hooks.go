@@ -28,14 +28,19 @@ func runHooks(connect fetch.Connector, pre, post string) fetch.Connector {
 			return nil, err
 		}
 
+		// postconnect often undoes what preconnect did, such as a tunnel: it runs even after ctx has ended.
 		late, cancel := fetch.WithGrace(ctx)
 		s, err := connect(ctx, a)
 		if err != nil {
 			defer cancel()
+			// The error of connect comes first: it says what went wrong, and errors are classified by the
+			// first kind found.
 			return nil, errors.Join(err, runHook(late, "postconnect", post))
 		}
 
 		h := hookedSession{Session: s, ctx: late, cancel: cancel, post: post}
+		// Embedding the interface Session would hide that a session is a Watcher too, and the account would
+		// poll instead of waiting in IDLE.
 		if w, ok := s.(fetch.Watcher); ok {
 			return struct {
 				hookedSession
@@ -57,6 +62,7 @@ type hookedSession struct {
 
 func (h hookedSession) Close() error {
 	defer h.cancel()
+	// First the close, then the hook: it may take down the line that the QUIT or LOGOUT goes over.
 	return errors.Join(h.Session.Close(), runHook(h.ctx, "postconnect", h.post))
 }
 
@@ -71,6 +77,7 @@ func runHook(ctx context.Context, name, command string) error {
 	if err == nil {
 		return nil
 	}
+	// The output is cut and quoted: a hook may print anything, and this goes into a log and into a mail.
 	return fetch.Fail(fetch.KindConfig, hints.Errorf("try the command by hand",
 		"%s %q: %w; it printed %.200q", name, command, err, strings.TrimSpace(out.String())))
 }

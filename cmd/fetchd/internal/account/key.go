@@ -24,6 +24,7 @@ func (k key) String() string {
 func escapeKey(part string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(part) }
 
 func unescapeKey(part string) string {
+	// One pass over the text: two calls in a row would turn "%257C" into a separator.
 	return strings.NewReplacer("%25", "%", "%7C", "|").Replace(part)
 }
 

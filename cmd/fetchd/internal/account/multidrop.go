@@ -68,6 +68,7 @@ func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to []delivery.De
 	d := &delivery.Multidrop{
 		// as some write it, which fetchmail takes
 		Field: strings.TrimRight(poll.Envelope.Value, ": "), Skip: poll.EnvSkip.Value,
+		// Both names: the entry may have a name that only via explains, and recipients are at either.
 		Prefix: poll.QVirtual.Value, Hosts: []string{poll.Name, Host(poll)}, Aliases: poll.AKA,
 		Domains: poll.LocalDomains, Names: make(map[string]string, len(u.Locals)), Any: u.Wildcard,
 		Postmaster: r.postmasterName(),
@@ -82,6 +83,8 @@ func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to []delivery.De
 	d.Takes = func(name string) bool {
 		return !slices.ContainsFunc(to, func(t delivery.Deliverer) bool { return !delivery.Takes(t, name) })
 	}
+	// With %T in its path a name becomes a directory, which must be there already: a stranger must not be
+	// able to create directories by writing to made-up recipients.
 	d.Exists = func(name string) bool {
 		return !slices.ContainsFunc(to, func(t delivery.Deliverer) bool { return !delivery.Exists(t, name) })
 	}
@@ -92,6 +95,8 @@ func (r *Resolver) multidrop(poll *rcfile.Poll, u *rcfile.User, to []delivery.De
 func (r *Resolver) unfitNames(u *rcfile.User, to []delivery.Deliverer) error {
 	for _, d := range to {
 		for _, name := range r.localNames(u) {
+			// Refused at the start, not at the first message: one that can't be delivered would be tried
+			// again and again.
 			if !delivery.Takes(d, name) {
 				return hints.Errorf("name another local name",
 					"%s can't be told the local name %.100q", d, name)

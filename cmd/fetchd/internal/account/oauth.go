@@ -35,6 +35,7 @@ func OAuthMistakes(poll *rcfile.Poll, u *rcfile.User) []error {
 	}
 
 	at, flow, provider := u.OAuth.Pos, secret.OAuthFlow(u), u.OAuth.Value
+	// All mistakes are collected: who sets up OAuth has many words to get right, and wants them in one run.
 	known := provider == oauth.Google || provider == oauth.Microsoft
 	if !known {
 		err := oauth.CheckURL(provider)
@@ -62,6 +63,7 @@ func flowMistakes(u *rcfile.User, flow oauth.Flow) []error {
 	}
 
 	provider, at := u.OAuth.Value, u.OAuthFlow.Pos
+	// Beside oauth the words about passwords name the client's secret (secret.Finder.clientSecret).
 	hasSecret := u.OAuthSecret.Set || u.Password.Set || u.PasswordEval.Set || u.PasswordFile.Set ||
 		u.PasswordFD.Set
 	wrong(flow == oauth.FlowDevice && provider == oauth.Google, at,

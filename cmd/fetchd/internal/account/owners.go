@@ -10,6 +10,7 @@ import (
 
 // knownMailboxes are the mailboxes of an account that are known before it logs in.
 func knownMailboxes(a *fetch.Account) []string {
+	// POP3 has one mailbox, whatever folder says.
 	if len(a.Mailboxes) == 0 && len(a.Patterns) == 0 || a.Protocol == fetch.POP3 {
 		return []string{"INBOX"}
 	}
@@ -43,6 +44,7 @@ func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings 
 		}
 	}
 
+	// Only now: a pattern must not match what a later account names either.
 	for _, a := range left {
 		if len(a.Patterns) > 0 {
 			a.ExcludedMailboxes = without(records[a.Key].mailboxes, a.Mailboxes)
@@ -57,6 +59,8 @@ func SeparateOwners(accounts []*fetch.Account) (left []*fetch.Account, warnings 
 func (o *ownedMailboxes) assign(a *fetch.Account, taken func(what, name, does string)) bool {
 	mine, patterns := knownMailboxes(a), a.Patterns
 	for _, box := range mine {
+		// o.mailboxes gets the account's own only below, so that a mailbox which it names twice is not taken
+		// from it.
 		if slices.Contains(o.mailboxes, canonical(box)) {
 			taken("mailbox", box, "retrieves it")
 			mine = without(mine, []string{box})
@@ -107,6 +111,8 @@ func canonical(box string) string {
 // wildcards.
 func mayOverlap(a, b string) bool {
 	literalPrefix := func(s string) string {
+		// This errs on the side of overlapping: the later pattern is then left out with a warning, which is
+		// better than mail that comes twice.
 		before, _, _ := strings.Cut(strings.ReplaceAll(s, "%", "*"), "*")
 		return before
 	}
@@ -122,6 +128,7 @@ func SharedMailboxes(accounts []*fetch.Account) []Warning {
 	for _, a := range accounts {
 		for _, box := range knownMailboxes(a) {
 			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.User, box)
+			// Behind different plugins the same host name may be different servers.
 			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
 				text := fmt.Sprintf("mailbox %q of this login is also retrieved by poll %q", box, other.Poll)
 				warnings = append(warnings, Warning{a.Name, text})

@@ -63,6 +63,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	}
 
 	port, err := Port(poll)
+	// Otherwise the place has been reported with the parser's words.
 	if poll.Service.Refused == nil {
 		add(err)
 	}

@@ -116,6 +116,7 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 		}
 	}
 
+	// Over all accounts at once, and in the file's order: the earlier entry keeps what two of them name.
 	all, more := SeparateOwners(all)
 	return all, append(warnings, more...), errors.Join(errs...)
 }
@@ -125,6 +126,7 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 func (r *Resolver) Account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, []Warning, error) {
 	r.warnings = nil
 	name := r.Name(poll, u)
+	// First what can be told without opening a file: account returns only one error, and all are wanted.
 	if errs := r.refusalReasons(poll, u); len(errs) > 0 {
 		return nil, nil, refuse(name, errs)
 	}
@@ -159,7 +161,9 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		},
 	}
 
+	// Before setTrust, which needs the protocol for ALPN and for what the certificate is to prove.
 	r.setProtocol(a, poll)
+	// Once for each poll, not for each of its users.
 	if !poll.Protocol.Set && u == &poll.Users[0] {
 		r.warn(a.Name, "no protocol is named: IMAP is tried, then POP3, which costs a connection; "+
 			"name it with proto")
@@ -170,6 +174,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 
 	login := r.Login(poll, u)
 	a.Password, a.Renew = r.env.Secrets.Password(login), r.env.Secrets.Renew(login)
+	// After setTrust: the stamp covers the files of the policy.
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
@@ -185,6 +190,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		a.Hidden = r.env.Hidden(a.Name)
 	}
 
+	// By key, not by account: a reload makes new accounts, and what was set aside must stay so.
 	a.Refusals = r.refusalsOf(a.Key)
 
 	// What wraps Connect comes last, and hooks outermost: they run whether or not there is a connection.
@@ -201,6 +207,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 
 // Login describes the account's login, for the search for its password.
 func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
+	// With a certificate, or where the server knows us by other means, nobody is asked for a password.
 	auth := poll.Auth.Value
 	l := secret.Login{
 		Account: r.Name(poll, u), Poll: poll.Name, Host: Host(poll), Protocol: poll.Protocol.Or("auto"),
@@ -220,6 +227,7 @@ func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 	files, runs := r.env.Secrets.Sources(l)
 	return func() string {
 		s := policy.FileStamp() + tlsverify.Stamp(files...) + r.env.Secrets.GrantStamp(l)
+		// Hence a reload, which somebody asked for, makes accounts with a command try again at once.
 		if runs {
 			s += strconv.FormatInt(r.reloads.Load(), 10)
 		}
@@ -231,6 +239,7 @@ func (r *Resolver) stamp(a *fetch.Account, l secret.Login) func() string {
 // password. A plugin may log in by itself.
 func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetch.Connector {
 	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
+		// Before connecting: servers count connections without a login, and some block an address for them.
 		if err := r.env.Secrets.Missing(l); err != nil && a.Plugin == "" {
 			return nil, err
 		}
@@ -253,6 +262,8 @@ func (r *Resolver) refusalsOf(key string) *fetch.Refusals {
 	if !r.env.Remember {
 		return nil
 	}
+	// Created here and kept for ever: the accounts of a file are few, and one that is gone today may be back
+	// after the next reload.
 	if r.refusals[key] == nil {
 		r.refusals[key] = new(fetch.Refusals)
 	}
@@ -311,9 +322,12 @@ func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Us
 	if err := r.unfitNames(u, to); err != nil {
 		return err
 	}
+	// After the destinations: they decide which names they can take.
 	a.Recipients, a.Multidrop = r.recipients(u), r.multidrop(poll, u, to)
 	a.Jobs = u.MDAJobs.Or(defaultJobs)
 
+	// Unless the file says otherwise lines end with LF, as agents and Maildirs want it; delivery by SMTP adds
+	// its own CRs.
 	a.KeepCR = u.StripCR.Set && !u.StripCR.Value
 	a.Headers = delivery.HeaderRules{DropStatus: u.DropStatus.Value, DropDelivered: u.DropDelivered.Value}
 	if u.Rewrite.Set && u.Rewrite.Value { // fetchmail's default is on; it breaks signatures

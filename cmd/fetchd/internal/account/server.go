@@ -22,6 +22,8 @@ func Host(poll *rcfile.Poll) string {
 		return bare
 	}
 
+	// ASCII names stay as they are: idna would refuse some that servers have, such as those with an
+	// underscore.
 	foreign := strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 	if ascii, err := idna.Lookup.ToASCII(text); err == nil && foreign {
 		return ascii // DNS has names in this form only (RFC 5891)
@@ -46,6 +48,7 @@ func Port(poll *rcfile.Poll) (int, error) {
 func ServicePort(service string) (int, error) {
 	n, err := strconv.Atoi(service)
 	if err != nil {
+		// Numbers first: LookupPort reads files, and on some systems asks a directory service.
 		n, err = net.LookupPort("tcp", service)
 	}
 	if err != nil || n < 1 || n > 65535 {
@@ -81,6 +84,7 @@ func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 	case "imap":
 		a.Protocol, a.Connect = fetch.IMAP, r.imap.Connect
 	case "auto":
+		// IMAP first, as it can do more with one connection; fetchmail tries in this order too.
 		a.Protocol, a.Connect = fetch.Auto, fetch.FirstOf(r.imap.Connect, r.pop3.Connect)
 	default:
 		a.Protocol, a.Connect = fetch.POP3, r.pop3.Connect
@@ -91,6 +95,7 @@ func (r *Resolver) setProtocol(a *fetch.Account, poll *rcfile.Poll) {
 // certificate, or else the caller's.
 func (r *Resolver) loginName(u *rcfile.User) string {
 	if !u.Remote.Set && u.SSLCert.Set {
+		// With EXTERNAL the server takes the name from the certificate, so this is who we will be.
 		if name := certificateName(u.SSLCert.Value); name != "" {
 			return name
 		}

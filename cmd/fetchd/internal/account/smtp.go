@@ -62,6 +62,7 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		return nil, err
 	}
 
+	// Before the cache: each account that uses the destination gets the warning.
 	r.warnOfClearText(poll, u, hosts)
 
 	o := delivery.SMTPOptions{
@@ -73,6 +74,7 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		o.Batch,
 		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value,
 		u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
+	// A keyed digest, as the secret is part of it and the map lives as long as the process.
 	key = r.digest(fmt.Sprintf("%s %v %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal()))
 	if d := r.relays[key]; d != nil {
 		return d, nil
@@ -98,6 +100,7 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		o.Hidden = r.env.Hidden(name)
 	}
 
+	// Nothing connects yet: the first message does.
 	d, err := delivery.NewSMTP(o)
 	if err != nil {
 		return nil, err
@@ -141,6 +144,8 @@ func (r *Resolver) smtpPolicy(h smtpHost, u *rcfile.User) (*tlsverify.Policy, er
 
 func (r *Resolver) warnOfClearText(poll *rcfile.Poll, u *rcfile.User, hosts []smtpHost) {
 	for _, h := range hosts {
+		// Only where the file says /notls: without it a distant server gets STARTTLS or nothing. What a
+		// plugin's connection is encrypted with, only the user knows.
 		if !h.plain || wire.IsLoopback(h.Host) || h.Plugin != "" {
 			continue
 		}
@@ -159,7 +164,7 @@ type relay interface {
 	Close() error
 }
 
-// Close takes leave of the mail servers that are still connected.
+// Close ends the connections to mail servers that are still open.
 func (r *Resolver) Close() {
 	for _, d := range r.relays {
 		_ = d.Close()

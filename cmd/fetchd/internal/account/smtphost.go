@@ -36,6 +36,7 @@ func parseSMTPHosts(poll *rcfile.Poll, u *rcfile.User) ([]smtpHost, error) {
 		if err != nil {
 			return nil, fmt.Errorf("smtphost %.200q: %w", text, err)
 		}
+		// A plugin gets host and port; a socket has neither.
 		if h.Socket == "" {
 			h.Plugin = poll.Plugout.Value
 		}
@@ -51,6 +52,7 @@ func parseSMTPHosts(poll *rcfile.Poll, u *rcfile.User) ([]smtpHost, error) {
 // parseSMTPHost reads HOST[/PORT][/tls|/starttls|/notls][/tlsproto=VERSION], or the path of an LMTP socket.
 func parseSMTPHost(text string, lmtp bool) (smtpHost, error) {
 	var h smtpHost
+	// A path means LMTP, as in fetchmail.
 	if strings.HasPrefix(text, "/") {
 		h.Socket, h.LMTP, h.TLS = text, true, login.ClearText
 		return h, nil
@@ -59,7 +61,7 @@ func parseSMTPHost(text string, lmtp bool) (smtpHost, error) {
 	parts := strings.Split(text, "/")
 	h.Host, h.LMTP = strings.Trim(parts[0], "[]"), lmtp
 	if h.Host == "" {
-		h.Host = "localhost" // as fetchmail has it
+		h.Host = "localhost" // as in fetchmail
 	}
 
 	mode := ""
@@ -83,6 +85,7 @@ func (h *smtpHost) suffix(part string, mode *string) error {
 		}
 		*mode = part
 		return nil
+	// Its value is checked by tlsverify, as that of sslproto is.
 	case word == "tlsproto":
 		h.proto = value
 		return nil
@@ -106,14 +109,18 @@ func (h *smtpHost) begin(mode string) {
 	switch {
 	case mode == "notls":
 		h.TLS, h.plain = login.ClearText, true
+	// Port 465 has TLS from the first byte (RFC 8314 section 3.3), so it needs no suffix.
 	case mode == "tls" || mode == "" && h.Port == submissionsPort:
 		h.TLS = login.Wrapped
+	// A server of this machine seldom has a certificate that anybody would trust, and nobody else can listen
+	// in.
 	case mode == "" && wire.IsLoopback(h.Host):
 		h.TLS = login.ClearText
 	default:
 		h.TLS = login.StartTLS
 	}
 
+	// LMTP has no port of its own, and must not use that of SMTP (RFC 2033 section 5).
 	if h.Port != 0 || h.LMTP {
 		return
 	}

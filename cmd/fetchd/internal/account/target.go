@@ -17,6 +17,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 	}
 
 	mode, err := TLSMode(u)
+	// A plugin may lead anywhere; what answers directly at that host proves nothing about it.
 	if err != nil || mode == fetch.ClearText || poll.Plugin.Set {
 		return o, false, err
 	}
@@ -26,6 +27,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 
 	a := &fetch.Account{Name: r.Name(poll, u), Poll: poll.Name, Server: fetch.Server{Host: o.Host},
 		Credentials: fetch.Credentials{User: r.loginName(u)}}
+	// TrustOptions takes ALPN and the names that a certificate may have from the protocol.
 	r.setProtocol(a, poll)
 	o.Policy, err = r.TrustOptions(a, u)
 	return o, err == nil, err
@@ -35,6 +37,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
 	mode, err := TLSMode(u)
 	o := check.Options{Host: Host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
+	// Everything else that proto accepts, such as apop, is POP3.
 	if word := poll.Protocol.Or("auto"); word != "imap" && word != "auto" {
 		o.Proto = "pop3"
 	}

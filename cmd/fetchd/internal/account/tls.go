@@ -19,6 +19,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	if a.TLS, err = TLSMode(u); err != nil {
 		return err
 	}
+	// The warnings come before the first error, so that they are known even for an account that is refused.
 	if text := portContradiction(a); text != "" {
 		r.warn(a.Name, text)
 	}
@@ -26,6 +27,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 		r.warn(a.Name, "sslproto '' does nothing beside ssl and sslmode: TLS is used; leave it out")
 	}
 	if a.TLS == fetch.ClearText {
+		// A plugin may encrypt by itself, and on this machine nobody listens.
 		if a.Plugin == "" && !wire.IsLoopback(a.Host) {
 			r.warn(a.Name, "the connection is NOT ENCRYPTED: password and mail can be read and "+
 				"changed on the way; remove sslproto '' or sslmode none if the server has TLS")
@@ -37,6 +39,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	if err != nil {
 		return err
 	}
+	// Before New reads them: what others can write is not even parsed.
 	if err := checkTrustFiles(u); err != nil {
 		return err
 	}
@@ -56,6 +59,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 	switch {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
+		// The contradiction is refused and not decided: the user believes to have TLS.
 		if u.SSL.Value {
 			return 0, &rcfile.Error{
 				Pos: u.SSLMode.Pos, Msg: "ssl and sslmode none contradict each other",
@@ -63,12 +67,14 @@ func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 			}
 		}
 		return fetch.ClearText, nil
+	// sslmode is the newer and the clearer word, so it decides over ssl and sslproto.
 	case u.SSLMode.Set && u.SSLMode.Value == "wrapped":
 		return fetch.Wrapped, nil
 	case u.SSLMode.Set:
 		return fetch.StartTLS, nil
 	case u.SSL.Value:
 		return fetch.Wrapped, nil
+	// fetchmail's way to switch TLS off; any other sslproto only chooses versions.
 	case u.SSLProto.Set && u.SSLProto.Value == "":
 		return fetch.ClearText, nil
 	}
@@ -93,6 +99,7 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions,
 		ALPN:     alpn(a.Protocol),
 		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
+		// A function and not the phrase: it is wanted only if the key is encrypted.
 		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
 	}
 
@@ -127,6 +134,7 @@ func pins(u *rcfile.User) (fingerprints []tlsverify.Fingerprint, pins []tlsverif
 // expiryWarn converts days, 0 = never, to tlsverify's form.
 func expiryWarn(days int) time.Duration {
 	if days == 0 {
+		// tlsverify takes 0 for its own default.
 		return -1
 	}
 	return time.Duration(days) * 24 * time.Hour
@@ -153,6 +161,7 @@ func portContradiction(a *fetch.Account) string {
 	known, wrapped := tlsverify.ProtocolAt(a.Port)
 	usual := RetrievalProtocol(known)
 	switch {
+	// A port that is not known for anything, or known for another protocol, such as one of a tunnel.
 	case usual == fetch.Auto:
 		return ""
 	case a.Protocol != fetch.Auto && usual != a.Protocol:

@@ -30,6 +30,8 @@ func (r *Resolver) Survey(cfg *rcfile.Config) {
 	for i := range cfg.Polls {
 		for j := range cfg.Polls[i].Users {
 			u := &cfg.Polls[i].Users[j]
+			// Nobody is asked if all entries name their destination: a connection that no configuration
+			// explains would puzzle whoever reads the mail server's log.
 			if NamesDestination(u) {
 				continue
 			}
@@ -46,7 +48,9 @@ func (r *Resolver) askLocal() {
 	if r.local.asked {
 		return
 	}
+	// Also before an error: see localServer for why there is no second attempt.
 	r.local.asked = true
+	// Not the caller's context: what is found here holds for the life of the process.
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
 	h, err := parseSMTPHost(r.localHost(), false)
@@ -69,6 +73,7 @@ func (r *Resolver) hasLocal() bool { return r.local.asked && r.local.err == nil 
 
 // unnamed is the destination where the file names none.
 func (r *Resolver) unnamed(u *rcfile.User) destination {
+	// The mail server first, even for a single user: it knows aliases and .forward files.
 	if r.hasLocal() {
 		return localSMTP
 	}
@@ -91,6 +96,8 @@ var localSMTP = destination{
 
 // onHost is the user as if the file named the server.
 func onHost(u *rcfile.User, host string) *rcfile.User {
+	// A copy: the entry must go on naming no destination, or NamesDestination would say otherwise at the next
+	// reload.
 	named := *u
 	named.SMTPHosts = []string{host}
 	return &named
@@ -117,6 +124,8 @@ func (r *Resolver) isForOthers(u *rcfile.User) error {
 		return nil
 	case !strings.EqualFold(person, r.env.Caller):
 		why = fmt.Sprintf("the mail is for %q, not for %q, who runs this", person, r.env.Caller)
+	// One entry for the caller does not show that the caller's Maildir is meant if another one is for
+	// somebody else.
 	case len(r.people) > 1:
 		why = "the entries of the file are for several people: " + strings.Join(r.people, ", ")
 	default:

@@ -71,6 +71,7 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 	fmt.Fprintf(w, "#compdef %s\n_arguments -s \\\n", name)
 	for i := range table {
 		o := &table[i]
+		// Brackets and colons separate the parts of zsh's own notation.
 		help := strings.NewReplacer("[", "(", "]", ")", ":", "").Replace(o.Help)
 		action := ""
 		switch {

@@ -21,6 +21,8 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	c := &CommandLine{Own: map[string]string{}}
 	table := Options()
 	fs := newFlagSet(c, table)
+	// The first word that is no option decides which table of options holds for what follows, so the parsing
+	// stops there.
 	fs.SetInterspersed(false)
 	if err := fs.Parse(keepEquals(fs, args)); err != nil {
 		return c, parseError(table, err)
@@ -29,6 +31,7 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 	rest := args[len(args)-fs.NArg():] // as it was written
 	if len(rest) == 0 || fs.ArgsLenAtDash() >= 0 {
 		c.Servers = rest
+		// --quit is the last option only if no "--" follows it: fetchmail looks at the last word.
 		c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0
 		return c, nil
 	}
@@ -39,6 +42,7 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 		}
 	}
 
+	// No subcommand: options and servers may be mixed from here on, as getopt_long allows.
 	fs.SetInterspersed(true)
 	if err := fs.Parse(keepEquals(fs, rest)); err != nil {
 		return c, parseError(table, err)
@@ -46,6 +50,7 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 
 	c.Servers = fs.Args()
 	c.QuitLast = c.QuitLast && fs.ArgsLenAtDash() < 0 && strings.HasPrefix(args[len(args)-1], "-")
+	// Not yet an error: the rc file, which nobody has read yet, may have a server of that name.
 	c.Meant = nearestSubcommand(rest[0], subcommands)
 	return c, nil
 }
@@ -72,6 +77,7 @@ func parseSubcommand(c *CommandLine, sub *Subcommand, args []string) error {
 	table := slices.Clone(sub.Options)
 	for _, o := range Options() {
 		own := func(n Option) bool { return n.Long == o.Long || n.Short != "" && n.Short == o.Short }
+		// pflag panics if a name is defined twice. An alias counts too: --port is an option of login.
 		if !slices.ContainsFunc(sub.Options, own) && !slices.ContainsFunc(o.aliases, func(a string) bool {
 			return slices.ContainsFunc(sub.Options, func(n Option) bool { return n.Long == a })
 		}) {
@@ -102,6 +108,7 @@ func (v flagValue) Set(arg string) error {
 		return errors.New("takes no argument")
 	}
 
+	// Each option undoes it; the set function of --quit, which runs after this, sets it again.
 	v.c.QuitLast = false
 	v.c.Given = append(v.c.Given, v.option.Long)
 	if v.option.warn != "" {
@@ -116,6 +123,7 @@ func (v flagValue) Set(arg string) error {
 
 func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	// pflag would print errors in its own words, and the usage behind them.
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	for i := range table {
@@ -189,6 +197,7 @@ func argumentOf(fs *pflag.FlagSet, word string) (argument string, apart bool) {
 func unabbreviate(table []Option, name string) string {
 	found := candidates(table, name)
 	if len(found) > 1 {
+		// Scripts for fetchmail may use an abbreviation that an option of ours would make ambiguous.
 		old := slices.DeleteFunc(slices.Clone(table), func(o Option) bool { return o.own })
 		found = candidates(old, name)
 	}

@@ -54,6 +54,7 @@ func (o Option) complete() Option {
 		return o
 	}
 
+	// One table says what a word means: the rc file's. An option only says how the command line spells it.
 	k := keywordOf(o.keyword)
 	if o.Long == "" && o.off {
 		o.Long = "no" + k.Name

@@ -52,6 +52,7 @@ func (s Status) String() string {
 // Of is the status of one retrieval.
 func Of(r fetch.Result, err error) Status {
 	switch {
+	// An error counts more than what was delivered before it.
 	case err != nil:
 		return OfError(err)
 	case r.Failed > 0:
@@ -76,6 +77,7 @@ func OfError(err error) Status {
 	case fetch.KindBusy:
 		return Busy
 	case fetch.KindDelivery:
+		// fetchmail's 10 tells a mail server that is not there from a delivery that it refused.
 		if _, ok := errors.AsType[*delivery.UnreachableError](err); ok {
 			return SMTP
 		}
@@ -90,11 +92,14 @@ func OfError(err error) Status {
 		return Socket
 	}
 
+	// What is left is KindNetwork, for which fetchmail has several statuses. The order matters: a failed
+	// lookup is inside an error of dialling, and one of dialling may be a time-out.
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
 	case errors.As(err, &dns):
 		return DNS
+	// Nobody answered, which is 2 even if it took long: 7 is for a server that falls silent.
 	case errors.As(err, &op) && op.Op == "dial":
 		return Socket
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err,
@@ -129,8 +134,10 @@ func (o *Outcome) Add(s Status, deliveryFailed bool) {
 		o.worst = s
 	}
 	switch {
+	// fetchmail's rule: mail from any account makes a success of the pass, unless a delivery failed.
 	case s == Mail:
 		o.mail = true
+	// "No mail" never replaces the error of an earlier account.
 	case s != NoMail || !o.any || o.last == NoMail:
 		o.last, o.any = s, true
 	}
@@ -139,6 +146,8 @@ func (o *Outcome) Add(s Status, deliveryFailed bool) {
 // Status is 0 if any retrieval gave mail and every delivery worked, else the last error.
 func (o *Outcome) Status() Status {
 	switch {
+	// A failed delivery is the one error that mail from other accounts does not hide: the message still waits
+	// on the server.
 	case o.delivery && o.last == SMTP:
 		return SMTP
 	case o.delivery:

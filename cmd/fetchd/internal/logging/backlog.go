@@ -51,12 +51,14 @@ func (b *backlog) add(e entry) {
 	if b.offer(e, false) {
 		return
 	}
+	// The caller waits outside of the lock, so that run can make room meanwhile.
 	timer := time.NewTimer(roomWait)
 	defer timer.Stop()
 	select {
 	case <-b.room:
 	case <-timer.C:
 	}
+	// Whether there is room now or not: nobody waits twice for one line.
 	b.offer(e, true)
 }
 
@@ -66,8 +68,11 @@ func (b *backlog) offer(e entry, last bool) bool {
 	defer b.mu.Unlock()
 	full := b.size+e.size > maxBacklog
 	switch {
+	// True, though nothing was taken: there is nothing to wait for.
 	case b.closed:
 		return true
+	// A reader that took something a moment ago is only slow; one that hangs must not cost roomWait for every
+	// line.
 	case full && !last && time.Since(b.moved) < movingTime:
 		return false
 	case full:
@@ -84,6 +89,7 @@ func (b *backlog) offer(e entry, last bool) bool {
 func (b *backlog) noteMissing() {
 	if n := b.missing; n > 0 {
 		b.missing = 0
+		// With size 0: the note must find room even in a full backlog.
 		b.push(entry{0, func() { b.dropped(n) }})
 	}
 }
@@ -111,6 +117,7 @@ func (b *backlog) run() {
 func (b *backlog) next() (entry, bool) {
 	for {
 		b.mu.Lock()
+		// The last lines may be among the missing: nothing comes behind them that would bring the note.
 		if len(b.waiting) == 0 {
 			b.noteMissing()
 		}
@@ -134,6 +141,7 @@ func (b *backlog) next() (entry, bool) {
 
 func (b *backlog) written(e entry) {
 	b.mu.Lock()
+	// Only now: what is being written still occupies memory, and a hanging reader holds it.
 	b.size -= e.size
 	b.moved = time.Now()
 	b.mu.Unlock()
@@ -155,6 +163,7 @@ func (b *backlog) close(patience time.Duration) bool {
 		select {
 		case <-b.ended:
 			return true
+		// Something was written, so the reader still lives, and gets its patience anew.
 		case <-b.room:
 			timer.Reset(patience)
 		case <-timer.C:

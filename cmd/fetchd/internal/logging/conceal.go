@@ -47,12 +47,15 @@ func (h *concealHandler) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 
+	// Without an account it is our own text, in which nothing is replaced.
 	if account == "" {
 		return h.Handler.Handle(ctx, r)
 	}
 
 	secrets := h.hidden.Of(account)
 	for i, a := range attrs {
+		// Errors and protocol lines were cleaned where they were read. The account's name stays readable,
+		// even if the password is a part of it.
 		if a.Key != "account" && a.Value.Kind() == slog.KindString {
 			attrs[i].Value = slog.StringValue(secrets.Clean(a.Value.String()))
 		}

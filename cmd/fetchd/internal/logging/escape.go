@@ -16,6 +16,7 @@ func showable(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode
 // Escape makes s safe for a terminal and for a single line of a file: characters that are not showable, and
 // invalid UTF-8, become \x and \u sequences.
 func Escape(s string) string {
+	// Nearly every text is harmless, and needs no copy.
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !showable(r) }) < 0 {
 		return s
 	}
@@ -24,6 +25,7 @@ func Escape(s string) string {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		switch {
+		// A RuneError of three bytes is a real U+FFFD in the text, and harmless.
 		case r == utf8.RuneError && n == 1, r < 0x80 && !showable(r):
 			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case !showable(r):

@@ -104,12 +104,14 @@ func Open(t Target) (*Logger, error) {
 		if err != nil {
 			return nil, err
 		}
+		// The system log has its own form of a record, and a JSON text in it helps nobody.
 		l.closer, sink, t.JSON = s, s, false
 	case t.Detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
 
 	if t.Patience > 0 {
+		// The note about dropped lines goes past the backlog, which is full then.
 		direct := slog.New(t.handler(sink, w))
 		l.patience, l.backlog = t.Patience, newBacklog(func(n int64) {
 			direct.Warn("the reader of the log is too slow: " + Counted(n, "line") + " dropped")
@@ -118,7 +120,10 @@ func Open(t Target) (*Logger, error) {
 	}
 
 	h := t.handler(sink, w)
+	// Concealing comes before wording: once a name is part of a line, our words and the server's can't be
+	// told apart.
 	h = &concealHandler{Handler: h, hidden: l.Hidden}
+	// Outermost, as it makes records of its own, which the others must see as well.
 	l.Logger = slog.New(&verdictHandler{h, l.Level <= LevelTrace, new(SaidBefore)})
 	return l, nil
 }

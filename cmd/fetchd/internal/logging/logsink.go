@@ -34,6 +34,7 @@ func (s *terminalSink) writeLine(l line) error {
 		prefix = ""
 	}
 
+	// One write for both lines, so that another process on the terminal can't come between them.
 	text := prefix + l.text + "\n"
 	if l.hint != "" {
 		text += prefix + "hint: " + l.hint + "\n"
@@ -66,6 +67,7 @@ func (s *fileSink) Reopen() error {
 		return hints.Errorf("--logfile names another", "open the log file: %w", err)
 	}
 	s.mu.Lock()
+	// Opened before the old one is given up: if that fails, the log goes on where it was.
 	old := s.file
 	s.file = f
 	s.mu.Unlock()

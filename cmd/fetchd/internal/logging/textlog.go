@@ -40,10 +40,13 @@ func (h *textHandler) Enabled(_ context.Context, l slog.Level) bool { return l >
 func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	attrs := slices.Clone(h.attrs)
 	r.Attrs(func(a slog.Attr) bool { attrs = append(attrs, a); return true })
+	// A record may become lines of several levels: "not flushed" is progress, and its reason an error. Hence
+	// the level is checked for each line, and Enabled is not enough.
 	for _, l := range wording(r.Level, r.Message, attrs) {
 		if l.level < h.level {
 			continue
 		}
+		// The last step before the sink, so that no text of a server can avoid it.
 		l.text, l.hint = Escape(l.text), Escape(l.hint)
 		if err := h.sink.writeLine(l); err != nil {
 			return err

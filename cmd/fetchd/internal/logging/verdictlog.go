@@ -40,6 +40,7 @@ func (h *verdictHandler) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 
+	// As records of their own: the verdict itself is shown only with -v.
 	for _, w := range warnings {
 		if h.said.Recently(w, r.Time) || !h.Enabled(ctx, slog.LevelWarn) {
 			continue

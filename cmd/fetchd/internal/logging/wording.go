@@ -78,6 +78,7 @@ func (f fields) yes(name string) bool {
 // where is fetchmail's "U at H", followed by the folder unless that is INBOX.
 func (f fields) where() string {
 	account := f.text("account")
+	// The last one: login names are often addresses.
 	if i := strings.LastIndexByte(account, '@'); i >= 0 {
 		account = account[:i] + " at " + account[i+1:]
 	}

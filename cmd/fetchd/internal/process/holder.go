@@ -29,6 +29,8 @@ func hasOpen(pid int, f *os.File) bool {
 	}
 
 	for _, e := range list {
+		// The link's text would be the path, which may have been renamed or be a different file by now; the
+		// file itself is what is locked.
 		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, info) {
 			return true
 		}

@@ -52,6 +52,8 @@ func tryLock(path string, interval int) (*Lock, error) {
 		if err != nil {
 			return nil, hints.Errorf("--pidfile names another", "open the lock file: %w", err)
 		}
+		// flock and not fcntl: the kernel drops an fcntl lock when any descriptor of the file is closed, also
+		// one of a library.
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 			defer f.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
@@ -88,6 +90,8 @@ func (l *Lock) write(interval int) error {
 	if interval > 0 {
 		text += strconv.Itoa(interval) + "\n"
 	}
+	// First empty: a reader between the two steps finds no number, which means "not written yet", and never a
+	// mixture of two.
 	if err := l.file.Truncate(0); err != nil {
 		return fmt.Errorf("write the lock file: %w", err)
 	}
@@ -99,6 +103,7 @@ func (l *Lock) write(interval int) error {
 
 // Release removes the file and gives up the lock.
 func (l *Lock) Release() {
+	// First removed, then unlocked: the other way round we could remove the file of the next holder.
 	_ = os.Remove(l.file.Name())
 	_ = l.file.Close()
 }
@@ -144,10 +149,12 @@ func findHolder(path string) (*LockedError, error) {
 	}
 	defer f.Close()
 
+	// Shared, so that two processes that only ask don't take each other for the holder.
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return readHolder(f), nil
 	}
+	// No flock, but fetchmail takes none: its file alone says that it runs.
 	if holder := readLock(f); err == nil && isFetchmail(holder.PID) {
 		holder.Fetchmail = true
 		return holder, nil

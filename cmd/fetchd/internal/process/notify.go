@@ -39,6 +39,7 @@ func NewNotifier(env func(string) string) (*Notifier, error) {
 	if name == "" {
 		return nil, nil
 	}
+	// An abstract socket of Linux: systemd writes @ for the NUL with which its name begins (sd_notify(3)).
 	if name[0] == '@' {
 		name = "\x00" + name[1:]
 	}
@@ -85,6 +86,7 @@ func (n *Notifier) Alive(s *schedule.Scheduler) {
 
 func signOfLife(s *schedule.Scheduler) string {
 	if account := s.Stalled(); account != "" {
+		// Without WATCHDOG=1, which would tell the manager that all is well.
 		return "STATUS=stands still at " + account
 	}
 	return "WATCHDOG=1\nSTATUS=" + statusLine(s.Status())
@@ -96,6 +98,7 @@ func (n *Notifier) Reloading() {
 		return
 	}
 	var now unix.Timespec
+	// systemd wants the time of the system's monotonic clock with RELOADING=1; Go's own can't be read.
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	n.send("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10))
 }

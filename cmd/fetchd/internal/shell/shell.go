@@ -22,6 +22,8 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 	cmd := exec.CommandContext(timed, "/bin/sh", "-c", command)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Cancel reaches what the shell started too
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// Otherwise Run would wait for every process that holds the pipe, such as an agent that the command has
+	// put into the background.
 	cmd.WaitDelay = time.Second
 	cmd.Stdout, cmd.Stderr = out, problems
 
@@ -31,6 +33,7 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 	// the latter: something in the background has our pipe
 	case err == nil || errors.Is(err, exec.ErrWaitDelay):
 		return nil
+	// If ctx has ended too, the program is ending, and the command is not to blame.
 	case errors.Is(timed.Err(), context.DeadlineExceeded) && ctx.Err() == nil:
 		return fmt.Errorf("%w within %v", ErrLate, limit)
 	}
@@ -48,6 +51,7 @@ type Output struct {
 }
 
 func (o *Output) Write(p []byte) (int, error) {
+	// The rest is read and dropped: a command that fills the pipe would hang.
 	o.Buffer.Write(p[:min(len(p), o.Limit-o.Len())])
 	return len(p), nil
 }
@@ -60,6 +64,7 @@ func Check(keyword, command string) error {
 	}
 
 	name := program(command)
+	// What shell syntax does only the shell knows; a false alarm would be worse than none.
 	if name == "" {
 		return nil
 	}

@@ -25,6 +25,7 @@ func (r *Report) Text(w io.Writer) error {
 	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled, r.source())
 
 	sorted := slices.Clone(r.Accounts)
+	// Stable: within each half the order by name stays.
 	slices.SortStableFunc(sorted, func(a, b Account) int {
 		switch {
 		case a.Trouble == b.Trouble:
@@ -117,6 +118,7 @@ func (r *Report) Line() string {
 			continue
 		}
 		text := logging.Escape(a.Name) + " " + a.State
+		// An account may be here several times, once for each folder that has a connection of its own.
 		if len(named) < maxNamed && !slices.Contains(named, text) {
 			named = append(named, text)
 		}

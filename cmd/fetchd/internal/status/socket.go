@@ -63,6 +63,7 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Elsewhere than on Linux the mode is set only now.
 	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -77,6 +78,7 @@ func (s *Server) serve() {
 			select {
 			case <-s.closing:
 				return
+			// Without this pause an error that stays would make a loop that takes all the processor.
 			case <-time.After(time.Second):
 				continue
 			}

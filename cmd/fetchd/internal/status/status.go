@@ -85,6 +85,7 @@ func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]st
 	isKnown func(name string) bool, at time.Time) Report {
 	accounts := map[string]Account{}
 	for _, a := range before.Accounts {
+		// A pass with a server's name retrieves from that one alone, and must not forget the others.
 		if isKnown(a.Name) && refused[a.Name] == "" {
 			accounts[a.Name] = a
 		}
@@ -114,6 +115,7 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 	} else {
 		f := Failure{Since: at}
 		if wasFailing {
+			// The streak goes on: Since and Count are those of its first failure.
 			f = *a.Failure
 		}
 		f.Kind, f.Text = s.Failure.Kind.String(), schedule.FailureText(o.Err)

@@ -30,6 +30,7 @@ func (r *Report) Save(path string) (err error) {
 	if err := errors.Join(json.NewEncoder(f).Encode(r), f.Close()); err != nil {
 		return err
 	}
+	// Renamed, so that somebody who reads meanwhile finds one whole report.
 	return os.Rename(f.Name(), path)
 }
 

@@ -15,6 +15,7 @@ var ErrNoTerminal = errors.New("standard input is no terminal")
 func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error)) error {
 	read := map[int]string{}
 	for _, l := range logins {
+		// Also for a login that needs no password: with EXTERNAL the key is all there is.
 		if err := f.collectKeyPass(l, prompt); err != nil {
 			return err
 		}
@@ -45,6 +46,7 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 	}
 
 	text, err := prompt(fmt.Sprintf("Enter password for %s: ", l.Account))
+	// No error: cron has no terminal, and the other accounts work. This one says at its login what it misses.
 	if errors.Is(err, ErrNoTerminal) {
 		return nil
 	}
@@ -74,5 +76,6 @@ func fromDescriptor(n int, read map[int]string) (string, error) {
 	}
 
 	read[n] = text
+	// Closed, so that agents and hooks don't inherit a descriptor with a password.
 	return text, f.Close()
 }

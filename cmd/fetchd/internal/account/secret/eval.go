@@ -30,8 +30,10 @@ func evalPassword(ctx context.Context, command string) (string, error) {
 }
 
 func evalWithin(ctx context.Context, command string, limit time.Duration) (string, error) {
+	// One byte more than a password may have, so that readPassword sees that it is too long.
 	out, problems := &shell.Output{Limit: maxPassword + 1}, &shell.Output{Limit: maxEvalError}
 	if err := shell.Run(ctx, command, limit, out, problems); err != nil {
+		// Only its error output is shown: the other may hold the password, or a part of it.
 		return "", evalError(command, err, lastLine(problems.String()))
 	}
 
@@ -45,6 +47,8 @@ func evalWithin(ctx context.Context, command string, limit time.Duration) (strin
 
 // evalError says how the command failed and what it said last.
 func evalError(command string, err error, said string) error {
+	// After an error of this kind a daemon stops asking until something changes, so that a locked keyring
+	// does not open a dialog every few minutes.
 	kind := fetch.KindAuth
 	if isPassing(err) {
 		kind = fetch.KindNetwork
@@ -60,6 +64,7 @@ func evalError(command string, err error, said string) error {
 // isPassing tells whether a command that failed with err may succeed another time: it said so, it was killed,
 // or it took too long.
 func isPassing(err error) bool {
+	// Before the status: Run has killed it, which looks like a signal of somebody else.
 	if errors.Is(err, shell.ErrLate) {
 		return true
 	}
@@ -69,6 +74,7 @@ func isPassing(err error) bool {
 		return false
 	}
 	status, ok := ended.Sys().(syscall.WaitStatus)
+	// The shell may be what was killed, or it reports the signal of its command as a status.
 	return ok && (status.Signaled() || status.ExitStatus() == TryLater || wasKilled(status.ExitStatus()))
 }
 

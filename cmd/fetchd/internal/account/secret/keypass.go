@@ -29,6 +29,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 	if text, found, err := f.credential(l, keyPassSuffix); found || err != nil {
 		return text, err
 	}
+	// A run that retrieves has no Ask: it asked at its start, and a daemon has no terminal any more.
 	if f.Ask == nil {
 		return "", errKeyPass
 	}
@@ -45,9 +46,11 @@ func (f *Finder) collectKeyPass(l Login, prompt func(string) (string, error)) er
 	if l.KeyFile == "" || !tlsverify.KeyEncrypted(l.KeyFile) {
 		return nil // errors in the file are reported when the account is made
 	}
+	// Found, or a credential that can't be read: in both cases a question would help nothing.
 	if _, err := f.KeyPass(l); !errors.Is(err, errKeyPass) {
 		return nil
 	}
+	// errKeyPass now means that there is no terminal. The account says so when it is made.
 	if err := f.askKeyPass(l.KeyFile, prompt); !errors.Is(err, errKeyPass) {
 		return err
 	}

@@ -16,6 +16,7 @@ func (f *Finder) OAuthClient(l Login) oauth.Client {
 		ID: u.OAuthClient.Value, Flow: OAuthFlow(u), KeyFile: u.OAuthKey.Value,
 	}
 	c.Scopes = strings.Fields(u.OAuthScope.Or(defaultScopes(c, l.Protocol)))
+	// A function and not the secret: a command or a file is asked each time that a token is renewed.
 	if u.OAuthSecret.Set || passwordSource(u) != nil {
 		c.Secret = func(ctx context.Context) (string, error) { return f.clientSecret(ctx, l) }
 	}
@@ -44,6 +45,8 @@ func defaultScopes(c oauth.Client, protocol string) string {
 		return "https://outlook.office365.com/.default"
 	case c.Provider == oauth.Microsoft && protocol == "imap":
 		return imap + " offline_access"
+	// One grant for both protocols: which of them the server has is found out only when the user has
+	// consented.
 	case c.Provider == oauth.Microsoft && protocol == "auto":
 		return imap + " " + pop3 + " offline_access"
 	case c.Provider == oauth.Microsoft:

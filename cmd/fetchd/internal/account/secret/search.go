@@ -14,6 +14,8 @@ import (
 func (f *Finder) credential(l Login, suffix string) (string, bool, error) {
 	for _, path := range f.credentialFiles(l, suffix) {
 		text, err := readFirstLine(path)
+		// Any other error is reported: a credential that is there and can't be read is a mistake, and the
+		// next source may have another password.
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -30,6 +32,7 @@ func (f *Finder) credentialFiles(l Login, suffix string) []string {
 
 	var paths []string
 	for _, name := range []string{"fetchd." + l.Name + "@" + l.Host, "fetchd." + l.Account, l.Poll} {
+		// A name from the rc file must not lead out of the directory.
 		if !strings.ContainsAny(name, "/\x00") {
 			paths = append(paths, filepath.Join(dir, name+suffix))
 		}
@@ -39,6 +42,7 @@ func (f *Finder) credentialFiles(l Login, suffix string) []string {
 
 // fromNetrc looks the login up in .netrc, by the poll's name and then by the host.
 func (f *Finder) fromNetrc(l Login) (string, bool, error) {
+	// Read each time: a password that was changed there counts at the next login, without a reload.
 	n, warnings, err := rcfile.LoadNetrc(f.Netrc)
 	if err != nil {
 		return "", false, err

@@ -66,6 +66,8 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 			return f.Grants.Renew(ctx, f.OAuthClient(l), refused)
 		}
 	}
+	// .netrc and credentials don't renew themselves: to ask again would send the refused password once more,
+	// and servers lock accounts for that.
 	if source := namedSource(l.User); source == nil || !source.runs && source.file == nil {
 		return nil
 	}
@@ -103,11 +105,13 @@ func (f *Finder) Stored(l Login) (bool, error) {
 // Sources are the files that the login's password and the pass phrase of its key may be in, and whether a
 // command gives the password.
 func (f *Finder) Sources(l Login) (files []string, runs bool) {
+	// The files of the key itself are in the stamp of the TLS policy.
 	if l.KeyFile != "" && !l.User.SSLKeyPass.Set {
 		files = f.credentialFiles(l, keyPassSuffix)
 	}
 	source := namedSource(l.User)
 	switch {
+	// Also files that don't exist yet: an account waits for somebody to write one of them.
 	case source == nil && l.Needed:
 		files = append(files, f.Netrc)
 		files = append(files, f.credentialFiles(l, "")...)

@@ -94,6 +94,8 @@ func (f *Finder) passwordFile(account, path string) (string, error) {
 		return "", fmt.Errorf("passwordfile: %w", err)
 	}
 	defer file.Close()
+	// A warning only: the file may be on a file system without modes. What others may write is refused by
+	// ownfile.
 	if info, err := file.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
 		f.Warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s",
 			path, info.Mode().Perm(), path))
@@ -108,6 +110,7 @@ func (f *Finder) passwordFile(account, path string) (string, error) {
 }
 
 func readFirstLine(path string) (string, error) {
+	// A named pipe without a writer must not block the login.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
