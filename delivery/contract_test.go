@@ -89,6 +89,35 @@ func replaceByDirectory(t *testing.T, path string) (repair func()) {
 	return repair
 }
 
+func TestBSMTPContract(t *testing.T) {
+	t.Parallel()
+	deliverytest.Run(t, "bsmtp", func(t *testing.T) deliverytest.Target {
+		path := filepath.Join(t.TempDir(), "bsmtp")
+		return deliverytest.Target{
+			Deliverer: delivery.NewBSMTP(delivery.BSMTPOptions{Path: path}),
+			Delivered: func(t *testing.T) [][]byte { return batchesIn(t, path) },
+			Want:      sentAs,
+			Break: map[delivery.Class]func(t *testing.T) func(){
+				delivery.Unusable: func(t *testing.T) func() { return replaceByDirectory(t, path) },
+			},
+		}
+	})
+}
+
+// batchesIn returns the messages of a file of batched SMTP, which may be missing.
+func batchesIn(t *testing.T, path string) [][]byte {
+	t.Helper()
+	all, err := deliverytest.ReadBSMTP([]byte(contentOf(path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts [][]byte
+	for _, mail := range all {
+		texts = append(texts, mail.Text)
+	}
+	return texts
+}
+
 func TestMDAContract(t *testing.T) {
 	t.Parallel()
 	const agent = `if test -f status; then s=$(cat status); if test "$s" = 127; then no-such-agent; fi; exit "$s"; fi

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 
 var crashJobs = map[string]func(dir string) error{
 	"maildir": crashMaildir, "mda": crashMDA, "mbox": crashMbox, "mbox on a full disk": fillMbox,
+	"bsmtp": crashBSMTP,
 }
 
 // crashBody is message i. Some go through a file.

@@ -48,7 +48,12 @@ func SetWait(d Deliverer, wait time.Duration) { mailFileOf(d).wait = wait }
 // SetNow sets the clock for the lines "From ".
 func SetNow(d *Mbox, now func() time.Time) { d.now = now }
 
-func mailFileOf(d Deliverer) *mailFile { return d.(*Mbox).file }
+func mailFileOf(d Deliverer) *mailFile {
+	if d, ok := d.(*BSMTP); ok {
+		return d.file
+	}
+	return d.(*Mbox).file
+}
 
 // LockFile takes the lock of fcntl.
 func LockFile(fd int) error { return lockFile(fd) }

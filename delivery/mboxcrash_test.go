@@ -30,16 +30,23 @@ const (
 // at the step that it is told.
 func crashMbox(dir string) error {
 	d := delivery.NewMbox(filepath.Join(dir, "mbox"))
-	if last, err := strconv.Atoi(os.Getenv(crashStep)); err == nil {
-		step := 0
-		delivery.Interpose(d, func(string) error {
-			if step++; step == last {
-				_ = unix.Kill(os.Getpid(), unix.SIGKILL)
-			}
-			return nil
-		})
-	}
+	killAtStep(d)
 	return deliverCrashMessages(d)
+}
+
+// killAtStep has the process kill itself at the step that it is told.
+func killAtStep(d delivery.Deliverer) {
+	last, err := strconv.Atoi(os.Getenv(crashStep))
+	if err != nil {
+		return
+	}
+	step := 0
+	delivery.Interpose(d, func(string) error {
+		if step++; step == last {
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+		}
+		return nil
+	})
 }
 
 func deliverCrashMessages(d delivery.GroupDeliverer) error {

@@ -233,6 +233,9 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 	if daemon {
 		t.Patience = daemonPatience
 	}
+	if account.PrintsMail(account.Selected(cfg, c.Servers)) { // fetchmail mixes its words with the mail
+		t.Out = p.stderr
+	}
 
 	ignored := false
 	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {

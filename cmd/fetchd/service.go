@@ -55,7 +55,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
 		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(),
 		Hidden:   log.Hidden.Of,
-		Remember: remember, MailServer: p.mailServer,
+		Remember: remember, MailServer: p.mailServer, Output: p.stdout,
 	})
 
 	return s

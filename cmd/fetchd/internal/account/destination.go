@@ -2,7 +2,6 @@ package account
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,13 @@ var destinations = []destination{
 		kind:    "bsmtp",
 		set:     func(u *rcfile.User, v rcfile.Opt[string]) { u.BSMTP = v },
 		isNamed: func(u *rcfile.User) bool { return u.BSMTP.Set },
-		open:    refuseKind("bsmtp"),
+		open:    (*Resolver).openBSMTP,
+		check: func(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) error {
+			if u.BSMTP.Value == delivery.BSMTPOutput {
+				return nil
+			}
+			return checkMailFile(u.BSMTP.Value, delivery.CheckBSMTP)
+		},
 	},
 	{
 		kind:    "mbox",
@@ -130,20 +135,6 @@ func (r *Resolver) destinationReason(poll *rcfile.Poll, u *rcfile.User) error {
 	return err
 }
 
-// errNotYet is the reason for refusing an account that needs something that is still missing here.
-var errNotYet = errors.New("not in this version")
-
-// refuseKind refuses a kind of delivery that this version does not have: an account never runs as if the
-// keyword were absent.
-func refuseKind(keyword string) func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error) {
-	return func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer,
-		error) {
-		return nil, notYet(keyword)
-	}
-}
-
-func notYet(what string) error { return fmt.Errorf("%s is %w", what, errNotYet) }
-
 func openMaildir(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	if u.MDA.Set {
 		return nil, errors.New("maildir and mda are both set; remove one of them")
@@ -158,6 +149,30 @@ func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer,
 		return nil, errors.New("mbox and another destination are both set; remove one of them")
 	}
 	return placeFor(u, "mbox", u.Mbox.Value, func(path string) delivery.Deliverer { return r.mboxes.At(path) })
+}
+
+func (r *Resolver) openBSMTP(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
+	if u.BSMTP.Value == delivery.BSMTPOutput && r.env.Remember {
+		return nil, hints.Errorf("name a file, or run without daemon",
+			"bsmtp '-' is the standard output, which a daemon does not have")
+	}
+
+	o := delivery.BSMTPOptions{
+		Path: u.BSMTP.Value, Output: r.env.Output, Name: r.env.Hostname, Domain: u.SMTPAddress.Value,
+		Recipient: u.SMTPName.Value,
+	}
+	if r.batches[o] == nil { // accounts that say the same don't mix what they print
+		r.batches[o] = delivery.NewBSMTP(o)
+	}
+	return r.batches[o], nil
+}
+
+// PrintsMail tells whether mail of one of the polls goes to the standard output.
+func PrintsMail(polls []*rcfile.Poll) bool {
+	return slices.ContainsFunc(polls, func(poll *rcfile.Poll) bool {
+		return slices.ContainsFunc(poll.Users,
+			func(u rcfile.User) bool { return u.BSMTP.Value == delivery.BSMTPOutput })
+	})
 }
 
 // placeFor is the destination at a path: one for all, or with %T in the path one for each recipient.

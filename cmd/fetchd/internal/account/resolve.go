@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -43,6 +44,7 @@ type Environment struct {
 	// the log's; nil = each connection knows only its own secrets
 	Hidden func(account string) *wire.Concealer
 	DNS    check.SRVResolver // nil = the system's
+	Output io.Writer         // for mail that goes to the standard output
 	// of this machine, as smtphost names it; "" = localhost/25
 	MailServer string
 	// a daemon: accounts remember what they could not deliver
@@ -62,6 +64,7 @@ type Resolver struct {
 	refusals map[string]*fetch.Refusals // by the account's key
 	relays   map[string]relay           // accounts with one destination share its connections
 	mboxes   delivery.Mboxes
+	batches  map[delivery.BSMTPOptions]*delivery.BSMTP
 	// of this process, so that Account.Settings reveals nothing about passwords
 	secret     []byte
 	people     []string           // see Survey
@@ -84,6 +87,7 @@ func New(env Environment) *Resolver {
 		env: env, imap: new(imap.Quirks), pop3: new(pop3.Quirks), secret: random,
 		sessions: tls.NewLRUClientSessionCache(sessionsKept), files: &tlsverify.Files{Check: checkWriters},
 		refusals: map[string]*fetch.Refusals{}, relays: map[string]relay{},
+		batches: map[delivery.BSMTPOptions]*delivery.BSMTP{},
 	}
 }
 

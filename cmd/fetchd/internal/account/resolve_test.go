@@ -172,7 +172,6 @@ func TestResolveRefuses(t *testing.T) {
 		{"smtphost with and without TLS", "poll h proto imap user ann smtphost localhost/tls/notls", "contradict", false},
 		{"half an SMTP login", "poll h proto imap esmtpname x user ann smtphost localhost", "belong together", false},
 		{"lmtp on port 25", "poll h proto imap user ann lmtp smtphost localhost", "lmtp can't use the SMTP port", true},
-		{"bsmtp beats mda", "poll h proto imap user ann bsmtp x mda y", "bsmtp is not in this version", false},
 		{"mbox and Maildir", "poll h proto imap user ann mbox x maildir y", "remove one of them", false},
 		{"mbox for several", "poll h proto imap envelope X user ann is a b here mbox x", "one mbox for the mail of several", false},
 		{"srv and via", "poll h proto imap via x srv user ann", "remove via", true},
@@ -204,7 +203,7 @@ func TestResolveRefuses(t *testing.T) {
 			}
 		})
 	}
-	accounts, _, err := resolveText(t, "poll h proto imap user ann bsmtp x\npoll good proto imap user ann\n")
+	accounts, _, err := resolveText(t, "poll h proto imap user ann smtphost h/tsl\npoll good proto imap user ann\n")
 	if err == nil || len(accounts) != 1 || accounts[0].Poll != "good" {
 		t.Errorf("the other account does not run: %v, %v", accounts, err)
 	}
