@@ -27,17 +27,18 @@ type keptMessage struct {
 }
 
 // recall fills the account's Refusals, before its first use, with what an earlier daemon knew. What can't be
-// read is forgotten: then messages are tried again and notices repeated.
-func (a *Account) recall(ctx context.Context) {
+// read is forgotten: then messages are tried again and notices repeated. It tells whether somebody has asked
+// for that meanwhile.
+func (a *Account) recall(ctx context.Context) (asked bool) {
 	if a.Refusals == nil || a.Journal == nil {
-		return
+		return false
 	}
 
 	m := a.Refusals
 	m.keeping.Lock()
 	defer m.keeping.Unlock()
 	if m.recalled {
-		return
+		return false
 	}
 
 	text, err := a.Journal.Note(ctx, a.Key)
@@ -46,17 +47,18 @@ func (a *Account) recall(ctx context.Context) {
 		err = json.Unmarshal([]byte(text), &k)
 	}
 	if ctx.Err() != nil { // the next retrieval tries again
-		return
+		return false
 	}
 
 	// An unreadable note is not read again: each retrieval would warn of it.
 	if m.recalled = true; err != nil {
 		a.Log.Warn(EventForgotten, "account", a.Name, "err", err)
-		return
+		return false
 	}
 
 	m.note = text
 	m.fill(k)
+	return a.takeRequest(ctx)
 }
 
 func (m *Refusals) fill(k kept) {

@@ -21,6 +21,7 @@ func commands() []command {
 		{convertCommand(), runConvert},
 		{pinCommand(), runPin},
 		{statusCommand(), runStatus},
+		{retryCommand(), runRetry},
 		{loginCommand(), runLogin},
 		{logoutCommand(), runLogout},
 		{tokenCommand(), runToken},

@@ -5,8 +5,10 @@ package schedule
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -174,6 +176,21 @@ func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
 	s.ctx = nil // no more runners: nothing is added to what is waited for
 	s.mu.Unlock()
 	s.wg.Wait()
+}
+
+// WakeOnly makes those accounts due now that are told to pass, each asked without a lock.
+func (s *Scheduler) WakeOnly(passes func(*fetch.Account) bool) (woken int) {
+	s.mu.Lock()
+	runners := slices.Collect(maps.Values(s.runners))
+	s.mu.Unlock()
+
+	for _, r := range runners {
+		if passes(r.a) {
+			r.wakeUp()
+			woken++
+		}
+	}
+	return woken
 }
 
 // Wake makes every account due now, and forgets past failures, and what servers seem to allow.

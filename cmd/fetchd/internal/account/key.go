@@ -44,6 +44,12 @@ func (k key) sameButPort(other key) bool {
 	return k == other
 }
 
+// Key is the account's name in the journal.
+func (r *Resolver) Key(poll *rcfile.Poll, u *rcfile.User) (string, error) {
+	port, err := Port(poll)
+	return r.key(poll, u, port).String(), err
+}
+
 func (r *Resolver) key(poll *rcfile.Poll, u *rcfile.User, port int) key {
 	return key{poll.Name, poll.Via.Value, port, r.loginName(u)}
 }
