@@ -9,6 +9,8 @@ func TestDestinationPaths(t *testing.T) {
 		"maildir:x/y":     "maildir:/etc/x/y",
 		"maildir:/x":      "maildir:/x",
 		"mbox:m":          "mbox:/etc/m",
+		"bsmtp:-":         "bsmtp:-",
+		"bsmtp:b":         "bsmtp:/etc/b",
 		"mda:cat x":       "mda:cat x",
 		"smtp:localhost":  "smtp:localhost",
 		"lmtp:run/lmtp":   "lmtp:run/lmtp",

@@ -31,7 +31,7 @@ func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 	}
 
 	s, ok := slot.(*Opt[string])
-	if !ok || !k.has(isPath) || !s.Set || s.Value == "" || k.Name == "bsmtp" && s.Value == "-" || leave(s) {
+	if !ok || !k.namesFile(s.Value) || !s.Set || leave(s) {
 		return
 	}
 	s.Value = resolve(s.Value, s.Pos.File)
@@ -41,10 +41,16 @@ func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 func resolveDestinations(list []Opt[string], leave func(*Opt[string]) bool) {
 	for i := range list {
 		o := &list[i]
-		if kind, value := kindOf(o.Value); value != "" && kind.has(isPath) && !leave(o) {
+		if kind, value := kindOf(o.Value); kind.namesFile(value) && !leave(o) {
 			o.Value = strings.TrimSuffix(o.Value, value) + resolve(value, o.Pos.File)
 		}
 	}
+}
+
+// namesFile tells whether a value of the keyword is a path.
+func (k *Keyword) namesFile(value string) bool {
+	isOutput := k.Name == "bsmtp" && value == "-"
+	return k.has(isPath) && value != "" && !isOutput
 }
 
 // kindOf returns the keyword that the first word of a destination is, and what follows; a keyword of no kind

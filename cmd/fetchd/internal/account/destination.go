@@ -170,9 +170,14 @@ func (r *Resolver) openBSMTP(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer
 // PrintsMail tells whether mail of one of the polls goes to the standard output.
 func PrintsMail(polls []*rcfile.Poll) bool {
 	return slices.ContainsFunc(polls, func(poll *rcfile.Poll) bool {
-		return slices.ContainsFunc(poll.Users,
-			func(u rcfile.User) bool { return u.BSMTP.Value == delivery.BSMTPOutput })
+		return slices.ContainsFunc(poll.Users, printsMail)
 	})
+}
+
+func printsMail(u rcfile.User) bool {
+	isOutput := func(o rcfile.Opt[string]) bool { return o.Value == "bsmtp:"+delivery.BSMTPOutput }
+	return u.BSMTP.Value == delivery.BSMTPOutput || slices.ContainsFunc(u.Deliver, isOutput) ||
+		slices.ContainsFunc(u.FolderDeliver, isOutput)
 }
 
 // placeFor is the destination at a path: one for all, or with %T in the path one for each recipient.
