@@ -42,7 +42,7 @@ func TestPasswordRepeatedByServer(t *testing.T) {
 		{"BYE later", opened + "S: * BYE sesame", "***"},
 		{"malformed literal", opened + "S: * 1 FETCH (UID 1 X {sesame}", "***"},
 		{"unparsable", opened + "S: * SEARCH sesame", ""},
-		{"search", opened + "S: T2 NO sesame\nC: ~LOGOUT$", "***"},
+		{"search", opened + "S: T2 NO sesame\nC: ~^T3 FETCH\nS: T3 NO no\nC: ~LOGOUT$", "***"},
 		{"message", opened + "S: * SEARCH 1\nS: T2 OK\nC*\nS: T3 NO sesame\nC*\nS: * SEARCH 1\nS: T4 OK\nC*\nS: T5 NO sesame\nC: ~LOGOUT$", "***"},
 	}
 	for _, tt := range tests {

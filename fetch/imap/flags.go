@@ -14,35 +14,71 @@ import (
 // flagsPage is the number of messages whose flags are asked for at once.
 const flagsPage = 1000
 
-// flags asks for the flags of every message. They are reliable where the results of searches are not.
+// flags asks for the flags of every message. They are reliable where the results of searches are not. The
+// last page has no end: the count of messages may be as wrong as the searches.
 func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
-	// At all other times the guard drops flags, as imapclient can't parse all that servers put into them.
-	s.guard.expectFlags(true)
-	defer s.guard.expectFlags(false)
 	for n := uint32(1); n <= v.most; {
+		size := min(flagsPage, s.guard.messageLimit())
 		// By sequence numbers: it is UIDs that this server has not told us reliably.
-		last := min(v.most, n+min(flagsPage, s.guard.messageLimit())-1)
-		page := imap.SeqSet{{Start: n, Stop: last}}
-		msgs, err := s.client.Fetch(page, &imap.FetchOptions{UID: true, Flags: true}).Collect()
+		page := imap.SeqSet{{Start: n, Stop: n + size - 1}}
+		if page[0].Stop >= v.most {
+			page[0].Stop = 0 // "*"
+		}
+
+		someFresh, someSeen, err := s.fetchFlags(page)
 		if err != nil {
-			return fresh, seen, s.failed("fetch flags", err)
+			return fresh, seen, err
 		}
-
-		for _, msg := range msgs {
-			switch {
-			case msg.UID == 0:
-			case slices.Contains(msg.Flags, imap.FlagSeen):
-				seen.Add(uint32(msg.UID))
-			default:
-				fresh.Add(uint32(msg.UID))
-			}
-		}
-
+		fresh.AddSet(someFresh)
+		seen.AddSet(someSeen)
 		v.count(s)
-		n = last + 1
+		if s.guard.messageLimit() >= size { // else it has just said that the page was too large
+			n += size
+		}
 	}
 
 	// A message may have been reported twice, and have been read by another program in between: \Seen counts.
+	return fresh.Minus(seen), seen, nil
+}
+
+// fetchFlags asks for the flags of some messages.
+func (s *session) fetchFlags(of imap.NumSet) (fresh, seen journal.Set, err error) {
+	// At all other times the guard drops flags, as imapclient can't parse all that servers put into them.
+	s.guard.expectFlags(true)
+	defer s.guard.expectFlags(false)
+	msgs, err := s.client.Fetch(of, &imap.FetchOptions{UID: true, Flags: true}).Collect()
+	if err != nil {
+		return fresh, seen, s.failed("fetch flags", err)
+	}
+
+	for _, msg := range msgs {
+		switch {
+		case msg.UID == 0:
+		case slices.Contains(msg.Flags, imap.FlagSeen):
+			seen.Add(uint32(msg.UID))
+		default:
+			fresh.Add(uint32(msg.UID))
+		}
+	}
+
+	return fresh, seen, nil
+}
+
+// flagsOf asks for the flags of those of uids that are there.
+func (s *session) flagsOf(uids journal.Set) (fresh, seen journal.Set, err error) {
+	for !uids.IsEmpty() {
+		size := s.guard.messageLimit()
+		part, rest := headText(uids, min(uids.Len(), uint64(size)))
+		someFresh, someSeen, err := s.fetchFlags(uidSet(part))
+		if err != nil {
+			return fresh, seen, err
+		}
+		fresh.AddSet(someFresh)
+		seen.AddSet(someSeen)
+		if s.guard.messageLimit() >= size { // as above
+			uids = rest
+		}
+	}
 	return fresh.Minus(seen), seen, nil
 }
 
@@ -55,6 +91,9 @@ func (s *session) amongSeen(uids journal.Set) (journal.Set, error) {
 		seen, err := s.search(imap.SearchCriteria{
 			UID: []imap.UIDSet{uidSet(part)}, Flag: []imap.Flag{imap.FlagSeen},
 		})
+		if isRefused(err) {
+			_, seen, err = s.flagsOf(part)
+		}
 		if err != nil {
 			return out, err
 		}

@@ -28,6 +28,7 @@ type record interface {
 	Census() journal.Census
 	SetCensus(journal.Census)
 	Vacate(ctx context.Context, uids journal.Set) error
+	Reopen(ctx context.Context, uids journal.Set) error
 	RecordTraced(ctx context.Context, uids journal.Set, of []journal.Trace, durable bool) error
 	Adopt(ctx context.Context, uids journal.Set) error
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
@@ -102,6 +103,11 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 
 	// A pending message was delivered, though it looks new to a search: it is only to be deleted.
 	m.todo = v.found.Minus(pending)
+	if v.flagged && m.s.a.Limit > 0 { // no search has told which of them are too large
+		if v.large, err = m.s.larger(m.todo); err != nil {
+			return err
+		}
+	}
 	if err := m.oversized(m.todo.And(v.large)); err != nil {
 		return err
 	}
@@ -175,19 +181,35 @@ func (m *mailbox) oversized(large journal.Set) error {
 		m.flushed = large
 	}
 
-	for !large.IsEmpty() {
+	return m.s.sizes(large, func(uid uint32, size int64) {
+		m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uid,
+			UID: strconv.FormatUint(uint64(uid), 10), UIDValidity: m.validity, Size: size})
+	})
+}
+
+// larger asks which of uids are larger than the account's limit.
+func (s *session) larger(uids journal.Set) (out journal.Set, err error) {
+	err = s.sizes(uids, func(uid uint32, size int64) {
+		if size > s.a.Limit {
+			out.Add(uid)
+		}
+	})
+	return out.And(uids), err
+}
+
+// sizes asks for the sizes of messages.
+func (s *session) sizes(uids journal.Set, each func(uid uint32, size int64)) error {
+	for !uids.IsEmpty() {
 		var part journal.Set
-		part, large = headText(large, 500)
-		msgs, err := m.s.client.Fetch(uidSet(part), &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+		part, uids = headText(uids, 500)
+		msgs, err := s.client.Fetch(uidSet(part), &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
 		if err != nil {
-			return m.s.failed("fetch sizes", err)
+			return s.failed("fetch sizes", err)
 		}
 		for _, msg := range msgs {
-			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(msg.UID),
-				UID: strconv.FormatUint(uint64(msg.UID), 10), UIDValidity: m.validity, Size: msg.RFC822Size})
+			each(uint32(msg.UID), msg.RFC822Size)
 		}
 	}
-
 	return nil
 }
 

@@ -405,6 +405,13 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 	}
 
 	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
+	// A search may name a part only.
+	unnamed, err := m.s.fetchable(lost.Minus(there))
+	if err != nil {
+		return err
+	}
+
+	there.AddSet(unnamed)
 	gone := lost.Minus(there)
 	m.lost.AddSet(gone)
 	if err := m.vacate(ctx, gone); err != nil {

@@ -53,6 +53,8 @@ func (n *notes) Vacate(_ context.Context, uids journal.Set) error {
 	return nil
 }
 
+func (n *notes) Reopen(context.Context, journal.Set) error { return nil }
+
 func (n *notes) Adopt(_ context.Context, uids journal.Set) error { n.given.AddSet(uids); return nil }
 
 func (n *notes) Record(_ context.Context, uids journal.Set, _, _ bool) error {

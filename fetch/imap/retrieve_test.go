@@ -80,7 +80,7 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"another UID behind the body", []pass{{found("1", "1") + "S: T3 OK\n" +
 			lone + "S< * 1 FETCH (BODY[] {2}\\r\\nab UID 2)\\r\\n\nSTALL", "", "message 2 where 1 was asked for"}}},
 
-		{"gone", []pass{{found("1", "1") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH\nS: T4 OK" + bye, "", ""}, nothing}},
+		{"gone", []pass{{found("1", "1") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH\nS: T4 OK\n" + step(5, `UID FETCH 1 \(UID FLAGS\)$`, "") + bye, "", ""}, nothing}},
 		{"NO for the batch", []pass{{found("1 2", "1:2") + "S: T3 NO [SERVERBUG] oops\nC: T4 UID SEARCH UID 1:2\nS: * SEARCH 1 2\nS: T4 OK\n" +
 			"C: ~^T5 UID FETCH 1 \n" + fetched(1, "ab") + "S: T5 OK\nC: ~^T6 UID FETCH 2 \nS: T6 NO [SERVERBUG] still" + bye, "1=ab", `[SERVERBUG] "still"`}}},
 		{"nothing for the batch", []pass{{found("1", "1") + "S: T3 OK\n" + lone + "S: T5 OK" + bye, "", notSent}}},
@@ -107,7 +107,7 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"search gives no UID", []pass{{strings.TrimSuffix(selected("", 10, "0"), "S: T2 OK done\n") + "S: T2 OK", "", "answered a search"}}},
 		{"search beyond 32 bits", []pass{{strings.TrimSuffix(selected("", 10, "99999999999"), "S: T2 OK done\n") + "STALL", "", "search"}}},
 		{"search names the largest UID", []pass{
-			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") + "S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK" + bye, "1=ab", ""},
+			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") + "S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK\n" + step(5, `UID FETCH 4294967295 \(UID FLAGS\)$`, "") + bye, "1=ab", ""},
 			{strings.Replace(holds(2, "10"), "UID SEARCH", "UID SEARCH UID 10:4294967294$", 1) + "C: T3 UID FETCH 10 (UID BODY.PEEK[])\n" + fetched(10, "new") + "S: T3 OK" + bye, "10=new", ""}}},
 		{"n:* names an old UID", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
@@ -224,7 +224,7 @@ func TestRetrieveError(t *testing.T) {
 
 // flags is the answer to a question for the flags of all messages, T4; what is UID and flags.
 func flags(what ...string) string {
-	out := fmt.Sprintf("C: T4 FETCH 1:%d (UID FLAGS)\n", len(what))
+	out := "C: T4 FETCH 1:* (UID FLAGS)\n"
 	for i, w := range what {
 		uid, flags, _ := strings.Cut(w, " ")
 		out += fmt.Sprintf("S: * %d FETCH (FLAGS (%s) UID %s)\n", i+1, flags, uid)

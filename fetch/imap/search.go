@@ -101,8 +101,9 @@ func missing(done journal.Set) imap.UIDSet {
 func (q *search) wait() (found, large journal.Set, err error) {
 	if found, err = q.s.searched(q.all); q.larger != nil {
 		var lerr error
-		large, lerr = q.s.searched(*q.larger)
-		err = errors.Join(err, lerr)
+		if large, lerr = q.s.searched(*q.larger); err == nil || !isRefused(lerr) {
+			err = errors.Join(err, lerr)
+		}
 	}
 	return found, large, err
 }
@@ -174,14 +175,23 @@ func (s *session) accepted(q query) (journal.Set, query, error) {
 	return found, q, err
 }
 
-// badCommand is the error of a command that the server took for none.
-type badCommand struct{ error }
+// refusedSearch is the error of a search that the server refused, though perhaps not other commands.
+type refusedSearch struct {
+	error
+	bad bool // it was taken for no command
+}
 
-func (b badCommand) Unwrap() error { return b.error }
+func (r refusedSearch) Unwrap() error { return r.error }
 
 func isBad(err error) bool {
-	var bad badCommand
-	return errors.As(err, &bad)
+	var refused refusedSearch
+	return errors.As(err, &refused) && refused.bad
+}
+
+// isRefused tells whether another command may find out what this search was for.
+func isRefused(err error) bool {
+	var refused refusedSearch
+	return errors.As(err, &refused)
 }
 
 // result waits for one part of a search. It never expands a range: a hostile one may name four thousand
@@ -191,11 +201,14 @@ func (s *session) result(q query) (journal.Set, error) {
 	data, err := q.cmd.Wait()
 	if err != nil {
 		failed := s.failed("search", err)
-		var refused *imap.Error
-		if errors.As(err, &refused) && refused.Type == imap.StatusResponseTypeBad && s.conn.Err() == nil {
-			failed = badCommand{failed}
+		var no *imap.Error
+		if !errors.As(err, &no) || s.conn.Err() != nil {
+			return set, failed
 		}
-		return set, failed
+		if _, over := s.refused("search", no); over {
+			return set, failed
+		}
+		return set, refusedSearch{failed, no.Type == imap.StatusResponseTypeBad}
 	}
 	// A mistake here would make new mail look as if it did not exist.
 	if data.All == nil && data.Count > 0 {
@@ -228,6 +241,9 @@ func (s *session) exists(uids journal.Set) (journal.Set, error) {
 		var part journal.Set
 		part, uids = headText(uids, uids.Len())
 		found, err := s.search(imap.SearchCriteria{UID: []imap.UIDSet{uidSet(part)}})
+		if isRefused(err) {
+			found, err = s.fetchable(part)
+		}
 		if err != nil {
 			return out, err
 		}
@@ -236,6 +252,12 @@ func (s *session) exists(uids journal.Set) (journal.Set, error) {
 		out.AddSet(found.And(part))
 	}
 	return out, nil
+}
+
+// fetchable asks which of uids are still there, without a search.
+func (s *session) fetchable(uids journal.Set) (journal.Set, error) {
+	fresh, seen, err := s.flagsOf(uids)
+	return union(fresh, seen).And(uids), err
 }
 
 // headText is Set.Head, with fewer UIDs where their text would pass maxSetText.

@@ -67,6 +67,13 @@ func TestServers(t *testing.T) {
 			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
 				"1=" + standIn + " 2=cd", ""},
 			{holds(1, "") + bye, "", ""}}},
+		{"a search leaves out what is too large", func(a *fetch.Account) { a.Limit = 100 }, []pass{{
+			strings.Replace(strings.SplitN(holds(2, ""), "S: * SEARCH", 2)[0], "S: * 2", "C: T3 UID SEARCH UNSEEN LARGER 100\nS: * 2", 1) +
+				"S: * SEARCH\nS: T2 OK\nS: * SEARCH\nS: T3 OK\n" + step(4, "UID SEARCH SEEN", names("")) +
+				step(5, `FETCH 1:\* \(UID FLAGS\)$`, "S: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\n") +
+				step(6, `UID FETCH 1:2 \(UID RFC822.SIZE\)$`, "S: * 1 FETCH (UID 1 RFC822.SIZE 1)\nS: * 2 FETCH (UID 2 RFC822.SIZE 101)\n") +
+				step(7, `UID FETCH 2 \(UID RFC822.SIZE\)$`, "S: * 2 FETCH (UID 2 RFC822.SIZE 101)\n") +
+				step(8, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
 		{"a stand-in under flush", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
 			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + "S: T3 OK\n" + bye, "1=" + standIn, ""},
 			{holds(1, "") + bye, "", ""}}},

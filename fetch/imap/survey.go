@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -86,8 +87,9 @@ func (m *mailbox) nextCensus() journal.Census {
 func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	// Asked for although the first search named the others: only both together show whether one of them is
 	// wrong.
-	if !m.allNew && v.found.Len() < uint64(v.least) {
-		if v.seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}}); err != nil {
+	if !m.allNew && v.refused == nil && v.found.Len() < uint64(v.least) {
+		v.seen, err = m.s.search(imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}})
+		if err = v.unlessRefused(err); err != nil {
 			return err
 		}
 		v.count(m.s)
@@ -130,10 +132,10 @@ func below(next uint32) journal.Set {
 // messages or what the server says elsewhere. RFC 9051 section 6.4.4 demands a full result, but some servers
 // give a part of it, or that of another folder.
 func (m *mailbox) confirmByFlags(v *view) error {
-	if m.s.contradicted(v) || !v.fits(union(v.found, v.seen).Len()) {
+	if v.refused != nil || m.s.contradicted(v) || !v.fits(union(v.found, v.seen).Len()) {
 		unseen, seen, err := m.s.flags(v)
 		if err != nil {
-			return err
+			return errors.Join(v.refused, err)
 		}
 		// What a search named stays: flags that were not sent say nothing, and a message too many is better
 		// than one too few.
@@ -169,16 +171,16 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	named := v.found
 	v.found = named.Minus(done)
 	// The usual case: one search, and nothing new. Everything below costs more and is needed rarely.
-	if v.among == missed && v.fits(m.settled+v.found.Len()) && !m.reusesUIDs(v, named, done) {
+	if v.among == missed && v.refused == nil && v.fits(m.settled+v.found.Len()) && !m.reusesUIDs(v, named, done) {
 		last := v.found.Max()
 		if v.uidNext > 0 { // a server can't be believed about UIDs that it has not given out yet
 			last = min(last, v.uidNext-1)
 		}
-		return m.vacate(ctx, below(last).Minus(done).Minus(v.found))
+		return m.vacate(ctx, m.neverNamed(below(last).Minus(done).Minus(v.found)))
 	}
 
 	// Something does not add up, so the cheap search is not enough.
-	if v.among == missed && v.most > 0 {
+	if v.among == missed && v.refused == nil && v.most > 0 {
 		if err := v.search(m.s, m.s.startSearch(m.rec, complete), complete); err != nil {
 			return err
 		}
@@ -221,6 +223,10 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	if err := m.leaveSeen(ctx, v, early); err != nil {
 		return err
 	}
+	// What is new stays so, although somebody may read it before it is delivered.
+	if err := m.reopen(ctx, early.And(v.found)); err != nil {
+		return err
+	}
 
 	m.settled = all.Minus(v.found).Len()
 	// Beyond the highest UID nothing was ever given out, so nothing there can be gone.
@@ -251,6 +257,23 @@ func (m *mailbox) leaveSeen(ctx context.Context, v *view, uids journal.Set) (err
 // delivered.
 func (m *mailbox) adopted() journal.Set {
 	return m.rec.Done().Minus(m.rec.Vacant()).Minus(m.rec.Delivered())
+}
+
+// neverNamed are those of gaps that no earlier look can have found new. The others, which may hold a message
+// that could not be delivered yet, stay open until all UIDs are looked at, unless they are too many to name.
+func (m *mailbox) neverNamed(gaps journal.Set) journal.Set {
+	if known := gaps.And(below(m.rec.UIDNext())); len(known.String()) <= maxSetText {
+		return gaps.Minus(known)
+	}
+	return gaps
+}
+
+// reopen makes vacant uids new for good.
+func (m *mailbox) reopen(ctx context.Context, uids journal.Set) error {
+	if uids.IsEmpty() {
+		return nil
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Reopen(ctx, uids))
 }
 
 func (m *mailbox) vacate(ctx context.Context, uids journal.Set) error {

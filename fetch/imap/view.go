@@ -20,6 +20,7 @@ type view struct {
 	large       journal.Set // those of them that are larger than the account's limit
 	seen        journal.Set // those that are \Seen, as far as we asked
 	flagged     bool        // we asked by FETCH FLAGS
+	refused     error       // what the server said to a search that it refused
 }
 
 // count notes how many messages there are now, according to the server.
@@ -32,11 +33,20 @@ func (v *view) count(s *session) {
 // fits tells whether there may be n messages, according to the server.
 func (v *view) fits(n uint64) bool { return uint64(v.least) <= n && n <= uint64(v.most) }
 
-// search waits for a search and keeps what it found.
+// search waits for a search and keeps what it found. One that is refused has found nothing.
 func (v *view) search(s *session, q *search, among scope) (err error) {
 	v.among = among
 	v.found, v.large, err = q.wait()
 	v.count(s)
+	return v.unlessRefused(err)
+}
+
+// unlessRefused is the error of a search, unless that was refused: then FETCH FLAGS takes its place.
+func (v *view) unlessRefused(err error) error {
+	if isRefused(err) {
+		v.refused = err
+		return nil
+	}
 	return err
 }
 

@@ -16,20 +16,34 @@ import (
 
 // habits are what a server does that others don't. Some are legal, some are not, and all were seen.
 type habits struct {
-	limit    int  // it processes so many messages in one command, and says so (RFC 9738); 0 = all
-	partial  int  // a search names so many at most, without a word; 0 = all
-	view     int  // only so many, the newest, are to be seen (Yahoo); 0 = all
-	unseen   bool // searches for what is not seen find nothing (maddy)
-	reuse    bool // the lowest UID of a deleted message is given out again (GNU Mailutils)
-	late     bool // messages turn up under UIDs below others
-	renumber bool // now and then the mailbox gets another UIDVALIDITY
-	drop     bool // connections end anywhere
-	others   bool // other clients delete and read
-	hold     bool // EXPUNGE says OK and removes nothing, now and then
-	back     bool // deleted messages come back, now and then
-	uidplus  bool
-	esearch  bool
-	shuffle  bool // search results are in no order
+	limit     int  // it processes so many messages in one command, and says so (RFC 9738); 0 = all
+	partial   int  // a search names so many at most, without a word; 0 = all
+	view      int  // only so many, the newest, are to be seen (Yahoo); 0 = all
+	unseen    bool // searches for what is not seen find nothing (maddy)
+	reuse     bool // the lowest UID of a deleted message is given out again (GNU Mailutils)
+	late      bool // messages turn up under UIDs below others
+	renumber  bool // now and then the mailbox gets another UIDVALIDITY
+	drop      bool // connections end anywhere
+	others    bool // other clients delete and read
+	hold      bool // EXPUNGE says OK and removes nothing, now and then
+	back      bool // deleted messages come back, now and then
+	uidplus   bool
+	esearch   bool
+	shuffle   bool // search results are in no order
+	kept      bool // the client keeps its connection: mail comes and goes during a session
+	oldest    bool // what is limited, or left out, begins with the oldest
+	stale     bool // EXISTS is what it was at the session before, now and then
+	refuse    bool // NO to any command, now and then
+	noise     bool // what nobody asked for stands between the answers
+	uidNext   int  // 1: none is said; 2: one too high, now and then
+	omit      bool // FETCH leaves messages out, or names them twice, now and then
+	bodyFirst bool // the UID comes behind the body
+	auto      bool // what is marked as deleted is removed at once
+	noUID     bool // UID EXPUNGE is offered, and BAD
+	peeks     bool // what was fetched is \Seen, although it was peeked at
+	noSeen    bool // searches for \Seen are BAD
+	doubled   bool // search results name UIDs twice, and some that are not there
+	split     bool // search results come in several lines
 }
 
 // mail is a message on a wild server.
@@ -54,6 +68,7 @@ type wildServer struct {
 	last     int // id
 	calm     bool
 	log      []string
+	counted  int // EXISTS of the session before
 }
 
 func (s *wildServer) maybe(percent int) bool { return !s.calm && s.rng.IntN(100) < percent }
@@ -131,6 +146,14 @@ func (s *wildServer) visible() []*mail {
 
 var errDropped = errors.New("dropped")
 
+// wildSession is one client's connection to a wild server.
+type wildSession struct {
+	*wildServer
+	out           *bufio.Writer
+	shown         []*mail // what the client was told of, in the order of their numbers
+	validityShown uint32  // 0 = no mailbox is selected
+}
+
 // serve speaks with one client.
 func (s *wildServer) serve(conn net.Conn) {
 	defer conn.Close()
@@ -141,35 +164,101 @@ func (s *wildServer) serve(conn net.Conn) {
 			lines <- in.Text()
 		}
 	}()
-	out := bufio.NewWriter(conn)
-	say := func(format string, args ...any) {
-		line := fmt.Sprintf(format, args...)
-		s.log = append(s.log, fmt.Sprintf("S: %.100q", line))
-		_, _ = out.WriteString(line + "\r\n")
-	}
-	caps := "IMAP4rev1"
-	if s.uidplus {
-		caps += " UIDPLUS"
-	}
-	if s.esearch {
-		caps += " ESEARCH"
-	}
-	say("* PREAUTH [CAPABILITY %s] hello", caps)
-	_ = out.Flush()
+	c := &wildSession{wildServer: s, out: bufio.NewWriter(conn)}
+	s.mu.Lock()
+	c.greet()
+	s.mu.Unlock()
+	_ = c.out.Flush()
 	for line := range lines {
 		s.mu.Lock()
 		s.log = append(s.log, "C: "+line)
 		tag, command, _ := strings.Cut(line, " ")
-		err := s.answer(say, tag, command)
+		err := c.answer(tag, command)
 		s.mu.Unlock()
-		if out.Flush() != nil || err != nil {
+		if c.out.Flush() != nil || err != nil {
 			return
 		}
 	}
 }
 
-func (s *wildServer) answer(say func(string, ...any), tag, command string) error {
-	if s.drop && s.maybe(6) {
+func (c *wildSession) say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	c.log = append(c.log, fmt.Sprintf("S: %.100q", line))
+	_, _ = c.out.WriteString(line + "\r\n")
+}
+
+func (c *wildSession) greet() {
+	caps := "IMAP4rev1"
+	if c.uidplus {
+		caps += " UIDPLUS"
+	}
+	if c.esearch {
+		caps += " ESEARCH"
+	}
+	c.say("* PREAUTH [CAPABILITY %s] hello", caps)
+}
+
+// present are the messages that the client knows of and that are still there.
+func (c *wildSession) present() (out []*mail) {
+	for _, m := range c.shown {
+		if slices.Contains(c.box, m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// announce tells the client what has changed.
+func (c *wildSession) announce() {
+	for i := len(c.shown) - 1; i >= 0; i-- {
+		if !slices.Contains(c.box, c.shown[i]) {
+			c.say("* %d EXPUNGE", i+1)
+			c.shown = slices.Delete(c.shown, i, i+1)
+		}
+	}
+	before := len(c.shown)
+	if c.shown = slices.Clone(c.visible()); len(c.shown) != before {
+		c.say("* %d EXISTS", len(c.shown))
+	}
+}
+
+// chatter is what nobody asked for.
+func (c *wildSession) chatter() {
+	if !c.noise || !c.maybe(40) {
+		return
+	}
+	n := 1 + c.rng.IntN(9)
+	lines := []string{
+		"* OK Still here", fmt.Sprintf("* %d FETCH (FLAGS (\\Seen $Junk))", n), fmt.Sprintf("* %d FETCH (MODSEQ (5) FLAGS ())", n),
+		"* 0 RECENT", "* FLAGS (\\Answered \\Seen)", "* OK [PERMANENTFLAGS (\\*)] any", "* OK [HIGHESTMODSEQ 7]", "* CAPABILITY IMAP4rev1 X",
+		"* NO [ALERT] mind the quota", "* SEARCH", "* STATUS INBOX (MESSAGES 3)", "* XBOX 7 (a {3}\r\nabc)", "",
+	}
+	c.say("%s", lines[c.rng.IntN(len(lines))])
+}
+
+func (c *wildSession) selectBox() {
+	c.shown, c.validityShown = slices.Clone(c.visible()), c.validity
+	n := len(c.shown)
+	if c.stale && c.maybe(40) {
+		n = min(c.counted, n)
+	}
+	c.counted = len(c.shown)
+	c.say("* %d EXISTS", n)
+	if i := slices.IndexFunc(c.shown, func(m *mail) bool { return !m.seen }); i >= 0 && c.unseen {
+		c.say("* OK [UNSEEN %d] first", i+1)
+	}
+	c.say("* OK [UIDVALIDITY %d] ok", c.validity)
+	switch {
+	case c.uidNext == 1:
+	case c.uidNext == 2 && c.maybe(30):
+		c.say("* OK [UIDNEXT %d] ok", c.next+1)
+	default:
+		c.say("* OK [UIDNEXT %d] ok", c.next)
+	}
+}
+
+func (c *wildSession) answer(tag, command string) error {
+	if c.drop && c.maybe(6) {
 		return errDropped
 	}
 	words := strings.Fields(command)
@@ -177,86 +266,144 @@ func (s *wildServer) answer(say func(string, ...any), tag, command string) error
 	if name == "UID" {
 		name += " " + words[1]
 	}
-	code := ""
+	if c.validityShown != 0 && c.validityShown != c.validity {
+		c.say("* BYE the mailbox is another one now")
+		return errDropped
+	}
+	if c.refuse && c.maybe(5) && name != "LOGOUT" {
+		c.say("%s NO [UNAVAILABLE] later", tag)
+		return nil
+	}
+	c.chatter()
+	var code string
 	switch name {
 	case "SELECT", "EXAMINE":
-		say("* %d EXISTS", len(s.visible()))
-		if i := slices.IndexFunc(s.visible(), func(m *mail) bool { return !m.seen }); i >= 0 && s.unseen {
-			say("* OK [UNSEEN %d] first", i+1)
+		c.selectBox()
+	case "NOOP":
+		if c.validityShown != 0 {
+			c.announce()
 		}
-		say("* OK [UIDVALIDITY %d] ok", s.validity)
-		say("* OK [UIDNEXT %d] ok", s.next)
 	case "UID SEARCH":
-		code = s.search(say, tag, words[2:])
+		if c.noSeen && slices.Contains(words, "SEEN") {
+			c.say("%s BAD no such key", tag)
+			return nil
+		}
+		code = c.search(tag, words[2:])
 	case "FETCH":
-		set, _ := journal.ParseSet(words[1])
-		for i, m := range s.visible() {
-			if set.Contains(uint32(i + 1)) {
-				flags := ""
-				if m.seen {
-					flags = `\Seen`
-				}
-				say("* %d FETCH (FLAGS (%s) UID %d)", i+1, flags, m.uid)
+		set, _ := journal.ParseSet(strings.ReplaceAll(words[1], "*", fmt.Sprint(max(1, len(c.shown)))))
+		for i, m := range c.shown {
+			if set.Contains(uint32(i+1)) && slices.Contains(c.box, m) {
+				c.flags(m)
 			}
 		}
 	case "UID FETCH":
-		picked, c := s.pick(words[2])
-		code = c
-		for _, m := range picked {
-			if s.drop && s.maybe(3) {
-				say("* 1 FETCH (UID %d BODY[] {%d}\r\nSub", m.uid, len(m.text()))
-				return errDropped
-			}
-			size := ""
-			if strings.Contains(command, "HEADER") {
-				header, _, _ := strings.Cut(m.text(), "\r\n\r\n")
-				header += "\r\n\r\n"
-				say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, len(m.text()), len(header), header)
-				continue
-			}
-			if strings.Contains(command, "SIZE") {
-				size = fmt.Sprintf("RFC822.SIZE %d ", len(m.text()))
-			}
-			say("* %d FETCH (UID %d %sBODY[] {%d}\r\n%s)", 1+slices.Index(s.visible(), m), m.uid, size, len(m.text()), m.text())
+		var err error
+		if code, err = c.fetch(words[2], command); err != nil {
+			return err
 		}
 	case "UID STORE":
-		picked, c := s.pick(words[2])
-		code = c
+		var picked []*mail
+		picked, code = c.pick(words[2])
 		for _, m := range picked {
 			m.seen = m.seen || strings.Contains(command, "Seen")
 			m.deleted = m.deleted || strings.Contains(command, "Deleted")
 		}
+		if c.auto {
+			c.expunge(picked)
+		}
 	case "UID EXPUNGE":
-		picked, c := s.pick(words[2])
-		code = c
-		s.expunge(say, picked)
+		if c.noUID {
+			c.say("%s BAD what", tag)
+			return nil
+		}
+		var picked []*mail
+		picked, code = c.pick(words[2])
+		c.expunge(picked)
 	case "EXPUNGE":
-		s.expunge(say, slices.Clone(s.visible()))
+		c.expunge(c.present())
 	case "LOGOUT":
 		return errDropped
 	}
-	say("%s OK %sdone", tag, code)
+	c.chatter()
+	if c.kept && c.validityShown != 0 && name != "FETCH" && c.maybe(30) {
+		c.announce()
+	}
+	c.say("%s OK %sdone", tag, code)
 	return nil
 }
 
+func (c *wildSession) flags(m *mail) {
+	flags := ""
+	if m.seen {
+		flags = `\Seen`
+	}
+	c.say("* %d FETCH (FLAGS (%s) UID %d)", 1+slices.Index(c.shown, m), flags, m.uid)
+}
+
+func (c *wildSession) fetch(set, command string) (code string, err error) {
+	picked, code := c.pick(set)
+	if c.omit {
+		picked = slices.DeleteFunc(picked, func(*mail) bool { return c.maybe(10) })
+		if len(picked) > 0 && c.maybe(20) {
+			picked = append(picked, picked[c.rng.IntN(len(picked))])
+		}
+	}
+	for _, m := range picked {
+		c.chatter()
+		if strings.Contains(command, "FLAGS") {
+			c.flags(m)
+			continue
+		}
+		if c.drop && c.maybe(3) {
+			c.say("* 1 FETCH (UID %d BODY[] {%d}\r\nSub", m.uid, len(m.text()))
+			return "", errDropped
+		}
+		if m.seen = m.seen || c.peeks; strings.Contains(command, "HEADER") {
+			header, _, _ := strings.Cut(m.text(), "\r\n\r\n")
+			header += "\r\n\r\n"
+			c.say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, len(m.text()), len(header), header)
+			continue
+		}
+		n, size := 1+slices.Index(c.shown, m), ""
+		if strings.Contains(command, "SIZE") {
+			size = fmt.Sprintf("RFC822.SIZE %d ", len(m.text()))
+		}
+		if c.bodyFirst {
+			c.say("* %d FETCH (%sBODY[] {%d}\r\n%s UID %d)", n, size, len(m.text()), m.text(), m.uid)
+			continue
+		}
+		c.say("* %d FETCH (UID %d %sBODY[] {%d}\r\n%s)", n, m.uid, size, len(m.text()), m.text())
+	}
+	return code, nil
+}
+
 // pick gives the messages in a set of UIDs, as far as the limit lets.
-func (s *wildServer) pick(text string) (picked []*mail, code string) {
-	set := s.parse(text)
-	for _, m := range s.visible() {
+func (c *wildSession) pick(text string) (picked []*mail, code string) {
+	set := c.parse(text)
+	for _, m := range c.present() {
 		if set.Contains(m.uid) {
 			picked = append(picked, m)
 		}
 	}
-	if s.limit > 0 && len(picked) > s.limit {
-		picked = picked[len(picked)-s.limit:]
-		code = fmt.Sprintf("[MESSAGELIMIT %d %d] ", s.limit, picked[0].uid)
-	}
-	return picked, code
+	return c.within(picked)
 }
 
-func (s *wildServer) parse(text string) journal.Set {
+// within is as many of messages as the limit lets, and the code that says so.
+func (c *wildSession) within(messages []*mail) ([]*mail, string) {
+	switch {
+	case c.limit == 0 || len(messages) <= c.limit:
+		return messages, ""
+	case c.oldest:
+		messages = messages[:c.limit]
+		return messages, fmt.Sprintf("[MESSAGELIMIT %d %d] ", c.limit, messages[len(messages)-1].uid)
+	}
+	messages = messages[len(messages)-c.limit:]
+	return messages, fmt.Sprintf("[MESSAGELIMIT %d %d] ", c.limit, messages[0].uid)
+}
+
+func (c *wildSession) parse(text string) journal.Set {
 	highest := uint32(1)
-	if v := s.visible(); len(v) > 0 {
+	if v := c.present(); len(v) > 0 {
 		highest = v[len(v)-1].uid
 	}
 	var out journal.Set
@@ -272,8 +419,8 @@ func (s *wildServer) parse(text string) journal.Set {
 	return out
 }
 
-func (s *wildServer) search(say func(string, ...any), tag string, words []string) (code string) {
-	found := slices.Clone(s.visible())
+func (c *wildSession) search(tag string, words []string) (code string) {
+	found := c.present()
 	keep := func(ok func(*mail) bool) { found = slices.DeleteFunc(found, func(m *mail) bool { return !ok(m) }) }
 	extended := false
 	for i := 0; i < len(words); i++ {
@@ -283,51 +430,61 @@ func (s *wildServer) search(say func(string, ...any), tag string, words []string
 			i++
 		case "UID":
 			i++
-			set := s.parse(words[i])
+			set := c.parse(words[i])
 			keep(func(m *mail) bool { return set.Contains(m.uid) })
 		case "SEEN":
 			keep(func(m *mail) bool { return m.seen })
 		case "UNSEEN":
-			keep(func(m *mail) bool { return !m.seen && !s.unseen })
+			keep(func(m *mail) bool { return !m.seen && !c.unseen })
 		case "DELETED":
 			keep(func(m *mail) bool { return m.deleted })
 		}
 	}
-	if s.limit > 0 && len(found) > s.limit {
-		found = found[len(found)-s.limit:]
-		code = fmt.Sprintf("[MESSAGELIMIT %d %d] ", s.limit, found[0].uid)
-	}
-	if s.partial > 0 && len(found) > s.partial {
-		found = found[len(found)-s.partial:]
+	found, code = c.within(found)
+	if c.partial > 0 && len(found) > c.partial {
+		if found = found[len(found)-c.partial:]; c.oldest {
+			found = found[:c.partial]
+		}
 	}
 	var uids []string
 	for _, m := range found {
 		uids = append(uids, strconv.FormatUint(uint64(m.uid), 10))
 	}
-	if s.shuffle {
-		s.rng.Shuffle(len(uids), func(i, j int) { uids[i], uids[j] = uids[j], uids[i] })
+	if c.doubled && len(uids) > 0 && c.maybe(50) {
+		uids = append(uids, uids[0])
+		if c.uidNext != 1 && c.maybe(50) {
+			uids = append(uids, fmt.Sprint(c.next+uint32(c.rng.IntN(3)))) // of none
+		}
+	}
+	if c.shuffle {
+		c.rng.Shuffle(len(uids), func(i, j int) { uids[i], uids[j] = uids[j], uids[i] })
 	}
 	switch {
+	case !extended && c.split && len(uids) > 1:
+		c.say("* SEARCH %s", strings.Join(uids[:len(uids)/2], " "))
+		c.chatter()
+		c.say("* SEARCH %s", strings.Join(uids[len(uids)/2:], " "))
 	case !extended:
-		say("* SEARCH %s", strings.Join(uids, " "))
+		c.say("* SEARCH %s", strings.Join(uids, " "))
 	case len(uids) == 0:
-		say(`* ESEARCH (TAG "%s") UID`, tag)
+		c.say(`* ESEARCH (TAG "%s") UID`, tag)
 	default:
-		say(`* ESEARCH (TAG "%s") UID ALL %s`, tag, strings.Join(uids, ","))
+		c.say(`* ESEARCH (TAG "%s") UID ALL %s`, tag, strings.Join(uids, ","))
 	}
 	return code
 }
 
-func (s *wildServer) expunge(say func(string, ...any), among []*mail) {
-	if s.hold && s.maybe(50) {
+func (c *wildSession) expunge(among []*mail) {
+	if c.hold && c.maybe(50) {
 		return
 	}
 	for _, m := range among {
-		if i := slices.Index(s.visible(), m); m.deleted {
-			say("* %d EXPUNGE", i+1)
-			s.box = slices.DeleteFunc(s.box, func(b *mail) bool { return b == m })
-			s.free = append(s.free, m.uid)
-			s.deleted = append(s.deleted, *m)
+		if i := slices.Index(c.shown, m); m.deleted && slices.Contains(c.box, m) {
+			c.say("* %d EXPUNGE", i+1)
+			c.shown = slices.Delete(c.shown, i, i+1)
+			c.box = slices.DeleteFunc(c.box, func(b *mail) bool { return b == m })
+			c.free = append(c.free, m.uid)
+			c.deleted = append(c.deleted, *m)
 		}
 	}
 }

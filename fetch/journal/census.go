@@ -48,6 +48,11 @@ func (m *Mailbox) Vacate(ctx context.Context, uids Set) error {
 	return m.add(context.WithoutCancel(ctx), vacant, uids, nil, false)
 }
 
+// Reopen records that uids, which may be vacant, have messages that are to be delivered.
+func (m *Mailbox) Reopen(ctx context.Context, uids Set) error {
+	return m.add(ctx, forgotten, uids, nil, false)
+}
+
 // RecordTraced is Record of messages that are to be deleted, and of what they look like.
 func (m *Mailbox) RecordTraced(ctx context.Context, uids Set, of []Trace, durable bool) error {
 	return m.add(context.WithoutCancel(ctx), pending, uids, of, durable)

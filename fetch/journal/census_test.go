@@ -25,6 +25,8 @@ func vacantUIDs(t *testing.T, h *house) {
 	must(t, m.Vacate(ctx, set(t, "8")))
 	must(t, m.Vacate(ctx, set(t, "4")))
 	must(t, m.Adopt(ctx, set(t, "5")))
+	must(t, m.Vacate(ctx, set(t, "9:10")))
+	must(t, m.Reopen(ctx, set(t, "9:10")))
 	const want = "done 1:8, vacant 1,4,8, delivered 3,7, pending 3"
 	same(t, "sets", sets(m), want)
 	h.reopen(t)

@@ -58,7 +58,11 @@ func replay(rows []row) (uidMarks, error) {
 
 func (k *uidMarks) apply(what fact, uids Set) {
 	// It says only that the server was told: it makes no UID known.
-	if what != acknowledged {
+	switch what {
+	case acknowledged:
+	case forgotten:
+		k.done, k.adopted, k.vacant = k.done.Minus(uids), k.adopted.Minus(uids), k.vacant.Minus(uids)
+	default:
 		k.done.AddSet(uids)
 	}
 
