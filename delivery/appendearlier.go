@@ -208,8 +208,8 @@ func (s *appendSession) ask(command string, hear func(*response) error) error {
 	return err
 }
 
-// candidates are the messages in the folder that may be copies of items by their sizes, and whose headers were
-// not looked at yet.
+// candidates are the messages in the folder that may be copies of items by their sizes, and whose headers
+// were not looked at yet.
 func (s *appendSession) candidates(items []*appendItem) []uint32 {
 	sizes := make([]int64, len(items))
 	for i, it := range items {
@@ -290,8 +290,8 @@ func (s *appendSession) claim(ctx context.Context, it *appendItem) error {
 		}
 		seen.claimed = true
 		it.state = appendDone
-		s.d.o.Log.Debug("is there from an earlier run", "to", s.d.o.Name, "folder", it.folder, "uid", it.m.UID,
-			"as", c.uid)
+		s.d.o.Log.Debug("is there from an earlier run", "to", s.d.o.Name, "folder", it.folder, "uid",
+			it.m.UID, "as", c.uid)
 		return nil
 	}
 	return nil
@@ -312,7 +312,8 @@ func (it *appendItem) digest(ctx context.Context) ([sha256.Size]byte, error) {
 	var header []byte
 	errEnough := errors.New("that is enough")
 	err := it.yield(ctx, nil, func(p []byte) error {
-		if header = append(header, p...); len(header) > headerPeek || bytes.Contains(header, []byte("\r\n\r\n")) {
+		header = append(header, p...)
+		if len(header) > headerPeek || bytes.Contains(header, []byte("\r\n\r\n")) {
 			return errEnough
 		}
 		return nil

@@ -72,5 +72,6 @@ func (s *appendSession) refused(act string, got imapline.Reply) error {
 	if row.err != nil {
 		err = fmt.Errorf("%w: %w", err, row.err)
 	}
-	return &login.Error{Kind: login.KindDelivery, Err: &Error{Class: row.class, Err: hints.Add(err, row.hint)}}
+	return &login.Error{Kind: login.KindDelivery,
+		Err: &Error{Class: row.class, Err: hints.Add(err, row.hint)}}
 }

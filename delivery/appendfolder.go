@@ -44,8 +44,8 @@ func (s *appendSession) wireName(name string) (string, error) {
 // listed finds the separator in a LIST response.
 var listed = regexp.MustCompile(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
 
-// learnSeparator asks for the character between the levels of names (RFC 9051 section 6.3.9). A server without
-// levels gets the names as they are.
+// learnSeparator asks for the character between the levels of names (RFC 9051 section 6.3.9). A server
+// without levels gets the names as they are.
 func (s *appendSession) learnSeparator() error {
 	if s.separator != "" {
 		return nil

@@ -192,8 +192,8 @@ func (g *appendGroup) stopped() error {
 	return nil
 }
 
-// deliver begins to deliver a message. Its answer may come later; that to the first one for a folder is waited
-// for, so that not many are sent to a folder that is not there.
+// deliver begins to deliver a message. Its answer may come later; that to the first one for a folder is
+// waited for, so that not many are sent to a folder that is not there.
 func (s *appendSession) deliver(ctx context.Context, it *appendItem) error {
 	if s.folder == nil || s.folder.name != it.folder {
 		if err := s.await(0); err != nil {
@@ -205,8 +205,10 @@ func (s *appendSession) deliver(ctx context.Context, it *appendItem) error {
 	}
 
 	if limit := s.folder.limit; limit > 0 && it.size > limit {
-		it.fail(&Error{Class: Permanent, Err: hints.Errorf("it stays on the server; raise the limit there",
-			"%s: message %.200q of %d bytes is too large: the server takes %d at most", s.d, it.m.UID, it.size, limit)})
+		err := hints.Errorf("it stays on the server; raise the limit there",
+			"%s: message %.200q of %d bytes is too large: the server takes %d at most",
+			s.d, it.m.UID, it.size, limit)
+		it.fail(&Error{Class: Permanent, Err: err})
 		return nil
 	}
 

@@ -24,8 +24,8 @@ const (
 	appendWindowBytes = 1 << 20
 	// literalMinus is the longest literal that LITERAL- lets us send unasked (RFC 7888 section 5).
 	literalMinus = 4096
-	// literalPlus is the longest one that we send unasked: a server may want to refuse a larger message before
-	// it comes.
+	// literalPlus is the longest one that we send unasked: a server may want to refuse a larger message
+	// before it comes.
 	literalPlus = 1 << 20
 )
 

@@ -1,6 +1,6 @@
 // Package delivery hands one complete message on, durably: to a mail delivery agent's standard input (MDA),
-// into a Maildir (Maildir) or a folder on an IMAP server (Append), or to a mail server (SMTP, which speaks LMTP
-// too).
+// into a Maildir (Maildir) or a folder on an IMAP server (Append), or to a mail server (SMTP, which speaks
+// LMTP too).
 //
 // Every kind keeps the contract of Deliverer, which the suite in package deliverytest checks. The package
 // knows nothing about POP3, IMAP or the journal: after a nil error, and only then, the caller records the
@@ -81,6 +81,6 @@ func KeepsMarks(d Deliverer) bool {
 	return ok && k.KeepsMarks()
 }
 
-// ErrUnclear is in the error of a message of which nobody knows whether it has arrived. It must be tried again
-// with Message.Repeat set, also by another process.
+// ErrUnclear is in the error of a message of which nobody knows whether it has arrived. It must be tried
+// again with Message.Repeat set, also by another process.
 var ErrUnclear = errors.New("nobody knows whether it has arrived")

@@ -125,7 +125,8 @@ func (f *openMailFile) sync() error {
 		err = fsync(int(dir.Fd()))
 		_ = dir.Close()
 	}
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) { // it can't be read, or not be synced
+	// It can't be read, or not be synced.
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EINVAL) {
 		err = syncfs(f.fd)
 	}
 	if err != nil {

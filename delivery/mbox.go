@@ -76,7 +76,8 @@ func (d *Mbox) DeliverGroup(ctx context.Context, ms []*Message) []error {
 		case err != nil:
 			errs[i] = d.file.explain("mbox", writer, "open", err)
 		case it.err != nil:
-			errs[i] = d.file.explain("mbox", writer, fmt.Sprintf("append message %.200q to", it.m.UID), it.err)
+			errs[i] = d.file.explain("mbox", writer, fmt.Sprintf("append message %.200q to", it.m.UID),
+				it.err)
 		}
 	}
 

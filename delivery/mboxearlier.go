@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// mboxEarlier is how much of the end of an mbox is searched for what a killed run has appended: some groups of
-// messages, and what others have appended since. The size of what is looked for comes on top.
+// mboxEarlier is how much of the end of an mbox is searched for what a killed run has appended: some groups
+// of messages, and what others have appended since. The size of what is looked for comes on top.
 const mboxEarlier = 64 << 20
 
 // storedMail is where a message is in an mbox.
@@ -31,8 +31,8 @@ type wantedMail struct {
 type wantedMails map[int64][]*wantedMail
 
 // findEarlier looks for messages that an earlier run may have appended. Those that are there whole are marked
-// as found, once they are durable. The beginning of one at the end of the file is removed: that run was killed
-// while it wrote it, and it is appended whole now.
+// as found, once they are durable. The beginning of one at the end of the file is removed: that run was
+// killed while it wrote it, and it is appended whole now.
 func (g *mboxGroup) findEarlier(ctx context.Context, f *openMailFile) error {
 	wanted, size, err := g.wanted()
 	if err != nil || len(wanted) == 0 || f.m.doubted {
@@ -135,8 +135,8 @@ func (w *wantedMail) is(header []byte, body io.Reader) bool {
 	return sameBytes(body, ours)
 }
 
-// traceLength is how much of text is the trace, which is different only within its lines. It is not ok if text
-// begins with something else, or ends within the trace.
+// traceLength is how much of text is the trace, which is different only within its lines. It is not ok if
+// text begins with something else, or ends within the trace.
 func traceLength(text, trace []byte) (n int, ok bool) {
 	if !bytes.HasPrefix(text, fieldName(trace)) {
 		return 0, false
@@ -212,9 +212,9 @@ func isPrefix(a, b io.Reader) bool {
 	}
 }
 
-// storedMails finds the messages in a part of an mbox, which ends where the file does. A message begins with a
-// line "From " behind an empty one, or at the start of the file. What looks like the beginning of such a line
-// at the end of the file counts too.
+// storedMails finds the messages in a part of an mbox, which ends where the file does. A message begins with
+// a line "From " behind an empty one, or at the start of the file. What looks like the beginning of such a
+// line at the end of the file counts too.
 func storedMails(f io.ReaderAt, from, to int64) (all []storedMail, err error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), mboxChunk)
 	at, empty, begun := from, from == 0, true

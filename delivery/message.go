@@ -29,9 +29,9 @@ type Message struct {
 	// empty.
 	Trace []byte
 
-	// InternalDate and Flags are what the server keeps beside the message: when it came, and its flags as IMAP
-	// writes them. They are asked for only where the destination keeps them, see MarkKeeper, and POP3 has
-	// none.
+	// InternalDate and Flags are what the server keeps beside the message: when it came, and its flags as
+	// IMAP writes them. They are asked for only where the destination keeps them, see MarkKeeper, and POP3
+	// has none.
 	InternalDate time.Time
 	Flags        []string
 

@@ -57,7 +57,8 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 		r.code = code
 		r.lines = append(r.lines, text)
 		if !more {
-			r.text = conn.Clean(strings.Join(r.lines, " ")) // before it is cut, which could hide half a secret
+			// Before it is cut, which could leave half a secret.
+			r.text = conn.Clean(strings.Join(r.lines, " "))
 			r.text = r.text[:min(len(r.text), smtpText)]
 			conn.Answered()
 			return r, nil

@@ -5,11 +5,11 @@ import "fetchd/fetch/login"
 // Events are the constant message texts of what a retrieval logs; package main turns them into fetchmail's
 // wording. Attributes, where they apply: account (string), poll, mailbox, uid, n (its number in this
 // retrieval, from 1), total (of a mailbox, or of what n counts), size (octets as the server says them), seen,
-// err.
+// err. An event at info is at debug if the same was said before.
 const (
 	EventConnected   = login.EventConnected         // debug: account, host, tls
 	EventTLS         = login.EventTLS               // info: account, verdict (*tlsverify.Verdict)
-	EventMailbox     = "mailbox status"             // info, debug if it was said: account mailbox total seen size
+	EventMailbox     = "mailbox status"             // info or debug: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: all not \Seen is new
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: UIDs are used again
 	EventLimit       = "fetchlimit reached"         // info: account limit count: so many are left for later
@@ -20,9 +20,9 @@ const (
 	EventKept        = "deleted mail stays"         // warn: account mailbox count: deleted again next time
 	EventBack        = "deleted mail is back"       // warn: account mailbox count: it is deleted again
 	EventAlert       = "alert of the server"        // warn: account text: for the user to read
-	EventNoMail      = "no mail"                    // info, debug if it was said: account mailbox
+	EventNoMail      = "no mail"                    // info or debug: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
-	EventOversized   = "message too large"          // info, debug if it was said: account mailbox n total size uid deleted(bool)
+	EventOversized   = "message too large"          // info or debug: account mailbox n total size uid deleted
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count

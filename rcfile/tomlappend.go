@@ -30,12 +30,14 @@ func (t *tomlReader) flattenAppend(table tomlTable, n *node) (tomlTable, *node) 
 			name = appendTable
 		}
 		if _, twice := table[name]; twice {
-			t.errf(places.at(key).key, "keep one of them", "%q and %q in the table %q are the same", name, clip(key),
+			t.errf(places.at(key).key, "keep one of them", "%q and %q in the table %q are the same", name,
+				clip(key),
 				appendTable)
 			continue
 		}
 		if f, known := words.lookup(name, false); key == "" || !known || f.Scope != Login {
-			t.errf(places.at(key).key, "see append in fetchmailrc(5) for the keys there are", "unknown key %q in %q",
+			t.errf(places.at(key).key, "see append in fetchmailrc(5) for the keys there are",
+				"unknown key %q in %q",
 				clip(key), appendTable)
 			continue
 		}

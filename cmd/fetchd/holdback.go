@@ -76,7 +76,8 @@ func (l refusedLogin) wait() error {
 		times = fmt.Sprintf("%d times", l.Count)
 	}
 	return hints.Errorf("it is tried at once when the rc file or the password's file has changed",
-		"the login was refused %s, last at %s, and is left alone until %s, so that the server does not lock it",
+		"the login was refused %s, last at %s, and is left alone until %s, so that the server "+
+			"does not lock it",
 		times, l.Last.Format(time.DateTime), l.next().Format(time.TimeOnly))
 }
 
@@ -103,7 +104,8 @@ func (s *service) noteLogin(ctx context.Context, a *fetch.Account, l refusedLogi
 	return fetch.Fail(fetch.KindJournal, s.journal.SetRefusedLogin(context.WithoutCancel(ctx), a.Key, text))
 }
 
-// loginStamp changes with the rc file, the options, and the files that the password is in. It holds no secret.
+// loginStamp changes with the rc file, the options, and the files that the password is in. It holds no
+// secret.
 func (s *service) loginStamp(a *fetch.Account) string {
 	parts := []string{tlsverify.Stamp(s.c.Rcfile.Or(s.at.rcfile)), strings.Join(s.p.args, "\x00")}
 	if a.Stamp != nil {

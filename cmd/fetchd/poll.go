@@ -120,7 +120,8 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	var logins []secret.Login
 	for _, poll := range account.Selected(cfg, c.Servers) {
 		for i := range poll.Users {
-			logins = append(append(logins, r.Login(poll, &poll.Users[i])), r.DeliveryLogins(&poll.Users[i])...)
+			logins = append(append(logins, r.Login(poll, &poll.Users[i])),
+				r.DeliveryLogins(&poll.Users[i])...)
 		}
 	}
 	return finder.Collect(logins, p.prompt)

@@ -25,7 +25,8 @@ import (
 func statusCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "status", Args: "[ACCOUNT...]",
-		Summary: "Says how the accounts are doing: what a running daemon knows, or what the last pass left behind. " +
+		Summary: "Says how the accounts are doing: what a running daemon knows, or what the last " +
+			"pass left behind. " +
 			"The status is 0, 1 if an account is in trouble, or 3 if nothing is known.",
 		Options: []cli.Option{
 			{Long: "json", Help: "print the result as JSON"},
@@ -109,7 +110,8 @@ func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status
 		return report, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = hints.Errorf(fmt.Sprintf("--pidfile names the lock of a daemon; without one, %s retrieves once", p.name),
+		next := fmt.Sprintf("--pidfile names the lock of a daemon; without one, %s retrieves once", p.name)
+		err = hints.Errorf(next,
 			"no daemon answers at %s, and no pass was recorded", status.SocketOf(locks[0]))
 	}
 	return report, errors.Join(err, rcErr)
@@ -125,7 +127,8 @@ func statusPath(at *places, cfg *rcfile.Config) string { return journalPath(at, 
 
 // recordPass leaves behind how a single pass ended. ctx is its context: retrievals that its end has cut short
 // say nothing of their accounts.
-func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes []schedule.Outcome, refused error) {
+func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes []schedule.Outcome,
+	refused error) {
 	// --check retrieves nothing, and so knows nothing about success.
 	if s.c.Check {
 		return

@@ -15,8 +15,11 @@ import (
 	"testing"
 )
 
-// maxColumns is the house's limit of a line, with tabs of four columns.
-const maxColumns = 110
+// The house's limits of code that is not a test.
+const (
+	maxColumns = 110 // of a line, with tabs of four columns
+	maxBody    = 60  // lines of a function
+)
 
 // sourceFile is one Go file of the tree.
 type sourceFile struct {
@@ -147,4 +150,25 @@ func TestStyleFigures(t *testing.T) {
 	}
 	row("all", &all)
 	t.Log("\n" + b.String())
+}
+
+// TestStyleLimits keeps functions short enough to be read at once, and lines from being wrapped by a screen.
+func TestStyleLimits(t *testing.T) {
+	t.Parallel()
+	for _, f := range readSource(t) {
+		if f.isTest() {
+			continue
+		}
+		for i, line := range f.lines {
+			if n := columns(line); n > maxColumns {
+				t.Errorf("%s:%d: %d columns, more than %d", f.path, i+1, n, maxColumns)
+			}
+		}
+		f.functions(func(name string, body []string) {
+			if len(body) > maxBody {
+				t.Errorf("%s: %s has %d lines, more than %d: split it by what its parts mean", f.path, name,
+					len(body), maxBody)
+			}
+		})
+	}
 }

@@ -27,7 +27,8 @@ func ReadMbox(data []byte) ([][]byte, error) {
 			end = len(rest) - 1
 		}
 		if end < 0 || rest[end] != '\n' || end > 0 && rest[end-1] != '\n' {
-			return all, fmt.Errorf("message %d ends without an empty line: %.100q", len(all)+1, rest[max(0, end-50):])
+			return all, fmt.Errorf("message %d ends without an empty line: %.100q", len(all)+1,
+				rest[max(0, end-50):])
 		}
 
 		all = append(all, unquote(rest[:end]))

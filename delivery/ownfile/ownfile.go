@@ -102,7 +102,8 @@ func look(path string, judge func(fs.FileInfo, string) error) error {
 	return judge(info, path)
 }
 
-// exposed returns an *Error for a file that somebody else could have put where we write, or that others write.
+// exposed returns an *Error for a file that somebody else could have put where we write, or that others
+// write.
 func exposed(info fs.FileInfo, path string) error {
 	if err := planted(info, path, os.Geteuid()); err != nil {
 		return err
@@ -123,7 +124,8 @@ func planted(info fs.FileInfo, path string, uid int) error {
 	case !info.Mode().IsRegular():
 		return refuse(info, path, another, "it must be a regular file")
 	case whose != uid && uid == os.Geteuid():
-		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d", uid, whose)
+		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d",
+			uid, whose)
 	case whose != uid:
 		return refuse(info, path, another, "it must belong to uid %d, but belongs to uid %d", uid, whose)
 	case links > 1:

@@ -65,8 +65,8 @@ func decodable(name string) bool {
 		}
 		code, rest, ok := strings.Cut(shifted, "-")
 		// imapclient also refuses two shifts in a row, which RFC 3501 calls superfluous.
-		if _, valid := imapline.DecodeShift(code); !ok || !valid || code != "" && strings.HasPrefix(rest, "&") &&
-			!strings.HasPrefix(rest, "&-") {
+		adjoins := code != "" && strings.HasPrefix(rest, "&") && !strings.HasPrefix(rest, "&-")
+		if _, valid := imapline.DecodeShift(code); !ok || !valid || adjoins {
 			return false
 		}
 		name = rest

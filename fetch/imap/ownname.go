@@ -16,7 +16,8 @@ type ownNames map[string]string
 // ownName makes of a LIST response with a bare "&" one that imapclient can decode, and remembers the name.
 func (g *guard) ownName(line []byte) []byte {
 	name, ok := listedName(line)
-	if !ok || decodable(name) || loose(line, name) || !imapline.IsPlain(name) || strings.ContainsAny(name, "\"\\") {
+	if !ok || decodable(name) || loose(line, name) ||
+		!imapline.IsPlain(name) || strings.ContainsAny(name, "\"\\") {
 		return line
 	}
 

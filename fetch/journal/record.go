@@ -97,7 +97,8 @@ func written(err error) bool {
 	return err == nil || errors.As(err, &unsynced)
 }
 
-// end removes the in-use mark, unless something is in doubt. c is what else is to be written, nil for nothing.
+// end removes the in-use mark, unless something is in doubt. c is what else is to be written, nil for
+// nothing.
 func (r *record) end(ctx context.Context, c *change) error {
 	if !r.started {
 		return explain(r.j.path, "write", r.box.errNotStarted())

@@ -11,11 +11,11 @@ import (
 const (
 	crowdMemory   = time.Hour        // how long a limit is believed
 	crowdSettle   = 5 * time.Second  // how long a server must have let us in before its refusals mean a limit
-	crowdDoubt    = 10 * time.Minute // how long refusals without words mean nothing, after one that meant something else
+	crowdDoubt    = 10 * time.Minute // how long wordless refusals mean nothing, after one with another cause
 	crowdInterval = 30 * time.Second // at most, between the retrievals of one that should stay and can't
-	crowdGap      = time.Second      // between the end of a connection and the next: servers count them for a while
+	crowdGap      = time.Second      // between two connections: servers count the old one for a while
 	crowdWait     = 30 * time.Second // after which one that waits gets the seat of one that stays
-	crowdTurn     = 10               // accounts that may share a seat before another one of those that stay is given to them
+	crowdTurn     = 10               // accounts that share a seat before they get another of those that stay
 )
 
 // crowd is the connections that we have to one server, or for one login there. How many are allowed at a time

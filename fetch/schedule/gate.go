@@ -13,8 +13,8 @@ import (
 // gateGap is the time between two connections to a server that refuses them, however many accounts it has.
 const gateGap = 50 * time.Millisecond
 
-// gate stands before a server. While that refuses or ends all connections, accounts try it one after the other, and all
-// are let in as soon as one is.
+// gate stands before a server. While that refuses or ends all connections, accounts try it one after the
+// other, and all are let in as soon as one is.
 type gate struct {
 	trying chan struct{} // capacity 1: the account whose turn it is
 

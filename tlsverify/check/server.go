@@ -1,9 +1,9 @@
 // Package check judges a server's TLS for its operator and its users, and finds servers by SRV records.
 //
-// Server goes through the check-list of docs/server-checklist.md and gives a Report; ShowServer shows one server's
-// certificate; Discover lists where a domain's services are. What is right and wrong is decided by package
-// tlsverify; the connections are made here, through the hooks given to it or a plain net.Dialer, and no
-// credentials are ever sent.
+// Server goes through the check-list of docs/server-checklist.md and gives a Report; ShowServer shows one
+// server's certificate; Discover lists where a domain's services are. What is right and wrong is decided by
+// package tlsverify; the connections are made here, through the hooks given to it or a plain net.Dialer, and
+// no credentials are ever sent.
 package check
 
 import (

@@ -1,5 +1,5 @@
-// Package imapline is IMAP as lines, for everybody who speaks it: the login's dialogue, replies, quoted strings
-// and the names of mailboxes.
+// Package imapline is IMAP as lines, for everybody who speaks it: the login's dialogue, replies, quoted
+// strings and the names of mailboxes.
 package imapline
 
 import "strings"

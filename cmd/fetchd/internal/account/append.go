@@ -68,8 +68,8 @@ func (t *appendTarget) login(u *rcfile.User) secret.Login {
 	}
 }
 
-// DeliveryLogins are the logins at servers that the user's mail is delivered to, of those whose passwords may be
-// asked for.
+// DeliveryLogins are the logins at servers that the user's mail is delivered to, of those whose passwords may
+// be asked for.
 func (r *Resolver) DeliveryLogins(u *rcfile.User) []secret.Login {
 	var logins []secret.Login
 	add := func(_ string, one *rcfile.User) error {
@@ -94,8 +94,9 @@ func (r *Resolver) openAppend(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliv
 	}
 
 	key := r.digest(fmt.Sprintf("append %q %q %q %q %v %q %q %v %v %v", u.Append.Value,
-		u.AppendPassword.Value.Reveal(), u.AppendFile.Value, u.AppendEval.Value, u.AppendAuth, u.AppendProto.Value,
-		u.AppendCertFile.Value, u.AppendPins, u.AppendCreate.Value, timeout(poll)) + fmt.Sprint(u.AppendKeywords.Value))
+		u.AppendPassword.Value.Reveal(), u.AppendFile.Value, u.AppendEval.Value, u.AppendAuth,
+		u.AppendProto.Value, u.AppendCertFile.Value, u.AppendPins, u.AppendCreate.Value, timeout(poll)) +
+		fmt.Sprint(u.AppendKeywords.Value))
 	if d := r.relays[key]; d != nil {
 		return d, nil
 	}

@@ -32,8 +32,8 @@ const sourceFolder = "%folder"
 // appendForm is a hint.
 const appendForm = `write append "imaps://user@host/folder"`
 
-// parseAppend reads imaps://USER@HOST[:PORT][/FOLDER], imap:// for STARTTLS, and what else the entry says of the
-// channel. The error is an *rcfile.Error.
+// parseAppend reads imaps://USER@HOST[:PORT][/FOLDER], imap:// for STARTTLS, and what else the entry says of
+// the channel. The error is an *rcfile.Error.
 func parseAppend(u *rcfile.User) (*appendTarget, error) {
 	t := &appendTarget{text: u.Append.Value}
 	err := t.parse(u.AppendProto.Set && u.AppendProto.Value == "")
@@ -76,7 +76,8 @@ func (t *appendTarget) parse(clear bool) error {
 	case t.tls == login.Wrapped:
 		return hints.Errorf("write imap://", "imaps:// and appendsslproto '' contradict each other")
 	case !wire.IsLoopback(t.host):
-		return hints.Errorf("remove appendsslproto ''", "password and mail go in clear text only to this machine")
+		return hints.Errorf("remove appendsslproto ''",
+			"password and mail go in clear text only to this machine")
 	default:
 		t.tls = login.ClearText
 	}
@@ -136,7 +137,8 @@ func unescape(text string) (string, error) {
 	switch {
 	case err != nil:
 		return "", hints.Errorf("write %25 for a percent sign", "%.200q: %w", text, errors.Unwrap(err))
-	case !utf8.ValidString(plain) || strings.ContainsFunc(plain, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case !utf8.ValidString(plain) ||
+		strings.ContainsFunc(plain, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "", fmt.Errorf("%.200q is not UTF-8, or has a control character in it", text)
 	}
 	return plain, nil

@@ -148,7 +148,8 @@ func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer,
 	if u.Maildir.Set || u.MDA.Set {
 		return nil, errors.New("mbox and another destination are both set; remove one of them")
 	}
-	return placeFor(u, "mbox", u.Mbox.Value, func(path string) delivery.Deliverer { return r.mboxes.At(path) })
+	at := func(path string) delivery.Deliverer { return r.mboxes.At(path) }
+	return placeFor(u, "mbox", u.Mbox.Value, at)
 }
 
 func (r *Resolver) openBSMTP(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {

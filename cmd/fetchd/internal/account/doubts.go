@@ -67,8 +67,8 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 // destinationDoubts are about the destination of an account, mostly one that the file does not name.
 func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	if d, ok := a.Deliverer.(*delivery.Mbox); ok && !d.HasDotlock() {
-		return []string{"mbox: no lock file can be made beside it, so other programs must lock it with fcntl, " +
-			"as most do"}
+		return []string{"mbox: no lock file can be made beside it, so other programs must lock " +
+			"it with fcntl, as most do"}
 	}
 
 	_, isSMTP := a.Deliverer.(*delivery.SMTP)

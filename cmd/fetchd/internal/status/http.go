@@ -29,8 +29,8 @@ type Source struct {
 	Interval time.Duration
 }
 
-// CheckAddress returns why a WebServer can't listen at address: "unix:PATH", or a port of this machine itself,
-// which nobody elsewhere can reach.
+// CheckAddress returns why a WebServer can't listen at address: "unix:PATH", or a port of this machine
+// itself, which nobody elsewhere can reach.
 func CheckAddress(address string) error {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		if !strings.HasPrefix(path, "/") {
@@ -41,7 +41,8 @@ func CheckAddress(address string) error {
 
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return hints.Errorf("write 127.0.0.1:9250 or unix:/PATH", "metrics %q is no address with a port", address)
+		return hints.Errorf("write 127.0.0.1:9250 or unix:/PATH", "metrics %q is no address with a port",
+			address)
 	}
 	if !isLoopback(host) {
 		return hints.Errorf("write 127.0.0.1 or unix:/PATH, and put a web server with a password before it",
@@ -79,8 +80,8 @@ func ServeWeb(address string, source Source) (*WebServer, error) {
 
 	s := &WebServer{server: &http.Server{
 		Handler:           handler(source, !isUnix),
-		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}}
 	s.serving.Go(func() { _ = s.server.Serve(l) })
 	return s, nil
@@ -150,7 +151,8 @@ func (s Source) ready(w http.ResponseWriter, r *http.Request) {
 			if last.IsZero() {
 				last = report.Started
 			}
-			if report.At.Sub(last) > overdue*s.Interval && (a.Trouble || a.State != schedule.Watched.String()) {
+			if report.At.Sub(last) > overdue*s.Interval &&
+				(a.Trouble || a.State != schedule.Watched.String()) {
 				late = append(late, a.Name)
 			}
 		}

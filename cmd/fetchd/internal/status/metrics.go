@@ -14,7 +14,8 @@ func (r *Report) WriteMetrics(w io.Writer) error {
 	accounts, troubled := r.Troubled()
 	m.family("fetchd_accounts", "gauge", "Accounts of the rc file.")
 	m.sample("fetchd_accounts", "", float64(accounts))
-	m.family("fetchd_accounts_in_trouble", "gauge", "Accounts whose last retrieval failed, or that are refused.")
+	m.family("fetchd_accounts_in_trouble", "gauge",
+		"Accounts whose last retrieval failed, or that are refused.")
 	m.sample("fetchd_accounts_in_trouble", "", float64(troubled))
 
 	for _, f := range families {
@@ -52,9 +53,11 @@ var families = []family{
 	{name: "fetchd_account_last_success_timestamp_seconds", kind: "gauge",
 		help:  "End of the last retrieval without an error.",
 		value: func(a *Account) (float64, bool) { return seconds(a.Success), !a.Success.IsZero() }},
-	{name: "fetchd_account_next_poll_timestamp_seconds", kind: "gauge", help: "When the next retrieval is due.",
+	{name: "fetchd_account_next_poll_timestamp_seconds", kind: "gauge",
+		help:  "When the next retrieval is due.",
 		value: func(a *Account) (float64, bool) { return seconds(a.Next), !a.Next.IsZero() }},
-	{name: "fetchd_account_failures", kind: "gauge", help: "Retrievals in a row that failed, by the last one's kind.",
+	{name: "fetchd_account_failures", kind: "gauge",
+		help: "Retrievals in a row that failed, by the last one's kind.",
 		value: func(a *Account) (float64, bool) {
 			if !a.Trouble || a.Failure == nil {
 				return 0, false

@@ -22,7 +22,8 @@ const (
 func (r *Report) Text(w io.Writer) error {
 	var b strings.Builder
 	accounts, troubled := r.Troubled()
-	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled, r.source())
+	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled,
+		r.source())
 
 	sorted := slices.Clone(r.Accounts)
 	// Stable: within each half the order by name stays.
@@ -123,10 +124,11 @@ func (r *Report) Line() string {
 			named = append(named, text)
 		}
 	}
-	line := fmt.Sprintf("FETCHD %s - %s, %d in trouble", word, logging.Counted(int64(accounts), "account"), troubled)
+	line := fmt.Sprintf("FETCHD %s - %s, %d in trouble", word, logging.Counted(int64(accounts), "account"),
+		troubled)
 	if len(named) > 0 {
 		line += ": " + strings.ReplaceAll(strings.Join(named, ", "), "|", "/") // the bar begins the data
 	}
-	return fmt.Sprintf("%s | accounts=%d trouble=%d set_aside=%d messages=%dc", line, accounts, troubled, setAside,
-		messages)
+	return fmt.Sprintf("%s | accounts=%d trouble=%d set_aside=%d messages=%dc", line, accounts, troubled,
+		setAside, messages)
 }

@@ -70,7 +70,8 @@ func (r *Report) refuse(refused map[string]string) {
 	for name, reason := range refused {
 		r.Accounts = append(r.Accounts, Account{
 			Name: name, State: Disabled, Trouble: true,
-			Failure: &Failure{Kind: fetch.KindConfig.String(), Text: reason, Since: r.At, Last: r.At, Count: 1},
+			Failure: &Failure{Kind: fetch.KindConfig.String(), Text: reason, Since: r.At,
+				Last: r.At, Count: 1},
 		})
 	}
 	slices.SortFunc(r.Accounts, func(a, b Account) int {
@@ -78,9 +79,9 @@ func (r *Report) refuse(refused map[string]string) {
 	})
 }
 
-// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts fail,
-// and how those are that this pass left out or that were cut short; isKnown tells whether the rc file still
-// has such an account.
+// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts
+// fail, and how those are that this pass left out or that were cut short; isKnown tells whether the rc file
+// still has such an account.
 func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]string,
 	isKnown func(name string) bool, at time.Time) Report {
 	accounts := map[string]Account{}
@@ -154,7 +155,8 @@ func (r *Report) Select(names []string) (unknown []string) {
 				kept = append(kept, a)
 			}
 		}
-		if len(kept) == before && !slices.ContainsFunc(kept, func(a Account) bool { return a.isCalled(name) }) {
+		isMeant := func(a Account) bool { return a.isCalled(name) }
+		if len(kept) == before && !slices.ContainsFunc(kept, isMeant) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -24,8 +24,8 @@ type source struct {
 	collect func(*rcfile.User, map[int]string) (string, error)
 }
 
-// namedSources is the table of all ways to name a password; the first one that the rc file uses counts. Beside
-// oauth they name the secret of its client.
+// namedSources is the table of all ways to name a password; the first one that the rc file uses counts.
+// Beside oauth they name the secret of its client.
 var namedSources = []source{
 	{
 		isNamed:  func(u *rcfile.User) bool { return u.Password.Set },
