@@ -26,7 +26,8 @@ func ReadBSMTP(data []byte) ([]Batch, error) {
 			b.Commands, data = append(b.Commands, string(line)), rest
 		}
 		if n := len(b.Commands); n < 4 || !strings.HasPrefix(b.Commands[0], "HELO ") ||
-			!strings.HasPrefix(b.Commands[1], "MAIL FROM:<") || !strings.HasPrefix(b.Commands[n-2], "RCPT TO:<") {
+			!strings.HasPrefix(b.Commands[1], "MAIL FROM:<") ||
+			!strings.HasPrefix(b.Commands[n-2], "RCPT TO:<") {
 			return all, fmt.Errorf("batch %d: %q", len(all)+1, b.Commands)
 		}
 

@@ -392,8 +392,8 @@ func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	q.Put(it)
 }
 
-// recover asks once more, one by one, for messages that did not come with their batch. Those that are gone
-// from the server are done; those that still don't come are reported and stay.
+// recover asks once more for messages that did not come with their batch. Those that are gone from the server
+// are done; those that still don't come are reported and stay.
 func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
 	if lost.IsEmpty() {
 		return nil
@@ -404,13 +404,13 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 		return err
 	}
 
-	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
 	// A search may name a part only.
 	unnamed, err := m.s.fetchable(lost.Minus(there))
 	if err != nil {
 		return err
 	}
 
+	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
 	there.AddSet(unnamed)
 	gone := lost.Minus(there)
 	m.lost.AddSet(gone)
@@ -418,6 +418,11 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 		return err
 	}
 
+	return m.oneByOne(ctx, there, q)
+}
+
+// oneByOne asks for messages that did not come with their batch, each in a command of its own.
+func (m *mailbox) oneByOne(ctx context.Context, there journal.Set, q *fetch.Queue) error {
 	var streak fetch.Streak
 	for missed, asked, turned := 0, 0, false; !there.IsEmpty(); {
 		// From the other end after some refusals: see fetch.Streak.

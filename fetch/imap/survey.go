@@ -171,7 +171,8 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	named := v.found
 	v.found = named.Minus(done)
 	// The usual case: one search, and nothing new. Everything below costs more and is needed rarely.
-	if v.among == missed && v.refused == nil && v.fits(m.settled+v.found.Len()) && !m.reusesUIDs(v, named, done) {
+	if v.among == missed && v.refused == nil && v.fits(m.settled+v.found.Len()) &&
+		!m.reusesUIDs(v, named, done) {
 		last := v.found.Max()
 		if v.uidNext > 0 { // a server can't be believed about UIDs that it has not given out yet
 			last = min(last, v.uidNext-1)
