@@ -17,7 +17,8 @@ type Globals struct {
 	MaxPolls   Opt[int] // ours: retrievals that transfer at once, default 32
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
 	Metrics    Opt[string]
-	PassLimit  Opt[int] // ours: seconds that a single pass may take, default 7200; 0 = any number
+	Alert      Opt[string] // a command
+	PassLimit  Opt[int]    // ours: seconds that a single pass may take, default 7200; 0 = any number
 }
 
 // globalWords stand after "set" or in [global].
@@ -58,6 +59,9 @@ var globalWords = []Keyword{
 		global: func(g *Globals) any { return &g.MaxPolls }},
 	{Name: "maxperhost", Kind: Count, Default: 10, Own: true,
 		global: func(g *Globals) any { return &g.MaxPerHost }},
+	{Name: "alertcommand", Kind: Text, Own: true, traits: isCommand,
+		Help:   "run COMMAND when an account needs a person, and when it is well again",
+		global: func(g *Globals) any { return &g.Alert }},
 	{Name: "metrics", Kind: Text, Own: true,
 		Help:   "a daemon serves metrics at 127.0.0.1:PORT or unix:/PATH",
 		global: func(g *Globals) any { return &g.Metrics }},

@@ -58,6 +58,7 @@ func TestLoadPermissions(t *testing.T) {
 		{"mda", "644", "poll x proto imap user a mda m\n", true, false},
 		{"plugin", "644", "poll x proto imap plugin m user a\n", true, false},
 		{"passwordeval", "644", "poll x proto imap user a passwordeval m\n", true, false},
+		{"alertcommand", "644", "set alertcommand m\npoll x proto imap user a\n", true, false},
 		{"preconnect", "644", "poll x proto imap user a pre m\n", true, false},
 		{"esmtppassword", "644", "poll x proto imap esmtppassword m user a\n", true, false},
 		{"defaults only", "644", "defaults user a pass p\n", true, false},

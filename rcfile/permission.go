@@ -83,6 +83,11 @@ func (c *Config) sensitive() bool { return c.sets((*Keyword).private) }
 
 // sets tells whether anything is said for which is returns true: that gets a keyword and what is said for it.
 func (c *Config) sets(is func(k *Keyword, slot any) bool) bool {
+	for i := range globalWords {
+		if k := &globalWords[i]; is(k, k.global(&c.Globals)) {
+			return true
+		}
+	}
 	return c.defaults.sets(is) || slices.ContainsFunc(c.Polls, func(p Poll) bool { return p.sets(is) })
 }
 

@@ -10,6 +10,7 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/cmd/fetchd/internal/process"
+	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -41,6 +42,8 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
 	d.refused.Store(refused)
+	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
+	d.alerts = status.NewAlerts(before)
 	d.stamp = d.fileStamp()
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
 		return s.fail(exit.IO, err)
@@ -49,11 +52,13 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 
 	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
 		d.report(ctx, o)
+		d.tell(ctx, cfg.Globals.Alert.Value, status.Of([]schedule.State{o.State}, nil, time.Now()))
 		d.logSleeping()
 	})
 
 	// After the lock: the socket that is there already is then a dead daemon's.
 	defer d.serveStatus(cfg.Globals)()
+	d.tell(ctx, cfg.Globals.Alert.Value, status.Of(nil, refused, time.Now()))
 
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
@@ -98,6 +103,7 @@ type daemon struct {
 	stamp     string       // fileStamp when the rc file was last read
 	fixed     string       // fixedSettings when the daemon started
 	accounts  atomic.Int64 // how many there are now
+	alerts    *status.Alerts
 	refused   atomic.Value // map[string]string: those that can't be retrieved from, and why
 	finished  atomic.Int64 // retrievals that have ended
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
@@ -76,16 +78,18 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 
 	d.accounts.Store(int64(len(accounts)))
-	d.refused.Store(refusedAccounts(err))
+	refused := refusedAccounts(err)
+	d.refused.Store(refused)
 	d.scheduler.Replace(accounts)
+	d.tell(ctx, cfg.Globals.Alert.Value, status.Of(nil, refused, time.Now()))
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
 }
 
 // fixedSettings is a digest of the settings that a reload can't change.
 func fixedSettings(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
+	return fmt.Sprintf("%d %q %q %q %t %d %d %q %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
 		g.Pidfile.Value,
-		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value)
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value, g.Alert.Value)
 }
 
 // fileStamp changes when the rc file does.

@@ -14,6 +14,7 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -146,9 +147,29 @@ func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes [
 			ended = append(ended, o)
 		}
 	}
-	report := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg), time.Now())
+	report, alerts := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg), time.Now())
+	for _, a := range alerts {
+		s.alert(ctx, cfg.Globals.Alert.Value, a)
+	}
 	if err := report.Save(path); err != nil {
 		s.log.Warn("the status of this pass can't be recorded", "err", err)
+	}
+}
+
+const (
+	alertTimeout = time.Minute // of the command that tells an administrator
+	alertOutput  = 4 << 10     // how many bytes of what it prints are kept
+)
+
+// alert tells an administrator of an account by a command; "" = nobody is told.
+func (s *service) alert(ctx context.Context, command string, a status.Alert) {
+	if command == "" {
+		return
+	}
+	out := &shell.Output{Limit: alertOutput}
+	if err := shell.Run(ctx, command, alertTimeout, out, out, a.Environment()...); err != nil {
+		s.log.Error("nobody was told of this account", "account", a.Account, "err", hints.Errorf("try it by hand",
+			"alertcommand %s: %w; it printed %.200q", shell.Describe(command), err, strings.TrimSpace(out.String())))
 	}
 }
 
@@ -215,5 +236,14 @@ func (d *daemon) leaveStatus(cfg *rcfile.Config) {
 
 func (d *daemon) status() status.Report {
 	refused, _ := d.refused.Load().(map[string]string)
-	return status.Of(d.scheduler.States(), refused, time.Now())
+	report := status.Of(d.scheduler.States(), refused, time.Now())
+	d.alerts.Fill(&report)
+	return report
+}
+
+// tell tells an administrator of the accounts of report that need one, or don't any more.
+func (d *daemon) tell(ctx context.Context, command string, report status.Report) {
+	for _, a := range d.alerts.Take(&report) {
+		d.alert(ctx, command, a)
+	}
 }

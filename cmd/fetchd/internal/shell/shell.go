@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -14,12 +15,14 @@ import (
 
 // Run runs a command of the rc file in a shell, and keeps its output in out and its error output in problems,
 // which may be the same. After limit the command is killed with everything that it started. Run does not wait
-// for what the command leaves running in the background.
-func Run(ctx context.Context, command string, limit time.Duration, out, problems *Output) error {
+// for what the command leaves running in the background. environment is added to ours.
+func Run(ctx context.Context, command string, limit time.Duration, out, problems *Output,
+	environment ...string) error {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
 	cmd := exec.CommandContext(timed, "/bin/sh", "-c", command)
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Cancel reaches what the shell started too
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// Otherwise Run would wait for every process that holds the pipe, such as an agent that the command has

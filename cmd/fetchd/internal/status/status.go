@@ -19,6 +19,8 @@ type Report struct {
 	Started  time.Time `json:"started,omitzero"`
 	At       time.Time `json:"at"` // when this was so
 	Accounts []Account `json:"accounts"`
+
+	Alerts []time.Time `json:"alerts,omitempty"` // those of the last hour
 }
 
 // Account is how one account is doing, or one folder of it that has a connection of its own. Text of servers
@@ -34,6 +36,8 @@ type Account struct {
 	SetAside  int       `json:"set_aside"`
 	Messages  int64     `json:"messages"` // delivered since the start of the daemon, or in the last pass
 	Bytes     int64     `json:"bytes"`    // of these
+
+	Alerted time.Time `json:"alerted,omitzero"` // when its trouble was told last
 }
 
 // Failure is a row of retrievals that failed.
@@ -52,42 +56,49 @@ const Disabled = "disabled"
 func Of(states []schedule.State, refused map[string]string, at time.Time) Report {
 	r := Report{At: at, Accounts: []Account{}}
 	for _, s := range states {
-		a := Account{
-			Name: s.Account, Mailboxes: s.Mailboxes, State: s.Condition().String(), Trouble: s.Failing,
-			Success: s.Success, Next: s.Next, SetAside: s.SetAside, Messages: s.Messages, Bytes: s.Bytes,
-		}
-		if f := s.Failure; f.Count > 0 {
-			a.Failure = &Failure{f.Kind.String(), f.Text, f.Since, f.Last, f.Count}
-		}
-		r.Accounts = append(r.Accounts, a)
+		r.Accounts = append(r.Accounts, accountOf(s))
 	}
-	r.refuse(refused)
+	for name, reason := range refused {
+		r.Accounts = append(r.Accounts, disabled(name, reason, at))
+	}
+	r.sort()
 	return r
 }
 
-// refuse adds the accounts that are not retrieved from.
-func (r *Report) refuse(refused map[string]string) {
-	for name, reason := range refused {
-		r.Accounts = append(r.Accounts, Account{
-			Name: name, State: Disabled, Trouble: true,
-			Failure: &Failure{Kind: fetch.KindConfig.String(), Text: reason, Since: r.At,
-				Last: r.At, Count: 1},
-		})
+func accountOf(s schedule.State) Account {
+	a := Account{
+		Name: s.Account, Mailboxes: s.Mailboxes, State: s.Condition().String(), Trouble: s.Failing,
+		Success: s.Success, Next: s.Next, SetAside: s.SetAside, Messages: s.Messages, Bytes: s.Bytes,
 	}
+	if f := s.Failure; f.Count > 0 {
+		a.Failure = &Failure{f.Kind.String(), f.Text, f.Since, f.Last, f.Count}
+	}
+	return a
+}
+
+// disabled is an account that is not retrieved from.
+func disabled(name, reason string, at time.Time) Account {
+	return Account{
+		Name: name, State: Disabled, Trouble: true,
+		Failure: &Failure{Kind: fetch.KindConfig.String(), Text: reason, Since: at, Last: at, Count: 1},
+	}
+}
+
+func (r *Report) sort() {
 	slices.SortFunc(r.Accounts, func(a, b Account) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), slices.Compare(a.Mailboxes, b.Mailboxes))
 	})
 }
 
-// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts
-// fail, and how those are that this pass left out or that were cut short; isKnown tells whether the rc file
-// still has such an account.
+// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts fail,
+// and how those are that this pass left out or that were cut short; isKnown tells whether the rc file still
+// has such an account. The alerts are what an administrator has to be told.
 func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]string,
-	isKnown func(name string) bool, at time.Time) Report {
+	isKnown func(name string) bool, at time.Time) (Report, []Alert) {
 	accounts := map[string]Account{}
 	for _, a := range before.Accounts {
 		// A pass with a server's name retrieves from that one alone, and must not forget the others.
-		if isKnown(a.Name) && refused[a.Name] == "" {
+		if isKnown(a.Name) {
 			accounts[a.Name] = a
 		}
 	}
@@ -96,10 +107,17 @@ func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]st
 		a.end(o, at)
 		accounts[a.Name] = a
 	}
+	for name, reason := range refused {
+		a := disabled(name, reason, at)
+		if was := accounts[name]; was.State == Disabled {
+			a.Failure.Since, a.Failure.Count, a.Alerted = was.Failure.Since, was.Failure.Count+1, was.Alerted
+		}
+		accounts[name] = a
+	}
 
-	r := Report{At: at, Accounts: slices.AppendSeq([]Account{}, maps.Values(accounts))}
-	r.refuse(refused)
-	return r
+	r := Report{At: at, Accounts: slices.AppendSeq([]Account{}, maps.Values(accounts)), Alerts: before.Alerts}
+	r.sort()
+	return r, r.takeAlerts()
 }
 
 // end notes how a retrieval ended.
@@ -116,7 +134,6 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 	} else {
 		f := Failure{Since: at}
 		if wasFailing {
-			// The streak goes on: Since and Count are those of its first failure.
 			f = *a.Failure
 		}
 		f.Kind, f.Text = s.Failure.Kind.String(), schedule.FailureText(o.Err)
@@ -155,8 +172,7 @@ func (r *Report) Select(names []string) (unknown []string) {
 				kept = append(kept, a)
 			}
 		}
-		isMeant := func(a Account) bool { return a.isCalled(name) }
-		if len(kept) == before && !slices.ContainsFunc(kept, isMeant) {
+		if len(kept) == before && !slices.ContainsFunc(kept, func(a Account) bool { return a.isCalled(name) }) {
 			unknown = append(unknown, name)
 		}
 	}
