@@ -147,7 +147,8 @@ func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes [
 			ended = append(ended, o)
 		}
 	}
-	report, alerts := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg), time.Now())
+	report, alerts := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg),
+		time.Now())
 	for _, a := range alerts {
 		s.alert(ctx, cfg.Globals.Alert.Value, a)
 	}
@@ -168,8 +169,9 @@ func (s *service) alert(ctx context.Context, command string, a status.Alert) {
 	}
 	out := &shell.Output{Limit: alertOutput}
 	if err := shell.Run(ctx, command, alertTimeout, out, out, a.Environment()...); err != nil {
-		s.log.Error("nobody was told of this account", "account", a.Account, "err", hints.Errorf("try it by hand",
-			"alertcommand %s: %w; it printed %.200q", shell.Describe(command), err, strings.TrimSpace(out.String())))
+		err = hints.Errorf("try it by hand", "alertcommand %s: %w; it printed %.200q",
+			shell.Describe(command), err, strings.TrimSpace(out.String()))
+		s.log.Error("nobody was told of this account", "account", a.Account, "err", err)
 	}
 }
 

@@ -29,13 +29,16 @@ type Alert struct {
 func (a Alert) Environment() []string {
 	return []string{
 		"FETCHD_ACCOUNT=" + logging.Escape(a.Account), "FETCHD_STATE=" + a.State,
-		"FETCHD_SINCE=" + a.Since.Format(time.RFC3339), "FETCHD_TEXT=" + logging.Escape(logging.OneLine(a.Text)),
+		"FETCHD_SINCE=" + a.Since.Format(time.RFC3339),
+		"FETCHD_TEXT=" + logging.Escape(logging.OneLine(a.Text)),
 	}
 }
 
 // lasts tells whether the trouble is one for a person: it does not pass by itself, or has not for long.
 func (f *Failure) lasts(at time.Time) bool {
-	passing := []fetch.Kind{fetch.KindUnknown, fetch.KindNetwork, fetch.KindServer, fetch.KindBusy, fetch.KindDelivery}
+	passing := []fetch.Kind{
+		fetch.KindUnknown, fetch.KindNetwork, fetch.KindServer, fetch.KindBusy, fetch.KindDelivery,
+	}
 	mayPass := slices.ContainsFunc(passing, func(k fetch.Kind) bool { return k.String() == f.Kind })
 	return !mayPass || at.Sub(f.Since) >= alertAfter
 }

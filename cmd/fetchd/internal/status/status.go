@@ -90,9 +90,9 @@ func (r *Report) sort() {
 	})
 }
 
-// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts fail,
-// and how those are that this pass left out or that were cut short; isKnown tells whether the rc file still
-// has such an account. The alerts are what an administrator has to be told.
+// AfterPass is the report of a single pass. before, the report of the last one, says since when accounts
+// fail, and how those are that this pass left out or that were cut short; isKnown tells whether the rc file
+// still has such an account. The alerts are what an administrator has to be told.
 func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]string,
 	isKnown func(name string) bool, at time.Time) (Report, []Alert) {
 	accounts := map[string]Account{}
@@ -164,15 +164,17 @@ func (r *Report) Select(names []string) (unknown []string) {
 
 	var kept []Account
 	for _, name := range names {
-		before := len(kept)
+		found := false
 		for _, a := range r.Accounts {
-			if a.isCalled(name) && !slices.ContainsFunc(kept, func(b Account) bool {
-				return a.Name == b.Name && slices.Equal(a.Mailboxes, b.Mailboxes)
-			}) {
+			if !a.isCalled(name) {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(kept, func(b Account) bool { return a.key() == b.key() }) {
 				kept = append(kept, a)
 			}
 		}
-		if len(kept) == before && !slices.ContainsFunc(kept, func(a Account) bool { return a.isCalled(name) }) {
+		if !found {
 			unknown = append(unknown, name)
 		}
 	}
