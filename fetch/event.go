@@ -17,6 +17,8 @@ const (
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only
 	EventReused      = "UIDs used again"            // warn: account mailbox count: those are new
 	EventStandIn     = "stand-in for a message"     // warn: account mailbox count: the originals stay
+	EventShort       = "far shorter than announced" // warn: account mailbox count: the originals stay
+	EventDoubted     = "sent, and then refused"     // warn: account mailbox count: the originals stay
 	EventKept        = "deleted mail stays"         // warn: account mailbox count: deleted again next time
 	EventBack        = "deleted mail is back"       // warn: account mailbox count: it is deleted again
 	EventAlert       = "alert of the server"        // warn: account text: for the user to read

@@ -47,8 +47,8 @@ type Mailbox interface {
 	Record(ctx context.Context, items []*Item) error
 	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
 	Acknowledge(ctx context.Context, items []*Item) error
-	// Skip records that items are never to be retrieved again, because they could not be or stand for others
-	// (Item.IsStandIn); they stay on the server.
+	// Skip records that items are never to be retrieved again, because they could not be or may not be all
+	// that the server has of them (Item.IsStandIn, Item.Short); they stay on the server.
 	Skip(ctx context.Context, items []*Item) error
 	// Commit waits until the server has answered every acknowledgement and makes deletions final, including
 	// those that an earlier retrieval left pending; then it ends the journal's record. It is called when
@@ -97,6 +97,7 @@ type Item struct {
 	Flags       []string
 	Body        *delivery.Spool // complete; nil with Err
 	Repeat      bool            // see delivery.Message
+	Short       bool            // see IsFarShorter
 	Err         error           // why this message could not be retrieved; the others go on
 }
 

@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 )
 
@@ -32,26 +33,46 @@ func (it *Item) IsStandIn() bool {
 		bytes.Contains(text, []byte("could not retrieve")))
 }
 
-// splitStandIns gives the items that are messages, and those that stand for one.
-func splitStandIns(items []*Item) (whole, standIns []*Item) {
+// shortRoom is by how many bytes a short message may differ from its announced size, whatever the ratio.
+const shortRoom = 1 << 10
+
+// IsFarShorter tells whether a message that came is so much shorter than the server announced that some of it
+// may be missing. Servers that count line ends in another way than they send them announce up to twice the
+// size, for a text of empty lines; others estimate. To delete such a message would lose the rest.
+func IsFarShorter(came, announced int64) bool { return announced-shortRoom > 2*came }
+
+// originals are delivered items of which the server may have more than came.
+type originals struct{ standIns, short []*Item }
+
+// split gives the items that came whole, and the others. Where mail is kept, nobody is told of short ones.
+func (t *transfer) split(items []*Item) (whole []*Item, more originals) {
 	for _, it := range items {
-		if it.IsStandIn() {
-			standIns = append(standIns, it)
-		} else {
+		switch {
+		case it.IsStandIn():
+			more.standIns = append(more.standIns, it)
+		case it.Short && !t.a.Keep:
+			more.short = append(more.short, it)
+		default:
 			whole = append(whole, it)
 		}
 	}
-	return whole, standIns
+	return whole, more
 }
 
-// recordStandIns records stand-ins that were delivered, so that the originals, which are all that there is of
+// recordOriginals records items that were delivered, so that the originals, which may be all that there is of
 // them, are never deleted: not once they are acknowledged, and not by flush either.
-func (t *transfer) recordStandIns(ctx context.Context, items []*Item) error {
-	if len(items) == 0 {
-		return nil
+func (t *transfer) recordOriginals(ctx context.Context, more originals) error {
+	var errs []error
+	for _, kind := range []struct {
+		event string
+		items []*Item
+	}{{EventStandIn, more.standIns}, {EventShort, more.short}} {
+		if n := len(kind.items); n > 0 {
+			t.a.Log.Warn(kind.event, "account", t.a.Name, "mailbox", t.name, "count", n)
+			errs = append(errs, t.m.Skip(context.WithoutCancel(ctx), kind.items))
+		}
 	}
-	t.a.Log.Warn(EventStandIn, "account", t.a.Name, "mailbox", t.name, "count", len(items))
-	return t.m.Skip(context.WithoutCancel(ctx), items)
+	return errors.Join(errs...)
 }
 
 // IsFolderData tells whether this is no mail but what UW-IMAP and its heirs keep in a mailbox of their own.

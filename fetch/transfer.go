@@ -257,8 +257,8 @@ func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) 
 
 	// What was delivered is recorded even if the lease has just ended, so that nobody gets it twice: the
 	// journal refuses that once another process has begun. The acknowledgement is up to that process.
-	whole, standIns := splitStandIns(delivered)
-	err = errors.Join(t.m.Record(ctx, whole), t.recordStandIns(ctx, standIns))
+	whole, more := t.split(delivered)
+	err = errors.Join(t.m.Record(ctx, whole), t.recordOriginals(ctx, more))
 	if err != nil {
 		return nil, errors.Join(t.a.checkLease(), err)
 	}

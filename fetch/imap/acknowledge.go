@@ -43,23 +43,24 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 		m.acks.gather.Add(it.Num)
 	}
 
+	m.sendFull()
+	return nil
+}
+
+// sendFull acknowledges, without waiting, what was gathered and is not in doubt, as far as it fills commands.
+func (m *mailbox) sendFull() {
 	limit := uint64(ackCount)
 	if m.s.a.Expunge > 0 {
 		// "expunge N" bounds what a lost connection can leave undeleted on the server, so it bounds a command
 		// too.
 		limit = min(limit, uint64(m.s.a.Expunge))
 	}
-	if m.acks.gather.Len() >= limit {
-		m.sendGathered()
+	for ready := m.proven(m.acks.gather); ready.Len() >= limit; {
+		var part journal.Set
+		part, ready = ready.Head(limit)
+		m.acks.gather = m.acks.gather.Minus(part)
+		m.sendAll(part, m.send)
 	}
-
-	return nil
-}
-
-// sendGathered acknowledges what was gathered, without waiting.
-func (m *mailbox) sendGathered() {
-	m.sendAll(m.acks.gather, m.send)
-	m.acks.gather = journal.Set{}
 }
 
 // sendAll calls send for parts of uids that fit into a command's line; settle collects the outcomes.
@@ -175,13 +176,9 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 		}
 	}
 	if !m.readOnly {
-		if err := m.deleteBack(ctx); err != nil {
+		if err := m.sendRest(ctx); err != nil {
 			return 0, err
 		}
-		// With those of this retrieval, as it is the same command.
-		m.acks.gather.AddSet(m.acks.pending)
-		m.sendGathered()
-		m.sendAll(m.flushed, m.remove)
 	}
 
 	var confirmed, removed journal.Set
@@ -220,6 +217,27 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	}
 
 	return int(gone.Len()), err
+}
+
+// sendRest acknowledges, without waiting for the answers, all that is left. No FETCH is under way any more.
+func (m *mailbox) sendRest(ctx context.Context) error {
+	if err := m.deleteBack(ctx); err != nil {
+		return err
+	}
+
+	m.sendFull()
+	// The rest together with those of earlier retrievals, as it is the same command.
+	ready := m.proven(union(m.acks.gather, m.acks.pending))
+	doubted := m.acks.gather.Minus(ready)
+	m.acks.gather = journal.Set{}
+	m.sendAll(ready, m.send)
+
+	if err := m.leaveDoubted(ctx, doubted); err != nil {
+		return err
+	}
+
+	m.sendAll(m.flushed, m.remove)
+	return nil
 }
 
 // notAcknowledged says why the server did not take an acknowledgement.

@@ -53,8 +53,9 @@ type mailbox struct {
 	acks    acks
 	deleted deleted
 
-	mu sync.Mutex // guards n, the order of what is put into the queue
-	n  int
+	mu     sync.Mutex // guards what follows, and the order of what is put into the queue
+	n      int
+	doubts doubts
 }
 
 // Open implements fetch.Session.

@@ -61,6 +61,11 @@ type batch struct {
 	held  []*fetch.Item
 	no    error // the server's answer if it was not OK
 	over  bool  // it would refuse other batches too
+
+	explained bool           // no says that others have deleted messages
+	limited   bool           // the server has processed only a part
+	alone     bool           // all is held back until the answer
+	sums      map[uint32]sum // of the messages that came and are to be delivered
 }
 
 // Retrieve implements fetch.Mailbox. Two batches are under way at a time, so that the server always has
@@ -88,7 +93,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			var set journal.Set
 			set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
-			under = append(under, m.request(ctx, set, m.items(false), q))
+			under = append(under, m.request(ctx, &batch{uids: set}, m.items(false), q))
 		}
 
 		b := under[0]
@@ -101,12 +106,14 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			}
 			return m.at(b, err)
 		}
+
+		m.judge(b)
 		if b.over {
 			return m.giveUp(under, b.no, q)
 		}
 
 		left := b.uids.Minus(b.got)
-		if _, limited := m.s.guard.limited(b.tag); limited && !b.got.IsEmpty() {
+		if b.limited && !b.got.IsEmpty() {
 			// The server said how many it processes at once: what is missing was not refused, it was not
 			// looked at.
 			todo.AddSet(left)
@@ -122,6 +129,14 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		}
 	}
 
+	return m.askForRest(ctx, lost, q)
+}
+
+// askForRest asks, one by one, for messages that came in doubt, and for those that did not come.
+func (m *mailbox) askForRest(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
+	if err := m.askAgain(ctx, q); err != nil {
+		return err
+	}
 	return m.recover(ctx, lost, q)
 }
 
@@ -132,6 +147,7 @@ func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
 		if err := <-b.done; err != nil {
 			return m.at(b, err)
 		}
+		m.judge(b)
 	}
 	return &fetch.ServerTrouble{Err: why, Quota: true}
 }
@@ -147,13 +163,13 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 	b.held = nil
 }
 
-// request sends a UID FETCH and starts to receive its messages.
-func (m *mailbox) request(ctx context.Context, set journal.Set, items *imap.FetchOptions,
-	q *fetch.Queue) *batch {
+// request sends a UID FETCH for b.uids and starts to receive its messages. It returns b.
+func (m *mailbox) request(ctx context.Context, b *batch, items *imap.FetchOptions, q *fetch.Queue) *batch {
+	m.begin(b.uids)
 	// The tag is noted at once: the next command of this name would hide it.
-	cmd := m.s.client.Fetch(uidSet(set), items)
-	b := &batch{cmd: cmd, tag: m.s.guard.lastTag("UID FETCH"), uids: set, done: make(chan error, 1)}
-	b.buf = buffers.Get().(*[32 << 10]byte)
+	b.cmd = m.s.client.Fetch(uidSet(b.uids), items)
+	b.tag, b.done = m.s.guard.lastTag("UID FETCH"), make(chan error, 1)
+	b.buf, b.sums = buffers.Get().(*[32 << 10]byte), map[uint32]sum{}
 	go func() {
 		b.done <- m.receive(ctx, b, q)
 		buffers.Put(b.buf)
@@ -191,6 +207,7 @@ func (m *mailbox) receive(ctx context.Context, b *batch, q *fetch.Queue) (err er
 	}
 	if errors.As(err, &refused) && m.s.conn.Err() == nil {
 		b.no, b.over = m.s.refused("fetch", refused)
+		b.explained = refused.Code == codeExpunged
 		return nil
 	}
 
@@ -221,6 +238,7 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 		return nil
 	}
 
+	it.Short = it.Body != nil && fetch.IsFarShorter(it.Size, listed)
 	b.got.Add(it.Num)
 	b.began, b.last = 0, it.Num
 	b.bytes += max(0, it.Size)
@@ -289,18 +307,31 @@ func (m *mailbox) keepInOrder(b *batch, it *fetch.Item, q *fetch.Queue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case it.IsStandIn() && m.adopted().Contains(it.Num): // it was delivered before
+	case (it.IsStandIn() || it.Short) && m.adopted().Contains(it.Num): // it was delivered before
 		it.Body.Release()
 	case it.IsFolderData():
 		m.internal.Add(it.Num)
 		it.Body.Release()
 	case m.deleted.returned(it):
 		it.Body.Release()
-	case b.first || b.bytes > heldBytes: // order is worth only so much memory
-		m.put(it, q)
+	case m.doubts.isAsBefore(it): // it was delivered before
+		it.Body.Release()
 	default:
-		b.held = append(b.held, it)
+		if it.Body != nil {
+			b.sums[it.Num] = sumOf(it)
+		}
+		m.putOrHold(b, it, q)
 	}
+}
+
+// putOrHold puts a message into q unless it has to wait; m.mu is held.
+func (m *mailbox) putOrHold(b *batch, it *fetch.Item, q *fetch.Queue) {
+	isLarge := b.bytes > heldBytes // order is worth only so much memory
+	if b.first || isLarge && !b.alone {
+		m.put(it, q)
+		return
+	}
+	b.held = append(b.held, it)
 }
 
 // release frees the text of a message that is not passed on.
@@ -469,11 +500,12 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	// Alone under way: otherwise the UID could be inserted before another message's body.
 	m.s.guard.insertUID(one.String())
 	defer m.s.guard.insertUID("")
-	b := m.request(ctx, one, m.items(true), q)
+	b := m.request(ctx, &batch{uids: one}, m.items(true), q)
 	m.advance(b, q)
 	if err := <-b.done; err != nil {
 		return nil, m.at(b, err)
 	}
+	m.judge(b)
 	if !b.got.IsEmpty() || b.over {
 		return b, nil
 	}

@@ -83,6 +83,32 @@ func TestServers(t *testing.T) {
 		{"a message that quotes half of a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
 				"1=the message has not been deleted", ""}}},
+		{"a message far shorter than announced", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
+			{withUIDPLUS(found("1 2", "1:2")) + fetchedOf(1, 2051, strings.Repeat("x", 512)) + fetchedOf(2, 2048, strings.Repeat("y", 512)) + "S: T3 OK\n" +
+				expunged(4, 1, "2") + bye, "1=" + strings.Repeat("x", 512) + " 2=" + strings.Repeat("y", 512), ""},
+			{withUIDPLUS(holds(1, "")) + bye, "", ""}}},
+		{"far shorter than announced, and kept", nil, []pass{
+			{found("1", "1") + fetchedOf(1, 5000, "x") + "S: T3 OK\n" + bye, "1=x", ""}}},
+		{"far shorter than announced under fetchall", func(a *fetch.Account) { a.Keep, a.FetchAll = false, true }, []pass{
+			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "1=x", ""},
+			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "", ""}}},
+		{"NO behind messages, which then come with OK", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 NO read error\n" + alone(4, 1, "ab", "OK") + alone(5, 2, "xyz", "OK") +
+				expunged(6, 2, "1:2") + bye, "1=ab 2=cd 2=xyz", ""}}},
+		{"BAD behind messages, again", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 BAD read error\n" + alone(4, 1, "xyz", "NO") + alone(5, 2, "cd", "OK") +
+				expunged(6, 1, "2") + bye, "1=ab 2=cd", ""},
+			{withUIDPLUS(holds(1, "")) + bye, "", ""}}},
+		{"NO behind the last of the messages", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{withUIDPLUS(found("1 2 3", "1:3")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 NO read error\n" + alone(4, 2, "cd", "NO") +
+				step(5, "UID SEARCH UID 3", names("3")) + alone(6, 3, "ef", "NO") + expunged(7, 1, "1") + bye, "1=ab 2=cd 3=ef", ""},
+			{withUIDPLUS(holds(2, "")) + bye, "", ""}}},
+		{"NO because others delete messages", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + "S: T3 NO [EXPUNGEISSUED] some are gone\n" + step(4, "UID SEARCH UID 2", names("")) +
+				step(5, "UID FETCH 2 ", "") + expunged(6, 1, "1") + bye, "1=ab", ""}}},
+		{"NO behind messages that are kept", nil, []pass{
+			{found("1", "1") + fetched(1, "ab") + "S: T3 NO read error\n" + bye, "1=ab", ""},
+			{holds(1, "") + bye, "", ""}}},
 		{"UW-IMAP's folder data", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fmt.Sprintf("S< * 1 FETCH (UID 1 BODY[] {%d}\\r\\n%s)\\r\\n\n",
 				len(folderData), strings.ReplaceAll(folderData, "\r\n", `\r\n`)) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye, "2=cd", ""},
@@ -98,6 +124,40 @@ func TestServers(t *testing.T) {
 				}
 				expect(t, r, tt.passes...)
 			})
+		})
+	}
+}
+
+func withUIDPLUS(script string) string {
+	return strings.Replace(script, "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1)
+}
+
+// fetchedOf is fetched with the size that the server announces.
+func fetchedOf(uid, size int, text string) string {
+	return strings.Replace(fetched(uid, text), "BODY[]", fmt.Sprintf("RFC822.SIZE %d BODY[]", size), 1)
+}
+
+// alone is the dialogue in which a message is asked for by itself.
+func alone(tag, uid int, text, answer string) string {
+	return fmt.Sprintf("C: T%d UID FETCH %d (UID RFC822.SIZE BODY.PEEK[])\n%sS: T%d %s\n", tag, uid, fetched(uid, text), tag, answer)
+}
+
+// What stays on the server because it may be more than what came is said once for each mailbox, and never
+// deleted by a later retrieval.
+func TestStaysIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	for event, answer := range map[string]string{
+		fetch.EventShort:   fetchedOf(1, 5000, "x") + "S: T3 OK\n",
+		fetch.EventDoubted: fetched(1, "x") + "S: T3 NO\n" + alone(4, 1, "x", "NO"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			r := newRig(t, nil)
+			r.Log = slog.New(slog.NewTextHandler(&log, nil))
+			expect(t, r, pass{withUIDPLUS(found("1", "1")) + answer + bye, "1=x", ""}, pass{withUIDPLUS(holds(1, "")) + bye, "", ""})
+			if n := strings.Count(log.String(), fmt.Sprintf("msg=%q", event)); n != 1 || !strings.Contains(log.String(), "count=1") {
+				t.Errorf("%s: said %d times\n%s", event, n, &log)
+			}
 		})
 	}
 }

@@ -275,7 +275,7 @@ func (r *retrieval) read(next request) error {
 		return nil
 	}
 
-	it.Body = body
+	it.Body, it.Short = body, fetch.IsFarShorter(n, it.Size)
 	r.streak.Reset()
 	if next.peek || r.m.traces[int32(it.Num)] != "" {
 		r.compare(next)
@@ -344,7 +344,7 @@ func (r *retrieval) put(it *fetch.Item) {
 	case it.IsFolderData():
 		it.Body.Release()
 		r.internal = append(r.internal, it)
-	case it.IsStandIn() && r.m.listing.rows[it.Num-1].adopted: // it was delivered before
+	case (it.IsStandIn() || it.Short) && r.m.listing.rows[it.Num-1].adopted: // it was delivered before
 		it.Body.Release()
 	default:
 		r.q.Put(it)

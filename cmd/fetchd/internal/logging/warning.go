@@ -25,6 +25,14 @@ func warning(event string, f fields) string {
 		return fmt.Sprintf("in place of %s%s the server sent a note that it can't retrieve it:"+
 			" the note is delivered, and the original stays; look at it there",
 			Counted(f.number("count"), "message"), f.inMailbox())
+	case fetch.EventShort:
+		return fmt.Sprintf("the server sent less than half of what it announced of %s%s:"+
+			" what came is delivered, and the original stays; look at it there",
+			Counted(f.number("count"), "message"), f.inMailbox())
+	case fetch.EventDoubted:
+		return fmt.Sprintf("the server sent %s%s and then refused to:"+
+			" what came is delivered, and the original stays; look at it there",
+			Counted(f.number("count"), "message"), f.inMailbox())
 	case fetch.EventKept:
 		return fmt.Sprintf("the server keeps %s in mailbox %q and says that they are removed:"+
 			" they are not delivered again, and deleting is tried again",

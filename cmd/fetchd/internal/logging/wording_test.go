@@ -92,6 +92,11 @@ func TestWording(t *testing.T) {
 			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "", "count", 1)
 		}, "", "fetchd: WARNING: ann@h: the server has given the UIDs of 2 deleted messages in mailbox \"Work\" to others: those are new\n" +
 			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those are new\n"},
+		{"originals stay", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventShort, "account", "ann@h", "mailbox", "", "count", 1)
+			l.Warn(fetch.EventDoubted, "account", "ann@h", "mailbox", "INBOX", "count", 2)
+		}, "", "fetchd: WARNING: ann@h: the server sent less than half of what it announced of 1 message: what came is delivered, and the original stays; look at it there\n" +
+			"fetchd: WARNING: ann@h: the server sent 2 messages in mailbox \"INBOX\" and then refused to: what came is delivered, and the original stays; look at it there\n"},
 		{"nobody's", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17") },
 			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is no postmaster\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`) },
