@@ -4,6 +4,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -98,6 +99,8 @@ type Server struct {
 type Credentials struct {
 	Auth string // the rc file's word in lower case: any password plain login cram-md5 external implicit …
 	User string
+	// AuthzID is whose mailbox it is, if User acts for another user; "" = it is User's.
+	AuthzID string
 	// Password is called once a connection needs it; the result is not kept.
 	Password func(context.Context) (string, error)
 	// Renew is called once if the server refuses the password or token that it was told; the answer is used
@@ -196,6 +199,9 @@ func (a *Account) now() time.Time {
 	return time.Now()
 }
 
+// Owner is the user whose mailbox it is.
+func (a *Account) Owner() string { return cmp.Or(a.AuthzID, a.User) }
+
 // LogPanic shows whoever debugs what panicked to give err, and where, if anything did.
 func (a *Account) LogPanic(err error) {
 	var f *fault.Error
@@ -209,7 +215,8 @@ func (a *Account) LogPanic(err error) {
 func (a *Account) Login(s login.Service) login.Options {
 	return login.Options{
 		Service: s, Account: a.Name, Host: a.Host, Port: a.Port, Plugin: a.Plugin,
-		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, Password: a.Password, Renew: a.Renew,
+		TLS: a.TLS, Policy: a.Policy, Auth: a.Auth, User: a.User, AuthzID: a.AuthzID,
+		Password: a.Password, Renew: a.Renew,
 		Hidden:  a.Hidden,
 		Timeout: a.Timeout, Rate: a.RateLimit, Trace: a.Trace, Log: a.Log,
 	}

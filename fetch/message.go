@@ -31,7 +31,7 @@ func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees
 		Mailbox:      t.name,
 		UIDValidity:  it.UIDValidity,
 		UID:          it.UID,
-		Sender:       t.a.User + "@" + t.a.Host, // as fetchmail says for a message that names nobody
+		Sender:       t.a.Owner() + "@" + t.a.Host, // as fetchmail says for a message that names nobody
 		Recipients:   t.shares.left(t.name, it, to.Names),
 		Had:          t.shares.who(t.name, it),
 		Note:         t.shares.noter(ctx, t.name, it),
@@ -87,7 +87,7 @@ func (t *transfer) receivedLine(now time.Time, recipients []string) []byte {
 		Protocol:   t.a.Protocol.String(),
 		Version:    strings.TrimPrefix(t.a.Version, "fetchd/"),
 		Poll:       t.a.Poll,
-		Account:    t.a.User,
+		Account:    t.a.Owner(),
 		Folder:     t.name,
 		Recipients: recipients,
 		MultiDrop:  t.a.Multidrop != nil,

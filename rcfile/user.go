@@ -14,6 +14,7 @@ type User struct {
 	PasswordEval    Opt[string] // ours and fetchmail 7: command whose first output line is the password
 	PasswordFile    Opt[string]
 	PasswordFD      Opt[int]
+	AuthzID         Opt[string] // ours: whose mailbox it is, if Remote acts for another user
 	OAuth           Opt[string] // ours: google, microsoft or an issuer's URL; stands in place of a password
 	OAuthClient     Opt[string] // ours
 	OAuthSecret     Opt[Secret] // ours
@@ -109,6 +110,8 @@ var loginWords = []Keyword{
 	{Name: "passwordfd", Kind: Count, Own: true, traits: namesSecret,
 		Help: "the password is the first line of descriptor N",
 		user: func(u *User) any { return &u.PasswordFD }},
+	{Name: "authzid", Kind: Text, Own: true, traits: anyWord | oneLine,
+		user: func(u *User) any { return &u.AuthzID }},
 	{Name: "oauth", Kind: Text, Own: true, traits: oneLine, user: func(u *User) any { return &u.OAuth }},
 	{Name: "oauthclient", Kind: Text, Own: true, traits: oneLine,
 		user: func(u *User) any { return &u.OAuthClient }},

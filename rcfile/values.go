@@ -29,6 +29,8 @@ var auths = []Value{
 		Note: "MD5 is weak; prefer scram-sha-256 or password over TLS"},
 	{Name: "scram-sha-1"},
 	{Name: "scram-sha-256"},
+	{Name: "scram-sha-1-plus"},
+	{Name: "scram-sha-256-plus"},
 	{Name: "apop", Verdict: Warned, Note: "its MD5 challenge is weak; prefer password over TLS"},
 	{Name: "external"},
 	{Name: "implicit", Aliases: []string{"ssh"}},

@@ -160,7 +160,7 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 		for _, a := range accounts {
 			// fetchmail keeps UIDs of POP3 only, under the host that it connects to, which may be that of
 			// via.
-			if a.User == user && (a.Poll == host || a.Host == host) && a.Protocol != fetch.IMAP {
+			if a.Owner() == user && (a.Poll == host || a.Host == host) && a.Protocol != fetch.IMAP {
 				return a.Key, true
 			}
 		}

@@ -33,16 +33,18 @@ const (
 
 // Options describe one login. The zero value is safe: without a policy no login succeeds.
 type Options struct {
-	Service  Service
-	Account  string // for the log
-	Host     string // what is dialled
-	Port     int    // 0 = the service's for the mode
-	Plugin   string // see wire.Dial
-	TLS      Mode
-	Policy   *tlsverify.Policy // what the server must prove; nil only with ClearText
-	Auth     string            // rc-file word, see sasl.Choose; or implicit, ssh, NoAuth
-	User     string
-	Password func(context.Context) (string, error) // asked for once the server is proven; nil = there is none
+	Service Service
+	Account string // for the log
+	Host    string // what is dialled
+	Port    int    // 0 = the service's for the mode
+	Plugin  string // see wire.Dial
+	TLS     Mode
+	Policy  *tlsverify.Policy // what the server must prove; nil only with ClearText
+	Auth    string            // rc-file word, see sasl.Choose; or implicit, ssh, NoAuth
+	User    string
+	AuthzID string // whose mailbox it is, if User acts for another; "" = User's
+	// Password is asked for once the server is proven; nil = there is none.
+	Password func(context.Context) (string, error)
 	// Renew is asked for another secret after the server has refused this one; nil = there is never another.
 	Renew   func(ctx context.Context, refused string) (string, error)
 	Hidden  *wire.Concealer   // see wire.Options
@@ -235,7 +237,9 @@ func (a *attempt) capabilities() error {
 
 // credentials asks for the password if the login needs one. Host and port are those in use (RFC 7628).
 func (a *attempt) credentials(ctx context.Context) (sasl.Credentials, error) {
-	cred := sasl.Credentials{User: a.o.User, Host: a.o.Host, Port: a.o.port()}
+	cred := sasl.Credentials{
+		User: a.o.User, AuthzID: a.o.AuthzID, Host: a.o.Host, Port: a.o.port(), TLS: a.conn.TLSState(),
+	}
 	// The client certificate is the credential: nothing is to be asked for.
 	if a.o.Auth == "external" {
 		return cred, nil

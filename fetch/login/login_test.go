@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"fetchd/fetch/sasl"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify/tlstest"
 )
 
 // spoken is a Protocol that gives its replies one after the other, and remembers what it was told to send.
@@ -86,6 +88,7 @@ func TestNothingIsSentWithoutTLS(t *testing.T) {
 func TestMayFollow(t *testing.T) {
 	t.Parallel()
 	hidden, clear := sasl.NewCRAMMD5(cred), sasl.NewPlain(cred)
+	plus := boundTwice(t)
 	tests := []struct {
 		name             string
 		last             try
@@ -103,6 +106,9 @@ func TestMayFollow(t *testing.T) {
 		{"proof refused with a code, then another", try{mechanism: hidden, refused: true, judged: true}, hidden, false, false},
 		{"proof given up", try{mechanism: hidden}, clear, false, true},
 		{"proof given up, then another", try{mechanism: hidden}, hidden, true, true},
+		{"bound proof refused, bound otherwise", try{mechanism: plus[0], refused: true}, plus[1], true, true},
+		{"bound proof refused with a code", try{mechanism: plus[0], refused: true, judged: true}, plus[1], false, false},
+		{"bound proof refused, then the password", try{mechanism: plus[1], refused: true}, clear, false, true},
 	}
 	for _, tt := range tests {
 		if got := mayFollow(tt.next, &tt.last, false); got != tt.unproven {
@@ -112,6 +118,33 @@ func TestMayFollow(t *testing.T) {
 			t.Errorf("%s: %v where the server is proven", tt.name, got)
 		}
 	}
+}
+
+// boundState is the state of a TLS connection.
+func boundState(t *testing.T) *tls.ConnectionState {
+	t.Helper()
+	client, server := tlstest.BufferedPipe()
+	t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+	leaf := tlstest.NewCA(t).Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}})
+	go func() { _ = tls.Server(server, tlstest.ServerConfig(leaf)).Handshake() }()
+	conn := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	state := conn.ConnectionState()
+	return &state
+}
+
+// boundTwice is SCRAM-SHA-256-PLUS in both ways that a connection has.
+func boundTwice(t *testing.T) []sasl.Mechanism {
+	t.Helper()
+	bound := cred
+	bound.TLS = boundState(t)
+	ms, err := sasl.Choose("scram-sha-256-plus", []string{"SCRAM-SHA-256-PLUS"}, bound, true)
+	if err != nil || len(ms) != 2 {
+		t.Fatalf("%v, %v", ms, err)
+	}
+	return ms
 }
 
 // endless answers every challenge.

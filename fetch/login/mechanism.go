@@ -80,8 +80,10 @@ func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure
 		if last != nil && !mayFollow(m, last, a.proven()) {
 			continue
 		}
+		if last == nil || !sasl.IsRebound(m, last.mechanism) { // that is the same try
+			tries++
+		}
 		last = &try{mechanism: m}
-		tries++
 		failure = a.try(last)
 		// Only a refused login leads to another mechanism: any other trouble would meet it too.
 		if failure == nil || a.conn.Err() != nil || KindOf(failure) != KindAuth {
@@ -142,6 +144,8 @@ func (a *attempt) mechanisms(cred sasl.Credentials) ([]sasl.Mechanism, error) {
 // mayFollow is the one rule for another try after last was refused or gave up.
 func mayFollow(m sasl.Mechanism, last *try, proven bool) bool {
 	switch {
+	case sasl.IsRebound(m, last.mechanism): // the server may know only the other way to bind it
+		return !last.judged
 	case last.gaveAway || last.judged:
 		return false // each further refusal of a wrong password brings the account closer to being locked
 	case !proven && !last.mechanism.ClearText():

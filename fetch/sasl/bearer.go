@@ -24,7 +24,7 @@ func IsToken(m Mechanism) bool {
 // NewOAuthBearer returns OAUTHBEARER; the password is the access token.
 func NewOAuthBearer(c Credentials) Mechanism {
 	var b strings.Builder
-	b.WriteString("n,a=" + strings.NewReplacer("=", "=3D", ",", "=2C").Replace(c.User) + ",\x01")
+	b.WriteString("n,a=" + strings.NewReplacer("=", "=3D", ",", "=2C").Replace(c.owner()) + ",\x01")
 	if c.Host != "" {
 		b.WriteString("host=" + c.Host + "\x01")
 	}
@@ -37,7 +37,7 @@ func NewOAuthBearer(c Credentials) Mechanism {
 
 // NewXOAuth2 returns XOAUTH2; the password is the access token.
 func NewXOAuth2(c Credentials) Mechanism {
-	return bearer{"XOAUTH2", "user=" + c.User + "\x01auth=Bearer " + c.Password + "\x01\x01"}
+	return bearer{"XOAUTH2", "user=" + c.owner() + "\x01auth=Bearer " + c.Password + "\x01\x01"}
 }
 
 func (m bearer) Start() (string, []byte, error) { return m.name, []byte(m.response), nil }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xdg-go/scram"
+
 	"fetchd/tlsverify/hints"
 )
 
@@ -32,11 +34,16 @@ const hintBest = "leave \"auth\" out to use the best that the server offers"
 // the peer; without it the order prefers what hides the password. The caller decides whether the channel
 // may carry the password at all.
 //
-//	any          SCRAM-SHA-256, SCRAM-SHA-1, (CRAM-MD5 if not verified), PLAIN, LOGIN, the protocol's own
-//	password     the protocol's own, PLAIN, LOGIN
-//	oauthbearer  OAUTHBEARER, XOAUTH2
-//	apop         the protocol's own, by a digest
-//	external, plain, login, cram-md5, scram-sha-1, scram-sha-256, xoauth2: that one
+//	any           SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, or else SCRAM-SHA-256, SCRAM-SHA-1;
+//	              (CRAM-MD5 if not verified), PLAIN, LOGIN, the protocol's own
+//	password      the protocol's own, PLAIN, LOGIN
+//	scram-sha-N   SCRAM-SHA-N-PLUS, or else SCRAM-SHA-N
+//	oauthbearer   OAUTHBEARER, XOAUTH2
+//	apop          the protocol's own, by a digest
+//	external, plain, login, cram-md5, scram-sha-1-plus, scram-sha-256-plus, xoauth2: that one
+//
+// A server that offers a -PLUS gets no proof that isn't bound to the connection: an impostor could relay it.
+// Who acts for another user uses only mechanisms that can say so.
 //
 // An error is a *NotOfferedError, or says what is wrong with the word or the credentials.
 func Choose(auth string, offered []string, cred Credentials, verified bool) ([]Mechanism, error) {
@@ -49,15 +56,33 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 		return nil, hints.Errorf(hintBest, "auth %q is not supported", auth)
 	}
 
+	offers := func(name string) bool {
+		return slices.ContainsFunc(offered, func(o string) bool { return strings.EqualFold(o, name) })
+	}
+	bindable := len(bindings(cred.TLS)) > 0
+	plus := bindable && slices.ContainsFunc(names, func(name string) bool {
+		return strings.HasSuffix(name, plusSuffix) && offers(name)
+	})
+	cred.noPlus = bindable && !slices.ContainsFunc(offered, func(o string) bool {
+		return strings.HasSuffix(strings.ToUpper(o), plusSuffix)
+	})
+
 	var out []Mechanism
 	for _, name := range names {
-		if name == "" || name == "APOP" {
+		bound := strings.HasSuffix(name, plusSuffix)
+		switch {
+		case cred.AuthzID != "" && !saysOwner(name), plus && !bound && isUnbound(name, verified):
+		case name == "" || name == "APOP":
 			out = append(out, ProtocolLogin{Credentials: cred, Digest: name == "APOP"})
-		} else if slices.ContainsFunc(offered, func(o string) bool { return strings.EqualFold(o, name) }) {
-			out = append(out, mechanism(name, cred))
+		case offers(name):
+			out = append(out, mechanisms(name, cred)...)
 		}
 	}
 
+	if len(out) == 0 && cred.AuthzID != "" {
+		return nil, hints.Errorf("PLAIN, SCRAM, EXTERNAL and OAuth can",
+			"auth %q: no mechanism of the server can act for %q", auth, cred.AuthzID)
+	}
 	if len(out) == 0 {
 		return nil, &NotOfferedError{Auth: auth, Offered: offered}
 	}
@@ -70,21 +95,52 @@ func order(auth string, verified bool) ([]string, bool) {
 	switch auth {
 	case "", "any":
 		if !verified {
-			return []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", ""}, true
+			return append(scrams(), "CRAM-MD5", "PLAIN", "LOGIN", ""), true
 		}
-		return []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", ""}, true
+		return append(scrams(), "PLAIN", "LOGIN", ""), true
 	case "password":
 		return []string{"", "PLAIN", "LOGIN"}, true
 	case "oauthbearer":
 		return []string{"OAUTHBEARER", "XOAUTH2"}, true
-	case "apop", "external", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2":
+	case "scram-sha-1", "scram-sha-256":
+		name := strings.ToUpper(auth)
+		return []string{name + plusSuffix, name}, true
+	case "apop", "external", "plain", "login", "cram-md5", "scram-sha-1-plus", "scram-sha-256-plus",
+		"xoauth2":
 		return []string{strings.ToUpper(auth)}, true
 	}
 
 	return nil, false
 }
 
-// mechanism makes the mechanism of a name that order gives.
+// scrams are the mechanisms by which both sides prove that they know the password.
+func scrams() []string {
+	return []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1"}
+}
+
+// saysOwner tells whether the mechanism of a name can say whose mailbox is wanted.
+func saysOwner(name string) bool {
+	return strings.HasPrefix(name, "SCRAM-") ||
+		slices.Contains([]string{"PLAIN", "EXTERNAL", "OAUTHBEARER", "XOAUTH2"}, name)
+}
+
+// isUnbound tells whether a mechanism is of no use where the server offers one that is bound. The password
+// itself may follow if the server is verified: some store only hashes of another kind.
+func isUnbound(name string, verified bool) bool {
+	return !verified || strings.HasPrefix(name, "SCRAM-")
+}
+
+// mechanisms makes the mechanisms of a name that order gives: one, or one for each way to bind it.
+func mechanisms(name string, c Credentials) []Mechanism {
+	switch name {
+	case "SCRAM-SHA-256-PLUS":
+		return newPlus("SCRAM-SHA-256", scram.SHA256, c)
+	case "SCRAM-SHA-1-PLUS":
+		return newPlus("SCRAM-SHA-1", scram.SHA1, c)
+	}
+	return []Mechanism{mechanism(name, c)}
+}
+
 func mechanism(name string, c Credentials) Mechanism {
 	switch name {
 	case "SCRAM-SHA-256":

@@ -7,7 +7,7 @@ import "github.com/emersion/go-sasl"
 type external struct{ sasl.Client }
 
 // NewExternal returns EXTERNAL; the password isn't used.
-func NewExternal(c Credentials) Mechanism { return external{sasl.NewExternalClient(c.User)} }
+func NewExternal(c Credentials) Mechanism { return external{sasl.NewExternalClient(c.owner())} }
 
 // Start sends an empty identity as an initial response too. It means: whoever the certificate names.
 func (e external) Start() (string, []byte, error) {

@@ -6,6 +6,8 @@
 package sasl
 
 import (
+	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -55,10 +57,17 @@ func (ProtocolLogin) Finish() error { return nil }
 // Credentials are what a login needs. No format verb shows the password.
 type Credentials struct {
 	User     string
+	AuthzID  string // as whom to act, where User may act for others; "" = for User
 	Password string // or the bearer token
 	Host     string // for OAUTHBEARER: the name of the server that the user wrote, and its port
 	Port     int
+	TLS      *tls.ConnectionState // what -PLUS binds to; nil = there is no TLS
+
+	noPlus bool // the server offers no -PLUS, though the connection could be bound
 }
+
+// owner is the user whose mailbox it is.
+func (c Credentials) owner() string { return cmp.Or(c.AuthzID, c.User) }
 
 // Format implements fmt.Formatter, so that no verb reaches the password.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%q with ***", c.User) }
@@ -67,7 +76,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%q wit
 // command, or end the name.
 func (c Credentials) Check() error {
 	switch {
-	case strings.ContainsAny(c.User, "\r\n\x00"):
+	case strings.ContainsAny(c.User+c.AuthzID, "\r\n\x00"):
 		return hints.Errorf("correct it in the rc file", "the user name holds a line break or a NUL")
 	case strings.ContainsAny(c.Password, "\r\n\x00"):
 		return hints.Errorf("correct it where it is stored", "the password holds a line break or a NUL")

@@ -8,7 +8,9 @@ import (
 type plain struct{ sasl.Client }
 
 // NewPlain returns PLAIN.
-func NewPlain(c Credentials) Mechanism { return plain{sasl.NewPlainClient("", c.User, c.Password)} }
+func NewPlain(c Credentials) Mechanism {
+	return plain{sasl.NewPlainClient(c.AuthzID, c.User, c.Password)}
+}
 
 func (plain) ClearText() bool { return true }
 

@@ -24,13 +24,14 @@ var ErrWrongProof = hints.Errorf(hintImpostor, "the server's proof that it knows
 
 const hintImpostor = "this may not be your server: run check-tls on it"
 
-// scramExchange is SCRAM without channel binding, RFC 5802 and 7677. Both sides prove that they know the
-// password.
+// scramExchange is SCRAM, RFC 5802 and 7677. Both sides prove that they know the password, and with -PLUS
+// that nobody is between them: the proofs are bound to the TLS connection.
 type scramExchange struct {
-	name  string
-	conv  *scram.ClientConversation
-	err   error // making the client
-	first bool  // the server's first message was answered
+	name    string
+	binding scram.ChannelBindingType // "" = not bound
+	conv    *scram.ClientConversation
+	err     error // making the client
+	first   bool  // the server's first message was answered
 }
 
 // NewSCRAMSHA256 returns SCRAM-SHA-256.
@@ -41,27 +42,52 @@ func NewSCRAMSHA256(c Credentials) Mechanism {
 // NewSCRAMSHA1 returns SCRAM-SHA-1.
 func NewSCRAMSHA1(c Credentials) Mechanism { return newSCRAM("SCRAM-SHA-1", scram.SHA1, c, nil) }
 
-// newSCRAM makes the exchange; nonce nil is the library's random one.
+// newSCRAM makes an exchange that is not bound; nonce nil is the library's random one.
 func newSCRAM(
 	name string, hash scram.HashGeneratorFcn, c Credentials, nonce scram.NonceGeneratorFcn,
-) Mechanism {
-	client, err := hash.NewClient(c.User, c.Password, "")
+) *scramExchange {
+	client, err := newSCRAMClient(name, hash, c)
 	if err != nil {
-		// SASLprep refuses some characters (an emoji). A server that accepted such a password did not
-		// prepare it.
-		client, err = hash.NewClientUnprepped(c.User, c.Password, "")
+		return &scramExchange{name: name, err: err}
 	}
 
-	if err != nil {
-		return &scramExchange{name: name, err: errors.New(name + ": the user name or password can't be used")}
-	}
-
-	client = client.WithMinIterations(minIterations)
 	if nonce != nil {
 		client = client.WithNonceGenerator(nonce)
 	}
 
+	if c.noPlus { // a server that would have offered it refuses: somebody removed it on the way
+		return &scramExchange{name: name, conv: client.NewConversationAdvertisingChannelBinding()}
+	}
 	return &scramExchange{name: name, conv: client.NewConversation()}
+}
+
+func newSCRAMClient(name string, hash scram.HashGeneratorFcn, c Credentials) (*scram.Client, error) {
+	client, err := hash.NewClient(c.User, c.Password, c.AuthzID)
+	if err != nil {
+		// SASLprep refuses some characters (an emoji). A server that accepted such a password did not
+		// prepare it.
+		client, err = hash.NewClientUnprepped(c.User, c.Password, c.AuthzID)
+	}
+	if err != nil {
+		return nil, errors.New(name + ": the user name or password can't be used")
+	}
+	return client.WithMinIterations(minIterations), nil
+}
+
+// newPlus returns the -PLUS of a mechanism, bound by each of the ways that the connection has.
+func newPlus(name string, hash scram.HashGeneratorFcn, c Credentials) []Mechanism {
+	var all []Mechanism
+	for _, b := range bindings(c.TLS) {
+		m := &scramExchange{name: name + plusSuffix, binding: b.Type}
+		client, err := newSCRAMClient(m.name, hash, c)
+		if err != nil {
+			m.err = err
+		} else {
+			m.conv = client.NewConversationWithChannelBinding(b)
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func (m *scramExchange) Start() (string, []byte, error) {

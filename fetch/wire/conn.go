@@ -9,6 +9,7 @@ package wire
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,20 @@ func (c *Conn) Verdict() *tlsverify.Verdict { return c.verdict }
 
 // TLS tells whether the connection is encrypted and the peer verified.
 func (c *Conn) TLS() bool { return c.tls }
+
+// TLSState is the state of the TLS connection, nil without TLS.
+func (c *Conn) TLSState() *tls.ConnectionState {
+	secured, ok := c.conn.(explained)
+	if !ok {
+		return nil
+	}
+	tc, ok := secured.Conn.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := tc.ConnectionState()
+	return &state
+}
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }

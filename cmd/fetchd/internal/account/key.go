@@ -51,5 +51,5 @@ func (r *Resolver) Key(poll *rcfile.Poll, u *rcfile.User) (string, error) {
 }
 
 func (r *Resolver) key(poll *rcfile.Poll, u *rcfile.User, port int) key {
-	return key{poll.Name, poll.Via.Value, port, r.loginName(u)}
+	return key{poll.Name, poll.Via.Value, port, r.owner(u)}
 }

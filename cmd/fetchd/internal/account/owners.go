@@ -127,7 +127,7 @@ func SharedMailboxes(accounts []*fetch.Account) []Warning {
 	seen := map[string]*fetch.Account{}
 	for _, a := range accounts {
 		for _, box := range knownMailboxes(a) {
-			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.User, box)
+			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.Owner(), box)
 			// Behind different plugins the same host name may be different servers.
 			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
 				text := fmt.Sprintf("mailbox %q of this login is also retrieved by poll %q", box, other.Poll)

@@ -153,18 +153,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		return nil, err
 	}
 
-	a := &fetch.Account{
-		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(),
-		Settings: r.settings(poll, u),
-		Log:      r.env.Log,
-		Server: fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value,
-			Timeout: timeout(poll)},
-		Credentials: fetch.Credentials{Auth: authWord(poll, u), User: r.loginName(u)},
-		Delivery: fetch.Delivery{
-			Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
-		},
-	}
-
+	a := r.newAccount(poll, u, port)
 	// Before setTrust, which needs the protocol for ALPN and for what the certificate is to prove.
 	r.setProtocol(a, poll)
 	// Once for each poll, not for each of its users.
@@ -207,6 +196,23 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	a.Connect = r.requirePassword(a.Connect, login)
 	a.Connect = runHooks(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	return a, nil
+}
+
+// newAccount is the account as far as its entry says it in so many words.
+func (r *Resolver) newAccount(poll *rcfile.Poll, u *rcfile.User, port int) *fetch.Account {
+	return &fetch.Account{
+		Name: r.Name(poll, u), Poll: poll.Name, Key: r.key(poll, u, port).String(),
+		Settings: r.settings(poll, u),
+		Log:      r.env.Log,
+		Server: fetch.Server{Host: Host(poll), Port: port, Plugin: poll.Plugin.Value,
+			Timeout: timeout(poll)},
+		Credentials: fetch.Credentials{
+			Auth: authWord(poll, u), User: r.loginName(u), AuthzID: u.AuthzID.Value,
+		},
+		Delivery: fetch.Delivery{
+			Version: r.env.Version, Hostname: r.env.Hostname, TracePolls: poll.TracePolls.Value,
+		},
+	}
 }
 
 // Login describes the account's login, for the search for its password.

@@ -113,7 +113,10 @@ func certificateName(path string) string {
 	return name
 }
 
+// owner is the user whose mailbox it is. Two entries for one mailbox are the same account, whoever logs in.
+func (r *Resolver) owner(u *rcfile.User) string { return u.AuthzID.Or(r.loginName(u)) }
+
 // Name is the account's name in the log, the same as in fetchmail's.
 func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
-	return r.loginName(u) + "@" + poll.Name
+	return r.owner(u) + "@" + poll.Name
 }
