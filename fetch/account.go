@@ -127,6 +127,8 @@ type Disposal struct {
 	MoveTo     string // delivered messages are moved to this folder; "" = they aren't
 	Flush      bool   // first delete on the server what the journal says was delivered
 	LimitFlush bool   // messages above Limit are deleted unread
+	KeepDays   int    // kept messages are removed so long after their delivery; 0 = never
+	RemoveMany bool   // also if these are most of a mailbox
 	Expunge    int    // see fetchmailrc(5)
 }
 

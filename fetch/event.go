@@ -27,6 +27,8 @@ const (
 	EventOversized   = "message too large"          // info or debug: account mailbox n total size uid deleted
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
+	EventExpired     = "old mail is removed"        // info: account mailbox count days
+	EventBrake       = "too much mail to remove"    // warn: account mailbox count total: it stays
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
 	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
 	// warn: account mailbox uid size count err: sessions end there

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
@@ -143,6 +144,44 @@ func checkFlush(t *testing.T, r *rig) {
 	r.retrieve(t, 2)
 	r.wants(t, messages)
 	r.holds(t, "INBOX", 2)
+}
+
+// checkKeepDays: what was delivered is removed when its time is over, and not what came since. A mailbox is not
+// emptied at once.
+func checkKeepDays(t *testing.T, r *rig) {
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	r.a.Now = func() time.Time { return now }
+	r.a.KeepDays = 3
+	wait := func(days int) { now = now.Add(time.Duration(days) * 24 * time.Hour) }
+
+	messages := small(160, 300)
+	r.append(t, "INBOX", messages[:3]...)
+	r.retrieve(t, 3)
+	r.retrieve(t, 0)
+	wait(2)
+	r.append(t, "INBOX", messages[3:5]...)
+	r.retrieve(t, 2) // of the first three it is known now that they are there
+	r.holds(t, "INBOX", 5)
+	wait(2)
+	r.retrieve(t, 0)
+	r.holds(t, "INBOX", 5)
+	wait(1)
+	r.append(t, "INBOX", messages[5])
+	r.retrieve(t, 1)
+	r.holds(t, "INBOX", 3)
+	r.wants(t, messages[:6])
+
+	r.append(t, "INBOX", messages[6:]...)
+	r.retrieve(t, 154)
+	wait(1)
+	r.retrieve(t, 0)
+	wait(3)
+	r.retrieve(t, 0) // all of it, which is not what anybody wants
+	r.holds(t, "INBOX", 157)
+	r.a.RemoveMany = true
+	r.retrieve(t, 0)
+	r.holds(t, "INBOX", 0)
+	r.wants(t, messages)
 }
 
 // checkFolders: several folders in one retrieval, one of them named in modified UTF-7, one missing.

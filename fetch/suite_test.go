@@ -42,6 +42,7 @@ func TestSuite(t *testing.T) {
 		{"limit", s.each(variant{mode: fetch.Wrapped}), checkLimit},
 		{"fetchlimit", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.Wrapped, keep: true})), checkFetchLimit},
 		{"fetchall", s.each(variant{mode: fetch.Wrapped, keep: true, mda: true}), checkFetchAll},
+		{"keepdays", s.each(variant{mode: fetch.Wrapped, keep: true}), checkKeepDays},
 		{"flush", s.each(variant{mode: fetch.Wrapped, keep: true}), checkFlush},
 		{"folders", s.only(fetch.IMAP, variant{mode: fetch.Wrapped}), checkFolders},
 		{"renumbered", s.named("Dovecot IMAP", variant{mode: fetch.Wrapped, keep: true}), checkRenumbered},

@@ -116,6 +116,9 @@ func (p *parser) parseOption(f found, w word, no bool) {
 	switch {
 	case k.Kind == Flag:
 		p.setFlag(p.entry.slot(k), k, !no, w.pos)
+		if k.Name == "keep" && !no {
+			p.keepDays()
+		}
 	case k.Name == "envelope" && no:
 		p.builder.poll.Envelope = Opt[string]{Set: true, Pos: w.pos}
 	case k.Name == "envelope":
@@ -131,6 +134,22 @@ func (p *parser) parseOption(f found, w word, no bool) {
 			p.setWord(p.entry.slot(k), k, v)
 		}
 	}
+}
+
+// keepDays reads what may follow "keep": N days.
+func (p *parser) keepDays() {
+	w := *p.peek()
+	if w.quoted || w.end || w.equals || strings.Trim(w.text, "0123456789") != "" {
+		return
+	}
+
+	k := words.entry["keepdays"].Keyword
+	p.setWord(p.entry.slot(k), k, p.token())
+	if unit := p.peek(); !unit.quoted && (unit.text == "days" || unit.text == "day") {
+		p.token()
+		return
+	}
+	p.err(w.pos, `"keep" is followed by a number`, `write "keep `+clip(w.text)+` days"`)
 }
 
 // envelope reads [N] HEADER.

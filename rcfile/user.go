@@ -68,6 +68,7 @@ type User struct {
 	SSLCRLFile      Opt[string]   // ours: file or directory
 	SSLExpiryWarn   Opt[int]      // ours: days, 0 = off, default 14
 	Keep            Opt[bool]
+	KeepDays        Opt[int] // ours: days after which kept messages are removed, 0 = never
 	FetchAll        Opt[bool]
 	Flush           Opt[bool]
 	LimitFlush      Opt[bool]
@@ -236,6 +237,7 @@ var loginWords = []Keyword{
 	{Name: "keep", Kind: Flag, Default: false, traits: fusedNo,
 		Help: "leave messages on the server",
 		user: func(u *User) any { return &u.Keep }},
+	{Name: "keepdays", Kind: Days, Default: 0, Own: true, user: func(u *User) any { return &u.KeepDays }},
 	{Name: "fetchall", Kind: Flag, Default: false, traits: fusedNo,
 		Help: "old messages too",
 		user: func(u *User) any { return &u.FetchAll }},

@@ -74,7 +74,8 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	s.last = m
 	// EXAMINE where nothing is changed, so that a mistake of ours can't change anything, and \Recent stays
 	// for others.
-	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush
+	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush &&
+		s.a.KeepDays == 0
 	found, err := m.selectAndSearch(ctx)
 	if err != nil {
 		return nil, err
@@ -113,6 +114,9 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 		return err
 	}
 	if err := m.flush(pending); err != nil {
+		return err
+	}
+	if err := m.expire(ctx, pending, int(v.most)); err != nil {
 		return err
 	}
 
@@ -166,6 +170,33 @@ func (m *mailbox) flush(pending journal.Set) error {
 	// them.
 	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
 	m.flushed.AddSet(there)
+	return err
+}
+
+// expire plans to delete what was delivered and kept for long enough, in a mailbox of so many messages.
+func (m *mailbox) expire(ctx context.Context, pending journal.Set, messages int) error {
+	ages, err := m.s.a.Ages(ctx, m.name, m.validity)
+	if ages == nil || err != nil {
+		return err
+	}
+	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
+	if err != nil {
+		return err
+	}
+
+	var uids []string
+	there, _ = there.Head(fetch.AgesMost)
+	for _, r := range there.Ranges() {
+		for uid := uint64(r.First); uid <= uint64(r.Last); uid++ { // Last may be the greatest there is
+			uids = append(uids, strconv.FormatUint(uid, 10))
+		}
+	}
+
+	old, err := ages.Expired(ctx, uids, messages)
+	for _, text := range old {
+		uid, _ := strconv.ParseUint(text, 10, 32) // as just written
+		m.flushed.Add(uint32(uid))
+	}
 	return err
 }
 

@@ -72,13 +72,40 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	}
 
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
-	m.classifyRows()
+	expired, err := m.expired(ctx)
+	if err != nil {
+		return nil, s.c.Break(err)
+	}
+	m.classifyRows(expired)
 	return m, nil
 }
 
+// expired are the UIDLs of messages that were delivered and kept for long enough.
+func (m *maildrop) expired(ctx context.Context) (map[string]bool, error) {
+	ages, err := m.s.a.Ages(ctx, "", 0)
+	if ages == nil || err != nil {
+		return nil, err
+	}
+
+	var uidls []string
+	for i := range m.listing.rows {
+		r := &m.listing.rows[i]
+		if len(uidls) < fetch.AgesMost && r.done && !r.adopted && !r.pending && r.uidl != "" {
+			uidls = append(uidls, r.uidl)
+		}
+	}
+
+	old, err := ages.Expired(ctx, uidls, len(m.listing.rows))
+	expired := make(map[string]bool, len(old))
+	for _, uidl := range old {
+		expired[uidl] = true
+	}
+	return expired, err
+}
+
 // classifyRows decides what happens to each message. Messages that an earlier retrieval delivered and could
-// not delete are deleted now, unless the account now keeps mail.
-func (m *maildrop) classifyRows() {
+// not delete are deleted now, unless the account now keeps mail, and so are those that are expired.
+func (m *maildrop) classifyRows(expired map[string]bool) {
 	a := m.s.a
 	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
 	var unsure []int32
@@ -98,7 +125,7 @@ func (m *maildrop) classifyRows() {
 		case r.pending && (!a.Keep || a.Flush):
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		// Adopted ones were never delivered: to delete them would lose mail.
-		case r.done && a.Flush && !r.adopted:
+		case r.done && (a.Flush || expired[r.uidl]) && !r.adopted:
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
 		case a.Limit > 0 && r.size > a.Limit:

@@ -118,7 +118,9 @@ func describeRetrieval(u *rcfile.User) string {
 	if u.FetchAll.Value {
 		words = []string{"all"}
 	}
-	if u.Keep.Value {
+	if days := u.KeepDays.Value; days > 0 && u.Keep.Or(true) {
+		words = append(words, fmt.Sprintf("kept on the server for %d days", days))
+	} else if u.Keep.Value {
 		words = append(words, "kept on the server")
 	} else {
 		words = append(words, "deleted after delivery")

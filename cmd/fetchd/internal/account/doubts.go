@@ -50,6 +50,8 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 	return append(applying([]doubt{
 		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value,
 			"keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
+		{a.KeepDays > 0 && (!a.Keep || a.Flush || a.MoveTo != ""),
+			"keepdays does nothing with nokeep, flush or moveto: nothing is kept"},
 		{a.LimitFlush && a.Limit == 0, "limitflush does nothing without limit"},
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
 		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},

@@ -47,6 +47,8 @@ type Environment struct {
 	Output io.Writer         // for mail that goes to the standard output
 	// of this machine, as smtphost names it; "" = localhost/25
 	MailServer string
+	// keepdays may remove most of a mailbox
+	RemoveMany bool
 	// a daemon: accounts remember what they could not deliver
 	Remember bool
 }
@@ -170,6 +172,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	// After setTrust: the stamp covers the files of the policy.
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
+	a.RemoveMany = r.env.RemoveMany
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
 		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; remove one of them")
 	}
@@ -298,6 +301,9 @@ func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
 	a.Keep, a.FetchAll = u.Keep.Value, u.FetchAll.Value
 	a.Flush, a.LimitFlush = u.Flush.Value, u.LimitFlush.Value
+	if a.KeepDays = u.KeepDays.Value; a.KeepDays > 0 && !u.Keep.Set {
+		a.Keep = true
+	}
 	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
 	a.Limit, a.FetchLimit = int64(u.Limit.Value), u.FetchLimit.Value
 	a.RateLimit = int64(u.RateLimit.Value)

@@ -24,7 +24,7 @@ type CommandLine struct {
 	Servers []string    // or the arguments of the subcommand
 	Meant   string      // the subcommand that the first of Servers is probably a misspelling of; "" = none
 
-	Check, Nodetach, Quit, Silent, NomailOK, StrictExit, ShowSecrets bool
+	Check, Nodetach, Quit, Silent, NomailOK, StrictExit, ShowSecrets, Yes bool
 
 	QuitLast  bool // --quit was the last option
 	Verbose   int

@@ -47,6 +47,9 @@ func warning(event string, f fields) string {
 	case fetch.EventNobodys:
 		return fmt.Sprintf("message %q is for no local user, and is discarded: there is no postmaster",
 			f.text("uid"))
+	case fetch.EventBrake:
+		return fmt.Sprintf("%s of %s in mailbox %q are older than keepdays, more than half: they stay;"+
+			" a pass with --yes removes them", f.text("count"), f.text("total"), f.text("mailbox"))
 	case fetch.EventMisnamed:
 		return "mailbox " + f.text("mailbox") +
 			" is left out: its name can't be decoded; rename it on the server"

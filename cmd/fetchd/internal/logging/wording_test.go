@@ -97,6 +97,12 @@ func TestWording(t *testing.T) {
 			l.Warn(fetch.EventDoubted, "account", "ann@h", "mailbox", "INBOX", "count", 2)
 		}, "", "fetchd: WARNING: ann@h: the server sent less than half of what it announced of 1 message: what came is delivered, and the original stays; look at it there\n" +
 			"fetchd: WARNING: ann@h: the server sent 2 messages in mailbox \"INBOX\" and then refused to: what came is delivered, and the original stays; look at it there\n"},
+		{"too much to remove", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventBrake, "account", "ann@h", "mailbox", "INBOX", "count", 61, "total", 120)
+			l.Info(fetch.EventExpired, "account", "ann@h", "mailbox", "INBOX", "count", 3, "days", 30)
+		}, "fetchd: ann@h: old mail is removed mailbox=INBOX count=3 days=30\n",
+			"fetchd: WARNING: ann@h: 61 of 120 in mailbox \"INBOX\" are older than keepdays, more than half: " +
+				"they stay; a pass with --yes removes them\n"},
 		{"nobody's", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17") },
 			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is no postmaster\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`) },

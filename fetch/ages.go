@@ -1,0 +1,116 @@
+package fetch
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+const (
+	// agesCheck is how often kept messages are compared with what is known of them: days are what counts.
+	agesCheck = 6 * time.Hour
+	keptDay   = 24 * time.Hour
+	// agesBrake is the number of messages beyond which a pass never removes more than half of a mailbox
+	// without being told to: rather a slip of the pen in the rc file than what anybody wants.
+	agesBrake = 100
+	// AgesMost is how many messages of a mailbox are told to Expired, the oldest: it bounds the note.
+	AgesMost = 100_000
+)
+
+// Ages are when the delivered messages of a mailbox were first seen to be kept there: KeepDays later they are
+// removed. The journal has them; what it does not know counts as delivered now, so that a message stays too
+// long rather than too short. They belong to one goroutine.
+type Ages struct {
+	a       *Account
+	mailbox string
+	kept    keptAges
+}
+
+// keptAges is how the journal has them.
+type keptAges struct {
+	UIDValidity uint32    `json:"uidvalidity,omitempty"`
+	Checked     time.Time `json:"checked"`
+	Days        []keptAge `json:"days,omitempty"`
+}
+
+type keptAge struct {
+	Since time.Time `json:"since"`
+	UIDs  [][]byte  `json:"uids"` // a UIDL may be any bytes
+}
+
+// agesNote is the journal's name for them.
+func agesNote(a *Account, mailbox string) string { return a.Key + " ages " + mailbox }
+
+// Ages returns what is known of a mailbox; nil = nothing is to be removed now.
+func (a *Account) Ages(ctx context.Context, mailbox string, validity uint32) (*Ages, error) {
+	if a.KeepDays == 0 || !a.Keep || a.Flush || a.MoveTo != "" {
+		return nil, nil
+	}
+
+	g := &Ages{a: a, mailbox: mailbox}
+	if err := readNote(ctx, a.Journal, agesNote(a, mailbox), &g.kept); err != nil {
+		return nil, err
+	}
+	if g.kept.UIDValidity != validity { // the UIDs are other messages' now
+		g.kept = keptAges{UIDValidity: validity}
+	}
+	if since := a.now().Sub(g.kept.Checked); since >= 0 && since < agesCheck && !a.RemoveMany {
+		return nil, nil
+	}
+	return g, nil
+}
+
+// Expired notes the UIDs of the delivered messages that are in the mailbox, which has so many messages in
+// all, and returns those that are to be removed.
+func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([]string, error) {
+	now := g.a.now()
+	known := map[string]time.Time{}
+	for _, d := range g.kept.Days {
+		for _, uid := range d.UIDs {
+			known[string(uid)] = d.Since
+		}
+	}
+
+	var expired []string
+	ages := map[time.Time][][]byte{}
+	for _, uid := range delivered {
+		since, ok := known[uid]
+		if !ok || since.After(now) { // the clock was wrong
+			since = now
+		}
+		ages[since] = append(ages[since], []byte(uid))
+		if now.Sub(since) >= time.Duration(g.a.KeepDays)*keptDay {
+			expired = append(expired, uid)
+		}
+	}
+
+	// Those that are removed now stay noted until they are gone: the removal may fail.
+	if err := g.write(ctx, now, ages); err != nil {
+		return nil, err
+	}
+	if messages > agesBrake && 2*len(expired) > messages && !g.a.RemoveMany {
+		g.a.Log.Warn(EventBrake, "account", g.a.Name, "mailbox", g.mailbox, "count", len(expired),
+			"total", messages)
+		return nil, nil
+	}
+	if len(expired) > 0 {
+		g.a.Log.Info(EventExpired, "account", g.a.Name, "mailbox", g.mailbox, "count", len(expired),
+			"days", g.a.KeepDays)
+	}
+	return expired, nil
+}
+
+func (g *Ages) write(ctx context.Context, now time.Time, ages map[time.Time][][]byte) error {
+	g.kept.Checked, g.kept.Days = now, nil
+	for since, uids := range ages {
+		g.kept.Days = append(g.kept.Days, keptAge{since, uids})
+	}
+	slices.SortFunc(g.kept.Days, func(a, b keptAge) int { return a.Since.Compare(b.Since) })
+
+	text, err := json.Marshal(g.kept)
+	if err == nil {
+		err = g.a.Journal.SetNote(ctx, agesNote(g.a, g.mailbox), string(text))
+	}
+	return Fail(KindJournal, err)
+}
