@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fetchd/fetch/login"
@@ -55,6 +56,8 @@ var appendService = login.Service{
 type Append struct {
 	o    AppendOptions
 	kept keptConnections[*appendSession] // has its own lock
+
+	noBatches atomic.Bool // the server offers to take several messages with one command, and can't
 }
 
 // NewAppend returns a Deliverer. It connects to nobody.

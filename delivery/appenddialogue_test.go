@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -129,7 +130,18 @@ func TestAppendGroup(t *testing.T) {
 	one := func(n int, says string) string {
 		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\nC: Subject: x\nC:\x20\nC: body\nC:\x20\n%s", n, says)
 	}
+	const message = "C: Subject: x\nC:\x20\nC: body\n"
+	both := func(n int, says string) string {
+		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\n%sC: ~^ \\{20\\+\\}$\n%sC:\x20\n%s", n, message, message, says)
+	}
 	for _, tt := range []struct{ name, dialogue, want string }{
+		{"several in one", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 OK [APPENDUID 1 2:3]\n") + logout, "ok ok ok"},
+		{"several refused", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO x\n") +
+			one(3, "") + one(4, "") + "S: A3 OK\nS: A4 NO x\n" + logout, "ok ok no"},
+		{"several, and full", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO [OVERQUOTA] x\n") +
+			one(3, "") + one(4, "") + "S: A3 OK\nS: A4 NO [OVERQUOTA] x\n" + logout, "ok ok no"},
+		{"several lost", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "CLOSE"), "ok unclear unclear"},
+		{"each to be asked for", loggedIn("MULTIAPPEND") + strings.ReplaceAll(one(1, "S: A1 OK\n")+one(2, "S: A2 OK\n")+one(3, "S: A3 OK\n"), "20+}\n", "20}\nS: + go\n") + logout, "ok ok ok"},
 		{"pipelined", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
 		{"another order", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 NO x\nS: A2 OK\n" + logout, "ok ok no"},
 		{"one refused", loggedIn("LITERAL+") + one(1, "S: A1 NO x\n") + one(2, "S: A2 OK\n") + one(3, "S: A3 OK\n") + logout, "no ok ok"},
@@ -223,6 +235,73 @@ func TestAppendHold(t *testing.T) {
 	}
 	if text := <-heard; !strings.Contains(text, "{100017+}") || strings.Contains(text, "xEND") {
 		t.Errorf("the message was sent whole, or not begun: %.100q", text)
+	}
+}
+
+// TestAppendSeveralUnknown: a server that offers to take several with one command and does not know how gets
+// them one by one, over a connection of their own.
+func TestAppendSeveralUnknown(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	served := make(chan int, 1)
+	go func() {
+		n := 0
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				break
+			}
+			n++
+			_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1] h\r\n")
+			serveSingly(conn)
+		}
+		served <- n
+	}()
+	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: ln.Addr().(*net.TCPAddr).Port, User: "ann", Password: secretOf("sesame")})
+	ms := []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3"), newMail(t, "4")}
+	for range 2 {
+		if err := errors.Join(d.DeliverGroup(t.Context(), ms)...); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = d.Close()
+	_ = ln.Close()
+	if n := <-served; n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// serveSingly takes one message a command, and calls more of them BAD.
+func serveSingly(conn net.Conn) {
+	defer conn.Close()
+	lines := bufio.NewScanner(conn)
+	tag, several := "", false
+	for lines.Scan() {
+		line := lines.Text()
+		words := strings.Fields(line + " . .")
+		switch {
+		case words[1] == "LOGIN":
+			fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1 LITERAL+ MULTIAPPEND] in\r\n", words[0])
+		case words[1] == "APPEND":
+			tag, several = words[0], false
+		case words[1] == "LOGOUT":
+			return
+		case strings.HasPrefix(line, " {"):
+			several = true
+		case line == "body" && several:
+			fmt.Fprintf(conn, "%s BAD what?\r\n", tag)
+		}
+		if line == "body" && !several {
+			if !lines.Scan() || lines.Text() != "" {
+				several = true
+				continue
+			}
+			fmt.Fprintf(conn, "%s OK done\r\n", tag)
+		}
 	}
 }
 

@@ -35,20 +35,34 @@ var appendRefusals = []appendRefusal{
 		hint: "the server refuses this message; it stays on its own server"},
 }
 
-// judge gives a message the result that the server's answer means.
-func (s *appendSession) judge(it *appendItem, got imapline.Reply) error {
-	if got.Word == "OK" {
-		it.state = appendDone
-		s.d.o.Log.Debug("appended", "to", s.d.o.Name, "folder", it.folder, "uid", it.m.UID, "as", got.Args)
-		return nil
+// judge gives messages, those of one command, the result that the server's answer means. Where it refuses
+// several, none of them was taken (RFC 3502 section 6.3.11), and each is sent alone.
+func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
+	several := len(items) > 1
+	for _, it := range items {
+		switch {
+		case got.Word == "OK":
+			it.state = appendDone
+		case several:
+			it.state, it.alone = appendWaiting, true
+		default:
+			it.fail(s.refused("message", got))
+			if errors.Is(it.err, errNoFolder) { // it was removed meanwhile
+				s.folder.proven = false
+			}
+		}
 	}
 
-	it.fail(s.refused("message", got))
-	if got.Word == "BAD" { // it did not understand us: what follows may be taken for something else
-		return s.conn.Break(it.err)
-	}
-	if errors.Is(it.err, errNoFolder) { // it was removed meanwhile
-		s.folder.proven = false
+	switch {
+	case len(items) == 0:
+	case got.Word == "OK":
+		s.d.o.Log.Debug("appended", "to", s.d.o.Name, "folder", items[0].folder, "count", len(items),
+			"as", got.Args)
+	case got.Word == "BAD": // it did not understand us: what follows may be taken for something else
+		if several {
+			s.d.noBatches.Store(true)
+		}
+		return s.conn.Break(s.refused("message", got))
 	}
 	return nil
 }

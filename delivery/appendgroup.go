@@ -20,6 +20,7 @@ type appendItem struct {
 	trace  []byte // with its key, if there is one
 	key    string // says which message of which account it is; "" = the trace can't hold it
 	size   int64  // as it is sent
+	alone  bool   // not with others in one command
 	state  appendState
 	err    error // why it is not delivered
 }
@@ -163,23 +164,27 @@ func (g *appendGroup) over(ctx context.Context, s *appendSession) (err error) {
 	if err := g.skipEarlier(ctx, s); err != nil {
 		return err
 	}
-	for i := range g.items {
-		it := &g.items[i]
-		if !it.isOpen() {
-			continue
-		}
-		if err := s.deliver(ctx, it); err != nil {
-			return err
-		}
-		if err := g.stopped(); err != nil { // the others would fare alike
-			if err := s.await(0); err != nil {
+	for g.hasOpen() { // once more for those that were refused together
+		for i := range g.items {
+			if !g.items[i].isOpen() {
+				continue
+			}
+			if err := s.deliver(ctx, g.items[i:]); err != nil {
 				return err
 			}
-			g.failOpen(err)
+			if err := g.stopped(); err != nil { // the others would fare alike
+				if err := s.await(0); err != nil {
+					return err
+				}
+				g.failOpen(err)
+			}
+		}
+		if err := s.await(0); err != nil {
+			return err
 		}
 	}
 
-	return s.await(0)
+	return nil
 }
 
 // stopped is the error of a message that says that the destination takes none at all.
@@ -192,9 +197,11 @@ func (g *appendGroup) stopped() error {
 	return nil
 }
 
-// deliver begins to deliver a message. Its answer may come later; that to the first one for a folder is
-// waited for, so that not many are sent to a folder that is not there.
-func (s *appendSession) deliver(ctx context.Context, it *appendItem) error {
+// deliver begins to deliver the first of the items, and more of them in the same command if that can be.
+// Their answer may come later; that to the first one for a folder is waited for, so that not many are sent to
+// a folder that is not there.
+func (s *appendSession) deliver(ctx context.Context, items []appendItem) error {
+	it := &items[0]
 	if s.folder == nil || s.folder.name != it.folder {
 		if err := s.await(0); err != nil {
 			return err
@@ -204,19 +211,48 @@ func (s *appendSession) deliver(ctx context.Context, it *appendItem) error {
 		}
 	}
 
-	if limit := s.folder.limit; limit > 0 && it.size > limit {
+	if s.isTooLarge(it) {
 		err := hints.Errorf("it stays on the server; raise the limit there",
 			"%s: message %.200q of %d bytes is too large: the server takes %d at most",
-			s.d, it.m.UID, it.size, limit)
+			s.d, it.m.UID, it.size, s.folder.limit)
 		it.fail(&Error{Class: Permanent, Err: err})
 		return nil
 	}
 
-	err := s.send(ctx, it)
-	if err == nil && !s.folder.proven {
-		err = s.prove(ctx, it)
+	if !s.folder.proven {
+		err := s.send(ctx, []*appendItem{it})
+		if err == nil {
+			err = s.prove(ctx, it)
+		}
+		return err
 	}
-	return err
+	return s.send(ctx, s.batch(items))
+}
+
+func (s *appendSession) isTooLarge(it *appendItem) bool {
+	return s.folder.limit > 0 && it.size > s.folder.limit
+}
+
+// batch is what goes with one command: the first of the items, and those after it that can.
+func (s *appendSession) batch(items []appendItem) []*appendItem {
+	batch := []*appendItem{&items[0]}
+	if !s.has("MULTIAPPEND") || s.d.noBatches.Load() || items[0].alone || !s.sendsUnasked(items[0].size) {
+		return batch
+	}
+
+	bytes := items[0].size
+	for i := range items[1:] {
+		it := &items[1+i]
+		if bytes += it.size; len(batch) == appendBatch || bytes > appendBatchBytes {
+			break
+		}
+		fits := it.folder == s.folder.name && !s.isTooLarge(it) && s.sendsUnasked(it.size)
+		if !fits || !it.isOpen() || it.alone {
+			break
+		}
+		batch = append(batch, it)
+	}
+	return batch
 }
 
 // prove waits for what the server says to the first message for a folder, which it may lack.
@@ -230,7 +266,7 @@ func (s *appendSession) prove(ctx context.Context, it *appendItem) error {
 			return err
 		}
 		it.state, it.err = appendWaiting, nil
-		if err := s.send(ctx, it); err != nil {
+		if err := s.send(ctx, []*appendItem{it}); err != nil {
 			return err
 		}
 		if err := s.await(0); err != nil {
@@ -242,55 +278,104 @@ func (s *appendSession) prove(ctx context.Context, it *appendItem) error {
 	return nil
 }
 
-// send sends a message, with its last octet only if it is still ours to deliver.
-func (s *appendSession) send(ctx context.Context, it *appendItem) error {
-	for len(s.pending) > 0 && (len(s.pending) >= appendWindow || s.bytes+it.size > appendWindowBytes) {
-		if err := s.await(len(s.pending) - 1); err != nil {
-			return err
+// send sends messages with one command, and its last octet only if all of them are still ours to deliver.
+func (s *appendSession) send(ctx context.Context, batch []*appendItem) error {
+	batch = slices.DeleteFunc(batch, func(it *appendItem) bool {
+		err := it.m.Hold() // also before anything is sent: that spares us the connection
+		if err != nil {
+			it.fail(err)
 		}
-	}
-	if err := it.m.Hold(); err != nil { // also before anything is sent: that spares us the connection
-		it.fail(err)
+		return err != nil
+	})
+	if len(batch) == 0 {
 		return nil
 	}
-	if err := s.begin(it); err != nil || it.state != appendPartly {
+
+	if err := s.makeRoom(batch); err != nil {
 		return err
 	}
-	last, err := s.write(ctx, it)
-	if err == nil {
-		err = it.m.Hold()
+	if err := s.begin(batch); err != nil || batch[0].state != appendPartly {
+		return err
 	}
+	last, err := s.writeAll(ctx, batch)
 	if err != nil {
-		return s.abandon(it, err)
+		return err
 	}
 
-	it.state = appendComplete // from here on it may arrive
+	for _, it := range batch {
+		if err := it.m.Hold(); err != nil {
+			return s.abandon(it, batch, err)
+		}
+	}
+	for _, it := range batch {
+		it.state = appendComplete // from here on it may arrive
+	}
 	_, _ = s.w.Write(last)
 	_, _ = s.w.WriteString("\r\n")
 	return s.w.Flush()
 }
 
-// begin sends a message's command, and waits until the server wants the message where it must be asked.
-func (s *appendSession) begin(it *appendItem) error {
-	unasked := s.sendsUnasked(it.size)
-	plus := ""
-	if unasked {
-		plus = "+"
+// makeRoom waits until so much has been answered that the messages may be sent.
+func (s *appendSession) makeRoom(batch []*appendItem) error {
+	var size int64
+	for _, it := range batch {
+		size += it.size
+	}
+	for len(s.pending) > 0 && (len(s.pending) >= appendWindow || s.bytes+size > appendWindowBytes) {
+		if err := s.await(len(s.pending) - 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin sends the command up to the first message, and waits until the server wants that where it must be
+// asked.
+func (s *appendSession) begin(batch []*appendItem) error {
+	first := batch[0]
+	for _, it := range batch {
+		it.state = appendBegun
+		s.bytes += it.size
 	}
 
-	it.state = appendBegun
-	c := s.put(it, fmt.Sprintf("APPEND %s%s {%d%s}", s.folder.wire, s.marks(it.m), it.size, plus))
-	s.bytes += it.size
-	for !unasked && !s.goOn && !c.done {
+	c := s.put(batch, "APPEND "+s.folder.wire+s.announced(first))
+	for !s.sendsUnasked(first.size) && !s.goOn && !c.done {
 		if err := s.listen(nil); err != nil {
 			return err
 		}
 	}
 
-	if s.goOn = false; !c.done {
+	s.goOn = false
+	if c.done {
+		return nil
+	}
+	for _, it := range batch {
 		it.state = appendPartly
 	}
 	return nil
+}
+
+// announced is what stands before a message.
+func (s *appendSession) announced(it *appendItem) string {
+	plus := ""
+	if s.sendsUnasked(it.size) {
+		plus = "+"
+	}
+	return fmt.Sprintf("%s {%d%s}", s.marks(it.m), it.size, plus)
+}
+
+// writeAll sends the messages of a command but for the last octet, which it returns.
+func (s *appendSession) writeAll(ctx context.Context, batch []*appendItem) (last []byte, err error) {
+	for i, it := range batch {
+		if i > 0 {
+			_, _ = s.w.Write(last)
+			_, _ = s.w.WriteString(s.announced(it) + "\r\n")
+		}
+		if last, err = s.write(ctx, it); err != nil {
+			return nil, s.abandon(it, batch, err)
+		}
+	}
+	return last, nil
 }
 
 // write sends a message but for its last octet, which it returns.
@@ -314,11 +399,14 @@ func (s *appendSession) write(ctx context.Context, it *appendItem) (last []byte,
 	return held, err
 }
 
-// abandon gives a message up in the middle, which only the end of the connection can do. The answers to those
-// before it are read first.
-func (s *appendSession) abandon(it *appendItem, err error) error {
+// abandon gives a message up in the middle of a command, which only the end of the connection can do. The
+// answers to the commands before are read first. The other messages of the command have not arrived.
+func (s *appendSession) abandon(it *appendItem, batch []*appendItem, err error) error {
 	if s.conn.Err() == nil {
 		_ = s.await(1)
+		for _, other := range batch {
+			other.state = appendWaiting
+		}
 		it.fail(err)
 	}
 	return s.conn.Break(err)

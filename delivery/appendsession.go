@@ -18,10 +18,14 @@ const (
 	// appendUntagged bounds how many responses come without a tagged one; each message of other clients may
 	// be announced.
 	appendUntagged = 10_000
-	// appendWindow and appendWindowBytes are how much is under way without an answer: enough to fill a long
-	// path, and so little that the answers fit into the buffers of the connection.
+	// appendWindow commands and appendWindowBytes are how much is under way without an answer: enough to fill
+	// a long path, and so little that the answers fit into the buffers of the connection.
 	appendWindow      = 64
-	appendWindowBytes = 1 << 20
+	appendWindowBytes = 2 << 20
+	// appendBatch messages and appendBatchBytes are how much goes with one command where the server takes
+	// several (RFC 3502): half of what is under way, so that it always has something to do.
+	appendBatch      = 64
+	appendBatchBytes = appendWindowBytes / 2
 	// literalMinus is the longest literal that LITERAL- lets us send unasked (RFC 7888 section 5).
 	literalMinus = 4096
 	// literalPlus is the longest one that we send unasked: a server may want to refuse a larger message
@@ -57,12 +61,12 @@ type appendFolder struct {
 	earlier *earlierCopies
 }
 
-// appendCommand is a command whose answer is owed. An APPEND is over with item's state.
+// appendCommand is a command whose answer is owed.
 type appendCommand struct {
-	tag  string
-	item *appendItem // nil = another command
-	done bool
-	got  imapline.Reply
+	tag   string
+	items []*appendItem // of an APPEND
+	done  bool
+	got   imapline.Reply
 }
 
 // open connects to the server and logs in.
@@ -126,9 +130,9 @@ func (s *appendSession) sendsUnasked(size int64) bool {
 }
 
 // put sends the beginning of a command.
-func (s *appendSession) put(item *appendItem, command string) *appendCommand {
+func (s *appendSession) put(items []*appendItem, command string) *appendCommand {
 	s.tag++
-	c := &appendCommand{tag: "A" + strconv.Itoa(s.tag), item: item}
+	c := &appendCommand{tag: "A" + strconv.Itoa(s.tag), items: items}
 	s.pending = append(s.pending, c)
 	line := c.tag + " " + command
 	s.conn.TraceOut(line)
@@ -184,7 +188,7 @@ func (s *appendSession) listen(hear func(*response) error) error {
 // askedToGoOn notes that the server wants the literal of the last command. It must not want anything else.
 func (s *appendSession) askedToGoOn(r *response) error {
 	n := len(s.pending)
-	if s.goOn || n == 0 || s.pending[n-1].item == nil || s.pending[n-1].item.state != appendBegun {
+	if s.goOn || n == 0 || len(s.pending[n-1].items) == 0 || s.pending[n-1].items[0].state != appendBegun {
 		return s.outOfPlace(r)
 	}
 	s.goOn = true
@@ -203,14 +207,14 @@ func (s *appendSession) answered(got imapline.Reply, r *response) error {
 	s.pending = slices.Delete(s.pending, i, i+1)
 	c.done, c.got = true, got
 
-	switch {
-	case c.item == nil:
-		return nil
-	case got.Word == "OK" && c.item.state != appendComplete: // it can't have what we have not sent
-		return s.outOfPlace(r)
+	isIncomplete := func(it *appendItem) bool { return it.state != appendComplete }
+	if got.Word == "OK" && slices.ContainsFunc(c.items, isIncomplete) {
+		return s.outOfPlace(r) // it can't have what we have not sent
 	}
-	s.bytes -= c.item.size
-	return s.judge(c.item, got)
+	for _, it := range c.items {
+		s.bytes -= it.size
+	}
+	return s.judge(c.items, got)
 }
 
 // outOfPlace breaks the connection over a response that answers nothing.
