@@ -29,6 +29,8 @@ func isOwnGroup(info fs.FileInfo) bool {
 	if !ok {
 		return false
 	}
+	// By name, as the system does not say who is in a group: users whose primary group it is are listed
+	// nowhere.
 	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
 	if err != nil {
 		return false

@@ -60,6 +60,7 @@ func open(path string, flag int, judge func(fs.FileInfo, string) error) (*os.Fil
 }
 
 func openThere(path string, flag int, judge func(fs.FileInfo, string) error) (*os.File, error) {
+	// First opened, then judged: what is open can't be exchanged any more.
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		if unsafe := look(path, judge); unsafe != nil { // says more than "too many levels of symbolic links"
@@ -128,6 +129,7 @@ func planted(info fs.FileInfo, path string, uid int) error {
 			uid, whose)
 	case whose != uid:
 		return refuse(info, path, another, "it must belong to uid %d, but belongs to uid %d", uid, whose)
+	// A second name is how somebody who can't write the file has us write into it.
 	case links > 1:
 		return refuse(info, path, another, "it has %d names (hard links), and must have one", links)
 	}

@@ -15,6 +15,7 @@ func Read(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Judged when it is open, as in Open, so that what is judged is what is read.
 	if err := CheckWriters(f); err != nil {
 		_ = f.Close()
 		return nil, err

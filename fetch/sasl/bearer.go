@@ -81,6 +81,7 @@ func tokenError(name string, challenge []byte) error {
 		Status json.RawMessage `json:"status"`
 		Scope  string          `json:"scope"`
 	}
+	// Some servers send plain text.
 	if json.Unmarshal(challenge, &failure) != nil {
 		e.Status = truncate(string(challenge))
 		return e

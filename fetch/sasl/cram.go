@@ -25,6 +25,7 @@ func (m *cram) Next(challenge []byte) ([]byte, error) {
 	if m.done {
 		return nil, sasl.ErrUnexpectedServerChallenge
 	}
+	// An answer to nothing would be the same each time, and good for whoever recorded it.
 	if len(challenge) == 0 {
 		return nil, errors.New("CRAM-MD5: the server's challenge is empty")
 	}

@@ -102,6 +102,7 @@ func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
+	// Only the first message names the rounds.
 	if !m.first {
 		if err := checkIterations(string(challenge)); err != nil {
 			return nil, m.fail(err)
@@ -141,6 +142,7 @@ func checkIterations(first string) error {
 		if !ok {
 			continue
 		}
+		// Too few are refused by the library (WithMinIterations).
 		if n, err := strconv.Atoi(count); err != nil || n > maxIterations {
 			return fmt.Errorf("the server asks for %.20s rounds of hashing, more than %d",
 				count, maxIterations)

@@ -131,6 +131,7 @@ func parseKey(text []byte) (key *rsa.PrivateKey, cert *x509.Certificate, err err
 			break
 		}
 		switch {
+		// The first one is the client's own; those behind it are of authorities.
 		case block.Type == "CERTIFICATE" && cert == nil:
 			cert, err = x509.ParseCertificate(block.Bytes)
 		case block.Type == "RSA PRIVATE KEY":
@@ -141,6 +142,7 @@ func parseKey(text []byte) (key *rsa.PrivateKey, cert *x509.Certificate, err err
 			key, _ = any.(*rsa.PrivateKey)
 		}
 		if err != nil {
+			// Without the library's error, which may quote a part of the key.
 			return nil, nil, fmt.Errorf("%s can't be read", strings.ToLower(block.Type))
 		}
 	}
@@ -165,6 +167,7 @@ func sign(key *rsa.PrivateKey, header, claims map[string]any) (string, error) {
 	text := encode(head) + "." + encode(body)
 	sum := sha256.Sum256([]byte(text))
 	var signature []byte
+	// Microsoft asks for PS256, Google for RS256.
 	if header["alg"] == "PS256" {
 		signature, err = rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:],
 			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})

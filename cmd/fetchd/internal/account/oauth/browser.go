@@ -37,6 +37,8 @@ func (k *Keeper) newVisit(ctx context.Context, c Client, port int) (*visit, erro
 			"consent in a browser: %w", errNoEndpoint))
 	}
 
+	// Without TLS, as RFC 8252 section 7.3 has it: no authority gives a certificate for this machine's own
+	// address.
 	conf.RedirectURL = "http://" + net.JoinHostPort(c.redirectHost(), strconv.Itoa(port)) + "/"
 	return &visit{c, p, conf, rand.Text(), oauth2.GenerateVerifier()}, nil
 }
@@ -50,6 +52,7 @@ func (v *visit) address() string {
 // code takes the code out of what the browser came back with.
 func (v *visit) code(answer url.Values) (string, error) {
 	switch {
+	// First, as only this shows that the answer is ours: an error in somebody else's must not end the login.
 	case subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(v.state)) != 1:
 		return "", errForeign
 	case answer.Get("iss") != "" && v.p.Issuer != "" && answer.Get("iss") != v.p.Issuer: // RFC 9207
@@ -82,6 +85,7 @@ func (k *Keeper) exchange(ctx context.Context, v *visit, code string) error {
 func (k *Keeper) Browser(ctx context.Context, c Client, port int, show func(address string, port int)) error {
 	ctx, cancel := context.WithTimeout(ctx, consentTime)
 	defer cancel()
+	// Not "localhost", which might be an address of the network.
 	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
 	if err != nil {
@@ -89,12 +93,14 @@ func (k *Keeper) Browser(ctx context.Context, c Client, port int, show func(addr
 	}
 	defer listener.Close()
 
+	// The port is in the address that the browser gets, so the listener comes before the address.
 	port = listener.Addr().(*net.TCPAddr).Port
 	v, err := k.newVisit(ctx, c, port)
 	if err != nil {
 		return err
 	}
 
+	// With room for one: the handler must not wait for a program that has stopped waiting.
 	came := make(chan url.Values, 1)
 	server := &http.Server{
 		Handler: v.handler(came), ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
@@ -142,6 +148,7 @@ func (v *visit) handler(came chan<- url.Values) http.Handler {
 		default: // the browser came twice
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		// The address of this page holds the code.
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		if err != nil {
 			_, _ = fmt.Fprintln(w, "The login failed; fetchd says more in its window.")

@@ -57,6 +57,8 @@ func (c Client) fileName() string {
 	}
 
 	sum := sha256.Sum256([]byte(strings.Join([]string{
+		// Whatever a grant is for is part of its name: after a change in the rc file another grant is looked
+		// for, instead of one that does not fit.
 		c.Provider, c.Tenant, c.ID, user, alone, strings.Join(c.Scopes, " "),
 	}, "\x00")))
 	return plainName(user) + "-" + hex.EncodeToString(sum[:8])

@@ -40,6 +40,7 @@ func (k *Keeper) Device(ctx context.Context, c Client, show func(DeviceCode)) er
 	if err != nil {
 		return c.consentError(err)
 	}
+	// A person opens these and types a password there, so they must be encrypted like our own requests.
 	for _, address := range []string{answer.VerificationURI, answer.VerificationURIComplete} {
 		if err := CheckURL(address); address != "" && err != nil {
 			return fetch.Fail(fetch.KindProtocol, fmt.Errorf("oauth: the page for the code: %w", err))
@@ -65,6 +66,7 @@ func (k *Keeper) pollDevice(ctx context.Context, conf *oauth2.Config, answer *oa
 		if err == nil {
 			return token, nil
 		}
+		// The library waits between its requests, and goes on by itself while the answer is "pending".
 		refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 		late := !answer.Expiry.IsZero() && time.Now().After(answer.Expiry)
 		if ctx.Err() != nil || late {
@@ -110,11 +112,13 @@ func (c Client) consentError(err error) error {
 
 // adopt makes the token of a consent the client's grant.
 func (k *Keeper) adopt(ctx context.Context, c Client, p provider, token *oauth2.Token) error {
+	// Before anything is kept: a grant without one would look fine for an hour.
 	if token.RefreshToken == "" {
 		return fetch.Fail(fetch.KindConfig, hints.Errorf("oauthscope may have to hold offline_access",
 			"oauth: the provider gave no refresh token, so that the login would end within the hour"))
 	}
 
+	// Only now: while the person is thinking, a daemon may go on with the old grant.
 	unlock, err := k.lock(ctx, c)
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func (k *Keeper) discover(ctx context.Context, c Client) (provider, error) {
 		}
 		errs = append(errs, err)
 	}
+	// The first error: most issuers have that document, and the second place only adds a 404.
 	err := fmt.Errorf("oauth: find the endpoints of %s: %w", c.Provider, errs[0])
 	return provider{}, fetch.Fail(fetch.KindNetwork, err)
 }

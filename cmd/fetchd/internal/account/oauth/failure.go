@@ -53,6 +53,7 @@ func meaning(code string) (condition Condition, word string) {
 func (c Client) judge(err error, now time.Time, g *grant) (trouble, error) {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
+		// Not the provider's answer: the connection failed, or the secret could not be read.
 		t := trouble{Condition: Passing, Reason: shorten(err.Error()), Since: now}
 		if kind := fetch.KindOf(err); kind == fetch.KindConfig || kind == fetch.KindAuth {
 			t.Condition = ClientWrong
@@ -62,6 +63,8 @@ func (c Client) judge(err error, now time.Time, g *grant) (trouble, error) {
 
 	status := answer.Response.StatusCode
 	condition, word := meaning(answer.ErrorCode)
+	// Whatever code comes with it: some providers answer invalid_grant while they are out of order, and
+	// nobody should have to log in again for that.
 	if status >= 500 || status == http.StatusTooManyRequests {
 		condition = Passing
 	}

@@ -77,6 +77,7 @@ func (g *grant) take(t *oauth2.Token, now time.Time) {
 	if t.ExpiresIn > 0 {
 		g.Expiry = now.Add(time.Duration(t.ExpiresIn) * time.Second)
 	}
+	// A provider that does not rotate refresh tokens sends none (RFC 6749 section 6).
 	if t.RefreshToken != "" {
 		g.Refresh = rcfile.NewSecret(t.RefreshToken)
 	}
@@ -85,6 +86,7 @@ func (g *grant) take(t *oauth2.Token, now time.Time) {
 
 // isFresh tells whether the access token needs no other in its place yet.
 func (g *grant) isFresh(now time.Time) bool {
+	// A part of its life and not a fixed time: a token for five minutes would never be fresh otherwise.
 	ahead := min(g.Expiry.Sub(g.Obtained)/5, maxAhead)
 	return g.isGood(now) && now.Before(g.Expiry.Add(-ahead))
 }

@@ -26,6 +26,8 @@ func newHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: requestTimeout}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			// Checked here too, and not only in CheckURL: whatever address gets this far, a token does not go
+			// there in clear text.
 			if host, _, err := net.SplitHostPort(addr); err != nil || !wire.IsLoopback(host) {
 				return nil, fmt.Errorf("%s: nothing is sent there without TLS", addr)
 			}
@@ -82,6 +84,7 @@ type bounded struct{ http.RoundTripper }
 func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := b.RoundTripper.RoundTrip(req)
 	if err == nil {
+		// The library has a limit of its own, but not the document that discovery reads.
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
 	}
 	return resp, err

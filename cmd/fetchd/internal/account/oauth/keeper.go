@@ -66,6 +66,7 @@ func (k *Keeper) with(ctx context.Context) context.Context {
 // came with it. What stands in the way is told by the error's Kind: KindAuth if somebody has to log in,
 // KindConfig if the rc file is wrong, KindNetwork if it passes.
 func (k *Keeper) Token(ctx context.Context, c Client) (string, error) {
+	// Without the lock: the file is replaced by a rename, so it is whole, and most logins need no more.
 	if g, err := k.read(c); err == nil && g.isFresh(k.now()) {
 		return g.Access.Reveal(), nil
 	}
@@ -107,6 +108,7 @@ func (k *Keeper) refreshed(ctx context.Context, c Client, refused string) (strin
 	if refused != "" && g.isGood(now) && now.Sub(g.Obtained) < tooSoon {
 		return refused, nil
 	}
+	// Where no request may be made, an older token may still do: it is replaced well before it expires.
 	if err := k.mayAsk(c, g); err != nil {
 		return k.makeDo(g, refused, err)
 	}
@@ -144,6 +146,7 @@ func (k *Keeper) mayAsk(c Client, g *grant) error {
 // renew asks for another access token, and has the grant on disk before it returns. A request that is under
 // way is not given up with ctx: its answer may hold the only refresh token that is good from then on.
 func (k *Keeper) renew(ctx context.Context, c Client, g *grant) error {
+	// Before the request: a full disk is found out while the old token is still good.
 	d, err := k.newDraft(c, g)
 	if err != nil {
 		return fetch.Fail(fetch.KindJournal, fmt.Errorf("there is no place for a new token: %w", err))
@@ -156,6 +159,7 @@ func (k *Keeper) renew(ctx context.Context, c Client, g *grant) error {
 		g.Trouble, err = c.judge(err, k.now(), g)
 	}
 
+	// Also after a failure: the other processes are to know it, and not ask too.
 	if saveErr := d.settle(g); saveErr != nil {
 		return fetch.Fail(fetch.KindJournal, fmt.Errorf("keep the new token: %w", saveErr))
 	}

@@ -31,6 +31,7 @@ func (k *Keeper) Logout(ctx context.Context, c Client) (revoked bool, err error)
 		revoked = err == nil
 	}
 
+	// Revoked first: afterwards nobody would know the token any more.
 	if removeErr := os.Remove(k.File(c)); removeErr != nil {
 		return revoked, fetch.Fail(fetch.KindJournal, removeErr)
 	}
@@ -41,6 +42,8 @@ func (k *Keeper) Logout(ctx context.Context, c Client) (revoked bool, err error)
 }
 
 func (k *Keeper) revoke(ctx context.Context, c Client, g *grant) error {
+	// Revoking the refresh token ends the access tokens too (RFC 7009 section 2.1); the other way round it
+	// need not.
 	token := g.Refresh
 	if token.IsZero() {
 		token = g.Access

@@ -70,6 +70,7 @@ func (k *Keeper) lock(ctx context.Context, c Client) (unlock func(), err error) 
 		case <-ctx.Done():
 			_ = f.Close()
 			return nil, fetch.Fail(fetch.KindNetwork, context.Cause(ctx))
+		// Asked again and again instead of a flock that waits, which ctx could not end.
 		case <-tick.C:
 		}
 	}
@@ -122,6 +123,8 @@ func (d *draft) write(g *grant) error {
 	if _, err := d.file.WriteAt(text, 0); err != nil {
 		return err
 	}
+	// Cut after the write and not before it, so that the blocks stay ours: on a full disk this write needs no
+	// new ones.
 	if err := d.file.Truncate(int64(len(text))); err != nil {
 		return err
 	}
@@ -138,6 +141,7 @@ func (d *draft) settle(g *grant) error {
 		d.drop()
 		return err
 	}
+	// The directory too, or a crash could bring back the old file, whose refresh token is used up.
 	return errors.Join(d.file.Close(), syncDir(filepath.Dir(d.target)))
 }
 
