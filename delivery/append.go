@@ -140,6 +140,7 @@ func (d *Append) folderOf(m *Message) string {
 		source = "INBOX"
 	}
 	name := d.o.Folder(source)
+	// One spelling, so that what is known of the folder is known once.
 	if strings.EqualFold(name, "INBOX") {
 		name = "INBOX"
 	}

@@ -75,6 +75,7 @@ func (g *appendGroup) skipEarlier(ctx context.Context, s *appendSession) error {
 	}
 
 	for _, folder := range folders {
+		// All of one folder together: each EXAMINE and each list of sizes costs round trips.
 		if err := s.enter(folder); err != nil {
 			return err
 		}
@@ -113,6 +114,7 @@ func (s *appendSession) findEarlier(ctx context.Context, items []*appendItem) er
 // into, items fail.
 func (s *appendSession) examine(items []*appendItem) (count int, there bool, err error) {
 	validity := ""
+	// EXAMINE and not SELECT, which would take \Recent from messages that others have not seen.
 	got, err := s.run("EXAMINE "+s.folder.wire, func(r *response) error {
 		switch got := imapline.Parse(r.line); {
 		case strings.EqualFold(got.Text, "EXISTS"):
@@ -127,6 +129,7 @@ func (s *appendSession) examine(items []*appendItem) (count int, there bool, err
 	}
 
 	if got.Word == "OK" {
+		// With another UIDVALIDITY all UIDs mean other messages.
 		if f := s.folder; f.earlier == nil || f.earlier.validity != validity {
 			f.earlier = &earlierCopies{validity: validity, headers: map[uint32]*seenHeader{}}
 		}
@@ -135,6 +138,8 @@ func (s *appendSession) examine(items []*appendItem) (count int, there bool, err
 
 	refusal := s.refused("look for earlier copies", got)
 	if !errors.Is(refusal, errNoFolder) {
+		// A plain NO may mean that it can't be opened at the moment. To take that for "not there" would
+		// deliver a copy.
 		there, err = s.isListed()
 	}
 	if there {
@@ -181,6 +186,8 @@ func (s *appendSession) listSizes(count int) error {
 		if n := len(known.sizes); n > 0 {
 			last = known.sizes[n-1].uid
 		}
+		// Others' FETCH responses and those that repeat are passed over: the list stays sorted, and each
+		// message is in it once.
 		if size > 0 && uid > int64(last) {
 			known.sizes = append(known.sizes, earlierSize{uint32(uid), size})
 		}
@@ -188,6 +195,7 @@ func (s *appendSession) listSizes(count int) error {
 	}
 
 	if n := len(known.sizes); n > 0 {
+		// "n:*" always names the last message too (RFC 9051 section 9), which note leaves out.
 		return s.ask(fmt.Sprintf("UID FETCH %d:* (UID RFC822.SIZE)", known.sizes[n-1].uid+1), note)
 	}
 	for from := max(1, count-earlierMost+1); from <= count; from += earlierPage {
@@ -203,6 +211,7 @@ func (s *appendSession) listSizes(count int) error {
 func (s *appendSession) ask(command string, hear func(*response) error) error {
 	got, err := s.run(command, hear)
 	if err == nil && got.Word != "OK" {
+		// To go on without the answer could deliver a message twice.
 		err = s.conn.Break(s.refused("look for earlier copies", got))
 	}
 	return err
@@ -236,6 +245,7 @@ func (s *appendSession) readHeaders(uids []uint32) error {
 				set.WriteByte(',')
 			}
 			set.WriteString(strconv.FormatUint(uint64(uid), 10))
+			// Noted before the answer: one that does not come is not asked for again.
 			s.folder.earlier.headers[uid] = new(seenHeader)
 		}
 
@@ -288,6 +298,7 @@ func (s *appendSession) claim(ctx context.Context, it *appendItem) error {
 		if seen == nil || !it.isCopy(c.size, seen, digest) {
 			continue
 		}
+		// Two messages may be alike, and only one of them have arrived.
 		seen.claimed = true
 		it.state = appendDone
 		s.d.o.Log.Debug("is there from an earlier run", "to", s.d.o.Name, "folder", it.folder, "uid",

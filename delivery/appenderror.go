@@ -78,6 +78,7 @@ func (s *appendSession) refused(act string, got imapline.Reply) error {
 
 	row := appendRefusal{class: Temporary, hint: hintKept}
 	for _, r := range appendRefusals {
+		// Not for BAD, which says that the command was wrong, whatever code comes with it.
 		if got.Word == "NO" && slices.Contains(r.codes, got.Code) {
 			row = r
 			break

@@ -22,6 +22,7 @@ func (s *appendSession) enter(name string) error {
 	}
 
 	f := &appendFolder{name: name, wire: text}
+	// Known before the first message: a server that refuses one in the middle often ends the connection.
 	if f.limit, err = s.limit(f); err != nil {
 		return err
 	}
@@ -50,6 +51,7 @@ func (s *appendSession) learnSeparator() error {
 	if s.separator != "" {
 		return nil
 	}
+	// Set before the question: no answer means that the server has no levels.
 	s.separator = "/"
 	_, err := s.run(`LIST "" ""`, func(r *response) error {
 		if m := listed.FindSubmatch(r.line); m != nil {
@@ -66,6 +68,8 @@ var appendLimit = regexp.MustCompile(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
 // limit is the largest message that a folder takes (RFC 7889), 0 for any.
 func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {
 	for _, word := range s.caps {
+		// With a number in the capability it holds for all folders; without one each is asked (RFC 7889
+		// section 3).
 		if n, ok := strings.CutPrefix(word, "APPENDLIMIT="); ok {
 			limit, _ := strconv.ParseInt(n, 10, 64)
 			return max(0, limit), nil
@@ -96,6 +100,7 @@ func (s *appendSession) create(it *appendItem) (made bool, err error) {
 		it.fail(&Error{Class: Unusable, Err: s.refused("CREATE", got)})
 		return false, nil
 	}
+	// A refusal does not matter: the folder is there, and takes the message.
 	_, err = s.run("SUBSCRIBE "+s.folder.wire, nil)
 	return err == nil, err
 }

@@ -67,6 +67,8 @@ func (g *appendGroup) prepare(ctx context.Context, it *appendItem, m *Message) {
 		it.trace, it.key = trace, appendKey(m)
 	}
 
+	// Read once before anything is sent: APPEND names the size in advance, and a NUL would be found in the
+	// middle of a literal.
 	hasNUL := false
 	err := it.yield(ctx, nil, func(p []byte) error {
 		it.size += int64(len(p))
@@ -161,6 +163,7 @@ func (g *appendGroup) over(ctx context.Context, s *appendSession) (err error) {
 	}()
 	defer fault.Recover(&err)
 
+	// Anew over each connection: what was complete before the last one broke may have arrived.
 	if err := g.skipEarlier(ctx, s); err != nil {
 		return err
 	}
@@ -202,6 +205,7 @@ func (g *appendGroup) stopped() error {
 // a folder that is not there.
 func (s *appendSession) deliver(ctx context.Context, items []appendItem) error {
 	it := &items[0]
+	// What is under way belongs to the folder before; its answers must not be judged by the next one.
 	if s.folder == nil || s.folder.name != it.folder {
 		if err := s.await(0); err != nil {
 			return err
@@ -265,6 +269,7 @@ func (s *appendSession) prove(ctx context.Context, it *appendItem) error {
 		if err != nil || !made {
 			return err
 		}
+		// Refused only because the folder was missing, so this is no second delivery.
 		it.state, it.err = appendWaiting, nil
 		if err := s.send(ctx, []*appendItem{it}); err != nil {
 			return err
@@ -303,6 +308,8 @@ func (s *appendSession) send(ctx context.Context, batch []*appendItem) error {
 	}
 
 	for _, it := range batch {
+		// Asked once more before the last octet: until that comes the server has none of the messages, and
+		// another process may deliver them.
 		if err := it.m.Hold(); err != nil {
 			return s.abandon(it, batch, err)
 		}
@@ -321,6 +328,7 @@ func (s *appendSession) makeRoom(batch []*appendItem) error {
 	for _, it := range batch {
 		size += it.size
 	}
+	// Answers are read before more is sent: if both sides only wrote, both would wait for ever.
 	for len(s.pending) > 0 && (len(s.pending) >= appendWindow || s.bytes+size > appendWindowBytes) {
 		if err := s.await(len(s.pending) - 1); err != nil {
 			return err
@@ -339,6 +347,7 @@ func (s *appendSession) begin(batch []*appendItem) error {
 	}
 
 	c := s.put(batch, "APPEND "+s.folder.wire+s.announced(first))
+	// The answer may be the refusal, in which case the literal must not follow.
 	for !s.sendsUnasked(first.size) && !s.goOn && !c.done {
 		if err := s.listen(nil); err != nil {
 			return err
@@ -385,6 +394,8 @@ func (s *appendSession) write(ctx context.Context, it *appendItem) (last []byte,
 	err = it.yield(ctx, s.buf, func(p []byte) error {
 		s.buf = p
 		if left -= int64(len(p)); left < 0 {
+			// A literal of another length than announced would have the server read our commands as mail, or
+			// mail as commands.
 			return fmt.Errorf("message %.200q is not as long as it was", it.m.UID)
 		}
 		if left == 0 && len(p) > 0 {
@@ -403,6 +414,8 @@ func (s *appendSession) write(ctx context.Context, it *appendItem) (last []byte,
 // answers to the commands before are read first. The other messages of the command have not arrived.
 func (s *appendSession) abandon(it *appendItem, batch []*appendItem, err error) error {
 	if s.conn.Err() == nil {
+		// Those before it were sent whole, and their answers are on the way; without them they would be
+		// unclear.
 		_ = s.await(1)
 		for _, other := range batch {
 			other.state = appendWaiting

@@ -123,6 +123,7 @@ func (s *appendSession) sendsUnasked(size int64) bool {
 	switch {
 	case s.has("LITERAL+"):
 		return size <= literalPlus
+	// IMAP4rev2 includes LITERAL- (RFC 9051 section 4.3).
 	case s.has("LITERAL-"), s.has("IMAP4REV2"):
 		return size <= literalMinus
 	}
@@ -188,6 +189,7 @@ func (s *appendSession) listen(hear func(*response) error) error {
 // askedToGoOn notes that the server wants the literal of the last command. It must not want anything else.
 func (s *appendSession) askedToGoOn(r *response) error {
 	n := len(s.pending)
+	// A server that asks at another time does not count as we do, and might store anything.
 	if s.goOn || n == 0 || len(s.pending[n-1].items) == 0 || s.pending[n-1].items[0].state != appendBegun {
 		return s.outOfPlace(r)
 	}
@@ -266,6 +268,7 @@ func (s *appendSession) read() (*response, error) {
 			return nil, s.conn.Break(fmt.Errorf("literals of %d bytes and more that nobody asked for", size))
 		}
 
+		// Bounded above, before memory is taken for what the server announces.
 		literal := make([]byte, size)
 		if err := s.conn.ReadFull(literal); err != nil {
 			return nil, err

@@ -104,6 +104,7 @@ func (d *BSMTP) commands(m *Message) ([]byte, error) {
 
 // append appends a message with its commands.
 func (d *BSMTP) append(ctx context.Context, f *openMailFile, m *Message, commands []byte) error {
+	// Before our message: what we append behind a torn one would become a part of it.
 	if err := d.mend(f); err != nil {
 		return err
 	}
@@ -137,6 +138,7 @@ func (d *BSMTP) print(ctx context.Context, m *Message, commands []byte) (err err
 		return fmt.Errorf("%s: %w", d, err)
 	}
 
+	// Not ended by ctx: half a message could not be taken back.
 	if err := writeBatch(context.WithoutCancel(ctx), d.o.Output, m, commands); err != nil {
 		d.broken = err
 		return &Error{Class: Unusable, Err: fmt.Errorf("%s: %w", d, err)}

@@ -15,6 +15,7 @@ func unendedBatch(from io.Reader) (begun int64, commands bool, err error) {
 	commands = true
 
 	for {
+		// A line longer than the buffer comes in pieces, of which only the first can be a command or the dot.
 		line, err := r.ReadSlice('\n')
 		long := errors.Is(err, bufio.ErrBufferFull) // what follows is the same line
 		if err != nil && !long && err != io.EOF {

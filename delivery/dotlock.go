@@ -79,6 +79,7 @@ func (l *dotlock) release() {
 // isStale tells whether the lock was left behind: by a process of this host that has ended, or long ago. What
 // is no regular file was not made by a mail program.
 func (l *dotlock) isStale(mailbox os.FileInfo) bool {
+	// Somebody who can write in the directory might have put a pipe or a link there.
 	f, err := os.OpenFile(l.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return false

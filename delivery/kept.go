@@ -51,6 +51,8 @@ func (k *keptConnections[S]) take() S {
 		k.mu.Unlock()
 
 		c.timer.Stop()
+		// A server that has something to say unasked is closing the connection, and the message would get the
+		// blame.
 		if !c.session.hasNews() {
 			return c.session
 		}

@@ -72,6 +72,7 @@ func newMailFile(path string) *mailFile {
 // if we are root those of its owner. It returns whose they are, nil = ours.
 func (m *mailFile) asOwner(ctx context.Context, use func(*openMailFile) error) (*owner, error) {
 	select {
+	// A channel and not a mutex, so that ctx ends the wait.
 	case m.turn <- struct{}{}:
 		defer func() { <-m.turn }()
 	case <-ctx.Done():
@@ -110,6 +111,8 @@ func (m *mailFile) open(ctx context.Context, uid int) (*openMailFile, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		// Opened anew for each look: while we wait the file may be exchanged, as mail readers do when they
+		// save it.
 		f, err := m.tryOpen(uid)
 		if !errors.Is(err, errLocked) && !errors.Is(err, errNoFile) {
 			return f, err
@@ -149,6 +152,7 @@ func (m *mailFile) tryOpen(uid int) (*openMailFile, error) {
 
 // lock takes both locks, and makes sure that the file that is locked is the one that others see.
 func (f *openMailFile) lock() error {
+	// This one first: whoever holds it is the only one of us that judges FILE.lock.
 	err := f.m.sys.lock(f.fd)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):

@@ -33,6 +33,7 @@ func (f *openMailFile) close() {
 	if f.size > f.safe {
 		f.cutBack(f.safe)
 	}
+	// In the reverse order of lock.
 	f.dot.release()
 	_ = f.Close() // and with it the lock of fcntl
 	if f.buf.Cap() <= 2*SpoolMemory {
@@ -66,6 +67,7 @@ func (f *openMailFile) end() int64 {
 
 // undo drops the text that was begun.
 func (f *openMailFile) undo() {
+	// Nothing of it is in the file yet.
 	if f.text >= f.size {
 		f.buf.Truncate(int(f.text - f.size))
 		return
@@ -80,6 +82,7 @@ func (f *openMailFile) flush() {
 		return
 	}
 	if f.err = f.m.sys.write(f.fd, f.buf.Bytes()); f.err != nil {
+		// The write may have come this far, whatever it returned; cutBack may remove so much and no more.
 		f.reach = f.at()
 		return
 	}
@@ -103,6 +106,8 @@ func (f *openMailFile) commit() (int64, error) {
 
 	if err := f.sync(); err != nil {
 		f.err = errors.Join(f.err, err)
+		// To the beginning: after a failed sync nobody knows which of the pages are on the disk, and a second
+		// sync may say that all are.
 		f.cutBack(f.start)
 		return f.start, f.err
 	}
@@ -141,6 +146,7 @@ func (f *openMailFile) sync() error {
 // is not taken for a delivery later.
 func (f *openMailFile) cutBack(length int64) {
 	info, err := f.Stat()
+	// Somebody has appended without the locks. That is mail too, and must not be cut off.
 	if err == nil && info.Size() > max(f.size, f.reach) {
 		err = errGrown
 	}

@@ -100,6 +100,7 @@ type mboxItem struct {
 
 // deliver appends the messages to f. An error that it returns concerns all.
 func (g *mboxGroup) deliver(ctx context.Context, f *openMailFile) error {
+	// First: a file that is something else must not even be searched for earlier messages and cut.
 	if err := checkMbox(f); err != nil {
 		return err
 	}
@@ -113,6 +114,7 @@ func (g *mboxGroup) deliver(ctx context.Context, f *openMailFile) error {
 		}
 	}
 
+	// One sync for all messages of the group: it costs more than all the writing.
 	durable, err := f.commit()
 	for i := range g.items {
 		if it := &g.items[i]; it.err == nil && it.end > durable {
@@ -146,6 +148,7 @@ func (g *mboxGroup) append(ctx context.Context, f *openMailFile, it *mboxItem) (
 	}()
 	defer fault.Recover(&err)
 
+	// As late as possible: the wait for locks may have been long.
 	if err := it.m.Hold(); err != nil {
 		return err
 	}
@@ -187,6 +190,7 @@ func separate(f *openMailFile) error {
 		return nil
 	}
 
+	// The end may not be in the file yet.
 	last := f.buf.Bytes()
 	last = last[max(0, len(last)-2):]
 	if len(last) < 2 {
@@ -215,6 +219,7 @@ func fromWords(m *Message) []byte {
 
 	line := []byte(fromWord)
 	for _, c := range []byte(sender) {
+		// A blank in the address would begin the date for readers of the line.
 		if c <= ' ' || c == 0x7f {
 			c = '_'
 		}

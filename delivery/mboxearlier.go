@@ -35,6 +35,7 @@ type wantedMails map[int64][]*wantedMail
 // killed while it wrote it, and it is appended whole now.
 func (g *mboxGroup) findEarlier(ctx context.Context, f *openMailFile) error {
 	wanted, size, err := g.wanted()
+	// After a failed sync what is in the file proves nothing; the message is appended again.
 	if err != nil || len(wanted) == 0 || f.m.doubted {
 		return err
 	}
@@ -55,6 +56,7 @@ func (g *mboxGroup) findEarlier(ctx context.Context, f *openMailFile) error {
 	}
 
 	if len(found) > 0 {
+		// Before they count as found: the killed run may not have come to its sync.
 		if err := f.sync(); err != nil {
 			return err
 		}
@@ -63,6 +65,7 @@ func (g *mboxGroup) findEarlier(ctx context.Context, f *openMailFile) error {
 		it.found = true
 	}
 
+	// Only the last one: behind what another program has appended since, nothing is torn.
 	if n := len(stored); n > 0 && wanted.begins(f, stored[n-1]) {
 		f.cutBack(stored[n-1].start)
 		f.start = f.size
@@ -111,7 +114,9 @@ func (all wantedMails) take(f io.ReaderAt, s storedMail) *mboxItem {
 
 	for _, length := range lengths {
 		for i, w := range all[length] {
+			// By length first: few messages have the same one, and each comparison reads the message.
 			if w.is(theirs, io.NewSectionReader(f, s.text+int64(len(theirs)), length)) {
+				// Two equal messages need two copies.
 				all[length] = slices.Delete(all[length], i, i+1)
 				return w.it
 			}

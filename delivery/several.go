@@ -93,6 +93,7 @@ func (d *severalGroups) DeliverGroup(ctx context.Context, ms []*Message) []error
 // record can't be written, goes no further.
 func (d *several) deliver(ctx context.Context, ms []*Message) []error {
 	results := make([]parts, len(ms))
+	// Another delivery of the same message would record its parts over ours.
 	lost := d.claim(ms)
 	defer d.release(ms, slices.Clone(lost))
 	for i := range ms {
@@ -111,6 +112,7 @@ func (d *several) deliver(ctx context.Context, ms []*Message) []error {
 			if n == len(d.all)-1 { // whoever called us records it now
 				continue
 			}
+			// Before the next destination: a process that is killed there must not deliver here again.
 			if err := ms[i].note(has); err != nil {
 				results[i].add(nil, err)
 				lost[i] = true
@@ -153,6 +155,7 @@ func (d *several) release(ms []*Message, others []bool) {
 func (to *Destination) left(ms []*Message, lost []bool) (group []*Message, index []int) {
 	for i, m := range ms {
 		one := *m
+		// Both are about all destinations, and mean nothing to a single one.
 		one.Had, one.Note = nil, nil
 		one.Recipients = slices.DeleteFunc(slices.Clone(m.Recipients), func(r string) bool {
 			return slices.Contains(m.Had, to.sign([]string{r})[0])
