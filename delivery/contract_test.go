@@ -181,3 +181,19 @@ func filesIn(t *testing.T, dir string) [][]byte {
 	}
 	return files
 }
+
+func TestMaildirFoldersContract(t *testing.T) {
+	t.Parallel()
+	deliverytest.Run(t, "maildir folders", func(t *testing.T) deliverytest.Target {
+		dir := filepath.Join(t.TempDir(), "Maildir")
+		d := delivery.NewMaildirFolders(delivery.MaildirOptions{Dir: dir, KeepFlags: true, KeepDate: true})
+		return deliverytest.Target{
+			Deliverer: d,
+			Delivered: func(t *testing.T) [][]byte { return filesIn(t, filepath.Join(dir, "new")) },
+			OneCopy:   true,
+			Break: map[delivery.Class]func(t *testing.T) func(){
+				delivery.Unusable: func(t *testing.T) func() { return replaceByFile(t, dir) },
+			},
+		}
+	})
+}

@@ -20,7 +20,16 @@ type MaildirOptions struct {
 	Dir string
 	// Perm are the permissions of messages, 0 = 0600. New directories get them too, with x for each r.
 	Perm os.FileMode
+
+	// KeepFlags puts messages that have flags on their server into cur, with these flags in the name;
+	// KeepDate gives files the time at which the message came there.
+	KeepFlags, KeepDate bool
+
+	above string // the Maildir that this is a folder of; "" = it is none
 }
+
+// KeepsMarks tells whether the options need the flags or dates of messages.
+func (o MaildirOptions) KeepsMarks() bool { return o.KeepFlags || o.KeepDate }
 
 // Maildir delivers into a Maildir. It is safe for concurrent use, also by several processes, and holds
 // nothing open between deliveries. Any number of repeats leaves one copy, as long as no two processes
@@ -36,9 +45,12 @@ type MaildirOptions struct {
 // is only ever overwritten by the same message. After a failed sync no later one is believed, because Linux
 // reports a lost write only once: the messages are written anew.
 type Maildir struct {
-	dir  string
-	perm uint32
-	sys  syncCalls
+	dir   string
+	above string // the Maildir that it is a folder of, or ""
+	perm  uint32
+	sys   syncCalls
+
+	keepsFlags, keepsDate bool
 
 	mu      sync.Mutex          // guards what follows
 	busy    map[string]struct{} // names of messages being delivered now: each has one writer in tmp
@@ -54,7 +66,8 @@ func NewMaildir(o MaildirOptions) *Maildir {
 		perm = 0o600
 	}
 	return &Maildir{
-		dir: filepath.Clean(o.Dir), perm: perm, sys: systemCalls(),
+		dir: filepath.Clean(o.Dir), above: o.above, perm: perm, sys: systemCalls(),
+		keepsFlags: o.KeepFlags, keepsDate: o.KeepDate,
 		busy: make(map[string]struct{}), doubted: make(map[string]struct{}),
 	}
 }
@@ -63,6 +76,9 @@ func NewMaildir(o MaildirOptions) *Maildir {
 func DefaultMaildir(home string) string { return filepath.Join(home, "Maildir") }
 
 func (d *Maildir) String() string { return "Maildir " + d.dir }
+
+// KeepsMarks implements MarkKeeper.
+func (d *Maildir) KeepsMarks() bool { return d.keepsFlags || d.keepsDate }
 
 // Deliver implements Deliverer.
 func (d *Maildir) Deliver(ctx context.Context, m *Message) error {

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -185,6 +186,7 @@ func (g *maildirGroup) storeOne(
 		it.own = idOf(&st)
 		scratch, it.err = writeRecovering(ctx, fd, it.m, scratch)
 	}
+	g.keepDate(it)
 	if it.err == nil && sync { // before it gets a name in new, see publish
 		it.err = g.dir.sys.fsync(fd)
 	}
@@ -254,10 +256,13 @@ func (g *maildirGroup) publish(ctx context.Context) {
 		return
 	}
 
-	// Until the entries in new are durable too, nothing counts as delivered: the server would delete it.
-	if err := g.dir.sys.fsync(g.new); err != nil {
-		g.fail(moved, err)
-		return
+	// Until the entries in new and cur are durable too, nothing counts as delivered: the server would delete
+	// it.
+	for _, dir := range g.movedTo() {
+		if err := g.dir.sys.fsync(dir); err != nil {
+			g.fail(moved, err)
+			return
+		}
 	}
 
 	for i := range g.items {
@@ -267,23 +272,46 @@ func (g *maildirGroup) publish(ctx context.Context) {
 	}
 }
 
-// move moves a stored message to new. It replaces an earlier copy there, because ours is known to be
+// target is the directory for a message, and what its name ends in there.
+func (g *maildirGroup) target(it *maildirItem) (dir int, suffix string) {
+	if g.dir.keepsFlags {
+		if suffix := flagsSuffix(it.m.Flags); suffix != "" {
+			return g.cur, suffix
+		}
+	}
+	return g.new, ""
+}
+
+// movedTo are the directories that messages were moved to.
+func (g *maildirGroup) movedTo() []int {
+	var dirs []int
+	for i := range g.items {
+		dir, _ := g.target(&g.items[i])
+		if g.items[i].state == moved && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// move moves a stored message to new or cur. It replaces an earlier copy there, because ours is known to be
 // durable.
 func (g *maildirGroup) move(it *maildirItem) error {
-	name := it.name
+	dir, suffix := g.target(it)
+	name := it.name + suffix
 	for try := range nameAttempts {
 		if try > 0 {
-			name = it.name + "-" + strconv.Itoa(try)
+			name = it.name + "-" + strconv.Itoa(try) + suffix
 		}
 		// Without overwriting: what is there under this name may be another message.
-		err := g.dir.sys.move(g.tmp, it.tmp, g.new, name)
+		err := g.dir.sys.move(g.tmp, it.tmp, dir, name)
 		if errors.Is(err, unix.EEXIST) {
 			// Another message: a hash of 120 bits says that this does not happen, and the next name costs
 			// nothing.
-			if !g.holds(g.new, name, it) {
+			if !g.holds(dir, name, it) {
 				continue
 			}
-			err = g.dir.sys.replace(g.tmp, it.tmp, g.new, name)
+			err = g.dir.sys.replace(g.tmp, it.tmp, dir, name)
 		}
 		if err == nil {
 			it.state = moved

@@ -46,7 +46,7 @@ func (g *maildirGroup) prepare() error {
 	}
 	if err != nil {
 		for _, path := range slices.Backward(made) {
-			_ = unix.Rmdir(path) // fails if something is in it by now
+			_ = os.Remove(path) // fails if something is in it by now
 		}
 	}
 
@@ -83,15 +83,33 @@ func (g *maildirGroup) fds() [len(maildirSubs)]*int { return [...]*int{&g.tmp, &
 func (d *Maildir) create() (made []string, err error) {
 	// A directory needs x where a file has r.
 	perm := os.FileMode(d.perm | d.perm>>2&0o111)
-	for _, path := range [...]string{d.dir, d.dir + "/tmp", d.dir + "/new", d.dir + "/cur"} {
-		err := os.Mkdir(path, perm)
-		if err == nil {
-			made = append(made, path)
-		} else if !errors.Is(err, os.ErrExist) {
-			return made, err
+	for _, dir := range []string{d.above, d.dir} {
+		for _, sub := range []string{"", "/tmp", "/new", "/cur"} {
+			if dir == "" {
+				continue
+			}
+			err := os.Mkdir(dir+sub, perm)
+			if err == nil {
+				made = append(made, dir+sub)
+			} else if !errors.Is(err, os.ErrExist) {
+				return made, err
+			}
 		}
 	}
-	return made, nil
+	return d.markFolder(made)
+}
+
+// markFolder says of a folder that was made that it is one.
+func (d *Maildir) markFolder(made []string) ([]string, error) {
+	if d.above == "" || !slices.Contains(made, d.dir) {
+		return made, nil
+	}
+	path := d.dir + "/" + maildirFolder
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, os.FileMode(d.perm))
+	if err != nil {
+		return made, err
+	}
+	return append(made, path), f.Close()
 }
 
 // keep makes the entries of the directories and of the Maildir itself durable, once: the process that made
@@ -101,7 +119,11 @@ func (g *maildirGroup) keep(ids maildirIDs) error {
 		return nil
 	}
 	// The entry of new is in the Maildir, and the Maildir's own in the directory above.
-	for _, path := range [...]string{g.dir.dir, g.dir.dir + "/.."} {
+	paths := []string{g.dir.dir, g.dir.dir + "/.."}
+	if g.dir.above != "" {
+		paths = append(paths, g.dir.above+"/..")
+	}
+	for _, path := range paths {
 		if err := g.syncDir(path); err != nil {
 			return err
 		}

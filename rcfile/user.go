@@ -33,6 +33,8 @@ type User struct {
 	MDAJobs         Opt[int]    // ours: delivery agents at once, default 1
 	MDATimeout      Opt[int]    // ours: seconds an agent may take, default 600
 	Maildir         Opt[string] // ours: deliver into this Maildir
+	KeepFlags       Opt[bool]   // ours: put the source's flags into the names in the Maildir
+	KeepDate        Opt[bool]   // ours: and its date into the time of the file
 	Mbox            Opt[string] // ours
 	BSMTP           Opt[string]
 	Deliver         []Opt[string] // ours: destinations, KIND:VALUE, all of which get each message
@@ -152,6 +154,10 @@ var loginWords = []Keyword{
 	{Name: "maildir", Kind: Text, Own: true, traits: isPath,
 		Help: "deliver into this Maildir", Arg: "DIR",
 		user: func(u *User) any { return &u.Maildir }},
+	{Name: "keepflags", Kind: Flag, Default: false, Own: true,
+		user: func(u *User) any { return &u.KeepFlags }},
+	{Name: "keepdate", Kind: Flag, Default: false, Own: true,
+		user: func(u *User) any { return &u.KeepDate }},
 	{Name: "mbox", Kind: Text, Own: true, traits: isPath, user: func(u *User) any { return &u.Mbox }},
 	{Name: "bsmtp", Kind: Text, traits: isPath,
 		Help: "append to FILE as batched SMTP",

@@ -40,6 +40,18 @@ func MaildirLines(tb testing.TB) []string {
 	return []string{"mail_location = maildir:~/Maildir"}
 }
 
+// MboxLines make StartDovecot keep the inboxes in mbox files, in Home.
+func MboxLines(tb testing.TB) []string {
+	tb.Helper()
+	if isModern(tb, findDovecot(tb)) {
+		return []string{"mail_driver = mbox", "mail_path = ~/folders", "mail_inbox_path = ~/mbox"}
+	}
+	return []string{"mail_location = mbox:~/folders:INBOX=~/mbox"}
+}
+
+// Home is the directory of a user's mail.
+func (d *Dovecot) Home(user string) string { return filepath.Join(d.dir, "mail", user) }
+
 // PutFile puts a file into the inbox of a user whose mail is in a Maildir, under a name such as other
 // programs choose.
 func (d *Dovecot) PutFile(tb testing.TB, user, name string, data []byte) {

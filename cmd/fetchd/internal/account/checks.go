@@ -93,7 +93,7 @@ func CheckDirectory(keyword, dir string) error {
 // checkMaildir checks the directory that a delivery writes to first, or the one that it would create that in,
 // with the rights that the delivery has there. The directory above a Maildir is never created.
 func checkMaildir(dir string) error {
-	dir, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(strings.TrimSuffix(dir, folderPart))
 	// With %T in it the path is known only when a message comes.
 	if err != nil || strings.Contains(dir, delivery.UserPlace) {
 		return err

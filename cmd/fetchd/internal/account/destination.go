@@ -139,10 +139,27 @@ func openMaildir(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Delivere
 	if u.MDA.Set {
 		return nil, errors.New("maildir and mda are both set; remove one of them")
 	}
-	return placeFor(u, "Maildir", u.Maildir.Value, func(dir string) delivery.Deliverer {
-		return delivery.NewMaildir(delivery.MaildirOptions{Dir: dir})
+	if strings.Contains(strings.TrimSuffix(u.Maildir.Value, folderPart), delivery.FolderPlace) {
+		return nil, hints.Errorf("write it as the last part of the path, once",
+			"maildir: %s is within a name, or not at the end", delivery.FolderPlace)
+	}
+
+	return placeFor(u, "Maildir", u.Maildir.Value, func(path string) delivery.Deliverer {
+		dir, perFolder := strings.CutSuffix(path, folderPart)
+		o := maildirOptions(u, dir)
+		if perFolder {
+			return delivery.NewMaildirFolders(o)
+		}
+		return delivery.NewMaildir(o)
 	})
 }
+
+func maildirOptions(u *rcfile.User, dir string) delivery.MaildirOptions {
+	return delivery.MaildirOptions{Dir: dir, KeepFlags: u.KeepFlags.Value, KeepDate: u.KeepDate.Value}
+}
+
+// folderPart is the end of a Maildir's path that stands for the source's folder.
+const folderPart = "/" + delivery.FolderPlace
 
 func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	if u.Maildir.Set || u.MDA.Set {

@@ -56,6 +56,10 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
 		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
+		{a.Protocol == fetch.POP3 && (u.KeepFlags.Value || u.KeepDate.Value),
+			"keepflags and keepdate do nothing with POP3"},
+		{(u.KeepFlags.Value || u.KeepDate.Value) && !a.WantsMarks(),
+			"keepflags and keepdate do nothing without maildir"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
 		{isMultidrop(u) && poll.Envelope.Value == "",
 			"no envelope: recipients are guessed from To and Cc; mail of lists and blind copies goes " +

@@ -105,8 +105,8 @@ func onHost(u *rcfile.User, host string) *rcfile.User {
 
 // homeMaildir is the destination where there is no mail server either and the mail is the caller's own.
 var homeMaildir = destination{
-	open: func(r *Resolver, _ *rcfile.Poll, _ *rcfile.User) (delivery.Deliverer, error) {
-		return delivery.NewMaildir(delivery.MaildirOptions{Dir: delivery.DefaultMaildir(r.env.Home)}), nil
+	open: func(r *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
+		return delivery.NewMaildir(maildirOptions(u, delivery.DefaultMaildir(r.env.Home))), nil
 	},
 	check: func(r *Resolver, _ *rcfile.Poll, _ *rcfile.User) error {
 		return checkMaildir(delivery.DefaultMaildir(r.env.Home))
