@@ -127,6 +127,12 @@ func TestNewMDARefuses(t *testing.T) {
 		{"behind a redirection of both", "agent &>log %F", "", "%F in the place of a command"},
 		{"in a function", "f() { %F; }; f", "", "%F in the place of a command"},
 		{"in backquotes", "agent `%F`", "", "%F in the place of a command"},
+		{"in backquotes within backquotes", "agent `x \\`nice %F\\``", "", "%F in the place of a command"},
+		{"in a function by name", "function f { %F; }; f", "", "%F in the place of a command"},
+		{"export", "export %F; agent", "", "%F in the place of a command"},
+		{"in braces of a pattern", "case x in *) %F;; esac", "", "%F in the place of a command"},
+		{"in quotes of a substitution", `agent "x $(nice "%F")"`, "", "%F in the place of a command"},
+		{"a default", "${V:-%F} x", "", "%F in the place of a command"},
 		{"sudo", "sudo -u ann %F", "", "%F in the place of a command"},
 		{"sudo, joined flags", "/usr/bin/sudo -nu ann -- %F", "", "%F in the place of a command"},
 		{"sudo, long option", "sudo --user ann %F", "", "%F in the place of a command"},
@@ -196,6 +202,7 @@ func TestNewMDAAccepts(t *testing.T) {
 		"spamc -u %T | procmail -d %T", "spamc | /usr/sbin/sendmail -i -f %F %T", "bogofilter -p | procmail -d %T",
 		"for t in %T; do procmail -d \"$t\"; done", "case %F in a@*) exit 1;; esac; agent", "( agent %F )", "agent $(date) %F", "agent `date +%%s` -f %F",
 		"perl deliver.pl %F", `perl -e 'exit' %F`, "python3 -m deliver %F", "bash -o pipefail -c 'agent \"$1\"' bash %F", "awk -f prog.awk %F",
+		"export V=%F; agent", "case x in *) agent %F;; esac", "while read -r l; do agent %F; done", "{ agent %F; }",
 		"docker exec -i mail agent -f %F", "f() { agent \"$@\"; }; f %F", "# it's one\nagent %F", "agent '' %F", "agent a\\ b %F",
 	} {
 		if _, err := NewMDA(MDAOptions{Command: command}); err != nil {

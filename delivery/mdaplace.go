@@ -82,6 +82,9 @@ func (s *wordSplitter) step() {
 	switch {
 	case s.quote != 0 && c == s.quote:
 		s.quote = 0
+	case c == '\\' && s.quote == 0 && s.within == '`' && strings.HasPrefix(rest, "`"):
+		s.at++ // backquotes within backquotes
+		s.simpleCommand = simpleCommand{within: s.within}
 	case c == '\\' && s.quote != '\'' && rest != "":
 		s.at++
 		if rest[0] != '\n' {

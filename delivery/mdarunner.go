@@ -18,6 +18,8 @@ type runner struct {
 // or its text.
 var runners = [...]runner{
 	{names: ". source eval command builtin trap if then elif else while until do ! { coproc"},
+	{names: "export readonly local declare typeset alias setenv"},
+	{names: "function", operands: 1},
 	{names: "nohup setsid busybox toybox unshare nsenter fakeroot chronic unbuffer valgrind bwrap pkexec"},
 	{names: "chroot taskset rsh gosu su-exec setuidgid envuidgid envdir setlock sg find", operands: 1},
 	{names: "exec", options: "a"},
