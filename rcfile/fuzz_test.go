@@ -93,7 +93,7 @@ func TestManyPollsAreCheap(t *testing.T) {
 	if err != nil || len(c.Polls) != 5000 {
 		t.Fatal(err)
 	}
-	if total := after.TotalAlloc - before.TotalAlloc; total > 48<<20 {
+	if total := after.TotalAlloc - before.TotalAlloc; total > 64<<20 {
 		t.Errorf("%d MB allocated", total>>20)
 	}
 	if took > 20*time.Second {

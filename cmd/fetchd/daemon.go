@@ -121,7 +121,12 @@ func (d *daemon) serve(ctx context.Context) {
 		case sig := <-d.p.signals.wake:
 			d.log.Info("awakened by " + signalName(sig))
 			d.reloadChanged(ctx)
-			d.awake(ctx)
+			// Before Wake: otherwise accounts would begin with what they have set aside.
+			d.resolver.Retry()
+			d.scheduler.Wake()
+		case <-d.p.signals.retry:
+			d.log.Info("messages are to be tried again")
+			d.retryAsked(ctx)
 		case <-d.p.signals.reload:
 			d.manager.Reloading()
 			// First the log: what the reload has to say goes into the new file.
@@ -132,20 +137,14 @@ func (d *daemon) serve(ctx context.Context) {
 	}
 }
 
-// awake polls the accounts that "retry" was called for, or else all, and tries again what was set aside.
-func (d *daemon) awake(ctx context.Context) {
+// retryAsked polls the accounts that "retry" was called for. The requests may have been obeyed already, by a
+// retrieval that began meanwhile; then there is nothing to do.
+func (d *daemon) retryAsked(ctx context.Context) {
 	asked := map[string]bool{} // by record: several accounts may share one
-	ask := func(a *fetch.Account) bool {
+	d.scheduler.WakeOnly(func(a *fetch.Account) bool {
 		asked[a.Key] = asked[a.Key] || a.ObeyRetry(ctx)
 		return asked[a.Key]
-	}
-	if d.scheduler.WakeOnly(ask) > 0 {
-		return
-	}
-
-	// Before Wake: otherwise accounts would begin with what they have set aside.
-	d.resolver.Retry()
-	d.scheduler.Wake()
+	})
 }
 
 // showLife tells the service manager how the scheduler is doing, until ctx ends.

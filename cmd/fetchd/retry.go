@@ -151,7 +151,7 @@ func (p *program) wakeForRetry(lock string) exit.Status {
 		fmt.Fprintln(p.stdout, "No daemon is running: the next one, or the next pass, tries it.")
 		return exit.Mail
 	}
-	if err := signalProcess(holder.PID, unix.SIGUSR1); err != nil {
+	if err := signalProcess(holder.PID, unix.SIGUSR2); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
 	fmt.Fprintf(p.stdout, "The background %s at %d tries it now.\n", p.name, holder.PID)

@@ -23,17 +23,18 @@ type signals struct {
 	end    chan os.Signal
 	reload chan os.Signal // of a daemon: SIGHUP
 	wake   chan os.Signal // of a daemon: SIGUSR1
+	retry  chan os.Signal // of a daemon: SIGUSR2, which "retry" sends
 	pipe   chan os.Signal // SIGPIPE, which nobody reads
 }
 
 func newSignals() signals {
 	one := func() chan os.Signal { return make(chan os.Signal, 1) }
-	return signals{end: one(), reload: one(), wake: one(), pipe: one()}
+	return signals{end: one(), reload: one(), wake: one(), retry: one(), pipe: one()}
 }
 
 // catch starts to catch the signals at which mail must be left in order; everything else that the program
 // does may simply be killed. It must be called before the lock is taken: a process that finds the lock held
-// sends SIGUSR1.
+// sends SIGUSR1 or SIGUSR2.
 func (s signals) catch(daemon bool) {
 	// Mail is worth more than who reads the log. Ignoring the signal would have agents ignore it too.
 	signal.Notify(s.pipe, unix.SIGPIPE)
@@ -42,6 +43,7 @@ func (s signals) catch(daemon bool) {
 	if daemon {
 		hangup = s.reload
 		signal.Notify(s.wake, unix.SIGUSR1)
+		signal.Notify(s.retry, unix.SIGUSR2)
 	}
 	// Started with nohup, the program is to survive the end of the terminal.
 	if !signal.Ignored(unix.SIGHUP) {
