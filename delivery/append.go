@@ -106,7 +106,7 @@ func (d *Append) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	return results
 }
 
-// Close takes leave of the servers whose connections wait. A later delivery connects anew, and keeps nothing.
+// Close ends the connections that wait. A later delivery makes another one, and does not keep it.
 func (d *Append) Close() error {
 	d.kept.close()
 	return nil

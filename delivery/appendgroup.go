@@ -175,7 +175,7 @@ func (g *appendGroup) over(ctx context.Context, s *appendSession) (err error) {
 			if err := s.deliver(ctx, g.items[i:]); err != nil {
 				return err
 			}
-			if err := g.stopped(); err != nil { // the others would fare alike
+			if err := g.stopped(); err != nil { // the others would get the same answer
 				if err := s.await(0); err != nil {
 					return err
 				}

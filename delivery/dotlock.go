@@ -30,7 +30,7 @@ type dotlock struct {
 }
 
 // take makes the lock, and removes one that was left behind. Where we can't make files there is none, as in
-// /var/mail for who is not in the group mail. Otherwise the error is errLocked.
+// /var/mail for users outside the group mail. Otherwise the error is errLocked.
 func (l *dotlock) take(mailbox os.FileInfo) error {
 	err := l.make()
 	if errors.Is(err, unix.EEXIST) && l.isStale(mailbox) {

@@ -22,7 +22,7 @@ type keepable interface {
 	// hasNews tells whether the server has left, or says something, which would be that it will.
 	hasNews() bool
 	close()
-	quit() // takes leave
+	quit() // ends it politely
 }
 
 // keptConnections wait for another message. It is safe for concurrent use.
@@ -73,7 +73,7 @@ func (k *keptConnections[S]) keep(s S) {
 	}
 }
 
-// expire takes leave of a connection that has waited in vain.
+// expire ends a connection that has waited for nothing.
 func (k *keptConnections[S]) expire(s S) {
 	k.mu.Lock()
 	// The timer may have fired in the moment in which the connection was taken.
@@ -87,7 +87,7 @@ func (k *keptConnections[S]) expire(s S) {
 	}
 }
 
-// close takes leave of all that wait. From now on none does.
+// close ends all that wait. From now on none is kept.
 func (k *keptConnections[S]) close() {
 	k.mu.Lock()
 	kept := k.kept

@@ -43,7 +43,7 @@ func (o MaildirOptions) KeepsMarks() bool { return o.KeepFlags || o.KeepDate }
 //
 // NAME depends only on the message, see messageName: a repeat gets the name of the first try. A file in new
 // is only ever overwritten by the same message. After a failed sync no later one is believed, because Linux
-// reports a lost write only once: the messages are written anew.
+// reports a lost write only once: the messages are written again.
 type Maildir struct {
 	dir   string
 	above string // the Maildir that it is a folder of, or ""
@@ -92,7 +92,7 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 		return errs
 	}
 
-	// Asked anew for each group: a home may be mounted, or made, while the daemon runs.
+	// Asked for each group: a home may be mounted, or made, while the daemon runs.
 	writer, err := ownerOf(d.dir+"/tmp", d.dir+"/new", d.dir+"/cur")
 	if err == nil {
 		err = writer.run(func() error { return d.deliverGroup(ctx, writer, ms, errs) })

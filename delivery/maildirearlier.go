@@ -17,7 +17,7 @@ const (
 
 // findEarlier looks for copies of messages that an earlier run may have delivered: in new, and in one
 // listing of cur, to which mail readers move what they have seen. A copy counts once it is durable;
-// messages without one are written anew.
+// messages without one are written again.
 func (g *maildirGroup) findEarlier() {
 	var inNew, inCur []*maildirItem
 	wanted := make(map[string]*maildirItem)

@@ -25,7 +25,7 @@ func idOf(st *unix.Stat_t) fileID { return fileID{uint64(st.Dev), uint64(st.Ino)
 type maildirIDs [len(maildirSubs)]fileID
 
 // prepare opens the directories, makes missing ones, and makes sure that they survive a crash. It removes
-// directories that it made but could not sync, so that the next try makes them anew and does not believe
+// directories that it made but could not sync, so that the next try makes them again and does not believe
 // that they are durable.
 func (g *maildirGroup) prepare() error {
 	g.dir.mu.Lock() // so that no other group begins to use what this one removes

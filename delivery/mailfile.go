@@ -111,7 +111,7 @@ func (m *mailFile) open(ctx context.Context, uid int) (*openMailFile, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		// Opened anew for each look: while we wait the file may be exchanged, as mail readers do when they
+		// Opened again for each look: while we wait the file may be exchanged, as mail readers do when they
 		// save it.
 		f, err := m.tryOpen(uid)
 		if !errors.Is(err, errLocked) && !errors.Is(err, errNoFile) {

@@ -183,8 +183,8 @@ func (g *mboxGroup) append(ctx context.Context, f *openMailFile, it *mboxItem) (
 	return nil
 }
 
-// separate sees to the empty line before the next message: another program may not have written one, or have
-// been killed in the middle of a line.
+// separate writes what is lacking of the empty line before the next message: another program may not have
+// written one, or may have been killed in the middle of a line.
 func separate(f *openMailFile) error {
 	if f.at() == 0 {
 		return nil

@@ -12,14 +12,14 @@ import (
 const multidropMost = 1000
 
 // Multidrop tells which local users a message is for, of a mailbox that several share: its header says so. No
-// name is looked up anywhere: whatever is not the rc file's word, or is not understood, is nobody's, and goes
-// to the postmaster.
+// name is looked up anywhere: whatever is not the rc file's word, or is not understood, is for nobody, and
+// goes to the postmaster.
 type Multidrop struct {
 	// Field is the field that the server wrote the recipients of the envelope into. Of "Received" it is the
 	// address after "for", where the server itself is the one after "by". "" = the addresses that the author
 	// wrote, in Resent-To and its kin, or else in To and its kin, are taken for it.
 	Field string
-	Skip  int // so many fields of that name are not the one
+	Skip  int // how many fields of that name come before the right one
 
 	Prefix  string   // is cut from the addresses found
 	Hosts   []string // the server's own names
@@ -30,7 +30,7 @@ type Multidrop struct {
 	Names map[string]string
 	Any   bool // a local part that is not among them is a local name too
 
-	Postmaster string            // has what is nobody's; "" = that is discarded
+	Postmaster string            // gets mail that is for nobody; "" = that is discarded
 	Takes      func(string) bool // whether the destination can have mail for a local name; nil = any
 	Exists     func(string) bool // whether it has a place for one that Any lets in; nil = it has
 }
@@ -38,7 +38,7 @@ type Multidrop struct {
 // Addressees are whom a message is for.
 type Addressees struct {
 	Names []string // local names, each once
-	// Warning is a header line about a message that is nobody's, ending in LF; "" = it is somebody's.
+	// Warning is a header line about a message that is for nobody, ending in LF; "" = it has a recipient.
 	Warning []byte
 }
 
@@ -131,7 +131,8 @@ func (d *Multidrop) localName(a address) (name string, ours bool) {
 		}
 	}
 
-	// Rather nobody's than changed: what the destination would make of it may be somebody else's name.
+	// Left to the postmaster rather than changed: what the destination would make of it may be somebody
+	// else's name.
 	if name != "" && d.Takes != nil && !d.Takes(name) {
 		name = ""
 	}

@@ -15,7 +15,7 @@ const UserPlace = "%T"
 
 const (
 	perUserName = 255  // bytes of a file's name
-	perUserKept = 1000 // destinations; those of more recipients are made anew each time
+	perUserKept = 1000 // destinations; those of more recipients are made each time
 )
 
 // PerUser delivers to each recipient in a place of his own. It is safe for concurrent use.

@@ -58,7 +58,7 @@ func (s *SMTPServer) service() login.Service {
 
 // SMTPOptions say where messages go by SMTP or LMTP, and how.
 type SMTPOptions struct {
-	Servers   []SMTPServer // the first that answers is taken, until it no longer does
+	Servers   []SMTPServer // the first that answers is used, until it no longer does
 	Name      string       // our host's, for EHLO; "" or what can be none = localhost
 	Domain    string       // behind local names; "" = the server's host, localhost for a socket
 	Recipient string       // whom all mail is for, whatever the local name; "" = that
@@ -154,7 +154,7 @@ func (d *SMTP) DeliverSeries(ctx context.Context, ms []*Message, ended func(i in
 	return nil
 }
 
-// Close takes leave of the servers whose connections wait. A later delivery connects anew, and keeps nothing.
+// Close ends the connections that wait. A later delivery makes another one, and does not keep it.
 func (d *SMTP) Close() error {
 	d.kept.close()
 	return nil

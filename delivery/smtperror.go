@@ -113,7 +113,7 @@ func joinRefusals(errs []error) error {
 	return &Error{Class: ClassOf(worst), Err: fmt.Errorf("%d recipients: %w", len(errs), worst)}
 }
 
-// rank orders classes: what is tried again in vain harms less than what is given up too early.
+// rank orders classes: to try again for nothing harms less than to give up too early.
 func rank(err error) int {
 	return map[Class]int{Permanent: 0, Temporary: 1, Unusable: 2}[ClassOf(err)]
 }

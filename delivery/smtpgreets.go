@@ -7,8 +7,8 @@ import (
 	"fetchd/fetch/login"
 )
 
-// Greets finds out whether an SMTP server answers there, and takes leave of it: nil if it greets with 220, as
-// one does that takes mail.
+// Greets finds out whether an SMTP server answers there, and ends the session: nil if it greets with 220, as
+// a server that accepts mail does.
 func Greets(ctx context.Context, server *SMTPServer) error {
 	o := login.Options{Service: server.service(), Host: server.Host, Port: server.Port}
 	raw, err := server.dial(ctx, o)

@@ -93,7 +93,7 @@ func (s *smtpSession) hasNews() bool { return s.conn.Unread() }
 
 func (s *smtpSession) close() { _ = s.conn.Close() }
 
-// quit takes leave.
+// quit ends the session with QUIT.
 func (s *smtpSession) quit() {
 	s.conn.SetTimeout(quitTimeout)
 	if s.conn.WriteLine("QUIT", "") == nil {

@@ -94,7 +94,7 @@ func isRefusal(err error) bool {
 	return ok
 }
 
-// connect sees to a connection.
+// connect makes sure that there is a connection.
 func (r *smtpSeries) connect(ctx context.Context, fresh bool) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: %w", r.d, context.Cause(ctx))

@@ -61,8 +61,8 @@ func (a *Account) Ages(ctx context.Context, mailbox string, validity uint32) (*A
 	return g, nil
 }
 
-// Expired notes the UIDs of the delivered messages that are in the mailbox, which has so many messages in
-// all, and returns those that are to be removed.
+// Expired notes the UIDs of the delivered messages that are in the mailbox, which holds this number of
+// messages in all, and returns those that are to be removed.
 func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([]string, error) {
 	now := g.a.now()
 	known := map[string]time.Time{}

@@ -96,7 +96,7 @@ func (t *transfer) receivedLine(now time.Time, recipients []string) []byte {
 	})
 }
 
-// traceLine is our Received: line, which is made anew once a second at most: all messages of that second
+// traceLine is our Received: line, which is made once a second at most: all messages of that second
 // share it.
 type traceLine struct {
 	mu     sync.Mutex // guards what follows

@@ -44,7 +44,7 @@ type keptObstacles struct {
 	Returned time.Time  `json:"returned,omitzero"` // when the user was told that deleted mail is back
 }
 
-// recallObstacles reads what earlier passes met. What can't be read is found out anew.
+// recallObstacles reads what earlier passes met. What can't be read is found out again.
 func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 	if a.Journal == nil {
 		return nil

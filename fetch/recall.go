@@ -9,7 +9,7 @@ import (
 )
 
 // kept is the part of Refusals that outlives a daemon: what was set aside, and what the owner was told. It is
-// a note in the journal. Failures that are not the message's own yet are counted anew.
+// a note in the journal. Failures that are not the message's own yet are counted from zero.
 type kept struct {
 	Aside      []keptMessage      `json:"aside,omitempty"`
 	Login      bool               `json:"login,omitempty"`     // it is refused, and the owner was told so

@@ -257,7 +257,7 @@ func WithGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return out, func() { stop(); cancel(nil) }
 }
 
-// FirstOf is the Connector of an account whose protocol is not named: it takes the first that finds a server.
+// FirstOf is the Connector of an account whose protocol is not named: it uses the first that finds a server.
 // A server that answers, even with an error, is found.
 func FirstOf(connectors ...Connector) Connector {
 	return func(ctx context.Context, a *Account) (Session, error) {

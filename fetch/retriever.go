@@ -123,7 +123,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 		r.s = s
 	}
 
-	// After an error of the connection itself it is of no use any more; others leave it sound.
+	// After an error of the connection itself it is useless; other errors leave it intact.
 	err = r.a.retrieve(ctx, r.s, p)
 	if err != nil && !passable(err) || !r.keeps() {
 		if cerr := r.Close(); err == nil {

@@ -299,7 +299,7 @@ type batch struct {
 }
 
 // prepare makes messages of the items, but for those that are unfit and those that all recipients have. A
-// message that is nobody's has no recipients either: it is done with.
+// message that is for nobody has no recipients either: nothing is left to do for it.
 func (t *transfer) prepare(ctx context.Context, items []*Item) *batch {
 	b := &batch{results: make([]error, len(items)), messages: make([]*delivery.Message, 0, len(items))}
 	for i, it := range items {

@@ -20,7 +20,7 @@ const (
 // Kind is what follows a keyword.
 type Kind int
 
-// The kinds. A list takes one value or more and accumulates; all others take the last that was said.
+// The kinds. A list takes one value or more and accumulates; all others have the last value that is given.
 const (
 	Flag     Kind = iota // nothing; "no" before it switches it off
 	Text                 // one word or quoted text

@@ -59,7 +59,7 @@ type Options struct {
 	ExpiryWarn time.Duration
 	ALPN       []string
 	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed
-	// session anew.
+	// session again.
 	SessionCache tls.ClientSessionCache
 	Now          func() time.Time // nil = time.Now
 }

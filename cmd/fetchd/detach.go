@@ -44,7 +44,7 @@ func (p *program) detach() exit.Status {
 		return p.fail(exit.Internal, err)
 	}
 
-	// Started anew and not forked: a Go process has threads, which a fork would not copy.
+	// Started as a new process and not forked: a Go process has threads, which a fork would not copy.
 	readyOut, readyIn, err1 := os.Pipe()
 	secretsOut, secretsIn, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {

@@ -119,7 +119,7 @@ func malformed(judgement error) bool {
 func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccount, pin string) error {
 	path := c.Rcfile.Or(at.rcfile)
 	loader := rcfile.Loader{Format: c.Format()}
-	// Loaded anew, without the command line's overrides: places in the file and its own settings are wanted.
+	// Loaded again, without the command line's overrides: places in the file and its own settings are wanted.
 	cfg, err := loader.Load(path)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 		}
 	}
 
-	// Before passwords are asked for, which would be in vain. This does not take the lock: a daemon that is
+	// Before passwords are asked for, which would be pointless. This does not take the lock: a daemon that is
 	// started below takes it itself.
 	holder, err := process.LockHolder(pidfile)
 	switch {

@@ -173,7 +173,7 @@ func (m *mailbox) flush(pending journal.Set) error {
 	return err
 }
 
-// expire plans to delete what was delivered and kept for long enough, in a mailbox of so many messages.
+// expire plans to delete what was delivered and kept for long enough; messages is how many the mailbox holds.
 func (m *mailbox) expire(ctx context.Context, pending journal.Set, messages int) error {
 	ages, err := m.s.a.Ages(ctx, m.name, m.validity)
 	if ages == nil || err != nil {

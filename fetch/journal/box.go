@@ -112,7 +112,7 @@ func (c *change) add(rows ...row) {
 // fold replaces all rows of the record by these.
 func (c *change) fold(rows []row) {
 	c.instead, c.rows = true, nil
-	// The chain begins anew, as the rows before are gone.
+	// The chain starts again, as the rows before are gone.
 	c.to.rows, c.to.chain, c.to.folded = 0, 0, len(rows)
 	c.add(rows...)
 }

@@ -81,7 +81,7 @@ func dropBuilt(path string) bool {
 	prefix, dropped := filepath.Base(path)+builtAs, false
 	for _, e := range list {
 		built, err := e.Info()
-		// The same file under the name that it was built with: ours, and nobody's attack with a hard link.
+		// The same file under the name that it was built with: ours, and no attack with a hard link.
 		if err == nil && strings.HasPrefix(e.Name(), prefix) && os.SameFile(info, built) {
 			dropped = os.Remove(filepath.Join(filepath.Dir(path), e.Name())) == nil || dropped
 		}

@@ -49,7 +49,7 @@ func (o *Options) withoutSTARTTLS() string {
 
 // secure does the handshake and the checks. Nothing that the server said before counts afterwards.
 func (a *attempt) secure(ctx context.Context) error {
-	// Before the handshake: whatever becomes of that, what came in clear text may be anybody's.
+	// Before the handshake: whatever becomes of that, what came in clear text may be from anybody.
 	a.offer, a.greeting, a.loggedIn = nil, "", false
 
 	err := a.conn.StartTLS(ctx, a.o.Policy)
@@ -67,7 +67,7 @@ func (a *attempt) secure(ctx context.Context) error {
 		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
 	}
 
-	// Cut in the middle: that is the line or the server, and nobody's failure to prove anything.
+	// Cut in the middle: that is the line or the server; no proof has failed.
 	if h, ok := errors.AsType[*tlsverify.HandshakeError](err); ok && h.Cut() {
 		return Fail(KindNetwork, err)
 	}

@@ -12,7 +12,7 @@ const (
 	clockJump = 60 * time.Second
 )
 
-// clocks are two clocks read at the same moment, of which one stands still while the machine is suspended.
+// clocks are two clocks read at the same moment, of which one stops while the machine is suspended.
 type clocks struct {
 	wall  time.Time
 	awake time.Duration // since some moment

@@ -19,7 +19,7 @@ type gate struct {
 	trying chan struct{} // capacity 1: the account whose turn it is
 
 	mu   sync.Mutex    // guards what follows
-	up   chan struct{} // closed when a connection comes about; nil = none was refused since the last that did
+	up   chan struct{} // closed when a connection is made; nil = none was refused since the last one
 	next time.Time     // when the next account may try
 }
 

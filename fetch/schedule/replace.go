@@ -70,7 +70,8 @@ func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 		}
 	}
 
-	// A changed account was mended, perhaps: it begins anew, and its record tells what it is to recover from.
+	// A changed account was mended, perhaps: it starts again, and its record tells what it is to recover
+	// from.
 	var seed Seed
 	key := recordKey(a)
 	if r.record = s.records[key]; r.record == nil {

@@ -20,7 +20,7 @@ const (
 
 // Concealer knows the secrets that the connections of an account send. Some servers repeat what they were
 // sent, and their answers are shown: in traces and in errors, which get into logs and mails. Clean takes the
-// secrets out. The zero value knows none; nor does nil. It is safe for concurrent use.
+// secrets out. The zero value and nil know none. It is safe for concurrent use.
 type Concealer struct {
 	mu    sync.RWMutex // guards known
 	known []*secret    // the newest last

@@ -11,7 +11,7 @@ import (
 	"fetchd/tlsverify/check"
 )
 
-// setDiscovery makes the account find its server by SRV records (RFC 6186), anew for each connection.
+// setDiscovery makes the account find its server by SRV records (RFC 6186), again for each connection.
 func (r *Resolver) setDiscovery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) error {
 	o, err := r.TrustOptions(a, u)
 	if err != nil {

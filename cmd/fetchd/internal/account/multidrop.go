@@ -13,7 +13,7 @@ import (
 // isMultidrop tells whether the mailbox holds the mail of several users: more than one local name, or any.
 func isMultidrop(u *rcfile.User) bool { return len(u.Locals) > 1 || u.Wildcard }
 
-// multidropReason is why it can't be told whom the messages of a shared mailbox are for.
+// multidropReason is why nobody can tell whom the messages of a shared mailbox are for.
 func multidropReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if !isMultidrop(u) || poll.Envelope.Set {
 		return nil
@@ -23,7 +23,7 @@ func multidropReason(poll *rcfile.Poll, u *rcfile.User) error {
 		"several local names (multidrop), and nothing says which header field names a message's recipients")
 }
 
-// postmasterName is the user who has what is nobody's: as in fetchmail the one who runs the program, but not
+// postmasterName is the user who gets mail for nobody: as in fetchmail the one who runs the program, but not
 // root. "" = that is discarded.
 func (r *Resolver) postmasterName() string {
 	switch {
@@ -35,7 +35,8 @@ func (r *Resolver) postmasterName() string {
 	return r.env.Caller
 }
 
-// recipients are the local names that the account's mail is for; of a shared mailbox, whom notices are for.
+// recipients are the local names that the account's mail is for; for a shared mailbox, the one who gets
+// notices.
 func (r *Resolver) recipients(u *rcfile.User) []string {
 	switch {
 	case isMultidrop(u) && r.postmasterName() == "":

@@ -163,7 +163,7 @@ func (b *backlog) close(patience time.Duration) bool {
 		select {
 		case <-b.ended:
 			return true
-		// Something was written, so the reader still lives, and gets its patience anew.
+		// Something was written, so the reader still lives, and gets the whole time again.
 		case <-b.room:
 			timer.Reset(patience)
 		case <-timer.C:

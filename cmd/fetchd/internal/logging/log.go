@@ -29,7 +29,7 @@ func NewWarnings(w io.Writer) *Logger {
 	return &Logger{Logger: slog.New(h), Level: slog.LevelWarn, Hidden: new(Secrets)}
 }
 
-// Reopen opens the log file anew, for log rotation; if that fails, the old one stays in use. Without a log
+// Reopen opens the log file again, for log rotation; if that fails, the old one stays in use. Without a log
 // file it does nothing.
 func (l *Logger) Reopen() error {
 	if l.file == nil {

@@ -59,8 +59,8 @@ func openLogfile(name, path string) (*fileSink, error) {
 	return s, s.Reopen()
 }
 
-// Reopen opens the file anew, for log rotation; if that fails, the old one stays in use. A file that somebody
-// else put there, for us to write into or to wait for its reader, is refused.
+// Reopen opens the file again, for log rotation; if that fails, the old one stays in use. A file that
+// somebody else put there, for us to write into or to wait for its reader, is refused.
 func (s *fileSink) Reopen() error {
 	f, err := ownfile.Append(s.path)
 	if err != nil {

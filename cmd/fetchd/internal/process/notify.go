@@ -77,7 +77,7 @@ func (n *Notifier) Tick() (<-chan time.Time, func()) {
 }
 
 // Alive is a sign of life with the status line, as long as the scheduler makes progress. If it doesn't the
-// manager hears where it stands still, and ends us.
+// manager is told where it is stuck, and ends us.
 func (n *Notifier) Alive(s *schedule.Scheduler) {
 	if n != nil {
 		n.send(signOfLife(s))

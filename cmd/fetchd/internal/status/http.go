@@ -23,7 +23,7 @@ type WebServer struct {
 // Source is what a WebServer tells.
 type Source struct {
 	Report func() Report
-	// Stalled names the account at which the daemon stands still; "" = none.
+	// Stalled names the account at which the daemon is stuck; "" = none.
 	Stalled func() string
 	// Interval is the time between two retrievals of an account.
 	Interval time.Duration

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long one that asks is waited for, and an answer.
+// patience is how long to wait for a client, or for an answer.
 const patience = 5 * time.Second
 
 // SocketOf is the socket of the daemon that holds the lock at a path.

@@ -37,7 +37,7 @@ type trouble struct {
 	Wait      time.Time `json:"wait,omitzero"` // no request before, as the provider wishes
 }
 
-// isDead tells whether it is no use to ask again now.
+// isDead tells whether it is useless to ask again now.
 func (t trouble) isDead(now time.Time) bool {
 	return t.Condition == NeedsLogin && now.Before(t.Since.Add(deadFor))
 }
@@ -91,7 +91,7 @@ func (g *grant) isFresh(now time.Time) bool {
 	return g.isGood(now) && now.Before(g.Expiry.Add(-ahead))
 }
 
-// isGood tells whether there is an access token that has not expired. One from the future comes of a clock
+// isGood tells whether there is an access token that has not expired. One from the future comes from a clock
 // that was wrong.
 func (g *grant) isGood(now time.Time) bool {
 	return !g.Access.IsZero() && now.Before(g.Expiry) && !g.Obtained.After(now.Add(time.Minute))
