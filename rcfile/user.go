@@ -70,7 +70,8 @@ type User struct {
 	SSLCRLFile      Opt[string]   // ours: file or directory
 	SSLExpiryWarn   Opt[int]      // ours: days, 0 = off, default 14
 	Keep            Opt[bool]
-	KeepDays        Opt[int] // ours: days after which kept messages are removed, 0 = never
+	OnFetched       []Opt[string] // ours: seen, delete, nothing, or move and a folder
+	KeepDays        Opt[int]      // ours: days after which kept messages are removed, 0 = never
 	FetchAll        Opt[bool]
 	Flush           Opt[bool]
 	LimitFlush      Opt[bool]
@@ -243,6 +244,7 @@ var loginWords = []Keyword{
 	{Name: "keep", Kind: Flag, Default: false, traits: fusedNo,
 		Help: "leave messages on the server",
 		user: func(u *User) any { return &u.Keep }},
+	{Name: "onfetched", Kind: TextList, Own: true, user: func(u *User) any { return &u.OnFetched }},
 	{Name: "keepdays", Kind: Days, Default: 0, Own: true, user: func(u *User) any { return &u.KeepDays }},
 	{Name: "fetchall", Kind: Flag, Default: false, traits: fusedNo,
 		Help: "old messages too",

@@ -171,6 +171,8 @@ func (s *scenario) set(word, value string) {
 		a.FetchAll = true
 	case "flush":
 		a.Flush = true
+	case "moveto":
+		a.MoveTo = value
 	case "limit":
 		a.Limit = int64(number())
 	case "limitflush":

@@ -71,6 +71,12 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 					" what was delivered could not be told from what is new"))
 	}
 
+	// Else they would be deleted. It is known only now where the protocol is found out.
+	if s.a.MoveTo != "" {
+		return nil, fetch.Fail(fetch.KindConfig, hints.Errorf("remove moveto, or use IMAP",
+			"delivered messages can't be moved with POP3, which has no folders"))
+	}
+
 	m := &maildrop{s: s, record: record, listing: listing, hashes: make(map[string]int)}
 	expired, err := m.expired(ctx)
 	if err != nil {

@@ -118,11 +118,14 @@ func describeRetrieval(u *rcfile.User) string {
 	if u.FetchAll.Value {
 		words = []string{"all"}
 	}
-	if days := u.KeepDays.Value; days > 0 && u.Keep.Or(true) {
-		words = append(words, fmt.Sprintf("kept on the server for %d days", days))
-	} else if u.Keep.Value {
+	switch d := disposal(u); {
+	case d.MoveTo != "":
+		words = append(words, "moved to "+d.MoveTo+" after delivery")
+	case d.Keep && d.KeepDays > 0:
+		words = append(words, fmt.Sprintf("kept on the server for %d days", d.KeepDays))
+	case d.Keep:
 		words = append(words, "kept on the server")
-	} else {
+	default:
 		words = append(words, "deleted after delivery")
 	}
 

@@ -75,7 +75,8 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
 	add(mistakes...)
-	add(multidropReason(poll, u), r.destinationReason(poll, u), r.folderReason(poll, u))
+	add(disposalReason(poll, u), multidropReason(poll, u))
+	add(r.destinationReason(poll, u), r.folderReason(poll, u))
 	add(OAuthMistakes(poll, u)...)
 	return errs
 }

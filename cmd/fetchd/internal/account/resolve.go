@@ -299,12 +299,9 @@ func isInFile(o rcfile.Opt[bool]) bool { return o.Pos.Line > 0 }
 // setRetrieval copies the settings that say what to retrieve, when, and what to do with it on the server.
 func setRetrieval(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) {
 	a.Mailboxes, a.Patterns = u.Folders, u.FolderPatterns
-	a.Keep, a.FetchAll = u.Keep.Value, u.FetchAll.Value
+	a.Disposal = disposal(u)
+	a.FetchAll = u.FetchAll.Value
 	a.Flush, a.LimitFlush = u.Flush.Value, u.LimitFlush.Value
-	if a.KeepDays = u.KeepDays.Value; a.KeepDays > 0 && !u.Keep.Set {
-		a.Keep = true
-	}
-	a.MarkSeen, a.MoveTo = u.MarkSeen.Or(true), u.MoveTo.Value
 	a.Limit, a.FetchLimit = int64(u.Limit.Value), u.FetchLimit.Value
 	a.RateLimit = int64(u.RateLimit.Value)
 	a.Expunge = u.Expunge.Value
