@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/oauth/oauthtest"
 	"fetchd/fetch/fetchtest"
@@ -175,6 +177,7 @@ func TestOAuth(t *testing.T) {
 			if n := len(r.delivered(t)); n != 5 {
 				t.Errorf("%d messages were delivered", n)
 			}
+			r.wants(1, "AUTH", "-k", "-v", "-v") // whose trace shows no token
 			r.wants(0, r.user+"@mail\tok", "login", "--list")
 			r.wants(0, "by OAuth from "+r.s.URL+": ok", "-V")
 			r.wants(0, "ok ", "check-config")
@@ -206,6 +209,35 @@ func TestOAuth(t *testing.T) {
 			r.wants(0, "revoked", "logout", account)
 			r.wants(3, "nobody logged in", "login", "--list")
 		})
+	}
+}
+
+// A daemon that waits for a login retrieves once there is one, and goes on by itself.
+func TestOAuthDaemon(t *testing.T) {
+	t.Parallel()
+	r := newOAuthRig(t, "imap")
+	r.add(t, 1)
+	text, err := os.ReadFile(filepath.Join(r.dir, "rc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDaemon(t, string(text))
+	r.dir = d.dir // the daemon's user logs in
+	d.start()
+	d.says("run: fetchd login " + r.user + "@mail")
+
+	r.logsIn("--device")
+	d.signal(unix.SIGUSR1)
+	d.says("1 message for")
+
+	r.ages(time.Hour)
+	r.s.Revoke(true)
+	d.signal(unix.SIGUSR1)
+	d.says("invalid_grant")
+	asked := len(r.s.Requests())
+	d.signal(unix.SIGUSR1) // the user wants it tried
+	if !within(waitFileTimeout, func() bool { return len(r.s.Requests()) > asked }) {
+		t.Error("SIGUSR1 does not try a dead grant again")
 	}
 }
 

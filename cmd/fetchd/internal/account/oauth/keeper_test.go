@@ -448,3 +448,28 @@ func TestFileNames(t *testing.T) {
 func secretOf(text string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return text, nil }
 }
+
+// A daemon that waits for a login tries again when there is one, and not because tokens come and go.
+func TestStamp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if r.Stamp(r.Client) != "" {
+		t.Error("a stamp of no grant")
+	}
+	r.consents()
+	first := r.Stamp(r.Client)
+	r.pass(2 * time.Hour)
+	r.s.Fail(400, "invalid_grant")
+	r.fails(fetch.KindAuth, "invalid_grant", 1)
+	r.s.Answer(nil)
+	r.pass(time.Second)
+	r.Retry()
+	r.token()
+	if r.Stamp(r.Client) != first {
+		t.Error("it changes with the tokens")
+	}
+	r.consents()
+	if r.Stamp(r.Client) == first {
+		t.Error("it does not change with a login")
+	}
+}
