@@ -32,9 +32,17 @@ type oauthRig struct {
 func newOAuthRig(t *testing.T, protocol string) *oauthRig {
 	t.Helper()
 	s := oauthtest.Start(t)
+	r := newIssuerRig(t, protocol, s.URL, s.URL+"/introspect")
+	r.s, s.User = s, r.user
+	return r
+}
+
+// newIssuerRig is the user of an issuer, which Dovecot asks about tokens at the address of introspection.
+func newIssuerRig(t *testing.T, protocol, issuer, introspection string) *oauthRig {
+	t.Helper()
 	at := t.TempDir()
-	introspection := fmt.Sprintf("introspection_mode = post\nintrospection_url = %s/introspect\n"+
-		"username_attribute = username\nactive_attribute = active\nactive_value = true\n", s.URL)
+	introspection = fmt.Sprintf("introspection_mode = post\nintrospection_url = %s\n"+
+		"username_attribute = username\nactive_attribute = active\nactive_value = true\n", introspection)
 	file := filepath.Join(at, "oauth2.conf")
 	if err := os.WriteFile(file, []byte(introspection), 0o644); err != nil {
 		t.Fatal(err)
@@ -42,11 +50,10 @@ func newOAuthRig(t *testing.T, protocol string) *oauthRig {
 	d := fetchtest.StartDovecot(t, "auth_mechanisms = plain oauthbearer xoauth2",
 		"passdb {", "driver = oauth2", "mechanisms = xoauth2 oauthbearer", "args = "+file, "}")
 
-	r := &oauthRig{victim: newVictim(t, d, protocol, false), s: s, t: t}
-	s.User = r.user
+	r := &oauthRig{victim: newVictim(t, d, protocol, false), t: t}
 	wrapped, _ := r.ports()
-	text := fmt.Sprintf("set pidfile %q\npoll mail via localhost proto %s port %d user %q oauth %q oauthclient %s keep %s %s\n",
-		filepath.Join(r.dir, "pid"), protocol, wrapped, r.user, s.URL, oauthtest.ClientID, r.wrapped(), r.destination())
+	text := fmt.Sprintf("set pidfile %q\npoll mail via localhost proto %s port %d user %q oauth %q oauthclient %s oauthscope \"openid email profile offline_access\" keep %s %s\n",
+		filepath.Join(r.dir, "pid"), protocol, wrapped, r.user, issuer, oauthtest.ClientID, r.wrapped(), r.destination())
 	if err := os.WriteFile(filepath.Join(r.dir, "rc"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +63,9 @@ func newOAuthRig(t *testing.T, protocol string) *oauthRig {
 // fetchd runs the program to its end, and returns its status and what it says. Each line is seen as it comes.
 func (r *oauthRig) fetchd(seen func(line string), args ...string) (int, string) {
 	r.t.Helper()
-	cmd := exec.CommandContext(r.t.Context(), "fetchd", append(args, "-f", filepath.Join(r.dir, "rc"))...)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute) // a login waits for a person for longer
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "fetchd", append(args, "-f", filepath.Join(r.dir, "rc"))...)
 	cmd.Dir = r.dir
 	cmd.Env = []string{"HOME=" + r.dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + r.dir}
 	out, err := cmd.StdoutPipe()
