@@ -104,13 +104,31 @@ func (l *dotlock) isStale(mailbox os.FileInfo) bool {
 // behind, by a process of the same number before: ours is not held now.
 func hasEnded(pid int) bool { return pid == os.Getpid() || errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
-// makeDotlock creates the lock exclusively. A lock without its text is stale later than one with it.
+// makeDotlock creates the lock exclusively and together with its text, so that whenever we are killed others
+// can see whose it was. The file that gets the lock's name is nobody else's: the lock of fcntl is held.
 func makeDotlock(path, text string) error {
+	made := path + ".new"
+	_ = os.Remove(made)
+	if err := writeExclusively(made, text); err != nil {
+		return err
+	}
+
+	err := os.Link(made, path)
+	_ = os.Remove(made)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
+		return writeExclusively(path, text) // the file system has no hard links
+	}
+	return err
+}
+
+func writeExclusively(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
-	_, _ = f.WriteString(text) // fails on a full disk, which shows when the mail is written
-	_ = f.Close()
-	return nil
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }

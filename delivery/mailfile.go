@@ -60,6 +60,7 @@ type mailFile struct {
 	kept fileID        // the file whose directory entry is durable
 	// a failed sync or append could not be undone: what is in the file may not be on the disk
 	doubted bool
+	gaveUp  time.Time // when it was last found locked for as long as we wait
 }
 
 func newMailFile(path string) *mailFile {
@@ -104,7 +105,11 @@ func (o *owner) id() int {
 
 // open opens and locks the file. While somebody else holds a lock it looks again and again, for a while.
 func (m *mailFile) open(ctx context.Context, uid int) (*openMailFile, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, m.wait, errLocked)
+	wait := m.wait
+	if time.Since(m.gaveUp) < wait { // one long wait for all the messages of a retrieval
+		wait = mailFilePause
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, errLocked)
 	defer cancel()
 
 	for pause := mailFilePause; ; pause = min(2*pause, mailFileLong) {
@@ -124,6 +129,9 @@ func (m *mailFile) open(ctx context.Context, uid int) (*openMailFile, error) {
 		case <-ctx.Done():
 			timer.Stop()
 			if errors.Is(context.Cause(ctx), errLocked) {
+				if wait == m.wait {
+					m.gaveUp = time.Now()
+				}
 				return nil, err // which says by whom
 			}
 		}
@@ -153,12 +161,12 @@ func (m *mailFile) tryOpen(uid int) (*openMailFile, error) {
 // lock takes both locks, and makes sure that the file that is locked is the one that others see.
 func (f *openMailFile) lock() error {
 	// This one first: whoever holds it is the only one of us that judges FILE.lock.
-	err := f.m.sys.lock(f.fd)
+	unlocked := f.m.sys.lock(f.fd)
 	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+	case errors.Is(unlocked, unix.EAGAIN), errors.Is(unlocked, unix.EACCES):
 		return fmt.Errorf("%w: another program has the lock of fcntl", errLocked)
-	case err != nil:
-		return fmt.Errorf("lock: %w", err)
+	case unlocked != nil && !hasNoLocks(unlocked):
+		return fmt.Errorf("lock: %w", unlocked)
 	}
 
 	info, err := f.Stat()
@@ -167,6 +175,9 @@ func (f *openMailFile) lock() error {
 	}
 	if err := f.dot.take(info); err != nil {
 		return err
+	}
+	if unlocked != nil && !f.dot.held { // one of the two there must be
+		return fmt.Errorf("lock: %w", unlocked)
 	}
 
 	if info, err = f.Stat(); err != nil { // again: whoever had the lock may have changed it
@@ -180,6 +191,11 @@ func (f *openMailFile) lock() error {
 	f.start, f.safe, f.whole, f.size = size, size, size, size
 	f.id = identify(info)
 	return nil
+}
+
+// hasNoLocks tells whether the error is that of a file system without fcntl's locks, such as some of NFS.
+func hasNoLocks(err error) bool {
+	return errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
 // explain gives an error its class, the file, as what it is, and a hint.

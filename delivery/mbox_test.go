@@ -310,6 +310,13 @@ func TestMboxLocked(t *testing.T) {
 					t.Errorf("after %v", took)
 				}
 
+				// Those behind it don't wait as long once more.
+				began = time.Now()
+				if err := d.Deliver(t.Context(), m); err == nil || time.Since(began) > time.Second {
+					t.Errorf("after %v: %v", time.Since(began), err)
+				}
+				<-time.After(time.Minute)
+
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				if err := d.Deliver(ctx, m); !errors.Is(err, context.DeadlineExceeded) {
@@ -382,6 +389,54 @@ func TestMboxWithoutDotlock(t *testing.T) {
 			t.Error(err)
 		}
 		expectMbox(t, path, "a")
+	}
+}
+
+// TestMboxWithoutFcntl: where there is no lock of fcntl, FILE.lock has to do; where there is none of both,
+// nothing is written.
+func TestMboxWithoutFcntl(t *testing.T) {
+	t.Parallel()
+	for _, both := range []bool{false, true} {
+		path := mboxPath(t)
+		d := delivery.NewMbox(path)
+		delivery.Interpose(d, func(call string) error {
+			switch {
+			case call == "lock":
+				return unix.ENOLCK
+			case call == "make" && both:
+				return unix.EACCES
+			}
+			return nil
+		})
+		if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err != nil) != both || both && !errors.Is(err, unix.ENOLCK) {
+			t.Error(err)
+		}
+		if got := contentOf(path); (got == "") != both {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// TestMboxLockSaysWhose: FILE.lock has our number from its first moment, and nothing else is left beside it.
+func TestMboxLockSaysWhose(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	writeFile(t, path+".lock.new", "of a killed process")
+	d := delivery.NewMbox(path)
+	looked := false
+	delivery.Interpose(d, func(call string) error {
+		if call != "make done" {
+			return nil
+		}
+		looked = true
+		files, err := os.ReadDir(filepath.Dir(path))
+		if text := readFile(t, path+".lock"); err != nil || len(files) != 2 || !strings.HasPrefix(text, fmt.Sprint(os.Getpid(), ":")) {
+			t.Errorf("%q, %v, %v", text, files, err)
+		}
+		return nil
+	})
+	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); err != nil || !looked {
+		t.Error(err)
 	}
 }
 

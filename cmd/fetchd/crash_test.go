@@ -28,6 +28,7 @@ type victim struct {
 	user     string
 	protocol string // imap or pop3
 	mda      bool
+	file     string             // "mbox" or "bsmtp": mail is appended to a file; "" = neither
 	sink     *deliverytest.Sink // of SMTP or LMTP; nil = neither
 	sinkAt   string             // as smtphost names it
 	into     string             // the user whose IMAP mailbox gets the mail; "" = none
@@ -77,6 +78,9 @@ func (v *victim) destination() string {
 	if v.into != "" {
 		return fmt.Sprintf("append \"imap://%s@localhost:%d\" appendpassword %q appendsslproto ''", v.into, v.intoPort,
 			v.d.Password)
+	}
+	if v.file != "" {
+		return fmt.Sprintf("%s %q", v.file, filepath.Join(v.dir, "mbox"))
 	}
 	if v.mda {
 		return fmt.Sprintf("mda %q", "tee -a "+filepath.Join(v.dir, "mbox"))
@@ -168,7 +172,7 @@ var subject = regexp.MustCompile(`(?m)^Subject: msg (\d+)$`)
 func (v *victim) delivered(t *testing.T) map[int]int {
 	t.Helper()
 	files := []string{filepath.Join(v.dir, "mbox")}
-	if !v.mda {
+	if !v.mda && v.file == "" {
 		files, _ = filepath.Glob(filepath.Join(v.dir, "Maildir", "new", "*"))
 	}
 	times := map[int]int{}
@@ -195,7 +199,7 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
-		count(text)
+		count(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
 	}
 	return times
 }
@@ -230,8 +234,8 @@ const (
 )
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
-// into a Maildir or an IMAP mailbox, and at most one a kill through an agent or to a mail server. Set CRASH_SEED to repeat a
-// run.
+// into a Maildir, an mbox or an IMAP mailbox, and at most one a kill through an agent, to a mail server or as
+// batched SMTP. Set CRASH_SEED to repeat a run.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -254,6 +258,13 @@ func TestKilledAtRandom(t *testing.T) {
 			t.Parallel()
 			v := newVictim(t, d, protocol, false).deliverTo(t, i == 0)
 			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(10+i))))
+		})
+		file := []string{"mbox", "bsmtp"}[i]
+		t.Run(protocol+", "+file, func(t *testing.T) {
+			t.Parallel()
+			v := newVictim(t, d, protocol, false)
+			v.file = file
+			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(30+i))))
 		})
 		t.Run(protocol+", IMAP mailbox", func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +308,7 @@ func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
 		t.Errorf("only %d of %d kills hit a run at work", hit, tries)
 	}
 	duplicates := 0
-	if v.mda || v.sink != nil {
+	if v.mda || v.sink != nil || v.file == "bsmtp" {
 		duplicates = hit
 	}
 	v.judge(t, duplicates)
