@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"fetchd/fetch"
+	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 
 	"golang.org/x/oauth2"
@@ -110,11 +111,10 @@ func said(answer *oauth2.RetrieveError, g *grant) string {
 // clean takes the grant's tokens out of a text, which may repeat them, and what is not for one line.
 func clean(text string, g *grant) string {
 	if g != nil {
-		for _, secret := range []string{g.Refresh.Reveal(), g.Access.Reveal()} {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, "***")
-			}
-		}
+		hidden := new(wire.Concealer)
+		hidden.Add("", g.Access.Reveal())
+		hidden.Add("", g.Refresh.Reveal())
+		text = hidden.Clean(text)
 	}
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r)

@@ -21,8 +21,9 @@ const (
 )
 
 // newHTTPClient makes the client for all requests. It follows no redirect, which would carry a refresh token
-// elsewhere, uses no proxy, keeps no connection, and speaks TLS by our own rules.
-func newHTTPClient() *http.Client {
+// elsewhere, uses no proxy, keeps no connection, and speaks TLS by our own rules. Providers must prove their
+// names by the certificates in caFile; "" = the system's.
+func newHTTPClient(caFile string) *http.Client {
 	dialer := &net.Dialer{Timeout: requestTimeout}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -33,8 +34,8 @@ func newHTTPClient() *http.Client {
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},
-		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dialTLS(ctx, dialer, network, addr)
+		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			return dialTLS(ctx, dialer, addr, caFile)
 		},
 		DisableKeepAlives:      true, // a request that meets a dead connection might be sent again
 		DisableCompression:     true,
@@ -47,18 +48,18 @@ func newHTTPClient() *http.Client {
 	}
 }
 
-// dialTLS connects to a provider, which must prove its name by the system's certificates.
-func dialTLS(ctx context.Context, dialer *net.Dialer, network, addr string) (net.Conn, error) {
+// dialTLS connects to a provider, which must prove its name.
+func dialTLS(ctx context.Context, dialer *net.Dialer, addr, caFile string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := tlsverify.New(tlsverify.Options{Host: host, ALPN: []string{"http/1.1"}})
+	policy, err := tlsverify.New(tlsverify.Options{Host: host, CAFile: caFile, ALPN: []string{"http/1.1"}})
 	if err != nil {
 		return nil, err
 	}
 
-	conn, err := dialer.DialContext(ctx, network, addr)
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

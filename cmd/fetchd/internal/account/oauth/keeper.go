@@ -47,7 +47,7 @@ func (k *Keeper) client() *http.Client {
 	if k.HTTP != nil {
 		return k.HTTP
 	}
-	return newHTTPClient()
+	return newHTTPClient("")
 }
 
 func (k *Keeper) provider(c Client) (provider, bool) {

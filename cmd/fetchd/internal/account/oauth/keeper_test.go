@@ -230,6 +230,24 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// A provider that repeats the token that it was asked with.
+func TestProviderRepeatsTheToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consents()
+	r.pass(2 * time.Hour)
+	r.s.Answer(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		token := req.PostForm.Get("refresh_token")
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_grant","error_description":"%s is %x"}`, token, token)
+	})
+	r.fails(fetch.KindAuth, `"*** is ***"`, 1)
+	if s := r.State(r.Client); strings.Contains(s.String(), "refresh-") {
+		t.Error(s)
+	}
+}
+
 // Trouble is no trouble while the token is good.
 func TestTroubleAheadOfTheEnd(t *testing.T) {
 	t.Parallel()
@@ -367,7 +385,7 @@ func TestSlowProvider(t *testing.T) {
 	ended := make(chan struct{})
 	r.s.Answer(func(http.ResponseWriter, *http.Request) { <-ended })
 	t.Cleanup(func() { close(ended) })
-	r.HTTP = newHTTPClient()
+	r.HTTP = newHTTPClient("")
 	r.HTTP.Timeout = 200 * time.Millisecond
 	r.fails(fetch.KindNetwork, "ask for a token", 1)
 }
@@ -410,7 +428,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	_, err := newHTTPClient().Get("http://192.0.2.1/")
+	_, err := newHTTPClient("").Get("http://192.0.2.1/")
 	if err == nil || !strings.Contains(err.Error(), "without TLS") {
 		t.Errorf("%v", err)
 	}
