@@ -79,6 +79,9 @@ func TestOpen(t *testing.T) {
 		{"a link to nowhere", func(t *testing.T, path string) {
 			must(t, os.Symlink(path+"x", path))
 		}, "symbolic link"},
+		{"a link to nowhere at all", func(t *testing.T, path string) {
+			must(t, os.Symlink("/none/"+filepath.Base(path), path))
+		}, "symbolic link"},
 		{"a second name", func(t *testing.T, path string) {
 			write(t, path+"x", 0o600)
 			must(t, os.Link(path+"x", path))
