@@ -96,7 +96,6 @@ func (r runner) behind(words []string) []string {
 			if r.takesNext(w) {
 				i++
 			}
-		case assignment.MatchString(w): // of env
 		case operands > 0:
 			operands--
 		default:
