@@ -41,6 +41,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
 		fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(len(accounts)))
+	collectFor(len(accounts), d.p.env)
 	d.refused.Store(refused)
 	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
 	d.alerts = status.NewAlerts(before)
@@ -65,10 +66,11 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// The last step before the first retrieval: whoever waits for READY finds that signals and status work.
 	d.manager.Ready()
 
-	// Nobody waits for these two: what a reload reads may hang, and must delay neither the end nor the signs
-	// of life.
+	// Nobody waits for these three: what a reload reads may hang, and must delay neither the end nor the
+	// signs of life.
 	go d.serve(ctx)
 	go d.showLife(ctx)
+	go giveBackMemory(ctx)
 	d.scheduler.Run(ctx, accounts)
 	// Once more, as Run may end by itself; the manager hears it only once.
 	stopping()

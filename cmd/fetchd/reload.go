@@ -78,6 +78,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 
 	d.accounts.Store(int64(len(accounts)))
+	collectFor(len(accounts), d.p.env)
 	refused := refusedAccounts(err)
 	d.refused.Store(refused)
 	d.scheduler.Replace(accounts)
