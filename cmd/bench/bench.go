@@ -52,18 +52,21 @@ func newBench(s *stage, o options) *bench {
 	b.self, err = os.Executable()
 	s.check(err)
 	b.build()
+	return b
+}
 
-	b.d = fetchtest.StartDovecot(s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes",
+// startDovecot starts the server of all workloads but the scale ones.
+func (b *bench) startDovecot() {
+	b.d = fetchtest.StartDovecot(b.s, "mail_save_crlf = yes", "pop3_fast_size_lookups = yes",
 		"pop3_no_flag_updates = yes",
 		// 20 accounts of a few contenders in turn
 		"default_client_limit = 4000", "default_process_limit = 1000",
 		"service imap {", "process_min_avail = 2", "}", "service pop3 {", "process_min_avail = 2", "}")
 
 	text, err := os.ReadFile(b.d.CAFile)
-	s.check(err)
+	b.s.check(err)
 	b.ca = filepath.Join(b.memory, "ca.pem")
-	s.check(os.WriteFile(b.ca, text, 0o644))
-	return b
+	b.s.check(os.WriteFile(b.ca, text, 0o644))
 }
 
 // build builds the fetchd to be measured, and copies it and this program to a place where everybody may run
@@ -96,9 +99,18 @@ func copyProgram(from, to string) error {
 
 func (b *bench) run() {
 	b.introduce()
+	for _, w := range scales() {
+		if contains(b.o.workloads, w.name) && b.s.ctx.Err() == nil {
+			b.scaleOf(w)
+		}
+	}
+
 	for _, w := range workloads() {
 		if !contains(b.o.workloads, w.name) || b.s.ctx.Err() != nil {
 			continue
+		}
+		if b.d == nil {
+			b.startDovecot()
 		}
 		if w.watch {
 			b.watch(w)

@@ -24,6 +24,7 @@ type options struct {
 	memory     string
 	disk       string
 	fetchd     string
+	accounts   int
 }
 
 func main() {
@@ -51,6 +52,9 @@ func parse() options {
 	for _, w := range workloads() {
 		names = append(names, w.name)
 	}
+	for _, w := range scales() {
+		names = append(names, w.name)
+	}
 
 	w := flag.String("w", "", "workloads, with commas between them; all of: "+strings.Join(names, " "))
 	c := flag.String("c", "", "contenders, with commas between them; all of: "+strings.Join(contenderNames(),
@@ -62,6 +66,7 @@ func parse() options {
 		"where the server and, but for the disk workload, the programs have their files")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a folder on a real disk")
 	flag.StringVar(&o.fetchd, "fetchd", "", "a fetchd to measure instead of this tree's")
+	flag.IntVar(&o.accounts, "n", 0, "accounts of watched, polled and bundle; 0 = as the tables have them")
 	flag.Parse()
 	o.workloads, o.contenders = list(*w), list(*c)
 
