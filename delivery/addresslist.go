@@ -131,8 +131,7 @@ func addressOf(tokens []addressToken) address {
 		local = strings.Trim(local, `"`)
 	}
 
-	isOdd := strings.ContainsAny(local, `"\@`) || strings.HasPrefix(local, "=?")
-	if local == "" || isOdd || !isHostName(host) {
+	if local == "" || strings.ContainsAny(local, `"\@`) || !isHostName(host) {
 		return unknown
 	}
 	return address{local, host, text}

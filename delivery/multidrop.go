@@ -80,7 +80,7 @@ func (d *Multidrop) fieldName() string {
 func warningOf(foreign []string) []byte {
 	text := "no recipient addresses matched declared local names"
 	if len(foreign) == 1 {
-		good := func(c byte) bool { return c > ' ' && c < 0x7f }
+		good := func(c byte) bool { return c >= ' ' && c < 0x7f }
 		text = fmt.Sprintf("recipient address %s didn't match any local name",
 			replaceBytes(foreign[0], addressLimit, good))
 	}
@@ -93,7 +93,7 @@ func (d *Multidrop) localNames(found []address) (names, foreign []string) {
 	seen := map[string]bool{}
 	for _, a := range found {
 		name, ours := d.localName(a)
-		if !ours {
+		if !ours && strings.Contains(a.text, "@") { // as in fetchmail a bare name is of no host
 			foreign = append(foreign, a.text)
 		}
 		// Once, even if the header names the user three times, in any case.

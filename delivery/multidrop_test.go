@@ -88,7 +88,8 @@ func TestMultidrop(t *testing.T) {
 		{"a comment before it", nil, "(bob@mail.example.org, \\) (x)) ann@mail.example.org", "ann"},
 		{"a comment in it", nil, "ann (c) @ mail.example.org", "ann"},
 		{"an encoded word before it", nil, "=?utf-8?q?Bob_=3Cbob=40mail.example.org=3E?= <ann@mail.example.org>", "ann"},
-		{"an encoded word in it", anyName, "=?utf-8?q?ann?=@mail.example.org", "pm"},
+		{"an encoded word in it", anyName, "=?utf-8?q?ann?=@mail.example.org", "=?utf-8?q?ann?="},
+		{"an encoded word in it, of a declared name", nil, "=?utf-8?q?ann?=@mail.example.org", "pm"},
 		{"an encoded word is no list", nil, "=?utf-8?q?x=2C_ann?=@mail.example.org", "pm"},
 		{"quoted", nil, `"ann"@mail.example.org`, "ann"},              // fetchmail: nobody
 		{"quoted, with a blank", nil, `"joe doe"@example.net`, "joe"}, // likewise
@@ -207,6 +208,9 @@ func TestMultidropWarning(t *testing.T) {
 		"of two hosts":     {"ann@x.example, bob@x.example", general},
 		"of no local user": {"zoe@mail.example.org", general},
 		"none":             {"", general},
+		"a bare name":      {"zoe", general},
+		"beside bare ones": {"zoe, ann@x.example, bob", "X-Fetchmail-Warning: recipient address ann@x.example didn't match any local name\n"},
+		"with a blank":     {`"a b"@x.example`, "X-Fetchmail-Warning: recipient address \"a b\"@x.example didn't match any local name\n"},
 		"foreign text":     {"\x1b[31m <\xff\n x>", "X-Fetchmail-Warning: recipient address __x> didn't match any local name\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
