@@ -36,7 +36,7 @@ const (
 	appendFailed               // err says why not
 )
 
-// isOpen tells whether it still can and shall be sent.
+// isOpen tells whether it can and must still be sent.
 func (it *appendItem) isOpen() bool { return it.state == appendWaiting && it.err == nil }
 
 // fail gives it a result.

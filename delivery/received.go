@@ -113,8 +113,8 @@ func replaceBytes(s string, limit int, good func(byte) bool) string {
 	return string(b)
 }
 
-// withID is a trace with an identifier in its first Received: line, where RFC 5321 section 4.4 has it: behind
-// what says who received the message by which protocol. Another trace stays as it is, and ok is false.
+// withID is a trace with an identifier in its first Received: line, where RFC 5321 section 4.4 puts it:
+// behind what says who received the message by which protocol. Another trace stays as it is, and ok is false.
 func withID(trace []byte, id string) (_ []byte, ok bool) {
 	by := bytes.Index(trace, []byte("\n\tby "))
 	if !bytes.HasPrefix(trace, []byte("Received: ")) || by < 0 {

@@ -187,7 +187,7 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 	case p.only != nil:
 		l.Only(p.only.ref())
 	default:
-		// First those that don't count at all; who lets the others pass depends on how many are left then.
+		// First those that don't count at all: which messages come last depends on how many are left then.
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
 		fresh := m.Counts().New
 		l.Leave(p.last.wait(name, fresh, a.now()))

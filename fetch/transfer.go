@@ -360,7 +360,7 @@ func (t *transfer) report(it *Item, err error) {
 }
 
 // reportFailure is report for a message that was not delivered. One that failed in the same way before, or
-// one of many that fail alike, is worth a line only to those who debug.
+// that is one of many with the same failure, is worth a line only for debugging.
 func (t *transfer) reportFailure(it *Item, err error) {
 	level := slog.LevelError
 	if delivery.IsLater(err) {

@@ -20,10 +20,10 @@ type Loader struct {
 	Stdin  io.Reader // what the path "-" means; nil is os.Stdin
 
 	// SkipPermissions leaves out the check that others can neither write the files nor read the secrets in
-	// them (fetchmail's --version does). Nothing that was read so may be acted on.
+	// them (fetchmail's --version does). Nothing that was read in this way may be acted on.
 	SkipPermissions bool
-	// Credentials is a directory whose files pass without that check, "" = none: who filled it answers for
-	// them.
+	// Credentials is a directory whose files pass without that check, "" = none: whoever filled it is
+	// responsible for them.
 	Credentials string
 	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one
 	// beside it); what an included file of another directory says gets its directory.

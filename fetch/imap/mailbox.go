@@ -92,8 +92,8 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 // plan decides what to do with the messages that were found.
 func (m *mailbox) plan(ctx context.Context, v view) error {
 	m.uidNext = v.uidNext
-	// First what is new; then who of the pending still is what we think; then sizes and flush, which take
-	// away from it.
+	// First what is new; then which of the pending messages are still what we think; then sizes and flush,
+	// which take away from it.
 	if err := m.survey(ctx, &v); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (r *retrieval) goesOn() bool {
 // end settles what is still open after all answers were read.
 func (r *retrieval) end(ctx context.Context) error {
 	if r.doubt != nil {
-		// There is no other answer to come that would show whether the message had ended; any answer does,
+		// No other answer is outstanding that would show whether the message had ended. Any answer shows it,
 		// even -ERR.
 		if err := r.m.s.client.command("NOOP"); err != nil && refusal(r.m.s.c, err) == nil {
 			return r.failed(err)

@@ -60,5 +60,5 @@ func (d *debt) answered() {
 	d.pay(d.timeout / answerShare)
 }
 
-// pay never leaves a credit: who was quick may not drip later.
+// pay never leaves a credit: a server that was quick may not drip later.
 func (d *debt) pay(t time.Duration) { d.owed = max(0, d.owed-t) }

@@ -1,4 +1,4 @@
-// Package imapline is IMAP as lines, for everybody who speaks it: the login's dialogue, replies, quoted
+// Package imapline is IMAP as lines, for all packages that speak it: the login's dialogue, replies, quoted
 // strings and the names of mailboxes.
 package imapline
 

@@ -35,7 +35,8 @@ func OAuthMistakes(poll *rcfile.Poll, u *rcfile.User) []error {
 	}
 
 	at, flow, provider := u.OAuth.Pos, secret.OAuthFlow(u), u.OAuth.Value
-	// All mistakes are collected: who sets up OAuth has many words to get right, and wants them in one run.
+	// All mistakes are collected: OAuth needs many words, and the user wants to hear of all that are wrong in
+	// one run.
 	known := provider == oauth.Google || provider == oauth.Microsoft
 	if !known {
 		err := oauth.CheckURL(provider)
