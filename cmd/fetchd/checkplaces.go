@@ -11,13 +11,14 @@ import (
 	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // checkPlaces returns the reasons why the journal, the lock file or the log could not be written.
 func checkPlaces(at *places, cfg *rcfile.Config) error {
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	if pidfile == "" {
-		return errors.New("pidfile is empty; leave it out")
+		return hints.Errorf("leave it out", "pidfile is empty")
 	}
 
 	journal := filepath.Dir(journalPath(at, cfg))

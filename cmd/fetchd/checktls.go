@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -15,6 +14,7 @@ import (
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/docs"
 	"fetchd/tlsverify/check"
+	"fetchd/tlsverify/hints"
 )
 
 func checkTLSCommand() cli.Subcommand {
@@ -38,7 +38,7 @@ func runCheckTLS(ctx context.Context, p *program, c *cli.CommandLine) exit.Statu
 	case err != nil:
 		return p.failTargets(c, err)
 	case len(targets) == 0:
-		return p.fail(exit.Syntax, errors.New("no server to check; name a host"))
+		return p.fail(exit.Syntax, hints.Errorf("name a host", "no server to check"))
 	}
 
 	ctx, stop := interrupted(ctx)

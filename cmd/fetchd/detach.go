@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/tlsverify/hints"
 )
 
 // detachedVariable marks the process that detach starts. That process gets its starter's streams and two
@@ -104,7 +105,7 @@ func (p *program) adopt() error {
 	secrets := d.streams[3]
 	defer secrets.Close()
 	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.collected); err != nil {
-		return fmt.Errorf("%s is set, but not by this program; unset it", detachedVariable)
+		return hints.Errorf("unset it", "%s is set, but not by this program", detachedVariable)
 	}
 
 	p.detached = d

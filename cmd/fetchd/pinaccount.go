@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
@@ -10,6 +9,7 @@ import (
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/check"
+	"fetchd/tlsverify/hints"
 )
 
 // pinAccount is an account of the rc file that is to get a pin.
@@ -113,8 +113,8 @@ func judgeAccounts(ctx context.Context, accounts []*pinAccount, shown *tlsverify
 			// Another server behind the same name, or somebody in between: the user has confirmed a key, and
 			// no other may be written.
 			if tlsverify.PinOf(v.Presented[0]) != tlsverify.PinOf(shown.Presented[0]) {
-				return fmt.Errorf("nothing was written: %s is shown another key than the one above; try "+
-					"again, and ask the operator if it happens again", a.name)
+				return hints.Errorf("try again, and ask the operator if it happens again",
+					"nothing was written: %s is shown another key than the one above", a.name)
 			}
 			refused = pinAlone(judgement)
 			known[id] = refused
@@ -130,6 +130,6 @@ func (p *program) noAccount(c *cli.CommandLine, at *places, o check.Options) err
 	if _, err := p.rcConfiguration(c, at); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s has no account at %s port %d; add one, or name the port, then run this again",
+	return hints.Errorf("add one, or name the port, then run this again", "%s has no account at %s port %d",
 		c.Rcfile.Or(at.rcfile), o.Host, account.PortOf(o))
 }

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"fetchd/tlsverify/hints"
 )
 
 // places are where the program's own files are unless the configuration says otherwise.
@@ -72,7 +73,7 @@ func findFiles(env func(string) string) (*places, error) {
 
 func mustBeDirectory(variable, path string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: %q is not a directory; create it or unset the variable", variable, path)
+		return hints.Errorf("create it or unset the variable", "%s: %q is not a directory", variable, path)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // pinEdit adds a pin to one account. end is where the next entry begins; zero = the end of the file.
@@ -170,7 +171,7 @@ func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error
 
 	got, err := loader.Load(fresh)
 	if err != nil || !rcfile.Equal(want, got) {
-		return errors.New("the file has a form that can't be edited safely; add the line above by hand")
+		return hints.Errorf("add the line above by hand", "the file has a form that can't be edited safely")
 	}
 
 	return nil

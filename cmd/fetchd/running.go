@@ -52,8 +52,8 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 		}
 		select {
 		case <-ctx.Done():
-			return p.fail(exit.Excluded, fmt.Errorf("%s at %d does not end; kill -9 %d ends it at once",
-				p.name, holder.PID, holder.PID))
+			return p.fail(exit.Excluded, hints.Errorf(fmt.Sprintf("kill -9 %d ends it at once", holder.PID),
+				"%s at %d does not end", p.name, holder.PID))
 		case <-tick.C:
 		}
 	}
@@ -66,8 +66,8 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	case holder.PID == 0:
 		return p.fail(exit.Excluded, holder)
 	case holder.Fetchmail:
-		return p.fail(exit.Excluded, fmt.Errorf("fetchmail is running (process %d), and both would "+
-			"retrieve the same mail; %s -q ends it", holder.PID, p.name))
+		return p.fail(exit.Excluded, hints.Errorf(p.name+" -q ends it",
+			"fetchmail is running (process %d), and both would retrieve the same mail", holder.PID))
 	// A daemon can't be told which servers to ask, nor to count only.
 	case len(c.Servers) > 0 || c.Check:
 		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is "+
@@ -75,9 +75,9 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	case !holder.Daemon:
 		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.PID))
 	case len(refusedOptions(c)) > 0:
-		return p.fail(exit.Excluded, fmt.Errorf("can't accept options while a background %s is running "+
-			"(process %d): --%s; %s -q ends it",
-			p.name, holder.PID, strings.Join(refusedOptions(c), ", --"), p.name))
+		return p.fail(exit.Excluded, hints.Errorf(p.name+" -q ends it",
+			"can't accept options while a background %s is running (process %d): --%s",
+			p.name, holder.PID, strings.Join(refusedOptions(c), ", --")))
 	}
 
 	if err := signalProcess(holder.PID, unix.SIGUSR1); err != nil {

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -137,7 +136,7 @@ func (r *Resolver) destinationReason(poll *rcfile.Poll, u *rcfile.User) error {
 
 func openMaildir(_ *Resolver, _ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	if u.MDA.Set {
-		return nil, errors.New("maildir and mda are both set; remove one of them")
+		return nil, hints.Errorf("remove one of them", "maildir and mda are both set")
 	}
 	if strings.Contains(strings.TrimSuffix(u.Maildir.Value, folderPart), delivery.FolderPlace) {
 		return nil, hints.Errorf("write it as the last part of the path, once",
@@ -163,7 +162,7 @@ const folderPart = "/" + delivery.FolderPlace
 
 func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
 	if u.Maildir.Set || u.MDA.Set {
-		return nil, errors.New("mbox and another destination are both set; remove one of them")
+		return nil, hints.Errorf("remove one of them", "mbox and another destination are both set")
 	}
 	at := func(path string) delivery.Deliverer { return r.mboxes.At(path) }
 	return placeFor(u, "mbox", u.Mbox.Value, at)

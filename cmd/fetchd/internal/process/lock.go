@@ -29,10 +29,17 @@ type LockedError struct {
 
 func (e *LockedError) Error() string {
 	if e.PID == 0 {
-		return "another process holds the lock, and the lock file doesn't say which; " +
-			"try again, or look with lslocks or fuser"
+		return hints.Text("another process holds the lock, and the lock file doesn't say which", e.Hint())
 	}
 	return fmt.Sprintf("process %d holds the lock", e.PID)
+}
+
+// Hint is the user's next step.
+func (e *LockedError) Hint() string {
+	if e.PID == 0 {
+		return "try again, or look with lslocks or fuser"
+	}
+	return ""
 }
 
 // TakeLock takes the lock at path, creating the file (0600). interval is that of a daemon in seconds, 0 for

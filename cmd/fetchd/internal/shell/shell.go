@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fetchd/tlsverify/hints"
 )
 
 // Run runs a command of the rc file in a shell, and keeps its output in out and its error output in problems,
@@ -73,7 +75,7 @@ func Check(keyword, command string) error {
 	}
 
 	if _, err := exec.LookPath(name); err != nil {
-		return fmt.Errorf("%s: there is no command %q; install it or write its full path", keyword, name)
+		return hints.Errorf("install it or write its full path", "%s: there is no command %q", keyword, name)
 	}
 
 	return nil

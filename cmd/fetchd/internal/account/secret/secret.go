@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/fetch"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // maxPassword bounds the length of a password; OAuth tokens can have several kilobytes.
@@ -76,9 +77,8 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 }
 
 func noPassword(l Login) error {
-	return fmt.Errorf("can't find a password for %s; write one into the rc file, or see "+
-		"\"passwords\" in fetchd(1)",
-		l.Account)
+	return hints.Errorf("write one into the rc file, or see \"passwords\" in fetchd(1)",
+		"can't find a password for %s", l.Account)
 }
 
 // Missing is the error of an account that needs a password and has no source of one.
