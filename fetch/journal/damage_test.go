@@ -145,6 +145,8 @@ func TestChangedRecord(t *testing.T) {
 		{"the UIDVALIDITY", "UPDATE mailbox SET uidvalidity=8 WHERE account='ann'"},
 		{"the UIDNEXT", "UPDATE mailbox SET uidnext=99 WHERE account='ann'"},
 		{"the run", "UPDATE mailbox SET run=run+1 WHERE account='ann'"},
+		{"the day", "UPDATE mailbox SET changed=changed+1 WHERE account='ann'"},
+		{"how many rows are folded", "UPDATE mailbox SET folded=folded+1 WHERE account='ann'"},
 		{"the checksum", "UPDATE mailbox SET sum=0 WHERE account='ann'"},
 		{"the name", "UPDATE mailbox SET account='anna' WHERE account='ann'"},
 	} {
@@ -174,6 +176,42 @@ func TestChangedRecord(t *testing.T) {
 			runSQL(t, path, damage.cure)
 			if m, err := j.Mailbox(t.Context(), name, "INBOX"); err != nil || m.UIDValidity() != 0 || !m.Done().IsEmpty() {
 				t.Errorf("after the cure: %v", err)
+			}
+		})
+	}
+}
+
+// TestChangedHead: also the first write of a record, and each number of its census, have a checksum.
+func TestChangedHead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, sql string
+		end       bool
+	}{
+		{"the first run", "UPDATE mailbox SET uidvalidity=9", false},
+		{"first", "UPDATE mailbox SET first=first+1", true},
+		{"settled", "UPDATE mailbox SET settled=settled+1", true},
+		{"looked", "UPDATE mailbox SET looked=looked+1", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "journal.db")
+			j := openOn(t, &disk{}, path)
+			m, err := j.Mailbox(t.Context(), "ann", "INBOX")
+			if err == nil {
+				err = begin(t.Context(), m, 7)
+			}
+			if err == nil && tt.end {
+				m.SetCensus(Census{First: 1, Settled: 2, Looked: 3})
+				err = m.End(t.Context(), 4)
+			}
+			if err := errors.Join(err, j.Close()); err != nil {
+				t.Fatal(err)
+			}
+
+			runSQL(t, path, tt.sql)
+			if _, err := openOn(t, &disk{}, path).Mailbox(t.Context(), "ann", "INBOX"); !errors.Is(err, ErrDamaged) {
+				t.Errorf("error %v", err)
 			}
 		})
 	}

@@ -89,8 +89,16 @@ func TestConcealDecodes(t *testing.T) {
 		{"all escapes", each(secret, "%%%02X"), "***"},
 		{"escapes of escapes", "p=" + each(each(secret, "%%%02x"), "%%%02x") + "&q", "p=***&q"},
 		{"a form", "p=" + url.QueryEscape(secret) + "&q", "p=***&q"},
+		{"three times", each(each(each(secret, "%%%02x"), "%%%02x"), "%%%02x"), "***"},
+		{"base64 behind three letters", "AUT" + b64(secret), "***"},
+		{"base64 behind two", "PL" + b64(secret), "***"},
+		{"base64 behind one", "A" + b64(secret), "***"},
+		{"hexadecimal behind a digit", "f" + each(secret, "%02x"), "f***"},
+		{"base64 in lower case", "no " + strings.ToLower(b64("x"+secret)), "no ***"},
 		{"entities", "<b>" + each("s3cret-W", "&#%d;") + "&ouml;rd %41+x=&amp;&#x3b;</b>", "<b>***</b>"},
 		{"an entity without its end", "&#115" + secret[1:], "***"},
+		{"an entity without its end, and none behind", "no &#116oken-\U0001f511 here", "no *** here"},
+		{"beyond the first plane", `"token-\ud83d\udd11"`, `"***"`},
 		{"entities in digits", each("s3cret-W", "&#x%X;") + "&#246;rd %41+x=&;", "***"},
 		{"quoted-printable", "x " + each(secret, "=%02X") + ".", "x ***."},
 		{"quoted-printable, in part and broken", "s3cr=65t-=\r\nW=C3=B6rd %41+x=3D=\n&;", "***"},
@@ -123,6 +131,7 @@ func TestConcealDecodes(t *testing.T) {
 			var c wire.Concealer
 			c.Add("ann", secret)
 			c.Add("ann", "pass")
+			c.Add("ann", "token-\U0001f511")
 			if got := c.Clean(tt.text); got != tt.want {
 				t.Errorf("%s\n got %s\nwant %s", tt.text, got, tt.want)
 			}
@@ -139,6 +148,17 @@ func TestConcealWork(t *testing.T) {
 		if n := wire.ReadingWork(strings.Repeat(unit, length/len(unit))); n > 125*length {
 			t.Errorf("%q: %d bytes are looked at for %d", unit, n, length)
 		}
+	}
+}
+
+// A long word of base64 in which the secret is often is gone through once, not for each.
+func TestConcealPlaces(t *testing.T) {
+	t.Parallel()
+	var c wire.Concealer
+	c.Add("ann", "s3cret-word.")
+	text := strings.Repeat(base64.StdEncoding.EncodeToString([]byte("s3cret-word.")), 100)
+	if n := wire.Places(&c, text); n == 0 || n > 20 {
+		t.Errorf("%d places of one word", n)
 	}
 }
 

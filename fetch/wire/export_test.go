@@ -10,3 +10,10 @@ func ReadingWork(text string) (n int) {
 	reading{text: []byte(text)}.each(deepestReading, func(r reading) { n += len(r.text) })
 	return n
 }
+
+// Places is how many places Clean finds in text.
+func Places(c *Concealer, text string) int {
+	s := search{text: text, known: c.known}
+	reading{text: []byte(text)}.each(deepestReading, s.look)
+	return len(s.found)
+}
