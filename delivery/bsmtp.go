@@ -168,9 +168,6 @@ func writeBatch(ctx context.Context, w io.Writer, m *Message, commands []byte) (
 	return err
 }
 
-// CheckBSMTP tells why a BSMTP could not deliver into the file, as far as that can be seen without writing.
-func CheckBSMTP(path string) error { return newMailFile(path).check("batched SMTP in") }
-
 // mend removes what a killed process of ours has begun at the end of the file. What another program has begun
 // is left to it: a message behind that would become a part of it.
 func (d *BSMTP) mend(f *openMailFile) error {

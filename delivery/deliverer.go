@@ -1,6 +1,6 @@
 // Package delivery hands one complete message on, durably: to a mail delivery agent's standard input (MDA),
-// into a Maildir (Maildir) or a folder on an IMAP server (Append), or to a mail server (SMTP, which speaks
-// LMTP too).
+// into a Maildir (Maildir, MaildirFolders), an mbox (Mbox), a file of batched SMTP (BSMTP) or a folder on an
+// IMAP server (Append), or to a mail server (SMTP, which speaks LMTP too).
 //
 // Every kind keeps the contract of Deliverer, which the suite in package deliverytest checks. The package
 // knows nothing about POP3, IMAP or the journal: after a nil error, and only then, the caller records the
@@ -14,9 +14,10 @@
 //	err := deliverer.Deliver(ctx, m); m.Release()
 //
 // A Maildir returns nil after fsync(2) of the file, or syncfs(2) for a group, then renameat2(2), then
-// fsync(2) of the directory; an MDA after exit status 0 of an agent that got the complete message as a file;
-// SMTP after the server's 2xx to the dot that ends the message, Append after its OK. A message that did not
-// arrive in full is never delivered, not even in part.
+// fsync(2) of the directory; Mbox and BSMTP after fsync(2) of what they have appended; an MDA after exit
+// status 0 of an agent that got the complete message as a file; SMTP after the server's 2xx to the dot that
+// ends the message, Append after its OK. A message that did not arrive in full is never delivered, not even
+// in part.
 package delivery
 
 import (

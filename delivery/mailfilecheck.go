@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,13 +13,19 @@ import (
 )
 
 // CheckMbox tells why an Mbox could not deliver into the file, as far as that can be seen without writing.
-func CheckMbox(path string) error { return newMailFile(path).check("mbox") }
+func CheckMbox(path string) error { return newMailFile(path).check("mbox", checkMbox) }
 
-// check looks at the file, and at the directory if it is missing, with the rights that it is written with.
-func (m *mailFile) check(what string) error {
+// CheckBSMTP tells why a BSMTP could not deliver into the file, as far as that can be seen without writing.
+func CheckBSMTP(path string) error {
+	return newMailFile(path).check("batched SMTP in", func(io.ReaderAt) error { return nil })
+}
+
+// check looks at the file and into it, and at the directory if it is missing, with the rights that it is
+// written with.
+func (m *mailFile) check(what string, content func(io.ReaderAt) error) error {
 	writer, err := ownerOf(m.path)
 	if err == nil {
-		err = writer.run(func() error { return m.checkWritable(writer.id()) })
+		err = writer.run(func() error { return m.checkUsable(writer.id(), content) })
 	}
 	if err != nil {
 		return m.explain(what, writer, "use", err)
@@ -26,14 +33,16 @@ func (m *mailFile) check(what string) error {
 	return nil
 }
 
-func (m *mailFile) checkWritable(uid int) error {
-	if err := ownfile.CheckMailbox(m.path, uid); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(m.path); errors.Is(err, fs.ErrNotExist) {
+func (m *mailFile) checkUsable(uid int, content func(io.ReaderAt) error) error {
+	f, err := ownfile.Mailbox(m.path, os.O_RDWR, uid)
+	if errors.Is(err, fs.ErrNotExist) {
 		return access(filepath.Dir(m.path), unix.W_OK|unix.X_OK)
 	}
-	return access(m.path, unix.R_OK|unix.W_OK)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return content(f)
 }
 
 // access tells whether the rights of this thread are enough for that.

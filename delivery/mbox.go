@@ -126,7 +126,7 @@ func (g *mboxGroup) deliver(ctx context.Context, f *openMailFile) error {
 }
 
 // checkMbox refuses a file that is something else.
-func checkMbox(f *openMailFile) error {
+func checkMbox(f io.ReaderAt) error {
 	var head [len(fromWord)]byte
 	n, err := f.ReadAt(head[:], 0)
 	switch {

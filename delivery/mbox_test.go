@@ -159,6 +159,9 @@ func TestMboxUnusable(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := contentOf(path)
+			if err := delivery.CheckMbox(path); err == nil || !strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
+				t.Errorf("seen beforehand: %v", err)
+			}
 			err := delivery.NewMbox(path).Deliver(t.Context(), mboxMail(t, "x")[0])
 			if delivery.ClassOf(err) != delivery.Unusable || !strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
 				t.Errorf("class %v, %v", delivery.ClassOf(err), err)

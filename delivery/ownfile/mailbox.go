@@ -16,15 +16,6 @@ func Mailbox(path string, flag, uid int) (*os.File, error) {
 	return open(path, flag, mailboxOf(uid))
 }
 
-// CheckMailbox returns the *Error with which Mailbox would refuse what is at path now; nil if nothing is
-// there.
-func CheckMailbox(path string, uid int) error {
-	if uid != os.Geteuid() {
-		return look(path, mailboxOf(uid))
-	}
-	return checkPath(path, mailboxOf(uid))
-}
-
 // mailboxOf returns the judgement of a file: an *Error for what is no mailbox of that user.
 func mailboxOf(uid int) func(fs.FileInfo, string) error {
 	return func(info fs.FileInfo, path string) error {

@@ -85,14 +85,12 @@ func openThere(path string, flag int, judge func(fs.FileInfo, string) error) (*o
 // CheckPath returns the *Error with which Open would refuse what is at path now; nil if nothing is there. It
 // is for files that others open by their names, and proves something only in a directory that passes
 // CheckDir.
-func CheckPath(path string) error { return checkPath(path, exposed) }
-
-func checkPath(path string, judge func(fs.FileInfo, string) error) error {
+func CheckPath(path string) error {
 	var unsafe *Error
 	if err := (way{path: path, own: true}).check(); errors.As(err, &unsafe) {
 		return unsafe
 	}
-	return look(path, judge)
+	return look(path, exposed)
 }
 
 func look(path string, judge func(fs.FileInfo, string) error) error {
