@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ type Keeper struct {
 	Now       func() time.Time
 	Providers map[string]provider // in place of the known ones
 
+	unsaved sync.Map     // grants that could not be written, by fileName: they may be the only good ones
 	retried atomic.Int64 // when Retry was called last, in nanoseconds of Unix time
 }
 
@@ -101,6 +103,10 @@ func (k *Keeper) refreshed(ctx context.Context, c Client, refused string) (strin
 		return "", fetch.Fail(fetch.KindJournal, err)
 	}
 
+	if g, err = k.saveAgain(c, g); err != nil {
+		return "", err
+	}
+
 	now := k.now()
 	if g.isFresh(now) && g.Access.Reveal() != refused {
 		return g.Access.Reveal(), nil
@@ -152,18 +158,45 @@ func (k *Keeper) renew(ctx context.Context, c Client, g *grant) error {
 		return fetch.Fail(fetch.KindJournal, fmt.Errorf("there is no place for a new token: %w", err))
 	}
 
+	next := *g
 	token, err := k.request(context.WithoutCancel(ctx), c, g)
 	if err == nil {
-		g.take(token, k.now())
+		next.take(token, k.now())
 	} else {
-		g.Trouble, err = c.judge(err, k.now(), g)
+		next.Trouble, err = c.judge(err, k.now(), g)
 	}
 
 	// Also after a failure: the other processes are to know it, and not ask too.
-	if saveErr := d.settle(g); saveErr != nil {
+	if saveErr := d.settle(&next); saveErr != nil {
+		k.unsaved.Store(c.fileName(), &next) // the old token may be worth nothing any more
 		return fetch.Fail(fetch.KindJournal, fmt.Errorf("keep the new token: %w", saveErr))
 	}
+	*g = next
 	return err
+}
+
+// saveAgain returns the grant that could not be written before, once it is, or else g. The caller has the
+// lock.
+func (k *Keeper) saveAgain(c Client, g *grant) (*grant, error) {
+	kept, ok := k.unsaved.Load(c.fileName())
+	if !ok {
+		return g, nil
+	}
+
+	newer := kept.(*grant)
+	if !newer.Obtained.After(g.Obtained) { // somebody has logged in again meanwhile
+		k.unsaved.Delete(c.fileName())
+		return g, nil
+	}
+	d, err := k.newDraft(c, newer)
+	if err == nil {
+		err = d.settle(newer)
+	}
+	if err != nil {
+		return nil, fetch.Fail(fetch.KindJournal, fmt.Errorf("keep the new token: %w", err))
+	}
+	k.unsaved.Delete(c.fileName())
+	return newer, nil
 }
 
 // request makes the one request of a refresh.

@@ -402,6 +402,36 @@ func TestNoPlaceForTheAnswer(t *testing.T) {
 	r.fails(fetch.KindJournal, "no place", 0)
 }
 
+// A pair that can't be written is kept in memory until it can: the one on disk is worth nothing any more.
+func TestAnswerThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.consents()
+	before, err := os.ReadFile(r.File(r.Client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.pass(2 * time.Hour)
+	r.s.Answer(func(w http.ResponseWriter, req *http.Request) {
+		if err := errors.Join(os.Remove(r.File(r.Client)), os.MkdirAll(r.File(r.Client)+"/x", 0o700)); err != nil {
+			t.Error(err)
+		}
+		r.s.Token(w, req)
+	})
+	r.fails(fetch.KindJournal, "keep the new token", 1)
+
+	r.s.Answer(nil)
+	if err := errors.Join(os.RemoveAll(r.File(r.Client)), os.WriteFile(r.File(r.Client), before, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	r.token()
+	if n := len(r.s.Requests()); n != 2 {
+		t.Errorf("%d requests", n)
+	}
+	r.pass(2 * time.Hour)
+	r.token()
+}
+
 func TestDamagedFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
