@@ -65,6 +65,7 @@ func NewAppend(o AppendOptions) (*Append, error) {
 	if o.Host == "" || o.User == "" {
 		return nil, errors.New("append needs a server and a user there")
 	}
+	// At the start, and not at the first message.
 	if err := (&sasl.Credentials{User: o.User}).Check(); err != nil {
 		return nil, err
 	}

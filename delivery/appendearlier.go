@@ -228,6 +228,7 @@ func (s *appendSession) candidates(items []*appendItem) []uint32 {
 
 	var uids []uint32
 	for _, c := range s.folder.earlier.sizes {
+		// A folder may have 200,000 messages, so each of them must be cheap to pass over.
 		i, _ := slices.BinarySearch(sizes, c.size-traceDrift)
 		if i < len(sizes) && sizes[i] <= c.size+traceDrift && s.folder.earlier.headers[c.uid] == nil {
 			uids = append(uids, c.uid)
@@ -260,6 +261,7 @@ func (s *appendSession) readHeaders(uids []uint32) error {
 func (s *appendSession) noteHeader(r *response) error {
 	items := slices.Concat(r.line, r.rest)
 	seen := s.folder.earlier.headers[uint32(found(fetchedUID, items))]
+	// A response that nobody asked for: other clients change flags meanwhile.
 	if seen == nil || len(r.literals) != 1 {
 		return nil
 	}

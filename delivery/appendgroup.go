@@ -141,7 +141,9 @@ func (g *appendGroup) breakOff(s *appendSession, used bool, err error) {
 		switch it := &g.items[i]; {
 		case it.state == appendComplete:
 			it.fail(s.broken(err, true))
+		// Not sent, or answered.
 		case it.state != appendBegun && it.state != appendPartly:
+		// The server may have closed an idle connection while the command was on its way.
 		case used:
 			it.state = appendWaiting
 		default:
@@ -443,6 +445,7 @@ func keptFlags(flags []string, keywords bool) []string {
 	var kept []string
 	for _, flag := range flags {
 		switch strings.ToLower(flag) {
+		// \Deleted would have the copy removed by whoever expunges there, and \Recent is the server's own.
 		case `\seen`, `\answered`, `\flagged`, `\draft`:
 			kept = append(kept, flag)
 		default:
@@ -463,6 +466,7 @@ func isKeyword(flag string) bool {
 
 // broken is the error of a connection that is of no more use; unclear says that the message may have arrived.
 func (s *appendSession) broken(err error, unclear bool) error {
+	// The first error of the connection: those after it only follow from it.
 	if cerr := s.conn.Err(); cerr != nil {
 		err = cerr
 	}

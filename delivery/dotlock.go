@@ -42,6 +42,7 @@ func (l *dotlock) take(mailbox os.FileInfo) error {
 	case err == nil:
 		l.held = true
 		return nil
+	// The lock of fcntl, which is held by now, has to be enough.
 	case cannotMake(err):
 		return nil
 	case errors.Is(err, unix.EEXIST):

@@ -125,6 +125,7 @@ func (m *Message) header() (head []byte, rest int64) {
 		return head, rest
 	}
 
+	// The header goes on beyond what is in memory, and its last field may be cut in the middle.
 	last := 0
 	for at := 0; at < len(head); at += last {
 		_, _, last = nextField(head[at:])

@@ -69,6 +69,7 @@ func (g *maildirGroup) open() (ids maildirIDs, err error) {
 			return ids, err
 		}
 		ids[i] = idOf(&st)
+		// A rename from tmp to new would change nothing, and every message seem delivered.
 		if slices.Contains(ids[:i], ids[i]) {
 			return ids, &os.PathError{Op: "use", Path: g.dir.dir + "/" + maildirSubs[i], Err: errOneDirectory}
 		}

@@ -214,6 +214,7 @@ func (m *mailFile) explain(what string, writer *owner, act string, err error) er
 		class, hint = Unusable, hints.Of(err)
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
 		hint = "make room on the disk or raise the quota; " + hintKept
+	// Not made: on a file system that is not mounted, mail would go where nobody sees it later.
 	case errors.Is(err, unix.ENOENT):
 		class, hint = Unusable, "the directory that it is in must exist (is it mounted?)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):

@@ -88,6 +88,7 @@ func (g *mboxGroup) wanted() (all wantedMails, size int64, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		// Counted as it stands in the file, with its quotes: lengths are what copies are found by.
 		rest, err := io.Copy(io.Discard, r)
 		if err != nil {
 			return nil, 0, err

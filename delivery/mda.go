@@ -107,6 +107,8 @@ func NewMDA(o MDAOptions) (*MDA, error) {
 func agentEnv(environ []string) []string {
 	var env []string
 	for _, entry := range environ {
+		// A list of what passes, not of what doesn't: passwords and LD_PRELOAD in our environment are not for
+		// the agent.
 		switch key, _, _ := strings.Cut(entry, "="); key {
 		case "HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "TZ":
 			env = append(env, entry)

@@ -43,6 +43,7 @@ func agentSender(m *Message) string {
 
 	if !strings.Contains(sender, "@") {
 		_, host := splitLast(m.Sender)
+		// Otherwise an agent may add the name of this machine, as if the mail came from a user here.
 		sender += "@" + cmp.Or(AddressHost(host), "localhost")
 	}
 

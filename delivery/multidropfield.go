@@ -68,6 +68,7 @@ func (d *Multidrop) received(header []byte) ([]address, bool) {
 		if !isOneOf(name, "Received") {
 			continue
 		}
+		// Skipped before it is judged: envelope's number counts all fields of the name.
 		if skip--; skip >= 0 {
 			continue
 		}

@@ -71,6 +71,7 @@ func ownerOf(paths ...string) (*owner, error) {
 func lookUpOwner(at string, e pathEntry) (*owner, error) {
 	o := &owner{uid: int(e.uid), gid: int(e.gid), name: "user " + strconv.Itoa(int(e.uid)), owns: at}
 	u, err := user.LookupId(strconv.Itoa(o.uid))
+	// A number without a name, as in a container: it has its rights, but no groups.
 	if errors.As(err, new(user.UnknownUserIdError)) {
 		return o, nil
 	}

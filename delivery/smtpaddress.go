@@ -18,6 +18,7 @@ func (o *SMTPOptions) smtpRecipients(domain string, names []string) []smtpRecipi
 	for i, name := range names {
 		address := o.recipient(domain, name)
 		same := func(r smtpRecipient) bool { return r.address == address }
+		// With smtpname all have one address, and the server is to get one copy.
 		if k := slices.IndexFunc(all, same); k >= 0 {
 			all[k].names = append(all[k].names, name)
 			continue

@@ -147,6 +147,7 @@ func measure(ctx context.Context, m *Message, buf []byte) (measured, []byte, err
 // isASCII tells whether no byte of p has its highest bit set.
 func isASCII(p []byte) bool {
 	const high = 0x8080808080808080
+	// Eight bytes at once: each message is looked through before it is sent.
 	for ; len(p) >= 8; p = p[8:] {
 		if binary.LittleEndian.Uint64(p)&high != 0 {
 			return false

@@ -35,6 +35,7 @@ func (d *SMTP) connect(ctx context.Context, fresh bool) (*smtpSession, error) {
 			return nil, fmt.Errorf("%s: %w", d.o.Servers[i].String(), context.Cause(ctx))
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", d.o.Servers[i].String(), err))
+		// The next server would be told the same password, or fail in the same way.
 		if !passableLogin(err) {
 			break
 		}

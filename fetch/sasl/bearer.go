@@ -24,6 +24,7 @@ func IsToken(m Mechanism) bool {
 // NewOAuthBearer returns OAUTHBEARER; the password is the access token.
 func NewOAuthBearer(c Credentials) Mechanism {
 	var b strings.Builder
+	// In the GS2 header "=" and "," separate parts (RFC 5801 section 4).
 	b.WriteString("n,a=" + strings.NewReplacer("=", "=3D", ",", "=2C").Replace(c.owner()) + ",\x01")
 	if c.Host != "" {
 		b.WriteString("host=" + c.Host + "\x01")

@@ -19,6 +19,7 @@ func DecodeChallenge(text []byte) ([]byte, error) {
 	}
 
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	// Strict: two texts must not stand for one challenge.
 	n, err := base64.StdEncoding.Strict().Decode(out, text)
 	if err != nil {
 		return nil, fmt.Errorf("the server's challenge %s is not base64", quote(text))

@@ -63,6 +63,8 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 	plus := bindable && slices.ContainsFunc(names, func(name string) bool {
 		return strings.HasSuffix(name, plusSuffix) && offers(name)
 	})
+	// Said within the exchange (RFC 5802 section 6): a server that does offer it then finds out that somebody
+	// has removed it from its list.
 	cred.noPlus = bindable && !slices.ContainsFunc(offered, func(o string) bool {
 		return strings.HasSuffix(strings.ToUpper(o), plusSuffix)
 	})
@@ -72,6 +74,8 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 		bound := strings.HasSuffix(name, plusSuffix)
 		switch {
 		case cred.AuthzID != "" && !saysOwner(name), plus && !bound && isUnbound(name, verified):
+		// Always there: whether the server takes it is for the protocol to say, with LOGINDISABLED or the
+		// greeting.
 		case name == "" || name == "APOP":
 			out = append(out, ProtocolLogin{Credentials: cred, Digest: name == "APOP"})
 		case offers(name):
@@ -95,8 +99,10 @@ func order(auth string, verified bool) ([]string, bool) {
 	switch auth {
 	case "", "any":
 		if !verified {
+			// Behind SCRAM, as CRAM-MD5 proves nothing about the server.
 			return append(scrams(), "CRAM-MD5", "PLAIN", "LOGIN", ""), true
 		}
+		// In a safe channel CRAM-MD5 has nothing to add.
 		return append(scrams(), "PLAIN", "LOGIN", ""), true
 	case "password":
 		return []string{"", "PLAIN", "LOGIN"}, true

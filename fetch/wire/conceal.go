@@ -145,6 +145,8 @@ func cover(text string, found []span) string {
 		return text
 	}
 
+	// The same place may be found in several readings, and places may overlap: one mark stands for all of
+	// them.
 	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
 
 	var b strings.Builder

@@ -77,6 +77,7 @@ func New(conn net.Conn, o Options) *Conn {
 		debt: debt{timeout: o.Timeout, count: anyNumber},
 	}
 
+	// From a pool: a connection that rests gives its buffer back.
 	c.r, c.w = readers.Get().(*bufio.Reader), c.timed
 	c.r.Reset(c.timed)
 	return c

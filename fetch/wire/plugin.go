@@ -46,6 +46,7 @@ func PluginCommand(command, host string, port int) (string, error) {
 			return strconv.Itoa(port)
 		case word != "%h":
 			return word
+		// Refused instead of quoted: the command may have the word within quotes of its own.
 		case !hostText.MatchString(host):
 			err = hints.Errorf("name the server by its host name or IP address",
 				"plugin: host %.200q would mean something to the shell", host)

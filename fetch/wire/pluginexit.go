@@ -70,6 +70,7 @@ func isGone(err error) bool {
 // explain turns the end of the connection into the plugin's, if that failed. It ends its output before it
 // is gone.
 func (p *pluginConn) explain(err error) error {
+	// The end of the output is often seen before the end of the process, whose status says more than "EOF".
 	timer := time.NewTimer(pluginGrace)
 	defer timer.Stop()
 	select {

@@ -155,6 +155,7 @@ func utf16Escape(text string) (plain string, n int) {
 	if !ok {
 		return text[:1], 1
 	}
+	// JSON writes characters beyond U+FFFF as two escapes.
 	if utf16.IsSurrogate(rune(c)) && strings.HasPrefix(text[6:], `\u`) {
 		low, ok := number(text, 8, 4, 16)
 		if pair := utf16.DecodeRune(rune(c), rune(low)); ok && pair != utf8.RuneError {

@@ -84,6 +84,7 @@ func fold(dst, text []byte) []byte {
 		switch {
 		case b >= 'A' && b <= 'Z':
 			low[i] = b + 'a' - 'A'
+		// In a form of the web "+" is a blank.
 		case b == '+':
 			low[i] = ' '
 		}
@@ -104,6 +105,7 @@ func (s *secret) eachPart(text []byte, visit func(from, to int)) {
 			continue
 		}
 		from, to := i, i+block
+		// A block only finds the place; the part is as long as text and secret agree to both sides.
 		for back := k; back > 0 && from > 0 && text[from-1] == whole[back-1]; back-- {
 			from--
 		}

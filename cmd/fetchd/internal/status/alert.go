@@ -61,6 +61,7 @@ func (r *Report) takeAlerts() []Alert {
 	r.Alerts = slices.DeleteFunc(r.Alerts, func(t time.Time) bool { return r.At.Sub(t) >= alertWindow })
 	for i := range r.Accounts {
 		alert, told, ok := r.Accounts[i].due(r.At)
+		// Those beyond the limit stay due, and come when there is room again.
 		if !ok || len(r.Alerts) == maxAlerts {
 			continue
 		}

@@ -70,6 +70,7 @@ func ServeWeb(address string, source Source) (*WebServer, error) {
 	var err error
 	path, isUnix := strings.CutPrefix(address, "unix:")
 	if isUnix {
+		// For the group too: the program that collects metrics is another user's, and has the group for this.
 		l, err = listenUnix(path, 0o660)
 	} else {
 		l, err = net.Listen("tcp", address)
@@ -124,6 +125,8 @@ func handler(source Source, checkHost bool) http.Handler {
 		if err != nil {
 			host = r.Host
 		}
+		// A page in a browser on this machine could have its own name point here (DNS rebinding), and read
+		// the answers.
 		if checkHost && !isLoopback(strings.Trim(host, "[]")) {
 			http.Error(w, "not by this name", http.StatusMisdirectedRequest)
 			return

@@ -122,6 +122,7 @@ func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]st
 
 // end notes how a retrieval ended.
 func (a *Account) end(o schedule.Outcome, at time.Time) {
+	// To be refused is no failed retrieval: the streak begins with the first one.
 	wasFailing := a.Trouble && a.State != Disabled && a.Failure != nil
 	s := schedule.State{Success: a.Success, Failing: o.Err != nil}
 	s.Failure.Kind = fetch.KindOf(o.Err)
