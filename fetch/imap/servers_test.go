@@ -103,6 +103,11 @@ func TestServers(t *testing.T) {
 			{withUIDPLUS(found("1 2 3", "1:3")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 NO read error\n" + alone(4, 2, "cd", "NO") +
 				step(5, "UID SEARCH UID 3", names("3")) + alone(6, 3, "ef", "NO") + expunged(7, 1, "1") + bye, "1=ab 2=cd 3=ef", ""},
 			{withUIDPLUS(holds(2, "")) + bye, "", ""}}},
+		{"a large message, NO behind it, again", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{withUIDPLUS(found("1", "1")) + fetched(1, strings.Repeat("x", heldBytes+1)) + "S: T3 NO read error\n" +
+				alone(4, 1, strings.Repeat("y", heldBytes+1), "NO") + bye, "1=" + strings.Repeat("x", heldBytes+1), ""}}},
+		{"a quota behind a message", func(a *fetch.Account) { a.Keep = false }, []pass{
+			{withUIDPLUS(found("1", "1")) + fetched(1, "ab") + "S: T3 NO [OVERQUOTA] enough\n" + expunged(4, 1, "1") + bye, "1=ab", "enough"}}},
 		{"NO because others delete messages", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + "S: T3 NO [EXPUNGEISSUED] some are gone\n" + step(4, "UID SEARCH UID 2", names("")) +
 				step(5, "UID FETCH 2 ", "") + expunged(6, 1, "1") + bye, "1=ab", ""}}},
@@ -142,21 +147,30 @@ func alone(tag, uid int, text, answer string) string {
 	return fmt.Sprintf("C: T%d UID FETCH %d (UID RFC822.SIZE BODY.PEEK[])\n%sS: T%d %s\n", tag, uid, fetched(uid, text), tag, answer)
 }
 
-// What stays on the server because it may be more than what came is said once for each mailbox, and never
-// deleted by a later retrieval.
+// What stays on the server because it may be more than what came is said once, and never deleted by a later
+// retrieval. Where all is kept there is nothing to say.
 func TestStaysIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	for event, answer := range map[string]string{
-		fetch.EventShort:   fetchedOf(1, 5000, "x") + "S: T3 OK\n",
-		fetch.EventDoubted: fetched(1, "x") + "S: T3 NO\n" + alone(4, 1, "x", "NO"),
+	for _, tt := range []struct {
+		event, answer string
+		keep          bool
+		want          int
+	}{
+		{fetch.EventShort, fetchedOf(1, 5000, "x") + "S: T3 OK\n", false, 1},
+		{fetch.EventDoubted, fetched(1, "x") + "S: T3 NO\n" + alone(4, 1, "x", "NO"), false, 1},
+		{fetch.EventShort, fetchedOf(1, 5000, "x") + "S: T3 OK\n", true, 0},
+		{fetch.EventDoubted, fetched(1, "x") + "S: T3 NO\n", true, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
 			r := newRig(t, nil)
 			r.Log = slog.New(slog.NewTextHandler(&log, nil))
-			expect(t, r, pass{withUIDPLUS(found("1", "1")) + answer + bye, "1=x", ""}, pass{withUIDPLUS(holds(1, "")) + bye, "", ""})
-			if n := strings.Count(log.String(), fmt.Sprintf("msg=%q", event)); n != 1 || !strings.Contains(log.String(), "count=1") {
-				t.Errorf("%s: said %d times\n%s", event, n, &log)
+			if tt.keep {
+				r.Keep, r.MarkSeen = true, false
+			}
+			expect(t, r, pass{withUIDPLUS(found("1", "1")) + tt.answer + bye, "1=x", ""}, pass{withUIDPLUS(holds(1, "")) + bye, "", ""})
+			if n := strings.Count(log.String(), fmt.Sprintf("msg=%q", tt.event)); n != tt.want {
+				t.Errorf("%s: said %d times, want %d\n%s", tt.event, n, tt.want, &log)
 			}
 		})
 	}

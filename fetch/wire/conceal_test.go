@@ -91,6 +91,7 @@ func TestConcealDecodes(t *testing.T) {
 		{"a form", "p=" + url.QueryEscape(secret) + "&q", "p=***&q"},
 		{"three times", each(each(each(secret, "%%%02x"), "%%%02x"), "%%%02x"), "***"},
 		{"base64 behind three letters", "AUT" + b64(secret), "***"},
+		{"base64 over lines behind three letters", "AUT\r\n" + b64(secret)[:9] + "\r\n" + b64(secret)[9:], "AUT\r\n***"},
 		{"base64 behind two", "PL" + b64(secret), "***"},
 		{"base64 behind one", "A" + b64(secret), "***"},
 		{"hexadecimal behind a digit", "f" + each(secret, "%02x"), "f***"},
