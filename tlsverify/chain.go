@@ -88,6 +88,7 @@ func findWeakLink(chain []*x509.Certificate) error {
 		if WeakKey(c) {
 			return &WeakError{Subject: Subject(c), What: KeyStrength(c), Need: "RSA keys need 2048 bits"}
 		}
+		// The root's own signature proves nothing: it is trusted because it is in the store.
 		if i < len(chain)-1 {
 			if err := checkSignature(c); err != nil {
 				return err
@@ -160,6 +161,7 @@ func findIssuer(cert *x509.Certificate, among []*x509.Certificate) *x509.Certifi
 		if !bytes.Equal(c.RawSubject, cert.RawIssuer) {
 			continue
 		}
+		// A name is not enough: authorities renew their key under the same name, and both may be here.
 		if cert.CheckSignatureFrom(c) == nil {
 			return c
 		}

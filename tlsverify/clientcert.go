@@ -19,6 +19,7 @@ func (p *Policy) setClientCertificate() error {
 	case certFile == "":
 		return hints.Errorf("name the file with the client certificate", "sslkey %q has no sslcert", keyFile)
 	case keyFile == "":
+		// As in fetchmail, one PEM file may hold both.
 		keyFile = certFile
 	}
 
@@ -29,6 +30,7 @@ func (p *Policy) setClientCertificate() error {
 		},
 	}
 
+	// Loaded now, so that a mistake in the files is found at the start and not at the first connection.
 	client, err := p.clientFiles.current()
 	if err != nil {
 		return err

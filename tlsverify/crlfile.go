@@ -50,6 +50,7 @@ func parseLists(data []byte) ([]*x509.RevocationList, error) {
 		}
 		l, err := x509.ParseRevocationList(block.Bytes)
 		if err != nil {
+			// One bad list is an error: without it a revoked certificate would pass.
 			return lists, err
 		}
 		lists = append(lists, l)

@@ -30,6 +30,7 @@ func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) er
 func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainReason {
 	switch invalid.Reason {
 	case x509.Expired:
+		// crypto/x509 has one word for both.
 		if now.Before(invalid.Cert.NotBefore) {
 			return NotYetValid
 		}

@@ -72,6 +72,7 @@ func dnsName(s string) (string, bool) {
 	}
 
 	last := labels[len(labels)-1]
+	// Resolvers may take such a name for an IPv4 address in another notation, and lead elsewhere.
 	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(strings.ToLower(last), "0x") {
 		return "", false
 	}

@@ -98,6 +98,7 @@ func New(o Options) (*Policy, error) {
 	}
 
 	p.warnAboutOptions()
+	// Last: the zero Policy, or one whose making failed, must accept nobody.
 	p.ready = true
 	return p, nil
 }

@@ -175,6 +175,7 @@ func regularFiles(dir string) ([]string, error) {
 	var files []string
 	for _, e := range entries {
 		f := filepath.Join(dir, e.Name())
+		// Stat and not Lstat: c_rehash makes a directory of links.
 		if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() {
 			files = append(files, f)
 		}

@@ -53,6 +53,7 @@ func parseSRVNames(der []byte) (names []srvName, err error) {
 		if n == maxSANNames || !list.ReadAnyASN1(&name, &tag) {
 			return names, errSRVName
 		}
+		// Only otherName, which is [0]; the other kinds were read by crypto/x509.
 		if tag != cbasn1.Tag(0).ContextSpecific().Constructed() {
 			continue
 		}

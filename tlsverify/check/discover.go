@@ -188,6 +188,8 @@ func draw(group []ranked) int {
 		sum += int(g.weight)*scale + 1
 	}
 
+	// Each weight counts a thousandfold and one more, so that a weight of 0 has a small chance too (RFC
+	// 2782).
 	pick := rand.IntN(sum)
 	for i, g := range group {
 		pick -= int(g.weight)*scale + 1

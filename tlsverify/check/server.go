@@ -127,11 +127,13 @@ func Server(ctx context.Context, o Options) (*Report, error) {
 	seen := make([]sight, len(addrs))
 	var wg sync.WaitGroup
 	for i, a := range addrs {
+		// All addresses at once: one that does not answer costs the whole time-out.
 		wg.Go(func() { seen[i] = c.examine(ctx, a) })
 	}
 
 	wg.Wait()
 
+	// A check that was cut short would blame the server for what we did not ask.
 	if err := ctx.Err(); err != nil {
 		return nil, hints.Errorf("try again", "check %s: %w", show.Quote(o.Host), err)
 	}
@@ -184,6 +186,7 @@ func (c *checker) addresses(ctx context.Context) ([]netip.Addr, error) {
 	var unique []netip.Addr
 	seen := map[netip.Addr]bool{}
 	for _, a := range addrs {
+		// An IPv4 address in IPv6 notation is the same machine.
 		if a = a.Unmap(); !seen[a] && len(unique) < maxAddresses {
 			seen[a] = true
 			unique = append(unique, a)

@@ -95,6 +95,7 @@ func (t *talk) capabilities(greeting []string) ([]string, error) {
 		case "imap":
 			return strings.HasPrefix(l, "a ")
 		case "pop3":
+			// A POP3 server without CAPA answers with one line, and no dot follows.
 			refused = refused || strings.HasPrefix(l, "-ERR")
 			return l == "." || refused
 		}
