@@ -13,7 +13,7 @@ import (
 // parts than after the last time is collected, and what is free is given back.
 const (
 	memoryTick  = time.Minute
-	memorySpare = 4
+	memorySpare = 16
 )
 
 // manyAccounts is how many make the heap worth more collections: from there on it grows to one and a half
