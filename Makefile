@@ -33,7 +33,8 @@ dist:
 test:
 	@GO='$(GO)' .ci/steps test
 
-# Thousands of histories of mailboxes on odd servers, fuzzing, FUZZTIME for each target, and the builds for all systems.
+# Thousands of histories of mailboxes on odd servers, Courier, GNU Mailutils, Cyrus and Postfix beside the system, fuzzing,
+# FUZZTIME for each target, and the builds for all systems.
 ci:
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/steps slow
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,11 +32,25 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t)
-	for _, property := range []struct {
-		name  string
-		of    []variant
-		check func(*testing.T, *rig)
-	}{
+	for _, property := range s.properties() {
+		for _, v := range property.of {
+			t.Run(property.name+"/"+v.String(), func(t *testing.T) {
+				t.Parallel()
+				property.check(t, s.rig(t, v))
+			})
+		}
+	}
+}
+
+// property is what must hold, and over which ways.
+type property struct {
+	name  string
+	of    []variant
+	check func(*testing.T, *rig)
+}
+
+func (s *suite) properties() []property {
+	return []property{
 		{"all ways", s.everyWay(), checkRoundTrip},
 		{"many", s.each(variant{mode: fetch.Wrapped}), checkMany},
 		{"large", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.StartTLS, keep: true, mda: true})), checkLarge},
@@ -53,13 +68,6 @@ func TestSuite(t *testing.T) {
 		{"wrong password", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.StartTLS})), checkWrongPassword},
 		{"wrong certificate", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.StartTLS})), checkWrongCertificate},
 		{"locked", []variant{{server: s.exclusive}}, checkLocked},
-	} {
-		for _, v := range property.of {
-			t.Run(property.name+"/"+v.String(), func(t *testing.T) {
-				t.Parallel()
-				property.check(t, s.rig(t, v))
-			})
-		}
 	}
 }
 
@@ -100,6 +108,7 @@ type mailbox struct {
 	unseen         func(t *testing.T, folder string) int // nil: POP3 has no flags
 	renumber       func(t *testing.T, folder string)     // nil: can't
 	pop            *fetchtest.POPServer                  // nil: another one
+	added          *regexp.Regexp                        // what the server writes into messages; nil = nothing
 }
 
 type suite struct {
@@ -385,6 +394,9 @@ func (r *rig) delivered(t *testing.T) []string {
 		text, err := os.ReadFile(filepath.Join(r.dir, e.Name()))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if r.added != nil {
+			text = r.added.ReplaceAll(text, nil)
 		}
 		out = append(out, canon(text))
 	}

@@ -141,7 +141,13 @@ func check(tb testing.TB, err error) {
 
 func (d *Dovecot) choosePorts(tb testing.TB) {
 	tb.Helper()
-	for _, port := range []*int{&d.IMAP, &d.IMAPS, &d.POP3, &d.POP3S, &d.LMTP} {
+	freePorts(tb, &d.IMAP, &d.IMAPS, &d.POP3, &d.POP3S, &d.LMTP)
+}
+
+// freePorts chooses ports that nobody listens on.
+func freePorts(tb testing.TB, ports ...*int) {
+	tb.Helper()
+	for _, port := range ports {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		check(tb, err)
 		defer ln.Close() // all are held until the last is chosen, so that no port is chosen twice
@@ -149,9 +155,9 @@ func (d *Dovecot) choosePorts(tb testing.TB) {
 	}
 }
 
-// supervise runs Dovecot until its own input ends, at the latest when the process ends that holds the other
+// supervise runs a server until its own input ends, at the latest when the process ends that holds the other
 // end.
-const supervise = `"$1" -F -c "$2" </dev/null & pid=$!
+const supervise = `"$@" </dev/null & pid=$!
 { cat >/dev/null; kill $pid; } 2>/dev/null <&3 &
 wait $pid`
 
@@ -164,7 +170,8 @@ func (d *Dovecot) run(tb testing.TB, path string) bool {
 	input, hold, err := os.Pipe()
 	check(tb, err)
 	defer input.Close()
-	cmd := exec.Command("/bin/sh", "-c", supervise, "sh", path, filepath.Join(d.dir, "dovecot.conf"))
+	cmd := exec.Command("/bin/sh", "-c", supervise, "sh", path, "-F", "-c",
+		filepath.Join(d.dir, "dovecot.conf"))
 	cmd.ExtraFiles = []*os.File{input}
 	cmd.Stdout, cmd.Stderr = output, output
 	check(tb, cmd.Start())
