@@ -88,10 +88,14 @@ func (d *Append) open(ctx context.Context) (*appendSession, error) {
 		return nil, err
 	}
 
+	return newAppendSession(d, conn, dialogue.words), nil
+}
+
+func newAppendSession(d *Append, conn *wire.Conn, caps []string) *appendSession {
 	return &appendSession{
-		d: d, conn: conn, caps: dialogue.words, folders: map[string]*appendFolder{},
+		d: d, conn: conn, caps: caps, folders: map[string]*appendFolder{},
 		w: bufio.NewWriterSize(connWriter{conn}, 2*smtpChunk),
-	}, nil
+	}
 }
 
 // appendDialogue notes what the server offers after the login.
