@@ -134,12 +134,13 @@ func TestAppendGroup(t *testing.T) {
 	both := func(n int, says string) string {
 		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\n%sC: ~^ \\{20\\+\\}$\n%sC:\x20\n%s", n, message, message, says)
 	}
+	const look = "C: A3 EXAMINE \"INBOX\"\nS: * 0 EXISTS\nS: A3 OK\nC: A4 CLOSE\nS: A4 OK\n"
 	for _, tt := range []struct{ name, dialogue, want string }{
 		{"several in one", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 OK [APPENDUID 1 2:3]\n") + logout, "ok ok ok"},
-		{"several refused", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO x\n") +
-			one(3, "") + one(4, "") + "S: A3 OK\nS: A4 NO x\n" + logout, "ok ok no"},
-		{"several, and full", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO [OVERQUOTA] x\n") +
-			one(3, "") + one(4, "") + "S: A3 OK\nS: A4 NO [OVERQUOTA] x\n" + logout, "ok ok no"},
+		{"several refused", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO x\n"+look) +
+			one(5, "") + one(6, "") + "S: A5 OK\nS: A6 NO x\n" + logout, "ok ok no"},
+		{"several, and full", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO [OVERQUOTA] x\n"+look) +
+			one(5, "") + one(6, "") + "S: A5 OK\nS: A6 NO [OVERQUOTA] x\n" + logout, "ok ok no"},
 		{"several lost", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "CLOSE"), "ok unclear unclear"},
 		{"each to be asked for", loggedIn("MULTIAPPEND") + strings.ReplaceAll(one(1, "S: A1 OK\n")+one(2, "S: A2 OK\n")+one(3, "S: A3 OK\n"), "20+}\n", "20}\nS: + go\n") + logout, "ok ok ok"},
 		{"pipelined", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
@@ -288,6 +289,8 @@ func serveSingly(conn net.Conn) {
 			fmt.Fprintf(conn, "%s OK [CAPABILITY IMAP4rev1 LITERAL+ MULTIAPPEND] in\r\n", words[0])
 		case words[1] == "APPEND":
 			tag, several = words[0], false
+		case words[1] == "EXAMINE" || words[1] == "CLOSE":
+			fmt.Fprintf(conn, "%s OK\r\n", words[0])
 		case words[1] == "LOGOUT":
 			return
 		case strings.HasPrefix(line, " {"):

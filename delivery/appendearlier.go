@@ -60,13 +60,13 @@ type seenHeader struct {
 	claimed bool      // it is the copy of a message that has no key
 }
 
-// skipEarlier looks for copies of messages that an earlier run may have delivered. Those that have one are
-// done.
+// skipEarlier looks for copies of messages that an earlier run may have delivered, or that a server refused
+// with others and may have taken all the same. Those that have one are done.
 func (g *appendGroup) skipEarlier(ctx context.Context, s *appendSession) error {
 	var folders []string
 	wanted := map[string][]*appendItem{}
 	for i := range g.items {
-		if it := &g.items[i]; it.isOpen() && it.m.Repeat {
+		if it := &g.items[i]; it.isOpen() && (it.m.Repeat || it.alone) {
 			if wanted[it.folder] == nil {
 				folders = append(folders, it.folder)
 			}

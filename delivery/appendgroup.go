@@ -20,7 +20,7 @@ type appendItem struct {
 	trace  []byte // with its key, if there is one
 	key    string // says which message of which account it is; "" = the trace can't hold it
 	size   int64  // as it is sent
-	alone  bool   // not with others in one command
+	alone  bool   // refused with others: looked for, and then sent by itself
 	state  appendState
 	err    error // why it is not delivered
 }
@@ -166,10 +166,10 @@ func (g *appendGroup) over(ctx context.Context, s *appendSession) (err error) {
 	defer fault.Recover(&err)
 
 	// Anew over each connection: what was complete before the last one broke may have arrived.
-	if err := g.skipEarlier(ctx, s); err != nil {
-		return err
-	}
 	for g.hasOpen() { // once more for those that were refused together
+		if err := g.skipEarlier(ctx, s); err != nil {
+			return err
+		}
 		for i := range g.items {
 			if !g.items[i].isOpen() {
 				continue
