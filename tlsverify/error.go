@@ -173,5 +173,6 @@ func (e *HandshakeError) Hint() string {
 // side.
 func (e *HandshakeError) Cut() bool {
 	return errors.Is(e.Err, io.EOF) || errors.Is(e.Err, io.ErrUnexpectedEOF) ||
-		errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)
+		errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE) ||
+		errors.Is(e.Err, io.ErrClosedPipe) // of net.Pipe
 }
