@@ -68,12 +68,17 @@ func (s *server) serve(conn net.Conn) {
 
 	s.say(greeting)
 
+	hello := false // a ClientHello is being read, whose lines may look like anything
 	for {
 		line, err := s.read()
 		if err != nil {
 			return
 		}
-		if !s.answer(s.dialect.Read(line)) {
+		command := s.dialect.Read(line)
+		if hello = hello || strings.HasPrefix(line, "\x16"); hello {
+			command.Verb = Other
+		}
+		if !s.answer(command) {
 			return
 		}
 	}
