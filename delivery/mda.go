@@ -71,7 +71,7 @@ type MDA struct {
 // NewMDA returns a Deliverer that runs o.Command. In it %T and %s stand for the recipients, each a word of
 // its own, and %F for the envelope sender, as if quoted for the shell. The values never become part of the
 // text that the shell reads. Characters that could mean something to a program become "_" in them: all but
-// ASCII letters, digits and @_-=+:,./, and also a leading "-" and "..". So nothing in them is ever run, and a
+// ASCII letters, digits and @_-=+:./, and also a leading "-" and "..". So nothing in them is ever run, and a
 // sender, which has an "@", is no program's name. Other uses of % stay as they are.
 //
 // It is an error if the command is empty; if it has %T, %F or %s in single quotes, in a here-document, in

@@ -9,8 +9,9 @@ import (
 
 // safeMarks are the characters besides ASCII letters and digits that stay in arguments of agents. The set
 // is that of Postfix (command_expansion_filter) without "!", which csh replaces even in quotes, and "%",
-// which means something in formats and in agents' settings.
-const safeMarks = "@_-=+:,./"
+// which means something in formats and in agents' settings, and without ",", which makes a list of words and
+// arrays in Perl: "exec+a,@x" would run something there. No address that stands without quotes has one.
+const safeMarks = "@_-=+:./"
 
 // agentArgument is the argument that an agent gets for value, an address or a local name. The author of a
 // message chooses its sender, and the agent, or a second shell on the way to it, may treat an argument as
