@@ -190,14 +190,16 @@ func separate(f *openMailFile) error {
 		return nil
 	}
 
-	// The end may not be in the file yet.
+	// Of the last two bytes both, one or none may be in the file already: the write that came in between is
+	// that of a full buffer.
 	last := f.buf.Bytes()
 	last = last[max(0, len(last)-2):]
-	if len(last) < 2 {
-		last = make([]byte, min(2, f.size))
-		if _, err := f.ReadAt(last, f.size-int64(len(last))); err != nil {
+	if missing := min(int64(2-len(last)), f.size); missing > 0 {
+		written := make([]byte, missing)
+		if _, err := f.ReadAt(written, f.size-missing); err != nil {
 			return err
 		}
+		last = append(written, last...)
 	}
 
 	lacking := 2 - (len(last) - len(bytes.TrimRight(last, "\n")))

@@ -194,6 +194,35 @@ func TestMboxOfAGroup(t *testing.T) {
 	expectMbox(t, path, "x")
 }
 
+// TestMboxFullBuffer: between two messages there is one empty line, also where the buffer was written just before that line.
+// A second one would belong to the message, and a repeated delivery would not know it again.
+func TestMboxFullBuffer(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	var ms []*delivery.Message
+	// Each is read in one piece, and with the end of one of them the buffer is full.
+	text := "\n\n" + strings.Repeat("x", 50_000) + "\n"
+	for i := range 2 * delivery.SpoolMemory / len(text) {
+		m := deliverytest.NewMessage(t, strconv.Itoa(i), []byte("Subject: "+strconv.Itoa(i)+text))
+		m.Repeat = true
+		ms = append(ms, m)
+	}
+	deliverMbox(t, path, ms...)
+
+	// As after a kill: the same messages again.
+	deliverMbox(t, path, ms...)
+
+	got := messagesIn(t, path)
+	if len(got) != len(ms) {
+		t.Errorf("%d messages, want %d", len(got), len(ms))
+	}
+	for i, text := range got {
+		if !strings.HasSuffix(string(text), "x\n") {
+			t.Errorf("message %d ends in %q", i+1, text[max(0, len(text)-5):])
+		}
+	}
+}
+
 // TestMboxFails: whatever fails, the file is as it was before, or has whole messages; a retry delivers the rest.
 func TestMboxFails(t *testing.T) {
 	t.Parallel()
