@@ -80,6 +80,16 @@ func TestShownInPart(t *testing.T) {
 			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
 			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("2")) + bye, "", ""},
 			{holds(3, "") + bye, "", ""}}},
+		{"the first contact ends before anything is delivered", true, []pass{
+			{selected("", 3, "1 2") + "C: ~^T3 UID FETCH 1:2 \nCLOSE", "", "fetch"},
+			{strings.Replace(selected("", 3, "1 2"), "UID SEARCH", "UID SEARCH UID 1:\\*$", 1) +
+				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b", ""}}},
+		{"the same in a mailbox that was renumbered", false, []pass{
+			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "a")) + expunged(4, 1, "1") + bye, "1=a", ""},
+			{strings.Replace(selected("", 3, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + step(3, "UID SEARCH ALL", names("1 2")) +
+				"C: ~^T4 UID FETCH 1:2 \nCLOSE", "", "fetch"},
+			{strings.Replace(strings.Replace(selected("", 3, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 2", 1), "UID SEARCH", "UID SEARCH ALL$", 1) +
+				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + expunged(4, 2, "1:2") + bye, "1=a 2=b", ""}}},
 		{"a late UID that is read before it could be had", true, []pass{
 			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
 			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("")) +

@@ -17,8 +17,9 @@ const resurvey = 6 * time.Hour
 
 // standing is the state of a mailbox before anything is retrieved from it.
 type standing struct {
-	writable bool // it is selected with SELECT although nothing is written
-	allNew   bool // at first contact: no message is old
+	writable bool        // it is selected with SELECT although nothing is written
+	allNew   bool        // at first contact: no message is old
+	open     journal.Set // at the first contact after UIDs went back: not old, although they may be \Seen
 	first    uint32
 	settled  uint64      // messages with which nothing is to be done any more
 	found    journal.Set // the others
@@ -28,8 +29,12 @@ type standing struct {
 	internal journal.Set // of found, those that are the server's own and no mail
 }
 
-// isFirst tells whether no retrieval of this mailbox has yet found out what is old in it.
-func isFirst(rec record) bool { return rec.Done().IsEmpty() && rec.UIDNext() == 0 }
+// isFirst tells whether no retrieval of this mailbox has yet found out what is old in it. One that has, and
+// then ended before it delivered anything, leaves only the census behind: its decision stands, or what
+// somebody reads meanwhile would be old for the next one.
+func isFirst(rec record) bool {
+	return rec.Done().IsEmpty() && rec.UIDNext() == 0 && rec.Census().First == 0
+}
 
 // scope is what to search for this time: usually only what the journal lacks, but everything if the last
 // complete look was too long ago.
@@ -97,18 +102,22 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	if err := m.confirmByFlags(v); err != nil {
 		return err
 	}
+	fresh := v.seen.And(m.open)
 	if m.allNew {
-		v.found, v.seen = union(v.found, v.seen), journal.Set{}
+		fresh = v.seen
 	}
+	v.found, v.seen = union(v.found, fresh), v.seen.Minus(fresh)
 
 	next := v.uidNext
 	if next == 0 { // an old server that does not give UIDNEXT
 		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
+	// What has a UID that was not given out yet is no message, or came after SELECT; old it is not.
+	v.seen = v.seen.And(below(next))
 
-	m.settled = v.seen.Len()
-	if !m.allNew {
-		m.first = next
+	m.settled, m.first = v.seen.Len(), next
+	if m.allNew { // no message was here before us
+		m.first = 1
 	}
 
 	m.rec.SetCensus(m.nextCensus())

@@ -166,6 +166,8 @@ func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 		again = true
 		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext,
 			"known", m.rec.Done().Max())
+		// What waits for its delivery is not old because somebody has read it meanwhile.
+		m.open = below(max(m.rec.UIDNext(), m.rec.Done().Max())).Minus(m.rec.Done())
 		m.rec.Restart()
 	}
 	if again {

@@ -36,7 +36,7 @@ type history struct {
 }
 
 // wild seeds that found faults.
-var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417}
+var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 4195, 5623, 8377}
 
 // Whatever a server's habits are, each message is delivered, and once.
 func TestWildServers(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 // Census is what a retrieval knows about a mailbox as a whole. It lets the next one tell from the number of
 // messages there whether the server has shown all of them.
 type Census struct {
-	// First is UIDNEXT at the first contact: messages with smaller UIDs were there before us; 0 = unknown.
+	// First is UIDNEXT at the first contact: messages with smaller UIDs were there before us; 0 = unknown,
+	// or there was no contact yet.
 	First uint32
 	// Settled is the number of messages there that need nothing more.
 	Settled uint32
