@@ -12,12 +12,14 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// BenchmarkAppend delivers messages of 4 KB into a folder of a Dovecot on this machine. "raw" is a writer that
-// does no more than it must: it has the messages ready, and 64 under way. "multi" sends as many in one command.
+// BenchmarkAppend delivers messages of 4 KB into a folder of a Dovecot on this machine. "raw" is a writer
+// that does no more than it must: it has the messages ready, and 64 under way. "multi" sends as many in one
+// command.
 func BenchmarkAppend(b *testing.B) {
 	d := fetchtest.StartDovecot(b)
 	b.Run("us", func(b *testing.B) {
-		a := newAppend(b, delivery.AppendOptions{Host: "localhost", Port: d.IMAP, User: d.User(), Password: secretOf(d.Password)})
+		a := newAppend(b, delivery.AppendOptions{Host: "localhost", Port: d.IMAP, User: d.User(),
+			Password: secretOf(d.Password)})
 		ms := make([]*delivery.Message, 256)
 		for i := range ms {
 			ms[i] = deliverytest.NewMessage(b, fmt.Sprint(i), benchBody())
@@ -61,7 +63,8 @@ func appendRaw(b *testing.B, d *fetchtest.Dovecot, each int) {
 	expect("* OK")
 	fmt.Fprintf(conn, "a LOGIN %s %s\r\n", d.User(), d.Password)
 	expect("a")
-	message := strings.ReplaceAll("Received: from mail.example.org\n\tby localhost; now\n"+string(benchBody()), "\n", "\r\n")
+	message := strings.ReplaceAll("Received: from mail.example.org\n\tby localhost; "+
+		"now\n"+string(benchBody()), "\n", "\r\n")
 	literal := fmt.Sprintf(" {%d+}\r\n%s", len(message), message)
 	under := 0
 	b.ResetTimer()

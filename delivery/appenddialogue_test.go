@@ -18,7 +18,8 @@ import (
 
 // loggedIn is a login to a server with these capabilities.
 func loggedIn(caps string) string {
-	return "S: * OK [CAPABILITY IMAP4rev1] h\nC: A1 LOGIN \"ann\" \"sesame\"\nS: A1 OK [CAPABILITY IMAP4rev1 " + caps + "] in\n"
+	return "S: * OK [CAPABILITY IMAP4rev1] h\nC: A1 LOGIN \"ann\" \"sesame\"\n" +
+		"S: A1 OK [CAPABILITY IMAP4rev1 " + caps + "] in\n"
 }
 
 // Messages have no trace here, so no key either. appended is the 20 octets of newMail with its command.
@@ -32,7 +33,8 @@ func appendTo(t *testing.T, dialogue string, change func(*delivery.AppendOptions
 	t.Helper()
 	addr := fetchtest.NewPeer(t, dialogue, nil).Listen()
 	o := delivery.AppendOptions{
-		Host: "localhost", Port: addr.Port, User: "ann", Password: secretOf("sesame"), Timeout: 500 * time.Millisecond,
+		Host: "localhost", Port: addr.Port, User: "ann", Password: secretOf("sesame"),
+		Timeout: 500 * time.Millisecond,
 	}
 	if change != nil {
 		change(&o)
@@ -60,24 +62,32 @@ func TestAppendDialogues(t *testing.T) {
 		{"LITERAL+", plus + "S: A1 OK [APPENDUID 1 2] done\n" + logout, 0, "", false},
 		{"LITERAL-", loggedIn("LITERAL-") + appended + "S: A1 OK done\n" + logout, 0, "", false},
 		{"IMAP4rev2", loggedIn("IMAP4rev2") + appended + "S: A1 OK done\n" + logout, 0, "", false},
-		{"a literal that is asked for", asked + "S: + go\n" + text + "S: A1 OK done\n" + logout, 0, "", false},
-		{"news in between", plus + "S: * 5 EXISTS\nS: * OK [ALERT] {5}\nS: * LIST () \"/\" {1}\nS: x\nS: A1 OK done\n" + logout, 0, "", false},
+		{"a literal that is asked for", asked + "S: + go\n" + text + "S: A1 OK done\n" + logout, 0, "",
+			false},
+		{"news in between", plus + "S: * 5 EXISTS\nS: * OK [ALERT] {5}\nS: * LIST () \"/\" {1}\nS: x\n" +
+			"S: A1 OK done\n" + logout, 0, "", false},
 
 		{"NO", plus + "S: A1 NO not now\n" + logout, temporary, `refused with NO "not now"`, false},
 		{"NO before the literal", asked + "S: A1 NO not now\n" + logout, temporary, "not now", false},
 		{"no folder", plus + "S: A1 NO [TRYCREATE] what?\n" + logout, unusable, "appendcreate", false},
-		{"nonexistent folder", plus + "S: A1 NO [NONEXISTENT] what?\n" + logout, unusable, "appendcreate", false},
+		{"nonexistent folder", plus + "S: A1 NO [NONEXISTENT] what?\n" + logout, unusable, "appendcreate",
+			false},
 		{"over quota", plus + "S: A1 NO [OVERQUOTA] full\n" + logout, unusable, "room", false},
 		{"limit", plus + "S: A1 NO [LIMIT] slowly\n" + logout, unusable, "slowly", false},
 		{"unavailable", plus + "S: A1 NO [UNAVAILABLE] down\n" + logout, unusable, "down", false},
 		{"no right", plus + "S: A1 NO [NOPERM] not yours\n" + logout, unusable, "may not write", false},
 		{"too big", plus + "S: A1 NO [TOOBIG] no\n" + logout, permanent, "no", false},
 		{"too big by APPENDLIMIT", loggedIn("APPENDLIMIT=18") + logout, permanent, "takes 18 at most", false},
-		{"too big by STATUS", loggedIn("APPENDLIMIT") + "C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT 18)\nS: A1 OK\n" + logout, permanent, "takes 18 at most", false},
-		{"within APPENDLIMIT", loggedIn("LITERAL+ APPENDLIMIT=20") + appended + "S: A1 OK done\n" + logout, 0, "", false},
-		{"no APPENDLIMIT by STATUS", loggedIn("LITERAL+ APPENDLIMIT") + "C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT NIL)\nS: A1 OK\n" +
+		{"too big by STATUS", loggedIn("APPENDLIMIT") +
+			"C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT 18)\nS: A1 OK\n" + logout,
+			permanent, "takes 18 at most", false},
+		{"within APPENDLIMIT", loggedIn("LITERAL+ APPENDLIMIT=20") + appended + "S: A1 OK done\n" + logout, 0,
+			"", false},
+		{"no APPENDLIMIT by STATUS", loggedIn("LITERAL+ APPENDLIMIT") +
+			"C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT NIL)\nS: A1 OK\n" +
 			strings.Replace(appended, "A1", "A2", 1) + "S: A2 OK done\n" + logout, 0, "", false},
-		{"control characters", plus + "S< A1 NO \\x1b[2J\\x00\\r\\n\n" + logout, temporary, `\x1b[2J\x00`, false},
+		{"control characters", plus + "S< A1 NO \\x1b[2J\\x00\\r\\n\n" + logout, temporary, `\x1b[2J\x00`,
+			false},
 
 		{"BAD", plus + "S: A1 BAD what?\n", temporary, `refused with BAD "what?"`, false},
 		{"BYE", plus + "S: * BYE down\n", temporary, "BYE \"down\"", true},
@@ -97,7 +107,8 @@ func TestAppendDialogues(t *testing.T) {
 		{"endless news", plus + "ENDLESS * 5 EXISTS\\r\\n\n", temporary, "that answer nothing", true},
 		{"a large literal", plus + "S: * LIST () \"/\" {99999}\n", temporary, "nobody asked for", true},
 
-		{"wrong password", "S: * OK [CAPABILITY IMAP4rev1] h\nC*\nS: A1 NO [AUTHENTICATIONFAILED] wrong\n", unusable, "wrong", false},
+		{"wrong password", "S: * OK [CAPABILITY IMAP4rev1] h\nC*\nS: A1 NO [AUTHENTICATIONFAILED] wrong\n",
+			unusable, "wrong", false},
 		{"BYE as greeting", "S: * BYE busy\n", unusable, "busy", false},
 		{"POP3", "S: +OK hello\n", unusable, "not an IMAP greeting", false},
 	} {
@@ -128,36 +139,53 @@ func TestAppendDialogues(t *testing.T) {
 func TestAppendGroup(t *testing.T) {
 	t.Parallel()
 	one := func(n int, says string) string {
-		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\nC: Subject: x\nC:\x20\nC: body\nC:\x20\n%s", n, says)
+		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\nC: Subject: x\nC:\x20\nC: body\nC:\x20\n%s", n,
+			says)
 	}
 	const message = "C: Subject: x\nC:\x20\nC: body\n"
 	both := func(n int, says string) string {
-		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\n%sC: ~^ \\{20\\+\\}$\n%sC:\x20\n%s", n, message, message, says)
+		return fmt.Sprintf("C: A%d APPEND \"INBOX\" {20+}\n%sC: ~^ \\{20\\+\\}$\n%sC:\x20\n%s", n, message,
+			message, says)
 	}
 	const look = "C: A3 EXAMINE \"INBOX\"\nS: * 0 EXISTS\nS: A3 OK\nC: A4 CLOSE\nS: A4 OK\n"
 	for _, tt := range []struct{ name, dialogue, want string }{
-		{"several in one", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 OK [APPENDUID 1 2:3]\n") + logout, "ok ok ok"},
-		{"several refused", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO x\n"+look) +
+		{"several in one", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") +
+			both(2, "S: A2 OK [APPENDUID 1 2:3]\n") + logout, "ok ok ok"},
+		{"several refused", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") +
+			both(2, "S: A2 NO x\n"+look) +
 			one(5, "") + one(6, "") + "S: A5 OK\nS: A6 NO x\n" + logout, "ok ok no"},
-		{"several, and full", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "S: A2 NO [OVERQUOTA] x\n"+look) +
+		{"several, and full", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") +
+			both(2, "S: A2 NO [OVERQUOTA] x\n"+look) +
 			one(5, "") + one(6, "") + "S: A5 OK\nS: A6 NO [OVERQUOTA] x\n" + logout, "ok ok no"},
-		{"several lost", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "CLOSE"), "ok unclear unclear"},
-		{"each to be asked for", loggedIn("MULTIAPPEND") + strings.ReplaceAll(one(1, "S: A1 OK\n")+one(2, "S: A2 OK\n")+one(3, "S: A3 OK\n"), "20+}\n", "20}\nS: + go\n") + logout, "ok ok ok"},
-		{"pipelined", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
-		{"another order", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 NO x\nS: A2 OK\n" + logout, "ok ok no"},
-		{"one refused", loggedIn("LITERAL+") + one(1, "S: A1 NO x\n") + one(2, "S: A2 OK\n") + one(3, "S: A3 OK\n") + logout, "no ok ok"},
-		{"full", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A2 NO [OVERQUOTA] x\nS: A3 NO [OVERQUOTA] x\n" + logout, "ok no no"},
+		{"several lost", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") + both(2, "CLOSE"),
+			"ok unclear unclear"},
+		{"each to be asked for", loggedIn("MULTIAPPEND") +
+			strings.ReplaceAll(one(1, "S: A1 OK\n")+one(2, "S: A2 OK\n")+one(3, "S: A3 OK\n"), "20+}\n",
+				"20}\nS: + go\n") + logout, "ok ok ok"},
+		{"pipelined", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
+			"S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
+		{"another order", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
+			"S: A3 NO x\nS: A2 OK\n" + logout, "ok ok no"},
+		{"one refused", loggedIn("LITERAL+") + one(1, "S: A1 NO x\n") + one(2, "S: A2 OK\n") +
+			one(3, "S: A3 OK\n") + logout, "no ok ok"},
+		{"full", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
+			"S: A2 NO [OVERQUOTA] x\nS: A3 NO [OVERQUOTA] x\n" + logout, "ok no no"},
 		{"full at once", loggedIn("LITERAL+") + one(1, "S: A1 NO [OVERQUOTA] x\n") + logout, "no no no"},
-		{"lost", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 OK\nCLOSE", "ok unclear ok"},
-		{"made when it is missing", loggedIn("LITERAL+") + one(1, "S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 OK\nC: A3 SUBSCRIBE \"INBOX\"\nS: A3 NO\n") +
+		{"lost", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") + "S: A3 OK\nCLOSE",
+			"ok unclear ok"},
+		{"made when it is missing", loggedIn("LITERAL+") + one(1,
+			"S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 OK\nC: A3 SUBSCRIBE \"INBOX\"\n"+
+				"S: A3 NO\n") +
 			one(4, "S: A4 OK\n") + one(5, "") + one(6, "") + "S: A5 OK\nS: A6 OK\n" + logout, "ok ok ok"},
-		{"can't be made", loggedIn("LITERAL+") + one(1, "S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 NO never\n") + logout, "no no no"},
+		{"can't be made", loggedIn("LITERAL+") + one(1,
+			"S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 NO never\n") + logout, "no no no"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := appendTo(t, tt.dialogue, func(o *delivery.AppendOptions) { o.Create = true })
 			var got []string
-			for _, err := range d.DeliverGroup(t.Context(), []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3")}) {
+			for _, err := range d.DeliverGroup(t.Context(), []*delivery.Message{newMail(t, "1"),
+				newMail(t, "2"), newMail(t, "3")}) {
 				switch {
 				case err == nil:
 					got = append(got, "ok")
@@ -183,31 +211,39 @@ func TestAppendCommands(t *testing.T) {
 		name, folder, before, command string
 		change                        func(*delivery.AppendOptions, *delivery.Message)
 	}{
-		{"flags and date", "INBOX", "", `"INBOX" (\Seen \Flagged) " 7-Nov-2026 03:04:05 +0100"`, func(_ *delivery.AppendOptions, m *delivery.Message) {
-			m.InternalDate, m.Flags = date, []string{`\Seen`, `\Recent`, `\Deleted`, "Work", `\Flagged`}
-		}},
-		{"keywords", "inbox", "", `"INBOX" (\Draft Work)`, func(o *delivery.AppendOptions, m *delivery.Message) {
+		{"flags and date", "INBOX", "", `"INBOX" (\Seen \Flagged) " 7-Nov-2026 03:04:05 +0100"`,
+			func(_ *delivery.AppendOptions, m *delivery.Message) {
+				m.InternalDate, m.Flags = date, []string{`\Seen`, `\Recent`, `\Deleted`, "Work", `\Flagged`}
+			}},
+		{"keywords", "inbox", "", `"INBOX" (\Draft Work)`, func(o *delivery.AppendOptions,
+			m *delivery.Message) {
 			o.Keywords, m.Flags = true, []string{`\Draft`, "Work", "a b", "x)", `\Deleted`, ""}
 		}},
 		{"UTF-8", "Entwürfe & mehr", "", `"Entw&APw-rfe &- mehr"`, nil},
 		{"UTF-7", "Entw&APw-rfe", "", `"Entw&APw-rfe"`, nil},
 		{"quotes", `a"b\c`, "", `"a\"b\\c"`, nil},
-		{"levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"/\" \"\"\nS: A1 OK\n", `"Old/Work"`, nil},
-		{"other levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \".\" \"\"\nS: A1 OK\n", `"Old.Work"`, nil},
-		{"backslash as separator", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"\\\\\" \"\"\nS: A1 OK\n", `"Old\\Work"`, nil},
-		{"no levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) NIL \"\"\nS: A1 OK\n", `"Old/Work"`, nil},
+		{"levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"/\" \"\"\nS: A1 OK\n",
+			`"Old/Work"`, nil},
+		{"other levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \".\" \"\"\nS: A1 OK\n",
+			`"Old.Work"`, nil},
+		{"backslash as separator", "Old/Work",
+			"C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"\\\\\" \"\"\nS: A1 OK\n", `"Old\\Work"`, nil},
+		{"no levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) NIL \"\"\nS: A1 OK\n",
+			`"Old/Work"`, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMail(t, "1")
 			tag := 1 + strings.Count(tt.before, "C: ")
-			text := strings.Replace(appended, `A1 APPEND "INBOX"`, fmt.Sprintf("A%d APPEND %s", tag, tt.command), 1)
-			d := appendTo(t, loggedIn("LITERAL+")+tt.before+text+fmt.Sprintf("S: A%d OK\n", tag)+logout, func(o *delivery.AppendOptions) {
-				o.Folder = func(string) string { return tt.folder }
-				if tt.change != nil {
-					tt.change(o, m)
-				}
-			})
+			text := strings.Replace(appended, `A1 APPEND "INBOX"`,
+				fmt.Sprintf("A%d APPEND %s", tag, tt.command), 1)
+			d := appendTo(t, loggedIn("LITERAL+")+tt.before+text+fmt.Sprintf("S: A%d OK\n", tag)+logout,
+				func(o *delivery.AppendOptions) {
+					o.Folder = func(string) string { return tt.folder }
+					if tt.change != nil {
+						tt.change(o, m)
+					}
+				})
 			if err := d.Deliver(t.Context(), m); err != nil {
 				t.Error(err)
 			}
@@ -230,7 +266,8 @@ func TestAppendHold(t *testing.T) {
 		return nil
 	}
 	port, heard := hearAll(t)
-	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: port, User: "ann", Password: secretOf("sesame")})
+	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: port, User: "ann",
+		Password: secretOf("sesame")})
 	if err := d.Deliver(t.Context(), m); !errors.Is(err, lost) || isUnclear(err) {
 		t.Error(err)
 	}
@@ -262,7 +299,8 @@ func TestAppendSeveralUnknown(t *testing.T) {
 		}
 		served <- n
 	}()
-	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: ln.Addr().(*net.TCPAddr).Port, User: "ann", Password: secretOf("sesame")})
+	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: ln.Addr().(*net.TCPAddr).Port,
+		User: "ann", Password: secretOf("sesame")})
 	ms := []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3"), newMail(t, "4")}
 	for range 2 {
 		if err := errors.Join(d.DeliverGroup(t.Context(), ms)...); err != nil {
@@ -323,7 +361,8 @@ func hearAll(t *testing.T) (port int, heard <-chan string) {
 			return
 		}
 		defer conn.Close()
-		_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1] h\r\nA1 OK [CAPABILITY IMAP4rev1 LITERAL+] in\r\n")
+		_, _ = io.WriteString(conn, "* OK [CAPABILITY IMAP4rev1] h\r\n"+
+			"A1 OK [CAPABILITY IMAP4rev1 LITERAL+] in\r\n")
 		text, _ := io.ReadAll(conn)
 		all <- string(text)
 	}()
@@ -337,7 +376,8 @@ func TestAppendNUL(t *testing.T) {
 	bad := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\na\x00b\n"))
 	errs := d.DeliverGroup(t.Context(), []*delivery.Message{bad, newMail(t, "2")})
 	_ = d.Close()
-	if delivery.ClassOf(errs[0]) != delivery.Permanent || !strings.Contains(errs[0].Error(), "NUL") || errs[1] != nil {
+	if delivery.ClassOf(errs[0]) != delivery.Permanent || !strings.Contains(errs[0].Error(), "NUL") ||
+		errs[1] != nil {
 		t.Error(errs)
 	}
 }

@@ -37,7 +37,8 @@ func FuzzAppendResponses(f *testing.F) {
 		whole := &appendItem{m: &Message{}, state: appendComplete}
 		partly := &appendItem{m: &Message{}, state: appendPartly}
 		for i, it := range []*appendItem{whole, partly} {
-			s.pending = append(s.pending, &appendCommand{tag: []string{"A1", "A2"}[i], items: []*appendItem{it}})
+			s.pending = append(s.pending, &appendCommand{tag: []string{"A1", "A2"}[i],
+				items: []*appendItem{it}})
 		}
 		err = s.await(0)
 

@@ -30,9 +30,12 @@ func TestBSMTPCommands(t *testing.T) {
 	}{
 		{"plain", "", delivery.BSMTPOptions{}, []string{"ann"},
 			[]string{"HELO localhost", "MAIL FROM:<bob@example.net>", "RCPT TO:<ann@localhost>", "DATA"}},
-		{"ours", "", delivery.BSMTPOptions{Name: "here.example", Domain: "example.org"}, []string{"ann", "x@y", "ann"},
-			[]string{"HELO here.example", "MAIL FROM:<bob@example.net>", "RCPT TO:<ann@example.org>", "RCPT TO:<x@y>", "DATA"}},
-		{"a bounce to one", "Return-Path: <>\n", delivery.BSMTPOptions{Recipient: "all@x"}, []string{"ann", "bob"},
+		{"ours", "", delivery.BSMTPOptions{Name: "here.example", Domain: "example.org"},
+			[]string{"ann", "x@y", "ann"},
+			[]string{"HELO here.example", "MAIL FROM:<bob@example.net>", "RCPT TO:<ann@example.org>",
+				"RCPT TO:<x@y>", "DATA"}},
+		{"a bounce to one", "Return-Path: <>\n", delivery.BSMTPOptions{Recipient: "all@x"},
+			[]string{"ann", "bob"},
 			[]string{"HELO localhost", "MAIL FROM:<>", "RCPT TO:<all@x>", "DATA"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +95,8 @@ func TestBSMTPBehindOthers(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "bsmtp")
 			writeFile(t, path, tt.before)
-			err := delivery.NewBSMTP(delivery.BSMTPOptions{Path: path}).Deliver(t.Context(), mboxMail(t, "x")[0])
+			err := delivery.NewBSMTP(delivery.BSMTPOptions{Path: path}).Deliver(t.Context(),
+				mboxMail(t, "x")[0])
 			got, ok := strings.CutPrefix(readFile(t, path), tt.before)
 			if !ok || (got != "") != (tt.err == "") {
 				t.Errorf("%q is behind it", got)
@@ -116,7 +120,8 @@ func TestBSMTPFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			delivery.Interpose(d, failing(map[string]int{call: 1}, unix.ENOSPC))
-			if err := d.Deliver(t.Context(), m); !errors.Is(err, unix.ENOSPC) || delivery.ClassOf(err) != delivery.Temporary {
+			if err := d.Deliver(t.Context(), m); !errors.Is(err, unix.ENOSPC) ||
+				delivery.ClassOf(err) != delivery.Temporary {
 				t.Error(err)
 			}
 			if n := len(batchesIn(t, path)); n != 1 {
@@ -211,7 +216,8 @@ func TestBSMTPKilled(t *testing.T) {
 		}
 		for uid := range 2 {
 			want := fmt.Sprintf("Subject: %d\r\n", uid)
-			if !slices.ContainsFunc(all, func(text []byte) bool { return bytes.Contains(text, []byte(want)) }) {
+			isThere := func(text []byte) bool { return bytes.Contains(text, []byte(want)) }
+			if !slices.ContainsFunc(all, isThere) {
 				t.Errorf("step %d: message %d is missing", step, uid)
 			}
 		}

@@ -79,7 +79,8 @@ func messagesIn(t *testing.T, path string) [][]byte {
 	return all
 }
 
-// replaceByDirectory puts a directory where the file was, or would be, until the function it returns is called.
+// replaceByDirectory puts a directory where the file was, or would be, until the function it returns is
+// called.
 func replaceByDirectory(t *testing.T, path string) (repair func()) {
 	t.Helper()
 	repair = replaceByFile(t, path)

@@ -21,10 +21,14 @@ func Interpose(d Deliverer, step func(call string) error) {
 	}
 
 	m.sys = fileCalls{
-		lock:   func(fd int) error { return around("lock", func() error { return real.lock(fd) }) },
-		make:   func(path, text string) error { return around("make", func() error { return real.make(path, text) }) },
-		remove: func(path string) error { return around("remove", func() error { return real.remove(path) }) },
-		fsync:  func(fd int) error { return around("fsync", func() error { return real.fsync(fd) }) },
+		lock: func(fd int) error { return around("lock", func() error { return real.lock(fd) }) },
+		make: func(path, text string) error {
+			return around("make", func() error { return real.make(path, text) })
+		},
+		remove: func(path string) error {
+			return around("remove", func() error { return real.remove(path) })
+		},
+		fsync: func(fd int) error { return around("fsync", func() error { return real.fsync(fd) }) },
 		truncate: func(fd int, size int64) error {
 			return around("truncate", func() error { return real.truncate(fd, size) })
 		},

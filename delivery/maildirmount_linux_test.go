@@ -17,7 +17,8 @@ func TestMaildirMountedTwice(t *testing.T) {
 	t.Parallel()
 	const inside = "DELIVERY_MOUNTS"
 	if os.Getenv(inside) == "" {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMaildirMountedTwice$", "-test.v")
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMaildirMountedTwice$",
+			"-test.v")
 		child.Env = append(os.Environ(), inside+"=1")
 		child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 		out, err := child.CombinedOutput()

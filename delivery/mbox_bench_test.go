@@ -19,7 +19,8 @@ func BenchmarkMbox(b *testing.B) {
 	defer os.RemoveAll(dir)
 	for _, group := range []int{1, 16, 256} {
 		path := filepath.Join(dir, fmt.Sprint(group))
-		m := mailFrom(b, "1", "From: bob@example.net\nSubject: x\n\n"+strings.Repeat(strings.Repeat("x", 69)+"\n", 58))
+		m := mailFrom(b, "1", "From: bob@example.net\nSubject: x\n\n"+strings.Repeat(strings.Repeat("x",
+			69)+"\n", 58))
 		m.Trace = []byte("Received: from x\n")
 		ms := make([]*Message, group)
 		for i := range ms {
@@ -38,7 +39,8 @@ func BenchmarkMbox(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("group=%d raw", group), func(b *testing.B) {
 			text, _ := m.Body.Bytes()
-			text = bytes.Repeat(append([]byte("From bob@example.net Sat Nov  7 00:02:03 2026\nReceived: from x\n"), append(text, '\n')...), group)
+			text = bytes.Repeat(append([]byte("From bob@example.net Sat Nov  7 00:02:03 2026\n"+
+				"Received: from x\n"), append(text, '\n')...), group)
 			f, err := os.OpenFile(path+".raw", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 			if err != nil {
 				b.Fatal(err)

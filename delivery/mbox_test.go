@@ -34,7 +34,8 @@ func mboxMail(t *testing.T, subjects ...string) []*delivery.Message {
 }
 
 func mboxBody(subject string) []byte {
-	return []byte("From: bob@example.net\nSubject: " + subject + "\n\nFrom here\n\n>From there\n" + subject + "\n\n")
+	return []byte("From: bob@example.net\nSubject: " + subject + "\n\nFrom here\n\n>From there\n" + subject +
+		"\n\n")
 }
 
 // deliverMbox delivers the messages as a group, and fails unless each is delivered.
@@ -82,7 +83,8 @@ func TestMboxFromLine(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 7, 1, 2, 3, 0, time.FixedZone("", 3600))
 	for _, tt := range []struct{ name, header, sender, want string }{
-		{"of the header", "Return-Path: <ann@example.org>\n", "x@y", "From ann@example.org Sat Nov  7 00:02:03 2026\n"},
+		{"of the header", "Return-Path: <ann@example.org>\n", "x@y",
+			"From ann@example.org Sat Nov  7 00:02:03 2026\n"},
 		{"of the envelope", "", "x@y", "From x@y Sat Nov  7 00:02:03 2026\n"},
 		{"a bounce", "Return-Path: <>\n", "x@y", "From MAILER-DAEMON Sat Nov  7 00:02:03 2026\n"},
 		{"none", "", "", "From MAILER-DAEMON Sat Nov  7 00:02:03 2026\n"},
@@ -145,9 +147,12 @@ func TestMboxUnusable(t *testing.T) {
 		{"all write", func(path string) error {
 			return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o606))
 		}, "chmod o-w"},
-		{"something else", func(path string) error { return os.WriteFile(path, []byte("notes\n"), 0o600) }, "no mbox"},
-		{"a beginning of something else", func(path string) error { return os.WriteFile(path, []byte("Fr"), 0o600) }, "no mbox"},
-		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, "directory that it is in"},
+		{"something else", func(path string) error { return os.WriteFile(path, []byte("notes\n"), 0o600) },
+			"no mbox"},
+		{"a beginning of something else",
+			func(path string) error { return os.WriteFile(path, []byte("Fr"), 0o600) }, "no mbox"},
+		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) },
+			"directory that it is in"},
 		{"below a file", func(path string) error {
 			return errors.Join(os.Remove(filepath.Dir(path)), os.WriteFile(filepath.Dir(path), nil, 0o600))
 		}, "name another"},
@@ -159,11 +164,13 @@ func TestMboxUnusable(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := contentOf(path)
-			if err := delivery.CheckMbox(path); err == nil || !strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
+			if err := delivery.CheckMbox(path); err == nil ||
+				!strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
 				t.Errorf("seen beforehand: %v", err)
 			}
 			err := delivery.NewMbox(path).Deliver(t.Context(), mboxMail(t, "x")[0])
-			if delivery.ClassOf(err) != delivery.Unusable || !strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
+			if delivery.ClassOf(err) != delivery.Unusable ||
+				!strings.Contains(hints.Text(err.Error(), hints.Of(err)), tt.want) {
 				t.Errorf("class %v, %v", delivery.ClassOf(err), err)
 			}
 			if after := contentOf(path); after != before {
@@ -194,8 +201,9 @@ func TestMboxOfAGroup(t *testing.T) {
 	expectMbox(t, path, "x")
 }
 
-// TestMboxFullBuffer: between two messages there is one empty line, also where the buffer was written just before that line.
-// A second one would belong to the message, and a repeated delivery would not know it again.
+// TestMboxFullBuffer: between two messages there is one empty line, also where the buffer was written just
+// before that line. A second one would belong to the message, and a repeated delivery would not know it
+// again.
 func TestMboxFullBuffer(t *testing.T) {
 	t.Parallel()
 	path := mboxPath(t)
@@ -223,7 +231,8 @@ func TestMboxFullBuffer(t *testing.T) {
 	}
 }
 
-// TestMboxFails: whatever fails, the file is as it was before, or has whole messages; a retry delivers the rest.
+// TestMboxFails: whatever fails, the file is as it was before, or has whole messages; a retry delivers the
+// rest.
 func TestMboxFails(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 2<<20)
@@ -238,7 +247,8 @@ func TestMboxFails(t *testing.T) {
 		{"write", map[string]int{"write": 1}, []string{"a", "b"}, nil},
 		{"half of a write", map[string]int{"half": 1}, []string{"a", "b"}, nil},
 		{"the second write", map[string]int{"half": 2}, []string{"a" + large, "b"}, []string{}},
-		{"a later write", map[string]int{"half": 12}, []string{"a" + large, "b" + large, "c"}, []string{"a" + large}},
+		{"a later write", map[string]int{"half": 12}, []string{"a" + large, "b" + large, "c"},
+			[]string{"a" + large}},
 		{"sync", map[string]int{"fsync": 1}, []string{"a", "b"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -249,7 +259,8 @@ func TestMboxFails(t *testing.T) {
 			delivery.Interpose(d, failing(tt.calls, unix.ENOSPC))
 			ms := mboxMail(t, tt.subjects...)
 			for i, err := range d.DeliverGroup(t.Context(), ms) {
-				if i >= len(tt.want) && (!errors.Is(err, unix.ENOSPC) || delivery.ClassOf(err) != delivery.Temporary) ||
+				if i >= len(tt.want) && (!errors.Is(err, unix.ENOSPC) ||
+					delivery.ClassOf(err) != delivery.Temporary) ||
 					i < len(tt.want) && err != nil {
 					t.Errorf("message %d: %v", i, err)
 				}
@@ -335,7 +346,8 @@ func TestMboxLocked(t *testing.T) {
 				unlock := tt.lock(t, path)
 				began := time.Now()
 				err := d.Deliver(t.Context(), m)
-				if delivery.ClassOf(err) != delivery.Temporary || !strings.Contains(fmt.Sprint(err), "it is locked") {
+				if delivery.ClassOf(err) != delivery.Temporary ||
+					!strings.Contains(fmt.Sprint(err), "it is locked") {
 					t.Errorf("class %v, %v", delivery.ClassOf(err), err)
 				}
 				if took := time.Since(began); took < 20*time.Second || took > time.Minute {
@@ -384,7 +396,8 @@ func TestMboxStaleLock(t *testing.T) {
 	}{
 		{"of an ended process", fmt.Sprint(ended.Process.Pid, ":", host), time.Now(), time.Now(), true},
 		{"of a process with our number", fmt.Sprint(os.Getpid(), ":", host), time.Now(), time.Now(), true},
-		{"of an ended process elsewhere", fmt.Sprint(ended.Process.Pid, ":", host, "x"), time.Now(), time.Now(), false},
+		{"of an ended process elsewhere", fmt.Sprint(ended.Process.Pid, ":", host, "x"), time.Now(),
+			time.Now(), false},
 		{"with nothing but a number", fmt.Sprint(ended.Process.Pid), time.Now(), time.Now(), false},
 		{"old", "", old, old, true},
 		{"old, and the file changes", "", old, time.Now(), false},
@@ -395,7 +408,8 @@ func TestMboxStaleLock(t *testing.T) {
 			path := mboxPath(t)
 			writeFile(t, path, "")
 			writeFile(t, path+".lock", strings.ReplaceAll(tt.text, " ", ""))
-			if err := errors.Join(os.Chtimes(path+".lock", tt.made, tt.made), os.Chtimes(path, tt.change, tt.change)); err != nil {
+			if err := errors.Join(os.Chtimes(path+".lock", tt.made, tt.made),
+				os.Chtimes(path, tt.change, tt.change)); err != nil {
 				t.Fatal(err)
 			}
 			d := delivery.NewMbox(path)
@@ -440,7 +454,8 @@ func TestMboxWithoutFcntl(t *testing.T) {
 			}
 			return nil
 		})
-		if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err != nil) != both || both && !errors.Is(err, unix.ENOLCK) {
+		if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err != nil) != both || both &&
+			!errors.Is(err, unix.ENOLCK) {
 			t.Error(err)
 		}
 		if got := contentOf(path); (got == "") != both {
@@ -462,7 +477,8 @@ func TestMboxLockSaysWhose(t *testing.T) {
 		}
 		looked = true
 		files, err := os.ReadDir(filepath.Dir(path))
-		if text := readFile(t, path+".lock"); err != nil || len(files) != 2 || !strings.HasPrefix(text, fmt.Sprint(os.Getpid(), ":")) {
+		if text := readFile(t, path+".lock"); err != nil || len(files) != 2 ||
+			!strings.HasPrefix(text, fmt.Sprint(os.Getpid(), ":")) {
 			t.Errorf("%q, %v, %v", text, files, err)
 		}
 		return nil
@@ -497,7 +513,8 @@ func TestMboxExchanged(t *testing.T) {
 // once, and changes nothing of what was there before.
 func TestMboxTorn(t *testing.T) {
 	t.Parallel()
-	for _, trace := range []string{"Received: from a\n\tby b\n\tfor c; now\n", "X: y\nReceived: a; now\n", ""} {
+	for _, trace := range []string{"Received: from a\n\tby b\n\tfor c; now\n", "X: y\nReceived: a; now\n",
+		""} {
 		t.Run(trace, func(t *testing.T) {
 			t.Parallel()
 			path := mboxPath(t)
@@ -535,7 +552,8 @@ func TestMboxTornOfOthers(t *testing.T) {
 		{"another trace", line + "Received: from mail.example.org\n\n"},
 		{"another field", line + "Recent: x\n"},
 		{"another text", line + "Received: from mail.example.org\n\tby localhost; then\nFrom: eve\n"},
-		{"more text", line + "Received: from mail.example.org\n\tby localhost; then\n" + string(mboxBody("a")) + "more\n"},
+		{"more text", line + "Received: from mail.example.org\n\tby localhost; then\n" +
+			string(mboxBody("a")) + "more\n"},
 		{"within a message", "x\nFrom bob@exam"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -544,7 +562,8 @@ func TestMboxTornOfOthers(t *testing.T) {
 			before := line + "Subject: x\n\n" + tt.last
 			writeFile(t, path, before)
 			deliverMbox(t, path, mboxMail(t, "a")...)
-			if got := readFile(t, path); !strings.HasPrefix(got, before) || !strings.Contains(got, "Subject: a") {
+			if got := readFile(t, path); !strings.HasPrefix(got, before) ||
+				!strings.Contains(got, "Subject: a") {
 				t.Errorf("%q", got)
 			}
 		})
@@ -582,7 +601,8 @@ func TestMboxCopyThatCannotBeSynced(t *testing.T) {
 	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); !errors.Is(err, unix.EIO) {
 		t.Error(err)
 	}
-	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); err != nil { // which no longer believes the first one
+	// which no longer believes the first one
+	if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); err != nil {
 		t.Error(err)
 	}
 	expectMbox(t, path, "a", "a")

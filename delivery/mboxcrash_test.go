@@ -26,8 +26,8 @@ const (
 	earlierMail  = "From x@y Sat Nov  7 00:02:03 2026\nSubject: earlier\n\nx\n\n"
 )
 
-// crashMbox delivers all messages as a retrieval does that has no record of the earlier ones, and kills itself
-// at the step that it is told.
+// crashMbox delivers all messages as a retrieval does that has no record of the earlier ones, and kills
+// itself at the step that it is told.
 func crashMbox(dir string) error {
 	d := delivery.NewMbox(filepath.Join(dir, "mbox"))
 	killAtStep(d)

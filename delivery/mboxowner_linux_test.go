@@ -15,7 +15,8 @@ func TestMboxIsWrittenAsItsOwner(t *testing.T) {
 	if err := errors.Join(os.Chmod(spool, 0o2775), os.Chown(spool, -1, os.Getgid())); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{filepath.Join(homeOf(t, annsUID, annsGID), "mbox"), filepath.Join(spool, "ann")} {
+	for _, path := range []string{filepath.Join(homeOf(t, annsUID, annsGID), "mbox"),
+		filepath.Join(spool, "ann")} {
 		want := os.Geteuid()
 		if want == 0 {
 			want = annsUID
@@ -75,7 +76,8 @@ func TestMboxOfAnotherUser(t *testing.T) {
 		if err := tt.make(path); err != nil {
 			t.Fatal(err)
 		}
-		if err := NewMbox(path).Deliver(t.Context(), threeMails(t)[0]); ClassOf(err) != Unusable || err == nil {
+		if err := NewMbox(path).Deliver(t.Context(), threeMails(t)[0]); ClassOf(err) != Unusable ||
+			err == nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

@@ -185,25 +185,42 @@ func TestNewMDARefuses(t *testing.T) {
 func TestNewMDAAccepts(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"procmail -d %T", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F", "agent >log; agent2 %F",
-		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F", `sh -c 'agent -f "$1"' sh %F`,
+		"procmail -d %T", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F",
+		"agent >log; agent2 %F",
+		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F",
+		`sh -c 'agent -f "$1"' sh %F`,
 		"if test -n %F; then agent; fi", "agent -f %F | cat", "ssh host agent -f %F", "echo $(agent %F)",
 
-		"/usr/bin/procmail -f %F -d %T", "exec /usr/bin/procmail -Y -f- -a %T", "/usr/bin/maildrop -d %T", "maildrop -f %F .mailfilter",
-		"/usr/sbin/sendmail -i -f %F %T", "/usr/sbin/sendmail -oem -f %F -- %T", "sendmail -i -f%F -- %T", "rmail %T",
-		"/usr/lib/dovecot/dovecot-lda -d %T", "/usr/libexec/dovecot/deliver -c /etc/dovecot.conf -f %F -a %T -d %T -e",
-		"/usr/lib/dovecot/dovecot-lda -e -d %T", "/usr/lib/cyrus/deliver -e -a %T -m INBOX -r %F -- %T", "/bin/mail -d %T", "mail.local -f %F %T",
-		"fdm -a stdin -m fetch -D user=%T", "crm -u /home/ann/crm mailfilter %T", "msmtp -f %F -- %T", "rspamc --mime -e 'dovecot-lda -d ann' -f %F",
-		"sudo -u ann procmail -d %T", "sudo -nHu ann -- /home/ann/bin/agent %F", "sudo --user=ann -n agent %T", "doas -u ann procmail -d %T",
-		"su ann -c 'agent' -- %F", `su -s /bin/sh ann -c agent\ -f\ %F`, "runuser -u ann -- procmail -d %T", "chroot /x agent %F",
-		"timeout 60 procmail -d %T", "timeout -k 5 -s KILL 60 nice -n 5 procmail -d %T", "timeout --foreground 5 agent %F", "nohup agent %F",
-		"stdbuf -o0 agent %F", "env -i PATH=/bin agent -f %F", "env -u TZ agent %F", "flock /tmp/lock agent %F", "exec -a x agent %F",
-		"formail -I From:\\ x | procmail -d %T", "formail -ds procmail -d %T", "formail -A X-Env:%F", "spamc -e sendmail -i -f %F %T",
-		"spamc -u %T | procmail -d %T", "spamc | /usr/sbin/sendmail -i -f %F %T", "bogofilter -p | procmail -d %T",
-		"for t in %T; do procmail -d \"$t\"; done", "case %F in a@*) exit 1;; esac; agent", "( agent %F )", "agent $(date) %F", "agent `date +%%s` -f %F",
-		"perl deliver.pl %F", `perl -e 'exit' %F`, "python3 -m deliver %F", "bash -o pipefail -c 'agent \"$1\"' bash %F", "awk -f prog.awk %F",
-		"export V=%F; agent", "case x in *) agent %F;; esac", "while read -r l; do agent %F; done", "{ agent %F; }",
-		"docker exec -i mail agent -f %F", "f() { agent \"$@\"; }; f %F", "# it's one\nagent %F", "agent '' %F", "agent a\\ b %F",
+		"/usr/bin/procmail -f %F -d %T", "exec /usr/bin/procmail -Y -f- -a %T", "/usr/bin/maildrop -d %T",
+		"maildrop -f %F .mailfilter",
+		"/usr/sbin/sendmail -i -f %F %T", "/usr/sbin/sendmail -oem -f %F -- %T", "sendmail -i -f%F -- %T",
+		"rmail %T",
+		"/usr/lib/dovecot/dovecot-lda -d %T",
+		"/usr/libexec/dovecot/deliver -c /etc/dovecot.conf -f %F -a %T -d %T -e",
+		"/usr/lib/dovecot/dovecot-lda -e -d %T", "/usr/lib/cyrus/deliver -e -a %T -m INBOX -r %F -- %T",
+		"/bin/mail -d %T", "mail.local -f %F %T",
+		"fdm -a stdin -m fetch -D user=%T", "crm -u /home/ann/crm mailfilter %T", "msmtp -f %F -- %T",
+		"rspamc --mime -e 'dovecot-lda -d ann' -f %F",
+		"sudo -u ann procmail -d %T", "sudo -nHu ann -- /home/ann/bin/agent %F",
+		"sudo --user=ann -n agent %T", "doas -u ann procmail -d %T",
+		"su ann -c 'agent' -- %F", `su -s /bin/sh ann -c agent\ -f\ %F`, "runuser -u ann -- procmail -d %T",
+		"chroot /x agent %F",
+		"timeout 60 procmail -d %T", "timeout -k 5 -s KILL 60 nice -n 5 procmail -d %T",
+		"timeout --foreground 5 agent %F", "nohup agent %F",
+		"stdbuf -o0 agent %F", "env -i PATH=/bin agent -f %F", "env -u TZ agent %F",
+		"flock /tmp/lock agent %F", "exec -a x agent %F",
+		"formail -I From:\\ x | procmail -d %T", "formail -ds procmail -d %T", "formail -A X-Env:%F",
+		"spamc -e sendmail -i -f %F %T",
+		"spamc -u %T | procmail -d %T", "spamc | /usr/sbin/sendmail -i -f %F %T",
+		"bogofilter -p | procmail -d %T",
+		"for t in %T; do procmail -d \"$t\"; done", "case %F in a@*) exit 1;; esac; agent", "( agent %F )",
+		"agent $(date) %F", "agent `date +%%s` -f %F",
+		"perl deliver.pl %F", `perl -e 'exit' %F`, "python3 -m deliver %F",
+		"bash -o pipefail -c 'agent \"$1\"' bash %F", "awk -f prog.awk %F",
+		"export V=%F; agent", "case x in *) agent %F;; esac", "while read -r l; do agent %F; done",
+		"{ agent %F; }",
+		"docker exec -i mail agent -f %F", "f() { agent \"$@\"; }; f %F", "# it's one\nagent %F",
+		"agent '' %F", "agent a\\ b %F",
 	} {
 		if _, err := NewMDA(MDAOptions{Command: command}); err != nil {
 			t.Errorf("%s: %v", command, err)
@@ -576,7 +593,8 @@ func TestMDARunsAsUser(t *testing.T) {
 }
 
 func FuzzAgentCommand(f *testing.F) {
-	for _, seed := range []string{"procmail -d %T", `a "%F" 'b' \%T # %s`, "a \"$(%T", "<<%T", "'%T'", "%%T", "a\\", "#%T\n%F",
+	for _, seed := range []string{"procmail -d %T", `a "%F" 'b' \%T # %s`, "a \"$(%T", "<<%T", "'%T'", "%%T",
+		"a\\", "#%T\n%F",
 		`""(%T`, "a `b` $(c $((1)) >d) 2>&1 %F", `sh -c a\ \|\ %F`, "sudo -u x env A=b --c d %F"} {
 		f.Add(seed)
 	}

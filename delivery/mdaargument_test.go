@@ -188,13 +188,16 @@ func TestMDAWrapperRunsNoSender(t *testing.T) {
 		program(path, "echo was run; exit 0")
 	}
 
-	for _, command := range []string{wrapper + " %F", wrapper + " sh -c %F", wrapper + " sh %F", wrapper + " env %F",
+	for _, command := range []string{wrapper + " %F", wrapper + " sh -c %F", wrapper + " sh %F",
+		wrapper + " env %F",
 		wrapper + ` eval "%F"`, wrapper + " perl -x %F"} {
 		a, err := NewMDA(MDAOptions{Command: command, Dir: dir})
 		if err != nil {
 			continue // refused when the file is read
 		}
-		for _, sender := range []string{"agent", "./agent", "bin/agent", "node/@scope/agent", "@scope/agent", "A=b"} {
+		for _, sender := range []string{
+			"agent", "./agent", "bin/agent", "node/@scope/agent", "@scope/agent", "A=b",
+		} {
 			err := a.Deliver(t.Context(), mailFrom(t, "1", "From: "+sender+"\n\nx"))
 			if err == nil && sender != "A=b" || err != nil && strings.Contains(err.Error(), "was run") {
 				t.Errorf("%s with %q: %v", command, sender, err)

@@ -11,8 +11,9 @@ import (
 func sharedMailbox() *Multidrop {
 	return &Multidrop{
 		Field: "X-Env", Hosts: []string{"mail.example.org", "192.0.2.1"}, Aliases: []string{"example.net"},
-		Domains:    []string{"example.com"},
-		Names:      map[string]string{"ann": "ann", "bob": "robert", "eve@else.example": "eve", "joe doe": "joe"},
+		Domains: []string{"example.com"},
+		Names: map[string]string{"ann": "ann", "bob": "robert", "eve@else.example": "eve",
+			"joe doe": "joe"},
 		Postmaster: "pm",
 	}
 }
@@ -67,14 +68,17 @@ func TestMultidrop(t *testing.T) {
 		{"below the local domain, as written", nil, "Zoe@Sub.Example.com", "Zoe@Sub.Example.com"},
 		{"local domain without its dot", nil, "zoe@xexample.com", "pm"},
 		{"local domain, quoted", nil, `"a b"@example.com`, `"a b"@example.com`},
-		{"local domain that is the server's", func(d *Multidrop) { d.Domains = d.Hosts }, "bob@mail.example.org",
+		{"local domain that is the server's", func(d *Multidrop) { d.Domains = d.Hosts },
+			"bob@mail.example.org",
 			"bob@mail.example.org"},
-		{"whole address in a local domain", func(d *Multidrop) { d.Names["ann@example.com"] = "x" }, "ann@example.com", "x"},
+		{"whole address in a local domain", func(d *Multidrop) { d.Names["ann@example.com"] = "x" },
+			"ann@example.com", "x"},
 
 		{"two", nil, "ann@mail.example.org, bob@mail.example.org", "ann robert"},
 		{"twice", nil, "ann@mail.example.org, <ann@example.net>", "ann"}, // fetchmail: twice
 		{"twice in other case", anyName, "Zoe@mail.example.org, zoe@mail.example.org", "Zoe"},
-		{"two that are one", func(d *Multidrop) { d.Names["bob"] = "ann" }, "ann@mail.example.org, bob@mail.example.org", "ann"},
+		{"two that are one", func(d *Multidrop) { d.Names["bob"] = "ann" },
+			"ann@mail.example.org, bob@mail.example.org", "ann"},
 		{"one of two is nobody", nil, "zoe@mail.example.org, ann@mail.example.org", "ann"},
 		{"both are nobody", nil, "zoe@mail.example.org, joe@mail.example.org", "pm"},
 		{"brackets without a comma", nil, "<ann@mail.example.org> <bob@mail.example.org>", "ann robert"},
@@ -87,7 +91,8 @@ func TestMultidrop(t *testing.T) {
 		{"a comment behind it", nil, "ann@mail.example.org (bob@mail.example.org)", "ann"},
 		{"a comment before it", nil, "(bob@mail.example.org, \\) (x)) ann@mail.example.org", "ann"},
 		{"a comment in it", nil, "ann (c) @ mail.example.org", "ann"},
-		{"an encoded word before it", nil, "=?utf-8?q?Bob_=3Cbob=40mail.example.org=3E?= <ann@mail.example.org>", "ann"},
+		{"an encoded word before it", nil,
+			"=?utf-8?q?Bob_=3Cbob=40mail.example.org=3E?= <ann@mail.example.org>", "ann"},
 		{"an encoded word in it", anyName, "=?utf-8?q?ann?=@mail.example.org", "=?utf-8?q?ann?="},
 		{"an encoded word in it, of a declared name", nil, "=?utf-8?q?ann?=@mail.example.org", "pm"},
 		{"an encoded word is no list", nil, "=?utf-8?q?x=2C_ann?=@mail.example.org", "pm"},
@@ -101,12 +106,14 @@ func TestMultidrop(t *testing.T) {
 		{"folded", nil, "\n ann@mail.example.org,\n\tbob@mail.example.org", "ann robert"},
 		{"folded with CR", nil, "\r\n ann@mail.example.org,\r\n\tbob@mail.example.org\r", "ann robert"},
 
-		{"group", nil, "team: ann@mail.example.org, bob@mail.example.org, ann@example.net;", "pm"}, // fetchmail: the one in the middle
+		// fetchmail: the one in the middle
+		{"group", nil, "team: ann@mail.example.org, bob@mail.example.org, ann@example.net;", "pm"},
 		{"behind a group", nil, "team: ann@mail.example.org;, bob@mail.example.org", "robert"},
 		{"empty group", nil, "undisclosed-recipients:;", "pm"},
 		{"semicolon", nil, "ann@mail.example.org; bob@mail.example.org", "pm"},
 		{"source route", nil, "<@relay.example:ann@mail.example.org>", "pm"},
-		{"source route to a local domain", nil, "<@relay.example:zoe@example.com>", "pm"}, // fetchmail: as it is
+		// fetchmail: as it is
+		{"source route to a local domain", nil, "<@relay.example:zoe@example.com>", "pm"},
 		{"dot at the end", nil, "ann@mail.example.org.", "pm"},
 		{"empty label below aka", nil, "ann@.example.net", "pm"},
 		{"bare name", nil, "ann", "pm"},
@@ -119,7 +126,8 @@ func TestMultidrop(t *testing.T) {
 		{"two hosts", anyName, "ann@x@mail.example.org", "pm"},
 		{"too long", anyName, long + "@mail.example.org", "pm"}, // fetchmail: cut
 		{"too long beside another", anyName, long + "@mail.example.org, ann@mail.example.org", "ann"},
-		{"bracket without an end", nil, "ann@mail.example.org, <bob@mail.example.org", "ann"}, // fetchmail: both
+		// fetchmail: both
+		{"bracket without an end", nil, "ann@mail.example.org, <bob@mail.example.org", "ann"},
 		{"bracket without a beginning", nil, "ann@mail.example.org>", "pm"},
 		{"junk in the local part", anyName, "a\\nn@mail.example.org", "pm"},
 		{"control in the local part", anyName, "a\x01n@mail.example.org", "pm"},
@@ -131,13 +139,15 @@ func TestMultidrop(t *testing.T) {
 		{"prefix in capitals", virtual, "PRE-ann@mail.example.org", "ann"},
 		{"prefix missing", virtual, "ann@mail.example.org", "ann"},
 		{"prefix twice", virtual, "pre-pre-ann@mail.example.org", "pm"},
-		{"prefix alone", func(d *Multidrop) { d.Any, d.Prefix = true, "pre-" }, "pre-@mail.example.org", "pm"},
+		{"prefix alone", func(d *Multidrop) { d.Any, d.Prefix = true, "pre-" }, "pre-@mail.example.org",
+			"pm"},
 		{"prefix in a local domain", virtual, "pre-zoe@example.com", "zoe@example.com"},
 		{"prefix before a whole address", virtual, "pre-eve@else.example", "eve"},
 
 		{"field in other case", nil, "x-ENV: ann@mail.example.org\n", "ann"},
 		{"field with a blank before the colon", nil, "X-Env : ann@mail.example.org\n", "ann"},
-		{"field that begins alike", nil, "X-Env-Also: bob@mail.example.org\nX-Env: ann@mail.example.org\n", "ann"}, // fetchmail: bob
+		{"field that begins alike", nil, "X-Env-Also: bob@mail.example.org\n" +
+			"X-Env: ann@mail.example.org\n", "ann"}, // fetchmail: bob
 		{"the first of two", nil, "X-Env: ann@mail.example.org\nX-Env: bob@mail.example.org\n", "ann"},
 		{"the first is nobody's", nil, "X-Env: zoe@mail.example.org\nX-Env: bob@mail.example.org\n", "pm"},
 		{"the second", second, "X-Env: ann@mail.example.org\nX-Env: bob@mail.example.org\n", "robert"},
@@ -147,22 +157,32 @@ func TestMultidrop(t *testing.T) {
 		{"no header", nil, "\nX-Env: ann@mail.example.org\n", missing},
 		{"To says nothing", nil, "To: bob@mail.example.org\nX-Env: ann@mail.example.org\n", "ann"},
 		{"To does not help", nil, "To: bob@mail.example.org\nX-Env: zoe@mail.example.org\n", "pm"},
-		{"cut by the limit", nil, "X-Pad: " + strings.Repeat("x", HeaderLimit-20) + "\nX-Env: ann@mail.example.org, bob@mail.example.org\n", missing},
+		{"cut by the limit", nil, "X-Pad: " + strings.Repeat("x", HeaderLimit-20) +
+			"\nX-Env: ann@mail.example.org, bob@mail.example.org\n", missing},
 
-		{"Received", received, "Received: from x by mail.example.org with ESMTP id 1 for <ann@mail.example.org>; Thu\n", "ann"},
-		{"Received without brackets", received, "Received: from x by mail.example.org\n for ann@mail.example.org; Thu\n", "ann"},
+		{"Received", received, "Received: from x by mail.example.org with ESMTP id 1 for " +
+			"<ann@mail.example.org>; Thu\n", "ann"},
+		{"Received without brackets", received,
+			"Received: from x by mail.example.org\n for ann@mail.example.org; Thu\n", "ann"},
 		{"Received by another", received, "Received: by other.example for <bob@mail.example.org>; Thu\n" +
 			"Received: by mail.example.org for <ann@mail.example.org>; Thu\n", "ann"},
-		{"Received without for", received, "Received: by mail.example.org; Thu\nReceived: by mail.example.org for <ann@mail.example.org>; Thu\n", "ann"},
+		{"Received without for", received,
+			"Received: by mail.example.org; Thu\nReceived: by mail.example.org for " +
+				"<ann@mail.example.org>; Thu\n", "ann"},
 		{"Received, the second", func(d *Multidrop) { d.Field, d.Skip = "Received", 1 },
-			"Received: by mail.example.org for <bob@mail.example.org>; Thu\nReceived: by mail.example.org for <ann@mail.example.org>; Thu\n", "ann"},
-		{"Received with it all in a comment", received, "Received: from x (by mail.example.org for <bob@mail.example.org>) by y; Thu\n", missing},
-		{"Received with for behind the date", received, "Received: by mail.example.org; Thu for <bob@mail.example.org>\n", missing},
-		{"Received says nothing", received, "Received: by mail.example.org\nTo: ann@mail.example.org\n", missing},
+			"Received: by mail.example.org for <bob@mail.example.org>; Thu\n" +
+				"Received: by mail.example.org for <ann@mail.example.org>; Thu\n", "ann"},
+		{"Received with it all in a comment", received,
+			"Received: from x (by mail.example.org for <bob@mail.example.org>) by y; Thu\n", missing},
+		{"Received with for behind the date", received,
+			"Received: by mail.example.org; Thu for <bob@mail.example.org>\n", missing},
+		{"Received says nothing", received, "Received: by mail.example.org\nTo: ann@mail.example.org\n",
+			missing},
 
 		{"guessed", guess, "Cc: bob@mail.example.org\nTo: ann@mail.example.org\n", "robert ann"},
 		{"guessed, sent again", guess, "To: bob@mail.example.org\nResent-To: ann@mail.example.org\n", "ann"},
-		{"guessed, from several fields", guess, "To: ann@mail.example.org\nTo: bob@mail.example.org, ann@example.net\n", "ann robert"},
+		{"guessed, from several fields", guess,
+			"To: ann@mail.example.org\nTo: bob@mail.example.org, ann@example.net\n", "ann robert"},
 		{"guessed, nothing there", guess, "From: x@y\n", missing},
 
 		{"discarded", discards, "zoe@mail.example.org", ""},
@@ -194,7 +214,8 @@ func namesOf(t *testing.T, d *Multidrop, header string) string {
 		}
 		return missing
 	}
-	if isNobodys := len(a.Names) == 0 || slices.Equal(a.Names, []string{"pm"}); isNobodys != (a.Warning != nil) {
+	if isNobodys := len(a.Names) == 0 || slices.Equal(a.Names,
+		[]string{"pm"}); isNobodys != (a.Warning != nil) {
 		t.Errorf("for %q with the warning %q", a.Names, a.Warning)
 	}
 	return strings.Join(a.Names, " ")
@@ -204,14 +225,18 @@ func TestMultidropWarning(t *testing.T) {
 	t.Parallel()
 	const general = "X-Fetchmail-Warning: no recipient addresses matched declared local names\n"
 	for name, tt := range map[string]struct{ value, want string }{
-		"of another host":  {"ann@x.example", "X-Fetchmail-Warning: recipient address ann@x.example didn't match any local name\n"},
+		"of another host": {"ann@x.example",
+			"X-Fetchmail-Warning: recipient address ann@x.example didn't match any local name\n"},
 		"of two hosts":     {"ann@x.example, bob@x.example", general},
 		"of no local user": {"zoe@mail.example.org", general},
 		"none":             {"", general},
 		"a bare name":      {"zoe", general},
-		"beside bare ones": {"zoe, ann@x.example, bob", "X-Fetchmail-Warning: recipient address ann@x.example didn't match any local name\n"},
-		"with a blank":     {`"a b"@x.example`, "X-Fetchmail-Warning: recipient address \"a b\"@x.example didn't match any local name\n"},
-		"foreign text":     {"\x1b[31m <\xff\n x>", "X-Fetchmail-Warning: recipient address __x> didn't match any local name\n"},
+		"beside bare ones": {"zoe, ann@x.example, bob",
+			"X-Fetchmail-Warning: recipient address ann@x.example didn't match any local name\n"},
+		"with a blank": {`"a b"@x.example`,
+			"X-Fetchmail-Warning: recipient address \"a b\"@x.example didn't match any local name\n"},
+		"foreign text": {"\x1b[31m <\xff\n x>",
+			"X-Fetchmail-Warning: recipient address __x> didn't match any local name\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -219,7 +244,8 @@ func TestMultidropWarning(t *testing.T) {
 			if err != nil || (string(a.Warning) != tt.want && name != "foreign text") {
 				t.Errorf("warning %q, %v; want %q", a.Warning, err, tt.want)
 			}
-			if text := strings.TrimSuffix(string(a.Warning), "\n"); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+			if text := strings.TrimSuffix(string(a.Warning), "\n"); strings.ContainsFunc(text,
+				func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("warning %q", a.Warning)
 			}
 		})
@@ -243,7 +269,8 @@ func TestMultidropIsBounded(t *testing.T) {
 func FuzzMultidrop(f *testing.F) {
 	for _, value := range []string{
 		"ann@mail.example.org", `"joe doe"@example.net, <bob@mail.example.org>`, "team: a@example.net;",
-		"<@x:y@mail.example.org>", `"a\"b"@example.com`, "a (b (c) d) @ example.net", "\n =?x?q?y?=@example.net",
+		"<@x:y@mail.example.org>", `"a\"b"@example.com`, "a (b (c) d) @ example.net",
+		"\n =?x?q?y?=@example.net",
 		"pre-ann@example.com,ANN@example.net", "<a@example.com> <b@example.com>", `"`, "(", "<", "@", ",;:",
 	} {
 		f.Add(value)

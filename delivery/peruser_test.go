@@ -49,7 +49,8 @@ func TestPerUserContract(t *testing.T) {
 		return deliverytest.Target{
 			Deliverer: d,
 			Delivered: func(t *testing.T) [][]byte {
-				return slices.Concat(filesIn(t, filepath.Join(d.Path("ann"), "new")), filesIn(t, filepath.Join(d.Path("bob"), "new")))
+				return slices.Concat(filesIn(t, filepath.Join(d.Path("ann"), "new")),
+					filesIn(t, filepath.Join(d.Path("bob"), "new")))
 			},
 			OneCopy: true,
 			Break: map[delivery.Class]func(t *testing.T) func(){
@@ -65,8 +66,9 @@ func TestPerUserNames(t *testing.T) {
 	t.Parallel()
 	d := delivery.NewPerUser(homes(t, "ann"), maildirAt)
 	for name, want := range map[string]struct{ takes, exists bool }{
-		"ann": {true, true}, "bob": {true, false}, "": {}, ".": {}, "..": {}, ".ann": {}, "../ann": {}, "ann/x": {},
-		"/etc": {}, "a\x00b": {}, "a\nb": {}, strings.Repeat("a", 256): {}, "ann@example.org": {true, false},
+		"ann": {true, true}, "bob": {true, false}, "": {}, ".": {}, "..": {}, ".ann": {}, "../ann": {},
+		"ann/x": {},
+		"/etc":  {}, "a\x00b": {}, "a\nb": {}, strings.Repeat("a", 256): {}, "ann@example.org": {true, false},
 	} {
 		if d.Takes(name) != want.takes || d.Exists(name) != want.exists {
 			t.Errorf("%.20q: taken %v, there %v", name, d.Takes(name), d.Exists(name))
@@ -76,7 +78,8 @@ func TestPerUserNames(t *testing.T) {
 	m.Recipients = []string{"../ann", "ann"}
 	err := d.Deliver(t.Context(), m)
 	partial, ok := errors.AsType[*delivery.PartialError](err)
-	if !ok || !slices.Equal(partial.Delivered, []string{"ann"}) || delivery.ClassOf(err) != delivery.Permanent {
+	if !ok || !slices.Equal(partial.Delivered, []string{"ann"}) ||
+		delivery.ClassOf(err) != delivery.Permanent {
 		t.Errorf("%v", err)
 	}
 }
@@ -86,10 +89,12 @@ func TestPerUserGroup(t *testing.T) {
 	t.Parallel()
 	d := delivery.NewPerUser(homes(t, "ann", "bob"), maildirAt)
 	ms := []*delivery.Message{
-		deliverytest.NewMessage(t, "1", []byte("x: 1\n\n")), deliverytest.NewMessage(t, "2", []byte("x: 2\n\n")),
+		deliverytest.NewMessage(t, "1", []byte("x: 1\n\n")),
+		deliverytest.NewMessage(t, "2", []byte("x: 2\n\n")),
 		deliverytest.NewMessage(t, "3", []byte("x: 3\n\n")),
 	}
-	ms[0].Recipients, ms[1].Recipients, ms[2].Recipients = []string{"ann", "bob"}, []string{"bob"}, []string{"nobody", "ann"}
+	ms[0].Recipients, ms[1].Recipients, ms[2].Recipients = []string{"ann",
+		"bob"}, []string{"bob"}, []string{"nobody", "ann"}
 	errs := d.DeliverGroup(t.Context(), ms)
 	if errs[0] != nil || errs[1] != nil || delivery.ClassOf(errs[2]) != delivery.Temporary {
 		t.Errorf("%v", errs)

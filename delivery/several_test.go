@@ -23,7 +23,8 @@ func TestSeveralContract(t *testing.T) {
 				{Key: "a", Deliverer: maildirAt(dirs[0])}, {Key: "b", Deliverer: maildirAt(dirs[1])},
 			}),
 			Delivered: func(t *testing.T) [][]byte {
-				first, second := filesIn(t, filepath.Join(dirs[0], "new")), filesIn(t, filepath.Join(dirs[1], "new"))
+				first, second := filesIn(t, filepath.Join(dirs[0], "new")), filesIn(t,
+					filepath.Join(dirs[1], "new"))
 				if len(first) != len(second) {
 					t.Errorf("%d messages here and %d there", len(first), len(second))
 				}
@@ -72,25 +73,35 @@ func TestSeveral(t *testing.T) {
 		partial []string
 		err     string
 	}{
-		{"all", nil, nil, nil, "a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob", nil, ""},
-		{"the first refuses", map[string]error{"a": full}, nil, nil, "a ann+bob; b ann+bob; note b/ann b/bob; c ann+bob",
+		{"all", nil, nil, nil, "a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob", nil,
+			""},
+		{"the first refuses", map[string]error{"a": full}, nil, nil,
+			"a ann+bob; b ann+bob; note b/ann b/bob; c ann+bob",
 			[]string{"b/ann", "b/bob", "c/ann", "c/bob"}, "full"},
-		{"the last refuses", map[string]error{"c": full}, nil, nil, "a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob",
+		{"the last refuses", map[string]error{"c": full}, nil, nil,
+			"a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob",
 			[]string{"a/ann", "a/bob", "b/ann", "b/bob"}, "full"},
-		{"one has half of it", map[string]error{"b": half}, nil, nil, "a ann+bob; note a/ann a/bob; b ann+bob; note b/ann; c ann+bob",
+		{"one has half of it", map[string]error{"b": half}, nil, nil,
+			"a ann+bob; note a/ann a/bob; b ann+bob; note b/ann; c ann+bob",
 			[]string{"a/ann", "a/bob", "b/ann", "c/ann", "c/bob"}, "bob is full"},
-		{"all refuse", map[string]error{"a": full, "b": full, "c": full}, nil, nil, "a ann+bob; b ann+bob; c ann+bob", nil, "full\nfull\nfull"},
-		{"some were done", nil, []string{"a/ann", "a/bob", "b/ann"}, nil, "b bob; note b/bob; c ann+bob", nil, ""},
-		{"all were done", nil, []string{"a/ann", "a/bob", "b/ann", "b/bob", "c/ann", "c/bob"}, nil, "", nil, ""},
-		{"another destination had it", nil, []string{"d/ann"}, nil, "a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob", nil, ""},
-		{"it can't be noted", nil, nil, broken, "a ann+bob; note a/ann a/bob", []string{"a/ann", "a/bob"}, "journal is broken"},
+		{"all refuse", map[string]error{"a": full, "b": full, "c": full}, nil, nil,
+			"a ann+bob; b ann+bob; c ann+bob", nil, "full\nfull\nfull"},
+		{"some were done", nil, []string{"a/ann", "a/bob", "b/ann"}, nil, "b bob; note b/bob; c ann+bob", nil,
+			""},
+		{"all were done", nil, []string{"a/ann", "a/bob", "b/ann", "b/bob", "c/ann", "c/bob"}, nil, "", nil,
+			""},
+		{"another destination had it", nil, []string{"d/ann"}, nil,
+			"a ann+bob; note a/ann a/bob; b ann+bob; note b/ann b/bob; c ann+bob", nil, ""},
+		{"it can't be noted", nil, nil, broken, "a ann+bob; note a/ann a/bob", []string{"a/ann", "a/bob"},
+			"journal is broken"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var told []string
 			var all []delivery.Destination
 			for _, name := range []string{"a", "b", "c"} {
-				all = append(all, delivery.Destination{Key: name, Deliverer: &fakeDestination{name, &told, tt.refuse[name]}})
+				all = append(all, delivery.Destination{Key: name,
+					Deliverer: &fakeDestination{name, &told, tt.refuse[name]}})
 			}
 			m := deliverytest.NewMessage(t, "1", []byte("x: y\n\n"))
 			m.Recipients = []string{"ann", "bob"}
@@ -110,10 +121,12 @@ func TestSeveral(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 			partial, ok := errors.AsType[*delivery.PartialError](err)
-			if ok != (tt.partial != nil) || ok && readable(partial.Delivered) != strings.Join(tt.partial, " ") {
+			if ok != (tt.partial != nil) || ok && readable(partial.Delivered) != strings.Join(tt.partial,
+				" ") {
 				t.Errorf("partial: %+v, want %q", partial, tt.partial)
 			}
-			if _, isGroup := d.(delivery.GroupDeliverer); isGroup || !delivery.IsSeveral(d) || d.String() != "a and b and c" {
+			if _, isGroup := d.(delivery.GroupDeliverer); isGroup || !delivery.IsSeveral(d) ||
+				d.String() != "a and b and c" {
 				t.Errorf("it is %T, %s", d, d)
 			}
 		})
@@ -129,7 +142,8 @@ func TestSeveralIsHeld(t *testing.T) {
 	t.Parallel()
 	var told []string
 	d := delivery.NewSeveral([]delivery.Destination{
-		{Key: "a", Deliverer: &fakeDestination{"a", &told, nil}}, {Key: "b", Deliverer: &fakeDestination{"b", &told, nil}},
+		{Key: "a", Deliverer: &fakeDestination{"a", &told, nil}},
+		{Key: "b", Deliverer: &fakeDestination{"b", &told, nil}},
 	})
 	m := deliverytest.NewMessage(t, "1", []byte("x: y\n\n"))
 	ended := errors.New("somebody else's")

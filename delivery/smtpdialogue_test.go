@@ -118,11 +118,15 @@ func TestSMTPDialogues(t *testing.T) {
 		{"closed before the message", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\nCLOSE", temporary, "message: "},
 		{"closed after the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "CLOSE", temporary, "EOF"},
 		{"421 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 421 down\n", temporary, "down"},
-		{"221 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 221 bye\n", temporary, "the server leaves: 221"},
+		{"221 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 221 bye\n", temporary,
+			"the server leaves: 221"},
 		{"221 to RCPT", pipelined + "S: 250 a\nS: 221 bye\n", temporary, "the server leaves: 221"},
-		{"251 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 251 passed on\n" + farewell, 0, ""},
-		{"252 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 252 perhaps\n" + farewell, 0, ""},
-		{"299 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 299 d\n" + farewell, 0, ""},
+		{"251 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 251 passed on\n" +
+			farewell, 0, ""},
+		{"252 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 252 perhaps\n" +
+			farewell, 0, ""},
+		{"299 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 299 d\n" + farewell,
+			0, ""},
 		{"421 to RCPT", pipelined + "S: 250 a\nS: 421 down\n", temporary, "down"},
 		{"silent before the greeting", "STALL", unusable, "within"},
 		{"silent at MAIL", pipelined + "STALL", temporary, "no answer within"},
@@ -484,7 +488,8 @@ func TestLMTPMixed(t *testing.T) {
 		{"none", map[string]string{"ann": "550 a", "bob": "550 b", "eve": "550 e"}, "", delivery.Permanent, "3 recipients"},
 		{"lost", map[string]string{"bob": deliverytest.Close}, "ann", delivery.Temporary, "EOF"},
 		{"lost at once", map[string]string{"ann": deliverytest.Close}, "", delivery.Temporary, "EOF"},
-		{"it leaves in between", map[string]string{"bob": "221 bye"}, "ann", delivery.Temporary, "the server leaves: 221"},
+		{"it leaves in between", map[string]string{"bob": "221 bye"}, "ann", delivery.Temporary,
+			"the server leaves: 221"},
 		{"out of place", map[string]string{"eve": "354 go on"}, "ann bob", delivery.Temporary, "no answer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

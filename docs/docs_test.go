@@ -12,7 +12,8 @@ func TestPage(t *testing.T) {
 	for topic, title := range Topics() {
 		topics = append(topics, topic)
 		text, ok := Page(topic)
-		if !ok || !strings.HasPrefix(text, "#") || strings.Contains(text, "<a id") || !strings.HasSuffix(text, "\n") {
+		if !ok || !strings.HasPrefix(text, "#") || strings.Contains(text, "<a id") ||
+			!strings.HasSuffix(text, "\n") {
 			t.Errorf("%s: %v, %.80q", topic, ok, text)
 		}
 		if title == "" || strings.ContainsAny(title, "\n#") {

@@ -11,8 +11,8 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// A kept message is removed so many days after it was first seen to be delivered: never too soon, whatever the
-// clock does and whatever has the UIDs now.
+// A kept message is removed so many days after it was first seen to be delivered: never too soon, whatever
+// the clock does and whatever has the UIDs now.
 func TestAges(t *testing.T) {
 	t.Parallel()
 	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
@@ -21,7 +21,8 @@ func TestAges(t *testing.T) {
 	}
 	defer j.Close()
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+	a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler),
+		Now:      func() time.Time { return now },
 		Disposal: Disposal{Keep: true, KeepDays: 2}}
 	check := func(what string, wait time.Duration, validity uint32, there, want string) {
 		t.Helper()
@@ -53,8 +54,9 @@ func TestAges(t *testing.T) {
 	a.RemoveMany = true
 	check("told to", time.Minute, 8, "1", "")
 	for name, d := range map[string]Disposal{
-		"off": {Keep: true}, "nothing is kept": {KeepDays: 2}, "all is removed": {Keep: true, KeepDays: 2, Flush: true},
-		"it is moved": {Keep: true, KeepDays: 2, MoveTo: "x"},
+		"off": {Keep: true}, "nothing is kept": {KeepDays: 2},
+		"all is removed": {Keep: true, KeepDays: 2, Flush: true},
+		"it is moved":    {Keep: true, KeepDays: 2, MoveTo: "x"},
 	} {
 		a.Disposal = d
 		if g, err := a.Ages(t.Context(), "a", 8); g != nil || err != nil {
@@ -85,7 +87,8 @@ func TestAgesBrake(t *testing.T) {
 			}
 			defer j.Close()
 			now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-			a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+			a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler),
+				Now:      func() time.Time { return now },
 				Disposal: Disposal{Keep: true, KeepDays: 1, RemoveMany: tt.yes}}
 			var uids []string
 			for i := range tt.expired {

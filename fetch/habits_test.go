@@ -106,7 +106,8 @@ func (h *habits) arrive() {
 	there := h.server.UIDLs()
 	for range h.IntN(4) {
 		n := len(h.sent)
-		m := &sent{text: fmt.Sprintf("Subject: %03d\r\n\r\n%s\r\n", n, strings.Repeat("x", n%2)), uidl: fmt.Sprintf("u%d", n)}
+		m := &sent{text: fmt.Sprintf("Subject: %03d\r\n\r\n%s\r\n", n, strings.Repeat("x", n%2)),
+			uidl: fmt.Sprintf("u%d", n)}
 		for _, uidl := range slices.Sorted(maps.Keys(h.owner)) {
 			if h.one(8) && !h.keep && !slices.Contains(there, uidl) && h.back[uidl] == 0 {
 				m.uidl = uidl

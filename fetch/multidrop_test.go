@@ -26,7 +26,8 @@ func (d *tracedSeries) Deliver(ctx context.Context, m *delivery.Message) error {
 	return d.fakeSeries.Deliver(ctx, m)
 }
 
-func (d *tracedSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message, ended func(int, error) error) error {
+func (d *tracedSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message,
+	ended func(int, error) error) error {
 	for i, m := range ms {
 		if err := ended(i, d.Deliver(ctx, m)); err != nil {
 			return err
@@ -49,13 +50,15 @@ func TestSharedMailbox(t *testing.T) {
 	pass := func(postmaster string, partial error, delivered int, want ...string) {
 		t.Helper()
 		told := &story{}
-		d := &tracedSeries{fakeSeries: &fakeSeries{fakeDeliverer: &fakeDeliverer{story: told, refuse: map[string]error{"1": partial}}}}
+		d := &tracedSeries{fakeSeries: &fakeSeries{fakeDeliverer: &fakeDeliverer{story: told,
+			refuse: map[string]error{"1": partial}}}}
 		s := &fakeServer{told, []*fakeMailbox{{name: "a", n: 3, heads: heads}}}
 		a := &Account{
 			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j,
 			Server: Server{Connect: func(context.Context, *Account) (Session, error) { return s, nil }},
 			Delivery: Delivery{Deliverer: d, Received: true, Multidrop: &delivery.Multidrop{
-				Field: "X-To", Hosts: []string{"h"}, Names: map[string]string{"ann": "ann", "bob": "bob"}, Postmaster: postmaster,
+				Field: "X-To", Hosts: []string{"h"}, Names: map[string]string{"ann": "ann", "bob": "bob"},
+				Postmaster: postmaster,
 			}},
 		}
 		res, err := Retrieve(t.Context(), a)

@@ -25,8 +25,10 @@ func TestRealServers(t *testing.T) {
 	s := &suite{mail: plainMail()}
 	for _, r := range fetchtest.StartRealServers(t, root) {
 		s.servers = append(s.servers,
-			&server{r.Name + " IMAP", fetch.IMAP, patient(imap.Connect), nil, func(t *testing.T, _ fetch.TLSMode) *mailbox { return realMailbox(t, r, r.IMAP) }},
-			&server{r.Name + " POP3", fetch.POP3, patient(pop3.Connect), nil, func(t *testing.T, _ fetch.TLSMode) *mailbox { return realMailbox(t, r, r.POP3) }})
+			&server{r.Name + " IMAP", fetch.IMAP, patient(imap.Connect), nil,
+				func(t *testing.T, _ fetch.TLSMode) *mailbox { return realMailbox(t, r, r.IMAP) }},
+			&server{r.Name + " POP3", fetch.POP3, patient(pop3.Connect), nil,
+				func(t *testing.T, _ fetch.TLSMode) *mailbox { return realMailbox(t, r, r.POP3) }})
 	}
 
 	t.Run("suite", func(t *testing.T) {
@@ -35,7 +37,8 @@ func TestRealServers(t *testing.T) {
 			for _, v := range property.of {
 				v.mode = fetch.ClearText
 				name := fmt.Sprint(property.name, "/", v)
-				if v.server == nil || tried[name] || leftOut[property.name] || leftOut[property.name+"/"+v.server.name] {
+				if v.server == nil || tried[name] || leftOut[property.name] ||
+					leftOut[property.name+"/"+v.server.name] {
 					continue
 				}
 				tried[name] = true
@@ -85,8 +88,11 @@ func realMailbox(t *testing.T, s *fetchtest.RealServer, port int) *mailbox {
 	user := s.User(t)
 	m := &mailbox{
 		port: port, user: user, password: s.Password,
-		append: func(t *testing.T, folder string, messages ...[]byte) { s.Append(t, user, folder, messages...) },
-		count:  func(t *testing.T, folder string) int { return s.Status(t, user, folder, "MESSAGES") },
+		append: func(t *testing.T, folder string,
+			messages ...[]byte) {
+			s.Append(t, user, folder, messages...)
+		},
+		count: func(t *testing.T, folder string) int { return s.Status(t, user, folder, "MESSAGES") },
 	}
 	if s.Name == "Mailutils" {
 		m.added = regexp.MustCompile(`(?m)^(Status|X-UID|X-UIDL|X-IMAPbase):.*\n`)

@@ -21,7 +21,8 @@ func TestRetryRequests(t *testing.T) {
 	}
 	defer j.Close()
 	account := func() *Account {
-		return &Account{Name: "ann@h", Key: "key", Journal: j, Refusals: new(Refusals), Log: slog.New(slog.DiscardHandler)}
+		return &Account{Name: "ann@h", Key: "key", Journal: j, Refusals: new(Refusals),
+			Log: slog.New(slog.DiscardHandler)}
 	}
 	count := func(a *Account, mailbox string) int { return len(a.Refusals.aside(mailbox, time.Now())) }
 

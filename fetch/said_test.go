@@ -44,7 +44,8 @@ func TestUnchangedMailboxIsSilent(t *testing.T) {
 	}
 
 	info, debug := slog.LevelInfo, slog.LevelDebug
-	if want := []slog.Level{info, info, debug, info, debug, info, info, info, debug}; !slices.Equal(got, want) {
+	if want := []slog.Level{info, info, debug, info, debug, info, info, info, debug}; !slices.Equal(got,
+		want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -48,7 +48,8 @@ func TestNotesOfDestinationsSurvive(t *testing.T) {
 		now = now.Add(wait)
 		s := &fakeServer{&story{}, []*fakeMailbox{{story: &story{}, name: "a", n: 1}}}
 		a := &Account{
-			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j, Now: func() time.Time { return now },
+			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j,
+			Now:    func() time.Time { return now },
 			Server: Server{Connect: func(context.Context, *Account) (Session, error) { return s, nil }},
 			// several recipients, so that who has it is remembered
 			Delivery: Delivery{Deliverer: d, Recipients: []string{"ann", "bob"}},
@@ -76,7 +77,8 @@ func TestNotesOfDestinationsSurvive(t *testing.T) {
 func TestMailboxesHaveDestinations(t *testing.T) {
 	t.Parallel()
 	rest, inbox, spam := &noting{}, &noting{}, &noting{}
-	a := &Account{Delivery: Delivery{Deliverer: rest, Folders: map[string]delivery.Deliverer{"INBOX": inbox, "Spam": spam}}}
+	a := &Account{Delivery: Delivery{Deliverer: rest, Folders: map[string]delivery.Deliverer{"INBOX": inbox,
+		"Spam": spam}}}
 	for mailbox, want := range map[string]*noting{
 		"Spam": spam, "spam": rest, "INBOX": inbox, "inbox": inbox, "": inbox, "Spam/2": rest,
 	} {

@@ -46,7 +46,8 @@ func checkCut(t *testing.T, r *rig) {
 		messages := small(40, 1200)
 		for k := range messages {
 			// In the header: a server that uses a UID again would have the same message as before.
-			messages[k] = bytes.Replace(messages[k], []byte("Subject:"), fmt.Appendf(nil, "Subject: round %d,", i), 1)
+			messages[k] = bytes.Replace(messages[k], []byte("Subject:"),
+				fmt.Appendf(nil, "Subject: round %d,", i), 1)
 		}
 		all = append(all, messages...)
 		r.append(t, "INBOX", messages...)

@@ -146,8 +146,8 @@ func checkFlush(t *testing.T, r *rig) {
 	r.holds(t, "INBOX", 2)
 }
 
-// checkKeepDays: what was delivered is removed when its time is over, and not what came since. A mailbox is not
-// emptied at once.
+// checkKeepDays: what was delivered is removed when its time is over, and not what came since. A mailbox is
+// not emptied at once.
 func checkKeepDays(t *testing.T, r *rig) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	r.a.Now = func() time.Time { return now }

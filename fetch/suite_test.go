@@ -108,7 +108,8 @@ type mailbox struct {
 	unseen         func(t *testing.T, folder string) int // nil: POP3 has no flags
 	renumber       func(t *testing.T, folder string)     // nil: can't
 	pop            *fetchtest.POPServer                  // nil: another one
-	added          *regexp.Regexp                        // what the server writes into messages; nil = nothing
+	// what the server writes into messages; nil = nothing
+	added *regexp.Regexp
 }
 
 type suite struct {

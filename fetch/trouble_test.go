@@ -123,9 +123,10 @@ func TestUIDLOfPendingDeletionIsUsedAgain(t *testing.T) {
 			t.Run(fmt.Sprintf("no TOP %v, %s", noTOP, size), func(t *testing.T) {
 				t.Parallel()
 				lost := true
-				s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Quit: func() fetchtest.Reaction {
-					return fetchtest.Reaction{Drop: lost}
-				}})
+				s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP,
+					Quit: func() fetchtest.Reaction {
+						return fetchtest.Reaction{Drop: lost}
+					}})
 				r, e := rigOn(t, s)
 				first := []byte("Subject: first\r\n\r\nthe same size\r\n")
 				r.append(t, "INBOX", first)
@@ -151,12 +152,13 @@ func TestPendingDeletion(t *testing.T) {
 	t.Parallel()
 	for _, noTOP := range []bool{false, true} {
 		refused := true
-		s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Quit: func() (none fetchtest.Reaction) {
-			if refused {
-				return fetchtest.Reaction{Refuse: "not now"}
-			}
-			return none
-		}})
+		s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP,
+			Quit: func() (none fetchtest.Reaction) {
+				if refused {
+					return fetchtest.Reaction{Refuse: "not now"}
+				}
+				return none
+			}})
 		r, e := rigOn(t, s)
 		messages := numbered(4)
 		r.append(t, "INBOX", messages[:3]...)

@@ -34,7 +34,8 @@ func TestDestinationPaths(t *testing.T) {
 func TestDestinationsAreSensitive(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
-		`deliver "maildir:x" "mda:cat"`: true, `folderdeliver F "mda:cat"`: true, `deliver "maildir:x" "smtp:h"`: false,
+		`deliver "maildir:x" "mda:cat"`: true, `folderdeliver F "mda:cat"`: true,
+		`deliver "maildir:x" "smtp:h"`: false,
 	} {
 		if got := mustParse(t, "rc", "poll x "+text+"\n").sensitive(); got != want {
 			t.Errorf("%s: sensitive is %v", text, got)

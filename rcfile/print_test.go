@@ -87,7 +87,9 @@ func TestEveryKeywordIsInTheCorpus(t *testing.T) {
 			}
 		}
 		for _, v := range k.Values {
-			if v.Verdict != Refused && v.Name != "" && !strings.Contains(text, " "+v.Name+" ") && !strings.Contains(all.String(), `"`+v.Name+`"`) && k.Name != "sslmode" && !strings.HasSuffix(k.Name, "sslproto") {
+			if v.Verdict != Refused && v.Name != "" && !strings.Contains(text, " "+v.Name+" ") &&
+				!strings.Contains(all.String(), `"`+v.Name+`"`) && k.Name != "sslmode" &&
+				!strings.HasSuffix(k.Name, "sslproto") {
 				t.Errorf("%s %s is in no good file", k.Name, v.Name)
 			}
 		}

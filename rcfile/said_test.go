@@ -51,10 +51,12 @@ func TestSay(t *testing.T) {
 func TestSayFlag(t *testing.T) {
 	t.Parallel()
 	var s Said
-	if warnings := s.SetFlag("keep", "--nokeep", false); len(warnings) > 0 || !s.User.Keep.Set || s.User.Keep.Value {
+	if warnings := s.SetFlag("keep", "--nokeep", false); len(warnings) > 0 || !s.User.Keep.Set ||
+		s.User.Keep.Value {
 		t.Errorf("%+v, %q", s.User.Keep, warnings)
 	}
-	if warnings := s.SetFlag("flush", "--flush", true); len(warnings) != 1 || !strings.HasPrefix(warnings[0], "--flush: it deletes") {
+	if warnings := s.SetFlag("flush", "--flush", true); len(warnings) != 1 ||
+		!strings.HasPrefix(warnings[0], "--flush: it deletes") {
 		t.Errorf("%q", warnings)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"fetchd/fetch/fetchtest"
 )
 
-// TestAppendWithoutAnAnswer: the connection ends behind the messages, and nobody knows whether they arrived. The
-// next process looks for them, whether they are there or not: each is there once.
+// TestAppendWithoutAnAnswer: the connection ends behind the messages, and nobody knows whether they arrived.
+// The next process looks for them, whether they are there or not: each is there once.
 func TestAppendWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)
@@ -61,11 +61,13 @@ func TestAppendKeepsMarks(t *testing.T) {
 	const message = "From: bob@example.net\r\nSubject: x\r\n\r\nx\r\n"
 	for _, folder := range []string{"INBOX", "Entw&APw-rfe"} {
 		d.Append(t, v.user, folder, nil)
-		d.AppendAt(t, v.user, folder, "07-Nov-2026 03:04:05 +0100", []byte(message), `\Flagged`, `\Answered`, "Work")
+		d.AppendAt(t, v.user, folder, "07-Nov-2026 03:04:05 +0100", []byte(message), `\Flagged`, `\Answered`,
+			"Work")
 		d.AppendAt(t, v.user, folder, "08-Nov-2026 03:04:05 +0100", []byte(message), `\Draft`)
 	}
 
-	destination := fmt.Sprintf("append \"imap://%s@localhost:%d/Old/%%folder\" appendpassword %q appendsslproto '' "+
+	destination := fmt.Sprintf("append \"imap://%s@localhost:%d/Old/%%folder\" appendpassword %q "+
+		"appendsslproto '' "+
 		"appendcreate appendkeywords folder INBOX \"Entw&APw-rfe\"", v.into, d.IMAP, d.Password)
 	v.configure(t, d.IMAP, clearText, destination)
 	v.run(t)

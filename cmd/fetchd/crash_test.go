@@ -70,13 +70,15 @@ func (v *victim) deliverInto(port int) *victim {
 	return v
 }
 
-// destination delivers into a Maildir, into an IMAP mailbox, to a mail server, or by an agent that adds to one file.
+// destination delivers into a Maildir, into an IMAP mailbox, to a mail server, or by an agent that adds to
+// one file.
 func (v *victim) destination() string {
 	if v.sink != nil {
 		return fmt.Sprintf("is ann smtphost %q", v.sinkAt)
 	}
 	if v.into != "" {
-		return fmt.Sprintf("append \"imap://%s@localhost:%d\" appendpassword %q appendsslproto ''", v.into, v.intoPort,
+		return fmt.Sprintf("append \"imap://%s@localhost:%d\" appendpassword %q appendsslproto ''", v.into,
+			v.intoPort,
 			v.d.Password)
 	}
 	if v.file != "" {
@@ -348,8 +350,8 @@ func TestKilledBetween(t *testing.T) {
 	}
 }
 
-// TestKilledWhileAppending kills the program in each step of a delivery into an IMAP mailbox: no message is lost
-// or comes twice, also not those that look the same.
+// TestKilledWhileAppending kills the program in each step of a delivery into an IMAP mailbox: no message is
+// lost or comes twice, also not those that look the same.
 func TestKilledWhileAppending(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)
@@ -365,7 +367,8 @@ func TestKilledWhileAppending(t *testing.T) {
 				_, port := v.ports()
 				v.deliverInto(wire.Port).configure(t, port, clearText, v.destination())
 				v.add(t, 7)
-				twin := []byte("From: bob@example.net\r\nMessage-ID: <twin@example.net>\r\nSubject: twin\r\n\r\nx\r\n")
+				twin := []byte("From: bob@example.net\r\nMessage-ID: <twin@example.net>\r\n" +
+					"Subject: twin\r\n\r\nx\r\n")
 				d.Append(t, v.user, "INBOX", [][]byte{twin, twin})
 
 				cmd := v.working(t)

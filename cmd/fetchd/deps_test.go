@@ -20,10 +20,11 @@ func TestImportDirections(t *testing.T) {
 	allowed := map[string][]string{
 		"rcfile":    {"delivery/ownfile", "tlsverify/hints"}, // of ours the former imports only the latter
 		"tlsverify": {},
-		"delivery":  {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/login/imapline", "fetch/fault"},
-		"fetch":     {"tlsverify", "delivery"},
-		"cmd":       {"rcfile", "tlsverify", "delivery", "fetch", "docs"},
-		"docs":      {},
+		"delivery": {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/login/imapline",
+			"fetch/fault"},
+		"fetch": {"tlsverify", "delivery"},
+		"cmd":   {"rcfile", "tlsverify", "delivery", "fetch", "docs"},
+		"docs":  {},
 
 		"fetch/wire":  {"tlsverify", "tlsverify/hints"},
 		"fetch/sasl":  {"tlsverify/hints"},

@@ -24,7 +24,8 @@ func TestOAuthIssuer(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			issuer := startIssuer(t, "user1") // the first user of a Dovecot
-			r := newIssuerRig(t, protocol, issuer, strings.Replace(issuer, "//", "//api:secret@", 1)+"oauth/introspect")
+			r := newIssuerRig(t, protocol, issuer, strings.Replace(issuer, "//", "//api:secret@",
+				1)+"oauth/introspect")
 			r.consentsAt(issuer, way)
 			r.add(t, 1)
 			for range 3 {
@@ -71,7 +72,8 @@ func (r *oauthRig) consentsAt(issuer, way string) {
 	r.t.Helper()
 	status, said := r.fetchd(func(line string) {
 		if m := typeIn.FindStringSubmatch(line); m != nil {
-			go r.visit(issuer, "", issuer+"device/login", url.Values{"user_code": {m[1]}}, issuer+"device/confirm?action=allowed")
+			go r.visit(issuer, "", issuer+"device/login", url.Values{"user_code": {m[1]}},
+				issuer+"device/confirm?action=allowed")
 		}
 		if strings.HasPrefix(line, issuer+"auth?") {
 			go r.visit(issuer, line, issuer+"login/username", url.Values{}, "")

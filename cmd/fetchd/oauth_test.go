@@ -52,8 +52,10 @@ func newIssuerRig(t *testing.T, protocol, issuer, introspection string) *oauthRi
 
 	r := &oauthRig{victim: newVictim(t, d, protocol, false), t: t}
 	wrapped, _ := r.ports()
-	text := fmt.Sprintf("set pidfile %q\npoll mail via localhost proto %s port %d user %q oauth %q oauthclient %s oauthscope \"openid email profile offline_access\" keep %s %s\n",
-		filepath.Join(r.dir, "pid"), protocol, wrapped, r.user, issuer, oauthtest.ClientID, r.wrapped(), r.destination())
+	text := fmt.Sprintf("set pidfile %q\npoll mail via localhost proto %s port %d user %q oauth %q "+
+		"oauthclient %s oauthscope \"openid email profile offline_access\" keep %s %s\n",
+		filepath.Join(r.dir, "pid"), protocol, wrapped, r.user, issuer, oauthtest.ClientID,
+		r.wrapped(), r.destination())
 	if err := os.WriteFile(filepath.Join(r.dir, "rc"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ func TestServersNameTheirTests(t *testing.T) {
 				t.Errorf("%s has no %s", m[1], m[2])
 			}
 			part := m[3][strings.LastIndexByte(m[3], '/')+1:]
-			if part != "" && !strings.Contains(source, `"`+part+`"`) && !strings.Contains(source, "-- "+part+" --") {
+			if part != "" && !strings.Contains(source, `"`+part+`"`) &&
+				!strings.Contains(source, "-- "+part+" --") {
 				t.Errorf("%s has no part %q of %s", m[1], part, m[2])
 			}
 		}

@@ -85,7 +85,8 @@ func columns(line string) int {
 func isBlank(line string) bool   { return strings.TrimSpace(line) == "" }
 func isComment(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "//") }
 
-// TestHintsAreParts keeps hints out of an error's text: package hints puts them there, and takes them out again.
+// TestHintsAreParts keeps hints out of an error's text: package hints puts them there, and takes them out
+// again.
 func TestHintsAreParts(t *testing.T) {
 	t.Parallel()
 	for _, f := range readSource(t) {
@@ -93,7 +94,8 @@ func TestHintsAreParts(t *testing.T) {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && strings.Contains(lit.Value, "; hint") {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING &&
+				strings.Contains(lit.Value, "; hint") {
 				t.Errorf("%s: %s: use hints.Errorf or hints.Add", f.fset.Position(lit.Pos()), lit.Value)
 			}
 			return true

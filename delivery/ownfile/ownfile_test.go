@@ -200,7 +200,8 @@ func TestWayToOwnFiles(t *testing.T) {
 			}
 
 			unsafe, ok := errors.AsType[*Error](err)
-			if ok != (tt.want != "") || ok && !strings.Contains(unsafe.Error(), tt.want) || !ok && err != nil {
+			if ok != (tt.want != "") || ok && !strings.Contains(unsafe.Error(), tt.want) || !ok &&
+				err != nil {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 			if ok != (look != nil) {

@@ -29,15 +29,19 @@ func (d *marksKept) Deliver(_ context.Context, m *delivery.Message) error {
 
 var errEnough = errors.New("that is enough")
 
-// TestMarks: a destination that keeps dates and flags gets them, whatever else a server writes in their place.
+// TestMarks: a destination that keeps dates and flags gets them, whatever else a server writes in their
+// place.
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	const date = `INTERNALDATE "27-Nov-2026 03:04:05 +0100"`
 	for _, tt := range []struct{ name, items, want string }{
-		{"as asked for", `UID 1 FLAGS (\Seen Work) ` + date + ` BODY[] {2}|ab)`, `2026-11-27 02:04 \Seen,Work`},
-		{"behind the body", `UID 1 BODY[] {2}|ab ` + date + ` FLAGS (\Flagged))`, `2026-11-27 02:04 \Flagged`},
+		{"as asked for", `UID 1 FLAGS (\Seen Work) ` + date + ` BODY[] {2}|ab)`,
+			`2026-11-27 02:04 \Seen,Work`},
+		{"behind the body", `UID 1 BODY[] {2}|ab ` + date + ` FLAGS (\Flagged))`,
+			`2026-11-27 02:04 \Flagged`},
 		{"none", `UID 1 BODY[] {2}|ab)`, `- `},
-		{"odd flags", `UID 1 FLAGS (\Seen a]b "c" \ x%y Work) ` + date + ` BODY[] {2}|ab)`, `2026-11-27 02:04 \Seen,Work`},
+		{"odd flags", `UID 1 FLAGS (\Seen a]b "c" \ x%y Work) ` + date + ` BODY[] {2}|ab)`,
+			`2026-11-27 02:04 \Seen,Work`},
 		{"no flags", `UID 1 FLAGS () ` + date + ` BODY[] {2}|ab)`, `2026-11-27 02:04 `},
 		{"a date that is none", `UID 1 FLAGS (\Seen) INTERNALDATE "yesterday" BODY[] {2}|ab)`, `- \Seen`},
 		{"NIL as date", `UID 1 INTERNALDATE NIL FLAGS (\Seen) BODY[] {2}|ab)`, `- \Seen`},
@@ -47,8 +51,10 @@ func TestMarks(t *testing.T) {
 			t.Parallel()
 			r, d := newRig(t, nil), &marksKept{}
 			r.Deliverer = d
-			script := selected("", 10, "1") + "C: ~^T3 UID FETCH 1 .*FLAGS.*INTERNALDATE|INTERNALDATE.*FLAGS\n" +
-				"S< * 1 FETCH (" + strings.ReplaceAll(strings.ReplaceAll(tt.items, `\`, `\\`), "|", `\r\n`) + "\\r\\n\nS: T3 OK" + bye
+			script := selected("", 10, "1") +
+				"C: ~^T3 UID FETCH 1 .*FLAGS.*INTERNALDATE|INTERNALDATE.*FLAGS\n" +
+				"S< * 1 FETCH (" + strings.ReplaceAll(strings.ReplaceAll(tt.items, `\`, `\\`), "|", `\r\n`) +
+				"\\r\\n\nS: T3 OK" + bye
 			if _, _, err := r.run(script); !errors.Is(err, errEnough) {
 				t.Fatal(err)
 			}

@@ -149,8 +149,8 @@ func retrieveFrom(t *testing.T, parts [][]byte, uids journal.Set, keep bool) ([]
 
 // FuzzRetrieve: whatever a server says while messages are fetched and acknowledged, the retrieval ends; what
 // is delivered is a whole body that the server sent, of a message that was asked for, once, or with another
-// text if the server refused it; it is recorded, and nothing is acknowledged that is not. A NUL in what it says, of which no response has any, is where it
-// waits for the next command.
+// text if the server refused it; it is recorded, and nothing is acknowledged that is not. A NUL in what it
+// says, of which no response has any, is where it waits for the next command.
 func FuzzRetrieve(f *testing.F) {
 	const (
 		two  = "* 1 FETCH (UID 1 BODY[] {2}\r\nab)\r\n* 2 FETCH (UID 2 BODY[] {3}\r\ncde)\r\n"
@@ -167,7 +167,8 @@ func FuzzRetrieve(f *testing.F) {
 		f.Add([]byte(s), false, false)
 		f.Add([]byte(s), true, true)
 	}
-	f.Add([]byte(two+"T1 NO x\r\n\x00"+two[:36]+"T2 OK\r\n\x00* 2 FETCH (UID 2 BODY[] {3}\r\nxyz)\r\nT3 OK\r\n\x00T4 NO\r\n\x00T5 OK\r\n"), false, false)
+	f.Add([]byte(two+"T1 NO x\r\n\x00"+two[:36]+"T2 OK\r\n\x00* 2 FETCH (UID 2 BODY[] {3}\r\nxyz)\r\n"+
+		"T3 OK\r\n\x00T4 NO\r\n\x00T5 OK\r\n"), false, false)
 	f.Fuzz(func(t *testing.T, said []byte, many, keep bool) {
 		said = said[:min(len(said), 16<<10)]
 		uids := setOf(t, "1:3")
@@ -186,7 +187,8 @@ func checkRetrieved(t *testing.T, said []byte, uids journal.Set, got []string, r
 	t.Helper()
 	var delivered journal.Set
 	texts := map[string]bool{}
-	refused := bytes.Contains(bytes.ToUpper(said), []byte(" NO")) || bytes.Contains(bytes.ToUpper(said), []byte(" BAD"))
+	refused := bytes.Contains(bytes.ToUpper(said), []byte(" NO")) ||
+		bytes.Contains(bytes.ToUpper(said), []byte(" BAD"))
 	for _, message := range got {
 		name, text, _ := strings.Cut(message, "=")
 		n, nerr := strconv.ParseUint(name, 10, 32)

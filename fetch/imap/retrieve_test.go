@@ -80,7 +80,8 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"another UID behind the body", []pass{{found("1", "1") + "S: T3 OK\n" +
 			lone + "S< * 1 FETCH (BODY[] {2}\\r\\nab UID 2)\\r\\n\nSTALL", "", "message 2 where 1 was asked for"}}},
 
-		{"gone", []pass{{found("1", "1") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH\nS: T4 OK\n" + step(5, `UID FETCH 1 \(UID FLAGS\)$`, "") + bye, "", ""}, nothing}},
+		{"gone", []pass{{found("1", "1") + "S: T3 OK\nC: T4 UID SEARCH UID 1\nS: * SEARCH\nS: T4 OK\n" +
+			step(5, `UID FETCH 1 \(UID FLAGS\)$`, "") + bye, "", ""}, nothing}},
 		{"NO for the batch", []pass{{found("1 2", "1:2") + "S: T3 NO [SERVERBUG] oops\nC: T4 UID SEARCH UID 1:2\nS: * SEARCH 1 2\nS: T4 OK\n" +
 			"C: ~^T5 UID FETCH 1 \n" + fetched(1, "ab") + "S: T5 OK\nC: ~^T6 UID FETCH 2 \nS: T6 NO [SERVERBUG] still" + bye, "1=ab", `[SERVERBUG] "still"`}}},
 		{"nothing for the batch", []pass{{found("1", "1") + "S: T3 OK\n" + lone + "S: T5 OK" + bye, "", notSent}}},
@@ -107,7 +108,9 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"search gives no UID", []pass{{strings.TrimSuffix(selected("", 10, "0"), "S: T2 OK done\n") + "S: T2 OK", "", "answered a search"}}},
 		{"search beyond 32 bits", []pass{{strings.TrimSuffix(selected("", 10, "99999999999"), "S: T2 OK done\n") + "STALL", "", "search"}}},
 		{"search names the largest UID", []pass{
-			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") + "S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK\n" + step(5, `UID FETCH 4294967295 \(UID FLAGS\)$`, "") + bye, "1=ab", ""},
+			{found("1 4294967295", "1,4294967295") + fetched(1, "ab") +
+				"S: T3 OK\nC: T4 UID SEARCH UID 4294967295\nS: * SEARCH\nS: T4 OK\n" +
+				step(5, `UID FETCH 4294967295 \(UID FLAGS\)$`, "") + bye, "1=ab", ""},
 			{strings.Replace(holds(2, "10"), "UID SEARCH", "UID SEARCH UID 10:4294967294$", 1) + "C: T3 UID FETCH 10 (UID BODY.PEEK[])\n" + fetched(10, "new") + "S: T3 OK" + bye, "10=new", ""}}},
 		{"n:* names an old UID", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
@@ -413,8 +416,10 @@ func TestCopyEndsInItsMailbox(t *testing.T) {
 		r := newRig(t, nil)
 		r.MoveTo, r.Mailboxes, r.RetrieveError, r.Expunge = "Done", []string{"INBOX", "Other"}, fetch.Abort, 1
 		r.Deliverer = slow{r.taker} // so that the COPY follows the batch's OK
-		expect(t, r, pass{selected("UIDPLUS", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + "S: T3 OK\n" +
-			"C: T4 UID SEARCH UID 2\nS: * SEARCH 2\nS: T4 OK\nC: ~^T5 UID FETCH 2 \nC: T6 UID COPY 1 \"Done\"\nS: T5 OK\nWAIT 1s\nS: T6 OK\n" +
+		expect(t, r, pass{selected("UIDPLUS", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") +
+			"S: T3 OK\n" +
+			"C: T4 UID SEARCH UID 2\nS: * SEARCH 2\nS: T4 OK\nC: ~^T5 UID FETCH 2 \n" +
+			"C: T6 UID COPY 1 \"Done\"\nS: T5 OK\nWAIT 1s\nS: T6 OK\n" +
 			"C: T7 UID STORE 1 +FLAGS.SILENT (\\Seen \\Deleted)\nC: T8 UID EXPUNGE 1\nS: T7 OK\nS: * 1 EXPUNGE\nS: T8 OK\n" +
 			"C: T9 SELECT \"Other\"\nC: ~^T10 UID SEARCH\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T9 OK\nS: * SEARCH\nS: T10 OK" + bye,
 			"1=ab", "sends no text of it"})

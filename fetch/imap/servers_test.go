@@ -59,7 +59,8 @@ func TestServers(t *testing.T) {
 		{"SELECT is BAD, and the server leaves", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nC: ~^T2 UID SEARCH\n" +
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
-			"", `select "INBOX": BAD "User is authenticated but not connected."; then server ended the connection: BYE "Connection closed. 14"; hint: the login is known`}}},
+			"", `select "INBOX": BAD "User is authenticated but not connected."; then ` +
+				`server ended the connection: BYE "Connection closed. 14"; hint: the login is known`}}},
 		{"a moveto folder that is not there", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
 			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
 				"C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", `move to "Done": NO [TRYCREATE] "none"`}}},
@@ -68,14 +69,18 @@ func TestServers(t *testing.T) {
 				"1=" + standIn + " 2=cd", ""},
 			{holds(1, "") + bye, "", ""}}},
 		{"a search leaves out what is too large", func(a *fetch.Account) { a.Limit = 100 }, []pass{{
-			strings.Replace(strings.SplitN(holds(2, ""), "S: * SEARCH", 2)[0], "S: * 2", "C: T3 UID SEARCH UNSEEN LARGER 100\nS: * 2", 1) +
+			strings.Replace(strings.SplitN(holds(2, ""), "S: * SEARCH", 2)[0], "S: * 2",
+				"C: T3 UID SEARCH UNSEEN LARGER 100\nS: * 2", 1) +
 				"S: * SEARCH\nS: T2 OK\nS: * SEARCH\nS: T3 OK\n" + step(4, "UID SEARCH SEEN", names("")) +
-				step(5, `FETCH 1:\* \(UID FLAGS\)$`, "S: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\n") +
-				step(6, `UID FETCH 1:2 \(UID RFC822.SIZE\)$`, "S: * 1 FETCH (UID 1 RFC822.SIZE 1)\nS: * 2 FETCH (UID 2 RFC822.SIZE 101)\n") +
+				step(5, `FETCH 1:\* \(UID FLAGS\)$`,
+					"S: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\n") +
+				step(6, `UID FETCH 1:2 \(UID RFC822.SIZE\)$`,
+					"S: * 1 FETCH (UID 1 RFC822.SIZE 1)\nS: * 2 FETCH (UID 2 RFC822.SIZE 101)\n") +
 				step(7, `UID FETCH 2 \(UID RFC822.SIZE\)$`, "S: * 2 FETCH (UID 2 RFC822.SIZE 101)\n") +
 				step(8, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
 		{"a stand-in under flush", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
-			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + "S: T3 OK\n" + bye, "1=" + standIn, ""},
+			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) +
+				"S: T3 OK\n" + bye, "1=" + standIn, ""},
 			{holds(1, "") + bye, "", ""}}},
 		{"a stand-in under fetchall", func(a *fetch.Account) { a.Keep, a.FetchAll = false, true }, []pass{
 			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetched(1, standIn)) + bye, "1=" + standIn, ""},
@@ -83,33 +88,46 @@ func TestServers(t *testing.T) {
 		{"a message that quotes half of a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
 				"1=the message has not been deleted", ""}}},
-		{"a message far shorter than announced", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
-			{withUIDPLUS(found("1 2", "1:2")) + fetchedOf(1, 2051, strings.Repeat("x", 512)) + fetchedOf(2, 2048, strings.Repeat("y", 512)) + "S: T3 OK\n" +
-				expunged(4, 1, "2") + bye, "1=" + strings.Repeat("x", 512) + " 2=" + strings.Repeat("y", 512), ""},
-			{withUIDPLUS(holds(1, "")) + bye, "", ""}}},
+		{"a message far shorter than announced", func(a *fetch.Account) { a.Keep, a.Flush = false, true },
+			[]pass{
+				{withUIDPLUS(found("1 2", "1:2")) + fetchedOf(1, 2051, strings.Repeat("x", 512)) +
+					fetchedOf(2, 2048, strings.Repeat("y", 512)) + "S: T3 OK\n" +
+					expunged(4, 1, "2") + bye, "1=" + strings.Repeat("x", 512) +
+					" 2=" + strings.Repeat("y", 512),
+					""},
+				{withUIDPLUS(holds(1, "")) + bye, "", ""}}},
 		{"far shorter than announced, and kept", nil, []pass{
 			{found("1", "1") + fetchedOf(1, 5000, "x") + "S: T3 OK\n" + bye, "1=x", ""}}},
-		{"far shorter than announced under fetchall", func(a *fetch.Account) { a.Keep, a.FetchAll = false, true }, []pass{
-			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "1=x", ""},
-			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "", ""}}},
+		{"far shorter than announced under fetchall",
+			func(a *fetch.Account) { a.Keep, a.FetchAll = false, true }, []pass{
+				{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "1=x", ""},
+				{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetchedOf(1, 5000, "x")) + bye, "", ""}}},
 		{"NO behind messages, which then come with OK", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 NO read error\n" + alone(4, 1, "ab", "OK") + alone(5, 2, "xyz", "OK") +
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") +
+				"S: T3 NO read error\n" + alone(4, 1, "ab", "OK") + alone(5, 2, "xyz", "OK") +
 				expunged(6, 2, "1:2") + bye, "1=ab 2=cd 2=xyz", ""}}},
 		{"BAD behind messages, again", func(a *fetch.Account) { a.Keep, a.Flush = false, true }, []pass{
-			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 BAD read error\n" + alone(4, 1, "xyz", "NO") + alone(5, 2, "cd", "OK") +
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + fetched(2, "cd") +
+				"S: T3 BAD read error\n" + alone(4, 1, "xyz", "NO") + alone(5, 2, "cd", "OK") +
 				expunged(6, 1, "2") + bye, "1=ab 2=cd", ""},
 			{withUIDPLUS(holds(1, "")) + bye, "", ""}}},
 		{"NO behind the last of the messages", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{withUIDPLUS(found("1 2 3", "1:3")) + fetched(1, "ab") + fetched(2, "cd") + "S: T3 NO read error\n" + alone(4, 2, "cd", "NO") +
-				step(5, "UID SEARCH UID 3", names("3")) + alone(6, 3, "ef", "NO") + expunged(7, 1, "1") + bye, "1=ab 2=cd 3=ef", ""},
+			{withUIDPLUS(found("1 2 3", "1:3")) + fetched(1, "ab") + fetched(2, "cd") +
+				"S: T3 NO read error\n" + alone(4, 2, "cd", "NO") +
+				step(5, "UID SEARCH UID 3", names("3")) + alone(6, 3, "ef", "NO") + expunged(7, 1, "1") + bye,
+				"1=ab 2=cd 3=ef", ""},
 			{withUIDPLUS(holds(2, "")) + bye, "", ""}}},
 		{"a large message, NO behind it, again", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{withUIDPLUS(found("1", "1")) + fetched(1, strings.Repeat("x", heldBytes+1)) + "S: T3 NO read error\n" +
-				alone(4, 1, strings.Repeat("y", heldBytes+1), "NO") + bye, "1=" + strings.Repeat("x", heldBytes+1), ""}}},
+			{withUIDPLUS(found("1", "1")) + fetched(1, strings.Repeat("x", heldBytes+1)) +
+				"S: T3 NO read error\n" +
+				alone(4, 1, strings.Repeat("y", heldBytes+1), "NO") + bye, "1=" +
+				strings.Repeat("x", heldBytes+1), ""}}},
 		{"a quota behind a message", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{withUIDPLUS(found("1", "1")) + fetched(1, "ab") + "S: T3 NO [OVERQUOTA] enough\n" + expunged(4, 1, "1") + bye, "1=ab", "enough"}}},
+			{withUIDPLUS(found("1", "1")) + fetched(1, "ab") + "S: T3 NO [OVERQUOTA] enough\n" +
+				expunged(4, 1, "1") + bye, "1=ab", "enough"}}},
 		{"NO because others delete messages", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") + "S: T3 NO [EXPUNGEISSUED] some are gone\n" + step(4, "UID SEARCH UID 2", names("")) +
+			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") +
+				"S: T3 NO [EXPUNGEISSUED] some are gone\n" + step(4, "UID SEARCH UID 2", names("")) +
 				step(5, "UID FETCH 2 ", "") + expunged(6, 1, "1") + bye, "1=ab", ""}}},
 		{"NO behind messages that are kept", nil, []pass{
 			{found("1", "1") + fetched(1, "ab") + "S: T3 NO read error\n" + bye, "1=ab", ""},
@@ -144,7 +162,8 @@ func fetchedOf(uid, size int, text string) string {
 
 // alone is the dialogue in which a message is asked for by itself.
 func alone(tag, uid int, text, answer string) string {
-	return fmt.Sprintf("C: T%d UID FETCH %d (UID RFC822.SIZE BODY.PEEK[])\n%sS: T%d %s\n", tag, uid, fetched(uid, text), tag, answer)
+	return fmt.Sprintf("C: T%d UID FETCH %d (UID RFC822.SIZE BODY.PEEK[])\n%sS: T%d %s\n", tag, uid,
+		fetched(uid, text), tag, answer)
 }
 
 // What stays on the server because it may be more than what came is said once, and never deleted by a later
@@ -168,7 +187,8 @@ func TestStaysIsSaidOnce(t *testing.T) {
 			if tt.keep {
 				r.Keep, r.MarkSeen = true, false
 			}
-			expect(t, r, pass{withUIDPLUS(found("1", "1")) + tt.answer + bye, "1=x", ""}, pass{withUIDPLUS(holds(1, "")) + bye, "", ""})
+			expect(t, r, pass{withUIDPLUS(found("1", "1")) + tt.answer + bye, "1=x", ""},
+				pass{withUIDPLUS(holds(1, "")) + bye, "", ""})
 			if n := strings.Count(log.String(), fmt.Sprintf("msg=%q", tt.event)); n != tt.want {
 				t.Errorf("%s: said %d times, want %d\n%s", tt.event, n, tt.want, &log)
 			}

@@ -85,39 +85,60 @@ func TestShownInPart(t *testing.T) {
 			{strings.Replace(selected("", 3, "1 2"), "UID SEARCH", "UID SEARCH UID 1:\\*$", 1) +
 				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b", ""}}},
 		{"the same in a mailbox that was renumbered", false, []pass{
-			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "a")) + expunged(4, 1, "1") + bye, "1=a", ""},
-			{strings.Replace(selected("", 3, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + step(3, "UID SEARCH ALL", names("1 2")) +
+			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "a")) + expunged(4, 1, "1") + bye,
+				"1=a", ""},
+			{strings.Replace(selected("", 3, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) +
+				step(3, "UID SEARCH ALL", names("1 2")) +
 				"C: ~^T4 UID FETCH 1:2 \nCLOSE", "", "fetch"},
-			{strings.Replace(strings.Replace(selected("", 3, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 2", 1), "UID SEARCH", "UID SEARCH ALL$", 1) +
-				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + expunged(4, 2, "1:2") + bye, "1=a 2=b", ""}}},
+			{strings.Replace(strings.Replace(selected("", 3, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 2", 1),
+				"UID SEARCH", "UID SEARCH ALL$", 1) +
+				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + expunged(4, 2, "1:2") + bye,
+				"1=a 2=b", ""}}},
 		{"a late UID that is read before it could be had", true, []pass{
-			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
-			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("")) +
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e",
+				""},
+			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) +
+				step(4, "UID SEARCH UID 2 SEEN", names("")) +
 				"C: ~^T5 UID FETCH 2 \nCLOSE", "", "fetch"},
 			{holds(3, "2") + step(3, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""}}},
 		{"neither a FETCH nor a search names a message", true, []pass{
-			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(2, "b")) + step(4, "UID SEARCH UID 1", names("")) +
+			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(2, "b")) +
+				step(4, "UID SEARCH UID 1", names("")) +
 				step(5, `UID FETCH 1 \(UID FLAGS\)$`, "S: * 1 FETCH (UID 1 FLAGS ())\n") +
-				step(6, `UID FETCH 1 \(UID RFC822.SIZE BODY.PEEK\[\]\)$`, fetched(1, "a")) + bye, "2=b 1=a", ""}}},
+				step(6, `UID FETCH 1 \(UID RFC822.SIZE BODY.PEEK\[\]\)$`, fetched(1, "a")) + bye, "2=b 1=a",
+				""}}},
 		{"EXISTS and a search name a part", true, []pass{
-			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b", ""},
-			{strings.Replace(holds(2, "5"), "UIDNEXT 10", "UIDNEXT 12", 1) + step(3, "UID SEARCH ALL", names("11")) +
-				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\nS: * 3 FETCH (UID 10 FLAGS ())\nS: * 4 FETCH (UID 11 FLAGS ())\nS: T4 OK\n" +
+			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b",
+				""},
+			{strings.Replace(holds(2, "5"), "UIDNEXT 10", "UIDNEXT 12", 1) +
+				step(3, "UID SEARCH ALL", names("11")) +
+				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\n" +
+				"S: * 2 FETCH (UID 2 FLAGS ())\nS: * 3 FETCH (UID 10 FLAGS ())\n" +
+				"S: * 4 FETCH (UID 11 FLAGS ())\nS: T4 OK\n" +
 				step(5, "UID FETCH 10:11 ", fetched(10, "c")+fetched(11, "d")) + bye, "10=c 11=d", ""}}},
 		{"searches are refused", true, []pass{
-			{refused(3, "NO no index", 2) + "C: T3 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS (\\Seen))\nS: * 2 FETCH (UID 2 FLAGS ())\nS: T3 OK\n" +
+			{refused(3, "NO no index", 2) +
+				"C: T3 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS (\\Seen))\n" +
+				"S: * 2 FETCH (UID 2 FLAGS ())\nS: T3 OK\n" +
 				step(4, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
 			{refused(5, "BAD what", 3) + "C: ~^T3 UID SEARCH\nS: T3 BAD what\n" +
-				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\nS: * 3 FETCH (UID 4 FLAGS ())\nS: T4 OK\n" +
+				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\n" +
+				"S: * 2 FETCH (UID 2 FLAGS ())\nS: * 3 FETCH (UID 4 FLAGS ())\nS: T4 OK\n" +
 				step(5, "UID FETCH 4 ", fetched(4, "d")) + bye, "4=d", ""}}},
 		{"searches for what is seen are refused", true, []pass{
-			{holds(2, "") + "C: T3 UID SEARCH SEEN\nS: T3 NO no\n" + "C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS (\\Seen))\nS: * 2 FETCH (UID 2 FLAGS ())\nS: T4 OK\n" +
+			{holds(2, "") + "C: T3 UID SEARCH SEEN\nS: T3 NO no\n" +
+				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS (\\Seen))\n" +
+				"S: * 2 FETCH (UID 2 FLAGS ())\nS: T4 OK\n" +
 				step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""}}},
 		{"the limit is said by FETCH FLAGS first", true, []pass{
-			{holds(3, "") + step(3, "UID SEARCH SEEN", names("")) + "C: T4 FETCH 1:* (UID FLAGS)\nS: * 3 FETCH (UID 3 FLAGS ())\nS: T4 OK [MESSAGELIMIT 2 3] part\n" +
-				"C: T5 FETCH 1:2 (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\nS: * 2 FETCH (UID 2 FLAGS ())\nS: T5 OK\n" +
+			{holds(3, "") + step(3, "UID SEARCH SEEN", names("")) +
+				"C: T4 FETCH 1:* (UID FLAGS)\nS: * 3 FETCH (UID 3 FLAGS ())\n" +
+				"S: T4 OK [MESSAGELIMIT 2 3] part\n" +
+				"C: T5 FETCH 1:2 (UID FLAGS)\nS: * 1 FETCH (UID 1 FLAGS ())\n" +
+				"S: * 2 FETCH (UID 2 FLAGS ())\nS: T5 OK\n" +
 				"C: T6 FETCH 3:* (UID FLAGS)\nS: * 3 FETCH (UID 3 FLAGS ())\nS: T6 OK\n" +
-				step(7, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + step(8, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
+				step(7, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) +
+				step(8, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
 		{"others delete", true, []pass{
 			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("5")) + bye, "", ""},
@@ -177,7 +198,8 @@ func TestShownInPart(t *testing.T) {
 				var log bytes.Buffer
 				r.Log = slog.New(slog.NewTextHandler(&log, nil))
 				expect(t, r, tt.passes...)
-				if got := strings.Contains(log.String(), fetch.EventReused); got != strings.Contains(tt.name, "pending UID is given out again") {
+				if got := strings.Contains(log.String(), fetch.EventReused); got != strings.Contains(tt.name,
+					"pending UID is given out again") {
 					t.Errorf("a UID that is used again is said: %v", got)
 				}
 			})
@@ -212,7 +234,8 @@ func TestFlagsInPages(t *testing.T) {
 		script := strings.Replace(unfound, "2 EXISTS", "1001 EXISTS", 1)
 		script = strings.Replace(script, "UIDNEXT 10", "UIDNEXT 1002", 1)
 		got, res, err := r.run(script + step(3, "UID SEARCH SEEN", names("")) +
-			step(4, `FETCH 1:1000 \(UID FLAGS\)$`, first.String()) + step(5, `FETCH 1001:\* \(UID FLAGS\)$`, second.String()) +
+			step(4, `FETCH 1:1000 \(UID FLAGS\)$`, first.String()) +
+			step(5, `FETCH 1001:\* \(UID FLAGS\)$`, second.String()) +
 			step(6, "UID FETCH 1001 ", fetched(1001, "x")) + bye)
 		if got != "1001=x" || err != nil || res.Seen != 1000 {
 			t.Errorf("%q, %+v, %v", got, res, err)

@@ -172,7 +172,8 @@ func TestAnnouncedBeforeItIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.Keep, r.MarkSeen, r.Idle = true, false, true
-		script := strings.Replace(selected("IDLE", 10, ""), "0 EXISTS", "1 EXISTS", 1) + step(3, "UID SEARCH SEEN", names("")) + step(4, "FETCH 1:. ", "")
+		script := strings.Replace(selected("IDLE", 10, ""), "0 EXISTS", "1 EXISTS", 1) +
+			step(3, "UID SEARCH SEEN", names("")) + step(4, "FETCH 1:. ", "")
 		tag := 5
 		for range 3 {
 			script += fmt.Sprintf("C: T%d IDLE\nS: +\nC: DONE\nS: T%d OK\n", tag, tag)

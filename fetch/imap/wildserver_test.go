@@ -229,9 +229,12 @@ func (c *wildSession) chatter() {
 	}
 	n := 1 + c.rng.IntN(9)
 	lines := []string{
-		"* OK Still here", fmt.Sprintf("* %d FETCH (FLAGS (\\Seen $Junk))", n), fmt.Sprintf("* %d FETCH (MODSEQ (5) FLAGS ())", n),
-		"* 0 RECENT", "* FLAGS (\\Answered \\Seen)", "* OK [PERMANENTFLAGS (\\*)] any", "* OK [HIGHESTMODSEQ 7]", "* CAPABILITY IMAP4rev1 X",
-		"* NO [ALERT] mind the quota", "* SEARCH", "* STATUS INBOX (MESSAGES 3)", "* XBOX 7 (a {3}\r\nabc)", "",
+		"* OK Still here", fmt.Sprintf("* %d FETCH (FLAGS (\\Seen $Junk))", n),
+		fmt.Sprintf("* %d FETCH (MODSEQ (5) FLAGS ())", n),
+		"* 0 RECENT", "* FLAGS (\\Answered \\Seen)", "* OK [PERMANENTFLAGS (\\*)] any",
+		"* OK [HIGHESTMODSEQ 7]", "* CAPABILITY IMAP4rev1 X",
+		"* NO [ALERT] mind the quota", "* SEARCH", "* STATUS INBOX (MESSAGES 3)", "* XBOX 7 (a {3}\r\nabc)",
+		"",
 	}
 	c.say("%s", lines[c.rng.IntN(len(lines))])
 }
@@ -361,7 +364,8 @@ func (c *wildSession) fetch(set, command string) (code string, err error) {
 		if m.seen = m.seen || c.peeks; strings.Contains(command, "HEADER") {
 			header, _, _ := strings.Cut(m.text(), "\r\n\r\n")
 			header += "\r\n\r\n"
-			c.say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, len(m.text()), len(header), header)
+			c.say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, len(m.text()),
+				len(header), header)
 			continue
 		}
 		n, size := 1+slices.Index(c.shown, m), ""

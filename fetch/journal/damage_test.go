@@ -210,7 +210,8 @@ func TestChangedHead(t *testing.T) {
 			}
 
 			runSQL(t, path, tt.sql)
-			if _, err := openOn(t, &disk{}, path).Mailbox(t.Context(), "ann", "INBOX"); !errors.Is(err, ErrDamaged) {
+			if _, err := openOn(t, &disk{}, path).Mailbox(t.Context(), "ann", "INBOX"); !errors.Is(err,
+				ErrDamaged) {
 				t.Errorf("error %v", err)
 			}
 		})

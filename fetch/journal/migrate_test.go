@@ -36,7 +36,8 @@ func TestVersion1(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := bob.MarkListed([]byte("b")); bob.New() || !bob.Done("a") || !bob.Done("odd one") || got != (Sight{UIDL: "b", Done: true, Pending: true, Size: 123, Held: 1}) {
+		if got := bob.MarkListed([]byte("b")); bob.New() || !bob.Done("a") || !bob.Done("odd one") ||
+			got != (Sight{UIDL: "b", Done: true, Pending: true, Size: 123, Held: 1}) {
 			t.Errorf("maildrop: %+v", got)
 		}
 		n, err := j.ImportFetchids(ctx, oldFetchids(), func(user, host string) (string, bool) { return user + "@" + host, true })

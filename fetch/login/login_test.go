@@ -107,8 +107,10 @@ func TestMayFollow(t *testing.T) {
 		{"proof given up", try{mechanism: hidden}, clear, false, true},
 		{"proof given up, then another", try{mechanism: hidden}, hidden, true, true},
 		{"bound proof refused, bound otherwise", try{mechanism: plus[0], refused: true}, plus[1], true, true},
-		{"bound proof refused with a code", try{mechanism: plus[0], refused: true, judged: true}, plus[1], false, false},
-		{"bound proof refused, then the password", try{mechanism: plus[1], refused: true}, clear, false, true},
+		{"bound proof refused with a code", try{mechanism: plus[0], refused: true, judged: true}, plus[1],
+			false, false},
+		{"bound proof refused, then the password", try{mechanism: plus[1], refused: true}, clear, false,
+			true},
 	}
 	for _, tt := range tests {
 		if got := mayFollow(tt.next, &tt.last, false); got != tt.unproven {
@@ -272,11 +274,15 @@ func TestRefusedSecretIsRenewed(t *testing.T) {
 		want          []string // of what is sent
 		kind          Kind     // of the error; KindUnknown = none
 	}{
-		{"another", "street", nil, []Reply{refused, {Status: OK}}, []string{"LOGIN sesame", "LOGIN street"}, KindUnknown},
+		{"another", "street", nil, []Reply{refused, {Status: OK}}, []string{"LOGIN sesame", "LOGIN street"},
+			KindUnknown},
 		{"the same", "sesame", nil, []Reply{refused}, []string{"LOGIN sesame"}, KindAuth},
-		{"another, refused too", "street", nil, []Reply{refused, refused}, []string{"LOGIN sesame", "LOGIN street"}, KindAuth},
-		{"none at the moment", "", &Error{KindNetwork, errors.New("down")}, []Reply{refused}, []string{"LOGIN sesame"}, KindNetwork},
-		{"refused for another reason", "street", nil, []Reply{{Status: Refused, Code: "UNAVAILABLE"}}, []string{"LOGIN sesame"}, KindServer},
+		{"another, refused too", "street", nil, []Reply{refused, refused},
+			[]string{"LOGIN sesame", "LOGIN street"}, KindAuth},
+		{"none at the moment", "", &Error{KindNetwork, errors.New("down")}, []Reply{refused},
+			[]string{"LOGIN sesame"}, KindNetwork},
+		{"refused for another reason", "street", nil, []Reply{{Status: Refused, Code: "UNAVAILABLE"}},
+			[]string{"LOGIN sesame"}, KindServer},
 		{"accepted", "street", nil, []Reply{{Status: OK}}, []string{"LOGIN sesame"}, KindUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -293,7 +299,8 @@ func TestRefusedSecretIsRenewed(t *testing.T) {
 			if errors.Is(err, ErrRefused) != (tt.kind == KindAuth) {
 				t.Errorf("%v is marked as refused: %v", err, errors.Is(err, ErrRefused))
 			}
-			if (err == nil) != (tt.kind == KindUnknown) || KindOf(err) != tt.kind || !slices.Equal(p.sent, tt.want) {
+			if (err == nil) != (tt.kind == KindUnknown) || KindOf(err) != tt.kind ||
+				!slices.Equal(p.sent, tt.want) {
 				t.Errorf("%v; sent %q", err, p.sent)
 			}
 		})

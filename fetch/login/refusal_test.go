@@ -106,7 +106,8 @@ func TestReplyText(t *testing.T) {
 			t.Errorf("%s, want %s", got, tt.want)
 		}
 	}
-	if got := a.describeReply(Reply{Code: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}); len(got) > 500 {
+	if got := a.describeReply(Reply{Code: strings.Repeat("x", 5000),
+		Text: strings.Repeat("y", 5000)}); len(got) > 500 {
 		t.Errorf("%d bytes", len(got))
 	}
 }

@@ -14,26 +14,34 @@ import (
 func TestMechanismTable(t *testing.T) {
 	t.Parallel()
 	bound := boundState(t)
-	everything := strings.Fields("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN EXTERNAL OAUTHBEARER XOAUTH2")
+	everything := strings.Fields("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 " +
+		"PLAIN LOGIN EXTERNAL OAUTHBEARER XOAUTH2")
 	noPlus, old := everything[2:], everything[4:]
 	verified, anybody, none := cred, cred, cred
 	verified.TLS, anybody.TLS = bound, bound
 
 	var b strings.Builder
-	b.WriteString("| `auth` | the server offers | verified TLS | TLS, and nobody vouches | clear text |\n|---|---|---|---|---|\n")
+	b.WriteString("| `auth` | the server offers | verified TLS | TLS, and nobody vouches | clear text |\n" +
+		"|---|---|---|---|---|\n")
 	for _, row := range []struct {
 		auth    string
 		what    string
 		offered []string
 	}{
-		{"any", "all", everything}, {"any", "all but -PLUS", noPlus}, {"any", "no SCRAM", old}, {"any", "LOGIN", []string{"LOGIN"}},
-		{"any", "nothing", nil}, {"password", "all", everything}, {"plain", "all", everything}, {"login", "all", everything},
-		{"cram-md5", "all", everything}, {"scram-sha-1", "all", everything}, {"scram-sha-1", "all but -PLUS", noPlus},
-		{"scram-sha-256", "all", everything}, {"scram-sha-256", "all but -PLUS", noPlus}, {"scram-sha-256-plus", "all", everything},
-		{"scram-sha-256-plus", "all but -PLUS", noPlus}, {"apop", "all", everything}, {"external", "all", everything},
+		{"any", "all", everything}, {"any", "all but -PLUS", noPlus}, {"any", "no SCRAM", old},
+		{"any", "LOGIN", []string{"LOGIN"}},
+		{"any", "nothing", nil}, {"password", "all", everything}, {"plain", "all", everything},
+		{"login", "all", everything},
+		{"cram-md5", "all", everything}, {"scram-sha-1", "all", everything},
+		{"scram-sha-1", "all but -PLUS", noPlus},
+		{"scram-sha-256", "all", everything}, {"scram-sha-256", "all but -PLUS", noPlus},
+		{"scram-sha-256-plus", "all", everything},
+		{"scram-sha-256-plus", "all but -PLUS", noPlus}, {"apop", "all", everything},
+		{"external", "all", everything},
 		{"oauthbearer", "all", everything}, {"xoauth2", "all", everything},
 	} {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.auth, row.what, cell(row.auth, row.offered, verified, true),
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.auth, row.what,
+			cell(row.auth, row.offered, verified, true),
 			cell(row.auth, row.offered, anybody, false), cell(row.auth, row.offered, none, false))
 	}
 

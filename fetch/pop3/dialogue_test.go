@@ -29,7 +29,7 @@ import (
 //
 //	#! tls clear|starttls|wrapped    (clear)
 //	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow, user U, password P
-//	#! journal UID=done UID=skipped UID=pending UID=20  before the retrieval; the last is pending and had 20 octets
+//	#! journal UID=done UID=skipped UID=pending UID=20  before it; 20 = pending, of 20 octets
 //	#! syncfails                     of the journal
 //	#! after UID=done UID=pending UID=none
 //	#! error REGEXP                  of the error; without it there must be none

@@ -30,7 +30,8 @@ func handshake(t *testing.T, version uint16) (client, server *tls.ConnectionStat
 }
 
 // peer is the server's side of an exchange.
-func peer(t *testing.T, hash scram.HashGeneratorFcn, binding *scram.ChannelBinding, required bool) *scram.ServerConversation {
+func peer(t *testing.T, hash scram.HashGeneratorFcn, binding *scram.ChannelBinding,
+	required bool) *scram.ServerConversation {
 	t.Helper()
 	client, err := hash.NewClient(ann.User, ann.Password, "")
 	if err != nil {
@@ -181,7 +182,8 @@ func TestActingForAnother(t *testing.T) {
 		}
 		for i, m := range ms {
 			name, first, err := m.Start()
-			if err != nil || !strings.Contains(string(first), "bob") || i == 0 && !strings.HasPrefix(string(first), want) {
+			if err != nil || !strings.Contains(string(first), "bob") || i == 0 &&
+				!strings.HasPrefix(string(first), want) {
 				t.Errorf("%s: %s begins with %q, %v", auth, name, first, err)
 			}
 		}

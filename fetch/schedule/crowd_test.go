@@ -144,7 +144,8 @@ func (g *guest) Close() error {
 
 // refusals are what servers do when there are too many connections.
 var refusals = map[string]error{
-	"words":       fetch.Fail(fetch.KindServer, fmt.Errorf("BYE: %w, %w", fetch.ErrCrowded, fetch.ErrTurnedAway)),
+	"words": fetch.Fail(fetch.KindServer, fmt.Errorf("BYE: %w, %w", fetch.ErrCrowded,
+		fetch.ErrTurnedAway)),
 	"closed":      fetch.Fail(fetch.KindNetwork, fmt.Errorf("EOF: %w", fetch.ErrTurnedAway)),
 	"BYE":         fetch.Fail(fetch.KindServer, fmt.Errorf("BYE go away: %w", fetch.ErrTurnedAway)),
 	"[LIMIT]":     fetch.Fail(fetch.KindServer, fmt.Errorf("NO [LIMIT] no: %w", fetch.ErrNotJudged)),
@@ -308,12 +309,14 @@ func TestMeaningOfRefusals(t *testing.T) {
 		c.closed(false)
 		expect("begun before that", refusal{lesson: 0}, crowded, 4)
 		c.opened(true)
-		expect("one that has nothing to do with the limit, which was confirmed", refusal{lesson: 1, again: true}, unrelated, 4)
+		expect("one that has nothing to do with the limit, which was confirmed",
+			refusal{lesson: 1, again: true}, unrelated, 4)
 		expect("afterwards, without words", refusal{lesson: 1}, unrelated, 4)
 		c.closed(false)
 		expect("afterwards, in words", refusal{lesson: 1, again: true, words: true}, crowded, 3)
 		<-time.After(crowdDoubt)
-		expect("one that has nothing to do with the limit, which was not confirmed", refusal{lesson: 2, again: true}, unrelated, 0)
+		expect("one that has nothing to do with the limit, which was not confirmed",
+			refusal{lesson: 2, again: true}, unrelated, 0)
 	})
 }
 
@@ -376,7 +379,8 @@ func TestRestartIsNoLimit(t *testing.T) {
 						close(p.cut)
 						p.cut = make(chan struct{})
 						p.rejects = func(string) error {
-							if time.Since(restarted) > 4*time.Second || first && time.Since(restarted) > time.Second {
+							if time.Since(restarted) > 4*time.Second || first &&
+								time.Since(restarted) > time.Second {
 								first = false
 								return nil
 							}

@@ -25,7 +25,8 @@ func down(from, to time.Duration, err error) func(int) error {
 	}
 }
 
-// restarts are what a server gives that is started again: nobody listens, or whoever does ends the connection.
+// restarts are what a server gives that is started again: nobody listens, or whoever does ends the
+// connection.
 var restarts = map[string]error{"refused": syscall.ECONNREFUSED, "ended": fetch.ErrTurnedAway}
 
 // A server that is started again is connected to soon, also where polls are rare; one that stays away is not
@@ -48,7 +49,8 @@ func TestRestartedServer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				s := &server{watches: true, mail: make(chan struct{}), fails: down(0, tt.away, syscall.ECONNREFUSED)}
+				s := &server{watches: true, mail: make(chan struct{}),
+					fails: down(0, tt.away, syscall.ECONNREFUSED)}
 				a := s.account("a")
 				a.Idle = tt.idle
 				run(t, 300*time.Second, Options{Interval: time.Minute}, nil, a)

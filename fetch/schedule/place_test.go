@@ -116,8 +116,11 @@ func (s *sink) Deliver(ctx context.Context, _ *delivery.Message) error {
 
 // ways are those to retrieve.
 var ways = map[string]func(*Scheduler, context.Context, []*fetch.Account){
-	"a daemon":      (*Scheduler).Run,
-	"a single pass": func(s *Scheduler, ctx context.Context, accounts []*fetch.Account) { s.Once(ctx, accounts) },
+	"a daemon": (*Scheduler).Run,
+	"a single pass": func(s *Scheduler, ctx context.Context,
+		accounts []*fetch.Account) {
+		s.Once(ctx, accounts)
+	},
 }
 
 // Hundreds of others that are in trouble delay an account's mail by seconds, not until they are given up.
@@ -160,7 +163,8 @@ func TestTroubleDelaysNobody(t *testing.T) {
 					start, s, got := time.Now(), &server{}, &sink{}
 					healthy := s.account("fine")
 					fill(s, mailbox{n: 1}, got, healthy)
-					sch := New(Options{Log: slog.New(slog.DiscardHandler), Rand: func() float64 { return 0.5 }})
+					sch := New(Options{Log: slog.New(slog.DiscardHandler),
+						Rand: func() float64 { return 0.5 }})
 					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 					defer cancel()
 

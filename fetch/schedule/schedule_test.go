@@ -409,7 +409,8 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 
 func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	a := (&server{}).account("a")
-	a.Idle, a.Mailboxes, a.Patterns, a.ExcludedMailboxes = true, []string{"INBOX", "Lists"}, []string{"*"}, []string{"Other"}
+	a.Idle, a.Mailboxes, a.Patterns, a.ExcludedMailboxes = true, []string{"INBOX",
+		"Lists"}, []string{"*"}, []string{"Other"}
 	var got []string
 	for _, w := range watched(a) {
 		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.ExcludedMailboxes, w.Idle))

@@ -91,7 +91,8 @@ func TestConcealDecodes(t *testing.T) {
 		{"a form", "p=" + url.QueryEscape(secret) + "&q", "p=***&q"},
 		{"three times", each(each(each(secret, "%%%02x"), "%%%02x"), "%%%02x"), "***"},
 		{"base64 behind three letters", "AUT" + b64(secret), "***"},
-		{"base64 over lines behind three letters", "AUT\r\n" + b64(secret)[:9] + "\r\n" + b64(secret)[9:], "AUT\r\n***"},
+		{"base64 over lines behind three letters", "AUT\r\n" + b64(secret)[:9] + "\r\n" + b64(secret)[9:],
+			"AUT\r\n***"},
 		{"base64 behind two", "PL" + b64(secret), "***"},
 		{"base64 behind one", "A" + b64(secret), "***"},
 		{"hexadecimal behind a digit", "f" + each(secret, "%02x"), "f***"},
@@ -109,7 +110,8 @@ func TestConcealDecodes(t *testing.T) {
 		{"with colons", strings.TrimSuffix(each(secret, "%02X:"), ":"), "***"},
 		{"as in C", each(secret, "0x%02x, "), "0x***, "},
 		{"escaped in strings", each(secret, `\x%02x`), "***"},
-		{"base64 over lines", "x " + b64("user" + secret)[:11] + "\r\n " + b64("user" + secret)[11:] + ".", "x ***."},
+		{"base64 over lines", "x " + b64("user" + secret)[:11] + "\r\n " + b64("user" + secret)[11:] + ".",
+			"x ***."},
 		{"base64 without its beginning", "x " + b64("..." + secret)[2:], "x ***"},
 		{"base64 of escapes", b64(each(secret, "%%%02x")), "***"},
 		{"base64 of base64", b64("x" + b64("yz"+secret)), "***"},
@@ -124,8 +126,10 @@ func TestConcealDecodes(t *testing.T) {
 		{"an end", "token …" + secret[6:], "token …***"},
 		{"a middle in base64", "no " + b64("..."+secret[3:19]+"..."), "no ***"},
 		{"too small a part", "s3cret-Wör!", "s3cret-Wör!"},
-		{"nothing of it", "LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ=", "LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ="},
-		{"halves of escapes", `%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`, `%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`},
+		{"nothing of it", "LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ=",
+			"LOGIN failed: %73 =41 &amp; \\x41 73 65 63 c2VjcmV0IHdvcmQ="},
+		{"halves of escapes", `%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`,
+			`%4 =& &# &#x; \ \u00 \ud83d\u0041 \x4 &#1`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +148,8 @@ func TestConcealDecodes(t *testing.T) {
 func TestConcealWork(t *testing.T) {
 	t.Parallel()
 	const length = 1 << 12
-	for _, unit := range []string{"a", "4", "%25", "&amp;", "\\", "0x", "MTIz", "=0A", "&", "&#", "&#1", " 6 1", "313233", "TVRJek5EVTI",
+	for _, unit := range []string{"a", "4", "%25", "&amp;", "\\", "0x", "MTIz", "=0A", "&", "&#", "&#1",
+		" 6 1", "313233", "TVRJek5EVTI",
 		base64.StdEncoding.EncodeToString([]byte("s3cret-word."))} {
 		if n := wire.ReadingWork(strings.Repeat(unit, length/len(unit))); n > 125*length {
 			t.Errorf("%q: %d bytes are looked at for %d", unit, n, length)
@@ -295,7 +300,8 @@ func BenchmarkClean(b *testing.B) {
 	for name, text := range map[string]string{
 		"line": "NO [AUTHENTICATIONFAILED] Authentication failed for ann@example.org (session 4f2a91).",
 		"uid":  "0000001a5d3f2b77", "64 KB": strings.Repeat("a line of prose, and another one. ", 1<<11),
-		"64 KB of hex": strings.Repeat("31323334", 1<<13), "64 KB of base64": strings.Repeat("TVRJek5EVTI", 6<<10),
+		"64 KB of hex": strings.Repeat("31323334", 1<<13), "64 KB of base64": strings.Repeat("TVRJek5EVTI",
+			6<<10),
 		"64 KB of the secret": strings.Repeat("czNjcmV0LXdvcmQ", 4<<10),
 	} {
 		b.Run(name, func(b *testing.B) {

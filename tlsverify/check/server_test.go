@@ -553,7 +553,8 @@ func TestSilentServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := text(t, r); !strings.Contains(got, "no answer within 15s\n") || !strings.Contains(got, "hint: check host") {
+			if got := text(t, r); !strings.Contains(got, "no answer within 15s\n") ||
+				!strings.Contains(got, "hint: check host") {
 				t.Errorf("wrapped %v:\n%s", wrapped, got)
 			}
 		})

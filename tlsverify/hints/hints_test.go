@@ -50,7 +50,8 @@ func TestLines(t *testing.T) {
 	}{
 		{"one", route, []Line{{"no route", "check the network"}}},
 		{"none", errors.New("x"), []Line{{"x", ""}}},
-		{"joined", errors.Join(route, full), []Line{{"no route", "check the network"}, {"disk full", "make room"}}},
+		{"joined", errors.Join(route, full), []Line{{"no route", "check the network"},
+			{"disk full", "make room"}}},
 		{"one without", errors.Join(route, errors.New("x"), full, errors.New("y"), errors.New("z")), []Line{
 			{"no route", "check the network"}, {"x; disk full", "make room"}, {"y; z", ""}}},
 		{"joined and wrapped", fmt.Errorf("ann@h: %w", errors.Join(full, route)), []Line{

@@ -3,7 +3,8 @@ package imapline
 import "testing"
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"", "*", "* OK", "+", "+ x", "A1 OK [CODE a b] text", "* OK [", "* OK []", "A1 NO [x", "* CAPABILITY a b", "A1  OK", "* \x00 [\xff] \r"} {
+	for _, s := range []string{"", "*", "* OK", "+", "+ x", "A1 OK [CODE a b] text", "* OK [", "* OK []",
+		"A1 NO [x", "* CAPABILITY a b", "A1  OK", "* \x00 [\xff] \r"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -22,8 +23,9 @@ func FuzzParse(f *testing.F) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for name, wire := range map[string]string{
-		"": "", "Archive/2024": "Archive/2024", "Entwürfe": "Entw&APw-rfe", "R&D": "R&-D", "台北 x": "&U,BTFw- x",
-		"😀": "&2D3eAA-",
+		"": "", "Archive/2024": "Archive/2024", "Entwürfe": "Entw&APw-rfe", "R&D": "R&-D",
+		"台北 x": "&U,BTFw- x",
+		"😀":    "&2D3eAA-",
 	} {
 		if got := EncodeName(name); got != wire || DecodeName(wire) != name {
 			t.Errorf("%q is encoded as %q, want %q, which means %q", name, got, wire, DecodeName(wire))

@@ -54,8 +54,10 @@ func TestParseAppend(t *testing.T) {
 				}
 				return
 			}
-			mode := map[login.Mode]string{login.StartTLS: "0", login.Wrapped: "1", login.ClearText: "2"}[got.tls]
-			text := strings.Join([]string{got.user, got.host, strconv.Itoa(got.port), mode, got.folder("A/b")}, " ")
+			mode := map[login.Mode]string{login.StartTLS: "0", login.Wrapped: "1",
+				login.ClearText: "2"}[got.tls]
+			text := strings.Join([]string{got.user, got.host, strconv.Itoa(got.port), mode,
+				got.folder("A/b")}, " ")
 			if text != tt.want {
 				t.Errorf("%s, want %s", text, tt.want)
 			}
@@ -70,7 +72,8 @@ func TestAppendRefusals(t *testing.T) {
 		{"two destinations", "append 'imaps://ann@n/x' maildir y", "another destination"},
 		{"two destinations, smtp", "append 'imaps://ann@n/x' smtphost y", "another destination"},
 		{"into itself", "append 'imaps://bob@h'", "mail back into the folder"},
-		{"into itself, of the same name", "folder Work append 'imaps://bob@h/%folder'", "mail back into the folder"},
+		{"into itself, of the same name", "folder Work append 'imaps://bob@h/%folder'",
+			"mail back into the folder"},
 		{"several people", "is ann carol here append 'imaps://ann@n/x'", "several local names"},
 		{"a pin that is none", "append 'imaps://ann@n/x' appendsslpin y", "pin"},
 		{"another folder", "append 'imaps://bob@h/Old'", ""},

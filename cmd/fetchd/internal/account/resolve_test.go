@@ -159,21 +159,30 @@ func TestResolveRefuses(t *testing.T) {
 		name, text, want string
 		mistake          bool // of the file: nothing is polled
 	}{
-		{"multidrop without envelope", "poll h proto imap user ann is a b here mda 'x %T'", "nothing says which header field", false},
-		{"wildcard without envelope", "poll h proto imap user ann is * here mda 'x %T'", "nothing says which header field", false},
-		{"multidrop into one Maildir", "poll h proto imap envelope X user ann is a b here maildir x", "one Maildir for", false},
-		{"multidrop into the caller's Maildir", "poll h proto imap envelope X user ann is a b here", "the mail is for several people", false},
-		{"name that the mda can't be told, in multidrop", "poll h proto imap envelope X user ann is a \"o'neil\" here mda 'x %T'",
+		{"multidrop without envelope", "poll h proto imap user ann is a b here mda 'x %T'",
+			"nothing says which header field", false},
+		{"wildcard without envelope", "poll h proto imap user ann is * here mda 'x %T'",
+			"nothing says which header field", false},
+		{"multidrop into one Maildir", "poll h proto imap envelope X user ann is a b here maildir x",
+			"one Maildir for", false},
+		{"multidrop into the caller's Maildir", "poll h proto imap envelope X user ann is a b here",
+			"the mail is for several people", false},
+		{"name that the mda can't be told, in multidrop",
+			"poll h proto imap envelope X user ann is a \"o'neil\" here mda 'x %T'",
 			`told "o_neil"`, true},
-		{"name that is no directory", "poll h proto imap envelope X user ann is a ../b here maildir /m/%T", `the local name "../b"`, false},
-		{"name that is no address", `poll h proto imap envelope X user ann is a "b>c@d" here smtphost localhost`, `the local name "b>c@d"`, false},
+		{"name that is no directory", "poll h proto imap envelope X user ann is a ../b here maildir /m/%T",
+			`the local name "../b"`, false},
+		{"name that is no address",
+			`poll h proto imap envelope X user ann is a "b>c@d" here smtphost localhost`,
+			`the local name "b>c@d"`, false},
 		{"smtphost with an odd suffix", "poll h proto imap user ann smtphost localhost/tsl", `"tsl" is neither a port nor a suffix`, false},
 		{"smtphost with two ports", "poll h proto imap user ann smtphost localhost/25/26", "second port", false},
 		{"smtphost with and without TLS", "poll h proto imap user ann smtphost localhost/tls/notls", "contradict", false},
 		{"half an SMTP login", "poll h proto imap esmtpname x user ann smtphost localhost", "belong together", false},
 		{"lmtp on port 25", "poll h proto imap user ann lmtp smtphost localhost", "lmtp can't use the SMTP port", true},
 		{"mbox and Maildir", "poll h proto imap user ann mbox x maildir y", "remove one of them", false},
-		{"mbox for several", "poll h proto imap envelope X user ann is a b here mbox x", "one mbox for the mail of several", false},
+		{"mbox for several", "poll h proto imap envelope X user ann is a b here mbox x",
+			"one mbox for the mail of several", false},
 		{"srv and via", "poll h proto imap via x srv user ann", "remove via", true},
 		{"srv without TLS", "poll h proto imap srv user ann sslproto ''", "srv needs TLS", true},
 		{"two destinations", "poll h proto imap user ann maildir x mda y", "remove one of them", false},
@@ -203,7 +212,8 @@ func TestResolveRefuses(t *testing.T) {
 			}
 		})
 	}
-	accounts, _, err := resolveText(t, "poll h proto imap user ann smtphost h/tsl\npoll good proto imap user ann\n")
+	accounts, _, err := resolveText(t, "poll h proto imap user ann smtphost h/tsl\n"+
+		"poll good proto imap user ann\n")
 	if err == nil || len(accounts) != 1 || accounts[0].Poll != "good" {
 		t.Errorf("the other account does not run: %v, %v", accounts, err)
 	}

@@ -12,17 +12,20 @@ import (
 func TestEveryKindCanBeListed(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
-		"append": "imaps://ann@mail.example.org/Old", "bsmtp": "/b", "mbox": "/m", "maildir": "/d", "mda": "cat",
+		"append": "imaps://ann@mail.example.org/Old", "bsmtp": "/b", "mbox": "/m", "maildir": "/d",
+		"mda":  "cat",
 		"smtp": "localhost/25", "lmtp": "/run/lmtp",
 	}
 	for _, d := range destinations {
 		value := values[d.kind]
-		accounts, _, err := resolveText(t, `poll h proto imap user x is me here deliver "`+d.kind+":"+value+"\" \"mda:tee\"\n")
+		accounts, _, err := resolveText(t,
+			`poll h proto imap user x is me here deliver "`+d.kind+":"+value+"\" \"mda:tee\"\n")
 		if value == "" || err != nil || len(accounts) != 1 || !delivery.IsSeveral(accounts[0].Deliverer) {
 			t.Errorf("%s: %v, %v", d.kind, accounts, err)
 			continue
 		}
-		alone, _, err := resolveText(t, `poll h proto imap user x is me here deliver "`+d.kind+":"+value+"\"\n")
+		alone, _, err := resolveText(t,
+			`poll h proto imap user x is me here deliver "`+d.kind+":"+value+"\"\n")
 		if err != nil || delivery.IsSeveral(alone[0].Deliverer) ||
 			!strings.HasPrefix(accounts[0].Deliverer.String(), alone[0].Deliverer.String()+" and ") {
 			t.Errorf("%s: %v, %v", d.kind, alone, err)
@@ -41,7 +44,8 @@ func TestEveryKindCanBeListed(t *testing.T) {
 func TestPrintsMail(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]bool{
-		`bsmtp "-"`: true, `deliver "maildir:/x" "bsmtp:-"`: true, `folderdeliver F "bsmtp:-"`: true, `deliver "bsmtp:/x"`: false,
+		`bsmtp "-"`: true, `deliver "maildir:/x" "bsmtp:-"`: true, `folderdeliver F "bsmtp:-"`: true,
+		`deliver "bsmtp:/x"`: false,
 	} {
 		cfg, err := rcfile.Parse("rc", []byte("poll h user x "+words+"\n"), rcfile.Fetchmailrc)
 		if err != nil || PrintsMail(Selected(cfg, nil)) != want {

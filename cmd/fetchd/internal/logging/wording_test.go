@@ -68,7 +68,8 @@ func TestWording(t *testing.T) {
 		{"two failures, with a hint each", 0, false, func(l *slog.Logger) {
 			err := errors.Join(hints.Errorf("make room", "disk full"), hints.Errorf("ask", "server ended"))
 			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", err, "kind", fetch.KindTLS)
-		}, "", "fetchd: ann@h: disk full\nfetchd: hint: make room\nfetchd: ann@h: server ended\nfetchd: hint: ask\n"},
+		}, "", "fetchd: ann@h: disk full\nfetchd: hint: make room\nfetchd: ann@h: server ended\n" +
+			"fetchd: hint: ask\n"},
 		{"undelivered and another", 0, false, func(l *slog.Logger) {
 			err := errors.Join(&fetch.UndeliveredError{Count: 1, Reported: true,
 				Err: hints.Errorf("make room", "disk full")}, hints.Errorf("ask", "server ended"))
@@ -90,21 +91,29 @@ func TestWording(t *testing.T) {
 		{"UIDs used again", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "Work", "count", 2)
 			l.Warn(fetch.EventReused, "account", "ann@h", "mailbox", "", "count", 1)
-		}, "", "fetchd: WARNING: ann@h: the server has given the UIDs of 2 deleted messages in mailbox \"Work\" to others: those are new\n" +
-			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those are new\n"},
+		}, "", "fetchd: WARNING: ann@h: the server has given the UIDs of 2 deleted messages in mailbox " +
+			"\"Work\" to others: those are new\n" +
+			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those " +
+			"are new\n"},
 		{"originals stay", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventShort, "account", "ann@h", "mailbox", "", "count", 1)
 			l.Warn(fetch.EventDoubted, "account", "ann@h", "mailbox", "INBOX", "count", 2)
-		}, "", "fetchd: WARNING: ann@h: the server sent less than half of what it announced of 1 message: what came is delivered, and the original stays; look at it there\n" +
-			"fetchd: WARNING: ann@h: the server sent 2 messages in mailbox \"INBOX\" and then refused to: what came is delivered, and the original stays; look at it there\n"},
+		}, "", "fetchd: WARNING: ann@h: the server sent less than half of what it announced of 1 message: " +
+			"what came is delivered, and the original stays; look at it there\n" +
+			"fetchd: WARNING: ann@h: the server sent 2 messages in mailbox \"INBOX\" and then refused to: " +
+			"what came is delivered, and the original stays; look at it there\n"},
 		{"too much to remove", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventBrake, "account", "ann@h", "mailbox", "INBOX", "count", 61, "total", 120)
 			l.Info(fetch.EventExpired, "account", "ann@h", "mailbox", "INBOX", "count", 3, "days", 30)
 		}, "fetchd: ann@h: old mail is removed mailbox=INBOX count=3 days=30\n",
-			"fetchd: WARNING: ann@h: 61 of 120 in mailbox \"INBOX\" are older than keepdays, more than half: " +
+			"fetchd: WARNING: ann@h: 61 of 120 in mailbox \"INBOX\" are older than keepdays, more than " +
+				"half: " +
 				"they stay; a pass with --yes removes them\n"},
-		{"nobody's", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17") },
-			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is no postmaster\n"},
+		{"nobody's", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17")
+		},
+			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is " +
+				"no postmaster\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`) },
 			"", "fetchd: WARNING: ann@h: mailbox \"R&D\" is left out: its name can't be decoded; rename it on the server\n"},
 		{"alert", 0, false, func(l *slog.Logger) { l.Warn(fetch.EventAlert, "account", "ann@h", "text", `"quota: 98%"`) },

@@ -10,8 +10,8 @@ import (
 	"fetchd/fetch/schedule"
 )
 
-// TestAlerts: what does not pass by itself is told at once, what may is told after an hour; both once a day, and
-// the recovery of what was told.
+// TestAlerts: what does not pass by itself is told at once, what may is told after an hour; both once a day,
+// and the recovery of what was told.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	s := NewAlerts(Report{})

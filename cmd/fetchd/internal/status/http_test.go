@@ -14,9 +14,12 @@ import (
 func TestCheckAddress(t *testing.T) {
 	t.Parallel()
 	for address, ok := range map[string]bool{
-		"127.0.0.1:9250": true, "[::1]:9250": true, "localhost:0": true, "127.8.9.1:1": true, "unix:/run/x.sock": true,
-		"": false, ":9250": false, "0.0.0.0:9250": false, "[::]:9250": false, "192.0.2.1:9250": false,
-		"mail.example.org:9250": false, "127.0.0.1": false, "unix:x.sock": false, "unix:": false, "9250": false,
+		"127.0.0.1:9250": true, "[::1]:9250": true, "localhost:0": true, "127.8.9.1:1": true,
+		"unix:/run/x.sock": true,
+		"":                 false, ":9250": false, "0.0.0.0:9250": false,
+		"[::]:9250": false, "192.0.2.1:9250": false,
+		"mail.example.org:9250": false, "127.0.0.1": false, "unix:x.sock": false, "unix:": false,
+		"9250": false,
 	} {
 		if err := CheckAddress(address); (err == nil) != ok {
 			t.Errorf("%q: %v", address, err)
@@ -36,13 +39,15 @@ func TestWeb(t *testing.T) {
 	}}
 	path := filepath.Join(t.TempDir(), "web")
 	s, err := ServeWeb("unix:"+path, Source{
-		Report: func() Report { return report }, Stalled: func() string { return stalled }, Interval: 10 * time.Minute,
+		Report: func() Report { return report }, Stalled: func() string { return stalled },
+		Interval: 10 * time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _,
+		_ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}}
 	defer client.CloseIdleConnections()
@@ -71,7 +76,8 @@ func TestWeb(t *testing.T) {
 		}
 	}
 	stalled = "ann@h"
-	if code, body := get(t, &client, "http://anything/healthz"); code != 503 || !strings.Contains(body, "ann@h") {
+	if code, body := get(t, &client, "http://anything/healthz"); code != 503 ||
+		!strings.Contains(body, "ann@h") {
 		t.Errorf("%d, %s", code, body)
 	}
 }

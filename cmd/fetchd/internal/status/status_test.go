@@ -29,15 +29,18 @@ func outcome(name string, delivered int, err error) schedule.Outcome {
 
 func all(string) bool { return true }
 
-// TestAfterPass: a failure has begun at the first pass that had it, and a pass says nothing of what it left out.
+// TestAfterPass: a failure has begun at the first pass that had it, and a pass says nothing of what it left
+// out.
 func TestAfterPass(t *testing.T) {
 	t.Parallel()
 	refused := fetch.Fail(fetch.KindAuth, errors.New("no"))
-	first, _ := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil), outcome("bob@h", 0, refused)},
+	first, _ := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil),
+		outcome("bob@h", 0, refused)},
 		map[string]string{"eve@h": "auth ntlm"}, all, noon)
 	second, _ := AfterPass(first, []schedule.Outcome{outcome("bob@h", 0, refused)}, nil,
 		func(name string) bool { return name != "eve@h" }, later)
-	third, _ := AfterPass(second, []schedule.Outcome{outcome("ann@h", 0, errors.New("down")), outcome("bob@h", 1, nil)},
+	third, _ := AfterPass(second, []schedule.Outcome{outcome("ann@h", 0, errors.New("down")),
+		outcome("bob@h", 1, nil)},
 		nil, all, later)
 
 	for i, want := range []string{
@@ -134,7 +137,8 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		back, err := Load(path)
-		if err != nil || len(back.Accounts) != 1 || back.Accounts[0].Messages != int64(n) || !back.At.Equal(noon) {
+		if err != nil || len(back.Accounts) != 1 || back.Accounts[0].Messages != int64(n) ||
+			!back.At.Equal(noon) {
 			t.Errorf("%+v, %v", back, err)
 		}
 	}

@@ -26,7 +26,8 @@ func TestDeviceFlow(t *testing.T) {
 	r := newRig(t)
 	down := true
 	err := r.Device(t.Context(), r.Client, func(code DeviceCode) {
-		if code.Code != "WDJB-MJHT" || code.Address != r.s.URL+"/consent" || time.Until(code.Until) < time.Minute {
+		if code.Code != "WDJB-MJHT" || code.Address != r.s.URL+"/consent" ||
+			time.Until(code.Until) < time.Minute {
 			t.Errorf("%+v", code)
 		}
 		r.s.Answer(func(w http.ResponseWriter, req *http.Request) {
@@ -50,7 +51,8 @@ func TestDeviceFlow(t *testing.T) {
 func TestDeviceFlowRefused(t *testing.T) {
 	t.Parallel()
 	for code, kind := range map[string]fetch.Kind{
-		"authorization_declined": fetch.KindAuth, "expired_token": fetch.KindAuth, "invalid_client": fetch.KindConfig,
+		"authorization_declined": fetch.KindAuth, "expired_token": fetch.KindAuth,
+		"invalid_client": fetch.KindConfig,
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
@@ -77,11 +79,13 @@ func TestBrowserFlow(t *testing.T) {
 		}
 		q := page.Query()
 		back := q.Get("redirect_uri")
-		if q.Get("login_hint") != "ann" || q.Get("scope") != "mail offline_access" || !strings.HasPrefix(back, "http://127.0.0.1:") {
+		if q.Get("login_hint") != "ann" || q.Get("scope") != "mail offline_access" ||
+			!strings.HasPrefix(back, "http://127.0.0.1:") {
 			t.Errorf("%s", address)
 		}
 		go func() {
-			for _, foreign := range []string{"?code=x", "?code=x&state=y", "?state=" + q.Get("state") + "x&code=y", "favicon.ico"} {
+			for _, foreign := range []string{"?code=x", "?code=x&state=y", "?state=" + q.Get("state") +
+				"x&code=y", "favicon.ico"} {
 				resp, err := http.Get(back + foreign)
 				if err != nil {
 					t.Error(err)
@@ -125,7 +129,10 @@ func TestPaste(t *testing.T) {
 	r := newRig(t)
 	var came string
 	show := func(address string) {
-		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		client := &http.Client{CheckRedirect: func(*http.Request,
+			[]*http.Request) error {
+			return http.ErrUseLastResponse
+		}}
 		resp, err := client.Get(address)
 		if err != nil {
 			t.Fatal(err)
@@ -143,7 +150,10 @@ func TestPaste(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.token()
-	if err := r.Paste(t.Context(), r.Client, show, func() (string, error) { return "", errors.New("gone") }); err == nil {
+	if err := r.Paste(t.Context(), r.Client, show, func() (string,
+		error) {
+		return "", errors.New("gone")
+	}); err == nil {
 		t.Error("nobody pasted anything")
 	}
 }
@@ -191,7 +201,8 @@ func TestLogout(t *testing.T) {
 
 	r.consents()
 	r.s.Close()
-	if revoked, err := r.Logout(t.Context(), r.Client); revoked || err == nil || !strings.Contains(err.Error(), "is removed here") {
+	if revoked, err := r.Logout(t.Context(), r.Client); revoked || err == nil ||
+		!strings.Contains(err.Error(), "is removed here") {
 		t.Errorf("%v, %v", revoked, err)
 	}
 	if r.State(r.Client).Condition != NoLogin {
@@ -232,7 +243,8 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	account, err := json.Marshal(map[string]string{"client_email": "robot@project", "private_key_id": "k1", "private_key": private})
+	account, err := json.Marshal(map[string]string{"client_email": "robot@project", "private_key_id": "k1",
+		"private_key": private})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +269,8 @@ func TestKeys(t *testing.T) {
 			parts := strings.Split(r.s.Requests()[0].Get(tt.field), ".")
 			head, _ := base64.RawURLEncoding.DecodeString(parts[0])
 			claims, _ := base64.RawURLEncoding.DecodeString(parts[1])
-			if !strings.Contains(string(head), tt.alg) || !strings.Contains(string(claims), tt.claim) || !strings.Contains(string(claims), r.s.URL) {
+			if !strings.Contains(string(head), tt.alg) || !strings.Contains(string(claims), tt.claim) ||
+				!strings.Contains(string(claims), r.s.URL) {
 				t.Errorf("%s %s", head, claims)
 			}
 			r.pass(2 * time.Hour)
@@ -269,7 +282,8 @@ func TestKeys(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "{}", `{"client_email":"a","private_key":"x"}`, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
+	for _, text := range []string{"", "{}", `{"client_email":"a","private_key":"x"}`,
+		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
 		for _, name := range []string{Google, Microsoft} {
 			r := newRig(t)
 			r.Provider, r.Flow, r.KeyFile = name, FlowKey, filepath.Join(t.TempDir(), "key")

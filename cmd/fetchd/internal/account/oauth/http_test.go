@@ -56,7 +56,8 @@ func TestProviderProvesItsName(t *testing.T) {
 			switch {
 			case tt.works && err != nil:
 				t.Error(err)
-			case !tt.works && (fetch.KindOf(err) != fetch.KindTLS || asked || !strings.Contains(err.Error(), "127.0.0.1")):
+			case !tt.works && (fetch.KindOf(err) != fetch.KindTLS || asked ||
+				!strings.Contains(err.Error(), "127.0.0.1")):
 				t.Errorf("asked %v, %s: %v", asked, fetch.KindOf(err), err)
 			}
 		})

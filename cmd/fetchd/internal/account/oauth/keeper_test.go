@@ -180,7 +180,8 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	code := func(status int, code string) http.HandlerFunc {
-		return plain(status, "application/json", `{"error":"`+code+`","error_description":"AADSTS1:\n\u001b[2J said"}`)
+		return plain(status, "application/json",
+			`{"error":"`+code+`","error_description":"AADSTS1:\n\u001b[2J said"}`)
 	}
 	for _, tt := range []struct {
 		name   string
@@ -189,22 +190,26 @@ func TestFailures(t *testing.T) {
 		text   string
 		again  int // requests of the next try
 	}{
-		{"dead", code(400, "invalid_grant"), fetch.KindAuth, `"invalid_grant" "AADSTS1: [2J said"; hint: run: fetchd login ann@mail`, 0},
+		{"dead", code(400, "invalid_grant"), fetch.KindAuth,
+			`"invalid_grant" "AADSTS1: [2J said"; hint: run: fetchd login ann@mail`, 0},
 		{"a person must act", code(400, "interaction_required"), fetch.KindAuth, "fetchd login ann@mail", 0},
 		{"wrong client", code(401, "invalid_client"), fetch.KindConfig, "oauthclient and oauthsecret", 1},
 		{"wrong scope", code(400, "invalid_scope"), fetch.KindConfig, "oauthscope", 1},
 		{"later", code(400, "temporarily_unavailable"), fetch.KindNetwork, "temporarily_unavailable", 1},
 		{"server error with a code", code(503, "invalid_grant"), fetch.KindNetwork, "invalid_grant", 1},
 		{"server error", plain(500, "text/html", "<p>refresh-oops"), fetch.KindNetwork, "status 500", 1},
-		{"portal", plain(200, "text/html", "<p>pay for the network"), fetch.KindNetwork, "ask for a token", 1},
+		{"portal", plain(200, "text/html", "<p>pay for the network"), fetch.KindNetwork, "ask for a token",
+			1},
 		{"no token", plain(200, "application/json", "{}"), fetch.KindNetwork, "access_token", 1},
 		{"unknown code", code(400, "whatever"), fetch.KindNetwork, "whatever", 1},
-		{"endless", plain(200, "application/json", strings.Repeat(" ", 1<<20)), fetch.KindNetwork, "longer than", 1},
+		{"endless", plain(200, "application/json", strings.Repeat(" ", 1<<20)), fetch.KindNetwork,
+			"longer than", 1},
 		{"redirect", func(w http.ResponseWriter, req *http.Request) {
 			http.Redirect(w, req, "/token", http.StatusTemporaryRedirect)
 		},
 			fetch.KindNetwork, "status 307", 1},
-		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fetch.KindNetwork, "EOF", 1},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			fetch.KindNetwork, "EOF", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -413,7 +418,8 @@ func TestAnswerThatCannotBeKept(t *testing.T) {
 	}
 	r.pass(2 * time.Hour)
 	r.s.Answer(func(w http.ResponseWriter, req *http.Request) {
-		if err := errors.Join(os.Remove(r.File(r.Client)), os.MkdirAll(r.File(r.Client)+"/x", 0o700)); err != nil {
+		if err := errors.Join(os.Remove(r.File(r.Client)), os.MkdirAll(r.File(r.Client)+"/x",
+			0o700)); err != nil {
 			t.Error(err)
 		}
 		r.s.Token(w, req)
@@ -421,7 +427,8 @@ func TestAnswerThatCannotBeKept(t *testing.T) {
 	r.fails(fetch.KindJournal, "keep the new token", 1)
 
 	r.s.Answer(nil)
-	if err := errors.Join(os.RemoveAll(r.File(r.Client)), os.WriteFile(r.File(r.Client), before, 0o600)); err != nil {
+	if err := errors.Join(os.RemoveAll(r.File(r.Client)), os.WriteFile(r.File(r.Client), before,
+		0o600)); err != nil {
 		t.Fatal(err)
 	}
 	r.token()
@@ -471,7 +478,8 @@ func TestAddresses(t *testing.T) {
 // Grants are shared by what they are for, and by nothing else.
 func TestFileNames(t *testing.T) {
 	t.Parallel()
-	c := Client{Account: "ann@mail", User: "ann@example.org", Provider: Google, ID: "x", Scopes: []string{"mail"}, Flow: FlowBrowser}
+	c := Client{Account: "ann@mail", User: "ann@example.org", Provider: Google, ID: "x",
+		Scopes: []string{"mail"}, Flow: FlowBrowser}
 	same := c
 	same.Account, same.Flow = "ann@pop", FlowDevice
 	if c.fileName() != same.fileName() {
@@ -479,7 +487,8 @@ func TestFileNames(t *testing.T) {
 	}
 	for _, change := range []func(*Client){
 		func(c *Client) { c.User = "bob@example.org" }, func(c *Client) { c.Provider = Microsoft },
-		func(c *Client) { c.ID = "y" }, func(c *Client) { c.Scopes = nil }, func(c *Client) { c.Flow = FlowApp },
+		func(c *Client) { c.ID = "y" }, func(c *Client) { c.Scopes = nil },
+		func(c *Client) { c.Flow = FlowApp },
 		func(c *Client) { c.User = "../../ann" }, func(c *Client) { c.Tenant = "t" },
 	} {
 		other := c

@@ -82,15 +82,18 @@ func TestEvalPasswordFails(t *testing.T) {
 		kind          fetch.Kind
 		text          string
 	}{
-		{"later", "sh -c 'echo no network >&2; exit 75'", fetch.KindNetwork, `passwordeval: "sh": exit status 75: "no network"`},
+		{"later", "sh -c 'echo no network >&2; exit 75'", fetch.KindNetwork,
+			`passwordeval: "sh": exit status 75: "no network"`},
 		{"killed", "kill -KILL $$", fetch.KindNetwork, `passwordeval: "kill": signal: killed`},
 		{"killed below the shell", "sh -c 'kill -TERM $$'; exit $?", fetch.KindNetwork, "exit status 143"},
-		{"another failure", "sh -c 'echo a; echo; echo gpg: no key; echo; exit 2' >&2", fetch.KindAuth, `"sh": exit status 2: "gpg: no key"`},
+		{"another failure", "sh -c 'echo a; echo; echo gpg: no key; echo; exit 2' >&2", fetch.KindAuth,
+			`"sh": exit status 2: "gpg: no key"`},
 		{"says nothing", "false sesame", fetch.KindAuth, `passwordeval: "false": exit status 1`},
 		{"shell syntax", "P=sesame; exit 4", fetch.KindAuth, "passwordeval: the command: exit status 4"},
 		{"no such helper", "/no/such/helper", fetch.KindAuth, `"/no/such/helper": exit status 127`},
 		{"no output", "true", fetch.KindAuth, `"true": the first line`},
-		{"too long", "echo first >&2; sleep 60", fetch.KindNetwork, `"echo": it did not end within 500ms: "first"`},
+		{"too long", "echo first >&2; sleep 60", fetch.KindNetwork,
+			`"echo": it did not end within 500ms: "first"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +102,8 @@ func TestEvalPasswordFails(t *testing.T) {
 				limit = 500 * time.Millisecond
 			}
 			_, err := evalWithin(t.Context(), tt.command, limit)
-			if fetch.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.text) || strings.Contains(err.Error(), "sesame") {
+			if fetch.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.text) ||
+				strings.Contains(err.Error(), "sesame") {
 				t.Errorf("%v, of kind %s", err, fetch.KindOf(err))
 			}
 		})
