@@ -114,21 +114,25 @@ type daemon struct {
 func (d *daemon) serve(ctx context.Context) {
 	poll := time.NewTicker(d.interval)
 	defer poll.Stop()
+
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
 			d.reloadChanged(ctx)
+
 		case sig := <-d.p.signals.wake:
 			d.log.Info("awakened by " + signalName(sig))
 			d.reloadChanged(ctx)
 			// Before Wake: otherwise accounts would begin with what they have set aside.
 			d.resolver.Retry()
 			d.scheduler.Wake()
+
 		case <-d.p.signals.retry:
 			d.log.Info("messages are to be tried again")
 			d.retryAsked(ctx)
+
 		case <-d.p.signals.reload:
 			d.manager.Reloading()
 			// First the log: what the reload has to say goes into the new file.

@@ -3,10 +3,7 @@ package imap
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"strconv"
-	"sync"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -14,7 +11,6 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
-	"fetchd/tlsverify/hints"
 )
 
 // Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized
@@ -30,9 +26,6 @@ const heldBytes = 4 << 20
 
 // maxNotSent is how many messages in a row a server may list without sending them before we give up.
 const maxNotSent = 100
-
-// buffers are for copying message bodies.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // items are what is asked for of a message. Of one that is asked for alone the size shows whether it is empty
 // or could not be read.
@@ -130,14 +123,6 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	}
 
 	return m.askForRest(ctx, lost, q)
-}
-
-// askForRest asks, one by one, for messages that came in doubt, and for those that did not come.
-func (m *mailbox) askForRest(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
-	if err := m.askAgain(ctx, q); err != nil {
-		return err
-	}
-	return m.recover(ctx, lost, q)
 }
 
 // giveUp ends a retrieval from a server that gives out no more for now. It still reads what was asked for.
@@ -246,61 +231,6 @@ func (m *mailbox) message(ctx context.Context, msg *imapclient.FetchMessageData,
 	return nil
 }
 
-// readParts reads the parts of a FETCH response into it, and returns the size that the server lists, -1 if it
-// lists none.
-func (m *mailbox) readParts(ctx context.Context, msg *imapclient.FetchMessageData, b *batch, it *fetch.Item,
-	q *fetch.Queue) (listed int64, err error) {
-	listed = -1
-	for data := msg.Next(); data != nil; data = msg.Next() {
-		switch data := data.(type) {
-		case imapclient.FetchItemDataUID:
-			// A message must not be recorded under the UID of another: neither name can be believed.
-			if it.Num != 0 && it.Num != uint32(data.UID) {
-				return listed, fetch.Fail(fetch.KindProtocol,
-					fmt.Errorf("server calls one message %d and %d", it.Num, data.UID))
-			}
-			it.Num = uint32(data.UID)
-		case imapclient.FetchItemDataRFC822Size:
-			listed = data.Size
-		case imapclient.FetchItemDataInternalDate:
-			if data.Time.Unix() != 0 { // see noDate
-				it.Date = data.Time
-			}
-		case imapclient.FetchItemDataFlags:
-			it.Flags = flagWords(data.Flags)
-		case imapclient.FetchItemDataBodySection:
-			if data.Literal == nil || it.Body != nil || !isWhole(data.Section) {
-				continue
-			}
-			if err := m.readBody(ctx, data.Literal, b, it, q); err != nil {
-				return listed, err
-			}
-		}
-	}
-
-	return listed, nil
-}
-
-// readBody receives the text of a message.
-func (m *mailbox) readBody(ctx context.Context, lit imap.LiteralReader, b *batch, it *fetch.Item,
-	q *fetch.Queue) error {
-	m.s.guard.asked() // the guard counts the texts that nobody asked for
-	if err := q.Throttle(ctx); err != nil {
-		return err
-	}
-
-	b.began = it.Num
-	it.Body, it.Size = q.NewSpool(), lit.Size()
-	it.Body.Grow(it.Size)
-	return b.spool(it, lit)
-}
-
-// isComplete tells whether all of a message came. An empty text is one only if the server lists no size
-// either: some send nothing for a message that they can't read.
-func isComplete(it *fetch.Item, listed int64) bool {
-	return it.Num != 0 && (it.Body != nil || it.Err != nil) && (it.Size != 0 || listed == 0)
-}
-
 // keepInOrder puts a message into q, or holds it back until the batch before has ended. Messages that are
 // never to be delivered end here.
 func (m *mailbox) keepInOrder(b *batch, it *fetch.Item, q *fetch.Queue) {
@@ -366,55 +296,6 @@ func (m *mailbox) at(b *batch, err error) error {
 	return fetch.At(&fetch.Item{UID: strconv.FormatUint(uint64(uid), 10), UIDValidity: m.validity}, err)
 }
 
-// isWhole tells whether a body section is the whole message, as we asked for it.
-func isWhole(s *imap.FetchItemBodySection) bool {
-	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
-}
-
-// spool copies a literal, which must be as long as announced. If the disk does not take it, the rest is read
-// all the same, so that the connection stays in step, and the reason is it.Err.
-func (b *batch) spool(it *fetch.Item, lit imap.LiteralReader) error {
-	read := &countingReader{r: lit}
-	_, err := io.CopyBuffer(struct{ io.Writer }{it.Body}, read, b.buf[:])
-	// It was the disk, not the connection: reading has not failed, or had everything already.
-	if err != nil && (!read.ended || read.n == it.Size) {
-		it.Err = err
-		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, read, b.buf[:])
-	}
-
-	b.cut = read.ended && read.n < it.Size
-	if err != nil {
-		return err
-	}
-	if n := read.n; n != it.Size {
-		return fmt.Errorf("message ended after %d of %d bytes: %w", n, it.Size, io.ErrUnexpectedEOF)
-	}
-	if it.Err == nil {
-		it.Err = it.Body.Close()
-	}
-	if it.Err != nil {
-		it.Err = fetch.Fail(fetch.KindDelivery,
-			hints.Errorf("make room, or let TMPDIR name another place",
-				"keep message %d until it is delivered: %w", it.Num, it.Err))
-	}
-
-	return nil
-}
-
-// countingReader counts what it reads and notices the end of it, good or bad.
-type countingReader struct {
-	r     io.Reader
-	n     int64
-	ended bool
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	c.ended = c.ended || err != nil
-	return n, err
-}
-
 // put numbers an item and puts it into q; m.mu is held, or nothing else is under way.
 func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	it.UID = strconv.FormatUint(uint64(it.Num), 10)
@@ -422,101 +303,3 @@ func (m *mailbox) put(it *fetch.Item, q *fetch.Queue) {
 	it.N = m.n
 	q.Put(it)
 }
-
-// recover asks once more for messages that did not come with their batch. Those that are gone from the server
-// are done; those that still don't come are reported and stay.
-func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
-	if lost.IsEmpty() {
-		return nil
-	}
-
-	there, err := m.s.exists(lost)
-	if err != nil {
-		return err
-	}
-
-	// A search may name a part only.
-	unnamed, err := m.s.fetchable(lost.Minus(there))
-	if err != nil {
-		return err
-	}
-
-	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
-	there.AddSet(unnamed)
-	gone := lost.Minus(there)
-	m.lost.AddSet(gone)
-	if err := m.vacate(ctx, gone); err != nil {
-		return err
-	}
-
-	return m.oneByOne(ctx, there, q)
-}
-
-// oneByOne asks for messages that did not come with their batch, each in a command of its own.
-func (m *mailbox) oneByOne(ctx context.Context, there journal.Set, q *fetch.Queue) error {
-	var streak fetch.Streak
-	for missed, asked, turned := 0, 0, false; !there.IsEmpty(); {
-		// From the other end after some refusals: see fetch.Streak.
-		one := journal.SetOf(there.Max())
-		if !turned {
-			one, _ = there.Head(1)
-		}
-
-		there = there.Minus(one)
-		if err := q.Wait(ctx); err != nil {
-			return fetch.Fail(fetch.KindNetwork, err)
-		}
-
-		asked++
-		b, err := m.single(ctx, one, q)
-		if err != nil {
-			return err
-		}
-
-		if missed++; !b.got.IsEmpty() {
-			missed = 0
-			streak.Reset()
-		}
-		if b.no != nil {
-			turn, over := streak.Refused(asked, asked)
-			turned = turned != turn
-			if b.over || over || there.IsEmpty() && streak.AtEnd() {
-				return &fetch.ServerTrouble{Err: b.no, Quota: b.over}
-			}
-		}
-		// Each costs a round trip, and a mailbox may have a hundred thousand.
-		if missed == maxNotSent {
-			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists",
-				missed))
-		}
-	}
-
-	return nil
-}
-
-// single fetches one message that did not come in a batch, also from a server that sends the body before the
-// UID.
-func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (*batch, error) {
-	// Alone under way: otherwise the UID could be inserted before another message's body.
-	m.s.guard.insertUID(one.String())
-	defer m.s.guard.insertUID("")
-	b := m.request(ctx, &batch{uids: one}, m.items(true), q)
-	m.advance(b, q)
-	if err := <-b.done; err != nil {
-		return nil, m.at(b, err)
-	}
-	m.judge(b)
-	if !b.got.IsEmpty() || b.over {
-		return b, nil
-	}
-
-	err := errNotSent
-	if b.no != nil {
-		err = fmt.Errorf("%w: %w", errNotSent, b.no)
-	}
-
-	m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: err}, q)
-	return b, nil
-}
-
-var errNotSent = errors.New("the server lists this message but sends no text of it; it stays there")

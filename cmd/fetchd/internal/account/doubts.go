@@ -47,12 +47,14 @@ func GlobalDoubts(g *rcfile.Globals) []string {
 // another way.
 func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []string {
 	isDaemon := g.Daemon.Value > 0
+
 	return append(applying([]doubt{
 		{a.Keep && a.Protocol != fetch.IMAP && poll.UIDL.Set && !poll.UIDL.Value,
 			"keep needs UIDL, which is used in spite of no uidl; a server without it is refused"},
 		{a.KeepDays > 0 && (!a.Keep || a.Flush || a.MoveTo != ""),
 			"keepdays does nothing with nokeep, flush or moveto: nothing is kept"},
 		{a.LimitFlush && a.Limit == 0, "limitflush does nothing without limit"},
+
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
 		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
@@ -61,6 +63,7 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{(u.KeepFlags.Value || u.KeepDate.Value) && !a.WantsMarks(),
 			"keepflags and keepdate do nothing without maildir"},
 		{a.MoveTo != "" && a.Keep, "keep and moveto contradict each other"},
+
 		{isMultidrop(u) && poll.Envelope.Value == "",
 			"no envelope: recipients are guessed from To and Cc; mail of lists and blind copies goes " +
 				"to the postmaster"},

@@ -90,6 +90,7 @@ func isAnyTenant(tenant string) bool {
 // strayOAuthWords refuses words that do nothing without oauth.
 func strayOAuthWords(u *rcfile.User) []error {
 	var errs []error
+
 	for _, word := range []struct {
 		name string
 		set  bool
@@ -109,5 +110,6 @@ func strayOAuthWords(u *rcfile.User) []error {
 			})
 		}
 	}
+
 	return errs
 }

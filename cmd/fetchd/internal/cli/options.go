@@ -30,12 +30,14 @@ func runOptions() []Option {
 			set:  do(func(c *CommandLine) { c.Mode = ModeVersion })},
 		{Long: "check", Short: "c", group: groupRun, Help: "only look: status 0 = mail is waiting, 1 = none",
 			set: do(func(c *CommandLine) { c.Check = true })},
+
 		{keyword: "daemon", Short: "d", group: groupRun},
 		{Long: "nodetach", Short: "N", group: groupRun, Help: "with --daemon, stay in the foreground",
 			set: do(func(c *CommandLine) { c.Nodetach = true })},
 		{Long: "quit", Short: "q", group: groupRun,
 			Help: "end the running daemon; as the last option, do nothing else",
 			set:  do(func(c *CommandLine) { c.Quit, c.QuitLast = true, true })},
+
 		{Long: "nomail-ok", own: true, group: groupRun,
 			Help: "\"no mail\" is status 0 instead of 1 (for cron and systemd)",
 			set:  do(func(c *CommandLine) { c.NomailOK = true })},
@@ -45,6 +47,7 @@ func runOptions() []Option {
 		{Long: "yes", own: true, group: groupRun,
 			Help: "let keepdays remove more than half of a mailbox in one pass",
 			set:  do(func(c *CommandLine) { c.Yes = true })},
+
 		{Long: "configdump", group: groupRun, Help: "print the merged configuration as JSON; poll nothing",
 			set: do(func(c *CommandLine) { c.Mode = ModeDump })},
 		{Long: "show-secrets", own: true, group: groupRun,
@@ -145,6 +148,7 @@ func deliverOptions() []Option {
 	return []Option{
 		{keyword: "mda", Short: "m", group: groupDeliver},
 		{keyword: "maildir", group: groupDeliver},
+
 		{keyword: "smtphost", Short: "S", group: groupDeliver},
 		{keyword: "lmtp", group: groupDeliver},
 		{keyword: "bsmtp", group: groupDeliver},
@@ -153,8 +157,10 @@ func deliverOptions() []Option {
 		{keyword: "smtpname", group: groupDeliver},
 		{keyword: "antispam", Short: "Z", group: groupDeliver},
 		{keyword: "batchlimit", Short: "b", group: groupDeliver},
+
 		{keyword: "envelope", Short: "E", group: groupDeliver},
 		{keyword: "qvirtual", Short: "Q", group: groupDeliver},
+
 		{keyword: "postmaster", group: groupDeliver},
 		{keyword: "bouncemail", off: true, Long: "nobounce", group: groupDeliver,
 			Help: "accepted for old scripts: senders are never told"},
@@ -162,6 +168,7 @@ func deliverOptions() []Option {
 		{keyword: "softbounce", off: true, group: groupDeliver,
 			Help: "does nothing: refused mail always stays",
 			warn: "does nothing: refused mail always stays on the server"},
+
 		{keyword: "invisible", group: groupDeliver},
 		{keyword: "rewrite", off: true, Short: "n", group: groupDeliver,
 			Help: "leave addresses without a host as they are"},

@@ -11,6 +11,8 @@ func warning(event string, f fields) string {
 	switch event {
 	case fetch.EventSetAside:
 		return setAsideText(f)
+
+	// What UIDs mean.
 	case fetch.EventRenumbered:
 		return fmt.Sprintf("the server has renumbered mailbox %q (UIDVALIDITY %s, was %s):"+
 			" what is not marked as seen there is new again", f.text("mailbox"), f.text("new"), f.text("old"))
@@ -21,6 +23,8 @@ func warning(event string, f fields) string {
 	case fetch.EventReused:
 		return fmt.Sprintf("the server has given the UIDs of %s%s to others: those are new",
 			Counted(f.number("count"), "deleted message"), f.inMailbox())
+
+	// What came is not what is there.
 	case fetch.EventStandIn:
 		return fmt.Sprintf("in place of %s%s the server sent a note that it can't retrieve it:"+
 			" the note is delivered, and the original stays; look at it there",
@@ -33,6 +37,8 @@ func warning(event string, f fields) string {
 		return fmt.Sprintf("the server sent %s%s and then refused to:"+
 			" what came is delivered, and the original stays; look at it there",
 			Counted(f.number("count"), "message"), f.inMailbox())
+
+	// What was deleted is not gone.
 	case fetch.EventKept:
 		return fmt.Sprintf("the server keeps %s in mailbox %q and says that they are removed:"+
 			" they are not delivered again, and deleting is tried again",
@@ -44,6 +50,7 @@ func warning(event string, f fields) string {
 		return fmt.Sprintf("mailbox %q holds %s messages that others marked as deleted,"+
 			" and the server can't expunge ours alone: they are only marked",
 			f.text("mailbox"), f.text("others"))
+
 	case fetch.EventNobodys:
 		return fmt.Sprintf("message %q is for no local user, and is discarded: there is no postmaster",
 			f.text("uid"))
@@ -56,6 +63,7 @@ func warning(event string, f fields) string {
 	case fetch.EventAlert:
 		return "the server says: " + f.text("text")
 	}
+
 	return ""
 }
 
