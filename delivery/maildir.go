@@ -155,32 +155,20 @@ func untilDone(call func() error) error {
 	}
 }
 
+var maildirPlace = place{
+	kind: "Maildir", missing: "the directory above it must exist (is it mounted?)",
+	odd: "it must be a directory with new, cur and tmp in it; name another Maildir",
+}
+
 // explain gives an error its class, the Maildir and a hint.
 func (d *Maildir) explain(writer *owner, act string, err error) error {
-	class, hint := Temporary, hintKept
+	class, hint := judgePlace(maildirPlace, writer, err)
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errBusy):
-	// The most specific reason first: an error may be several of these.
-	case errors.Is(err, errRights):
-		class = Unusable
-		hint = "start fetchd as that user, or name an mda: it runs as the user in FETCHMAILUSER"
-	case errors.Is(err, errOpenToSwap):
-		class, hint = Unusable, "make the Maildir and give it to its user, whose rights are then used"
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		hint = "make room on the disk or raise the quota; " + hintKept
-	case errors.Is(err, unix.ENOENT):
-		class, hint = Unusable, "the directory above it must exist (is it mounted?)"
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
-		who := "the user that fetchd runs as"
-		if writer != nil {
-			who = writer.String() + ","
-		}
-		class, hint = Unusable, "let "+who+" write there, or name another Maildir"
+	case errors.Is(err, errBusy):
+		class, hint = Temporary, hintKept
 	case errors.Is(err, errLink), errors.Is(err, errOneDirectory), errors.Is(err, unix.EXDEV):
 		class = Unusable
 		hint = "new, cur and tmp must be three directories of its own, no links, in one file system"
-	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
-		class, hint = Unusable, "it must be a directory with new, cur and tmp in it; name another Maildir"
 	}
 
 	return &Error{Class: class, Err: hints.Errorf(hint, "%s Maildir %s: %w", act, d.dir, err)}

@@ -198,33 +198,19 @@ func hasNoLocks(err error) bool {
 	return errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
+// The directory is not made: on a file system that is not mounted, mail would go where nobody sees it later.
+var filePlace = place{
+	kind: "file", missing: "the directory that it is in must exist (is it mounted?)", odd: "name another file",
+}
+
 // explain gives an error its class, the file, as what it is, and a hint.
 func (m *mailFile) explain(what string, writer *owner, act string, err error) error {
-	class, hint := Temporary, hintKept
+	class, hint := judgePlace(filePlace, writer, err)
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.Is(err, errLocked):
 		hint = "a lock whose program has ended is removed after 5 minutes; " + hintKept
-	case errors.Is(err, errRights):
-		class = Unusable
-		hint = "start fetchd as that user, or name an mda: it runs as the user in FETCHMAILUSER"
-	case errors.Is(err, errOpenToSwap):
-		class, hint = Unusable, "make the file and give it to its user, whose rights are then used"
 	case errors.As(err, new(*ownfile.Error)), errors.Is(err, errNoMbox):
 		class, hint = Unusable, hints.Of(err)
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
-		hint = "make room on the disk or raise the quota; " + hintKept
-	// Not made: on a file system that is not mounted, mail would go where nobody sees it later.
-	case errors.Is(err, unix.ENOENT):
-		class, hint = Unusable, "the directory that it is in must exist (is it mounted?)"
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
-		who := "the user that fetchd runs as"
-		if writer != nil {
-			who = writer.String() + ","
-		}
-		class, hint = Unusable, "let "+who+" write there, or name another file"
-	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
-		class, hint = Unusable, "name another file"
 	}
 
 	return &Error{Class: class, Err: hints.Errorf(hint, "%s %s %s: %w", act, what, m.path, err)}

@@ -2,24 +2,19 @@ package fetch
 
 import (
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"fetchd/fetch/journal"
+	"fetchd/fetch/fetchtest"
 )
 
 // A kept message is removed so many days after it was first seen to be delivered: never too soon, whatever
 // the clock does and whatever has the UIDs now.
 func TestAges(t *testing.T) {
 	t.Parallel()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := fetchtest.OpenJournal(t)
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler),
 		Now:      func() time.Time { return now },
@@ -81,11 +76,7 @@ func TestAgesBrake(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close()
+			j := fetchtest.OpenJournal(t)
 			now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 			a := &Account{Key: "key", Journal: j, Log: slog.New(slog.DiscardHandler),
 				Now:      func() time.Time { return now },

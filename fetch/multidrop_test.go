@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"fetchd/delivery"
-	"fetchd/fetch/journal"
+	"fetchd/fetch/fetchtest"
 )
 
 // tracedSeries notes whom each message went to, and with which warning.
@@ -40,11 +39,7 @@ func (d *tracedSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message
 // what does not say stays, and what some have goes to the others alone, also in the next process.
 func TestSharedMailbox(t *testing.T) {
 	t.Parallel()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := fetchtest.OpenJournal(t)
 	heads := map[int]string{1: "X-To: ann@h, bob@h\n", 2: "X-To: eve@h\n", 3: "To: ann@h\n"}
 
 	pass := func(postmaster string, partial error, delivered int, want ...string) {

@@ -3,23 +3,18 @@ package fetch
 import (
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"fetchd/delivery"
-	"fetchd/fetch/journal"
+	"fetchd/fetch/fetchtest"
 )
 
 // A request is obeyed once, whether it came before a daemon knew what is set aside or later, and for these
 // messages alone.
 func TestRetryRequests(t *testing.T) {
 	t.Parallel()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := fetchtest.OpenJournal(t)
 	account := func() *Account {
 		return &Account{Name: "ann@h", Key: "key", Journal: j, Refusals: new(Refusals),
 			Log: slog.New(slog.DiscardHandler)}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"fetchd/delivery"
-	"fetchd/fetch/journal"
+	"fetchd/fetch/fetchtest"
 )
 
 // fakeSeries is a SeriesDeliverer.
@@ -74,11 +73,7 @@ func TestSeries(t *testing.T) {
 // alone.
 func TestSharesSurvive(t *testing.T) {
 	t.Parallel()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := fetchtest.OpenJournal(t)
 	partial := &delivery.PartialError{Delivered: []string{"bob"}, Err: errors.New("ann and eve are full")}
 	pass := func(refuse error, want []string, delivered int) {
 		t.Helper()

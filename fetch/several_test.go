@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"fetchd/delivery"
-	"fetchd/fetch/journal"
+	"fetchd/fetch/fetchtest"
 )
 
 // noting delivers to one who has the message at once, and then fails, until it is told not to.
@@ -37,11 +36,7 @@ func (d *noting) Deliver(_ context.Context, m *delivery.Message) error {
 // What a destination has noted outlives the process, and time in which it is tried in vain, or not at all.
 func TestNotesOfDestinationsSurvive(t *testing.T) {
 	t.Parallel()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
+	j := fetchtest.OpenJournal(t)
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	d := &noting{fail: true}
 	pass := func(wait time.Duration) {

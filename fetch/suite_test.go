@@ -21,7 +21,6 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/imap"
-	"fetchd/fetch/journal"
 	"fetchd/fetch/pop3"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/tlstest"
@@ -276,7 +275,7 @@ func newRig(t *testing.T, v variant, m *mailbox) *rig {
 	t.Helper()
 	r := &rig{variant: v, mailbox: m}
 	r.a = &fetch.Account{
-		Name: m.user + "@localhost", Poll: "localhost", Key: "localhost||0|" + m.user, Journal: openJournal(t), Log: slog.New(slog.DiscardHandler), Trace: r.hear,
+		Name: m.user + "@localhost", Poll: "localhost", Key: "localhost||0|" + m.user, Journal: fetchtest.OpenJournal(t), Log: slog.New(slog.DiscardHandler), Trace: r.hear,
 		Server: fetch.Server{
 			Protocol: v.server.protocol,
 			Connect:  v.server.connect,
@@ -313,20 +312,6 @@ func (r *rig) deliverTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.a.Deliverer = agent
-}
-
-func openJournal(t *testing.T) *journal.Journal {
-	t.Helper()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
 }
 
 func (r *rig) hear(line string) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
-	"fetchd/fetch/journal"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/tlstest"
 )
@@ -63,15 +61,7 @@ type rig struct {
 // newRig returns an account in clear text that deletes what it delivered. With a CA it wants STARTTLS.
 func newRig(t testing.TB, ca *tlstest.CA) *rig {
 	t.Helper()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	j := fetchtest.OpenJournal(t)
 	r := &rig{t: t, taker: &taker{}}
 	r.Account = &fetch.Account{
 		Name: "ann@mail.example.org", Poll: "mail.example.org", Key: "mail.example.org||ann", Journal: j, Log: slog.New(slog.DiscardHandler),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +18,6 @@ import (
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/imap"
-	"fetchd/fetch/journal"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/tlstest"
 )
@@ -57,26 +55,11 @@ func (r *recipient) take() []string {
 	return got
 }
 
-// openJournal opens a journal that is closed with the test.
-func openJournal(t *testing.T) *journal.Journal {
-	t.Helper()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
-}
-
 // account is one for the server at port, with a policy that trusts ca.
 func account(t *testing.T, port int, ca *tlstest.CA, r *recipient) *fetch.Account {
 	t.Helper()
 	a := &fetch.Account{
-		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann", Journal: openJournal(t), Log: slog.New(slog.DiscardHandler),
+		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann", Journal: fetchtest.OpenJournal(t), Log: slog.New(slog.DiscardHandler),
 		Server: fetch.Server{
 			Protocol: fetch.IMAP,
 			Connect:  imap.Connect,

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/wire"
 )
@@ -37,16 +37,6 @@ func quietSession(t testing.TB, said io.Reader) *session {
 	return &session{a: &fetch.Account{}, c: c, client: l, quirks: new(Quirks)}
 }
 
-func openJournal(t testing.TB) *journal.Journal {
-	t.Helper()
-	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = j.Close() })
-	return j
-}
-
 func bigListing(n int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "+OK %d 400000000\r\n+OK\r\n", n)
@@ -64,7 +54,7 @@ func bigListing(n int) string {
 // A maildrop of 100,000 messages takes one copy of its listing and no more.
 func TestLargeListing(t *testing.T) {
 	const n = 100_000
-	text, j := bigListing(n), openJournal(t)
+	text, j := bigListing(n), fetchtest.OpenJournal(t)
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -126,7 +116,7 @@ func TestHugeListing(t *testing.T) {
 		{"too long", maxUIDLs/4000 + 1, 4000, "bytes of UIDLs"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			j, most := openJournal(t), uint64(0)
+			j, most := fetchtest.OpenJournal(t), uint64(0)
 			debug.FreeOSMemory()
 			base := heap()
 			stop, ended := make(chan struct{}), make(chan struct{})
@@ -183,7 +173,7 @@ func TestManyDuplicatesAreSummedUp(t *testing.T) {
 		var log strings.Builder
 		s := quietSession(t, strings.NewReader(text+".\r\n"))
 		s.a.Log = slog.New(slog.NewTextHandler(&log, nil))
-		record, err := openJournal(t).Maildrop(t.Context(), "")
+		record, err := fetchtest.OpenJournal(t).Maildrop(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +193,7 @@ func FuzzListing(f *testing.F) {
 	f.Add("+OK 1 5\r\n-ERR\r\n+OK\r\n1 5\r\n.\r\n")
 	f.Add("+OK 1 5\r\n+OK\r\n1 \xff\r\n.\r\n+OK\r\n1 5 x\r\n.\r\n")
 	f.Add("+OK 2 5\r\n+OK\r\n2 a\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n")
-	j := openJournal(f)
+	j := fetchtest.OpenJournal(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := listingOf(t, j, strings.NewReader(text))
 		if err != nil {

@@ -71,7 +71,7 @@ func TestDrippingLists(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				text := "#! auth implicit\nS: +OK\nC: CAPA\n" + tt.script + drip
 				a := newScenario(t, text, nil).account
-				a.Timeout, a.Journal = time.Minute, openJournal(t)
+				a.Timeout, a.Journal = time.Minute, fetchtest.OpenJournal(t)
 				s, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 				if err != nil {
 					t.Fatal(err)
@@ -94,7 +94,7 @@ func TestMessageThatDripsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := pipelinedStart(1, 20) + "C: RETR 1\nS: +OK\n" + "DRIP 1ms 0123456789\\r\\n\n" // a thousand bytes a second
 		a := newScenario(t, text, nil).account
-		a.Timeout, a.Journal, a.SpoolDir = time.Minute, openJournal(t), t.TempDir()
+		a.Timeout, a.Journal, a.SpoolDir = time.Minute, fetchtest.OpenJournal(t), t.TempDir()
 		s, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbo
 		t.Fatal(err)
 	}
 	session.client = client
-	s.account.Journal = openJournal(t)
+	s.account.Journal = fetchtest.OpenJournal(t)
 	m, err := session.Open(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
