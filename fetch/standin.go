@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 )
 
 // standInText is how much of a message is looked at for what Exchange says in place of one that it can't
@@ -19,9 +18,14 @@ func (it *Item) IsStandIn() bool {
 		return false
 	}
 
-	text := make([]byte, min(standInText, it.Body.Size()))
-	n, _ := io.ReadFull(it.Body.Open(), text)
-	text = text[:n]
+	// Of a message in memory without a copy: every one is looked at.
+	text, inMemory := it.Body.Bytes()
+	if !inMemory {
+		text = make([]byte, min(standInText, it.Body.Size()))
+		n, _ := it.Body.ReadAt(text, 0)
+		text = text[:n]
+	}
+	text = text[:min(standInText, len(text))]
 	if !bytes.Contains(text, []byte("been deleted")) {
 		return false
 	}

@@ -49,6 +49,7 @@ type mailbox struct {
 	standing
 
 	todo    journal.Set // to be retrieved
+	old     journal.Set // adopted before it began
 	flushed journal.Set // to be deleted because the user said so: too large, or kept by an earlier retrieval
 	acks    acks
 	deleted deleted

@@ -70,6 +70,8 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
 
+	m.old = m.adopted()
+
 	var under []*batch
 	var lost journal.Set
 	todo, size := m.todo, uint64(firstBatch)
@@ -237,7 +239,7 @@ func (m *mailbox) keepInOrder(b *batch, it *fetch.Item, q *fetch.Queue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case (it.IsStandIn() || it.Short) && m.adopted().Contains(it.Num): // it was delivered before
+	case m.old.Contains(it.Num) && (it.Short || it.IsStandIn()): // it was delivered before
 		it.Body.Release()
 	case it.IsFolderData():
 		m.internal.Add(it.Num)

@@ -344,7 +344,7 @@ func (r *retrieval) put(it *fetch.Item) {
 	case it.IsFolderData():
 		it.Body.Release()
 		r.internal = append(r.internal, it)
-	case (it.IsStandIn() || it.Short) && r.m.listing.rows[it.Num-1].adopted: // it was delivered before
+	case r.m.listing.rows[it.Num-1].adopted && (it.Short || it.IsStandIn()): // it was delivered before
 		it.Body.Release()
 	default:
 		r.q.Put(it)
