@@ -200,7 +200,8 @@ func hasNoLocks(err error) bool {
 
 // The directory is not made: on a file system that is not mounted, mail would go where nobody sees it later.
 var filePlace = place{
-	kind: "file", missing: "the directory that it is in must exist (is it mounted?)", odd: "name another file",
+	kind: "file", missing: "the directory that it is in must exist (is it mounted?)",
+	odd: "name another file",
 }
 
 // explain gives an error its class, the file, as what it is, and a hint.

@@ -95,10 +95,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		under = under[1:]
 		m.advance(b, q)
 		if err := <-b.done; err != nil {
-			for _, b := range under { // they end with the connection
-				m.advance(b, q)
-				<-b.done
-			}
+			m.awaitEnd(under, q)
 			return m.at(b, err)
 		}
 
@@ -125,6 +122,14 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	}
 
 	return m.askForRest(ctx, lost, q)
+}
+
+// awaitEnd waits for the batches that end with a broken connection.
+func (m *mailbox) awaitEnd(under []*batch, q *fetch.Queue) {
+	for _, b := range under {
+		m.advance(b, q)
+		<-b.done
+	}
 }
 
 // giveUp ends a retrieval from a server that gives out no more for now. It still reads what was asked for.
