@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"fetchd/cmd/fetchd/internal/account"
-	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
@@ -37,11 +36,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 		}
 	}
 
-	if address := cfg.Globals.Metrics.Value; address != "" {
-		errs = append(errs, status.CheckAddress(address))
-	}
-
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkWatched(cfg.Globals))...)
 }
 
 // checkOwn returns the reason why a run would not accept the file at path as its own.

@@ -18,6 +18,9 @@ import (
 
 // runDaemon retrieves from the accounts of cfg again and again until ctx ends.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
+	if err := checkWatched(cfg.Globals); err != nil {
+		return s.fail(exit.Syntax, err)
+	}
 	accounts, err := s.resolveAtStart(ctx, cfg)
 	if ctx.Err() != nil {
 		return exit.Mail
@@ -30,30 +33,16 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		return s.fail(exit.IO, err)
 	}
 
-	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
-
-	// The process that started us shows errors until it is told that we run, so all that may fail at the
-	// start comes first.
-	if err := s.p.detached.ready(s.p); err != nil {
-		return s.fail(exit.IO, err)
-	}
-
-	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
-		fixed: fixedSettings(cfg.Globals)}
-	d.accounts.Store(int64(len(accounts)))
-	collectFor(len(accounts), d.p.env)
-	d.refused.Store(refused)
-	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
-	d.alerts = status.NewAlerts(before)
-	d.stamp = d.fileStamp()
-	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
+	d, err := s.newDaemon(cfg, interval, len(accounts), refused)
+	if err != nil {
 		return s.fail(exit.IO, err)
 	}
 	defer d.manager.Close()
-
+	first := newFirstPass(accounts)
 	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
 		d.report(ctx, o)
 		d.tell(ctx, cfg.Globals.Alert.Value, status.Of([]schedule.State{o.State}, nil, time.Now()))
+		first.add(o)
 		d.logSleeping()
 	})
 
@@ -61,13 +50,15 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	defer d.serveStatus(cfg.Globals)()
 	d.tell(ctx, cfg.Globals.Alert.Value, status.Of(nil, refused, time.Now()))
 
+	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
 	// The last step before the first retrieval: whoever waits for READY finds that signals and status work.
 	d.manager.Ready()
 
-	// Nobody waits for these three: what a reload reads may hang, and must delay neither the end nor the
-	// signs of life.
+	// Nobody waits for these: what a reload reads may hang, and must delay neither the end nor the signs of
+	// life; and so may the terminal. All that may fail at the start comes before: the terminal shows it.
+	go d.leaveTerminal(ctx, first)
 	go d.serve(ctx)
 	go d.showLife(ctx)
 	go giveBackMemory(ctx)
@@ -77,6 +68,23 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// After Run, so that the file has the final figures.
 	d.leaveStatus(cfg)
 	return exit.Mail
+}
+
+// newDaemon makes the daemon of so many accounts, without a scheduler, and connects it to the service
+// manager.
+func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts int,
+	refused map[string]string) (*daemon, error) {
+	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
+		fixed: fixedSettings(cfg.Globals)}
+	d.accounts.Store(int64(accounts))
+	collectFor(accounts, d.p.env)
+	d.refused.Store(refused)
+	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
+	d.alerts = status.NewAlerts(before)
+	d.stamp = d.fileStamp()
+	var err error
+	d.manager, err = process.NewNotifier(s.p.env)
+	return d, err
 }
 
 // report is service.report, except that it logs an error that repeats only now and then.

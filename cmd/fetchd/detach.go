@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"fetchd/cmd/fetchd/internal/exit"
@@ -29,12 +31,13 @@ const maxHandover = 16 << 20
 
 // detached connects a daemon to the process that started it. It is nil in all other processes.
 type detached struct {
-	streams []*os.File
-	isReady bool // ready was called
+	out, err starterStream
+	waiting  *os.File    // the starter's end of it waits for one byte
+	isReady  atomic.Bool // ready was called
 }
 
 // starting tells whether the starter still waits and shows our errors.
-func (d *detached) starting() bool { return d != nil && !d.isReady }
+func (d *detached) starting() bool { return d != nil && !d.isReady.Load() }
 
 // detach starts the program once more as a daemon in a session of its own, waits until the daemon runs or has
 // failed, and returns its status. Until then the daemon writes to our output, so that the user sees errors at
@@ -95,14 +98,16 @@ func (p *program) adopt() error {
 		return err
 	}
 
-	d := &detached{}
+	var files []*os.File
 	for _, fd := range []int{detachedOut, detachedErr, detachedReady, detachedSecrets} {
 		syscall.CloseOnExec(fd) // agents and hooks must not inherit them
-		d.streams = append(d.streams, os.NewFile(uintptr(fd), "starter"))
+		files = append(files, os.NewFile(uintptr(fd), "starter"))
 	}
 
-	p.stdout, p.stderr = d.streams[0], d.streams[1]
-	secrets := d.streams[3]
+	d := &detached{waiting: files[2]}
+	d.out.file, d.err.file = files[0], files[1]
+	p.stdout, p.stderr = &d.out, &d.err
+	secrets := files[3]
 	defer secrets.Close()
 	if err := json.NewDecoder(io.LimitReader(secrets, maxHandover)).Decode(&p.collected); err != nil {
 		return hints.Errorf("unset it", "%s is set, but not by this program", detachedVariable)
@@ -113,16 +118,35 @@ func (p *program) adopt() error {
 }
 
 // ready tells the starter that the daemon runs, and closes the starter's streams.
-func (d *detached) ready(p *program) error {
-	if d == nil {
+func (d *detached) ready() error {
+	if d == nil || d.isReady.Swap(true) {
 		return nil
 	}
-	d.isReady = true
-	// Before the streams are closed: from here on another goroutine may print something.
-	p.stdout, p.stderr = io.Discard, io.Discard
-	_, err := d.streams[2].Write([]byte{1})
-	for _, f := range d.streams[:3] {
-		err = errors.Join(err, f.Close())
+	// The streams first: what is said from here on must not follow the prompt of the starter's shell.
+	err := errors.Join(d.out.Close(), d.err.Close())
+	_, werr := d.waiting.Write([]byte{1})
+	return errors.Join(err, werr, d.waiting.Close())
+}
+
+// starterStream is an output of the starter. What is written after Close is discarded.
+type starterStream struct {
+	mu   sync.Mutex
+	file *os.File // nil = closed
+}
+
+func (s *starterStream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return len(p), nil
 	}
-	return err
+	return s.file.Write(p)
+}
+
+func (s *starterStream) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.file
+	s.file = nil
+	return f.Close()
 }

@@ -20,16 +20,17 @@ const runDir = "/var/run"
 // mailServer is the one of this machine, as smtphost names it.
 const mailServer = "localhost/25"
 
-func main() { os.Exit(int(start(runDir, mailServer))) }
+func main() { os.Exit(int(start(runDir, mailServer, ""))) }
 
 // start runs the program with the arguments and the environment of this process. Root's lock file is in
-// runDir, and mailServer gets the mail that the rc file names no destination for.
-func start(runDir, mailServer string) exit.Status {
+// runDir, mailServer gets the mail that the rc file names no destination for, and systemLog is the socket of
+// the system log, "" for the usual one.
+func start(runDir, mailServer, systemLog string) exit.Status {
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout,
 		stderr: os.Stderr,
 		env:    os.Getenv, uid: os.Getuid(), runDir: runDir, mailServer: mailServer,
-		signals: newSignals(),
+		systemLog: systemLog, signals: newSignals(),
 	}
 	if err := p.adopt(); err != nil {
 		return p.fail(exit.Internal, err)

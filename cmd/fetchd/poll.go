@@ -227,8 +227,8 @@ const (
 func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (*logging.Logger, error) {
 	t := logging.Target{
 		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.LogFormat.Value == "json",
-		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Detached: p.detached != nil,
-		Patience: passPatience,
+		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Socket: p.systemLog,
+		Detached: p.detached != nil, Patience: passPatience,
 	}
 
 	if daemon {
@@ -238,17 +238,33 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 		t.Out = p.stderr
 	}
 
-	ignored := false
-	if file := cfg.Globals.Logfile.Value; file != "" && p.detached != nil {
+	file := cfg.Globals.Logfile.Value
+	switch {
+	case file != "" && p.detached != nil:
 		t.File = file
-	} else if file != "" && daemon {
-		ignored = true
+	case file == "" && p.detached != nil && !cfg.Globals.Syslog.Set:
+		return openUnasked(t)
 	}
 
 	l, err := logging.Open(t)
-	if err == nil && ignored {
+	if err == nil && file != "" && daemon && p.detached == nil {
 		l.Info("the logfile option is ignored with nodetach")
 	}
 
+	return l, err
+}
+
+// openUnasked opens the log of a daemon for which none is named: the system log if there is one, so that it
+// can be found out what the daemon does.
+func openUnasked(t logging.Target) (*logging.Logger, error) {
+	t.Syslog = true
+	l, err := logging.Open(t)
+	if err != nil {
+		t.Syslog = false
+		l, err = logging.Open(t)
+	}
+	if err == nil {
+		l.Unasked = true
+	}
 	return l, err
 }

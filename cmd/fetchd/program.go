@@ -22,6 +22,7 @@ type program struct {
 	uid            int
 	runDir         string  // where root's lock file is
 	mailServer     string  // of this machine, as smtphost names it
+	systemLog      string  // its socket; "" = the usual one
 	signals        signals // none is caught before signals.catch
 
 	detached  *detached         // nil = in the foreground

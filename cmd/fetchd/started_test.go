@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // startedByTest is main for the programs that tests start. Each has a place of its own, the directory TMPDIR,
 // which its test holds: there is root's lock file, so that no test meets a daemon of this machine or of
-// another test, and when the test lets go of it, or is killed, the program ends, detached or not.
+// another test, and the system log; when the test lets go of it, or is killed, the program ends, detached or not.
 func startedByTest() {
 	place := os.Getenv("TMPDIR")
 	go func() {
@@ -37,7 +37,8 @@ func startedByTest() {
 		fmt.Fprintf(os.Stderr, "no test holds the place %q: %v\n", place, err)
 		os.Exit(int(exit.Internal))
 	}()
-	os.Exit(int(start(place, cmp.Or(os.Getenv("MAILSERVER"), "localhost/1")))) // nobody listens there
+	mailServer := cmp.Or(os.Getenv("MAILSERVER"), "localhost/1") // nobody listens there
+	os.Exit(int(start(place, mailServer, filepath.Join(place, "systemlog"))))
 }
 
 // holdPlace makes dir a place for programs until release is called or this process ends.

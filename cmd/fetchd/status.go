@@ -197,6 +197,18 @@ func refusedAccounts(err error) map[string]string {
 	return reasons
 }
 
+// checkWatched returns a mistake in what g says about those who watch the daemon.
+func checkWatched(g rcfile.Globals) error {
+	var errs []error
+	if g.Metrics.Value != "" {
+		errs = append(errs, status.CheckAddress(g.Metrics.Value))
+	}
+	if g.Alert.Value != "" {
+		errs = append(errs, shell.Check("alertcommand", g.Alert.Value))
+	}
+	return errors.Join(errs...)
+}
+
 // serveStatus answers those that ask how the accounts of the daemon are, until stop is called. It never keeps
 // the daemon from its work.
 func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
@@ -217,8 +229,9 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 		web, err = status.ServeWeb(g.Metrics.Value, status.Source{
 			Report: report, Stalled: d.scheduler.Stalled, Interval: d.interval,
 		})
+		// A port that is taken is no reason to retrieve no mail.
 		if err != nil {
-			d.log.Error(logging.EventError, "err", err)
+			d.fail(exit.IO, err)
 		}
 	}
 

@@ -17,6 +17,9 @@ type Logger struct {
 	Level  slog.Level // records below it are not shown
 	Hidden *Secrets
 
+	Place   string // where the log is, in words; "" = nowhere, or on the terminal
+	Unasked bool   // whoever started the program has named no place; set by the caller
+
 	file     *fileSink // nil = none
 	closer   io.Closer // nil = nothing to close
 	backlog  *backlog  // nil = each line is waited for
@@ -27,6 +30,14 @@ type Logger struct {
 func NewWarnings(w io.Writer) *Logger {
 	h := &textHandler{sink: &terminalSink{bare: true, out: w, err: w}, level: slog.LevelWarn}
 	return &Logger{Logger: slog.New(h), Level: slog.LevelWarn, Hidden: new(Secrets)}
+}
+
+// OnTerminal returns a Logger that shows what l would say of warnings and errors on a terminal, whose error
+// output w is.
+func (l *Logger) OnTerminal(name string, w io.Writer) *Logger {
+	h := &textHandler{sink: &terminalSink{name: name, out: w, err: w}, level: slog.LevelWarn}
+	return &Logger{Logger: slog.New(&concealHandler{Handler: h, hidden: l.Hidden}), Level: slog.LevelWarn,
+		Hidden: l.Hidden}
 }
 
 // Reopen opens the log file again, for log rotation; if that fails, the old one stays in use. Without a log
@@ -55,7 +66,7 @@ type Target struct {
 	Out, Err io.Writer // the terminal
 	File     string    // "" = none
 	Syslog   bool
-	socket   string // of the system log; "" = the usual one
+	Socket   string // of the system log; "" = the usual one
 	Detached bool   // there is no terminal
 	JSON     bool
 	Silent   bool
@@ -90,9 +101,9 @@ func Open(t Target) (*Logger, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.file, l.closer, sink, w = f, f, f, f
+		l.file, l.closer, sink, w, l.Place = f, f, f, f, t.File
 	case t.Syslog:
-		s, err := openSyslog(t.Name, t.socket)
+		s, err := openSyslog(t.Name, t.Socket)
 		if err != nil && !t.Detached { // retrieving mail matters more than where the log goes
 			t.Syslog = false
 			l, lerr := Open(t)
@@ -105,7 +116,7 @@ func Open(t Target) (*Logger, error) {
 			return nil, err
 		}
 		// The system log has its own form of a record, and a JSON text in it helps nobody.
-		l.closer, sink, t.JSON = s, s, false
+		l.closer, sink, t.JSON, l.Place = s, s, false, "the system log, facility mail"
 	case t.Detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	}
