@@ -11,7 +11,10 @@ import (
 )
 
 // Netrc holds the passwords of a .netrc file.
-type Netrc struct{ machines []machine }
+type Netrc struct {
+	machines []machine
+	refused  *Error // why its passwords are not used; nil = they are
+}
 
 type machine struct {
 	host, login string
@@ -21,9 +24,25 @@ type machine struct {
 // Lookup returns the password for a login on the first of the hosts that has one: ask for the poll's name and
 // then its via name. Hosts match without case, logins exactly.
 func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
-	if n == nil {
+	if n == nil || n.refused != nil {
 		return Secret{}, false
 	}
+	return n.lookup(login, hosts)
+}
+
+// Refusal is why the file's password for a login on one of the hosts is not used; nil if the file is safe or
+// has none.
+func (n *Netrc) Refusal(login string, hosts ...string) error {
+	if n == nil || n.refused == nil {
+		return nil
+	}
+	if _, ok := n.lookup(login, hosts); !ok {
+		return nil
+	}
+	return n.refused
+}
+
+func (n *Netrc) lookup(login string, hosts []string) (Secret, bool) {
 	for _, host := range hosts {
 		for _, m := range n.machines {
 			if host != "" && strings.EqualFold(m.host, host) && m.login == login && !m.password.IsZero() {
@@ -34,8 +53,8 @@ func (n *Netrc) Lookup(login string, hosts ...string) (Secret, bool) {
 	return Secret{}, false
 }
 
-// LoadNetrc reads the .netrc file at path. A file with passwords that others could read or write is left out,
-// and the warning says so. A missing file is no error and gives an empty Netrc.
+// LoadNetrc reads the .netrc file at path. The passwords of a file that others could read or write are not
+// used: a warning says so, and so does Refusal. A missing file is no error and gives an empty Netrc.
 func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,16 +84,26 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if unsafe, ok := errors.AsType[*PermissionError](checkWriters(f)); ok && n.secret() {
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: "its passwords are not used",
-			Next: unsafe.Error()}}, nil
+	if refused := netrcRefusal(f, info.Mode()); refused != nil && n.secret() {
+		n.refused = refused
+		return n, []*Error{refused}, nil
 	}
-	if info.Mode().Perm()&0o077 != 0 && n.secret() {
-		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", info.Mode().Perm())
-		return &Netrc{}, []*Error{{Pos: Pos{File: path}, Msg: msg, Next: "run: chmod 600 " + path}}, nil
-	}
-
 	return n, warnings, nil
+}
+
+// netrcRefusal is why passwords in the open file must not be used; nil if nobody else could have read or
+// written them.
+func netrcRefusal(f *os.File, mode fs.FileMode) *Error {
+	at := Pos{File: f.Name()}
+	if unsafe, ok := errors.AsType[*PermissionError](checkWriters(f)); ok {
+		return &Error{Pos: at, Msg: "its passwords are not used: " + unsafe.Path + ": " + unsafe.Msg,
+			Next: unsafe.Next}
+	}
+	if mode.Perm()&0o077 != 0 {
+		msg := fmt.Sprintf("others may use it (%04o), so its passwords are not used", mode.Perm())
+		return &Error{Pos: at, Msg: msg, Next: "run: chmod 600 " + f.Name()}
+	}
+	return nil
 }
 
 func (n *Netrc) secret() bool {
@@ -98,7 +127,7 @@ func ParseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
 		text: strings.TrimPrefix(string(text), "\ufeff"), line: 1}}
 	for r.entry() {
 	}
-	return &Netrc{r.machines}, r.errs, nil
+	return &Netrc{machines: r.machines}, r.errs, nil
 }
 
 // netrcReader goes through the words of a .netrc file.

@@ -97,5 +97,11 @@ func TestLoadNetrc(t *testing.T) {
 		if _, ok := n.Lookup("l", "h"); ok != want[0] || len(warnings) > 0 != want[1] {
 			t.Errorf("%s: found %v, warnings %v", name, ok, warnings)
 		}
+		if refusal := n.Refusal("l", "x", "h"); (refusal != nil) != (want[1] && name != ".") {
+			t.Errorf("%s: refusal %v", name, refusal)
+		}
+		if refusal := n.Refusal("l", "another"); refusal != nil {
+			t.Errorf("%s: refusal for a machine that it does not have: %v", name, refusal)
+		}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/rcfile"
@@ -20,7 +20,7 @@ import (
 func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config, error) {
 	loader := rcfile.Loader{
 		Format: c.Format(), Stdin: p.stdin, SkipPermissions: c.Mode == cli.ModeVersion,
-		Credentials: p.credentials(),
+		Credentials: secret.Credentials(p.env),
 		Partial:     true,
 	}
 
@@ -55,17 +55,6 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 	account.AddUnknown(cfg, c.Servers)
 	override(c, cfg)
 	return cfg, nil
-}
-
-// credentials is the directory in which systemd passes files to us (LoadCredential); "" = none. systemd
-// itself controls who may read them, with an access list where it can, which is why they belong to root and
-// their mode has group bits.
-func (p *program) credentials() string {
-	dir := p.env("CREDENTIALS_DIRECTORY")
-	if !filepath.IsAbs(dir) {
-		return ""
-	}
-	return dir
 }
 
 // override lets the options of the command line replace the settings of the file.

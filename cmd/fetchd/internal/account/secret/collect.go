@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/tlsverify/hints"
 )
 
 // ErrNoTerminal is returned by a prompt if nobody can be asked.
@@ -44,6 +48,10 @@ func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(strin
 	if stored || err != nil {
 		return nil
 	}
+	// Two entries may be about the same login, for several mailboxes of it.
+	if _, ok := f.Collected[l.Account]; ok {
+		return nil
+	}
 
 	text, err := prompt(fmt.Sprintf("Enter password for %s: ", l.Account))
 	// No error: cron has no terminal, and the other accounts work. This one says at its login what it misses.
@@ -65,11 +73,15 @@ func fromDescriptor(n int, read map[int]string) (string, error) {
 		return text, nil
 	}
 
-	f := os.NewFile(uintptr(n), fmt.Sprintf("descriptor %d", n))
-	if f == nil {
-		return "", fmt.Errorf("passwordfd %d is not a descriptor", n)
+	// All that the program itself has open is closed when it starts another, and nothing that it was started
+	// with is. To read, and then close, one of its own would break it.
+	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 {
+		return "", hints.Errorf(fmt.Sprintf("in a shell: %d< FILE", n),
+			"passwordfd %d: the program was not started with this descriptor", n)
 	}
 
+	f := os.NewFile(uintptr(n), fmt.Sprintf("descriptor %d", n))
 	text, err := readPassword(f)
 	if err != nil {
 		return "", fmt.Errorf("passwordfd %d: %w", n, err)

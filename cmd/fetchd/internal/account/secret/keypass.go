@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,7 +27,7 @@ func (f *Finder) KeyPass(l Login) (string, error) {
 	if text, ok := f.Collected[keyPassID(l.KeyFile)]; ok {
 		return text, nil
 	}
-	if text, found, err := f.credential(l, keyPassSuffix); found || err != nil {
+	if text, found, err := f.credential(context.Background(), l, keyPassSuffix); found || err != nil {
 		return text, err
 	}
 	// A run that retrieves has no Ask: it asked at its start, and a daemon has no terminal any more.

@@ -3,21 +3,12 @@
 package secret
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"strings"
 
 	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/fetch"
 	"fetchd/rcfile"
-	"fetchd/tlsverify/hints"
 )
-
-// maxPassword bounds the length of a password; OAuth tokens can have several kilobytes.
-const maxPassword = 64 << 10
 
 // Login says whose password is wanted.
 type Login struct {
@@ -50,7 +41,7 @@ func (f *Finder) Password(l Login) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		text, found, err := f.find(ctx, l)
 		if err == nil && !found && l.Needed {
-			err = noPassword(l)
+			err = f.noPassword(l)
 		}
 		if err != nil {
 			return "", fetch.Fail(fetch.KindAuth, err)
@@ -76,11 +67,6 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 	return func(ctx context.Context, _ string) (string, error) { return ask(ctx) }
 }
 
-func noPassword(l Login) error {
-	return hints.Errorf("write one into the rc file, or see \"passwords\" in fetchd(1)",
-		"can't find a password for %s", l.Account)
-}
-
 // Missing is the error of an account that needs a password and has no source of one.
 func (f *Finder) Missing(l Login) error {
 	if _, ok := f.Collected[l.Account]; ok || !l.Needed {
@@ -89,7 +75,7 @@ func (f *Finder) Missing(l Login) error {
 	if stored, err := f.Stored(l); stored || err != nil { // the error is reported when the password is read
 		return nil
 	}
-	return fetch.Fail(fetch.KindAuth, noPassword(l))
+	return fetch.Fail(fetch.KindAuth, f.noPassword(l))
 }
 
 // Stored tells whether the rc file names a source for the login, or one has a password, without running a
@@ -98,7 +84,7 @@ func (f *Finder) Stored(l Login) (bool, error) {
 	if source := namedSource(l.User); source != nil {
 		return true, nil
 	}
-	_, found, err := f.search(l)
+	_, found, err := f.search(context.Background(), l)
 	return found, err
 }
 
@@ -151,30 +137,13 @@ func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, er
 		text, err := source.read(ctx, f, l)
 		return text, true, err
 	}
-	return f.search(l)
+	return f.search(ctx, l)
 }
 
 // search looks in systemd's credentials, then in .netrc.
-func (f *Finder) search(l Login) (text string, found bool, err error) {
-	if text, found, err = f.credential(l, ""); found || err != nil {
+func (f *Finder) search(ctx context.Context, l Login) (text string, found bool, err error) {
+	if text, found, err = f.credential(ctx, l, ""); found || err != nil {
 		return text, found, err
 	}
 	return f.fromNetrc(l)
-}
-
-// readPassword reads the first line of r without its line end.
-func readPassword(r io.Reader) (string, error) {
-	line, err := bufio.NewReaderSize(io.LimitReader(r, maxPassword+1), 512).ReadBytes('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read the password: %w", err)
-	}
-	if len(line) > maxPassword {
-		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
-	}
-
-	text := strings.TrimRight(string(line), "\r\n")
-	if text == "" {
-		return "", errors.New("the first line, which should be the password, is empty")
-	}
-	return text, nil
 }

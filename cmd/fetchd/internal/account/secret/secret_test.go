@@ -19,6 +19,11 @@ func TestReadPassword(t *testing.T) {
 		{"blanks stay", "  a b \n", "  a b ", ""},
 		{"empty", "", "", "is empty"},
 		{"empty line", "\nsecret", "", "is empty"},
+		{"byte order mark", "\xef\xbb\xbfsecret\r\n", "secret", ""},
+		{"byte order mark alone", "\xef\xbb\xbf\n", "", "is empty"},
+		{"Latin-1", "s\xe9same\n", "s\xe9same", ""},
+		{"UTF-16", "\xff\xfes\x00e\x00c\x00\r\x00\n\x00", "", "NUL byte"},
+		{"NUL", "se\x00cret\n", "", "NUL byte"},
 		{"endless", strings.Repeat("x", maxPassword+10), "", "longer than"},
 	}
 	for _, tt := range tests {
@@ -33,12 +38,13 @@ func TestReadPassword(t *testing.T) {
 }
 
 func FuzzReadPassword(f *testing.F) {
-	for _, s := range []string{"a\n", "\r\n", "a\rb\n", "\x00\n"} {
+	for _, s := range []string{"a\n", "\r\n", "a\rb\n", "\x00\n", "\ufeffa\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got, err := readPassword(strings.NewReader(s))
-		if err == nil && (got == "" || strings.Contains(got, "\n") || !strings.HasPrefix(s, got)) {
+		if err == nil && (got == "" || strings.ContainsAny(got, "\n\x00") ||
+			!strings.HasPrefix(strings.TrimPrefix(s, "\ufeff"), got)) {
 			t.Errorf("%q gives %q", s, got)
 		}
 	})

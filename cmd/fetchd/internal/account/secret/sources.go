@@ -3,11 +3,8 @@ package secret
 import (
 	"context"
 	"fmt"
-	"os"
-	"syscall"
 
 	"fetchd/cmd/fetchd/internal/shell"
-	"fetchd/delivery/ownfile"
 	"fetchd/rcfile"
 )
 
@@ -49,11 +46,15 @@ var namedSources = []source{
 		isNamed:  func(u *rcfile.User) bool { return u.PasswordFile.Set },
 		describe: func(_ *Finder, l Login) string { return "from " + l.User.PasswordFile.Value },
 		file:     func(u *rcfile.User) string { return u.PasswordFile.Value },
-		check: func(_ *Finder, l Login) error {
-			return checkReadable("passwordfile", l.User.PasswordFile.Value)
+		check: func(f *Finder, l Login) error {
+			file, err := f.openPasswordFile(l.User.PasswordFile.Value)
+			if err != nil {
+				return err
+			}
+			return file.Close()
 		},
-		read: func(_ context.Context, f *Finder, l Login) (string, error) {
-			return f.passwordFile(l.Account, l.User.PasswordFile.Value)
+		read: func(ctx context.Context, f *Finder, l Login) (string, error) {
+			return f.passwordFile(ctx, l.Account, l.User.PasswordFile.Value)
 		},
 	},
 	{
@@ -86,43 +87,4 @@ func passwordSource(u *rcfile.User) *source {
 		}
 	}
 	return nil
-}
-
-func (f *Finder) passwordFile(account, path string) (string, error) {
-	file, err := ownfile.Read(path)
-	if err != nil {
-		return "", fmt.Errorf("passwordfile: %w", err)
-	}
-	defer file.Close()
-	// A warning only: the file may be on a file system without modes. What others may write is refused by
-	// ownfile.
-	if info, err := file.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
-		f.Warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s",
-			path, info.Mode().Perm(), path))
-	}
-
-	text, err := readPassword(file)
-	if err != nil {
-		return "", fmt.Errorf("passwordfile: %w", err)
-	}
-
-	return text, nil
-}
-
-func readFirstLine(path string) (string, error) {
-	// A named pipe without a writer must not block the login.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	return readPassword(f)
-}
-
-func checkReadable(keyword, path string) error {
-	f, err := ownfile.Read(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", keyword, err)
-	}
-	return f.Close()
 }

@@ -1,0 +1,127 @@
+package secret
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
+)
+
+// readTimeout is how long a source may take that is a pipe or a terminal: somebody may hold its other end and
+// never write.
+const readTimeout = 10 * time.Second
+
+// maxPassword bounds the length of a password; OAuth tokens can have several kilobytes.
+const maxPassword = 64 << 10
+
+// passwordFile reads the password that is in the file at path.
+func (f *Finder) passwordFile(ctx context.Context, account, path string) (string, error) {
+	file, err := f.openPasswordFile(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+
+	// A warning only: the file may be on a file system without modes. What others may write is refused.
+	info, err := file.Stat()
+	if err == nil && info.Mode().Perm()&0o077 != 0 && !f.isCredential(path) {
+		f.Warn(account, fmt.Sprintf("passwordfile %s can be read by others (%04o); run: chmod 600 %s",
+			path, info.Mode().Perm(), path))
+	}
+
+	text, err := readWithin(ctx, file, readTimeout)
+	if err != nil {
+		return "", fmt.Errorf("passwordfile %s: %w", path, err)
+	}
+	return text, nil
+}
+
+// openPasswordFile opens a file that nobody else may have written.
+func (f *Finder) openPasswordFile(path string) (*os.File, error) {
+	open := ownfile.Read
+	if f.isCredential(path) {
+		open = openAny
+	}
+	file, err := open(path)
+	switch {
+	case err == nil:
+		return file, nil
+	// Nobody can tell where the rc file was before it was copied, so the user has to.
+	case errors.Is(err, fs.ErrNotExist) && f.isCredential(path):
+		err = hints.Errorf(fmt.Sprintf("write the whole path, or add LoadCredential=%s:/whole/path to the "+
+			"unit", filepath.Base(path)),
+			"%w: a relative path is looked for beside the rc file, of which systemd made a copy there", err)
+	}
+	return nil, fmt.Errorf("passwordfile: %w", err)
+}
+
+// openAny opens a file that somebody else answers for. A named pipe without a writer must not block the login.
+func openAny(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
+
+func readFirstLine(ctx context.Context, path string) (string, error) {
+	f, err := openAny(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+
+	text, err := readWithin(ctx, f, readTimeout)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return text, nil
+}
+
+// readWithin is readPassword for a file that may be a pipe, whose writer may keep us waiting until ctx or
+// limit ends that.
+func readWithin(ctx context.Context, f *os.File, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// Where it is not supported, as for a regular file, a read ends by itself.
+	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
+	defer stop()
+
+	text, err := readPassword(f)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return "", fmt.Errorf("nothing came within %v", limit)
+	}
+	return text, err
+}
+
+// byteOrderMark is what some editors begin a file of UTF-8 with.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// readPassword reads the first line of r without its line end and without a byte order mark.
+func readPassword(r io.Reader) (string, error) {
+	line, err := bufio.NewReaderSize(io.LimitReader(r, maxPassword+1), 512).ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	if len(line) > maxPassword {
+		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	}
+
+	text := strings.TrimRight(string(bytes.TrimPrefix(line, byteOrderMark)), "\r\n")
+	switch {
+	case text == "":
+		return "", errors.New("the first line, which should be the password, is empty")
+	// It would end the password, or begin another field, in what is sent to the server. Mostly the file is
+	// UTF-16.
+	case strings.Contains(text, "\x00"):
+		return "", hints.Errorf("save it as plain text, in UTF-8", "there is a NUL byte in the password")
+	}
+	return text, nil
+}
