@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-//go:embed tls.md oauth.md server-checklist.md security.md servers.md performance.md
+//go:embed tls.md oauth.md secrets.md server-checklist.md security.md servers.md performance.md
 var pages embed.FS
 
 // checklist is the page whose sections are topics of their own: messages name them.
@@ -17,7 +17,9 @@ const checklist = "server-checklist"
 // Topics gives the names and titles of the pages and, behind the page that has them, of its sections.
 func Topics() iter.Seq2[string, string] {
 	return func(yield func(topic, title string) bool) {
-		for _, name := range []string{"tls", "oauth", "security", "servers", "performance", checklist} {
+		for _, name := range []string{
+			"tls", "oauth", "secrets", "security", "servers", "performance", checklist,
+		} {
 			text := read(name)
 			title, _, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")
 			if !yield(name, title) {

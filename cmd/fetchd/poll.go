@@ -124,7 +124,9 @@ func (p *program) collectSecrets(c *cli.CommandLine, at *places, cfg *rcfile.Con
 				r.DeliveryLogins(&poll.Users[i])...)
 		}
 	}
-	return finder.Collect(logins, p.prompt)
+	return finder.Collect(logins, p.prompt, func(account string, err error) {
+		p.fail(0, fmt.Errorf("%s: %w", account, err))
+	})
 }
 
 // serve holds the lock, the log and the journal while the retrievals run.

@@ -74,7 +74,7 @@ func TestKeyPass(t *testing.T) {
 					t.Errorf("question %q", question)
 				}
 				return tt.typed, nil
-			}); err != nil {
+			}, nil); err != nil {
 				t.Fatal(err)
 			}
 			u := &cfg.Polls[0].Users[map[string]int{"ann": 0, "bob": 1}[tt.user]]
@@ -98,7 +98,7 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 	f := &secret.Finder{Getenv: environment(), Collected: map[string]string{}}
 	ended := errors.New("terminated")
 	login := secret.Login{Account: "ann@h", User: u, KeyFile: key}
-	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended }); !errors.Is(err, ended) {
+	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended }, nil); !errors.Is(err, ended) {
 		t.Errorf("%v", err)
 	}
 }

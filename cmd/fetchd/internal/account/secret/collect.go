@@ -15,8 +15,10 @@ var ErrNoTerminal = errors.New("standard input is no terminal")
 
 // Collect gets the secrets that can be obtained only now: from descriptors, and from the user at the
 // terminal. It is called once, before the program detaches. The prompt shows its argument, which it makes
-// safe for a terminal, and returns what the user typed.
-func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error)) error {
+// safe for a terminal, and returns what the user typed. failed is told of a descriptor that gives nothing,
+// which is no error, as the other accounts work.
+func (f *Finder) Collect(logins []Login, prompt func(question string) (string, error),
+	failed func(account string, err error)) error {
 	read := map[int]string{}
 	for _, l := range logins {
 		// Also for a login that needs no password: with EXTERNAL the key is all there is.
@@ -26,23 +28,24 @@ func (f *Finder) Collect(logins []Login, prompt func(question string) (string, e
 		if !l.Needed {
 			continue
 		}
-		if err := f.collectPassword(l, read, prompt); err != nil {
+		if source := passwordSource(l.User); source != nil && source.collect != nil {
+			text, err := source.collect(l.User, read)
+			if err != nil {
+				failed(l.Account, err)
+				continue
+			}
+			f.Collected[l.Account] = text
+			continue
+		}
+		if err := f.askPassword(l, prompt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *Finder) collectPassword(l Login, read map[int]string, prompt func(string) (string, error)) error {
-	if source := passwordSource(l.User); source != nil && source.collect != nil {
-		text, err := source.collect(l.User, read)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.Account, err)
-		}
-		f.Collected[l.Account] = text
-		return nil
-	}
-
+// askPassword asks for the login's password if nothing else gives it.
+func (f *Finder) askPassword(l Login, prompt func(string) (string, error)) error {
 	stored, err := f.Stored(l)
 	// the error occurs again, and is reported, when the account asks for its password
 	if stored || err != nil {

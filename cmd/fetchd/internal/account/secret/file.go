@@ -66,7 +66,8 @@ func (f *Finder) openPasswordFile(path string) (*os.File, error) {
 	return nil, fmt.Errorf("passwordfile: %w", err)
 }
 
-// openAny opens a file that somebody else answers for. A named pipe without a writer must not block the login.
+// openAny opens a file that somebody else answers for. A named pipe without a writer must not block the
+// login.
 func openAny(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }

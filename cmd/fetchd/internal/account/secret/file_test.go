@@ -150,7 +150,7 @@ func TestPromptsOnce(t *testing.T) {
 	err := f.Collect([]Login{l, l}, func(string) (string, error) {
 		asked++
 		return "sesame", nil
-	})
+	}, nil)
 	if err != nil || asked != 1 || f.Collected["ann@h"] != "sesame" {
 		t.Errorf("asked %d times, %v", asked, err)
 	}
@@ -180,7 +180,13 @@ func TestPasswordDescriptor(t *testing.T) {
 			t.Errorf("%q, %v", text, err)
 		}
 	}
-	if _, err := fromDescriptor(1<<20, read); err == nil || !strings.Contains(err.Error(), "not started with") {
-		t.Error(err)
+
+	f, _, _ := finderIn(t)
+	u := &rcfile.User{PasswordFD: rcfile.Opt[int]{Value: 1 << 20, Set: true}}
+	var said error
+	err = f.Collect([]Login{{Account: "ann@h", User: u, Needed: true}}, nil,
+		func(_ string, err error) { said = err })
+	if err != nil || said == nil || !strings.Contains(said.Error(), "was not started with") {
+		t.Errorf("%v, %v", err, said)
 	}
 }
