@@ -98,7 +98,7 @@ func (e *UnreachableError) Unwrap() []error { return e.Errs }
 // password, which may lock the account, and not where a setting is wrong.
 func passableLogin(err error) bool {
 	k := login.KindOf(err)
-	return k != login.KindAuth && k != login.KindConfig && k != login.KindInternal
+	return !k.IsLogin() && k != login.KindClient && k != login.KindConfig && k != login.KindInternal
 }
 
 // joinRefusals is one error for recipients that were refused: the worst that can still change.

@@ -19,6 +19,8 @@ const (
 	KindJournal  = login.KindJournal
 	KindConfig   = login.KindConfig
 	KindInternal = login.KindInternal
+	KindGrant    = login.KindGrant
+	KindClient   = login.KindClient
 )
 
 // Error is a failed retrieval: what failed (Kind) and why.

@@ -105,6 +105,9 @@ func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
 
 	// Any other failure says nothing of the login: the server may not even have been reached.
 	switch kind := KindOf(err); {
+	case kind == KindGrant && !m.login:
+		m.login = true
+		all = append(all, needsLoginNotice(a, err))
 	case kind == KindAuth && !m.login:
 		m.login = true
 		all = append(all, loginRefusedNotice(a, err))
@@ -137,6 +140,17 @@ func loginRefusedNotice(a *Account, err error) notice {
 		"",
 		"No mail is retrieved from it until this is solved. The login is tried again, less and less",
 		"often; another mail will tell when it works.",
+	}}
+}
+
+func needsLoginNotice(a *Account, err error) notice {
+	return notice{"login", "fetchmail authentication failed on " + a.Name, []string{
+		"Somebody has to log in for " + a.Name + " at its provider:",
+		"",
+		"  " + err.Error(),
+		"",
+		"No mail is retrieved from it until then. The daemon notices the login by itself, and another",
+		"mail will tell that it works.",
 	}}
 }
 

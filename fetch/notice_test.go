@@ -48,6 +48,7 @@ func noticeAccount(d delivery.Deliverer) *Account {
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	refused, lost := Fail(KindAuth, errors.New("wrong password")), Fail(KindNetwork, errors.New("no route"))
+	ended := Fail(KindGrant, errors.New("a login is needed; hint: run: fetchd login ann@mail"))
 	full := Fail(KindDelivery, errors.New("full"))
 	type step struct {
 		after time.Duration
@@ -63,6 +64,7 @@ func TestNotify(t *testing.T) {
 	}{
 		{"nothing", []step{{0, nil, nil, ""}, {0, lost, nil, ""}, {0, full, nil, ""}}},
 		{"login", []step{{0, refused, nil, failed}, {0, refused, nil, ""}, {0, lost, nil, ""}, {0, refused, nil, ""}, {0, nil, nil, works}, {0, nil, nil, ""}, {0, refused, nil, failed}, {0, full, nil, works}}},
+		{"grant", []step{{0, ended, nil, failed}, {0, ended, nil, ""}, {0, refused, nil, ""}, {0, nil, nil, works}}},
 		{"too large", []step{{0, nil, []int64{5000}, large}, {30 * time.Minute, nil, []int64{5000, 6000}, ""}, {30 * time.Minute, nil, []int64{5000}, large},
 			{time.Minute, nil, nil, ""}, {time.Minute, nil, []int64{5000}, large}}},
 	} {

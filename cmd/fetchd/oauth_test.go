@@ -174,6 +174,8 @@ func TestOAuth(t *testing.T) {
 			r := newOAuthRig(t, protocol)
 			account := r.user + "@mail"
 			r.wants(3, "run: fetchd login "+account, "-k")
+			r.wants(1, "needs login", "status")
+			r.wants(1, account+" needs login |", "status", "--check")
 			r.wants(3, "nobody logged in", "login", "--list")
 			r.wants(6, "nobody has logged in yet", "check-config")
 
@@ -215,6 +217,8 @@ func TestOAuth(t *testing.T) {
 				t.Error("a dead grant was asked for again")
 			}
 			r.wants(3, "needs login since", "login", "--list")
+			r.wants(1, "needs login", "status")
+			r.wants(0, "needs login since", "-V")
 
 			r.logsIn(way)
 			r.wants(0, "revoked", "logout", account)

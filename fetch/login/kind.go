@@ -24,6 +24,8 @@ const (
 	KindJournal       // our own records could not be read or written
 	KindConfig        // a setting that can't work
 	KindInternal      // a mistake in the program: a panic
+	KindGrant         // the grant that the login has instead of a password has ended: a person must consent
+	KindClient        // the provider of such grants refuses the program's client
 )
 
 // String is the word for the kind in logs.
@@ -49,10 +51,17 @@ func (k Kind) String() string {
 		return "config"
 	case KindInternal:
 		return "internal"
+	case KindGrant:
+		return "grant"
+	case KindClient:
+		return "client"
 	}
 
 	return "unknown"
 }
+
+// IsLogin tells whether no login is possible until a person does something about user, password or grant.
+func (k Kind) IsLogin() bool { return k == KindAuth || k == KindGrant }
 
 // Error is an error with its Kind.
 type Error struct {
@@ -114,7 +123,7 @@ func (r refusedLogin) Unwrap() []error { return []error{r.error, ErrRefused} }
 // At adds the server to err, which happened before the login. An error about a refused login stays as it
 // is: the account is named wherever errors are shown. The Kind stays.
 func (o *Options) At(err error) error {
-	if err == nil || KindOf(err) == KindAuth {
+	if err == nil || KindOf(err).IsLogin() {
 		return err
 	}
 	return fmt.Errorf("%s: %w", o.Server(), err)

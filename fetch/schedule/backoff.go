@@ -29,7 +29,7 @@ type Seed struct {
 // backOff is the delay after n failures in a row, the last of them err.
 func backOff(n int, err error) time.Duration {
 	d, limit := networkDelay, networkDelayCap
-	if fetch.KindOf(err) == fetch.KindAuth {
+	if fetch.KindOf(err).IsLogin() {
 		d, limit = authDelay, authDelayCap
 	}
 	// A server that is just restarted is there again in seconds; the doubling begins after the first few

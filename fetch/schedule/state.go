@@ -61,6 +61,8 @@ const (
 	OK                                  // polled
 	Watched                             // likewise, and the server will tell of new mail
 	LoginRefused                        // by the server
+	NeedsLogin                          // at the provider of its grant, which has ended
+	ClientWrong                         // the provider refuses the client that the rc file names
 	CertificateRefused                  // by us; or there was no TLS to be had
 	BackingOff                          // after any other failure
 )
@@ -72,6 +74,8 @@ func (c Condition) String() string {
 		OK:                 "ok",
 		Watched:            "watching",
 		LoginRefused:       "login refused",
+		NeedsLogin:         "needs login",
+		ClientWrong:        "client wrong",
 		CertificateRefused: "certificate refused",
 		BackingOff:         "backing off",
 	}[c]
@@ -83,6 +87,10 @@ func (s State) Condition() Condition {
 	// What the user has to do something about comes first.
 	case s.Failing && s.Failure.Kind == fetch.KindAuth:
 		return LoginRefused
+	case s.Failing && s.Failure.Kind == fetch.KindGrant:
+		return NeedsLogin
+	case s.Failing && s.Failure.Kind == fetch.KindClient:
+		return ClientWrong
 	case s.Failing && s.Failure.Kind == fetch.KindTLS:
 		return CertificateRefused
 	case s.Failing:

@@ -80,6 +80,8 @@ func TestStateOfFailures(t *testing.T) {
 	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Minute) }
 	refused := fetch.Fail(fetch.KindAuth, errors.New("wrong password"))
 	untrusted := fetch.Fail(fetch.KindTLS, errors.New(strings.Repeat("é", failureText)))
+	ended := fetch.Fail(fetch.KindGrant, errors.New("no grant"))
+	unknown := fetch.Fail(fetch.KindClient, errors.New("no client"))
 	var r record
 	for n, step := range []struct {
 		err       error
@@ -92,6 +94,8 @@ func TestStateOfFailures(t *testing.T) {
 		{untrusted, CertificateRefused, Failure{fetch.KindTLS, strings.Repeat("é", failureText/2) + "…", at(1), at(3), 3}},
 		{nil, OK, Failure{fetch.KindTLS, strings.Repeat("é", failureText/2) + "…", at(1), at(3), 3}},
 		{errNo, BackingOff, Failure{fetch.KindUnknown, "no", at(5), at(5), 1}},
+		{ended, NeedsLogin, Failure{fetch.KindGrant, "no grant", at(5), at(6), 2}},
+		{unknown, ClientWrong, Failure{fetch.KindClient, "no client", at(5), at(7), 3}},
 	} {
 		o := Outcome{Account: &fetch.Account{}, Err: step.err, Result: fetch.Result{Delivered: 1, Bytes: 10}}
 		r.end(&o, at(n))

@@ -68,7 +68,7 @@ func Of(r fetch.Result, err error) Status {
 // OfError is the status of a retrieval that failed.
 func OfError(err error) Status {
 	switch fetch.KindOf(err) {
-	case fetch.KindAuth:
+	case fetch.KindAuth, fetch.KindGrant:
 		return Auth
 	case fetch.KindProtocol:
 		return Protocol
@@ -84,7 +84,7 @@ func OfError(err error) Status {
 		return IO
 	case fetch.KindJournal:
 		return IO
-	case fetch.KindConfig:
+	case fetch.KindConfig, fetch.KindClient:
 		return Syntax
 	case fetch.KindInternal:
 		return Internal

@@ -161,7 +161,7 @@ func failureBefore(event string, f fields) string {
 	account := f.text("account")
 	switch event {
 	case fetch.EventQueryFailed:
-		if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind == fetch.KindAuth {
+		if kind, ok := f["kind"].Resolve().Any().(fetch.Kind); ok && kind.IsLogin() {
 			return "Authorization failure on " + account + ": "
 		}
 		return account + ": "

@@ -131,7 +131,7 @@ func TestStatusLine(t *testing.T) {
 			failed("ann@h", fetch.KindAuth),
 			failed("bob@h", fetch.KindTLS),
 			failed("joe@h", fetch.KindNetwork),
-			failed("kim@h", fetch.KindNetwork),
+			failed("kim@h", fetch.KindGrant),
 		},
 	})
 	if want := "9 accounts, 4 failing (ann@h: login refused since Nov 22 04:05; bob@h: certificate refused since Nov 22 04:05; " +

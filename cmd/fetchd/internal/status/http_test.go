@@ -63,6 +63,7 @@ func TestWeb(t *testing.T) {
 		{"/metrics", 200, `fetchd_account_up{account="bob@h",mailbox="A\nB"} 0` + "\n"},
 		{"/metrics", 200, `fetchd_account_failures{account="bob@h",mailbox="A\nB",kind="login"} 4` + "\n"},
 		{"/metrics", 200, `fetchd_account_messages_total{account="ann\"\\@h"} 3` + "\n"},
+		{"/metrics", 200, `fetchd_account_state{account="eve@h",state="watching"} 1` + "\n"},
 		{"/metrics", 200, "# TYPE fetchd_account_messages_total counter\n"},
 		{"/status.json", 200, `"pid": 7`},
 		{"/healthz", 200, "ok\n"},

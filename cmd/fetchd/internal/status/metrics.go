@@ -40,6 +40,7 @@ type family struct {
 	name, kind, help string
 	value            func(*Account) (value float64, ok bool)
 	byKind           bool // the failure's kind is a label too
+	byState          bool // the account's state is
 }
 
 var families = []family{
@@ -50,6 +51,9 @@ var families = []family{
 			}
 			return 1, true
 		}},
+	{name: "fetchd_account_state", kind: "gauge",
+		help:  "1, with the state that \"fetchd status\" shows.",
+		value: func(*Account) (float64, bool) { return 1, true }, byState: true},
 	{name: "fetchd_account_last_success_timestamp_seconds", kind: "gauge",
 		help:  "End of the last retrieval without an error.",
 		value: func(a *Account) (float64, bool) { return seconds(a.Success), !a.Success.IsZero() }},
@@ -76,6 +80,9 @@ func (f *family) labels(a *Account) string {
 	text := "account=" + quoteLabel(a.Name)
 	if len(a.Mailboxes) > 0 {
 		text += ",mailbox=" + quoteLabel(strings.Join(a.Mailboxes, " "))
+	}
+	if f.byState {
+		text += ",state=" + quoteLabel(a.State)
 	}
 	if f.byKind {
 		text += ",kind=" + quoteLabel(a.Failure.Kind)

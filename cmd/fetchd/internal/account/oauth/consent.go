@@ -102,7 +102,7 @@ func (c Client) consentError(err error) error {
 	condition, word := meaning(answer.ErrorCode)
 	switch condition {
 	case ClientWrong:
-		return fetch.Fail(fetch.KindConfig, hints.Errorf("check "+word+" in the rc file",
+		return fetch.Fail(fetch.KindClient, hints.Errorf("check "+word+" in the rc file",
 			"oauth: the provider refuses the client: %s", said(answer, nil)))
 	case NeedsLogin:
 		return fetch.Fail(fetch.KindAuth, fmt.Errorf("oauth: the login was refused: %s", said(answer, nil)))

@@ -52,7 +52,7 @@ func TestDeviceFlowRefused(t *testing.T) {
 	t.Parallel()
 	for code, kind := range map[string]fetch.Kind{
 		"authorization_declined": fetch.KindAuth, "expired_token": fetch.KindAuth,
-		"invalid_client": fetch.KindConfig,
+		"invalid_client": fetch.KindClient,
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +61,7 @@ func TestDeviceFlowRefused(t *testing.T) {
 			if fetch.KindOf(err) != kind || !strings.Contains(err.Error(), code) {
 				t.Errorf("%v", err)
 			}
-			r.fails(fetch.KindAuth, "nobody has logged in", 0)
+			r.fails(fetch.KindGrant, "nobody has logged in", 0)
 		})
 	}
 }
@@ -197,7 +197,7 @@ func TestLogout(t *testing.T) {
 	if revoked, err := r.Logout(t.Context(), r.Client); !revoked || err != nil || r.s.Good(token) {
 		t.Errorf("%v, %v", revoked, err)
 	}
-	r.fails(fetch.KindAuth, "nobody has logged in", 0)
+	r.fails(fetch.KindGrant, "nobody has logged in", 0)
 
 	r.consents()
 	r.s.Close()
@@ -226,7 +226,7 @@ func TestApp(t *testing.T) {
 	}
 	r.pass(2 * time.Hour)
 	r.Secret = secretOf("wrong")
-	r.fails(fetch.KindConfig, "oauthclient and oauthsecret", 1)
+	r.fails(fetch.KindClient, "oauthclient and oauthsecret", 1)
 	if c := r.State(r.Client).Condition; c != ClientWrong {
 		t.Errorf("the state is %s", c)
 	}
@@ -261,7 +261,7 @@ func TestKeys(t *testing.T) {
 			r.Provider, r.Flow = tt.provider, FlowKey
 			r.Providers = map[string]provider{tt.provider: {Token: r.s.URL + "/token"}}
 			r.KeyFile = filepath.Join(t.TempDir(), "key")
-			r.fails(fetch.KindConfig, "no such file", 0)
+			r.fails(fetch.KindClient, "no such file", 0)
 			if err := os.WriteFile(r.KeyFile, []byte(tt.file), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -275,7 +275,7 @@ func TestKeys(t *testing.T) {
 			}
 			r.pass(2 * time.Hour)
 			r.s.Fail(400, "invalid_grant")
-			r.fails(fetch.KindConfig, "oauthkey", 1)
+			r.fails(fetch.KindClient, "oauthkey", 1)
 		})
 	}
 }
@@ -290,7 +290,7 @@ func TestBadKeys(t *testing.T) {
 			if err := os.WriteFile(r.KeyFile, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r.fails(fetch.KindConfig, "oauthkey "+r.KeyFile, 0)
+			r.fails(fetch.KindClient, "oauthkey "+r.KeyFile, 0)
 		}
 	}
 }

@@ -55,11 +55,13 @@ func (c Client) judge(err error, now time.Time, g *grant) (trouble, error) {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		// Not the provider's answer: the connection failed, or the secret could not be read.
-		t := trouble{Condition: Passing, Reason: shorten(err.Error()), Since: now}
-		if kind := fetch.KindOf(err); kind == fetch.KindConfig || kind == fetch.KindAuth {
+		t, kind := trouble{Condition: Passing, Reason: shorten(err.Error()), Since: now}, fetch.KindOf(err)
+		err = fmt.Errorf("oauth: ask for a token: %w", err)
+		if kind == fetch.KindConfig || kind == fetch.KindAuth {
 			t.Condition = ClientWrong
+			return t, &fetch.Error{Kind: fetch.KindClient, Err: err} // which comes before the Kind in err
 		}
-		return t, fetch.Fail(fetch.KindNetwork, fmt.Errorf("oauth: ask for a token: %w", err))
+		return t, fetch.Fail(fetch.KindNetwork, err)
 	}
 
 	status := answer.Response.StatusCode
@@ -79,7 +81,7 @@ func (c Client) judge(err error, now time.Time, g *grant) (trouble, error) {
 	case NeedsLogin:
 		return t, c.needsLogin(errors.New(reason))
 	case ClientWrong:
-		return t, fetch.Fail(fetch.KindConfig, hints.Errorf("check "+word+" in the rc file",
+		return t, fetch.Fail(fetch.KindClient, hints.Errorf("check "+word+" in the rc file",
 			"oauth: the provider refuses the client: %s", reason))
 	}
 	return t, noToken(reason)
@@ -92,7 +94,7 @@ func noToken(reason string) error {
 
 // needsLogin is the error of a grant for which a person has to act.
 func (c Client) needsLogin(reason error) error {
-	return fetch.Fail(fetch.KindAuth, hints.Errorf(fmt.Sprintf("run: fetchd login %s", c.Account),
+	return fetch.Fail(fetch.KindGrant, hints.Errorf(fmt.Sprintf("run: fetchd login %s", c.Account),
 		"oauth: a login is needed: %w", reason))
 }
 

@@ -65,8 +65,8 @@ func (k *Keeper) with(ctx context.Context) context.Context {
 }
 
 // Token returns an access token that is good for a login now. It is on disk, and so is the refresh token that
-// came with it. What stands in the way is told by the error's Kind: KindAuth if somebody has to log in,
-// KindConfig if the rc file is wrong, KindNetwork if it passes.
+// came with it. What stands in the way is told by the error's Kind: KindGrant if somebody has to log in,
+// KindClient if the rc file's words about the client are wrong, KindNetwork if it passes.
 func (k *Keeper) Token(ctx context.Context, c Client) (string, error) {
 	// Without the lock: the file is replaced by a rename, so it is whole, and most logins need no more.
 	if g, err := k.read(c); err == nil && g.isFresh(k.now()) {

@@ -190,11 +190,11 @@ func TestFailures(t *testing.T) {
 		text   string
 		again  int // requests of the next try
 	}{
-		{"dead", code(400, "invalid_grant"), fetch.KindAuth,
+		{"dead", code(400, "invalid_grant"), fetch.KindGrant,
 			`"invalid_grant" "AADSTS1: [2J said"; hint: run: fetchd login ann@mail`, 0},
-		{"a person must act", code(400, "interaction_required"), fetch.KindAuth, "fetchd login ann@mail", 0},
-		{"wrong client", code(401, "invalid_client"), fetch.KindConfig, "oauthclient and oauthsecret", 1},
-		{"wrong scope", code(400, "invalid_scope"), fetch.KindConfig, "oauthscope", 1},
+		{"a person must act", code(400, "interaction_required"), fetch.KindGrant, "fetchd login ann@mail", 0},
+		{"wrong client", code(401, "invalid_client"), fetch.KindClient, "oauthclient and oauthsecret", 1},
+		{"wrong scope", code(400, "invalid_scope"), fetch.KindClient, "oauthscope", 1},
 		{"later", code(400, "temporarily_unavailable"), fetch.KindNetwork, "temporarily_unavailable", 1},
 		{"server error with a code", code(503, "invalid_grant"), fetch.KindNetwork, "invalid_grant", 1},
 		{"server error", plain(500, "text/html", "<p>refresh-oops"), fetch.KindNetwork, "status 500", 1},
@@ -247,7 +247,7 @@ func TestProviderRepeatsTheToken(t *testing.T) {
 		token := req.PostForm.Get("refresh_token")
 		_, _ = fmt.Fprintf(w, `{"error":"invalid_grant","error_description":"%s is %x"}`, token, token)
 	})
-	r.fails(fetch.KindAuth, `"*** is ***"`, 1)
+	r.fails(fetch.KindGrant, `"*** is ***"`, 1)
 	if s := r.State(r.Client); strings.Contains(s.String(), "refresh-") {
 		t.Error(s)
 	}
@@ -275,14 +275,14 @@ func TestDeadGrant(t *testing.T) {
 	r.consents()
 	r.s.Revoke(true)
 	r.pass(2 * time.Hour)
-	r.fails(fetch.KindAuth, "invalid_grant", 1)
+	r.fails(fetch.KindGrant, "invalid_grant", 1)
 	r.pass(23 * time.Hour)
-	r.fails(fetch.KindAuth, "fetchd login ann@mail", 0)
+	r.fails(fetch.KindGrant, "fetchd login ann@mail", 0)
 	if s := r.State(r.Client); s.Condition != NeedsLogin || !strings.Contains(s.String(), "invalid_grant") {
 		t.Errorf("%s", s)
 	}
 	r.pass(2 * time.Hour)
-	r.fails(fetch.KindAuth, "invalid_grant", 1)
+	r.fails(fetch.KindGrant, "invalid_grant", 1)
 	r.consents()
 	r.token()
 }
@@ -333,7 +333,7 @@ func TestRenew(t *testing.T) {
 func TestNobodyHasLoggedIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.fails(fetch.KindAuth, "nobody has logged in yet; hint: run: fetchd login ann@mail", 0)
+	r.fails(fetch.KindGrant, "nobody has logged in yet; hint: run: fetchd login ann@mail", 0)
 	if s := r.State(r.Client); s.Condition != NoLogin {
 		t.Errorf("%s", s)
 	}
@@ -517,7 +517,7 @@ func TestStamp(t *testing.T) {
 	first := r.Stamp(r.Client)
 	r.pass(2 * time.Hour)
 	r.s.Fail(400, "invalid_grant")
-	r.fails(fetch.KindAuth, "invalid_grant", 1)
+	r.fails(fetch.KindGrant, "invalid_grant", 1)
 	r.s.Answer(nil)
 	r.pass(time.Second)
 	r.Retry()

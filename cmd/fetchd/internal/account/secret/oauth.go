@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account/oauth"
+	"fetchd/fetch"
 	"fetchd/rcfile"
 )
 
@@ -65,7 +66,8 @@ func (f *Finder) clientSecret(ctx context.Context, l Login) (string, error) {
 	if text, ok := f.Collected[l.Account]; ok {
 		return text, nil
 	}
-	return passwordSource(l.User).read(ctx, f, l)
+	text, err := passwordSource(l.User).read(ctx, f, l)
+	return text, fetch.Fail(fetch.KindAuth, err)
 }
 
 // GrantStamp changes when somebody consents again to the login.
