@@ -33,7 +33,8 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 		return s.fail(exit.IO, err)
 	}
 
-	d, err := s.newDaemon(cfg, interval, len(accounts), refused)
+	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
+	d, err := s.newDaemon(cfg, interval, len(accounts), before)
 	if err != nil {
 		return s.fail(exit.IO, err)
 	}
@@ -47,8 +48,8 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	})
 
 	// After the lock: the socket that is there already is then a dead daemon's.
+	d.setRefused(ctx, cfg.Globals.Alert.Value, refused, before)
 	defer d.serveStatus(cfg.Globals)()
-	d.tell(ctx, cfg.Globals.Alert.Value, status.Of(nil, refused, time.Now()))
 
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
 	stopping := sync.OnceFunc(d.manager.Stopping)
@@ -71,15 +72,13 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 }
 
 // newDaemon makes the daemon of so many accounts, without a scheduler, and connects it to the service
-// manager.
+// manager. before is what the last one left behind.
 func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts int,
-	refused map[string]string) (*daemon, error) {
+	before status.Report) (*daemon, error) {
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
 		fixed: fixedSettings(cfg.Globals)}
 	d.accounts.Store(int64(accounts))
 	collectFor(accounts, d.p.env)
-	d.refused.Store(refused)
-	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
 	d.alerts = status.NewAlerts(before)
 	d.stamp = d.fileStamp()
 	var err error
@@ -114,8 +113,8 @@ type daemon struct {
 	fixed     string       // fixedSettings when the daemon started
 	accounts  atomic.Int64 // how many there are now
 	alerts    *status.Alerts
-	refused   atomic.Value // map[string]string: those that can't be retrieved from, and why
-	finished  atomic.Int64 // retrievals that have ended
+	refused   atomic.Pointer[status.Report] // of those that can't be retrieved from
+	finished  atomic.Int64                  // retrievals that have ended
 }
 
 // serve acts on signals, and on a changed rc file, until ctx ends.
@@ -135,6 +134,7 @@ func (d *daemon) serve(ctx context.Context) {
 			d.reloadChanged(ctx)
 			// Before Wake: otherwise accounts would begin with what they have set aside.
 			d.resolver.Retry()
+			d.logTrouble()
 			d.scheduler.Wake()
 
 		case <-d.p.signals.retry:
@@ -148,6 +148,14 @@ func (d *daemon) serve(ctx context.Context) {
 			d.reload(ctx)
 			d.manager.Ready()
 		}
+	}
+}
+
+// logTrouble names the accounts in trouble: whoever reads the log now may not have read it when they failed.
+func (d *daemon) logTrouble() {
+	report := d.status()
+	if _, troubled := report.Troubled(); troubled > 0 {
+		d.log.Warn(report.Summary())
 	}
 }
 
@@ -170,7 +178,8 @@ func (d *daemon) showLife(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-alive:
-			d.manager.Alive(d.scheduler)
+			report := d.status()
+			d.manager.Alive(d.scheduler.Stalled(), report.Summary())
 		}
 	}
 }

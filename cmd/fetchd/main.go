@@ -30,7 +30,7 @@ func start(runDir, mailServer, systemLog string) exit.Status {
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout,
 		stderr: os.Stderr,
 		env:    os.Getenv, uid: os.Getuid(), runDir: runDir, mailServer: mailServer,
-		systemLog: systemLog, signals: newSignals(),
+		systemLog: systemLog, journalStream: os.Getenv("JOURNAL_STREAM"), signals: newSignals(),
 	}
 	if err := p.adopt(); err != nil {
 		return p.fail(exit.Internal, err)

@@ -230,7 +230,7 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 	t := logging.Target{
 		Name: p.name, Out: p.stdout, Err: p.stderr, JSON: c.LogFormat.Value == "json",
 		Silent: c.Silent, Verbose: c.Verbose, Syslog: cfg.Globals.Syslog.Value, Socket: p.systemLog,
-		Detached: p.detached != nil, Patience: passPatience,
+		Detached: p.detached != nil, JournalStream: p.journalStream, Patience: passPatience,
 	}
 
 	if daemon {

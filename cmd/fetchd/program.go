@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 
 	"fetchd/cmd/fetchd/internal/cli"
@@ -23,6 +24,7 @@ type program struct {
 	runDir         string  // where root's lock file is
 	mailServer     string  // of this machine, as smtphost names it
 	systemLog      string  // its socket; "" = the usual one
+	journalStream  string  // see logging.IsJournal
 	signals        signals // none is caught before signals.catch
 
 	detached  *detached         // nil = in the foreground
@@ -66,10 +68,14 @@ func (p *program) usage(err error) exit.Status {
 
 // fail prints err on the error output, each hint on a line of its own, and returns s.
 func (p *program) fail(s exit.Status, err error) exit.Status {
+	before := p.name + ": "
+	if logging.IsJournal(p.stderr, p.journalStream) {
+		before = logging.JournalPrefix(slog.LevelError)
+	}
 	for _, l := range hints.Lines(err) {
-		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, logging.Escape(l.Problem))
+		fmt.Fprintf(p.stderr, "%s%s\n", before, logging.Escape(l.Problem))
 		if l.Hint != "" {
-			fmt.Fprintf(p.stderr, "%s: hint: %s\n", p.name, logging.Escape(l.Hint))
+			fmt.Fprintf(p.stderr, "%shint: %s\n", before, logging.Escape(l.Hint))
 		}
 	}
 	return s

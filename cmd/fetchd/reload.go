@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/logging"
-	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/fetch"
 	"fetchd/rcfile"
 )
@@ -79,11 +77,10 @@ func (d *daemon) reload(ctx context.Context) {
 
 	d.accounts.Store(int64(len(accounts)))
 	collectFor(len(accounts), d.p.env)
-	refused := refusedAccounts(err)
-	d.refused.Store(refused)
 	d.scheduler.Replace(accounts)
-	d.tell(ctx, cfg.Globals.Alert.Value, status.Of(nil, refused, time.Now()))
+	d.setRefused(ctx, cfg.Globals.Alert.Value, refusedAccounts(err), *d.refused.Load())
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
+	d.logTrouble()
 }
 
 // fixedSettings is a digest of the settings that a reload can't change.

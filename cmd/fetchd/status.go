@@ -244,14 +244,25 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 // leaveStatus is what status shows when the daemon has ended.
 func (d *daemon) leaveStatus(cfg *rcfile.Config) {
 	report := d.status()
+	report.Settle()
 	if err := report.Save(statusPath(d.at, cfg)); err != nil {
 		d.log.Warn("the status can't be recorded", "err", err)
 	}
 }
 
+// setRefused notes which accounts can't be retrieved from, and why, and tells an administrator. before are
+// those that were known.
+func (d *daemon) setRefused(ctx context.Context, command string, reasons map[string]string,
+	before status.Report) {
+	report := status.Of(nil, reasons, time.Now())
+	report.Continue(before)
+	d.refused.Store(&report)
+	d.tell(ctx, command, report)
+}
+
 func (d *daemon) status() status.Report {
-	refused, _ := d.refused.Load().(map[string]string)
-	report := status.Of(d.scheduler.States(), refused, time.Now())
+	report := status.Of(d.scheduler.States(), nil, time.Now())
+	report.Add(*d.refused.Load())
 	d.alerts.Fill(&report)
 	return report
 }

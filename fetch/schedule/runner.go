@@ -292,15 +292,21 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 		case <-r.up:
 			return
 		case <-r.wake:
-			r.setFailures(0)
+			r.forget()
 			return
 		case <-ticker.C:
 		case <-r.looks:
 		}
 
 		if r.mended() {
-			r.setFailures(0)
+			r.forget()
 			return
 		}
 	}
+}
+
+// forget forgets past failures: the next one is news, and is followed by the first wait.
+func (r *runner) forget() {
+	r.setFailures(0)
+	r.record.forget()
 }

@@ -329,8 +329,8 @@ func TestWakeAndReplace(t *testing.T) {
 			time.AfterFunc(30*time.Second, func() { sch.Replace([]*fetch.Account{b}) })
 			time.AfterFunc(40*time.Second, sch.Wake)
 			time.AfterFunc(50*time.Second, func() {
-				if st := sch.Status(); st.Accounts != 1 || len(st.Failing) != 0 || st.Last.IsZero() {
-					t.Errorf("status %+v", st)
+				if st := sch.States(); len(st) != 1 || st[0].Failing || st[0].Last().IsZero() {
+					t.Errorf("states %+v", st)
 				}
 			})
 		}, a)

@@ -146,6 +146,13 @@ func (r *record) read() State {
 	return r.state
 }
 
+// forget makes the failure that lasts news again: somebody has asked for another try.
+func (r *record) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timesNews = 0
+}
+
 // set notes what is being done from now on, and until when; zero = nobody knows.
 func (r *record) set(activity Activity, next time.Time) {
 	r.mu.Lock()
@@ -228,36 +235,4 @@ func (s *Scheduler) States() []State {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Mailboxes, b.Mailboxes))
 	})
 	return states
-}
-
-// Status sums up the states of all accounts.
-type Status struct {
-	Accounts int
-	Failing  []State   // of accounts whose last retrieval failed, one for each account
-	Last     time.Time // end of the last retrieval; zero = none yet
-	Next     time.Time // earliest next one; zero = unknown
-}
-
-// Status returns the present state of the whole.
-func (s *Scheduler) Status() Status {
-	var sum Status
-	var account, failing string
-	for _, st := range s.States() {
-		if sum.Accounts == 0 || st.Account != account { // its folders follow each other
-			sum.Accounts++
-			account = st.Account
-		}
-		if st.Failing && (len(sum.Failing) == 0 || st.Account != failing) {
-			sum.Failing = append(sum.Failing, st)
-			failing = st.Account
-		}
-		if last := st.Last(); last.After(sum.Last) {
-			sum.Last = last
-		}
-		if !st.Next.IsZero() && (sum.Next.IsZero() || st.Next.Before(sum.Next)) {
-			sum.Next = st.Next
-		}
-	}
-
-	return sum
 }

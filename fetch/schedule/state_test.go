@@ -136,9 +136,7 @@ func TestStatesOfARun(t *testing.T) {
 			if got := conditionsOf(s); got != during {
 				t.Errorf("at first: %s\nwant %s", got, during)
 			}
-			st := s.Status()
-			if st.Accounts != 3 || len(st.Failing) != 1 || st.Failing[0].Account != "c" || !st.Last.Equal(start) ||
-				!st.Next.Equal(start.Add(authDelay)) {
+			if st := s.States()[3]; !st.Failing || !st.Last().Equal(start) || !st.Next.Equal(start.Add(authDelay)) {
 				t.Errorf("at first: %+v", st)
 			}
 			time.AfterFunc(40*time.Second, func() {
@@ -146,7 +144,7 @@ func TestStatesOfARun(t *testing.T) {
 				if got := conditionsOf(s); got != after {
 					t.Errorf("later: %s\nwant %s", got, after)
 				}
-				if got := s.Status().Next; !got.Equal(start.Add(130 * time.Second)) {
+				if got := s.States()[0].Next; !got.Equal(start.Add(130 * time.Second)) {
 					t.Errorf("next poll %v", got.Sub(start))
 				}
 				s.Wake() // which forgets the back-off and no trouble
@@ -210,18 +208,19 @@ func TestStateOfRefusedMessages(t *testing.T) {
 	})
 }
 
-// Each folder with a connection of its own has an error of its own, and they are one failing account.
-func TestStatusOfFolders(t *testing.T) {
+// What somebody asks to be tried again is said again if it still fails.
+func TestForgottenFailureIsNews(t *testing.T) {
 	t.Parallel()
-	s := New(Options{})
-	for _, name := range []string{"INBOX", "Lists"} {
-		r := &record{state: State{Account: "a", Mailboxes: []string{name}}}
-		r.end(&Outcome{Account: &fetch.Account{}, Err: errNo}, time.Now())
-		s.records[name] = r
-	}
-	s.records["b"] = &record{state: State{Account: "b"}}
-	if st := s.Status(); st.Accounts != 2 || len(st.Failing) != 1 || len(s.States()) != 3 {
-		t.Errorf("%+v", st)
+	r := &record{}
+	for i, forgets := range []bool{false, false, true, false} {
+		if forgets {
+			r.forget()
+		}
+		o := Outcome{Account: &fetch.Account{}, Err: errNo}
+		r.end(&o, time.Unix(1_000_000, 0))
+		if want := i == 1 || i == 3; o.Repeats != want || o.State.Failure.Count != i+1 {
+			t.Errorf("failure %d: repeats %v, %d times", i, o.Repeats, o.State.Failure.Count)
+		}
 	}
 }
 
@@ -236,7 +235,7 @@ func TestStatesWhileTheyChange(t *testing.T) {
 			for range 100 {
 				s.records["a"].end(&Outcome{Account: &fetch.Account{}, Err: errNo}, time.Now())
 				s.records["a"].set(Watching, time.Time{})
-				_ = s.Status()
+				_ = s.States()
 			}
 		})
 	}

@@ -68,9 +68,11 @@ type Target struct {
 	Syslog   bool
 	Socket   string // of the system log; "" = the usual one
 	Detached bool   // there is no terminal
-	JSON     bool
-	Silent   bool
-	Verbose  int
+	// JournalStream is what the environment says of the stream to systemd's journal; see IsJournal.
+	JournalStream string
+	JSON          bool
+	Silent        bool
+	Verbose       int
 
 	// Patience above 0 has lines written in the background, so that whoever logs never waits for a reader
 	// that hangs: its lines are dropped and counted. Close waits so long for one that takes none. 0 = each
@@ -90,7 +92,7 @@ func (t *Target) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// Open makes the log: the file if there is one, else the system log, else the terminal.
+// Open makes the log: the file if there is one, else the system log, else systemd's journal or the terminal.
 func Open(t Target) (*Logger, error) {
 	l := &Logger{Level: t.level(), Hidden: new(Secrets)}
 	var sink lineSink = &terminalSink{name: t.Name, out: t.Out, err: t.Err}
@@ -119,6 +121,8 @@ func Open(t Target) (*Logger, error) {
 		l.closer, sink, t.JSON, l.Place = s, s, false, "the system log, facility mail"
 	case t.Detached:
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
+	case IsJournal(t.Err, t.JournalStream):
+		sink = journalSink{t.Err}
 	}
 
 	if t.Patience > 0 {

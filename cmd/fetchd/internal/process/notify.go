@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"fetchd/cmd/fetchd/internal/logging"
-	"fetchd/fetch/schedule"
 )
 
 // Notifier tells the service manager how the daemon is (sd_notify(3)). The nil Notifier, for when there is no
@@ -19,12 +15,6 @@ type Notifier struct {
 	conn  *net.UnixConn
 	every time.Duration // between two signs of life
 }
-
-// The status line has to fit into one or two lines of a terminal; an account may have been failing for days.
-const (
-	maxNamed    = 3
-	sinceLayout = "Jan _2 15:04"
-)
 
 // sendTimeout is how long a manager that does not read is waited for. Our end must not hang with it.
 const sendTimeout = 100 * time.Millisecond
@@ -76,20 +66,16 @@ func (n *Notifier) Tick() (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// Alive is a sign of life with the status line, as long as the scheduler makes progress. If it doesn't the
-// manager is told where it is stuck, and ends us.
-func (n *Notifier) Alive(s *schedule.Scheduler) {
-	if n != nil {
-		n.send(signOfLife(s))
-	}
-}
+// Alive is a sign of life with a line about how the daemon is. stalled is an account at which it stands
+// still: then the manager is told that, and ends us.
+func (n *Notifier) Alive(stalled, line string) { n.send(signOfLife(stalled, line)) }
 
-func signOfLife(s *schedule.Scheduler) string {
-	if account := s.Stalled(); account != "" {
+func signOfLife(stalled, line string) string {
+	if stalled != "" {
 		// Without WATCHDOG=1, which would tell the manager that all is well.
-		return "STATUS=stands still at " + account
+		return "STATUS=stands still at " + stalled
 	}
-	return "WATCHDOG=1\nSTATUS=" + statusLine(s.Status())
+	return "WATCHDOG=1\nSTATUS=" + line
 }
 
 // Reloading announces a reload; Ready ends it.
@@ -110,33 +96,4 @@ func (n *Notifier) Close() {
 	if n != nil {
 		_ = n.conn.Close()
 	}
-}
-
-// statusLine is what systemctl status shows.
-func statusLine(s schedule.Status) string {
-	line := logging.Counted(int64(s.Accounts), "account")
-	if len(s.Failing) > 0 {
-		line += fmt.Sprintf(", %d failing (%s)", len(s.Failing), nameFailing(s.Failing))
-	}
-	if !s.Last.IsZero() {
-		line += ", last poll " + s.Last.Format(time.TimeOnly)
-	}
-	if !s.Next.IsZero() {
-		line += ", next poll " + s.Next.Format(time.TimeOnly)
-	}
-	return line
-}
-
-// nameFailing names the first few accounts that fail, how and since when.
-func nameFailing(states []schedule.State) string {
-	var out []string
-	for i, s := range states {
-		if i == maxNamed {
-			out = append(out, "…")
-			break
-		}
-		out = append(out, fmt.Sprintf("%s: %s since %s", s.Account, s.Condition(),
-			s.Failure.Since.Format(sinceLayout)))
-	}
-	return strings.Join(out, "; ")
 }

@@ -6,6 +6,8 @@ import (
 	"runtime/metrics"
 	"strings"
 	"time"
+
+	"fetchd/fetch/schedule"
 )
 
 // WriteMetrics writes the report in Prometheus's text format, version 0.0.4.
@@ -44,12 +46,13 @@ type family struct {
 }
 
 var families = []family{
-	{name: "fetchd_account_up", kind: "gauge", help: "1 unless the last retrieval failed.",
+	{name: "fetchd_account_up", kind: "gauge",
+		help: "1 if the last retrieval succeeded, 0 if it failed; absent before the first.",
 		value: func(a *Account) (float64, bool) {
 			if a.Trouble {
 				return 0, true
 			}
-			return 1, true
+			return 1, a.State != schedule.Unknown.String()
 		}},
 	{name: "fetchd_account_state", kind: "gauge",
 		help:  "1, with the state that \"fetchd status\" shows.",

@@ -28,7 +28,7 @@ type Report struct {
 type Account struct {
 	Name      string    `json:"account"`
 	Mailboxes []string  `json:"mailboxes,omitempty"`
-	State     string    `json:"state"` // a schedule.Condition, or Disabled
+	State     string    `json:"state"` // a schedule.Condition, Disabled or Failing
 	Trouble   bool      `json:"trouble"`
 	Success   time.Time `json:"last_success,omitzero"`
 	Next      time.Time `json:"next_poll,omitzero"`
@@ -49,8 +49,11 @@ type Failure struct {
 	Count int       `json:"count"`
 }
 
-// Disabled is the State of an account that the program refuses to retrieve from.
-const Disabled = "disabled"
+// States beside schedule's.
+const (
+	Disabled = "disabled" // the program refuses to retrieve from the account
+	Failing  = "failing"  // the last retrieval failed, and no daemon makes another
+)
 
 // Of makes a report of a scheduler's states. refused are the accounts that it does not have, with the reason.
 func Of(states []schedule.State, refused map[string]string, at time.Time) Report {
@@ -63,6 +66,27 @@ func Of(states []schedule.State, refused map[string]string, at time.Time) Report
 	}
 	r.sort()
 	return r
+}
+
+// Add adds the accounts of another report.
+func (r *Report) Add(other Report) {
+	r.Accounts = append(r.Accounts, other.Accounts...)
+	r.sort()
+}
+
+// Continue makes accounts that were disabled before so since then.
+func (r *Report) Continue(before Report) {
+	since := map[string]time.Time{}
+	for _, a := range before.Accounts {
+		if a.State == Disabled {
+			since[a.Name] = a.Failure.Since
+		}
+	}
+	for _, a := range r.Accounts {
+		if t, ok := since[a.Name]; ok && a.State == Disabled {
+			a.Failure.Since = t
+		}
+	}
 }
 
 func accountOf(s schedule.State) Account {
@@ -127,7 +151,7 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 	s := schedule.State{Success: a.Success, Failing: o.Err != nil}
 	s.Failure.Kind = fetch.KindOf(o.Err)
 
-	a.Name, a.Mailboxes, a.Next = o.Account.Name, nil, time.Time{}
+	a.Name, a.Mailboxes = o.Account.Name, nil
 	a.Messages, a.Bytes = int64(o.Result.Delivered), o.Result.Bytes
 	a.SetAside = o.Account.Refusals.CountSetAside()
 	if o.Err == nil {
@@ -142,6 +166,25 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 		a.Failure = &f
 	}
 	a.Success, a.Trouble, a.State = s.Success, s.Failing, s.Condition().String()
+	a.settle()
+}
+
+// settle makes of the account what is true when no daemon runs.
+func (a *Account) settle() {
+	a.Next = time.Time{}
+	switch a.State {
+	case schedule.BackingOff.String():
+		a.State = Failing
+	case schedule.Watched.String():
+		a.State = schedule.OK.String()
+	}
+}
+
+// Settle makes of a daemon's report what is true when it has ended.
+func (r *Report) Settle() {
+	for i := range r.Accounts {
+		r.Accounts[i].settle()
+	}
 }
 
 // Troubled counts the accounts, and those that are in trouble.

@@ -46,7 +46,7 @@ func TestAfterPass(t *testing.T) {
 	for i, want := range []string{
 		"ann@h ok 2; bob@h login refused x1 12:00; eve@h disabled x1 12:00",
 		"ann@h ok 2; bob@h login refused x2 12:00",
-		"ann@h backing off x1 13:00; bob@h ok 1",
+		"ann@h failing x1 13:00; bob@h ok 1",
 	} {
 		var got []string
 		for _, a := range []Report{first, second, third}[i].Accounts {
