@@ -131,7 +131,7 @@ func (d *Append) connect(ctx context.Context) (*appendSession, error) {
 	}
 	// Whatever happened at the login here, it is none of the account that the mail comes from.
 	return nil, &login.Error{Kind: login.KindDelivery,
-		Err: &Error{Class: Unusable, Err: fmt.Errorf("%s: %w", d, err)}}
+		Err: &Error{Class: Unusable, Err: &UnreachableError{[]error{fmt.Errorf("%s: %w", d, err)}}}}
 }
 
 // folderOf is the folder that a message goes to.

@@ -381,3 +381,18 @@ func TestAppendNUL(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// TestAppendOverQuota: a large message that the mailbox has no room for is not in the way of a small one.
+func TestAppendOverQuota(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("xyz\n", 10_000)
+	d := appendTo(t, loggedIn("LITERAL+")+"C: A1 APPEND \"INBOX\" {50014+}\nC<50014\nC:\x20\n"+
+		"S: A1 NO [OVERQUOTA] full\n"+strings.Replace(appended, "A1", "A2", 1)+"S: A2 OK\n"+logout, nil)
+	large := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\n"+text))
+	large.Trace = nil
+	errs := d.DeliverGroup(t.Context(), []*delivery.Message{large, newMail(t, "2")})
+	_ = d.Close()
+	if delivery.ClassOf(errs[0]) != delivery.Temporary || !delivery.LacksRoom(errs[0]) || errs[1] != nil {
+		t.Error(errs)
+	}
+}

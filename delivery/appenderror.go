@@ -26,8 +26,9 @@ type appendRefusal struct {
 var appendRefusals = []appendRefusal{
 	{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable, err: errNoFolder,
 		hint: "make it there, or write appendcreate"},
-	{codes: []string{"OVERQUOTA", "LIMIT"}, class: Unusable,
+	{codes: []string{"OVERQUOTA"}, class: Unusable, err: errOverQuota,
 		hint: "mail stays on its server until there is room again"},
+	{codes: []string{"LIMIT"}, class: Unusable, hint: "mail stays on its server until there is room again"},
 	{codes: []string{"UNAVAILABLE", "INUSE", "SERVERBUG"}, class: Unusable, hint: hintKept},
 	{codes: []string{"NOPERM", "CANNOT", "READ-ONLY", "CONTACTADMIN"}, class: Unusable,
 		hint: "the user of append may not write there: name another folder or user"},
@@ -47,6 +48,9 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 			it.state, it.alone = appendWaiting, true
 		default:
 			it.fail(s.refused("message", got))
+			if LacksRoom(it.err) && it.size > roomSmall { // for others there may be some
+				it.err = &Error{Class: Temporary, Err: it.err}
+			}
 			if errors.Is(it.err, errNoFolder) { // it was removed meanwhile
 				s.folder.proven = false
 			}

@@ -80,7 +80,8 @@ func (d *BSMTP) Deliver(ctx context.Context, m *Message) error {
 
 	writer, err := d.file.asOwner(ctx, func(f *openMailFile) error { return d.append(ctx, f, m, commands) })
 	if err != nil {
-		return d.file.explain("batched SMTP in", writer, fmt.Sprintf("append message %.200q to", m.UID), err)
+		act := fmt.Sprintf("append message %.200q to", m.UID)
+		return d.file.explain("batched SMTP in", writer, act, m.Body.Size(), err)
 	}
 	return nil
 }

@@ -119,13 +119,14 @@ func TestBSMTPFails(t *testing.T) {
 			if err := d.Deliver(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
+			before := readFile(t, path)
 			delivery.Interpose(d, failing(map[string]int{call: 1}, unix.ENOSPC))
 			if err := d.Deliver(t.Context(), m); !errors.Is(err, unix.ENOSPC) ||
-				delivery.ClassOf(err) != delivery.Temporary {
+				delivery.ClassOf(err) != delivery.Unusable {
 				t.Error(err)
 			}
-			if n := len(batchesIn(t, path)); n != 1 {
-				t.Errorf("%d messages", n)
+			if now := readFile(t, path); now != before {
+				t.Errorf("%d bytes instead of %d", len(now), len(before))
 			}
 			if err := d.Deliver(t.Context(), m); err != nil || len(batchesIn(t, path)) != 2 {
 				t.Error(err)

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 
 var crashJobs = map[string]func(dir string) error{
 	"maildir": crashMaildir, "mda": crashMDA, "mbox": crashMbox, "mbox on a full disk": fillMbox,
-	"bsmtp": crashBSMTP,
+	"bsmtp": crashBSMTP, "room": deliverOnSmallDisk,
 }
 
 // crashBody is message i. Some go through a file.

@@ -175,7 +175,7 @@ func TestMaildirNoSpace(t *testing.T) {
 	d, r := recorded(t, syncEach)
 	r.fail["fsync file"] = unix.ENOSPC
 	err := d.Deliver(context.Background(), mailFrom(t, "1", "one\n"))
-	if !errors.Is(err, unix.ENOSPC) || ClassOf(err) != Temporary {
+	if !errors.Is(err, unix.ENOSPC) || ClassOf(err) != Unusable {
 		t.Errorf("got %v", err)
 	}
 }

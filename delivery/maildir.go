@@ -87,6 +87,12 @@ func (d *Maildir) Deliver(ctx context.Context, m *Message) error {
 
 // DeliverGroup implements GroupDeliverer. One message that can't be written does not fail the others.
 func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
+	errs := d.deliverTogether(ctx, ms)
+	fillRoom(ms, errs, func(m *Message) error { return d.deliverTogether(ctx, []*Message{m})[0] })
+	return errs
+}
+
+func (d *Maildir) deliverTogether(ctx context.Context, ms []*Message) []error {
 	errs := make([]error, len(ms))
 	if len(ms) == 0 {
 		return errs
@@ -101,9 +107,10 @@ func (d *Maildir) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	for i := range errs {
 		switch {
 		case err != nil:
-			errs[i] = d.explain(writer, "open", err)
+			errs[i] = d.explain(writer, "open", 0, err)
 		case errs[i] != nil:
-			errs[i] = d.explain(writer, fmt.Sprintf("deliver message %.200q to", ms[i].UID), errs[i])
+			act := fmt.Sprintf("deliver message %.200q to", ms[i].UID)
+			errs[i] = d.explain(writer, act, ms[i].Body.Size(), errs[i])
 		}
 	}
 
@@ -160,9 +167,11 @@ var maildirPlace = place{
 	odd: "it must be a directory with new, cur and tmp in it; name another Maildir",
 }
 
-// explain gives an error its class, the Maildir and a hint.
-func (d *Maildir) explain(writer *owner, act string, err error) error {
+// explain gives an error its class, the Maildir and a hint. size is that of the message, 0 = it is not about
+// one.
+func (d *Maildir) explain(writer *owner, act string, size int64, err error) error {
 	class, hint := judgePlace(maildirPlace, writer, err)
+	class = judgeRoom(class, err, d.dir, size)
 	switch {
 	case errors.Is(err, errBusy):
 		class, hint = Temporary, hintKept

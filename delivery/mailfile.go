@@ -204,9 +204,13 @@ var filePlace = place{
 	odd: "name another file",
 }
 
-// explain gives an error its class, the file, as what it is, and a hint.
-func (m *mailFile) explain(what string, writer *owner, act string, err error) error {
+func (m *mailFile) dir() string { return filepath.Dir(m.path) }
+
+// explain gives an error its class, the file, as what it is, and a hint. size is that of the message, 0 = it
+// is not about one.
+func (m *mailFile) explain(what string, writer *owner, act string, size int64, err error) error {
 	class, hint := judgePlace(filePlace, writer, err)
+	class = judgeRoom(class, err, m.dir(), size)
 	switch {
 	case errors.Is(err, errLocked):
 		hint = "a lock whose program has ended is removed after 5 minutes; " + hintKept

@@ -28,7 +28,7 @@ func (m *mailFile) check(what string, content func(io.ReaderAt) error) error {
 		err = writer.run(func() error { return m.checkUsable(writer.id(), content) })
 	}
 	if err != nil {
-		return m.explain(what, writer, "use", err)
+		return m.explain(what, writer, "use", 0, err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type openMailFile struct {
 
 // close releases the locks. What was not committed is gone.
 func (f *openMailFile) close() {
-	if f.size > f.safe {
+	if max(f.size, f.reach) > f.safe { // also a part of what was last written, if that failed
 		f.cutBack(f.safe)
 	}
 	// In the reverse order of lock.

@@ -60,6 +60,12 @@ func (d *Mbox) Deliver(ctx context.Context, m *Message) error {
 
 // DeliverGroup implements GroupDeliverer. One message that can't be read does not fail the others.
 func (d *Mbox) DeliverGroup(ctx context.Context, ms []*Message) []error {
+	errs := d.deliverTogether(ctx, ms)
+	fillRoom(ms, errs, func(m *Message) error { return d.deliverTogether(ctx, []*Message{m})[0] })
+	return errs
+}
+
+func (d *Mbox) deliverTogether(ctx context.Context, ms []*Message) []error {
 	g := &mboxGroup{d: d, items: make([]mboxItem, len(ms))}
 	for i, m := range ms {
 		g.items[i].m = m
@@ -74,10 +80,10 @@ func (d *Mbox) DeliverGroup(ctx context.Context, ms []*Message) []error {
 	for i := range errs {
 		switch it := &g.items[i]; {
 		case err != nil:
-			errs[i] = d.file.explain("mbox", writer, "open", err)
+			errs[i] = d.file.explain("mbox", writer, "open", 0, err)
 		case it.err != nil:
-			errs[i] = d.file.explain("mbox", writer, fmt.Sprintf("append message %.200q to", it.m.UID),
-				it.err)
+			act := fmt.Sprintf("append message %.200q to", it.m.UID)
+			errs[i] = d.file.explain("mbox", writer, act, it.m.Body.Size(), it.err)
 		}
 	}
 

@@ -256,10 +256,10 @@ func TestMboxFails(t *testing.T) {
 			path := mboxPath(t)
 			deliverMbox(t, path, mboxMail(t, "before")...)
 			d := delivery.NewMbox(path)
-			delivery.Interpose(d, failing(tt.calls, unix.ENOSPC))
+			delivery.Interpose(d, failing(tt.calls, unix.EIO))
 			ms := mboxMail(t, tt.subjects...)
 			for i, err := range d.DeliverGroup(t.Context(), ms) {
-				if i >= len(tt.want) && (!errors.Is(err, unix.ENOSPC) ||
+				if i >= len(tt.want) && (!errors.Is(err, unix.EIO) ||
 					delivery.ClassOf(err) != delivery.Temporary) ||
 					i < len(tt.want) && err != nil {
 					t.Errorf("message %d: %v", i, err)

@@ -207,7 +207,7 @@ func fillMbox(dir string) error {
 			return err
 		}
 		err = d.Deliver(context.Background(), m)
-		if errors.Is(err, unix.ENOSPC) && delivery.ClassOf(err) == delivery.Temporary {
+		if errors.Is(err, unix.ENOSPC) && delivery.ClassOf(err) == delivery.Unusable {
 			break
 		}
 		if err != nil {

@@ -138,7 +138,7 @@ func TestOwnersRightsThatCannotBeHad(t *testing.T) {
 		{o, unix.EACCES, "let ann, who owns /home/ann, write"},
 		{nil, unix.EACCES, "the user that fetchd runs as"},
 	} {
-		err := d.explain(tt.writer, "open", tt.err)
+		err := d.explain(tt.writer, "open", 0, tt.err)
 		if ClassOf(err) != Unusable || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("got %v, want %q", err, tt.says)
 		}

@@ -31,6 +31,10 @@ func (e *SMTPError) Error() string {
 // Hint is the next step.
 func (e *SMTPError) Hint() string { return e.hint }
 
+// isOfFullSystem tells whether the server has no room for the message (RFC 3463 section 3.4). It may be too
+// large for what is left.
+func (e *SMTPError) isOfFullSystem() bool { return e.Code == 452 && strings.Contains(e.Text, "4.3.1") }
+
 // quotedAct quotes a command in which something may come from elsewhere.
 func quotedAct(act string) string {
 	if strings.Contains(act, " ") {
@@ -75,7 +79,7 @@ func (s *smtpSession) broken(act string, err error) error {
 		quotedAct(act), err)}
 }
 
-// UnreachableError says why none of the mail servers could be had.
+// UnreachableError says why none of the servers that mail goes to could be had.
 type UnreachableError struct {
 	Errs []error // of each that was tried; at least one
 }

@@ -13,9 +13,11 @@ const lastInLineTime = time.Hour
 
 // lastInLine remembers which messages of an account could not be delivered, so that they don't use up its
 // FetchLimit, or the first session of its Expunge, pass after pass, and keep the messages behind them from
-// ever coming. It is a note in the journal, so that a single pass knows of it too. It decides no more than
-// the order: when nothing else is new, or an hour has gone, they are tried again.
+// ever coming. Of an account with neither it remembers those that are too large for the room that there is,
+// at which a pass may end. It is a note in the journal, so that a single pass knows of it too. It decides no
+// more than the order: when nothing else is new, or an hour has gone, they are tried again.
 type lastInLine struct {
+	limited bool                     // there is a FetchLimit, or an Expunge
 	failed  map[refusedKey]time.Time // when they were tried
 	waiting map[refusedKey]bool      // left out of this retrieval
 	now     map[refusedKey]bool      // failed in this retrieval, which may have several sessions
@@ -24,10 +26,9 @@ type lastInLine struct {
 
 func lastInLineNote(a *Account) string { return a.Key + " last in line" }
 
-// recallLastInLine reads the note; what can't be read is forgotten. It returns nil for an account that needs
-// none.
+// recallLastInLine reads the note; what can't be read is forgotten. It returns nil without a journal.
 func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
-	if a.FetchLimit <= 0 && a.Expunge <= 0 || a.Journal == nil {
+	if a.Journal == nil {
 		return nil
 	}
 
@@ -41,7 +42,8 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 	}
 
 	l := &lastInLine{
-		failed: map[refusedKey]time.Time{}, waiting: map[refusedKey]bool{}, now: map[refusedKey]bool{},
+		limited: a.FetchLimit > 0 || a.Expunge > 0,
+		failed:  map[refusedKey]time.Time{}, waiting: map[refusedKey]bool{}, now: map[refusedKey]bool{},
 		text: text,
 	}
 
@@ -93,7 +95,7 @@ func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
 
 	for _, f := range failed {
 		// Only the order is lost beyond the bound: those messages are tried with the others.
-		if len(l.failed) < refusedMost {
+		if (l.limited || f.tooLarge) && len(l.failed) < refusedMost {
 			key := refusedKey{mailbox, f.Ref}
 			l.failed[key], l.now[key] = now, true
 		}

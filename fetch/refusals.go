@@ -57,9 +57,10 @@ type refusal struct {
 // failure is a message that could not be delivered in this retrieval.
 type failure struct {
 	Ref
-	class   delivery.Class
-	text    string // for the notice
-	refused bool   // by the server: it could not be had
+	class    delivery.Class
+	text     string // for the notice
+	refused  bool   // by the server: it could not be had
+	tooLarge bool   // for the room that there is
 }
 
 // Retry forgets which messages were set aside: the next retrieval tries them again.

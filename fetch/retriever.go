@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fetchd/delivery"
 	"fetchd/fetch/fault"
 )
 
@@ -17,6 +18,7 @@ type Retriever struct {
 	brief bool
 	turns Turns
 	said  said
+	full  error // of the last pass, if it ended because mail had no room
 
 	shares shares // has its own lock
 
@@ -32,11 +34,20 @@ func NewRetriever(a *Account) *Retriever { return &Retriever{a: a, turns: always
 func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	var res Result
 	kept := r.s != nil
+	// Nobody is asked for mail that still has no place.
+	if r.full != nil && !r.a.hasRoom() {
+		return res, r.full
+	}
 	err := r.pass(ctx, &res)
 	// Routers and servers drop idle connections silently, so the first command on a kept one may fail. Where
 	// anything was done it was alive, and the failure is real.
 	if err != nil && kept && KindOf(err) == KindNetwork && res == (Result{}) && ctx.Err() == nil {
 		err = r.pass(ctx, &res)
+	}
+
+	r.full = nil
+	if delivery.ClassOf(err) == delivery.Unusable && delivery.LacksRoom(err) {
+		r.full = err
 	}
 	return res, err
 }

@@ -45,6 +45,7 @@ type transfer struct {
 	err         error      // of the first of these, if possible a temporary one
 	errReported bool       // err was shown by an EventFailed
 	worked      bool       // something was delivered
+	unfit       int        // messages in a row for which there was no room
 	skip        []*Item    // could not be had, and are never to be tried again
 	stop        error      // why the transfer ended early
 
@@ -227,6 +228,9 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 		return err
 	}
 
+	if unusable == nil {
+		unusable = t.outOfRoom(items, results)
+	}
 	return Fail(KindDelivery, unusable)
 }
 
@@ -239,11 +243,16 @@ func sortResults(items []*Item, results []error) (delivered []*Item, unusable, h
 			delivered = append(delivered, it)
 		case held == nil && endedByLease(results[i]):
 			held = results[i]
-		case unusable == nil && it.Err == nil && delivery.ClassOf(results[i]) == delivery.Unusable:
+		case unusable == nil && isUnusable(it, results[i]):
 			unusable = results[i]
 		}
 	}
 	return delivered, unusable, held
+}
+
+// isUnusable tells whether err, of a message that came, is that of the whole destination.
+func isUnusable(it *Item, err error) bool {
+	return it.Err == nil && delivery.ClassOf(err) == delivery.Unusable
 }
 
 func isUnclear(err error) bool { return errors.Is(err, delivery.ErrUnclear) }
@@ -366,7 +375,10 @@ func (t *transfer) reportFailure(it *Item, err error) {
 	if delivery.IsLater(err) {
 		level = slog.LevelInfo
 	}
-	if !t.a.Refusals.refuse(t.name, it, err, t.a.now()) || !t.similar.shouldName(err, level) {
+	news := t.a.Refusals.refuse(t.name, it, err, t.a.now())
+	// That the destination is unusable is said of one message, and means all.
+	said := isUnusable(it, err) && t.errReported
+	if !news || said || !t.similar.shouldName(err, level) {
 		level = slog.LevelDebug
 	}
 
@@ -380,6 +392,7 @@ func (t *transfer) reportFailure(it *Item, err error) {
 // shown.
 func (t *transfer) keepFailure(it *Item, err error, reported bool) {
 	f := failure{Ref: it.ref(), class: delivery.ClassOf(err), refused: it.Err != nil}
+	f.tooLarge = lacksRoom(it, err) && f.class == delivery.Temporary
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
 		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
 	}
