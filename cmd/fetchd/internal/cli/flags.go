@@ -42,7 +42,9 @@ func Parse(args []string, subcommands []Subcommand) (*CommandLine, error) {
 		}
 	}
 
-	// No subcommand: options and servers may be mixed from here on, as getopt_long allows.
+	// No subcommand: options and servers may be mixed from here on, as getopt_long allows. A server behind
+	// --quit is to be polled.
+	c.QuitLast = false
 	fs.SetInterspersed(true)
 	if err := fs.Parse(keepEquals(fs, rest)); err != nil {
 		return c, parseError(table, err)
@@ -108,8 +110,9 @@ func (v flagValue) Set(arg string) error {
 		return errors.New("takes no argument")
 	}
 
-	// Each option undoes it; the set function of --quit, which runs after this, sets it again.
-	v.c.QuitLast = false
+	// Each option that asks for more undoes it; the set function of --quit, which runs after this, sets it
+	// again.
+	v.c.QuitLast = v.c.QuitLast && v.option.finds
 	v.c.Given = append(v.c.Given, v.option.Long)
 	if v.option.warn != "" {
 		v.c.Warnings = append(v.c.Warnings, "--"+v.option.Long+" "+v.option.warn)
@@ -239,19 +242,15 @@ func parseError(table []Option, err error) error {
 				strings.Join(found, ", --"))
 		}
 		return fmt.Errorf("unknown option --%s", unknown.GetSpecifiedName())
+	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() != "":
+		return fmt.Errorf("option -%s needs an argument", missing.GetSpecifiedName())
+	// The name of the option, and not what was written, which may be the beginning of another one that was
+	// meant.
 	case errors.As(err, &missing):
-		return fmt.Errorf("option %s needs an argument", dashed(missing.GetSpecifiedName(),
-			missing.GetSpecifiedShortnames()))
+		return fmt.Errorf("option --%s needs an argument", missing.GetFlag().Name)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("option --%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
 	}
 
 	return err
-}
-
-func dashed(name, bundle string) string {
-	if bundle != "" {
-		return "-" + name
-	}
-	return "--" + name
 }

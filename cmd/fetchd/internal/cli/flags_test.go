@@ -45,6 +45,9 @@ func TestParseArgs(t *testing.T) {
 		{"daemon 0", "-d0", func(c *CommandLine) bool { return c.Said.Globals.Daemon.Set && c.Said.Globals.Daemon.Value == 0 }},
 		{"alias of a value", "--auth ssh", func(c *CommandLine) bool { return c.Said.Poll.Auth.Value == "implicit" }},
 		{"quit last", "-d0 -q", func(c *CommandLine) bool { return c.Quit && c.QuitLast }},
+		{"quit the one of that file", "-q -f rc --pidfile p -v", func(c *CommandLine) bool { return c.Quit && c.QuitLast }},
+		{"quit and poll a server of that file", "-q -f rc host -v", func(c *CommandLine) bool { return c.Quit && !c.QuitLast }},
+		{"quit behind a server", "host -q", func(c *CommandLine) bool { return c.Quit && c.QuitLast }},
 		{"quit and go on", "-q -d 300", func(c *CommandLine) bool { return c.Quit && !c.QuitLast }},
 		{"quit and poll a server", "-q host", func(c *CommandLine) bool { return c.Quit && !c.QuitLast }},
 		{"a dash is standard input", "-f -", func(c *CommandLine) bool { return c.Rcfile.Value == "-" }},
@@ -90,6 +93,7 @@ func TestParseArgsErrors(t *testing.T) {
 		{"overflow by the unit", "-l 9999999999999G", "is too large"},
 		{"missing argument", "-f", "option -f needs an argument"},
 		{"missing argument of a long one", "--folder", "option --folder needs an argument"},
+		{"missing argument of an abbreviated one", "--bad", "option --bad-header needs an argument"},
 		{"argument that is not taken", "--keep=no", "takes no argument"},
 		{"bad log format", "--log-format xml", "none of: text, json"},
 	}

@@ -28,6 +28,7 @@ func PrintSubcommandHelp(w io.Writer, name string, sub *Subcommand) {
 	fmt.Fprintf(w, "Usage: %s %s %s\n\n%s\n", name, sub.Name, sub.Args,
 		strings.Join(wrap(sub.Summary, helpWidth), "\n"))
 	printOptions(w, sub.Options)
+	fmt.Fprintf(w, "\nThe options of \"%s --help\" count too, as -f FILE, the rc file.\n", name)
 }
 
 // printOptions writes the options by groups, beginning with those that have none, under "Options".

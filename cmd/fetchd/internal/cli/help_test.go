@@ -14,6 +14,9 @@ func TestHelpWidth(t *testing.T) {
 	for _, sub := range testSubcommands() {
 		PrintSubcommandHelp(&b, "fetchd", &sub)
 	}
+	if !strings.Contains(b.String(), "-f FILE, the rc file") {
+		t.Error("the help of a subcommand does not say how the rc file is named")
+	}
 	for _, line := range strings.Split(b.String(), "\n") {
 		if n := utf8.RuneCountInString(line); n > helpWidth {
 			t.Errorf("%d characters: %s", n, line)

@@ -24,6 +24,7 @@ type Option struct {
 	Help    string
 	own     bool   // fetchmail 6.4 does not have it, so it makes no abbreviation of fetchmail's ambiguous
 	warn    string // printed once when the option is used: it does nothing here, or it is dangerous
+	finds   bool   // it says which daemon is meant, or what is said: behind --quit it asks for nothing more
 	set     func(c *CommandLine, arg string) error
 }
 

@@ -35,7 +35,7 @@ func runOptions() []Option {
 		{Long: "nodetach", Short: "N", group: groupRun, Help: "with --daemon, stay in the foreground",
 			set: do(func(c *CommandLine) { c.Nodetach = true })},
 		{Long: "quit", Short: "q", group: groupRun,
-			Help: "end the running daemon; as the last option, do nothing else",
+			Help: "end the running daemon; do nothing else unless more is asked for behind it",
 			set:  do(func(c *CommandLine) { c.Quit, c.QuitLast = true, true })},
 
 		{Long: "nomail-ok", own: true, group: groupRun,
@@ -58,15 +58,16 @@ func runOptions() []Option {
 
 func logOptions() []Option {
 	return []Option{
-		{Long: "silent", Short: "s", group: groupLog, Help: "say nothing but errors",
+		{Long: "silent", Short: "s", group: groupLog, finds: true, Help: "say nothing but errors",
 			set: do(func(c *CommandLine) { c.Silent = true })},
-		{Long: "verbose", Short: "v", group: groupLog,
+		{Long: "verbose", Short: "v", group: groupLog, finds: true,
 			Help: "show the protocol and the server's certificate; twice: more",
 			set:  do(func(c *CommandLine) { c.Verbose++ })},
 		{keyword: "logfile", Short: "L", group: groupLog},
-		{Long: "log-format", own: true, Arg: "FORMAT", Values: "text json", group: groupLog,
-			Help: "text (fetchmail's lines) or json",
-			set:  word("text json", func(c *CommandLine) *optString { return &c.LogFormat })},
+		{Long: "log-format", own: true, Arg: "FORMAT", Values: "text json", finds: true,
+			group: groupLog,
+			Help:  "text (fetchmail's lines) or json",
+			set:   word("text json", func(c *CommandLine) *optString { return &c.LogFormat })},
 		{keyword: "syslog", group: groupLog},
 		{keyword: "syslog", off: true, group: groupLog, Help: "don't"},
 	}
@@ -74,14 +75,15 @@ func logOptions() []Option {
 
 func fileOptions() []Option {
 	return []Option{
-		{Long: "fetchmailrc", Short: "f", Arg: "FILE", group: groupFile,
+		{Long: "fetchmailrc", Short: "f", Arg: "FILE", group: groupFile, finds: true,
 			Help: "the rc file; - = standard input",
 			set:  file(func(c *CommandLine) *optString { return &c.Rcfile })},
-		{Long: "rcformat", own: true, Arg: "FORMAT", Values: "fetchmailrc toml", group: groupFile,
-			Help: "grammar of the rc file: fetchmailrc or toml",
-			set:  word("fetchmailrc toml", func(c *CommandLine) *optString { return &c.Rcformat })},
+		{Long: "rcformat", own: true, Arg: "FORMAT", Values: "fetchmailrc toml", finds: true,
+			group: groupFile,
+			Help:  "grammar of the rc file: fetchmailrc or toml",
+			set:   word("fetchmailrc toml", func(c *CommandLine) *optString { return &c.Rcformat })},
 		{keyword: "idfile", Short: "i", group: groupFile},
-		{keyword: "pidfile", group: groupFile},
+		{keyword: "pidfile", group: groupFile, finds: true},
 	}
 }
 
