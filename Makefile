@@ -4,7 +4,7 @@ GO        ?= go
 FUZZTIME  ?= 2s
 BENCHTIME ?= 1s
 MINUTES   ?= 5
-VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+VERSION   ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
 LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
 
 PREFIX    ?= /usr/local

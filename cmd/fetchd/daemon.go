@@ -51,7 +51,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d.setRefused(ctx, cfg.Globals.Alert.Value, refused, before)
 	defer d.serveStatus(cfg.Globals)()
 
-	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, version))
+	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, release()))
 	stopping := sync.OnceFunc(d.manager.Stopping)
 	defer context.AfterFunc(ctx, stopping)()
 	// The last step before the first retrieval: whoever waits for READY finds that signals and status work.

@@ -53,7 +53,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 
 	s.resolver = account.New(account.Environment{
 		Getenv: p.env, Home: at.home, Caller: at.caller, AgentUser: at.agent, Hostname: hostname,
-		Version: "fetchd/" + version, Secrets: finder, Log: log.Logger, Trace: s.trace(),
+		Version: "fetchd/" + release(), Secrets: finder, Log: log.Logger, Trace: s.trace(),
 		Hidden:     log.Hidden.Of,
 		RemoveMany: c.Yes,
 		Remember:   remember, MailServer: p.mailServer, Output: p.stdout,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"runtime"
@@ -16,12 +17,15 @@ import (
 	"fetchd/rcfile"
 )
 
-// version is the program's version; the linker may override it.
-var version = "0.1"
+// version is what the linker was told that this release is called; "" = it is none.
+var version string
+
+// release names this build: by its version, or by the commit that it was made from.
+func release() string { return cmp.Or(version, "0.1"+revision()) }
 
 // showVersion prints the version, where trust comes from, and the merged settings of each account.
 func (p *program) showVersion(c *cli.CommandLine, at *places, cfg *rcfile.Config) exit.Status {
-	fmt.Fprintf(p.stdout, "This is %s release %s%s (%s, %s/%s).\n", p.name, version, revision(),
+	fmt.Fprintf(p.stdout, "This is %s release %s (%s, %s/%s).\n", p.name, release(),
 		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(p.stdout, "Trusted certificates: %s\n", p.trustRoots())
 	fmt.Fprintf(p.stdout, "Journal: %s\nLock file: %s\n", journalPath(at, cfg),
