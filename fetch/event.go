@@ -12,6 +12,7 @@ const (
 	EventMailbox     = "mailbox status"             // info or debug: account mailbox total seen size
 	EventRenumbered  = "mailbox renumbered"         // warn: account mailbox old new: all not \Seen is new
 	EventRewound     = "mailbox rewound"            // warn: account mailbox next known: UIDs are used again
+	EventOld         = "old at first contact"       // info: account mailbox count: \Seen, so not retrieved
 	EventLimit       = "fetchlimit reached"         // info: account limit count: so many are left for later
 	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted, can't be decoded)
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only

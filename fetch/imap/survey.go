@@ -124,6 +124,10 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	if err := m.rec.Adopt(ctx, v.seen); err != nil { // even an empty set makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
 	}
+	// Said once: the next retrieval knows the mailbox.
+	if !v.seen.IsEmpty() {
+		m.s.a.Log.Info(fetch.EventOld, "account", m.s.a.Name, "mailbox", m.name, "count", v.seen.Len())
+	}
 
 	return m.vacate(ctx, below(next).Minus(v.seen).Minus(v.found))
 }

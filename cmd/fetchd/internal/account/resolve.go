@@ -174,7 +174,8 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	setRetrieval(a, poll, u)
 	a.RemoveMany = r.env.RemoveMany
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
-		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; remove one of them")
+		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+
+			"the rc file should have only one of them")
 	}
 	if err := r.setDelivery(a, poll, u); err != nil {
 		return nil, err

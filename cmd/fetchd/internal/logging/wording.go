@@ -126,6 +126,10 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case fetch.EventFailedMore:
 		return one("%s: %s not delivered, for reasons like those above", f.text("account"),
 			Counted(f.number("count"), "more message"))
+	case fetch.EventOld:
+		return []line{{level: level, text: fmt.Sprintf("first contact: %s for %s, marked as seen there, "+
+			"count as old and are left", Counted(f.number("count"), "message"), f.where()),
+			hint: "fetchall in the entry, or -a in a single call, retrieves these too"}}
 	case fetch.EventLimit:
 		return one("fetchlimit %d reached; %s left on the server for %s", f.number("limit"),
 			Counted(f.number("count"), "message"), f.where())
