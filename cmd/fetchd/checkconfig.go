@@ -17,8 +17,9 @@ import (
 func checkConfigCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "check-config", Args: "[-f FILE] [server…]",
-		Summary: "Checks the rc file, and the files, commands and settings that it names, without " +
-			"connecting to any of them, and says what would be polled.",
+		Summary: "Checks the rc file, and the files, commands and settings that it names, and says what " +
+			"would be polled. Connects to no server, but where an entry names no destination " +
+			"it looks whether this machine's mail server answers.",
 	}
 }
 
@@ -29,9 +30,11 @@ type configCheck struct {
 	log    *logging.Logger
 }
 
-// reportError prints a mistake that keeps an account, or everything, from working.
+// reportError prints what keeps an account, or everything, from working: a line for each mistake.
 func (k *configCheck) reportError(s exit.Status, err error) {
-	fmt.Fprintf(k.p.stdout, "ERROR    %s\n", logging.Escape(err.Error()))
+	for _, e := range flatten(err) {
+		fmt.Fprintf(k.p.stdout, "ERROR    %s\n", logging.Escape(e.Error()))
+	}
 	if k.status == exit.Mail {
 		k.status = s
 	}
@@ -46,9 +49,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 	k := &configCheck{p: p, log: logging.NewWarnings(p.stdout)}
 	cfg, err := p.configuration(c, at)
 	if err != nil {
-		for _, e := range flatten(err) {
-			k.reportError(statusOfConfig(err), e)
-		}
+		k.reportError(statusOfConfig(err), err)
 		return k.status
 	}
 
@@ -127,9 +128,18 @@ func (k *configCheck) printSummary(a *fetch.Account, missing []error) {
 		label = "not ok"
 	}
 	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, logging.Escape(account.Summary(a)))
-	for _, err := range missing {
-		k.reportError(exit.IO, &account.RefusedError{Account: a.Name, Err: err})
+	for _, err := range flatten(errors.Join(missing...)) {
+		k.reportError(statusOfMissing(err), &account.RefusedError{Account: a.Name, Err: err})
 	}
+}
+
+// statusOfMissing is the status of what an account lacks: of a login that is needed it is the one that a run
+// ends with.
+func statusOfMissing(err error) exit.Status {
+	if exit.OfError(err) == exit.Auth {
+		return exit.Auth
+	}
+	return exit.IO
 }
 
 func (k *configCheck) reportRefusal(err error) {

@@ -95,6 +95,10 @@ func statusOfConfig(err error) exit.Status {
 
 // flatten returns the errors that errors.Join joined. An error that adds text of its own stays whole.
 func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+
 	var joined interface {
 		error
 		Unwrap() []error

@@ -177,7 +177,7 @@ func TestOAuth(t *testing.T) {
 			r.wants(1, "needs login", "status")
 			r.wants(1, account+" needs login |", "status", "--check")
 			r.wants(3, "nobody logged in", "login", "--list")
-			r.wants(6, "nobody has logged in yet", "check-config")
+			r.wants(3, "nobody has logged in yet", "check-config")
 
 			r.logsIn(way)
 			r.add(t, 2)

@@ -95,7 +95,7 @@ func (r *retrial) run(ctx context.Context, cfg *rcfile.Config, words []string) (
 			fmt.Sprintf("%s retry --list %s lists those that are", r.p.name, words[0]),
 			"message %.100q of %s is not set aside", words[1], words[0])
 	case r.found == 0:
-		fmt.Fprintln(r.p.stdout, "No message is set aside.")
+		fmt.Fprintln(r.p.stdout, "No message is set aside: each pass tries what was not delivered before.")
 		return exit.NoMail, nil
 	}
 	return exit.Mail, nil
@@ -148,7 +148,8 @@ func (p *program) wakeForRetry(lock string) exit.Status {
 		return p.fail(exit.IO, err)
 	}
 	if holder == nil || holder.PID == 0 || !holder.Daemon {
-		fmt.Fprintln(p.stdout, "No daemon is running: the next one, or the next pass, tries it.")
+		fmt.Fprintln(p.stdout, "No daemon is running: the next pass tries it, and so does a daemon that is "+
+			"started.")
 		return exit.Mail
 	}
 	if err := signalProcess(holder.PID, unix.SIGUSR2); err != nil {

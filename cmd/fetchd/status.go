@@ -45,17 +45,13 @@ const (
 func runStatus(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	report, err := p.currentStatus(ctx, c)
 	if err != nil {
-		if c.Has("check") {
-			fmt.Fprintln(p.stdout, "FETCHD UNKNOWN -", logging.Escape(logging.OneLine(err.Error())))
-			return statusUnknown
-		}
-		return p.fail(statusUnknown, err)
+		return p.failStatus(c, statusUnknown, err)
 	}
 
 	// A name that means no account is an error: a monitoring program must not be told that all is well
 	// because of a slip.
 	if unknown := report.Select(c.Servers); len(unknown) > 0 {
-		return p.fail(statusUnknown, hints.Errorf(fmt.Sprintf("%s status lists all accounts", p.name),
+		return p.failStatus(c, exit.Syntax, hints.Errorf(fmt.Sprintf("%s status lists all accounts", p.name),
 			"no account is called %q", strings.Join(unknown, ", ")))
 	}
 	if err := p.printStatus(c, &report); err != nil {
@@ -65,6 +61,15 @@ func runStatus(ctx context.Context, p *program, c *cli.CommandLine) exit.Status 
 		return statusTrouble
 	}
 	return exit.Mail
+}
+
+// failStatus reports that nothing can be said, and returns s; monitoring programs are told in their own way.
+func (p *program) failStatus(c *cli.CommandLine, s exit.Status, err error) exit.Status {
+	if c.Has("check") {
+		fmt.Fprintln(p.stdout, "FETCHD UNKNOWN -", logging.Escape(logging.OneLine(err.Error())))
+		return statusUnknown
+	}
+	return p.fail(s, err)
 }
 
 func (p *program) printStatus(c *cli.CommandLine, report *status.Report) error {
