@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-//go:embed tls.md oauth.md secrets.md server-checklist.md security.md servers.md performance.md
+//go:embed tls.md oauth.md secrets.md moving.md server-checklist.md security.md servers.md performance.md
 var pages embed.FS
 
 // checklist is the page whose sections are topics of their own: messages name them.
@@ -18,7 +18,7 @@ const checklist = "server-checklist"
 func Topics() iter.Seq2[string, string] {
 	return func(yield func(topic, title string) bool) {
 		for _, name := range []string{
-			"tls", "oauth", "secrets", "security", "servers", "performance", checklist,
+			"tls", "oauth", "secrets", "moving", "security", "servers", "performance", checklist,
 		} {
 			text := read(name)
 			title, _, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")

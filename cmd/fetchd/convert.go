@@ -15,11 +15,15 @@ import (
 
 func convertCommand() cli.Subcommand {
 	return cli.Subcommand{
-		Name: "convert", Args: "[--to toml|fetchmailrc] [--output NEW] [FILE]",
+		Name: "convert", Args: "[--from getmail|mpop [--uids]] [--to toml|fetchmailrc] [--output NEW] [FILE]",
 		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with " +
 			"--show-secrets. " +
-			"Comments are lost and defaults are merged into the entries.",
+			"Comments are lost and defaults are merged into the entries. With --from it reads the " +
+			"configuration of another program, and notes what has no equivalent.",
 		Options: []cli.Option{
+			{Long: "from", Arg: "PROGRAM", Values: "getmail mpop",
+				Help: "FILE is of getmail6 (or several are) or of mpop; by default where it keeps it"},
+			{Long: "uids", Help: "with --from: write which POP3 messages it has retrieved, for ~/.fetchids"},
 			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc",
 				Help: "toml or fetchmailrc; by default the one that FILE is not in"},
 			{Long: "output", Short: "o", Arg: "NEW",
@@ -34,16 +38,21 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.fail(exit.Internal, err)
 	}
 
+	if err := checkTarget(c.Own["to"]); err != nil {
+		return p.usage(err)
+	}
+	if c.Has("from") {
+		return p.convertForeign(c, at.home)
+	}
+
 	path := c.Rcfile.Or(at.rcfile)
 	switch {
+	case c.Has("uids"):
+		return p.usage(errors.New("--uids needs --from"))
 	case len(c.Servers) > 1:
 		return p.usage(errors.New("convert takes one file"))
 	case len(c.Servers) == 1:
 		path = c.Servers[0]
-	}
-
-	if err := checkTarget(c.Own["to"]); err != nil {
-		return p.usage(err)
 	}
 
 	cfg, err := rcfile.Loader{Format: c.Format(), Stdin: p.stdin, AsWritten: true,
@@ -51,11 +60,8 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if err != nil {
 		return p.failConfig(err)
 	}
-	// A pipe or a file gets them: there the passwords are what the user wants to convert, and nobody looks
-	// on.
-	if !c.Has("output") && !c.ShowSecrets && isTerminal(p.stdout) && cfg.HoldsSecret() {
-		return p.fail(exit.Syntax, errors.New("the file holds passwords, which would be shown on "+
-			"the terminal; --output NEW writes to a file, --show-secrets shows them"))
+	if err := p.refuseToShow(c, cfg); err != nil {
+		return p.fail(exit.Syntax, err)
 	}
 
 	for _, w := range cfg.Warnings() {
@@ -77,6 +83,17 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	}
 
 	return exit.Mail
+}
+
+// refuseToShow returns an error if passwords of cfg would be shown on a terminal unasked.
+func (p *program) refuseToShow(c *cli.CommandLine, cfg *rcfile.Config) error {
+	// A pipe or a file gets them: there the passwords are what the user wants to convert, and nobody looks
+	// on.
+	if c.Has("output") || c.ShowSecrets || !isTerminal(p.stdout) || !cfg.HoldsSecret() {
+		return nil
+	}
+	return errors.New("the file holds passwords, which would be shown on the terminal; " +
+		"--output NEW writes to a file, --show-secrets shows them")
 }
 
 func (p *program) writeConverted(c *cli.CommandLine, text []byte) error {

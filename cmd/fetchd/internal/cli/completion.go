@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"fetchd/cmd/fetchd/internal/shell"
 )
 
 // WriteCompletion writes the completion script for a shell. It returns false for a shell that it doesn't
@@ -64,9 +66,6 @@ func spellings(o *Option) []string {
 	return s
 }
 
-// shellQuote puts s in single quotes for a shell.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
 func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
 	fmt.Fprintf(w, "#compdef %s\n_arguments -s \\\n", name)
 	for i := range table {
@@ -83,7 +82,7 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 			action = ":" + o.Arg + ": "
 		}
 		for _, s := range spellings(o) {
-			fmt.Fprintf(w, "  %s \\\n", shellQuote("*"+strings.Trim(s, "'")+"["+help+"]"+action))
+			fmt.Fprintf(w, "  %s \\\n", shell.Quote("*"+strings.Trim(s, "'")+"["+help+"]"+action))
 		}
 	}
 
@@ -92,7 +91,7 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 		items = append(items, sub.Name)
 	}
 
-	fmt.Fprintf(w, "  %s\n", shellQuote("*:server:("+strings.Join(items, " ")+")"))
+	fmt.Fprintf(w, "  %s\n", shell.Quote("*:server:("+strings.Join(items, " ")+")"))
 }
 
 func fishCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
@@ -101,25 +100,25 @@ func fishCompletion(w io.Writer, name string, table []Option, subs []Subcommand)
 		o := &table[i]
 		line := "complete -c " + name + " -l " + o.Long
 		if o.Short != "" {
-			line += " -s " + shellQuote(o.Short)
+			line += " -s " + shell.Quote(o.Short)
 		}
 		switch {
 		case fileArgument(o):
 			line += " -r -F"
 		case o.Values != "":
-			line += " -x -a " + shellQuote(o.Values)
+			line += " -x -a " + shell.Quote(o.Values)
 		case o.Arg != "":
 			line += " -x"
 		}
-		fmt.Fprintf(w, "%s -d %s\n", line, shellQuote(o.Help))
+		fmt.Fprintf(w, "%s -d %s\n", line, shell.Quote(o.Help))
 	}
 
 	for _, sub := range subs {
 		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", name, sub.Name,
-			shellQuote(sub.Summary))
+			shell.Quote(sub.Summary))
 		for _, o := range sub.Options {
 			fmt.Fprintf(w, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s -d %s\n", name, sub.Name,
-				o.Long, shellQuote(o.Help))
+				o.Long, shell.Quote(o.Help))
 		}
 	}
 }
