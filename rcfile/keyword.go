@@ -118,6 +118,11 @@ func (k *Keyword) Accepted() []string { return slices.Collect(k.yieldValues) }
 // manual. The result is a copy.
 func Keywords() []Keyword { return slices.Clone(keywords) }
 
+// KeywordOf returns a copy of the first keyword of that name, which must exist.
+func KeywordOf(name string) Keyword {
+	return keywords[slices.IndexFunc(keywords, func(k Keyword) bool { return k.Name == name })]
+}
+
 // keywords is the one table; it is never changed.
 var keywords = slices.Concat(
 	scoped(Top, topWords), scoped(Global, globalWords), scoped(Server, serverWords), scoped(Login,

@@ -56,7 +56,7 @@ func (o Option) complete() Option {
 	}
 
 	// One table says what a word means: the rc file's. An option only says how the command line spells it.
-	k := keywordOf(o.keyword)
+	k := rcfile.KeywordOf(o.keyword)
 	if o.Long == "" && o.off {
 		o.Long = "no" + k.Name
 	} else if o.Long == "" {
@@ -88,13 +88,6 @@ func (o Option) setKeyword(c *CommandLine, arg string) error {
 	}
 	c.Warnings = append(c.Warnings, warnings...)
 	return err
-}
-
-// keywordOf returns the rc file's keyword of that name, which must exist.
-func keywordOf(name string) *rcfile.Keyword {
-	words := rcfile.Keywords()
-	i := slices.IndexFunc(words, func(k rcfile.Keyword) bool { return k.Name == name })
-	return &words[i]
 }
 
 // The makers below build the set function of an option that names no keyword.
