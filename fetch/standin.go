@@ -26,7 +26,7 @@ func (it *Item) IsStandIn() bool {
 		text = text[:n]
 	}
 	text = text[:min(standInText, len(text))]
-	if !bytes.Contains(text, []byte("been deleted")) {
+	if !holdsDeleted(text) {
 		return false
 	}
 
@@ -35,6 +35,28 @@ func (it *Item) IsStandIn() bool {
 	kept := bytes.Contains(text, []byte("has not been deleted"))
 	return kept && (bytes.Contains(text, []byte("could not be retrieved")) ||
 		bytes.Contains(text, []byte("could not retrieve")))
+}
+
+// deleted is in the sentence of each stand-in; lastAt is where in it a byte stands last, from 1, 0 = nowhere.
+const deleted = "been deleted"
+
+var lastAt = func() (at [256]uint8) {
+	for i := range len(deleted) - 1 {
+		at[deleted[i]] = uint8(i + 1)
+	}
+	return at
+}()
+
+// holdsDeleted is bytes.Contains for this one phrase. In a text of common letters it is several times as fast,
+// as it skips most of them (Horspool's search), and every message is looked at.
+func holdsDeleted(text []byte) bool {
+	const n = len(deleted)
+	for i := 0; i+n <= len(text); i += n - int(lastAt[text[i+n-1]]) {
+		if string(text[i:i+n]) == deleted {
+			return true
+		}
+	}
+	return false
 }
 
 // shortRoom is by how many bytes a short message may differ from its announced size, whatever the ratio.
