@@ -13,7 +13,7 @@ import (
 // requested is always read, into memory first and beyond queueMemory into temporary files.
 const (
 	queueMemory   = 8 << 20 // bytes of messages held in memory
-	queueLowBytes = 4 << 20 // a new request waits until the backlog is below this …
+	queueLowBytes = 2 << 20 // a new request waits until the backlog is below this …
 	queueLowCount = 512     // … and this
 	groupLinger   = 10 * time.Millisecond
 	queueHigh     = 64 << 20 // beyond this even what was requested has to wait

@@ -47,8 +47,8 @@ var lastAt = func() (at [256]uint8) {
 	return at
 }()
 
-// holdsDeleted is bytes.Contains for this one phrase. In a text of common letters it is several times as fast,
-// as it skips most of them (Horspool's search), and every message is looked at.
+// holdsDeleted is bytes.Contains for this one phrase. In a text of common letters it is several times as
+// fast, as it skips most of them (Horspool's search), and every message is looked at.
 func holdsDeleted(text []byte) bool {
 	const n = len(deleted)
 	for i := 0; i+n <= len(text); i += n - int(lastAt[text[i+n-1]]) {

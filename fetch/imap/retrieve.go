@@ -17,8 +17,8 @@ import (
 // by the mean size of the messages so far.
 const (
 	firstBatch = 256
-	maxBatch   = 1000
-	batchBytes = 4 << 20
+	maxBatch   = 500
+	batchBytes = 2 << 20
 )
 
 // heldBytes is how much of a batch is held back to keep the order of messages.
