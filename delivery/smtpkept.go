@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (d *SMTP) open(ctx context.Context, server *SMTPServer) (*smtpSession, erro
 	}
 
 	if d.o.User != "" {
-		o.Auth, o.User, o.Password = "any", d.o.User, d.o.Password
+		o.Auth, o.User, o.Password = cmp.Or(d.o.Auth, "any"), d.o.User, d.o.Password
 	}
 
 	raw, err := server.dial(ctx, o)

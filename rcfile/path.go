@@ -14,6 +14,9 @@ func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 		globalWords[i].resolve(globalWords[i].global(&c.Globals), leave)
 	}
 	for i := range c.Polls {
+		for n := range serverWords {
+			serverWords[n].resolve(serverWords[n].server(&c.Polls[i]), leave)
+		}
 		for j := range c.Polls[i].Users {
 			for n := range loginWords {
 				if k := &loginWords[n]; k.has(isPath | isDestination) {

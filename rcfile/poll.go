@@ -28,6 +28,9 @@ type Poll struct {
 	Principal     Opt[string]
 	ESMTPName     Opt[string]
 	ESMTPPassword Opt[Secret]
+	ESMTPEval     Opt[string] // esmtppasswordeval
+	ESMTPFile     Opt[string] // esmtppasswordfile
+	ESMTPAuth     Opt[string] // as Auth
 	TracePolls    Opt[bool]
 	BadHeader     Opt[string] // accept | reject
 	RetrieveError Opt[string] // abort | continue | markseen
@@ -93,6 +96,12 @@ var serverWords = []Keyword{
 	{Name: "esmtpname", Kind: Text, traits: oneLine, server: func(p *Poll) any { return &p.ESMTPName }},
 	{Name: "esmtppassword", Kind: Private, traits: oneLine,
 		server: func(p *Poll) any { return &p.ESMTPPassword }},
+	{Name: "esmtppasswordeval", Kind: Text, Own: true, traits: isCommand,
+		server: func(p *Poll) any { return &p.ESMTPEval }},
+	{Name: "esmtppasswordfile", Kind: Text, Own: true, traits: isPath | namesSecret,
+		server: func(p *Poll) any { return &p.ESMTPFile }},
+	{Name: "esmtpauth", Kind: Enum, Values: auths, Own: true,
+		server: func(p *Poll) any { return &p.ESMTPAuth }},
 	{Name: "tracepolls", Kind: Flag, Default: false,
 		Help:   "name poll and account in the Received line",
 		server: func(p *Poll) any { return &p.TracePolls }},

@@ -132,5 +132,8 @@ func smtpWords(poll *rcfile.Poll, u *rcfile.User) []string {
 		{poll.Plugout.Set, "plugout"},
 		{poll.ESMTPName.Set, "esmtpname"},
 		{poll.ESMTPPassword.Set, "esmtppassword"},
+		{poll.ESMTPEval.Set, "esmtppasswordeval"},
+		{poll.ESMTPFile.Set, "esmtppasswordfile"},
+		{poll.ESMTPAuth.Set, "esmtpauth"},
 	})
 }

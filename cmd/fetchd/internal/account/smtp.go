@@ -1,13 +1,13 @@
 package account
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/delivery"
 	"fetchd/fetch/login"
@@ -22,16 +22,37 @@ func smtpReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if _, err := parseSMTPHosts(poll, u); err != nil {
 		return err
 	}
-	named, secret := poll.ESMTPName.Value != "", !poll.ESMTPPassword.Value.IsZero()
-	if named != secret {
+	named := poll.ESMTPName.Value != ""
+	if poll.ESMTPAuth.Set && !named {
+		return hints.Errorf("write esmtpname too, or leave it out",
+			"esmtpauth does nothing without esmtpname")
+	}
+	if named != hasESMTPPassword(poll) {
 		return hints.Errorf("write both, or none for a server that wants no login",
 			"esmtpname and esmtppassword belong together, and one of them is missing")
 	}
 	return nil
 }
 
-// checkSMTP looks for the sockets and the command that are named.
-func checkSMTP(_ *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
+func hasESMTPPassword(poll *rcfile.Poll) bool {
+	return !poll.ESMTPPassword.Value.IsZero() || poll.ESMTPEval.Set || poll.ESMTPFile.Set
+}
+
+// smtpLogin describes the login at the mail server, for the search for its password. It has only what the
+// entry names: in .netrc there may be a password that is not for this.
+func smtpLogin(poll *rcfile.Poll, host string) secret.Login {
+	name := poll.ESMTPName.Value
+	as := &rcfile.User{
+		Remote: poll.ESMTPName, Password: poll.ESMTPPassword, PasswordEval: poll.ESMTPEval,
+		PasswordFile: poll.ESMTPFile,
+	}
+	return secret.Login{
+		Account: name + "@" + host, Poll: host, Host: host, Name: name, User: as, Needed: true,
+	}
+}
+
+// checkSMTP looks for the sockets, files and commands that are named.
+func checkSMTP(r *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 	hosts, err := parseSMTPHosts(poll, u)
 	if err != nil {
 		return err
@@ -40,6 +61,10 @@ func checkSMTP(_ *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 	var errs []error
 	if poll.Plugout.Value != "" {
 		errs = append(errs, shell.Check("plugout", poll.Plugout.Value))
+	}
+
+	if poll.ESMTPName.Value != "" {
+		errs = append(errs, r.env.Secrets.Check(smtpLogin(poll, hosts[0].Host)))
 	}
 
 	for _, h := range hosts {
@@ -75,7 +100,8 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value,
 		u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
 	// A keyed digest, as the secret is part of it and the map lives as long as the process.
-	key = r.digest(fmt.Sprintf("%s %v %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal()))
+	key = r.digest(fmt.Sprintf("%s %v %q %q %q %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal(),
+		poll.ESMTPEval.Value, poll.ESMTPFile.Value, poll.ESMTPAuth.Value))
 	if d := r.relays[key]; d != nil {
 		return d, nil
 	}
@@ -87,9 +113,9 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		o.Servers = append(o.Servers, h.SMTPServer)
 	}
 
-	if secret := poll.ESMTPPassword.Value; poll.ESMTPName.Value != "" {
-		o.User = poll.ESMTPName.Value
-		o.Password = func(context.Context) (string, error) { return secret.Reveal(), nil }
+	if poll.ESMTPName.Value != "" {
+		o.User, o.Auth = poll.ESMTPName.Value, poll.ESMTPAuth.Value
+		o.Password = r.env.Secrets.Password(smtpLogin(poll, hosts[0].Host))
 	}
 
 	name := o.Servers[0].String()

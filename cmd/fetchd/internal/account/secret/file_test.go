@@ -156,6 +156,22 @@ func TestPromptsOnce(t *testing.T) {
 	}
 }
 
+// What was typed for one login is not sent by another of the same name that says where its password is.
+func TestTypedPasswordStays(t *testing.T) {
+	t.Parallel()
+	f, _, _ := finderIn(t)
+	f.Collected["ann@h"] = "typed"
+	u := &rcfile.User{PasswordEval: rcfile.Opt[string]{Value: "echo other", Set: true}}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: u, Needed: true}
+	if text, err := f.Password(l)(t.Context()); text != "other" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	l.User = &rcfile.User{}
+	if text, err := f.Password(l)(t.Context()); text != "typed" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // A descriptor that the program was started with is read and closed; one of its own is left alone.
 func TestPasswordDescriptor(t *testing.T) {
 	t.Parallel()

@@ -129,11 +129,13 @@ func (f *Finder) Describe(l Login) string {
 
 // find asks the source that the rc file names, or else searches the places that need not be named.
 func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
-	text, early := f.Collected[l.Account]
-	if early && !l.User.OAuth.Set { // beside oauth it is the client's secret
+	source := namedSource(l.User)
+	// A source that can be read at any time comes first: what was typed may be for another server's login of
+	// the same name.
+	if text, ok := f.Collected[l.Account]; ok && (source == nil || source.collect != nil) {
 		return text, true, nil
 	}
-	if source := namedSource(l.User); source != nil {
+	if source != nil {
 		text, err := source.read(ctx, f, l)
 		return text, true, err
 	}
