@@ -87,35 +87,55 @@ func sameLooks(a, b string) bool {
 // headersPage is the number of messages whose headers are asked for at once.
 const headersPage = 100
 
-// findReplaced finds those of uids, which were delivered and are about to be deleted, that now belong to
-// another message: the server may have deleted the first one before the connection was lost, and have given
-// its UID to the next one (GNU Mailutils).
-func (m *mailbox) findReplaced(uids journal.Set) (journal.Set, error) {
-	var out journal.Set
-	looks := m.rec.Traces(uids)
-	known := journal.Set{}
-	for uid := range looks {
-		known.Add(uid)
-	}
+// fates are what has become of messages that were delivered and are about to be deleted.
+type fates struct {
+	replaced journal.Set // their UIDs belong to other messages now
+	gone     journal.Set
+	unclear  journal.Set // the server lists a message under the UID, and does not show its header
+}
 
-	for !known.IsEmpty() {
+// fatesOf looks at messages before they are deleted once more: the server may have deleted them before the
+// connection was lost, and have given their UIDs to the next ones (GNU Mailutils). looks is what they looked
+// like.
+func (s *session) fatesOf(looks map[uint32]string) (f fates, err error) {
+	for todo := uidsOf(looks); !todo.IsEmpty(); {
+		size := min(headersPage, s.guard.messageLimit())
 		// In pages, whose sets of UIDs fit into the line of a command.
-		var part journal.Set
-		part, known = headText(known, uint64(min(headersPage, m.s.guard.messageLimit())))
-		now, err := m.s.headers(part)
+		part, rest := headText(todo, uint64(size))
+		now, err := s.headers(part)
 		if err != nil {
-			return out, err
+			return f, err
 		}
-		for uid, is := range now {
-			// A server may send what nobody asked for, or an empty header: neither shows that it is another
-			// message.
-			if part.Contains(uid) && is != "" && !sameLooks(looks[uid], is) {
-				out.Add(uid)
-			}
+		if min(headersPage, s.guard.messageLimit()) < size { // it has just said that the page was too large
+			continue
 		}
+		todo = rest
+		f.compare(part, looks, now)
 	}
 
-	return out, nil
+	there, err := s.remaining(f.unclear)
+	f.gone, f.unclear = f.unclear.Minus(there), there
+	return f, err
+}
+
+// compare adds those of uids that do not look now as they did before. An empty header shows nothing.
+func (f *fates) compare(uids journal.Set, before, now map[uint32]string) {
+	for uid, looks := range before {
+		switch is := now[uid]; {
+		case !uids.Contains(uid):
+		case is == "":
+			f.unclear.Add(uid)
+		case !sameLooks(looks, is):
+			f.replaced.Add(uid)
+		}
+	}
+}
+
+func uidsOf(looks map[uint32]string) (uids journal.Set) {
+	for uid := range looks {
+		uids.Add(uid)
+	}
+	return uids
 }
 
 // headerItems are what is compared to tell messages apart.
@@ -175,21 +195,36 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 	return it.Num, it.Looks(), nil
 }
 
-// releaseReplaced removes from pending, the messages that are to be deleted, the UIDs that now belong to
-// other messages, and makes those messages new. It returns the rest.
-func (m *mailbox) releaseReplaced(ctx context.Context, v *view, pending journal.Set) (journal.Set, error) {
-	// Only deleted messages free their UIDs for others.
-	if v.most == 0 || !m.forgets() {
+// checkPending looks at what earlier retrievals have delivered and could not delete. A UID that belongs to
+// another message by now makes that one new. It returns those that are to be deleted: not a message of which
+// the server shows no header, since it may be another one, which would be lost.
+func (m *mailbox) checkPending(ctx context.Context, v *view) (journal.Set, error) {
+	pending := m.rec.Pending()
+	if !m.forgets() { // only deleted messages free their UIDs for others
 		return pending, nil
 	}
-	others, err := m.findReplaced(pending)
-	if err != nil || others.IsEmpty() {
+
+	looks, f := m.rec.Traces(pending), fates{}
+	var err error
+	if v.most > 0 {
+		f, err = m.s.fatesOf(looks)
+	} else {
+		// Nothing is sent for them, as the number may be wrong; one that turns up is looked at then.
+		f.gone = uidsOf(looks)
+	}
+	if err != nil {
 		return pending, err
 	}
-	m.s.a.Log.Warn(fetch.EventReused, "account", m.s.a.Name, "mailbox", m.name, "count", others.Len())
-	// They are counted as new from here on, and no longer among those with which nothing is to be done.
-	v.found.AddSet(others)
-	m.standing.found = v.found
-	m.settled -= min(m.settled, others.Len())
-	return pending.Minus(others), m.vacate(ctx, others)
+
+	if n := f.replaced.Len(); n > 0 {
+		m.s.a.Log.Warn(fetch.EventReused, "account", m.s.a.Name, "mailbox", m.name, "count", n)
+		// They are counted as new from here on, and no longer among those with which nothing is to be done.
+		v.found.AddSet(f.replaced)
+		m.standing.found = v.found
+		m.settled -= min(m.settled, n)
+	}
+
+	left := f.replaced
+	left.AddSet(f.gone)
+	return pending.Minus(left).Minus(f.unclear), m.vacate(ctx, left)
 }

@@ -27,7 +27,7 @@ type record interface {
 	Traces(uids journal.Set) map[uint32]string
 	Census() journal.Census
 	SetCensus(journal.Census)
-	Vacate(ctx context.Context, uids journal.Set) error
+	Vacate(ctx context.Context, uids journal.Set, of []journal.Trace) error
 	Reopen(ctx context.Context, uids journal.Set) error
 	RecordTraced(ctx context.Context, uids journal.Set, of []journal.Trace, durable bool) error
 	Adopt(ctx context.Context, uids journal.Set) error
@@ -99,10 +99,11 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 		return err
 	}
 
-	pending, err := m.releaseReplaced(ctx, &v, m.rec.Pending())
+	deletable, err := m.checkPending(ctx, &v)
 	if err != nil {
 		return err
 	}
+	pending := m.rec.Pending()
 
 	// A pending message was delivered, though it looks new to a search: it is only to be deleted.
 	m.todo = v.found.Minus(pending)
@@ -126,7 +127,7 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	// Messages may have come or gone meanwhile, so this can be less than nothing.
 	m.counts.Seen = max(0, int(v.most)-int(m.todo.Len()))
 	m.counts.New = int(m.todo.Len())
-	m.acks.pending = pending
+	m.acks.pending = deletable
 	return nil
 }
 

@@ -24,22 +24,15 @@ func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue)
 		return nil
 	}
 
-	there, err := m.s.exists(lost)
-	if err != nil {
-		return err
-	}
-
-	// A search may name a part only.
-	unnamed, err := m.s.fetchable(lost.Minus(there))
+	there, err := m.s.remaining(lost)
 	if err != nil {
 		return err
 	}
 
 	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
-	there.AddSet(unnamed)
 	gone := lost.Minus(there)
 	m.lost.AddSet(gone)
-	if err := m.vacate(ctx, gone); err != nil {
+	if err := m.lose(ctx, gone); err != nil {
 		return err
 	}
 

@@ -45,7 +45,7 @@ func (n *notes) Traces(journal.Set) map[uint32]string { return nil }
 func (n *notes) Census() journal.Census               { return journal.Census{} }
 func (n *notes) SetCensus(journal.Census)             {}
 
-func (n *notes) Vacate(_ context.Context, uids journal.Set) error {
+func (n *notes) Vacate(_ context.Context, uids journal.Set, _ []journal.Trace) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.given.AddSet(uids.Minus(n.recorded))

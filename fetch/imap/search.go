@@ -254,6 +254,16 @@ func (s *session) exists(uids journal.Set) (journal.Set, error) {
 	return out, nil
 }
 
+// remaining is exists for messages that would be taken for deleted: a search may name a part only.
+func (s *session) remaining(uids journal.Set) (journal.Set, error) {
+	there, err := s.exists(uids)
+	if err != nil {
+		return there, err
+	}
+	unnamed, err := s.fetchable(uids.Minus(there))
+	return union(there, unnamed), err
+}
+
 // fetchable asks which of uids are still there, without a search.
 func (s *session) fetchable(uids journal.Set) (journal.Set, error) {
 	fresh, seen, err := s.flagsOf(uids)

@@ -43,6 +43,24 @@ func expunged(tag, n int, set string) string {
 		strings.Repeat("S: * 1 EXPUNGE\n", n) + fmt.Sprintf("S: T%d OK\n", tag+1)
 }
 
+// whole9 is a message under UID 9.
+func whole9(subject string) string {
+	return fmt.Sprintf(`S< * 1 FETCH (UID 9 BODY[] {14}\r\nSubject: %s\r\n\r\n)\r\n`+"\n", subject)
+}
+
+// cutOffBeforeDeletion is a pass that delivers a message and never learns whether it was deleted.
+var cutOffBeforeDeletion = pass{found("9", "9") + whole9("a") +
+	"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "acknowledge"}
+
+// pendingHeader asks for the header of the message under UID 9, and gets it, or none.
+func pendingHeader(tag int, header string) string {
+	answer := ""
+	if header != "" {
+		answer = fmt.Sprintf(`S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\r\n%s\r\n\r\n)\r\n`+"\n", header)
+	}
+	return step(tag, `UID FETCH 9 .UID RFC822.SIZE BODY.PEEK\[HEADER\]`, answer)
+}
+
 // What a search did not name is no old mail.
 func TestShownInPart(t *testing.T) {
 	t.Parallel()
@@ -101,6 +119,16 @@ func TestShownInPart(t *testing.T) {
 				step(4, "UID SEARCH UID 2 SEEN", names("")) +
 				"C: ~^T5 UID FETCH 2 \nCLOSE", "", "fetch"},
 			{holds(3, "2") + step(3, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""}}},
+		{"what was taken for gone is there, and read", true, []pass{
+			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(2, "b")) +
+				step(4, "UID SEARCH UID 1", names("")) + step(5, "UID FETCH 1 .UID FLAGS", "") + bye, "2=b", ""},
+			{holds(2, "") + step(3, "UID SEARCH ALL", names("1 2")) +
+				step(4, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
+		{"what was hidden before it could be had is there, and read", true, []pass{
+			{holds(2, "1 2") + "C: ~^T3 UID FETCH 1:2 \nCLOSE", "", "fetch"},
+			{holds(0, "") + bye, "", ""},
+			{holds(2, "") + step(3, "UID SEARCH ALL", names("1 2")) +
+				step(4, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b", ""}}},
 		{"neither a FETCH nor a search names a message", true, []pass{
 			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(2, "b")) +
 				step(4, "UID SEARCH UID 1", names("")) +
@@ -169,13 +197,40 @@ func TestShownInPart(t *testing.T) {
 				step(4, "UID FETCH 9 ", fetched(9, "ab")) + expunged(5, 1, "9") + bye, "", ""},
 			{holds(0, "") + bye, "", ""}}},
 		{"a pending UID is given out again", false, []pass{
-			{found("9", "9") + "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\n" + "S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "acknowledge"},
+			cutOffBeforeDeletion,
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
 				step(5, "UID FETCH 9 ", "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\n") + expunged(6, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
 		{"a pending message got status fields", false, []pass{
-			{found("9", "9") + "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\n" + "S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "acknowledge"},
+			cutOffBeforeDeletion,
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 25 BODY[HEADER] {25}\\r\\nStatus: O\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
 				expunged(5, 1, "9") + bye, "", ""}}},
+		{"a pending message of which no header comes", false, []pass{
+			cutOffBeforeDeletion,
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + pendingHeader(4, "") +
+				step(5, "UID SEARCH UID 9", names("9")) + bye, "", ""},
+			{holds(1, "") + pendingHeader(3, "Subject: a") + expunged(4, 1, "9") + bye, "", ""}}},
+		{"a pending message with an empty header", false, []pass{
+			cutOffBeforeDeletion,
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
+				step(4, "UID FETCH 9 ", `S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {0}\r\n)\r\n`+"\n") +
+				step(5, "UID SEARCH UID 9", names("9")) + bye, "", ""}}},
+		{"a pending message is gone", false, []pass{
+			cutOffBeforeDeletion,
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("3")) + step(4, "UID SEARCH UID 3 SEEN", names("3")) +
+				pendingHeader(5, "") + step(6, "UID SEARCH UID 9", names("")) +
+				step(7, "UID FETCH 9 .UID FLAGS", "") + bye, "", ""},
+			{holds(1, "") + bye, "", ""}}},
+		{"a pending message is gone, and EXISTS was wrong", false, []pass{
+			cutOffBeforeDeletion,
+			{holds(0, "") + bye, "", ""},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + step(4, "UID FETCH 9 ", whole9("b")) +
+				expunged(5, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
+		{"UIDs went back, and a pending message is there", false, []pass{
+			{found("2 9", "2,9") + fetched(2, "b") + fetched(9, "i") +
+				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "acknowledge"},
+			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
+				step(3, "UID SEARCH UNSEEN", names("")) + step(4, "UID SEARCH SEEN", names("1 2")) +
+				step(5, "UID FETCH 2 ", fetched(2, "b")) + expunged(6, 1, "2") + bye, "", ""}}},
 		{"a mailbox moved to a new server", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
 			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +

@@ -107,6 +107,7 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 		fresh = v.seen
 	}
 	v.found, v.seen = union(v.found, fresh), v.seen.Minus(fresh)
+	m.deleted.before = m.rec.Traces(v.found) // after UIDs went back
 
 	next := v.uidNext
 	if next == 0 { // an old server that does not give UIDNEXT
@@ -228,8 +229,8 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	m.deleted.before = m.rec.Traces(surfaced)
 	early := surfaced.And(below(m.first))
 
-	// We deleted what had these UIDs: now it is there again, or a later message has them. \Seen makes neither
-	// old.
+	// We deleted what had these UIDs, or it was to be delivered: now it is there again, or a later message
+	// has them. \Seen makes neither old.
 	for uid := range m.deleted.before {
 		early = early.Minus(journal.SetOf(uid))
 	}
@@ -249,7 +250,26 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 		gone.AddSet(m.adopted().And(below(m.first)).Minus(all))
 	}
 
-	return m.vacate(ctx, gone)
+	return m.lose(ctx, gone)
+}
+
+// neverHad is the trace of a message that was to be delivered and is gone. No message looks like that.
+const neverHad = "0.-"
+
+// maxNeverHad is how many of these are kept of one look, beside the traces of deleted messages.
+const maxNeverHad = 100
+
+// lose vacates the UIDs of messages that were to be delivered and are gone. A server that hides a message for
+// a while must not make it old: somebody may read it meanwhile.
+func (m *mailbox) lose(ctx context.Context, uids journal.Set) error {
+	var of []journal.Trace
+	first, _ := uids.Minus(m.rec.Done()).And(below(m.first)).Head(maxNeverHad)
+	for _, r := range first.Ranges() {
+		for uid := r.First; uid != r.Last+1; uid++ {
+			of = append(of, journal.Trace{UID: uid, Looks: neverHad})
+		}
+	}
+	return m.vacate(ctx, uids, of...)
 }
 
 // leaveSeen makes the messages of uids that are \Seen old.
@@ -290,9 +310,9 @@ func (m *mailbox) reopen(ctx context.Context, uids journal.Set) error {
 	return fetch.Fail(fetch.KindJournal, m.rec.Reopen(ctx, uids))
 }
 
-func (m *mailbox) vacate(ctx context.Context, uids journal.Set) error {
+func (m *mailbox) vacate(ctx context.Context, uids journal.Set, of ...journal.Trace) error {
 	if uids.IsEmpty() {
 		return nil
 	}
-	return fetch.Fail(fetch.KindJournal, m.rec.Vacate(ctx, uids))
+	return fetch.Fail(fetch.KindJournal, m.rec.Vacate(ctx, uids, of))
 }

@@ -36,9 +36,13 @@ type history struct {
 }
 
 // wild seeds that found faults.
-var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 4195, 5623, 8377}
+var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 4195, 5623, 8179,
+	8377, 12043, 12182, 15340, 15946}
 
-// Whatever a server's habits are, each message is delivered, and once.
+// Whatever a server's habits are, each message is delivered, and once, and what was there and \Seen before us is
+// not delivered. Two things can't be told, and are left out: after another UIDVALIDITY which message is which,
+// and of a server that answers neither a search for \Seen nor FETCH FLAGS what was read. A message too many is
+// better than one too few then.
 func TestWildServers(t *testing.T) {
 	t.Parallel()
 	count := 150
@@ -237,7 +241,7 @@ func (h *history) check(t *testing.T) {
 			wrong = append(wrong, fmt.Sprintf("%d was not delivered", id))
 		case n > 1 && !h.renewed:
 			wrong = append(wrong, fmt.Sprintf("%d was delivered %d times", id, n))
-		case n > 0 && h.old[id] && !h.renewed:
+		case n > 0 && h.old[id] && !h.renewed && !(s.noSeen && s.omit): // flags that were not sent say nothing
 			wrong = append(wrong, fmt.Sprintf("%d is old and was delivered", id))
 		}
 	}

@@ -43,10 +43,10 @@ func (m *Mailbox) Vacant() Set {
 	return m.marks.vacant.Clone()
 }
 
-// Vacate records uids as vacant.
-func (m *Mailbox) Vacate(ctx context.Context, uids Set) error {
+// Vacate records uids as vacant, and what is to be known of a message that has one of them later.
+func (m *Mailbox) Vacate(ctx context.Context, uids Set, of []Trace) error {
 	// What the server has confirmed is true even if we are told to end in this moment.
-	return m.add(context.WithoutCancel(ctx), vacant, uids, nil, false)
+	return m.add(context.WithoutCancel(ctx), vacant, uids, of, false)
 }
 
 // Reopen records that uids, which may be vacant, have messages that are to be delivered.

@@ -19,13 +19,13 @@ func vacantUIDs(t *testing.T, h *house) {
 	m := h.mailbox(t, "INBOX")
 	must(t, begin(ctx, m, 7))
 	must(t, m.Adopt(ctx, set(t, "2,4,6")))
-	must(t, m.Vacate(ctx, set(t, "1,3,5")))
+	must(t, m.Vacate(ctx, set(t, "1,3,5"), nil))
 	must(t, m.Record(ctx, set(t, "3,7,8"), true, false))
 	must(t, m.Acknowledged(ctx, set(t, "7:8")))
-	must(t, m.Vacate(ctx, set(t, "8")))
-	must(t, m.Vacate(ctx, set(t, "4")))
+	must(t, m.Vacate(ctx, set(t, "8"), nil))
+	must(t, m.Vacate(ctx, set(t, "4"), nil))
 	must(t, m.Adopt(ctx, set(t, "5")))
-	must(t, m.Vacate(ctx, set(t, "9:10")))
+	must(t, m.Vacate(ctx, set(t, "9:10"), nil))
 	must(t, m.Reopen(ctx, set(t, "9:10")))
 	const want = "done 1:8, vacant 1,4,8, delivered 3,7, pending 3"
 	same(t, "sets", sets(m), want)
@@ -74,7 +74,7 @@ func tracesOfTheDeleted(t *testing.T, h *house) {
 	m := h.mailbox(t, "INBOX")
 	must(t, begin(ctx, m, 7))
 	must(t, m.RecordTraced(ctx, set(t, "1:2"), []journal.Trace{{UID: 1, Looks: "a1"}, {UID: 2, Looks: "b2"}}, false))
-	must(t, m.Vacate(ctx, set(t, "1:2")))
+	must(t, m.Vacate(ctx, set(t, "1:2"), nil))
 	must(t, m.RecordTraced(ctx, set(t, "1"), []journal.Trace{{UID: 1, Looks: "again"}}, false))
 	same(t, "sets", sets(m), "done 1:2, vacant 2, delivered 1, pending 1")
 	h.reopen(t)
@@ -89,7 +89,7 @@ func tracesOfTheDeleted(t *testing.T, h *house) {
 	fold := func() {
 		for range 20 {
 			must(t, begin(ctx, m, 7))
-			must(t, m.Vacate(ctx, set(t, "5000")))
+			must(t, m.Vacate(ctx, set(t, "5000"), nil))
 			must(t, m.End(ctx, 9))
 		}
 		h.reopen(t)

@@ -291,13 +291,16 @@ func renumbered(t *testing.T, h *house) {
 		t.Error("UIDVALIDITY 0 was taken")
 	}
 	must(t, begin(ctx, m, 8))
+	must(t, m.RecordTraced(ctx, set(t, "2"), []journal.Trace{{UID: 2, Looks: "5.a"}}, false))
 	m.Restart()
 	must(t, m.Claim(ctx))
 	same(t, "done after Restart", m.Done().String(), "")
 	same(t, "UIDVALIDITY after Restart", m.UIDValidity(), 8)
 	must(t, m.Record(ctx, set(t, "1"), false, false))
 	h.reopen(t)
-	same(t, "done since Restart", h.mailbox(t, "INBOX").Done().String(), "1")
+	m = h.mailbox(t, "INBOX")
+	same(t, "done since Restart", m.Done().String(), "1")
+	same(t, "traces after Restart", fmt.Sprint(m.Traces(set(t, "1:9"))), "map[2:5.a]")
 }
 
 func uidNext(t *testing.T, h *house) {

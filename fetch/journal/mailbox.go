@@ -118,12 +118,12 @@ func (m *Mailbox) Start(ctx context.Context, uidValidity uint32) error {
 }
 
 // Restart is for a mailbox whose server reuses UIDs under the same UIDVALIDITY: everything that was
-// recorded is void.
+// recorded is void but for the traces, which tell a message from another one under its UID.
 func (m *Mailbox) Restart() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.drop()
-	m.marks = uidMarks{}
+	m.drop(m.marks.traces...)
+	m.marks = uidMarks{traces: m.marks.traces}
 }
 
 // Claim reserves the record for this retrieval and marks it as in use. It must be called before the first

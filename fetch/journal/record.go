@@ -13,7 +13,8 @@ import (
 type record struct {
 	j       *Journal
 	box     box
-	dropped bool // what the store has of it is void
+	dropped bool  // what the store has of it is void
+	left    []row // but for these
 	started bool
 	claimed bool
 	repeat  bool
@@ -51,12 +52,12 @@ func (r *record) mayRecord(what fact) error {
 	return nil
 }
 
-// drop forgets everything but the run. The next write tells the store.
-func (r *record) drop() {
+// drop forgets everything but the run and some rows. The next write tells the store.
+func (r *record) drop(left ...row) {
 	b := &r.box
 	// The run stays: it is the turn, not the content.
 	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain = 0, 0, Census{}, 0, 0, 0
-	r.dropped = b.run > 0
+	r.dropped, r.left = b.run > 0, left
 }
 
 // markInUse sets the in-use mark.
@@ -78,7 +79,10 @@ func (r *record) markInUse(ctx context.Context) error {
 // next begins a change.
 func (r *record) next() *change {
 	c := r.box.next()
-	c.instead = r.dropped
+	if r.dropped {
+		c.instead = true
+		c.add(r.left...)
+	}
 	return c
 }
 
