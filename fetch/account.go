@@ -89,10 +89,11 @@ type Server struct {
 	Port      int       // 0 = the protocol's default for the TLS mode
 	Plugin    string    // command spoken to instead of a TCP connection; %h and %p are replaced
 	TLS       TLSMode
-	Policy    *tlsverify.Policy // what the server must prove; nil only with ClearText
-	Timeout   time.Duration     // no answer for so long ends the connection
-	Compress  bool              // use COMPRESS=DEFLATE where it is offered
-	RateLimit int64             // bytes a second; 0 = none
+	Policy    *tlsverify.Policy   // what the server must prove; nil only with ClearText
+	LastSeen  *tlsverify.LastSeen // the certificate that it has shown last; nil only with ClearText
+	Timeout   time.Duration       // no answer for so long ends the connection
+	Compress  bool                // use COMPRESS=DEFLATE where it is offered
+	RateLimit int64               // bytes a second; 0 = none
 }
 
 // Credentials say as whom to log in there, and how.
@@ -106,6 +107,7 @@ type Credentials struct {
 	// Renew is called once if the server refuses the password or token that it was told; the answer is used
 	// if it is another one. nil = there never is.
 	Renew  func(ctx context.Context, refused string) (string, error)
+	Grant  func() Grant    // how it is doing; nil = there is none
 	Hidden *wire.Concealer // takes secrets out of what is shown; nil = each connection has its own
 }
 

@@ -180,17 +180,17 @@ func (o *obstacles) due(now time.Time, all bool) []obstacle {
 // isGivenUp tells whether it is the message that can't be had, and not the server that can't give any.
 func (b *obstacle) isGivenUp() bool { return b.Others && b.Deaths >= obstacleTries }
 
-// count is how many messages can't be had.
-func (o *obstacles) count() (n int) {
+// givenUp are the messages that can't be had.
+func (o *obstacles) givenUp() (list []Waiting) {
 	if o == nil {
-		return 0
+		return nil
 	}
 	for i := range o.List {
-		if o.List[i].isGivenUp() {
-			n++
+		if b := &o.List[i]; b.isGivenUp() {
+			list = append(list, Waiting{b.Mailbox, b.ref(), b.Last})
 		}
 	}
-	return n
+	return list
 }
 
 // noteSessionEnd deals with the error that ended the transfer of a mailbox. If it did so at a message, and
@@ -232,7 +232,7 @@ func (r *Retriever) tryObstacles(ctx context.Context, p *progress) error {
 		}
 	}
 
-	r.a.Refusals.setObstacles(p.obstacles.count())
+	r.a.Refusals.setObstacles(p.obstacles.givenUp())
 	return errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type Refusals struct {
 	retried bool           // Retry was called
 	tryAll  bool           // likewise, and no pass has begun since
 	notices
-	obstacles int // messages that can't be had
+	obstacles []Waiting // messages that can't be had
 
 	keeping  sync.Mutex // guards what follows; it is taken before mu
 	recalled bool
@@ -202,14 +203,14 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 	return n, more
 }
 
-// setObstacles notes how many messages can't be had.
-func (m *Refusals) setObstacles(n int) {
+// setObstacles notes which messages can't be had.
+func (m *Refusals) setObstacles(list []Waiting) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.obstacles = n
+	m.obstacles = list
 }
 
 // CountSetAside is how many messages wait on the server because they were refused, or can't be had.
@@ -219,11 +220,31 @@ func (m *Refusals) CountSetAside() (n int) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n = m.obstacles
+	n = len(m.obstacles)
 	for _, r := range m.refused {
 		if r.aside {
 			n++
 		}
 	}
 	return n
+}
+
+// waitingMost is how many messages are named; the others are counted.
+const waitingMost = 100
+
+// Waiting are the first of the messages that CountSetAside counts.
+func (m *Refusals) Waiting() []Waiting {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := slices.Clone(m.obstacles)
+	for key, r := range m.refused {
+		if r.aside {
+			list = append(list, Waiting{key.mailbox, key.Ref, r.last})
+		}
+	}
+	sortWaiting(list)
+	return list[:min(len(list), waitingMost)]
 }

@@ -44,10 +44,14 @@ func WaitingMessages(ctx context.Context, j *journal.Journal, key string) ([]Wai
 	for i, m := range list {
 		all[i] = Waiting{m.Mailbox, m.ref(), m.Last}
 	}
-	slices.SortFunc(all, func(a, b Waiting) int {
+	sortWaiting(all)
+	return all, nil
+}
+
+func sortWaiting(list []Waiting) {
+	slices.SortFunc(list, func(a, b Waiting) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UID, b.UID))
 	})
-	return all, nil
 }
 
 // retryNote is the journal's name for the messages that somebody wants to be tried again.

@@ -23,7 +23,11 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	client := p.client() // once: sessions are kept apart by it
 	sessions := p.sessions(conn, client)
 	cfg := p.config(p.offer())
-	cfg.VerifyConnection = func(cs tls.ConnectionState) error { return p.verify(cs, v) }
+	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
+		err := p.verify(cs, v)
+		p.opt.LastSeen.note(v, err == nil)
+		return err
+	}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return v.demand.answer(client, nil), nil
 	}

@@ -61,6 +61,7 @@ type Options struct {
 	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed
 	// session again.
 	SessionCache tls.ClientSessionCache
+	LastSeen     *LastSeen        // learns what servers show; nil = nobody wants to know
 	Now          func() time.Time // nil = time.Now
 }
 

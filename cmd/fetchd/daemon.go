@@ -40,12 +40,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	}
 	defer d.manager.Close()
 	first := newFirstPass(accounts)
-	d.scheduler = s.scheduler(cfg, interval, func(o schedule.Outcome) {
-		d.report(ctx, o)
-		d.tell(ctx, cfg.Globals.Alert.Value, status.Of([]schedule.State{o.State}, nil, time.Now()))
-		first.add(o)
-		d.logSleeping()
-	})
+	d.setScheduler(ctx, cfg, before, first)
 
 	// After the lock: the socket that is there already is then a dead daemon's.
 	d.setRefused(ctx, cfg.Globals.Alert.Value, refused, before)
@@ -84,6 +79,21 @@ func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts
 	var err error
 	d.manager, err = process.NewNotifier(s.p.env)
 	return d, err
+}
+
+// setScheduler makes the scheduler, which continues with what the report of the last daemon or pass says of
+// the accounts' past.
+func (d *daemon) setScheduler(ctx context.Context, cfg *rcfile.Config, before status.Report,
+	first *firstPass) {
+	o := d.options(cfg, d.interval)
+	o.Past = before.Pasts()
+	o.Done = func(o schedule.Outcome) {
+		d.report(ctx, o)
+		d.tell(ctx, cfg.Globals.Alert.Value, status.Of([]schedule.State{o.State}, nil, time.Now()))
+		first.add(o)
+		d.logSleeping()
+	}
+	d.scheduler = schedule.New(o)
 }
 
 // report is service.report, except that it logs an error that repeats only now and then.
@@ -153,7 +163,7 @@ func (d *daemon) serve(ctx context.Context) {
 
 // logTrouble names the accounts in trouble: whoever reads the log now may not have read it when they failed.
 func (d *daemon) logTrouble() {
-	report := d.status()
+	report := d.status(nil)
 	if _, troubled := report.Troubled(); troubled > 0 {
 		d.log.Warn(report.Summary())
 	}
@@ -178,7 +188,7 @@ func (d *daemon) showLife(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-alive:
-			report := d.status()
+			report := d.status(nil)
 			d.manager.Alive(d.scheduler.Stalled(), report.Summary())
 		}
 	}

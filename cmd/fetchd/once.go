@@ -57,8 +57,9 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account,
 	pass *pass) []schedule.Outcome {
 	if !s.c.Check {
-		ended := func(o schedule.Outcome) { pass.ended(ctx, o.Account, o.Err) }
-		return s.scheduler(cfg, 0, ended).Once(ctx, accounts)
+		o := s.options(cfg, 0)
+		o.Done = func(o schedule.Outcome) { pass.ended(ctx, o.Account, o.Err) }
+		return schedule.New(o).Once(ctx, accounts)
 	}
 	var out []schedule.Outcome
 	for _, a := range accounts {

@@ -175,15 +175,14 @@ func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accou
 	return err
 }
 
-// scheduler makes the scheduler for cfg; done is called after each retrieval.
-func (s *service) scheduler(cfg *rcfile.Config, interval time.Duration,
-	done func(schedule.Outcome)) *schedule.Scheduler {
+// options are the scheduler's for cfg.
+func (s *service) options(cfg *rcfile.Config, interval time.Duration) schedule.Options {
 	o := schedule.Options{
 		Interval: interval, MaxPolls: cfg.Globals.MaxPolls.Value, MaxPerHost: cfg.Globals.MaxPerHost.Value,
-		Log: s.log.Logger, Done: done,
+		Log: s.log.Logger,
 	}
 	limitFiles(&o, openFiles())
-	return schedule.New(o)
+	return o
 }
 
 // report logs how a retrieval ended and returns its status.

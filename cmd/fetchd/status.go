@@ -80,7 +80,7 @@ func (p *program) printStatus(c *cli.CommandLine, report *status.Report) error {
 		_, err := fmt.Fprintln(p.stdout, report.Line())
 		return err
 	}
-	return report.Text(p.stdout)
+	return report.Text(p.stdout, len(c.Servers) > 0)
 }
 
 // currentStatus asks the daemon, or else reads what the last pass left behind.
@@ -103,7 +103,7 @@ func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status
 	}
 	// The daemon before the file: what it knows is of this moment.
 	for _, lock := range locks {
-		report, err := status.Ask(ctx, status.SocketOf(lock))
+		report, err := status.Ask(ctx, status.SocketOf(lock), c.Servers...)
 		// A daemon that is there but does not answer is reported; the file's old report would only hide that
 		// it hangs.
 		if err == nil || !isNobody(err) {
@@ -113,6 +113,7 @@ func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status
 
 	report, err := status.Load(statusPath(at, cfg))
 	if err == nil {
+		report.Shorten(status.Named(c.Servers))
 		return report, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -218,8 +219,8 @@ func checkWatched(g rcfile.Globals) error {
 // the daemon from its work.
 func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 	started := time.Now()
-	report := func() status.Report {
-		r := d.status()
+	report := func(whole func(account string) bool) status.Report {
+		r := d.status(whole)
 		r.PID, r.Started = os.Getpid(), started
 		return r
 	}
@@ -248,7 +249,7 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 
 // leaveStatus is what status shows when the daemon has ended.
 func (d *daemon) leaveStatus(cfg *rcfile.Config) {
-	report := d.status()
+	report := d.status(func(string) bool { return true })
 	report.Settle()
 	if err := report.Save(statusPath(d.at, cfg)); err != nil {
 		d.log.Warn("the status can't be recorded", "err", err)
@@ -265,9 +266,11 @@ func (d *daemon) setRefused(ctx context.Context, command string, reasons map[str
 	d.tell(ctx, command, report)
 }
 
-func (d *daemon) status() status.Report {
-	report := status.Of(d.scheduler.States(), nil, time.Now())
+// status is how the accounts are, with the past of those for which whole is true; nil = of none.
+func (d *daemon) status(whole func(account string) bool) status.Report {
+	report := status.Of(d.scheduler.StatesWith(whole), nil, time.Now())
 	report.Add(*d.refused.Load())
+	report.Shorten(whole)
 	d.alerts.Fill(&report)
 	return report
 }

@@ -76,6 +76,7 @@ func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 	key := recordKey(a)
 	if r.record = s.records[key]; r.record == nil {
 		r.record = &record{state: State{Account: a.Name, Mailboxes: a.Mailboxes}}
+		r.record.recall(s.opt.Past, a)
 		s.records[key] = r.record
 		if s.opt.Seed != nil {
 			seed = s.opt.Seed(a)

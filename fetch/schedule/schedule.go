@@ -42,6 +42,9 @@ type Options struct {
 	Seed func(*fetch.Account) Seed
 	// Rand gives jitter in [0,1); nil = math/rand.
 	Rand func() float64
+	// Past tells what an earlier process knew of an account that Run has not had before; nil = nothing. It
+	// must not call the Scheduler.
+	Past func(*fetch.Account) Past
 
 	clock func() clocks // tells of a suspended machine; nil = the system's
 }
@@ -120,6 +123,15 @@ type Outcome struct {
 	State     State // of the account, from now on
 	Repeats   bool  // Err is that of the retrieval before, but for numbers, and was said lately
 	Recovered bool  // there is none any more
+}
+
+// Grant is how the account's grant is doing; nil = it has none.
+func (o *Outcome) Grant() *fetch.Grant {
+	if o.Account.Grant == nil {
+		return nil
+	}
+	g := o.Account.Grant()
+	return &g
 }
 
 // Once makes one retrieval of each account, all at the same time within the limits, and returns when all have

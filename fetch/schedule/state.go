@@ -4,33 +4,38 @@ import (
 	"cmp"
 	"hash/fnv"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/tlsverify"
 )
 
 // State is how one account is doing at a moment, or one folder of it that has a connection of its own. Status
 // lines, notices and the log all read it, so that they can't contradict each other.
 type State struct {
-	Account   string   // its name
-	Mailboxes []string // none = the account's only one, or those that a pattern names
-	Activity  Activity
-	Next      time.Time // when the next retrieval is due; zero = one runs, or the server will tell of mail
-	Success   time.Time // end of the last retrieval without an error; zero = none yet
-	Failing   bool      // the last retrieval ended with Failure
-	Failure   Failure   // the last there was; the zero value = none
-	SetAside  int       // refused messages of the account's login that wait on the server
-	Messages  int64     // delivered since the start
-	Bytes     int64     // of these
+	Account   string         // its name
+	Mailboxes []string       // none = the account's only one, or those that a pattern names
+	Next      time.Time      // of the next retrieval; zero = one runs, or the server will tell of mail
+	Success   time.Time      // end of the last retrieval without an error; zero = none yet
+	Activity  Activity       // now
+	Failing   bool           // the last retrieval ended with Failure
+	Failure   Failure        // the last there was; the zero value = none
+	SetAside  int            // refused messages of the account's login that wait on the server
+	Messages  int64          // delivered since the start
+	Bytes     int64          // of these
+	Grant     *fetch.Grant   // as of the last retrieval; nil = the account has none
+	Seen      tlsverify.Seen // the server's certificates, as of the last retrieval
+	History   *History       // of States alone; nil = there is nothing to tell
 
 	backOff int // see Seed
 }
 
 // Activity is what is being done for an account.
-type Activity int
+type Activity uint8
 
 // The activities.
 const (
@@ -122,6 +127,8 @@ type record struct {
 	failureHash uint64    // hash of the last failure's whole text, numbers aside
 	timesNews   int       // how often that was news
 	last        time.Time // when it was so last
+	past        *past     // what State.History is made of
+	refusals    *fetch.Refusals
 }
 
 // sayAgain is how long a failure that lasts is silent before it is news again: nobody looks at a log of last
@@ -140,10 +147,19 @@ func (r *record) repeats(alike uint64, now time.Time) bool {
 	return false
 }
 
-func (r *record) read() State {
+// read returns the State, with the whole history if whole says so.
+func (r *record) read(whole func(account string) bool) State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.state
+	s := r.state
+	s.History = r.past.tell(time.Now(), whole != nil && whole(s.Account))
+	if s.SetAside > 0 {
+		if s.History == nil {
+			s.History = new(History)
+		}
+		s.History.Waiting = r.refusals.Waiting()
+	}
+	return s
 }
 
 // forget makes the failure that lasts news again: somebody has asked for another try.
@@ -169,14 +185,20 @@ func (r *record) setBackOff(n int) {
 
 // end notes how a retrieval ended, and says in o what is new about that.
 func (r *record) end(o *Outcome, now time.Time) {
+	grant := o.Grant() // which reads a file
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
 	s := &r.state
 	s.Messages += int64(o.Result.Delivered)
 	s.Bytes += o.Result.Bytes
-	s.SetAside = o.Account.Refusals.CountSetAside()
+	s.SetAside, r.refusals = o.Account.Refusals.CountSetAside(), o.Account.Refusals
+	s.Grant = grant
+	if seen := o.Account.LastSeen.Seen(); seen != (tlsverify.Seen{}) || o.Account.LastSeen == nil {
+		s.Seen = seen
+	}
 
+	var failure *Failure
 	if o.Err == nil {
 		o.Recovered = s.Failing
 		s.Failing, s.Success = false, now
@@ -192,16 +214,20 @@ func (r *record) end(o *Outcome, now time.Time) {
 		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), FailureText(o.Err)
 		s.Failure.Last = now
 		s.Failure.Count++
+		failure = &s.Failure
 	}
 
+	r.past = r.past.with(o.Result, failure, now)
 	o.State = *s
 }
 
 // FailureText returns the beginning of an error's text, which is kept of it.
-func FailureText(err error) string {
-	text := err.Error()
-	if len(text) > failureText {
-		return strings.ToValidUTF8(text[:failureText], "") + "…"
+func FailureText(err error) string { return cut(err.Error(), failureText) }
+
+// cut returns the beginning of a text that has more than most bytes.
+func cut(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return text
 }
@@ -217,22 +243,24 @@ func hash(texts ...string) uint64 {
 }
 
 // States returns how all accounts are doing, in the order of their names.
-func (s *Scheduler) States() []State {
-	s.mu.Lock()
-	records := make([]*record, 0, len(s.records))
-	for _, r := range s.records {
-		records = append(records, r)
-	}
+func (s *Scheduler) States() []State { return s.StatesWith(nil) }
 
-	s.mu.Unlock()
-
+// StatesWith is States with the whole history of those accounts for which whole is true; nil = of none.
+func (s *Scheduler) StatesWith(whole func(account string) bool) []State {
+	records := s.allRecords()
 	states := make([]State, len(records))
 	for i, r := range records { // without s.mu: nobody waits for the sum
-		states[i] = r.read()
+		states[i] = r.read(whole)
 	}
 
 	slices.SortFunc(states, func(a, b State) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), slices.Compare(a.Mailboxes, b.Mailboxes))
 	})
 	return states
+}
+
+func (s *Scheduler) allRecords() []*record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.records))
 }

@@ -169,6 +169,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 
 	login := r.Login(poll, u)
 	a.Password, a.Renew = r.env.Secrets.Password(login), r.env.Secrets.Renew(login)
+	a.Grant = r.env.Secrets.Grant(login)
 	// After setTrust: the stamp covers the files of the policy.
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)

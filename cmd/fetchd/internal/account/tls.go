@@ -35,6 +35,7 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 		return nil
 	}
 
+	a.LastSeen = new(tlsverify.LastSeen)
 	o, err := r.TrustOptions(a, u)
 	if err != nil {
 		return err
@@ -97,6 +98,7 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		CertFile:      u.SSLCert.Value, KeyFile: u.SSLKey.Value, CRL: u.SSLCRLFile.Value,
 		Files:      r.files,
 		ExpiryWarn: expiryWarn(u.SSLExpiryWarn.Or(defaultExpiryWarn)), SessionCache: r.sessions,
+		LastSeen: a.LastSeen,
 		ALPN:     alpn(a.Protocol),
 		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
 		// A function and not the phrase: it is wanted only if the key is encrypted.

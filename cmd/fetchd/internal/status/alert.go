@@ -123,4 +123,8 @@ func (s *Alerts) fill(r *Report) {
 	}
 }
 
-func (a *Account) key() string { return strings.Join(append([]string{a.Name}, a.Mailboxes...), "\x00") }
+func (a *Account) key() string { return keyOf(a.Name, a.Mailboxes) }
+
+func keyOf(account string, mailboxes []string) string {
+	return account + "\x00" + strings.Join(mailboxes, "\x00")
+}

@@ -22,7 +22,8 @@ type WebServer struct {
 
 // Source is what a WebServer tells.
 type Source struct {
-	Report func() Report
+	// Report tells the whole of those accounts for which whole is true; nil = of none.
+	Report func(whole func(account string) bool) Report
 	// Stalled names the account at which the daemon is stuck; "" = none.
 	Stalled func() string
 	// Interval is the time between two retrievals of an account.
@@ -101,11 +102,11 @@ func (s *WebServer) Close() {
 func handler(source Source, checkHost bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		report := source.Report()
+		report := source.Report(nil)
 		answer(w, "text/plain; version=0.0.4; charset=utf-8", report.WriteMetrics)
 	})
 	mux.HandleFunc("GET /status.json", func(w http.ResponseWriter, _ *http.Request) {
-		report := source.Report()
+		report := source.Report(nil)
 		answer(w, "application/json", report.JSON)
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -148,7 +149,7 @@ const overdue = 3
 func (s Source) ready(w http.ResponseWriter, r *http.Request) {
 	var late []string
 	if r.URL.Query().Has("accounts") {
-		report := s.Report()
+		report := s.Report(nil)
 		for _, a := range report.Accounts {
 			last := a.Success
 			if last.IsZero() {

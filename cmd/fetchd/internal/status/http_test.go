@@ -39,7 +39,7 @@ func TestWeb(t *testing.T) {
 	}}
 	path := filepath.Join(t.TempDir(), "web")
 	s, err := ServeWeb("unix:"+path, Source{
-		Report: func() Report { return report }, Stalled: func() string { return stalled },
+		Report: func(func(string) bool) Report { return report }, Stalled: func() string { return stalled },
 		Interval: 10 * time.Minute,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func get(t *testing.T, client *http.Client, url string) (code int, body string) 
 
 func TestWebByOtherNames(t *testing.T) {
 	t.Parallel()
-	h := handler(Source{Report: func() Report { return Report{} }}, true)
+	h := handler(Source{Report: func(func(string) bool) Report { return Report{} }}, true)
 	for host, want := range map[string]int{
 		"127.0.0.1:9250": 200, "[::1]:9250": 200, "localhost": 200, "::1": 200,
 		"evil.example": 421, "evil.example:9250": 421, "127.0.0.1.evil.example": 421, "": 421,

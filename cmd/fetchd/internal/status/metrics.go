@@ -73,6 +73,14 @@ var families = []family{
 		}, byKind: true},
 	{name: "fetchd_account_set_aside", kind: "gauge", help: "Refused messages that wait on the server.",
 		value: func(a *Account) (float64, bool) { return float64(a.SetAside), true }},
+	{name: "fetchd_account_certificate_not_after_timestamp_seconds", kind: "gauge",
+		help: "End of the server's certificate.",
+		value: func(a *Account) (float64, bool) {
+			if len(a.Certificates) == 0 {
+				return 0, false
+			}
+			return seconds(a.Certificates[0].NotAfter), true
+		}},
 	{name: "fetchd_account_messages_total", kind: "counter", help: "Messages delivered.",
 		value: func(a *Account) (float64, bool) { return float64(a.Messages), true }},
 	{name: "fetchd_account_bytes_total", kind: "counter", help: "Bytes of these.",

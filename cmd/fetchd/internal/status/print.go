@@ -18,8 +18,8 @@ const (
 )
 
 // Text writes the report for a person: what is in trouble first, then the others, a line each and one for the
-// reason.
-func (r *Report) Text(w io.Writer) error {
+// reason; with whole, also what is known of their past, their certificates and what is set aside.
+func (r *Report) Text(w io.Writer, whole bool) error {
 	var b strings.Builder
 	accounts, troubled := r.Troubled()
 	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled,
@@ -37,7 +37,7 @@ func (r *Report) Text(w io.Writer) error {
 		return 1
 	})
 	for _, a := range sorted {
-		r.writeAccount(&b, a)
+		r.writeAccount(&b, a, whole)
 	}
 
 	_, err := io.WriteString(w, b.String())
@@ -52,7 +52,7 @@ func (r *Report) source() string {
 	return "no daemon runs, this was so at " + r.time(r.At)
 }
 
-func (r *Report) writeAccount(b *strings.Builder, a Account) {
+func (r *Report) writeAccount(b *strings.Builder, a Account, whole bool) {
 	name := logging.Escape(a.Name)
 	if len(a.Mailboxes) > 0 {
 		name += " " + logging.Escape(strings.Join(a.Mailboxes, " "))
@@ -79,6 +79,11 @@ func (r *Report) writeAccount(b *strings.Builder, a Account) {
 	if a.Trouble && a.Failure != nil {
 		fmt.Fprintf(b, "%-20s since %s, %s: %s\n", "", r.time(a.Failure.Since),
 			logging.Counted(int64(a.Failure.Count), "time"), logging.Escape(logging.OneLine(a.Failure.Text)))
+	}
+	if whole {
+		for _, line := range r.details(&a) {
+			fmt.Fprintf(b, "%-20s %s\n", "", logging.Escape(logging.OneLine(line)))
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -15,8 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long to wait for a client, or for an answer.
-const patience = 5 * time.Second
+const (
+	patience    = 5 * time.Second // how long to wait for an answer, or for a client to take it
+	requestTime = time.Second     // how long to wait for what a client wants
+	maxRequest  = 64 << 10        // bytes: the names of some hundred accounts
+)
+
+// request is what a client of the socket wants: the history of these accounts too.
+type request struct {
+	Whole []string `json:"whole"`
+}
 
 // SocketOf is the socket of the daemon that holds the lock at a path.
 func SocketOf(lock string) string { return lock + ".sock" }
@@ -24,14 +33,14 @@ func SocketOf(lock string) string { return lock + ".sock" }
 // Server answers whoever asks at a daemon's socket. Close ends it.
 type Server struct {
 	l       net.Listener // which removes the socket when it is closed
-	answer  func() Report
+	answer  func(whole func(account string) bool) Report
 	closing chan struct{}
 	serving sync.WaitGroup
 }
 
 // Serve listens at path, where only this user and root can connect. Nobody else may hold the lock that the
 // socket belongs to: a socket that is there already is a dead daemon's. answer is called for each that asks.
-func Serve(path string, answer func() Report) (*Server, error) {
+func Serve(path string, answer func(whole func(account string) bool) Report) (*Server, error) {
 	l, err := listenUnix(path, 0o600)
 	if err != nil {
 		return nil, err
@@ -84,11 +93,20 @@ func (s *Server) serve() {
 			}
 		}
 
-		_ = conn.SetDeadline(time.Now().Add(patience))
-		report := s.answer()
-		_ = json.NewEncoder(conn).Encode(&report)
-		_ = conn.Close()
+		s.serveOne(conn)
 	}
+}
+
+func (s *Server) serveOne(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(requestTime))
+	var wanted request
+	// Whoever says nothing gets the short answer.
+	_ = json.NewDecoder(io.LimitReader(conn, maxRequest)).Decode(&wanted)
+
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	report := s.answer(Named(wanted.Whole))
+	_ = json.NewEncoder(conn).Encode(&report)
 }
 
 // Close ends the server and removes its socket.
@@ -100,9 +118,9 @@ func (s *Server) Close() {
 	}
 }
 
-// Ask gets the report of the daemon that listens at path; the error is fs.ErrNotExist or
-// syscall.ECONNREFUSED if none does.
-func Ask(ctx context.Context, path string) (Report, error) {
+// Ask gets the report of the daemon that listens at path, with the whole history of the accounts that whole
+// means; the error is fs.ErrNotExist or syscall.ECONNREFUSED if none does.
+func Ask(ctx context.Context, path string, whole ...string) (Report, error) {
 	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
@@ -110,5 +128,8 @@ func Ask(ctx context.Context, path string) (Report, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
+	if err := json.NewEncoder(conn).Encode(request{whole}); err != nil {
+		return Report{}, fmt.Errorf("ask at %s: %w", path, err)
+	}
 	return read(conn, path)
 }

@@ -11,6 +11,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/schedule"
+	"fetchd/tlsverify"
 )
 
 // Report is how all accounts are doing at a moment.
@@ -37,6 +38,19 @@ type Account struct {
 	Messages  int64     `json:"messages"` // delivered since the start of the daemon, or in the last pass
 	Bytes     int64     `json:"bytes"`    // of these
 
+	// In the last 24 hours, of which the present one is a part.
+	DayMessages int64 `json:"messages_24h"`
+	DayBytes    int64 `json:"bytes_24h"`
+	DayFailures int64 `json:"failures_24h"`
+
+	// Of the server, leaf first; only the leaf where nobody asked for more, as with the two below.
+	Certificates []Certificate   `json:"certificates,omitempty"`
+	Refused      bool            `json:"certificate_refused,omitempty"` // by us
+	Hours        []schedule.Hour `json:"hours,omitempty"`
+	Passes       []schedule.Pass `json:"passes,omitempty"`
+	Grant        *fetch.Grant    `json:"grant,omitempty"`
+	Waiting      []Waiting       `json:"set_aside_messages,omitempty"` // the first of SetAside
+
 	Alerted time.Time `json:"alerted,omitzero"` // when its trouble was told last
 }
 
@@ -59,7 +73,7 @@ const (
 func Of(states []schedule.State, refused map[string]string, at time.Time) Report {
 	r := Report{At: at, Accounts: []Account{}}
 	for _, s := range states {
-		r.Accounts = append(r.Accounts, accountOf(s))
+		r.Accounts = append(r.Accounts, accountOf(s, at))
 	}
 	for name, reason := range refused {
 		r.Accounts = append(r.Accounts, disabled(name, reason, at))
@@ -89,7 +103,7 @@ func (r *Report) Continue(before Report) {
 	}
 }
 
-func accountOf(s schedule.State) Account {
+func accountOf(s schedule.State, at time.Time) Account {
 	a := Account{
 		Name: s.Account, Mailboxes: s.Mailboxes, State: s.Condition().String(), Trouble: s.Failing,
 		Success: s.Success, Next: s.Next, SetAside: s.SetAside, Messages: s.Messages, Bytes: s.Bytes,
@@ -97,6 +111,12 @@ func accountOf(s schedule.State) Account {
 	if f := s.Failure; f.Count > 0 {
 		a.Failure = &Failure{f.Kind.String(), f.Text, f.Since, f.Last, f.Count}
 	}
+	if s.History != nil {
+		a.setHistory(s.History)
+		a.Waiting = waiting(s.History.Waiting)
+	}
+	a.setSeen(s.Seen, at)
+	a.Grant = s.Grant
 	return a
 }
 
@@ -123,6 +143,8 @@ func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]st
 	for _, a := range before.Accounts {
 		// A pass with a server's name retrieves from that one alone, and must not forget the others.
 		if isKnown(a.Name) {
+			a.setHistory(a.history().At(at))
+			a.setSeen(a.seen(), at)
 			accounts[a.Name] = a
 		}
 	}
@@ -167,6 +189,11 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 	}
 	a.Success, a.Trouble, a.State = s.Success, s.Failing, s.Condition().String()
 	a.settle()
+	a.setHistory(a.history().With(o, at))
+	a.Grant, a.Waiting = o.Grant(), waiting(o.Account.Refusals.Waiting())
+	if seen := o.Account.LastSeen.Seen(); seen != (tlsverify.Seen{}) {
+		a.setSeen(seen, at)
+	}
 }
 
 // settle makes of the account what is true when no daemon runs.
@@ -226,7 +253,16 @@ func (r *Report) Select(names []string) (unknown []string) {
 	return unknown
 }
 
-func (a *Account) isCalled(name string) bool {
-	at := strings.LastIndexByte(a.Name, '@')
-	return a.Name == name || at >= 0 && (a.Name[:at] == name || a.Name[at+1:] == name)
+func (a *Account) isCalled(name string) bool { return isCalled(a.Name, name) }
+
+// Named returns a function that tells whether one of names means an account, as Select does.
+func Named(names []string) func(account string) bool {
+	return func(account string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return isCalled(account, name) })
+	}
+}
+
+func isCalled(account, name string) bool {
+	at := strings.LastIndexByte(account, '@')
+	return account == name || at >= 0 && (account[:at] == name || account[at+1:] == name)
 }

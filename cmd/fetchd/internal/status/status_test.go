@@ -83,7 +83,7 @@ ok                   ann@h: last success 12:00; 3 messages, 300 bytes
 ok                   bob@h Lists
 `
 	var b bytes.Buffer
-	if err := r.Text(&b); err != nil || b.String() != want {
+	if err := r.Text(&b, false); err != nil || b.String() != want {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 
@@ -162,7 +162,12 @@ func TestSocket(t *testing.T) {
 	}
 
 	for range 2 { // the second finds what the first, killed, has left behind
-		s, err := Serve(path, func() Report { return Report{PID: 7, Accounts: []Account{{Name: "ann@h"}}} })
+		s, err := Serve(path, func(whole func(string) bool) Report {
+			if !whole("ann@h") || whole("bob@h") {
+				t.Error("another account's history was asked for")
+			}
+			return Report{PID: 7, Accounts: []Account{{Name: "ann@h"}}}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +176,7 @@ func TestSocket(t *testing.T) {
 			t.Errorf("%v, %v", info, err)
 		}
 		for range 3 {
-			if r, err := Ask(t.Context(), path); err != nil || r.PID != 7 || len(r.Accounts) != 1 {
+			if r, err := Ask(t.Context(), path, "ann"); err != nil || r.PID != 7 || len(r.Accounts) != 1 {
 				t.Errorf("%+v, %v", r, err)
 			}
 		}

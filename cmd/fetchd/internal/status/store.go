@@ -11,8 +11,8 @@ import (
 	"fetchd/delivery/ownfile"
 )
 
-// maxReport bounds what is read of a report: 10,000 accounts, each with a long error.
-const maxReport = 32 << 20
+// maxReport bounds what is read of a report: 10,000 accounts, each with a long error and a full history.
+const maxReport = 128 << 20
 
 // Save replaces the report in the file at path. It is for people to read and is not made durable: the next
 // pass makes another.

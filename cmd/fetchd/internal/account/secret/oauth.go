@@ -78,6 +78,19 @@ func (f *Finder) GrantStamp(l Login) string {
 	return f.Grants.Stamp(f.OAuthClient(l))
 }
 
+// Grant returns a function that tells how the login's grant is doing, nil if it needs none.
+func (f *Finder) Grant(l Login) func() fetch.Grant {
+	if !l.User.OAuth.Set {
+		return nil
+	}
+	client := f.OAuthClient(l)
+	return func() fetch.Grant {
+		s := f.Grants.State(client)
+		needsLogin := s.Condition == oauth.NeedsLogin || s.Condition == oauth.NoLogin
+		return fetch.Grant{Until: s.Expiry, Renews: s.Refreshes && !needsLogin, NeedsLogin: needsLogin}
+	}
+}
+
 // oauthSource gives access tokens in place of a password.
 var oauthSource = source{
 	isNamed: func(u *rcfile.User) bool { return u.OAuth.Set },
