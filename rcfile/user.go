@@ -22,6 +22,8 @@ type User struct {
 	OAuthScope      Opt[string] // ours: divided by blanks
 	OAuthFlow       Opt[string] // ours: device, browser, app or key
 	OAuthKey        Opt[string] // ours: file with the key of oauthflow key
+	OAuthCertFile   Opt[string] // ours: authorities that the provider's certificate may be of
+	OAuthProxy      Opt[string] // ours: "environment", or the address of a proxy
 	Locals          []LocalName
 	Wildcard        bool // "*" among the local names
 	Folders         []string
@@ -129,6 +131,10 @@ var loginWords = []Keyword{
 		user: func(u *User) any { return &u.OAuthFlow }},
 	{Name: "oauthkey", Kind: Text, Own: true, traits: isPath | namesSecret,
 		user: func(u *User) any { return &u.OAuthKey }},
+	{Name: "oauthcertfile", Kind: Text, Own: true, traits: isPath,
+		user: func(u *User) any { return &u.OAuthCertFile }},
+	{Name: "oauthproxy", Kind: Text, Own: true, traits: oneLine,
+		user: func(u *User) any { return &u.OAuthProxy }},
 	{Name: "is", Aliases: []string{"to"}, Kind: Names, traits: anyWord, dump: "locals",
 		user: func(u *User) any { return &u.Locals }},
 	{Name: "folder", Aliases: []string{"folders"}, Kind: TextList, dump: "folders",

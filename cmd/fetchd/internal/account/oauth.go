@@ -6,6 +6,7 @@ import (
 	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // authWord is how the user logs in, by the rc file's word. OAuth implies it; Microsoft knows only the older
@@ -66,6 +67,10 @@ func OAuthMistakes(poll *rcfile.Poll, u *rcfile.User) []error {
 	wrong(poll.Protocol.Value == "apop", at, "oauth and protocol apop contradict each other", "use pop3")
 	wrong(u.OAuthTenant.Set && provider != oauth.Microsoft, u.OAuthTenant.Pos,
 		"oauthtenant is for oauth microsoft", "leave it out")
+	if err := oauth.CheckProxy(u.OAuthProxy.Value); u.OAuthProxy.Set && err != nil {
+		problem, next := hints.Split(err)
+		wrong(true, u.OAuthProxy.Pos, problem, next)
+	}
 	errs = append(errs, flowMistakes(u, flow)...)
 	return errs
 }
@@ -118,6 +123,8 @@ func strayOAuthWords(u *rcfile.User) []error {
 		{"oauthscope", u.OAuthScope.Set, u.OAuthScope.Pos},
 		{"oauthflow", u.OAuthFlow.Set, u.OAuthFlow.Pos},
 		{"oauthkey", u.OAuthKey.Set, u.OAuthKey.Pos},
+		{"oauthcertfile", u.OAuthCertFile.Set, u.OAuthCertFile.Pos},
+		{"oauthproxy", u.OAuthProxy.Set, u.OAuthProxy.Pos},
 	} {
 		if word.set {
 			errs = append(errs, &rcfile.Error{

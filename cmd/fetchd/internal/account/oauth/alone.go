@@ -47,7 +47,7 @@ func (k *Keeper) requestAlone(ctx context.Context, c Client) (*oauth2.Token, err
 		return nil, fetch.Fail(fetch.KindConfig, err)
 	}
 
-	return conf.Token(k.with(ctx))
+	return conf.Token(k.with(ctx, c))
 }
 
 // assertionLife is how long the statement is good that a request holds.

@@ -73,7 +73,7 @@ var errForeign = errors.New("this is not the answer to this login")
 
 // exchange makes the grant of the code.
 func (k *Keeper) exchange(ctx context.Context, v *visit, code string) error {
-	token, err := v.conf.Exchange(k.with(ctx), code, oauth2.VerifierOption(v.verifier))
+	token, err := v.conf.Exchange(k.with(ctx, v.c), code, oauth2.VerifierOption(v.verifier))
 	if err != nil {
 		return v.c.consentError(err)
 	}

@@ -39,6 +39,9 @@ type Client struct {
 	Flow     Flow
 	KeyFile  string // of FlowKey
 
+	CertFile string // authorities that the provider's certificate may be of; "" = the system's
+	Proxy    string // see CheckProxy; "" = none
+
 	// Secret is the client's; nil = it has none. It is asked for when a request needs it.
 	Secret func(context.Context) (string, error)
 }

@@ -36,7 +36,7 @@ func (k *Keeper) Device(ctx context.Context, c Client, show func(DeviceCode)) er
 			"a code for another device: %w", errNoEndpoint))
 	}
 
-	answer, err := conf.DeviceAuth(k.with(ctx))
+	answer, err := conf.DeviceAuth(k.with(ctx, c))
 	if err != nil {
 		return c.consentError(err)
 	}
@@ -51,7 +51,7 @@ func (k *Keeper) Device(ctx context.Context, c Client, show func(DeviceCode)) er
 		Complete: answer.VerificationURIComplete, Until: answer.Expiry,
 	})
 
-	token, err := k.pollDevice(ctx, conf, answer)
+	token, err := k.pollDevice(k.with(ctx, c), conf, answer)
 	if err != nil {
 		return c.consentError(err)
 	}
@@ -62,7 +62,7 @@ func (k *Keeper) Device(ctx context.Context, c Client, show func(DeviceCode)) er
 func (k *Keeper) pollDevice(ctx context.Context, conf *oauth2.Config, answer *oauth2.DeviceAuthResponse) (
 	*oauth2.Token, error) {
 	for {
-		token, err := conf.DeviceAccessToken(k.with(ctx), answer)
+		token, err := conf.DeviceAccessToken(ctx, answer)
 		if err == nil {
 			return token, nil
 		}

@@ -24,7 +24,7 @@ func (k *Keeper) discover(ctx context.Context, c Client) (provider, error) {
 
 	var errs []error
 	for _, place := range wellKnown {
-		p, err := k.readDocument(ctx, c.Provider, strings.TrimSuffix(c.Provider, "/")+place)
+		p, err := k.readDocument(ctx, c, strings.TrimSuffix(c.Provider, "/")+place)
 		if err == nil {
 			return p, nil
 		}
@@ -35,12 +35,12 @@ func (k *Keeper) discover(ctx context.Context, c Client) (provider, error) {
 	return provider{}, fetch.Fail(fetch.KindNetwork, err)
 }
 
-func (k *Keeper) readDocument(ctx context.Context, issuer, address string) (p provider, err error) {
+func (k *Keeper) readDocument(ctx context.Context, c Client, address string) (p provider, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return p, err
 	}
-	resp, err := k.client().Do(req)
+	resp, err := k.client(c).Do(req)
 	if err != nil {
 		return p, err
 	}
@@ -54,10 +54,10 @@ func (k *Keeper) readDocument(ctx context.Context, issuer, address string) (p pr
 		return p, fmt.Errorf("%s answers %d", address, resp.StatusCode)
 	case json.Unmarshal(text, &p) != nil:
 		return p, fmt.Errorf("%s is no discovery document", address)
-	case p.Issuer != issuer: // RFC 8414 section 3.3: else one issuer could pose as another
+	case p.Issuer != c.Provider: // RFC 8414 section 3.3: else one issuer could pose as another
 		return p, fmt.Errorf("%s is the document of another issuer, %.200q", address, p.Issuer)
 	}
-	return p, p.checkEndpoints(issuer)
+	return p, p.checkEndpoints(c.Provider)
 }
 
 // errNoEndpoint is the error of a provider that does not do what a flow needs.

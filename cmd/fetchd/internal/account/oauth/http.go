@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
 	"fetchd/fetch/wire"
 	"fetchd/tlsverify"
@@ -20,10 +21,9 @@ const (
 	maxAnswer      = 64 << 10
 )
 
-// newHTTPClient makes the client for all requests. It follows no redirect, which would carry a refresh token
-// elsewhere, uses no proxy, keeps no connection, and speaks TLS by our own rules. Providers must prove their
-// names by the certificates in caFile; "" = the system's.
-func newHTTPClient(caFile string) *http.Client {
+// newHTTPClient makes the client for all requests to the provider. It follows no redirect, which would carry
+// a refresh token elsewhere, uses no proxy but c's, keeps no connection, and speaks TLS by our own rules.
+func (c Client) newHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: requestTimeout}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -35,7 +35,7 @@ func newHTTPClient(caFile string) *http.Client {
 			return dialer.DialContext(ctx, network, addr)
 		},
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return dialTLS(ctx, dialer, addr, caFile)
+			return c.dialTLS(ctx, dialer, addr)
 		},
 		DisableKeepAlives:      true, // a request that meets a dead connection might be sent again
 		DisableCompression:     true,
@@ -49,17 +49,22 @@ func newHTTPClient(caFile string) *http.Client {
 }
 
 // dialTLS connects to a provider, which must prove its name.
-func dialTLS(ctx context.Context, dialer *net.Dialer, addr, caFile string) (net.Conn, error) {
+func (c Client) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := tlsverify.New(tlsverify.Options{Host: host, CAFile: caFile, ALPN: []string{"http/1.1"}})
+	if err := c.checkCertFile(); err != nil {
+		return nil, fetch.Fail(fetch.KindConfig, err)
+	}
+	policy, err := tlsverify.New(tlsverify.Options{
+		Host: host, CAFile: c.CertFile, ALPN: []string{"http/1.1"},
+	})
 	if err != nil {
-		return nil, err
+		return nil, fetch.Fail(fetch.KindConfig, fmt.Errorf("oauthcertfile: %w", err))
 	}
 
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, err := c.dial(ctx, dialer, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +74,18 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, addr, caFile string) (net.
 		return nil, fetch.Fail(kindOfHandshake(ctx, err), err)
 	}
 	return secure, nil
+}
+
+// checkCertFile returns an error if others could have written the file that says whom to trust.
+func (c Client) checkCertFile() error {
+	if c.CertFile == "" {
+		return nil
+	}
+	f, err := ownfile.Read(c.CertFile)
+	if err != nil {
+		return fmt.Errorf("oauthcertfile: %w", err)
+	}
+	return f.Close()
 }
 
 func kindOfHandshake(ctx context.Context, err error) fetch.Kind {

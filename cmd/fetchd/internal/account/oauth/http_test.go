@@ -49,9 +49,10 @@ func TestProviderProvesItsName(t *testing.T) {
 			if !tt.trust {
 				trusted = tlstest.NewCA(t)
 			}
-			k := &Keeper{Dir: t.TempDir() + "/oauth", HTTP: newHTTPClient(trusted.File(t)),
+			k := &Keeper{Dir: t.TempDir() + "/oauth",
 				Providers: map[string]provider{"x": {Token: s.URL}}}
-			c := Client{Account: "ann@mail", Provider: "x", ID: "mail", Flow: FlowApp, Secret: secretOf("s")}
+			c := Client{Account: "ann@mail", Provider: "x", ID: "mail", Flow: FlowApp, Secret: secretOf("s"),
+				CertFile: trusted.File(t)}
 			_, err := k.Token(t.Context(), c)
 			switch {
 			case tt.works && err != nil:

@@ -45,11 +45,11 @@ func (k *Keeper) now() time.Time {
 	return time.Now()
 }
 
-func (k *Keeper) client() *http.Client {
+func (k *Keeper) client(c Client) *http.Client {
 	if k.HTTP != nil {
 		return k.HTTP
 	}
-	return newHTTPClient("")
+	return c.newHTTPClient()
 }
 
 func (k *Keeper) provider(c Client) (provider, bool) {
@@ -60,8 +60,8 @@ func (k *Keeper) provider(c Client) (provider, bool) {
 }
 
 // with is the context of requests that the library makes.
-func (k *Keeper) with(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, k.client())
+func (k *Keeper) with(ctx context.Context, c Client) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, k.client(c))
 }
 
 // Token returns an access token that is good for a login now. It is on disk, and so is the refresh token that
@@ -210,5 +210,5 @@ func (k *Keeper) request(ctx context.Context, c Client, g *grant) (*oauth2.Token
 		return nil, err
 	}
 	old := &oauth2.Token{RefreshToken: g.Refresh.Reveal()}
-	return c.config(g.From, secret).TokenSource(k.with(ctx), old).Token()
+	return c.config(g.From, secret).TokenSource(k.with(ctx, c), old).Token()
 }

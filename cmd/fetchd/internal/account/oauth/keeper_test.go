@@ -390,7 +390,7 @@ func TestSlowProvider(t *testing.T) {
 	ended := make(chan struct{})
 	r.s.Answer(func(http.ResponseWriter, *http.Request) { <-ended })
 	t.Cleanup(func() { close(ended) })
-	r.HTTP = newHTTPClient("")
+	r.HTTP = Client{}.newHTTPClient()
 	r.HTTP.Timeout = 200 * time.Millisecond
 	r.fails(fetch.KindNetwork, "ask for a token", 1)
 }
@@ -465,7 +465,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	_, err := newHTTPClient("").Get("http://192.0.2.1/")
+	_, err := Client{}.newHTTPClient().Get("http://192.0.2.1/")
 	if err == nil || !strings.Contains(err.Error(), "without TLS") {
 		t.Errorf("%v", err)
 	}

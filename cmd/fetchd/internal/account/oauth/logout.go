@@ -63,7 +63,7 @@ func (k *Keeper) revoke(ctx context.Context, c Client, g *grant) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := k.client().Do(req)
+	resp, err := k.client(c).Do(req)
 	if err != nil {
 		return err
 	}

@@ -76,6 +76,9 @@ func (k *Keeper) Check(c Client) error {
 	case ClientWrong:
 		return fmt.Errorf("oauth: the provider refused the client: %s", s.Reason)
 	}
+	if err := c.checkCertFile(); err != nil {
+		return err
+	}
 	if c.Flow == FlowKey {
 		_, err := readKeyFile(c.KeyFile)
 		return err

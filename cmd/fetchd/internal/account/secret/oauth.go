@@ -15,6 +15,7 @@ func (f *Finder) OAuthClient(l Login) oauth.Client {
 	c := oauth.Client{
 		Account: l.Account, User: l.Name, Provider: u.OAuth.Value, Tenant: u.OAuthTenant.Value,
 		ID: u.OAuthClient.Value, Flow: OAuthFlow(u), KeyFile: u.OAuthKey.Value,
+		CertFile: u.OAuthCertFile.Value, Proxy: u.OAuthProxy.Value,
 	}
 	c.Scopes = strings.Fields(u.OAuthScope.Or(defaultScopes(c, l.Protocol)))
 	// A function and not the secret: a command or a file is asked each time that a token is renewed.
