@@ -29,10 +29,11 @@ type notices struct {
 	untoldMore int                // of these without a text
 }
 
-// notice is one mail.
-type notice struct {
-	kind, subject string
-	lines         []string
+// Notice is a mail of ours. Foreign text in it may be anything: it is cut, and made one line each.
+type Notice struct {
+	Kind    string // for its identifier: a word in lower case
+	Subject string
+	Lines   []string
 }
 
 // skipped remembers what was too large in a mailbox. Deleted messages add up until they are told; those that
@@ -90,16 +91,16 @@ func (a *Account) Notify(ctx context.Context, err error) {
 	}
 
 	for _, n := range a.Refusals.dueNotices(a, err) {
-		if err := a.deliverNotice(ctx, n); err != nil {
-			a.Log.Warn(EventNoticeLost, "account", a.Name, "subject", n.subject, "err", err)
+		if err := a.DeliverNotice(ctx, n); err != nil {
+			a.Log.Warn(EventNoticeLost, "account", a.Name, "subject", n.Subject, "err", err)
 			continue
 		}
-		a.Log.Info(EventNotice, "account", a.Name, "subject", n.subject)
+		a.Log.Info(EventNotice, "account", a.Name, "subject", n.Subject)
 	}
 }
 
 // dueNotices returns the notices that are to be sent now, and takes them for sent.
-func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
+func (m *Refusals) dueNotices(a *Account, err error) (all []Notice) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -113,7 +114,7 @@ func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
 		all = append(all, loginRefusedNotice(a, err))
 	case m.login && (err == nil || kind == KindDelivery):
 		m.login = false
-		all = append(all, notice{"login", "fetchmail authentication OK on " + a.Name, []string{
+		all = append(all, Notice{"login", "fetchmail authentication OK on " + a.Name, []string{
 			"The login to " + a.Name + " works again; mail is retrieved.",
 		}})
 	}
@@ -132,8 +133,8 @@ func (m *Refusals) dueNotices(a *Account, err error) (all []notice) {
 	return all
 }
 
-func loginRefusedNotice(a *Account, err error) notice {
-	return notice{"login", "fetchmail authentication failed on " + a.Name, []string{
+func loginRefusedNotice(a *Account, err error) Notice {
+	return Notice{"login", "fetchmail authentication failed on " + a.Name, []string{
 		"The login to " + a.Name + " was refused:",
 		"",
 		"  " + err.Error(),
@@ -143,8 +144,8 @@ func loginRefusedNotice(a *Account, err error) notice {
 	}}
 }
 
-func needsLoginNotice(a *Account, err error) notice {
-	return notice{"login", "fetchmail authentication failed on " + a.Name, []string{
+func needsLoginNotice(a *Account, err error) Notice {
+	return Notice{"login", "fetchmail authentication failed on " + a.Name, []string{
 		"Somebody has to log in for " + a.Name + " at its provider:",
 		"",
 		"  " + err.Error(),
@@ -155,19 +156,19 @@ func needsLoginNotice(a *Account, err error) notice {
 }
 
 // refusedNotice lists what was set aside since the last one, and begins a new list; the lock is held.
-func (m *Refusals) refusedNotice(a *Account) notice {
-	n := notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
+func (m *Refusals) refusedNotice(a *Account) Notice {
+	n := Notice{"refused", "fetchmail delivery refused on " + a.Name, []string{
 		"Messages of " + a.Name + " can't be delivered. They stay on the server and are tried again",
 		"once a day, and when the daemon is awakened, as by a second call of fetchd:",
 		"",
 	}}
 
 	for _, text := range m.untold {
-		n.lines = append(n.lines, "  "+text)
+		n.Lines = append(n.Lines, "  "+text)
 	}
 
 	if m.untoldMore > 0 {
-		n.lines = append(n.lines, fmt.Sprintf("  and %d more", m.untoldMore))
+		n.Lines = append(n.Lines, fmt.Sprintf("  and %d more", m.untoldMore))
 	}
 
 	m.untold, m.untoldMore = nil, 0
@@ -175,13 +176,13 @@ func (m *Refusals) refusedNotice(a *Account) notice {
 }
 
 // oversizedNotice counts the messages of each size, the largest first; the lock is held.
-func (m *Refusals) oversizedNotice(a *Account) notice {
+func (m *Refusals) oversizedNotice(a *Account) Notice {
 	what := "They stay on the server; raise the limit to get them, or delete them there:"
 	if a.LimitFlush {
 		what = "They were deleted on the server, unread, because of limitflush:"
 	}
 
-	n := notice{"oversized", "Fetchmail oversized-messages warning", []string{
+	n := Notice{"oversized", "Fetchmail oversized-messages warning", []string{
 		fmt.Sprintf("Messages of %s are larger than the limit of %d bytes.", a.Name, a.Limit),
 		what,
 		"",
@@ -203,10 +204,10 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 
 	for i, size := range sizes {
 		if i == noticeLines {
-			n.lines = append(n.lines, fmt.Sprintf("  and %d smaller sizes", len(sizes)-i))
+			n.Lines = append(n.Lines, fmt.Sprintf("  and %d smaller sizes", len(sizes)-i))
 			break
 		}
-		n.lines = append(n.lines, fmt.Sprintf("  %d of %d bytes", count[size], size))
+		n.Lines = append(n.Lines, fmt.Sprintf("  %d of %d bytes", count[size], size))
 	}
 
 	// What was deleted is told once; the rest is found again by each retrieval.
@@ -217,15 +218,15 @@ func (m *Refusals) oversizedNotice(a *Account) notice {
 	return n
 }
 
-// deliverNotice delivers a notice. Its sender is the null sender (RFC 3834), so that nobody answers or
-// bounces it.
-func (a *Account) deliverNotice(ctx context.Context, n notice) error {
+// DeliverNotice delivers a notice to the account's first recipient, through its destination, within a minute.
+// Its sender is the null sender (RFC 3834), so that nobody answers or bounces it.
+func (a *Account) DeliverNotice(ctx context.Context, n Notice) error {
 	late := errors.New("no end within the time limit of a notice")
 	ctx, cancel := context.WithTimeoutCause(ctx, noticeTimeout, late)
 	defer cancel()
 
 	now := a.now()
-	id := fmt.Sprintf("%s-%d", n.kind, now.UnixNano())
+	id := fmt.Sprintf("%s-%d", n.Kind, now.UnixNano())
 	body := delivery.NewSpool(a.spoolOptions())
 	m := &delivery.Message{Account: a.Name, UID: "notice-" + id, Recipients: a.Recipients[:1], Body: body}
 	defer m.Release()
@@ -241,22 +242,22 @@ func (a *Account) deliverNotice(ctx context.Context, n notice) error {
 	return err
 }
 
-// noticeMail writes the mail. Foreign text in it is cut and on one line each.
-func (a *Account) noticeMail(n notice, id string, now time.Time) []byte {
+// noticeMail writes the mail.
+func (a *Account) noticeMail(n Notice, id string, now time.Time) []byte {
 	host := cmp.Or(delivery.AddressHost(a.Hostname), "localhost")
 	lines := append([]string{
 		"Return-Path: <>",
 		"Date: " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700"),
 		"From: FETCHMAIL-DAEMON@" + host,
 		"To: " + a.Recipients[0],
-		"Subject: " + n.subject,
+		"Subject: " + n.Subject,
 		"Message-ID: <" + id + ".fetchd@" + host + ">",
 		"Auto-Submitted: auto-generated",
 		"MIME-Version: 1.0",
 		"Content-Type: text/plain; charset=utf-8",
 		"Content-Transfer-Encoding: 8bit",
 		"",
-	}, n.lines...)
+	}, n.Lines...)
 
 	end := "\n"
 	if a.KeepCR {

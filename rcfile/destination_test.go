@@ -21,11 +21,14 @@ func TestDestinationPaths(t *testing.T) {
 		"poll:x":          "poll:x",
 		"maildir:a:b c=d": "maildir:/etc/a:b c=d",
 	} {
-		c := mustParse(t, "/etc/rc", "poll x deliver \""+value+"\" folderdeliver F \""+value+"\"\n")
+		c := mustParse(t, "/etc/rc", "set notify \""+value+"\" poll x deliver \""+value+"\" folderdeliver F \""+value+"\"\n")
 		resolvePaths(c, func(*Opt[string]) bool { return false })
 		u := c.Polls[0].Users[0]
 		if u.Deliver[0].Value != want || u.FolderDeliver[0].Value != "F" || u.FolderDeliver[1].Value != want {
 			t.Errorf("%s became %v, %v; want %q", value, u.Deliver, u.FolderDeliver, want)
+		}
+		if got := c.Globals.Notify.Value; got != want {
+			t.Errorf("notify %s became %q; want %q", value, got, want)
 		}
 	}
 }
@@ -34,10 +37,11 @@ func TestDestinationPaths(t *testing.T) {
 func TestDestinationsAreSensitive(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
-		`deliver "maildir:x" "mda:cat"`: true, `folderdeliver F "mda:cat"`: true,
-		`deliver "maildir:x" "smtp:h"`: false,
+		`poll x deliver "maildir:x" "mda:cat"`: true, `poll x folderdeliver F "mda:cat"`: true,
+		`poll x deliver "maildir:x" "smtp:h"`: false, `set notify "mda:cat" poll x`: true,
+		`set notify "maildir:x" poll x`: false,
 	} {
-		if got := mustParse(t, "rc", "poll x "+text+"\n").sensitive(); got != want {
+		if got := mustParse(t, "rc", text+"\n").sensitive(); got != want {
 			t.Errorf("%s: sensitive is %v", text, got)
 		}
 	}

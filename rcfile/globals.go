@@ -18,6 +18,7 @@ type Globals struct {
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
 	Metrics    Opt[string]
 	Alert      Opt[string] // a command
+	Notify     Opt[string] // ours: destination of notices to the postmaster
 	PassLimit  Opt[int]    // ours: seconds that a single pass may take, default 7200; 0 = any number
 }
 
@@ -62,6 +63,8 @@ var globalWords = []Keyword{
 	{Name: "alertcommand", Kind: Text, Own: true, traits: isCommand,
 		Help:   "run COMMAND when an account needs a person, and when it is well again",
 		global: func(g *Globals) any { return &g.Alert }},
+	{Name: "notify", Kind: Text, Own: true, traits: isDestination,
+		global: func(g *Globals) any { return &g.Notify }},
 	{Name: "metrics", Kind: Text, Own: true,
 		Help:   "a daemon serves metrics at 127.0.0.1:PORT or unix:/PATH",
 		global: func(g *Globals) any { return &g.Metrics }},

@@ -34,6 +34,10 @@ func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 	}
 
 	s, ok := slot.(*Opt[string])
+	if ok && k.has(isDestination) {
+		resolveDestination(s, leave)
+		return
+	}
 	if !ok || !k.namesFile(s.Value) || !s.Set || leave(s) {
 		return
 	}
@@ -43,10 +47,13 @@ func (k *Keyword) resolve(slot any, leave func(*Opt[string]) bool) {
 // resolveDestinations makes the paths in destinations absolute.
 func resolveDestinations(list []Opt[string], leave func(*Opt[string]) bool) {
 	for i := range list {
-		o := &list[i]
-		if kind, value := kindOf(o.Value); kind.namesFile(value) && !leave(o) {
-			o.Value = strings.TrimSuffix(o.Value, value) + resolve(value, o.Pos.File)
-		}
+		resolveDestination(&list[i], leave)
+	}
+}
+
+func resolveDestination(o *Opt[string], leave func(*Opt[string]) bool) {
+	if kind, value := kindOf(o.Value); kind.namesFile(value) && !leave(o) {
+		o.Value = strings.TrimSuffix(o.Value, value) + resolve(value, o.Pos.File)
 	}
 }
 

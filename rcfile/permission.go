@@ -118,14 +118,17 @@ func (k *Keyword) private(slot any) bool {
 	case *Opt[Secret]:
 		return k.secret(slot)
 	case *Opt[string]:
-		return k.has(isCommand|namesSecret) && s.Set
+		return s.Set && (k.has(isCommand|namesSecret) || k.has(isDestination) && isSensitive(*s))
 	case *Opt[int]:
 		return k.has(namesSecret) && s.Set
 	case *[]Opt[string]:
-		return k.has(isDestination) && slices.ContainsFunc(*s, func(o Opt[string]) bool {
-			kind, _ := kindOf(o.Value)
-			return kind.has(isCommand | namesSecret)
-		})
+		return k.has(isDestination) && slices.ContainsFunc(*s, isSensitive)
 	}
 	return false
+}
+
+// isSensitive tells whether a destination runs a command or says where a secret is.
+func isSensitive(destination Opt[string]) bool {
+	kind, _ := kindOf(destination.Value)
+	return kind.has(isCommand | namesSecret)
 }

@@ -75,7 +75,8 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 // checkPolls makes each account as a real run would, and also checks what a run would find out only later.
 func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Config, polls []*rcfile.Poll) {
 	// A real service and its resolver: a check of its own would one day disagree with what a run does.
-	r := k.p.newService(c, at, k.log, false).resolver
+	s := k.p.newService(c, at, k.log, false)
+	r := s.resolver
 	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
 	var accounts []*fetch.Account
@@ -113,6 +114,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	// Account makes each account alone; what Resolve does over all of them comes here.
 	accounts, warnings := account.SeparateOwners(accounts)
 	k.warn(append(warnings, account.SharedMailboxes(accounts)...))
+	k.reportRefusal(s.checkWatched(cfg))
 }
 
 func (k *configCheck) warn(warnings []account.Warning) {
@@ -144,6 +146,9 @@ func statusOfMissing(err error) exit.Status {
 
 func (k *configCheck) reportRefusal(err error) {
 	for _, e := range flatten(err) {
+		if e == nil {
+			continue
+		}
 		st := exit.Syntax
 		if errors.Is(e, fs.ErrNotExist) || errors.Is(e, fs.ErrPermission) {
 			st = exit.IO

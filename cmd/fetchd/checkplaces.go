@@ -36,7 +36,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 		}
 	}
 
-	return errors.Join(append(errs, checkWatched(cfg.Globals))...)
+	return errors.Join(errs...)
 }
 
 // checkOwn returns the reason why a run would not accept the file at path as its own.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,7 @@ import (
 
 // runDaemon retrieves from the accounts of cfg again and again until ctx ends.
 func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval time.Duration) exit.Status {
-	if err := checkWatched(cfg.Globals); err != nil {
+	if err := s.checkWatched(cfg); err != nil {
 		return s.fail(exit.Syntax, err)
 	}
 	accounts, err := s.resolveAtStart(ctx, cfg)
@@ -43,7 +44,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	d.setScheduler(ctx, cfg, before, first)
 
 	// After the lock: the socket that is there already is then a dead daemon's.
-	d.setRefused(ctx, cfg.Globals.Alert.Value, refused, before)
+	d.setRefused(refused, before)
 	defer d.serveStatus(cfg.Globals)()
 
 	s.log.Info(fmt.Sprintf("starting %s %s daemon", s.p.name, release()))
@@ -52,9 +53,10 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// The last step before the first retrieval: whoever waits for READY finds that signals and status work.
 	d.manager.Ready()
 
-	// Nobody waits for these: what a reload reads may hang, and must delay neither the end nor the signs of
-	// life; and so may the terminal. All that may fail at the start comes before: the terminal shows it.
+	// Nobody waits for these: what a reload reads, the terminal or whoever is told of trouble may hang, and
+	// must delay neither the end nor the signs of life. All that may fail at the start comes before.
 	go d.leaveTerminal(ctx, first)
+	go d.tellAll(ctx)
 	go d.serve(ctx)
 	go d.showLife(ctx)
 	go giveBackMemory(ctx)
@@ -62,7 +64,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// Once more, as Run may end by itself; the manager hears it only once.
 	stopping()
 	// After Run, so that the file has the final figures.
-	d.leaveStatus(cfg)
+	d.saveStatus()
 	return exit.Mail
 }
 
@@ -71,14 +73,15 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts int,
 	before status.Report) (*daemon, error) {
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
-		fixed: fixedSettings(cfg.Globals)}
+		fixed: fixedSettings(cfg.Globals), news: make(chan struct{}, 1), started: time.Now(),
+		statusFile: statusPath(s.at, cfg)}
 	d.accounts.Store(int64(accounts))
 	collectFor(accounts, d.p.env)
-	d.alerts = status.NewAlerts(before)
 	d.stamp = d.fileStamp()
-	var err error
-	d.manager, err = process.NewNotifier(s.p.env)
-	return d, err
+	var err1, err2 error
+	d.teller, err1 = s.newTeller(cfg, before)
+	d.manager, err2 = process.NewNotifier(s.p.env)
+	return d, errors.Join(err1, err2)
 }
 
 // setScheduler makes the scheduler, which continues with what the report of the last daemon or pass says of
@@ -89,7 +92,9 @@ func (d *daemon) setScheduler(ctx context.Context, cfg *rcfile.Config, before st
 	o.Past = before.Pasts()
 	o.Done = func(o schedule.Outcome) {
 		d.report(ctx, o)
-		d.tell(ctx, cfg.Globals.Alert.Value, status.Of([]schedule.State{o.State}, nil, time.Now()))
+		if o.Err != nil || o.Recovered {
+			d.noteNews()
+		}
 		first.add(o)
 		d.logSleeping()
 	}
@@ -115,16 +120,19 @@ func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 // daemon is the state that signals, reloads and the service manager act on.
 type daemon struct {
 	*service
-	scheduler *schedule.Scheduler
-	manager   *process.Notifier
-	interval  time.Duration
-	path      string       // of the rc file
-	stamp     string       // fileStamp when the rc file was last read
-	fixed     string       // fixedSettings when the daemon started
-	accounts  atomic.Int64 // how many there are now
-	alerts    *status.Alerts
-	refused   atomic.Pointer[status.Report] // of those that can't be retrieved from
-	finished  atomic.Int64                  // retrievals that have ended
+	scheduler  *schedule.Scheduler
+	manager    *process.Notifier
+	interval   time.Duration
+	path       string       // of the rc file
+	stamp      string       // fileStamp when the rc file was last read
+	fixed      string       // fixedSettings when the daemon started
+	accounts   atomic.Int64 // how many there are now
+	teller     *teller
+	news       chan struct{} // capacity 1: there may be something to tell
+	started    time.Time
+	statusFile string
+	refused    atomic.Pointer[status.Report] // of those that can't be retrieved from
+	finished   atomic.Int64                  // retrievals that have ended
 }
 
 // serve acts on signals, and on a changed rc file, until ctx ends.

@@ -78,16 +78,17 @@ func (d *daemon) reload(ctx context.Context) {
 	d.accounts.Store(int64(len(accounts)))
 	collectFor(len(accounts), d.p.env)
 	d.scheduler.Replace(accounts)
-	d.setRefused(ctx, cfg.Globals.Alert.Value, refusedAccounts(err), *d.refused.Load())
+	d.setRefused(refusedAccounts(err), *d.refused.Load())
 	d.log.Info("read " + d.path + " again: " + logging.Counted(int64(len(accounts)), "account"))
 	d.logTrouble()
 }
 
 // fixedSettings is a digest of the settings that a reload can't change.
 func fixedSettings(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d %q %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
+	return fmt.Sprintf("%d %q %q %q %t %d %d %q %q %q %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
 		g.Pidfile.Value,
-		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value, g.Alert.Value)
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value, g.Alert.Value,
+		g.Notify.Value, g.Postmaster.Value)
 }
 
 // fileStamp changes when the rc file does.

@@ -14,7 +14,6 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
-	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/cmd/fetchd/internal/status"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -153,31 +152,14 @@ func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes [
 			ended = append(ended, o)
 		}
 	}
-	report, alerts := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg),
-		time.Now())
-	for _, a := range alerts {
-		s.alert(ctx, cfg.Globals.Alert.Value, a)
+	report := status.AfterPass(before, ended, refusedAccounts(refused), s.isAccountOf(cfg), time.Now())
+	if teller, err := s.newTeller(cfg, before); err != nil {
+		s.log.Error(logging.EventError, "err", err)
+	} else {
+		teller.tell(ctx, &report)
 	}
 	if err := report.Save(path); err != nil {
 		s.log.Warn("the status of this pass can't be recorded", "err", err)
-	}
-}
-
-const (
-	alertTimeout = time.Minute // of the command that tells an administrator
-	alertOutput  = 4 << 10     // how many bytes of what it prints are kept
-)
-
-// alert tells an administrator of an account by a command; "" = nobody is told.
-func (s *service) alert(ctx context.Context, command string, a status.Alert) {
-	if command == "" {
-		return
-	}
-	out := &shell.Output{Limit: alertOutput}
-	if err := shell.Run(ctx, command, alertTimeout, out, out, a.Environment()...); err != nil {
-		err = hints.Errorf("try it by hand", "alertcommand %s: %w; it printed %.200q",
-			shell.Describe(command), err, strings.TrimSpace(out.String()))
-		s.log.Error("nobody was told of this account", "account", a.Account, "err", err)
 	}
 }
 
@@ -203,29 +185,10 @@ func refusedAccounts(err error) map[string]string {
 	return reasons
 }
 
-// checkWatched returns a mistake in what g says about those who watch the daemon.
-func checkWatched(g rcfile.Globals) error {
-	var errs []error
-	if g.Metrics.Value != "" {
-		errs = append(errs, status.CheckAddress(g.Metrics.Value))
-	}
-	if g.Alert.Value != "" {
-		errs = append(errs, shell.Check("alertcommand", g.Alert.Value))
-	}
-	return errors.Join(errs...)
-}
-
 // serveStatus answers those that ask how the accounts of the daemon are, until stop is called. It never keeps
 // the daemon from its work.
 func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
-	started := time.Now()
-	report := func(whole func(account string) bool) status.Report {
-		r := d.status(whole)
-		r.PID, r.Started = os.Getpid(), started
-		return r
-	}
-
-	socket, err := status.Serve(status.SocketOf(g.Pidfile.Or(d.at.pidfile)), report)
+	socket, err := status.Serve(status.SocketOf(g.Pidfile.Or(d.at.pidfile)), d.status)
 	if err != nil {
 		d.log.Warn(fmt.Sprintf("%s status can't ask this daemon", d.p.name), "err", err)
 	}
@@ -233,7 +196,7 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 	var web *status.WebServer
 	if g.Metrics.Value != "" {
 		web, err = status.ServeWeb(g.Metrics.Value, status.Source{
-			Report: report, Stalled: d.scheduler.Stalled, Interval: d.interval,
+			Report: d.status, Stalled: d.scheduler.Stalled, Interval: d.interval,
 		})
 		// A port that is taken is no reason to retrieve no mail.
 		if err != nil {
@@ -247,37 +210,30 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 	}
 }
 
-// leaveStatus is what status shows when the daemon has ended.
-func (d *daemon) leaveStatus(cfg *rcfile.Config) {
+// saveStatus leaves behind what is known: status shows it when the daemon has ended, and the next one goes on
+// from there.
+func (d *daemon) saveStatus() {
 	report := d.status(func(string) bool { return true })
 	report.Settle()
-	if err := report.Save(statusPath(d.at, cfg)); err != nil {
+	if err := report.Save(d.statusFile); err != nil {
 		d.log.Warn("the status can't be recorded", "err", err)
 	}
 }
 
-// setRefused notes which accounts can't be retrieved from, and why, and tells an administrator. before are
-// those that were known.
-func (d *daemon) setRefused(ctx context.Context, command string, reasons map[string]string,
-	before status.Report) {
+// setRefused notes which accounts can't be retrieved from, and why. before are those that were known.
+func (d *daemon) setRefused(reasons map[string]string, before status.Report) {
 	report := status.Of(nil, reasons, time.Now())
 	report.Continue(before)
 	d.refused.Store(&report)
-	d.tell(ctx, command, report)
+	d.noteNews()
 }
 
 // status is how the accounts are, with the past of those for which whole is true; nil = of none.
 func (d *daemon) status(whole func(account string) bool) status.Report {
 	report := status.Of(d.scheduler.StatesWith(whole), nil, time.Now())
+	report.PID, report.Started = os.Getpid(), d.started
 	report.Add(*d.refused.Load())
 	report.Shorten(whole)
-	d.alerts.Fill(&report)
+	d.teller.alerts.Fill(&report)
 	return report
-}
-
-// tell tells an administrator of the accounts of report that need one, or don't any more.
-func (d *daemon) tell(ctx context.Context, command string, report status.Report) {
-	for _, a := range d.alerts.Take(&report) {
-		d.alert(ctx, command, a)
-	}
 }

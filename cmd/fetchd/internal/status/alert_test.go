@@ -63,14 +63,14 @@ func TestAlertsAreFew(t *testing.T) {
 	told := map[string]int{}
 	report := Report{}
 	for hour, want := range []int{10, 10, 5, 0} {
-		var alerts []Alert
 		at := noon.Add(time.Duration(hour) * time.Hour)
-		report, alerts = AfterPass(report, nil, refused, all, at)
+		var alerts []Alert
+		report, alerts = alertsAfter(report, refused, at)
 		for _, a := range alerts {
 			told[a.Account]++
 		}
 		var more []Alert
-		report, more = AfterPass(report, nil, refused, all, at.Add(time.Minute))
+		report, more = alertsAfter(report, refused, at.Add(time.Minute))
 		if len(alerts) != want || len(more) != 0 {
 			t.Errorf("hour %d: %d alerts, then %d", hour, len(alerts), len(more))
 		}
@@ -86,9 +86,15 @@ func TestAlertsAreFew(t *testing.T) {
 	}
 }
 
+// alertsAfter is a pass in which the accounts of refused are refused, and what is told after it.
+func alertsAfter(before Report, refused map[string]string, at time.Time) (Report, []Alert) {
+	report := AfterPass(before, nil, refused, all, at)
+	return report, NewAlerts(before).Take(&report)
+}
+
 func TestAlertEnvironment(t *testing.T) {
 	t.Parallel()
-	a := Alert{"ann@h", "login refused", noon.UTC(), "first\nsecond\x00\x1b"}
+	a := Alert{Account: "ann@h", State: "login refused", Since: noon.UTC(), Text: "first\nsecond\x00\x1b"}
 	for _, line := range a.Environment() {
 		if strings.ContainsAny(line, "\n\x00\x1b") {
 			t.Errorf("%q", line)

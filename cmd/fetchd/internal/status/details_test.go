@@ -127,7 +127,7 @@ func TestShorten(t *testing.T) {
 // pass leaves out.
 func TestPassKeepsHistory(t *testing.T) {
 	t.Parallel()
-	first, _ := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil), outcome("bob@h", 1, nil)}, nil,
+	first := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil), outcome("bob@h", 1, nil)}, nil,
 		all, noon)
 	text, err := json.Marshal(first)
 	if err != nil {
@@ -137,7 +137,7 @@ func TestPassKeepsHistory(t *testing.T) {
 	if err := json.Unmarshal(text, &back); err != nil {
 		t.Fatal(err)
 	}
-	next, _ := AfterPass(back, []schedule.Outcome{outcome("ann@h", 3, nil)}, nil, all, noon.Add(25*time.Hour))
+	next := AfterPass(back, []schedule.Outcome{outcome("ann@h", 3, nil)}, nil, all, noon.Add(25*time.Hour))
 	ann, bob := next.Accounts[0], next.Accounts[1]
 	if ann.DayMessages != 3 || len(ann.Passes) != 2 || bob.DayMessages != 0 || len(bob.Passes) != 1 {
 		t.Errorf("ann %+v\nbob %+v", ann, bob)

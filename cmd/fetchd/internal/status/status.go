@@ -51,7 +51,7 @@ type Account struct {
 	Grant        *fetch.Grant    `json:"grant,omitempty"`
 	Waiting      []Waiting       `json:"set_aside_messages,omitempty"` // the first of SetAside
 
-	Alerted time.Time `json:"alerted,omitzero"` // when its trouble was told last
+	Told map[string]time.Time `json:"told,omitempty"` // when an administrator was told of what last
 }
 
 // Failure is a row of retrievals that failed.
@@ -136,9 +136,9 @@ func (r *Report) sort() {
 
 // AfterPass is the report of a single pass. before, the report of the last one, says since when accounts
 // fail, and how those are that this pass left out or that were cut short; isKnown tells whether the rc file
-// still has such an account. The alerts are what an administrator has to be told.
+// still has such an account.
 func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]string,
-	isKnown func(name string) bool, at time.Time) (Report, []Alert) {
+	isKnown func(name string) bool, at time.Time) Report {
 	accounts := map[string]Account{}
 	for _, a := range before.Accounts {
 		// A pass with a server's name retrieves from that one alone, and must not forget the others.
@@ -156,14 +156,14 @@ func AfterPass(before Report, outcomes []schedule.Outcome, refused map[string]st
 	for name, reason := range refused {
 		a := disabled(name, reason, at)
 		if was := accounts[name]; was.State == Disabled {
-			a.Failure.Since, a.Failure.Count, a.Alerted = was.Failure.Since, was.Failure.Count+1, was.Alerted
+			a.Failure.Since, a.Failure.Count = was.Failure.Since, was.Failure.Count+1
 		}
 		accounts[name] = a
 	}
 
-	r := Report{At: at, Accounts: slices.AppendSeq([]Account{}, maps.Values(accounts)), Alerts: before.Alerts}
+	r := Report{At: at, Accounts: slices.AppendSeq([]Account{}, maps.Values(accounts))}
 	r.sort()
-	return r, r.takeAlerts()
+	return r
 }
 
 // end notes how a retrieval ended.
@@ -209,6 +209,7 @@ func (a *Account) settle() {
 
 // Settle makes of a daemon's report what is true when it has ended.
 func (r *Report) Settle() {
+	r.PID, r.Started = 0, time.Time{}
 	for i := range r.Accounts {
 		r.Accounts[i].settle()
 	}

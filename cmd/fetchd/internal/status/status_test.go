@@ -34,12 +34,12 @@ func all(string) bool { return true }
 func TestAfterPass(t *testing.T) {
 	t.Parallel()
 	refused := fetch.Fail(fetch.KindAuth, errors.New("no"))
-	first, _ := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil),
+	first := AfterPass(Report{}, []schedule.Outcome{outcome("ann@h", 2, nil),
 		outcome("bob@h", 0, refused)},
 		map[string]string{"eve@h": "auth ntlm"}, all, noon)
-	second, _ := AfterPass(first, []schedule.Outcome{outcome("bob@h", 0, refused)}, nil,
+	second := AfterPass(first, []schedule.Outcome{outcome("bob@h", 0, refused)}, nil,
 		func(name string) bool { return name != "eve@h" }, later)
-	third, _ := AfterPass(second, []schedule.Outcome{outcome("ann@h", 0, errors.New("down")),
+	third := AfterPass(second, []schedule.Outcome{outcome("ann@h", 0, errors.New("down")),
 		outcome("bob@h", 1, nil)},
 		nil, all, later)
 
