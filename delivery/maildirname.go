@@ -28,6 +28,16 @@ const (
 // no time: the same message has the same name after a restart and after a change of the host's name. It holds
 // only letters, digits and dots, and starts with a letter.
 func messageName(m *Message) string {
+	name := nameBeginning(m)
+	size, crc := m.Body.content()
+	name = strconv.AppendInt(name, size, 10)
+	name = append(name, 'C')
+	name = strconv.AppendUint(name, uint64(crc), 16)
+	return string(append(name, ".fetchd"...))
+}
+
+// nameBeginning is the part of a message's name that is known before the message has come: U<uid>.<identity>.
+func nameBeginning(m *Message) []byte {
 	var buf [256]byte
 	id := binary.BigEndian.AppendUint32(buf[:0], m.UIDValidity)
 	for _, field := range [...]string{m.Account, m.Mailbox, m.UID} {
@@ -41,12 +51,7 @@ func messageName(m *Message) string {
 	name := appendReadable(append(buf[:0], 'U'), m.UID)
 	name = append(name, '.')
 	name = nameEncoding.AppendEncode(name, sum[:nameIdentity])
-	name = append(name, '.')
-	size, crc := m.Body.content()
-	name = strconv.AppendInt(name, size, 10)
-	name = append(name, 'C')
-	name = strconv.AppendUint(name, uint64(crc), 16)
-	return string(append(name, ".fetchd"...))
+	return append(name, '.')
 }
 
 // appendReadable adds the harmless characters of uid.
