@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 )
@@ -107,10 +106,5 @@ func (g *Ages) write(ctx context.Context, now time.Time, ages map[time.Time][][]
 		g.kept.Days = append(g.kept.Days, keptAge{since, uids})
 	}
 	slices.SortFunc(g.kept.Days, func(a, b keptAge) int { return a.Since.Compare(b.Since) })
-
-	text, err := json.Marshal(g.kept)
-	if err == nil {
-		err = g.a.Journal.SetNote(ctx, agesNote(g.a, g.mailbox), string(text))
-	}
-	return Fail(KindJournal, err)
+	return writeNote(ctx, g.a.Journal, agesNote(g.a, g.mailbox), g.kept)
 }

@@ -28,6 +28,7 @@ const (
 	EventOversized   = "message too large"          // info or debug: account mailbox n total size uid deleted
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
+	EventRecognised  = "mail was delivered before"  // info: account mailbox count adopted: it is not again
 	EventExpired     = "old mail is removed"        // info: account mailbox count days
 	EventBrake       = "too much mail to remove"    // warn: account mailbox count total: it stays
 	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count

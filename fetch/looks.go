@@ -1,14 +1,35 @@
 package fetch
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Looks tells a message from another under the same UID, by its size on the server and its header: letters,
-// digits and a dot. It is for messages that came whole; the journal keeps it of those that are to be deleted.
+// digits and a dot. It is for messages that came whole; the journal keeps it of those that are to be deleted,
+// and of those that stay in a mailbox whose UIDs may change.
 func (it *Item) Looks() string {
 	if it.Body == nil {
 		return ""
 	}
 	return strconv.FormatInt(it.Size, 10) + "." + it.Body.HeaderDigest()
+}
+
+// looksRoom is how many bytes a message may grow or shrink on the server: GNU Mailutils writes Status, X-UID
+// and the like into it.
+const looksRoom = 1 << 10
+
+// SameLooks tells whether two messages look the same, but for what servers write into them.
+func SameLooks(a, b string) bool {
+	sizeA, digestA := splitLooks(a)
+	sizeB, digestB := splitLooks(b)
+	return digestA == digestB && max(sizeA-sizeB, sizeB-sizeA) <= looksRoom
+}
+
+func splitLooks(looks string) (size int64, digest string) {
+	text, digest, _ := strings.Cut(looks, ".")
+	size, _ = strconv.ParseInt(text, 10, 64) // as Item.Looks wrote it
+	return size, digest
 }
 
 // Returner is a Mailbox that can tell, after Commit, how many messages were there again although the server

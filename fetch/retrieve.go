@@ -140,6 +140,10 @@ func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) err
 	}
 
 	err := t.runInTurn(ctx)
+	// Whatever ended it: what was delivered is there.
+	if kerr := t.keepLooks(ctx); err == nil {
+		err = kerr
+	}
 	if p.only == nil {
 		p.last.tried(t.name, t.failed, a.now())
 	}

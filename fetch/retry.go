@@ -66,11 +66,7 @@ func RequestRetry(ctx context.Context, j *journal.Journal, key string, messages 
 	for _, w := range messages {
 		list = append(list, keptMessage{w.Mailbox, w.UIDValidity, []byte(w.UID), w.Last})
 	}
-	text, err := json.Marshal(list)
-	if err == nil {
-		err = j.SetNote(ctx, retryNote(key), string(text))
-	}
-	return Fail(KindJournal, err)
+	return writeNote(ctx, j, retryNote(key), list)
 }
 
 // readNote reads what is noted under that name; nothing changes nothing.
@@ -82,11 +78,21 @@ func readNote(ctx context.Context, j *journal.Journal, name string, what any) er
 	return Fail(KindJournal, err)
 }
 
+// writeNote notes what under that name, for readNote.
+func writeNote(ctx context.Context, j *journal.Journal, name string, what any) error {
+	text, err := json.Marshal(what)
+	if err == nil {
+		err = j.SetNote(ctx, name, string(text))
+	}
+	return Fail(KindJournal, err)
+}
+
 // ObeyRetry makes the account try again what was requested since the last time, and tells whether there was
-// anything. Each request is obeyed once, by a running daemon or the next one; a single pass tries all anyway.
+// anything to try, or a decision about a mailbox that was stopped. Each request is obeyed once, by a running
+// daemon or the next one; a single pass tries all anyway.
 func (a *Account) ObeyRetry(ctx context.Context) bool {
 	obeyed := a.recall(ctx)
-	return a.takeRequest(ctx) || obeyed
+	return a.takeRequest(ctx) || obeyed || a.isDecided(ctx)
 }
 
 // takeRequest is ObeyRetry once the Refusals are filled.

@@ -60,6 +60,11 @@ func (s *suite) properties() []property {
 		{"flush", s.each(variant{mode: fetch.Wrapped, keep: true}), checkFlush},
 		{"folders", s.only(fetch.IMAP, variant{mode: fetch.Wrapped}), checkFolders},
 		{"renumbered", s.named("Dovecot IMAP", variant{mode: fetch.Wrapped, keep: true}), checkRenumbered},
+		{"journal lost", s.each(variant{mode: fetch.Wrapped, keep: true}), checkJournalLost},
+		{"renumbered and kept", slices.Concat(
+			s.named("Dovecot IMAP", variant{mode: fetch.Wrapped, keep: true, mda: true}),
+			s.named("our POP3", variant{mode: fetch.Wrapped, keep: true, mda: true}),
+		), checkRenumberedKept},
 		{"renumbered under a pending deletion", s.named("Dovecot IMAP", variant{mode: fetch.Wrapped}), checkRenumberedPending},
 		{"cut in a body", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.ClearText, keep: true, mda: true})), checkCut},
 		{"cut after a delivery", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.StartTLS, mda: true})), checkCutAfterDelivery},
@@ -227,6 +232,8 @@ func popMailbox(p *fetchtest.POPServer) *mailbox {
 		port: p.Port, user: p.User, password: p.Password, pop: p,
 		append: func(_ *testing.T, _ string, messages ...[]byte) { p.Append(messages...) },
 		count:  func(*testing.T, string) int { return p.Count() },
+
+		renumber: func(*testing.T, string) { p.Renumber() },
 	}
 }
 

@@ -47,6 +47,7 @@ type transfer struct {
 	worked      bool       // something was delivered
 	unfit       int        // messages in a row for which there was no room
 	skip        []*Item    // could not be had, and are never to be tried again
+	looks       []string   // of what was recorded and stays in the mailbox
 	stop        error      // why the transfer ended early
 
 	trouble *ServerTrouble // set by run
@@ -271,6 +272,7 @@ func (t *transfer) recordAndAcknowledge(ctx context.Context, delivered []*Item) 
 	if err != nil {
 		return nil, errors.Join(t.a.checkLease(), err)
 	}
+	t.noteLooks(whole)
 	if err := t.a.checkLease(); err != nil {
 		return err, nil
 	}

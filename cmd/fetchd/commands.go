@@ -22,6 +22,7 @@ func commands() []command {
 		{pinCommand(), runPin},
 		{statusCommand(), runStatus},
 		{retryCommand(), runRetry},
+		{adoptCommand(), runAdopt},
 		{loginCommand(), runLogin},
 		{logoutCommand(), runLogout},
 		{tokenCommand(), runToken},

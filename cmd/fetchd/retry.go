@@ -34,18 +34,9 @@ func runRetry(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.usage(errors.New("retry takes an account and a message"))
 	}
 
-	at, err := p.places()
-	if err != nil {
-		return p.fail(exit.Internal, err)
-	}
-	cfg, err := p.rcConfiguration(c, at)
-	if err != nil {
-		return p.failConfig(err)
-	}
-
-	j, err := journal.Open(ctx, journalPath(at, cfg))
-	if err != nil {
-		return p.fail(exit.IO, err)
+	at, cfg, j, st := p.openJournal(ctx, c)
+	if j == nil {
+		return st
 	}
 	defer j.Close()
 
@@ -57,7 +48,26 @@ func runRetry(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 		}
 		return st
 	}
-	return p.wakeForRetry(cfg.Globals.Pidfile.Or(at.pidfile))
+	return p.wakeFor("tries it", cfg.Globals.Pidfile.Or(at.pidfile))
+}
+
+// openJournal opens the journal of the accounts in the rc file. Without one it has said why.
+func (p *program) openJournal(ctx context.Context, c *cli.CommandLine) (
+	*places, *rcfile.Config, *journal.Journal, exit.Status,
+) {
+	at, err := p.places()
+	if err != nil {
+		return nil, nil, nil, p.fail(exit.Internal, err)
+	}
+	cfg, err := p.rcConfiguration(c, at)
+	if err != nil {
+		return nil, nil, nil, p.failConfig(err)
+	}
+	j, err := journal.Open(ctx, journalPath(at, cfg))
+	if err != nil {
+		return nil, nil, nil, p.fail(exit.IO, err)
+	}
+	return at, cfg, j, exit.Mail
 }
 
 // retrial goes through the accounts and has their messages tried again.
@@ -72,24 +82,17 @@ type retrial struct {
 
 // run does so for the account and the message that the words name; without any, for all.
 func (r *retrial) run(ctx context.Context, cfg *rcfile.Config, words []string) (exit.Status, error) {
-	for i := range cfg.Polls {
-		for k := range cfg.Polls[i].Users {
-			poll, u := &cfg.Polls[i], &cfg.Polls[i].Users[k]
-			name := r.resolver.Name(poll, u)
-			if len(words) > 0 && words[0] != name && words[0] != poll.Name {
-				continue
-			}
-			r.known = true
-			if err := r.account(ctx, name, poll, u, words); err != nil {
-				return exit.IO, err
-			}
-		}
+	err := eachNamed(r.resolver, cfg, words, func(name, key string) error {
+		r.known = true
+		return r.account(ctx, name, key, words)
+	})
+	if err != nil {
+		return exit.IO, err
 	}
 
 	switch {
 	case !r.known && len(words) > 0:
-		return exit.Syntax, hints.Errorf(r.p.name+" check-config lists the accounts",
-			"no account is called %.100q", words[0])
+		return exit.Syntax, r.p.unknownAccount(words[0])
 	case r.found == 0 && len(words) > 1:
 		return exit.Syntax, hints.Errorf(
 			fmt.Sprintf("%s retry --list %s lists those that are", r.p.name, words[0]),
@@ -101,13 +104,36 @@ func (r *retrial) run(ctx context.Context, cfg *rcfile.Config, words []string) (
 	return exit.Mail, nil
 }
 
-// account does so for one account.
-func (r *retrial) account(ctx context.Context, name string, poll *rcfile.Poll, u *rcfile.User,
-	words []string) error {
-	key, err := r.resolver.Key(poll, u)
-	if err != nil {
-		return err
+// eachNamed calls do with the name and the key of each account that the first of words names; without any,
+// of all accounts.
+func eachNamed(
+	r *account.Resolver, cfg *rcfile.Config, words []string, do func(name, key string) error,
+) error {
+	for i := range cfg.Polls {
+		for k := range cfg.Polls[i].Users {
+			poll, u := &cfg.Polls[i], &cfg.Polls[i].Users[k]
+			name := r.Name(poll, u)
+			if len(words) > 0 && words[0] != name && words[0] != poll.Name {
+				continue
+			}
+			key, err := r.Key(poll, u)
+			if err == nil {
+				err = do(name, key)
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+func (p *program) unknownAccount(name string) error {
+	return hints.Errorf(p.name+" check-config lists the accounts", "no account is called %.100q", name)
+}
+
+// account does so for one account.
+func (r *retrial) account(ctx context.Context, name, key string, words []string) error {
 	all, err := fetch.WaitingMessages(ctx, r.journal, key)
 	if err != nil {
 		return err
@@ -141,20 +167,21 @@ func (r *retrial) print(name string, w fetch.Waiting) {
 	fmt.Fprintln(r.p.stdout, logging.Escape(line))
 }
 
-// wakeForRetry wakes the daemon, if there is one. A single pass tries all of its own accord.
-func (p *program) wakeForRetry(lock string) exit.Status {
+// wakeFor wakes the daemon, if there is one, to do what was asked for in the journal. The next pass does it
+// of its own accord.
+func (p *program) wakeFor(does, lock string) exit.Status {
 	holder, err := process.LockHolder(lock)
 	if err != nil {
 		return p.fail(exit.IO, err)
 	}
 	if holder == nil || holder.PID == 0 || !holder.Daemon {
-		fmt.Fprintln(p.stdout, "No daemon is running: the next pass tries it, and so does a daemon that is "+
-			"started.")
+		fmt.Fprintf(p.stdout, "No daemon is running: the next pass %s, and so does a daemon that is "+
+			"started.\n", does)
 		return exit.Mail
 	}
 	if err := signalProcess(holder.PID, unix.SIGUSR2); err != nil {
 		return p.fail(exit.Excluded, err)
 	}
-	fmt.Fprintf(p.stdout, "The background %s at %d tries it now.\n", p.name, holder.PID)
+	fmt.Fprintf(p.stdout, "The background %s at %d %s now.\n", p.name, holder.PID, does)
 	return exit.Mail
 }

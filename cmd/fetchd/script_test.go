@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 }
 
 func setUpScript(env *testscript.Env) error {
-	servers, err := demo.Start(demo.Messages()[:5])
+	servers, err := demo.Start(scriptMail(env.WorkDir))
 	if err != nil {
 		return err
 	}
@@ -83,6 +84,17 @@ func setUpScript(env *testscript.Env) error {
 		env.Setenv(name, value)
 	}
 	return os.WriteFile(filepath.Join(env.WorkDir, "root.pem"), servers.Root, 0o600)
+}
+
+// scriptMail is what the servers of the script have that runs in dir: five messages, or many for the one about
+// floods.
+func scriptMail(dir string) []demo.Message {
+	messages := demo.Messages()[:5]
+	for i := 0; strings.HasSuffix(dir, "adopt") && i < 60; i++ {
+		text := fmt.Sprintf("Subject: number %d\r\n\r\nx\r\n", i)
+		messages = append(messages, demo.Message{Name: fmt.Sprint("number-", i), Text: []byte(text)})
+	}
+	return messages
 }
 
 // expand FROM TO writes FROM with its variables replaced, readable by its owner alone.

@@ -149,6 +149,16 @@ func (s *POPServer) Remove(uidl string) bool {
 	return i >= 0
 }
 
+// Renumber gives all messages other UIDLs.
+func (s *POPServer) Renumber() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.mail {
+		s.last++
+		s.mail[i].uidl = fmt.Sprintf("uidl-%d", s.last)
+	}
+}
+
 // UIDLs are those of the messages in the maildrop.
 func (s *POPServer) UIDLs() (uidls []string) {
 	s.mu.Lock()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -39,7 +37,7 @@ func traces(items []*fetch.Item) []journal.Trace {
 func (d *deleted) returned(it *fetch.Item) bool {
 	// A UID alone proves nothing, and a wrong yes would lose a new message: the size and the header decide.
 	looks, known := d.before[it.Num]
-	if !known || it.Body == nil || it.Err != nil || !sameLooks(looks, it.Looks()) {
+	if !known || it.Body == nil || it.Err != nil || !fetch.SameLooks(looks, it.Looks()) {
 		return false
 	}
 	d.back.Add(it.Num)
@@ -68,20 +66,6 @@ func (m *mailbox) deleteBack(ctx context.Context) error {
 
 	// Durably: they are deleted next, and must not pass for new if the connection is lost before the answer.
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, back, true, true))
-}
-
-// statusRoom is how many bytes a message may grow or shrink on the server: GNU Mailutils writes Status, X-UID
-// and the like into it.
-const statusRoom = 1 << 10
-
-// sameLooks compares the looks of messages: size and digest of the header.
-func sameLooks(a, b string) bool {
-	sizeA, digestA, _ := strings.Cut(a, ".")
-	sizeB, digestB, _ := strings.Cut(b, ".")
-	// Both were made by Item.Looks, so they always parse.
-	before, _ := strconv.ParseInt(sizeA, 10, 64)
-	now, _ := strconv.ParseInt(sizeB, 10, 64)
-	return digestA == digestB && max(before-now, now-before) <= statusRoom
 }
 
 // headersPage is the number of messages whose headers are asked for at once.
@@ -125,7 +109,7 @@ func (f *fates) compare(uids journal.Set, before, now map[uint32]string) {
 		case !uids.Contains(uid):
 		case is == "":
 			f.unclear.Add(uid)
-		case !sameLooks(looks, is):
+		case !fetch.SameLooks(looks, is):
 			f.replaced.Add(uid)
 		}
 	}

@@ -51,10 +51,19 @@ func expect(t *testing.T, r *rig, passes ...pass) {
 // nothing is a pass that finds nothing new.
 var nothing = pass{selected("", 10, "") + bye, "", ""}
 
+// looks is the question what a message looks like, and its answer.
+func looks(tag, uid int, header string) string {
+	return fmt.Sprintf("C: T%d UID FETCH %d (UID RFC822.SIZE BODY.PEEK[HEADER])\n"+
+		"S: * 1 FETCH (UID %[2]d RFC822.SIZE %d BODY[HEADER] {%[3]d}\nS: %s)\nS: T%[1]d OK\n",
+		tag, uid, len(header), header)
+}
+
 func TestRetrieveOddServers(t *testing.T) {
 	t.Parallel()
 	const lone = "C: T4 UID SEARCH UID 1\nS: * SEARCH 1\nS: T4 OK\nC: T5 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\n"
 	const notSent = "sends no text of it"
+	renumbered := strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) +
+		"C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\n"
 	noBody := func(item string) []pass {
 		return []pass{{found("1", "1") + "S: * 1 FETCH (UID 1 " + item + ")\nS: T3 OK\n" + lone + "S: * 1 FETCH (UID 1 " + item + ")\nS: T5 OK" + bye, "", notSent}}
 	}
@@ -120,9 +129,14 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\nS: * 1 EXISTS\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n", "", "no UIDVALIDITY"}}},
 		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\nS: * 1 EXISTS\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n", "", "no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
-			{strings.Replace(selected("", 10, ""), "UIDVALIDITY 1", "UIDVALIDITY 2", 1) + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 1 \n" + fetched(1, "ab") + "S: T4 OK" + bye, "1=ab", ""}}},
+			{renumbered + looks(4, 1, "cd") + "C: ~^T5 UID FETCH 1 \n" + fetched(1, "cd") + "S: T5 OK" + bye,
+				"1=cd", ""}}},
+		{"renumbered, and nothing is new", []pass{
+			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
+			{renumbered + looks(4, 1, "ab") + bye, "", ""}}},
 		{"rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
-			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" + fetched(2, "new") + "S: T4 OK" + bye, "2=new", ""}}},
+			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\n" + looks(4, 2, "new") +
+				"C: ~^T5 UID FETCH 2 \n" + fetched(2, "new") + "S: T5 OK" + bye, "2=new", ""}}},
 		{"rewound by one", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{selected("", 9, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
 			{selected("", 10, "9") + "C: ~^T3 UID FETCH 9 \n" + fetched(9, "new") + "S: T3 OK" + bye, "9=new", ""}}},

@@ -25,6 +25,7 @@ type standing struct {
 	found    journal.Set // the others
 	counted  time.Time   // when we last saw as many UIDs as the server counts messages; zero = we didn't
 	lost     journal.Set // those of found that turned out to be gone
+	moved    uint64      // messages that were delivered under other UIDs than they have now
 
 	internal journal.Set // of found, those that are the server's own and no mail
 }
@@ -116,21 +117,31 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	// What has a UID that was not given out yet is no message, or came after SELECT; old it is not.
 	v.seen = v.seen.And(below(next))
 
-	m.settled, m.first = v.seen.Len(), next
+	// Before anything is written: where it can't be told what is new, the next retrieval must find that too.
+	is, err := m.recognise(ctx, v)
+	if err != nil {
+		return err
+	}
+
+	old := union(v.seen, is.known)
+	m.settled, m.first = old.Len(), next
 	if m.allNew { // no message was here before us
 		m.first = 1
 	}
 
 	m.rec.SetCensus(m.nextCensus())
-	if err := m.rec.Adopt(ctx, v.seen); err != nil { // even an empty set makes the mailbox known
+	if err := m.rec.Adopt(ctx, old); err != nil { // even an empty set makes the mailbox known
 		return fetch.Fail(fetch.KindJournal, err)
+	}
+	if err := m.recordDelivered(ctx, is.delivered); err != nil {
+		return err
 	}
 	// Said once: the next retrieval knows the mailbox.
 	if !v.seen.IsEmpty() {
 		m.s.a.Log.Info(fetch.EventOld, "account", m.s.a.Name, "mailbox", m.name, "count", v.seen.Len())
 	}
 
-	return m.vacate(ctx, below(next).Minus(v.seen).Minus(v.found))
+	return m.vacate(ctx, below(next).Minus(old).Minus(v.found))
 }
 
 // below are the UIDs smaller than next.

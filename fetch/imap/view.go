@@ -152,7 +152,7 @@ func (m *mailbox) selectMailbox() (data *imap.SelectData, first *search, among s
 // assumed.
 func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 	// Read before Start, which forgets it.
-	known, moved := m.rec.UIDValidity(), m.adopted().IsEmpty()
+	known, moved, delivered := m.rec.UIDValidity(), m.adopted().IsEmpty(), m.rec.Delivered().Len()
 	if err := m.rec.Start(ctx, m.validity); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
@@ -173,6 +173,7 @@ func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 		m.rec.Restart()
 	}
 	if again {
+		m.moved = delivered
 		among := m.scope()
 		*searched = v.search(m.s, m.s.startSearch(m.rec, among), among)
 	}

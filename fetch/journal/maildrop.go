@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -82,6 +83,23 @@ func (d *Maildrop) Done(uidl string) bool {
 	defer d.mu.Unlock()
 	k := d.marks.find(uidl)
 	return k != nil && k.done()
+}
+
+// Delivered is how many messages were delivered that the server listed last time, or, if it listed none of
+// them, before that.
+func (d *Maildrop) Delivered() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	there, all := 0, 0
+	for i := range d.marks.list {
+		if k := &d.marks.list[i]; k.state == isDelivered {
+			all++
+			if k.absent == 0 {
+				there++
+			}
+		}
+	}
+	return cmp.Or(there, all)
 }
 
 // Pending tells whether it was delivered and is still to be acknowledged (deleted).

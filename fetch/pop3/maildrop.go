@@ -83,6 +83,9 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 		return nil, s.c.Break(err)
 	}
 	m.classifyRows(expired)
+	if err := m.recognise(ctx); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
