@@ -12,7 +12,7 @@ const (
 	// some tries.
 	Permanent
 	// Unusable: the destination itself can't work (no such command, no permission, no server that answers).
-	// Further messages of the account are not tried in this retrieval.
+	// Further messages are not tried there in this retrieval, see EndsRetrieval.
 	Unusable
 )
 
@@ -33,6 +33,16 @@ func ClassOf(err error) Class {
 		return e.Class
 	}
 	return Temporary
+}
+
+// EndsRetrieval tells whether err says that no message can be delivered there at the moment, so that the
+// others need not be tried: it is Unusable, and not only one of several destinations that is.
+func EndsRetrieval(err error) bool { return ClassOf(err) == Unusable && !OthersWork(err) }
+
+// OthersWork tells whether err is that of one of several destinations, while another may take messages.
+func OthersWork(err error) bool {
+	_, ok := errors.AsType[*outageError](err)
+	return ok
 }
 
 // PartialError is a delivery after which some recipients have the message and others don't. It must be

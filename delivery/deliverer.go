@@ -71,6 +71,14 @@ func Exists(d Deliverer, recipient string) bool {
 	return !ok || c.Exists(recipient)
 }
 
+// ForRetrieval is d for one retrieval, if d has something to remember for so long, else d itself.
+func ForRetrieval(d Deliverer) Deliverer {
+	if r, ok := d.(interface{ forRetrieval() Deliverer }); ok {
+		return r.forRetrieval()
+	}
+	return d
+}
+
 // MarkKeeper is a Deliverer that may make use of Message.InternalDate and Message.Flags.
 type MarkKeeper interface {
 	KeepsMarks() bool

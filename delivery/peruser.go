@@ -110,7 +110,7 @@ func (d *PerUser) DeliverGroup(ctx context.Context, ms []*Message) []error {
 
 	errs := make([]error, len(ms))
 	for i := range results {
-		errs[i] = results[i].result()
+		errs[i] = results[i].result(false)
 	}
 	return errs
 }

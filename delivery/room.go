@@ -46,9 +46,9 @@ func (d *Mbox) HasRoom() bool { return hasRoomAt(d.file.dir()) }
 // HasRoom tells whether there is room for small messages.
 func (d *BSMTP) HasRoom() bool { return d.file == nil || hasRoomAt(d.file.dir()) }
 
-// HasRoom tells whether all of them have room, as each gets all mail.
+// HasRoom tells whether one of them has room: it is to get its mail, whatever the others do.
 func (d *several) HasRoom() bool {
-	return !slices.ContainsFunc(d.all, func(to Destination) bool { return !HasRoom(to.Deliverer) })
+	return slices.ContainsFunc(d.all, func(to Destination) bool { return HasRoom(to.Deliverer) })
 }
 
 // hasRoomAt tells whether a file system has room for small messages. What can't be looked at may have.

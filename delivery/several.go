@@ -18,10 +18,15 @@ type Destination struct {
 
 // several delivers to all of its destinations.
 type several struct {
-	all []Destination
+	all     []Destination
+	busy    *busyMessages // of all retrievals
+	outages *outages      // of this retrieval; nil = that is for no retrieval
+}
 
-	mu   sync.Mutex          // guards what follows
-	busy map[messageKey]bool // messages that are being delivered now
+// busyMessages are those that are being delivered now.
+type busyMessages struct {
+	mu   sync.Mutex // guards what follows
+	keys map[messageKey]bool
 }
 
 // messageKey tells one message from another.
@@ -37,15 +42,28 @@ type severalGroups struct{ *several }
 
 // NewSeveral returns a Deliverer to all of the destinations, of which there is at least one. It delivers to
 // one after the other, and tells Message.Note that it has the message before it goes on. A message that
-// some don't take is a *PartialError. Message.Had says to which a message need not go any more.
+// some don't take is a *PartialError. Message.Had says to which a message need not go any more. A destination
+// that can't be used keeps mail from none of the others: EndsRetrieval is true only of an error of all.
 func NewSeveral(all []Destination) Deliverer {
-	d := &several{all: slices.Clone(all), busy: map[messageKey]bool{}}
-	for _, to := range all {
+	d := &several{all: slices.Clone(all), busy: &busyMessages{keys: map[messageKey]bool{}}}
+	return d.withGroups()
+}
+
+// withGroups is d, as a GroupDeliverer if all destinations are.
+func (d *several) withGroups() Deliverer {
+	for _, to := range d.all {
 		if _, ok := to.Deliverer.(GroupDeliverer); !ok {
 			return d
 		}
 	}
 	return &severalGroups{d}
+}
+
+// forRetrieval makes a Deliverer that does not try again what can't be used.
+func (d *several) forRetrieval() Deliverer {
+	one := *d
+	one.outages = new(outages)
+	return one.withGroups()
 }
 
 // IsSeveral tells whether d is of NewSeveral's making.
@@ -102,9 +120,10 @@ func (d *several) deliver(ctx context.Context, ms []*Message) []error {
 		}
 	}
 
+	failed := d.outages.known(len(d.all))
 	for n, to := range d.all {
 		group, index := to.left(ms, lost)
-		errs := deliverAll(ctx, to.Deliverer, group)
+		errs := d.deliverTo(ctx, n, failed, group)
 
 		for k, i := range index {
 			has := to.sign(deliveredTo(group[k], errs[k]))
@@ -120,32 +139,47 @@ func (d *several) deliver(ctx context.Context, ms []*Message) []error {
 		}
 	}
 
+	someWork := slices.Contains(failed, nil)
 	errs := make([]error, len(ms))
 	for i := range results {
-		errs[i] = results[i].result()
+		errs[i] = results[i].result(someWork)
+	}
+	return errs
+}
+
+// deliverTo delivers to one destination, unless that has failed altogether, which is noted in failed.
+func (d *several) deliverTo(ctx context.Context, n int, failed []error, ms []*Message) []error {
+	if failed[n] != nil {
+		return slices.Repeat([]error{failed[n]}, len(ms))
+	}
+
+	errs := deliverAll(ctx, d.all[n].Deliverer, ms)
+	if i := slices.IndexFunc(errs, EndsRetrieval); i >= 0 {
+		failed[n] = errs[i]
+		d.outages.note(n, len(d.all), errs[i])
 	}
 	return errs
 }
 
 // claim takes the messages for this delivery, and tells which are another's.
 func (d *several) claim(ms []*Message) (others []bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.busy.mu.Lock()
+	defer d.busy.mu.Unlock()
 
 	others = make([]bool, len(ms))
 	for i, m := range ms {
 		key := keyOf(m)
-		others[i], d.busy[key] = d.busy[key], true
+		others[i], d.busy.keys[key] = d.busy.keys[key], true
 	}
 	return others
 }
 
 func (d *several) release(ms []*Message, others []bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.busy.mu.Lock()
+	defer d.busy.mu.Unlock()
 	for i, m := range ms {
 		if !others[i] {
-			delete(d.busy, keyOf(m))
+			delete(d.busy.keys, keyOf(m))
 		}
 	}
 }
@@ -197,35 +231,4 @@ func deliveredTo(m *Message, err error) []string {
 		return partial.Delivered
 	}
 	return nil
-}
-
-// parts adds up the results of a message's parts: for one recipient each, or at one destination.
-type parts struct {
-	delivered []string
-	errs      []error
-}
-
-// add takes the result of a part: who has the message now, and why others don't.
-func (p *parts) add(delivered []string, err error) {
-	p.delivered = append(p.delivered, delivered...)
-	if err != nil {
-		p.errs = append(p.errs, err)
-	}
-}
-
-// result is that of the whole message.
-func (p *parts) result() error {
-	var err error
-	switch len(p.errs) {
-	case 0:
-		return nil
-	case 1:
-		err = p.errs[0]
-	default:
-		err = errors.Join(p.errs...)
-	}
-	if len(p.delivered) == 0 {
-		return err
-	}
-	return &PartialError{Delivered: p.delivered, Err: err}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"fetchd/delivery"
 	"fetchd/delivery/deliverytest"
 )
@@ -155,5 +157,58 @@ func TestSeveralIsHeld(t *testing.T) {
 	}
 	if err := d.Deliver(t.Context(), m); !errors.Is(err, ended) || !slices.Equal(told, []string{"a ann"}) {
 		t.Errorf("%v after %q", err, told)
+	}
+}
+
+// A destination that can't be used is tried once in a retrieval, and keeps nothing from the others: only when
+// none is left that works is that the end.
+func TestSeveralOutage(t *testing.T) {
+	t.Parallel()
+	down := &delivery.Error{Class: delivery.Unusable, Err: errors.New("nobody answers")}
+	full := &delivery.Error{Class: delivery.Permanent, Err: errors.New("full")}
+	large := fmt.Errorf("write: %w", unix.ENOSPC)
+	for _, tt := range []struct {
+		name   string
+		refuse [3]error
+		want   string // what each of two messages was given to
+		ends   bool
+		class  delivery.Class
+	}{
+		{"the first", [3]error{down, nil, nil}, "a b c, b c", false, delivery.Unusable},
+		{"the last", [3]error{nil, nil, down}, "a b c, a b", false, delivery.Unusable},
+		{"two", [3]error{down, nil, down}, "a b c, b", false, delivery.Unusable},
+		{"the others refuse", [3]error{down, full, full}, "a b c, b c", false, delivery.Unusable},
+		{"all", [3]error{down, down, down}, "a b c, ", true, delivery.Unusable},
+		{"no room for a large one", [3]error{large, nil, nil}, "a b c, a b c", false, delivery.Temporary},
+		{"none", [3]error{full, errors.New("later"), nil}, "a b c, a b c", false, delivery.Temporary},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var told []string
+			var all []delivery.Destination
+			for i, name := range []string{"a", "b", "c"} {
+				all = append(all, delivery.Destination{Key: name,
+					Deliverer: &fakeDestination{name, &told, tt.refuse[i]}})
+			}
+
+			base := delivery.NewSeveral(all)
+			for range 2 { // what one retrieval knows is nothing to the next
+				d := delivery.ForRetrieval(base)
+				var got []string
+				for _, uid := range []string{"1", "2"} {
+					told = nil
+					err := d.Deliver(t.Context(), deliverytest.NewMessage(t, uid, []byte("x: y\n\n")))
+					got = append(got, strings.ReplaceAll(strings.Join(told, " "), " ann", ""))
+					if delivery.EndsRetrieval(err) != tt.ends ||
+						delivery.OthersWork(err) != (!tt.ends && tt.name != "none") || delivery.ClassOf(err) != tt.class {
+						t.Errorf("message %s: ends %v, class %d: %v", uid, delivery.EndsRetrieval(err),
+							delivery.ClassOf(err), err)
+					}
+				}
+				if got := strings.Join(got, ", "); got != tt.want {
+					t.Errorf("%q, want %q", got, tt.want)
+				}
+			}
+		})
 	}
 }

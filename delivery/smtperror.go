@@ -110,11 +110,11 @@ func joinRefusals(errs []error) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	worst := slices.MaxFunc(errs, func(a, b error) int { return rank(a) - rank(b) })
 	if len(errs) == 1 {
-		return worst
+		return errs[0]
 	}
-	return &Error{Class: ClassOf(worst), Err: fmt.Errorf("%d recipients: %w", len(errs), worst)}
+	one := worst(errs)
+	return &Error{Class: ClassOf(one), Err: fmt.Errorf("%d recipients: %w", len(errs), one)}
 }
 
 // rank orders classes: to try again for nothing harms less than to give up too early.

@@ -32,7 +32,10 @@ type progress struct {
 	said      *said
 	later     bool  // this is not the first session
 	more      bool  // this is not the last one
+	elsewhere bool  // nor is this: the mail of other mailboxes goes to other destinations
 	left      []Ref // messages that an earlier session could not deliver
+
+	destinations destinations
 
 	last      *lastInLine
 	obstacles *obstacles
@@ -56,10 +59,14 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 	}
 
 	var errs []error
-	for _, name := range names {
+	for i, name := range names {
+		if p.only == nil && p.destinations.areDone(name) {
+			continue
+		}
 		err := a.mailbox(ctx, s, name, p)
 		errs = append(errs, err)
 		if err != nil && !passable(err) {
+			p.elsewhere = p.only == nil && p.destinations.othersWork(a, names, i, err)
 			break
 		}
 	}
@@ -75,7 +82,7 @@ func passable(err error) bool {
 	}
 	// Trouble with the destination or the lease will meet the next mailbox too, whatever its kind.
 	k := KindOf(err)
-	if delivery.ClassOf(err) == delivery.Unusable || endedByLease(err) {
+	if delivery.EndsRetrieval(err) || endedByLease(err) {
 		return false
 	}
 	return k == KindServer || k == KindBusy || k == KindDelivery
@@ -100,7 +107,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	p.res.New += c.New
 
 	t := &transfer{
-		a: a, to: a.delivererOf(name), m: m, name: name, total: c.New, res: p.res,
+		a: a, to: p.destinations.of(a, name), m: m, name: name, total: c.New, res: p.res,
 		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
 	}
 	if c.New > 0 {

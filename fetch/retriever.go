@@ -46,7 +46,7 @@ func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
 	}
 
 	r.full = nil
-	if delivery.ClassOf(err) == delivery.Unusable && delivery.LacksRoom(err) {
+	if delivery.EndsRetrieval(err) && delivery.LacksRoom(err) {
 		r.full = err
 	}
 	return res, err
@@ -83,7 +83,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	}()
 
 	for again := true; again; again = p.more {
-		p.more = false
+		p.more, p.elsewhere = false, false
 		err := r.session(ctx, p)
 		p.later = *res != Result{}
 
@@ -93,6 +93,11 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 			continue
 		}
 		if err != nil && !passable(err) {
+			if p.elsewhere && ctx.Err() == nil {
+				errs = append(errs, err)
+				p.more = true
+				continue
+			}
 			if p.more { // it ended at a message that is left out from now on
 				simpler = nil
 				continue

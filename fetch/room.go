@@ -18,6 +18,7 @@ func lacksRoom(it *Item, err error) bool {
 func (t *transfer) outOfRoom(items []*Item, results []error) error {
 	for i, it := range items {
 		switch {
+		case delivery.OthersWork(results[i]): // which are to get what they have room for
 		case lacksRoom(it, results[i]):
 			t.unfit++
 		case results[i] == nil:
@@ -33,11 +34,11 @@ func (t *transfer) outOfRoom(items []*Item, results []error) error {
 	return t.err
 }
 
-// hasRoom tells whether mail has a place again, as far as that can be seen without retrieving any.
+// hasRoom tells whether some mail has a place again, as far as that can be seen without retrieving any.
 func (a *Account) hasRoom() bool {
 	for _, to := range a.Folders {
-		if !delivery.HasRoom(to) {
-			return false
+		if delivery.HasRoom(to) {
+			return true
 		}
 	}
 	return a.Deliverer == nil || delivery.HasRoom(a.Deliverer)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,5 +86,38 @@ func TestMailboxesHaveDestinations(t *testing.T) {
 	a.Folders["Spam"] = several
 	if !a.hasSeveral() {
 		t.Error("who has a message of one folder is not remembered")
+	}
+}
+
+// A destination that can't be used keeps no mail from those of other folders.
+func TestFoldersOfOtherDestinations(t *testing.T) {
+	t.Parallel()
+	told := &story{}
+	down := &delivery.Error{Class: delivery.Unusable, Err: errors.New("nobody answers")}
+	var boxes []*fakeMailbox
+	for _, name := range []string{"a", "b", "c", "d"} {
+		boxes = append(boxes, &fakeMailbox{story: told, name: name, n: 1})
+	}
+	broken := &fakeDeliverer{story: told, refuse: map[string]error{"1": down}}
+	works := &fakeDeliverer{story: told}
+	a := &Account{
+		Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: fetchtest.OpenJournal(t),
+		Server: Server{Connect: func(context.Context, *Account) (Session, error) {
+			told.tell("connect")
+			return &fakeServer{told, boxes}, nil
+		}},
+		Delivery: Delivery{Deliverer: works, Recipients: []string{"ann"},
+			Folders: map[string]delivery.Deliverer{"b": broken, "c": broken}},
+	}
+
+	res, err := Retrieve(t.Context(), a)
+	if !delivery.EndsRetrieval(err) || res.Delivered != 2 || res.Failed != 1 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	opened := slices.DeleteFunc(told.lines, func(e string) bool {
+		return e != "connect" && !strings.HasPrefix(e, "open")
+	})
+	if got := strings.Join(opened, ", "); got != "connect, open a, open b, connect, open d" {
+		t.Error(got)
 	}
 }

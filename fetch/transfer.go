@@ -244,7 +244,7 @@ func sortResults(items []*Item, results []error) (delivered []*Item, unusable, h
 			delivered = append(delivered, it)
 		case held == nil && endedByLease(results[i]):
 			held = results[i]
-		case unusable == nil && isUnusable(it, results[i]):
+		case unusable == nil && isUnusable(it, results[i]) && !delivery.OthersWork(results[i]):
 			unusable = results[i]
 		}
 	}

@@ -1,0 +1,46 @@
+package delivery
+
+import (
+	"errors"
+	"slices"
+)
+
+// parts adds up the results of a message's parts: for one recipient each, or at one destination.
+type parts struct {
+	delivered []string
+	errs      []error
+}
+
+// add takes the result of a part: who has the message now, and why others don't.
+func (p *parts) add(delivered []string, err error) {
+	p.delivered = append(p.delivered, delivered...)
+	if err != nil {
+		p.errs = append(p.errs, err)
+	}
+}
+
+// result is that of the whole message. someWork tells whether a destination works, be it one that has this
+// message already: then other messages can still be delivered.
+func (p *parts) result(someWork bool) error {
+	if len(p.errs) == 0 {
+		return nil
+	}
+
+	err := p.errs[0]
+	if len(p.errs) > 1 {
+		// The one class is said, as the first error's would be taken for it.
+		err = &Error{Class: ClassOf(worst(p.errs)), Err: errors.Join(p.errs...)}
+	}
+	if someWork && (ClassOf(err) == Unusable || LacksRoom(err)) {
+		err = &outageError{err}
+	}
+	if len(p.delivered) == 0 {
+		return err
+	}
+	return &PartialError{Delivered: p.delivered, Err: err}
+}
+
+// worst is the error that can still change.
+func worst(errs []error) error {
+	return slices.MaxFunc(errs, func(a, b error) int { return rank(a) - rank(b) })
+}
