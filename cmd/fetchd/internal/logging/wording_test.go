@@ -54,7 +54,7 @@ func TestWording(t *testing.T) {
 		}, "skipping message ann@h:4 (6089 octets) (oversized) not flushed\n", ""},
 		{"excluded", 0, false, func(l *slog.Logger) {
 			l.Info(fetch.EventExcluded, "account", "ann@h", "mailbox", "INBOX", "count", 3)
-		}, "fetchd: 3 messages excluded, left on the server for ann at h (folder INBOX)\n", ""},
+		}, "fetchd: 3 messages excluded, left on the server for ann at h\n", ""},
 		{"retrieval ended", 2, false, func(l *slog.Logger) {
 			l.Debug(fetch.EventDone, "account", "ann@h", "result", fetch.Result{Messages: 3, Seen: 1, New: 2, Delivered: 2, Bytes: 119})
 		}, "fetchd: ann@h: retrieval ended messages=3 seen=1 new=2 delivered=2 bytes=119 deleted=0 oversized=0 failed=0\n", ""},
