@@ -53,7 +53,7 @@ func isDevice(info fs.FileInfo) bool { return info.Mode()&fs.ModeCharDevice != 0
 
 // open opens a file, and judges the way to it and what it has opened.
 func open(path string, flag int, judge func(fs.FileInfo, string) error) (*os.File, error) {
-	if err := (way{path: path, own: true}).check(); err != nil { // before a file is made there
+	if err := CheckWay(path); err != nil { // before a file is made there
 		return nil, err
 	}
 	return openThere(path, flag, judge)
@@ -87,11 +87,15 @@ func openThere(path string, flag int, judge func(fs.FileInfo, string) error) (*o
 // CheckDir.
 func CheckPath(path string) error {
 	var unsafe *Error
-	if err := (way{path: path, own: true}).check(); errors.As(err, &unsafe) {
+	if err := CheckWay(path); errors.As(err, &unsafe) {
 		return unsafe
 	}
 	return look(path, exposed)
 }
+
+// CheckWay returns an error if somebody else could make the path of something of our own lead elsewhere, as
+// Open does. What is there now does not matter.
+func CheckWay(path string) error { return (way{path: path, own: true}).check() }
 
 func look(path string, judge func(fs.FileInfo, string) error) error {
 	info, err := os.Lstat(path)

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -16,8 +17,9 @@ import (
 
 // WebServer answers monitoring programs by HTTP. Close ends it.
 type WebServer struct {
-	server  *http.Server
-	serving sync.WaitGroup
+	listener net.Listener
+	server   *http.Server
+	serving  sync.WaitGroup
 }
 
 // Source is what a WebServer tells.
@@ -80,14 +82,20 @@ func ServeWeb(address string, source Source) (*WebServer, error) {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
 
-	s := &WebServer{server: &http.Server{
+	s := &WebServer{listener: limited{l, make(chan struct{}, maxClients)}, server: &http.Server{
 		Handler:           handler(source, !isUnix),
 		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       log.New(io.Discard, "", 0), // of clients' mistakes, and without our form
 	}}
-	s.serving.Go(func() { _ = s.server.Serve(l) })
+	// A connection that waits for its next request would have a place that others need.
+	s.server.SetKeepAlivesEnabled(false)
+	s.serving.Go(func() { _ = s.server.Serve(s.listener) })
 	return s, nil
 }
+
+// maxClients is how many are answered at once: any user of this machine can connect to a port.
+const maxClients = 8
 
 // Close ends the server, and what it is answering.
 func (s *WebServer) Close() {

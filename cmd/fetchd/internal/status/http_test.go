@@ -2,11 +2,14 @@ package status
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -46,10 +49,7 @@ func TestWeb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _,
-		_ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}}}
+	client := clientAt(path)
 	defer client.CloseIdleConnections()
 
 	for _, tt := range []struct {
@@ -71,15 +71,78 @@ func TestWeb(t *testing.T) {
 		{"/readyz?accounts", 503, `no success lately: ann"\@h, bob@h` + "\n"},
 		{"/other", 404, "not found"},
 	} {
-		code, body := get(t, &client, "http://anything"+tt.path)
+		code, body := get(t, client, "http://anything"+tt.path)
 		if code != tt.code || !strings.Contains(body, tt.want) {
 			t.Errorf("%s: %d\n%s", tt.path, code, body)
 		}
 	}
 	stalled = "ann@h"
-	if code, body := get(t, &client, "http://anything/healthz"); code != 503 ||
+	if code, body := get(t, client, "http://anything/healthz"); code != 503 ||
 		!strings.Contains(body, "ann@h") {
 		t.Errorf("%d, %s", code, body)
+	}
+}
+
+// clientAt is a client of the socket at path, whatever host it asks.
+func clientAt(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _,
+		_ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
+}
+
+// Those that can't be answered now are answered later.
+func TestWebAnswersMany(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "web")
+	s, err := ServeWeb("unix:"+path, Source{Report: func(func(string) bool) Report { return Report{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, ok := s.listener.(limited); !ok {
+		t.Errorf("it listens by %T", s.listener)
+	}
+
+	var clients sync.WaitGroup
+	for range 4 * maxClients {
+		clients.Go(func() {
+			client := clientAt(path)
+			defer client.CloseIdleConnections()
+			if code, _ := get(t, client, "http://any/status.json"); code != 200 {
+				t.Errorf("answer %d", code)
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// A socket at which another program listens is not taken from it, and one that others could exchange is not
+// used.
+func TestWebSocketOfOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	source := Source{Report: func(func(string) bool) Report { return Report{} }}
+	first, err := ServeWeb("unix:"+dir+"/web", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if second, err := ServeWeb("unix:"+dir+"/web", source); err == nil {
+		second.Close()
+		t.Error("a live socket was replaced")
+	}
+	if code, _ := get(t, clientAt(dir+"/web"), "http://any/status.json"); code != 200 {
+		t.Errorf("the first answers %d", code)
+	}
+
+	open := filepath.Join(dir, "open")
+	if err := errors.Join(os.Mkdir(open, 0o700), os.Chmod(open, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := ServeWeb("unix:"+open+"/web", source); err == nil {
+		s.Close()
+		t.Error("the socket is where all can exchange it")
 	}
 }
 

@@ -3,17 +3,11 @@ package status
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -48,35 +42,6 @@ func Serve(path string, answer func(whole func(account string) bool) Report) (*S
 	s := &Server{l: l, answer: answer, closing: make(chan struct{})}
 	s.serving.Go(s.serve)
 	return s, nil
-}
-
-// listenUnix listens at a socket with that mode, which replaces one that is there already.
-func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, err
-	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("%s is no socket", path)
-	default:
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-
-	// Linux takes the mode from before the bind, so that there is no moment in which others can connect.
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = unix.Fchmod(int(fd), uint32(mode)) })
-	}}
-	l, err := config.Listen(context.Background(), "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	// Elsewhere than on Linux the mode is set only now.
-	if err := os.Chmod(path, mode); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
 }
 
 // serve answers one after another: the answers are short, and patience bounds each.
