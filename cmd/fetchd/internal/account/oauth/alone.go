@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/web"
 	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
 
@@ -116,7 +117,7 @@ func readKeyFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("oauthkey: %w", err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(f, web.MaxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("oauthkey: %w", err)
 	}

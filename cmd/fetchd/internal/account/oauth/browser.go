@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/web"
 	"fetchd/fetch"
 	"fetchd/tlsverify/hints"
 
@@ -103,8 +104,8 @@ func (k *Keeper) Browser(ctx context.Context, c Client, port int, show func(addr
 	// With room for one: the handler must not wait for a program that has stopped waiting.
 	came := make(chan url.Values, 1)
 	server := &http.Server{
-		Handler: v.handler(came), ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		MaxHeaderBytes: maxAnswer,
+		Handler: v.handler(came), ReadTimeout: web.Timeout, WriteTimeout: web.Timeout,
+		MaxHeaderBytes: web.MaxAnswer,
 	}
 	served := make(chan struct{})
 	go func() {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/web"
 	"fetchd/fetch"
 	"fetchd/tlsverify/hints"
 )
@@ -82,7 +83,7 @@ func (c Client) dial(ctx context.Context, dialer *net.Dialer, addr string) (net.
 
 // askProxy has the proxy connect conn to addr (RFC 9110 section 9.3.6).
 func askProxy(ctx context.Context, conn net.Conn, user *url.Userinfo, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, web.Timeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 
@@ -114,3 +115,11 @@ func askProxy(ctx context.Context, conn net.Conn, user *url.Userinfo, addr strin
 	}
 	return nil
 }
+
+// web says how the provider is asked: through no proxy but c's.
+func (c Client) web() web.Options {
+	return web.Options{CAFile: c.CertFile, Keyword: "oauthcertfile", Dial: c.dial}
+}
+
+// newHTTPClient makes the client for all requests to the provider.
+func (c Client) newHTTPClient() *http.Client { return web.NewClient(c.web()) }

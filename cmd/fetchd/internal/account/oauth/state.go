@@ -76,7 +76,7 @@ func (k *Keeper) Check(c Client) error {
 	case ClientWrong:
 		return fmt.Errorf("oauth: the provider refused the client: %s", s.Reason)
 	}
-	if err := c.checkCertFile(); err != nil {
+	if err := c.web().CheckCAFile(); err != nil {
 		return err
 	}
 	if c.Flow == FlowKey {

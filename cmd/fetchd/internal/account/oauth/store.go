@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/web"
 	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // maxFile bounds a grant's file: two tokens and what is known about them.
-const maxFile = 4 * maxAnswer
+const maxFile = 4 * web.MaxAnswer
 
 // lockInterval is how often a lock that another process or goroutine has is tried again.
 const lockInterval = 50 * time.Millisecond

@@ -1,4 +1,6 @@
-package oauth
+// Package web makes the only HTTP client of the program: bounded, over TLS by our own rules, and without
+// proxies of its own accord.
+package web
 
 import (
 	"context"
@@ -15,56 +17,64 @@ import (
 	"fetchd/tlsverify"
 )
 
-// Bounds of a request. An answer is a token or two of some kilobytes.
+// Bounds of a request. An answer is a token or two, or a description of servers, of some kilobytes.
 const (
-	requestTimeout = 20 * time.Second
-	maxAnswer      = 64 << 10
+	Timeout   = 20 * time.Second
+	MaxAnswer = 64 << 10
 )
 
-// newHTTPClient makes the client for all requests to the provider. It follows no redirect, which would carry
-// a refresh token elsewhere, uses no proxy but c's, keeps no connection, and speaks TLS by our own rules.
-func (c Client) newHTTPClient() *http.Client {
-	dialer := &net.Dialer{Timeout: requestTimeout}
+// Options say whom a client trusts and how it connects.
+type Options struct {
+	CAFile  string // "" = the system's certificates
+	Keyword string // that names CAFile, for errors
+	// nil = directly, with the dialer
+	Dial func(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error)
+}
+
+// NewClient makes a client. It follows no redirect, which would carry a refresh token elsewhere, uses no
+// proxy, keeps no connection, and speaks TLS by our own rules.
+func NewClient(o Options) *http.Client {
+	dialer := &net.Dialer{Timeout: Timeout}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			// Checked here too, and not only in CheckURL: whatever address gets this far, a token does not go
-			// there in clear text.
+			// Checked here too, and not only where addresses are read: whatever address gets this far, a
+			// token does not go there in clear text.
 			if host, _, err := net.SplitHostPort(addr); err != nil || !wire.IsLoopback(host) {
 				return nil, fmt.Errorf("%s: nothing is sent there without TLS", addr)
 			}
 			return dialer.DialContext(ctx, network, addr)
 		},
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return c.dialTLS(ctx, dialer, addr)
+			return o.dialTLS(ctx, dialer, addr)
 		},
 		DisableKeepAlives:      true, // a request that meets a dead connection might be sent again
 		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxAnswer,
+		MaxResponseHeaderBytes: MaxAnswer,
 	}
 
 	return &http.Client{
-		Transport: bounded{transport}, Timeout: requestTimeout,
+		Transport: bounded{transport}, Timeout: Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// dialTLS connects to a provider, which must prove its name.
-func (c Client) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
+// dialTLS connects to a server, which must prove its name.
+func (o Options) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkCertFile(); err != nil {
+	if err := o.CheckCAFile(); err != nil {
 		return nil, fetch.Fail(fetch.KindConfig, err)
 	}
 	policy, err := tlsverify.New(tlsverify.Options{
-		Host: host, CAFile: c.CertFile, ALPN: []string{"http/1.1"},
+		Host: host, CAFile: o.CAFile, ALPN: []string{"http/1.1"},
 	})
 	if err != nil {
-		return nil, fetch.Fail(fetch.KindConfig, fmt.Errorf("oauthcertfile: %w", err))
+		return nil, fetch.Fail(fetch.KindConfig, fmt.Errorf("%s: %w", o.Keyword, err))
 	}
 
-	conn, err := c.dial(ctx, dialer, addr)
+	conn, err := o.dial(ctx, dialer, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +86,21 @@ func (c Client) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (n
 	return secure, nil
 }
 
-// checkCertFile returns an error if others could have written the file that says whom to trust.
-func (c Client) checkCertFile() error {
-	if c.CertFile == "" {
+func (o Options) dial(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
+	if o.Dial != nil {
+		return o.Dial(ctx, dialer, addr)
+	}
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// CheckCAFile returns an error if others could have written the file that says whom to trust.
+func (o Options) CheckCAFile() error {
+	if o.CAFile == "" {
 		return nil
 	}
-	f, err := ownfile.Read(c.CertFile)
+	f, err := ownfile.Read(o.CAFile)
 	if err != nil {
-		return fmt.Errorf("oauthcertfile: %w", err)
+		return fmt.Errorf("%s: %w", o.Keyword, err)
 	}
 	return f.Close()
 }
@@ -103,7 +120,7 @@ func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := b.RoundTripper.RoundTrip(req)
 	if err == nil {
 		// The library has a limit of its own, but not the document that discovery reads.
-		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswer}
+		resp.Body = &boundedBody{ReadCloser: resp.Body, left: MaxAnswer}
 	}
 	return resp, err
 }
@@ -113,7 +130,7 @@ type boundedBody struct {
 	left int
 }
 
-var errLongAnswer = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+var errLongAnswer = fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
