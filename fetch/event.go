@@ -26,7 +26,6 @@ const (
 	EventNoMail      = "no mail"                    // info or debug: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	EventOversized   = "message too large"          // info or debug: account mailbox n total size uid deleted
-	EventExcluded    = "messages excluded"          // info: account mailbox count: they stay, for good
 	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
 	EventRecognised  = "mail was delivered before"  // info: account mailbox count adopted: it is not again

@@ -16,6 +16,7 @@ type command struct {
 // commands is the table of all subcommands.
 func commands() []command {
 	return []command{
+		{setupCommand(), runSetup},
 		{checkTLSCommand(), runCheckTLS},
 		{checkConfigCommand(), runCheckConfig},
 		{convertCommand(), runConvert},

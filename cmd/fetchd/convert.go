@@ -101,8 +101,13 @@ func (p *program) writeConverted(c *cli.CommandLine, text []byte) error {
 		_, err := p.stdout.Write(text)
 		return err
 	}
+	return createPrivate(rcfile.ExpandHome(c.Own["output"]), text)
+}
+
+// createPrivate writes a file that must not exist, readable by its owner alone.
+func createPrivate(path string, text []byte) error {
 	// O_EXCL: the mode of a file that exists would stay, and others might read the passwords.
-	f, err := os.OpenFile(rcfile.ExpandHome(c.Own["output"]), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,12 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/tlsverify/check"
 )
 
 // runDir is where fetchmail puts root's lock file.
@@ -20,17 +22,24 @@ const runDir = "/var/run"
 // mailServer is the one of this machine, as smtphost names it.
 const mailServer = "localhost/25"
 
-func main() { os.Exit(int(start(runDir, mailServer, ""))) }
+func main() { os.Exit(int(start(surroundings{runDir: runDir, mailServer: mailServer}))) }
 
-// start runs the program with the arguments and the environment of this process. Root's lock file is in
-// runDir, mailServer gets the mail that the rc file names no destination for, and systemLog is the socket of
-// the system log, "" for the usual one.
-func start(runDir, mailServer, systemLog string) exit.Status {
+// surroundings are what a process meets on its machine and in the network.
+type surroundings struct {
+	runDir     string            // where root's lock file is
+	mailServer string            // of this machine, as smtphost names it
+	systemLog  string            // its socket; "" = the usual one
+	dns        check.SRVResolver // nil = the system's
+	sites      http.RoundTripper // of the web, for setup; nil = the real ones
+}
+
+// start runs the program with the arguments and the environment of this process.
+func start(s surroundings) exit.Status {
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout,
 		stderr: os.Stderr,
-		env:    os.Getenv, uid: os.Getuid(), runDir: runDir, mailServer: mailServer,
-		systemLog: systemLog, journalStream: os.Getenv("JOURNAL_STREAM"), signals: newSignals(),
+		env:    os.Getenv, uid: os.Getuid(), surroundings: s,
+		journalStream: os.Getenv("JOURNAL_STREAM"), signals: newSignals(),
 	}
 	if err := p.adopt(); err != nil {
 		return p.fail(exit.Internal, err)

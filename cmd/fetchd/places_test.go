@@ -51,7 +51,7 @@ func TestFindPlaces(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := &program{env: tt.env, uid: tt.uid, runDir: runDir}
+			p := &program{env: tt.env, uid: tt.uid, surroundings: surroundings{runDir: runDir}}
 			got, err := p.places()
 			if err != nil {
 				t.Fatal(err)

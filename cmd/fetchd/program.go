@@ -21,11 +21,9 @@ type program struct {
 	stdout, stderr io.Writer
 	env            func(string) string
 	uid            int
-	runDir         string  // where root's lock file is
-	mailServer     string  // of this machine, as smtphost names it
-	systemLog      string  // its socket; "" = the usual one
-	journalStream  string  // see logging.IsJournal
-	signals        signals // none is caught before signals.catch
+	surroundings
+	journalStream string  // see logging.IsJournal
+	signals       signals // none is caught before signals.catch
 
 	detached  *detached         // nil = in the foreground
 	collected map[string]string // passwords obtained at the start, by account or keyPassID; nil = not yet

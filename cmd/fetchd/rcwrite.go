@@ -85,7 +85,11 @@ func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
 		text = insert(text, e.end, e.add.text(toml))
 	}
 
-	return replaceFile(loader, real, info.Mode().Perm(), text, edits)
+	// Text is edited where grammar would be needed, so the proof comes afterwards, before anything is
+	// replaced.
+	return replaceFile(real, info.Mode().Perm(), text, func(fresh string) error {
+		return samePlusPin(loader, real, fresh, edits)
+	})
 }
 
 // insertBefore puts line into text on a line of its own before the entry that begins at place, or at the end.
@@ -126,9 +130,9 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	return insertBefore(text, place, line)
 }
 
-// replaceFile writes text beside the file and renames it, so that a crash leaves either the old file or the
-// new one.
-func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byte, edits []pinEdit) error {
+// replaceFile writes text beside the file and renames it if the function accepts what it has written, so that
+// a crash leaves either the old file or the new one.
+func replaceFile(path string, mode os.FileMode, text []byte, accept func(fresh string) error) error {
 	// In the same directory, as a rename works only within a file system; with the same ending, which decides
 	// the grammar.
 	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
@@ -140,9 +144,7 @@ func replaceFile(loader rcfile.Loader, path string, mode os.FileMode, text []byt
 	// Synced before the rename: otherwise a crash could leave the new name with no contents.
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		// Text is edited where grammar would be needed, so the proof comes afterwards, before anything is
-		// replaced.
-		err = samePlusPin(loader, path, f.Name(), edits)
+		err = accept(f.Name())
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)

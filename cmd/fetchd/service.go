@@ -56,7 +56,7 @@ func (p *program) newService(c *cli.CommandLine, at *places, log *logging.Logger
 		Version: "fetchd/" + release(), Secrets: finder, Log: log.Logger, Trace: s.trace(),
 		Hidden:     log.Hidden.Of,
 		RemoveMany: c.Yes,
-		Remember:   remember, MailServer: p.mailServer, Output: p.stdout,
+		Remember:   remember, MailServer: p.mailServer, DNS: p.dns, Output: p.stdout,
 	})
 
 	return s

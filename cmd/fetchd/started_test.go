@@ -2,12 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -38,7 +42,26 @@ func startedByTest() {
 		os.Exit(int(exit.Internal))
 	}()
 	mailServer := cmp.Or(os.Getenv("MAILSERVER"), "localhost/1") // nobody listens there
-	os.Exit(int(start(place, mailServer, filepath.Join(place, "systemlog"))))
+	os.Exit(int(start(surroundings{
+		runDir: place, mailServer: mailServer, systemLog: filepath.Join(place, "systemlog"),
+		dns: namesIn(os.Getenv("SRV")), sites: http.NewFileTransport(http.Dir(filepath.Join(place, "sites"))),
+	})))
+}
+
+// namesIn are the only SRV records that a program sees which a test starts: words like imaps=HOST:PORT, for
+// whatever domain.
+type namesIn string
+
+// LookupSRV implements check.SRVResolver.
+func (n namesIn) LookupSRV(_ context.Context, service, _, name string) (string, []*net.SRV, error) {
+	for record := range strings.FieldsSeq(string(n)) {
+		host, port, err := net.SplitHostPort(strings.TrimPrefix(record, service+"="))
+		number, perr := strconv.ParseUint(port, 10, 16)
+		if strings.HasPrefix(record, service+"=") && err == nil && perr == nil {
+			return "", []*net.SRV{{Target: host + ".", Port: uint16(number)}}, nil
+		}
+	}
+	return "", nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 
 // holdPlace makes dir a place for programs until release is called or this process ends.

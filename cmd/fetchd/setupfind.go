@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/cmd/fetchd/internal/setup"
+	"fetchd/cmd/fetchd/internal/web"
+	"fetchd/rcfile"
+	"fetchd/tlsverify/check"
+	"fetchd/tlsverify/hints"
+)
+
+// setupTimeout is for each connection to a server that may not exist.
+const setupTimeout = 8 * time.Second
+
+// find looks for servers in one place after the other, shows what is there, and returns the first one that
+// proves who it is and that the user agrees to.
+func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
+	client := web.NewClient(web.Options{CAFile: w.c.Said.User.SSLCertFile.Value, Keyword: "sslcertfile"})
+	if w.p.sites != nil {
+		client.Transport = w.p.sites
+	}
+	finder := &setup.Finder{DNS: w.p.dns, HTTP: client}
+
+	for _, source := range finder.Sources(w.address) {
+		w.show("Looking at %s", source.Name)
+		offers, err := w.look(ctx, source)
+		if errors.Is(err, context.Canceled) {
+			return setup.Offer{}, err
+		}
+		if err != nil {
+			w.show("  nothing: %s", logging.OneLine(hints.Lines(err)[0].Problem))
+		}
+		if o, found, err := w.choose(ctx, offers); found || err != nil {
+			return o, err
+		}
+	}
+	return setup.Offer{}, hints.Errorf("ask the provider for the server's name; check-tls HOST shows "+
+		"whether it can be used, and fetchmailrc(5) how to write an entry",
+		"no mail server of %s was found that proves who it is and that you agreed to", w.address.Domain)
+}
+
+// choose returns the first of the servers that proves who it is and that the user agrees to.
+func (w *wizard) choose(ctx context.Context, offers []setup.Offer) (o setup.Offer, found bool, err error) {
+	for _, o := range offers {
+		err := w.verify(ctx, o)
+		if errors.Is(err, context.Canceled) {
+			return o, false, err
+		}
+		if err != nil {
+			w.show("  %s: %v", o, err)
+			continue
+		}
+
+		w.show("  %s: it proves who it is", o)
+		if agreed, err := w.agreesTo(o); agreed || err != nil {
+			return o, agreed, err
+		}
+	}
+	return o, false, nil
+}
+
+func (w *wizard) show(format string, args ...any) {
+	fmt.Fprintln(w.p.stdout, logging.Escape(fmt.Sprintf(format, args...)))
+}
+
+// look is Look, which a signal ends. Questions are asked outside of it: there a signal ends the program.
+func (w *wizard) look(ctx context.Context, source setup.Source) ([]setup.Offer, error) {
+	ctx, stop := interrupted(ctx)
+	defer stop()
+	offers, err := source.Look(ctx)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return offers, err
+}
+
+// verify returns the reason why the account would not be sent to the server, by the same check as check-tls.
+func (w *wizard) verify(ctx context.Context, o setup.Offer) error {
+	said := w.c.Said
+	if err := describe(&said, o); err != nil {
+		return err
+	}
+	poll := said.Poll
+	poll.Name = o.Host
+	target, ok, err := w.service.resolver.Target(&poll, &said.User)
+	if err != nil || !ok {
+		return errors.Join(err, errors.New("the options ask for no TLS"))
+	}
+
+	target.Timeout = setupTimeout
+	ctx, stop := interrupted(ctx)
+	defer stop()
+	report, err := check.Server(ctx, target)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return errors.New(logging.OneLine(hints.Lines(err)[0].Problem))
+	case report.Verified:
+		return nil
+	}
+	for _, item := range report.Items {
+		if item.Level == check.Fail {
+			return errors.New(logging.OneLine(item.Text))
+		}
+	}
+	return errors.New("it does not prove who it is")
+}
+
+// agreesTo asks whether the server is the right one.
+func (w *wizard) agreesTo(o setup.Offer) (bool, error) {
+	if !o.Unproven {
+		return w.agrees("Use "+o.String()+"?", true)
+	}
+	w.show("WARNING: the DNS of %s names a server outside of it, and nobody has signed that. Whoever can "+
+		"change what DNS says on the way to you could name a server of his own, which would get your "+
+		"password. Say yes only if you know that %s is your provider's.", w.address.Domain, o.Host)
+	return w.agrees("Use "+o.String()+"?", false)
+}
+
+// askPassword asks for the password, unless the options say where it comes from, or makes the entry one of
+// OAuth where that is the only way.
+func (w *wizard) askPassword(said *rcfile.Said, o setup.Offer) error {
+	u := &said.User
+	if u.PasswordEval.Set || u.PasswordFile.Set || u.PasswordFD.Set {
+		return nil
+	}
+
+	provider := setup.Provider(o.Host)
+	question := "Password"
+	switch {
+	case o.OAuth || provider == "microsoft":
+		w.show("%s lets nobody in with a password: it wants OAuth.", o.Host)
+		return setOAuth(said, provider)
+	case provider != "":
+		question = "App password (empty: how to do without, by OAuth)"
+	}
+
+	password, err := w.secret(question + " for " + u.Remote.Value)
+	switch {
+	case err != nil:
+		return err
+	case password == "" && provider != "":
+		return setOAuth(said, provider)
+	case password == "":
+		return hints.Errorf("--passwordeval and --passwordfile name other sources", "no password was given")
+	}
+	_, err = said.Set("password", "password", password)
+	return err
+}
+
+// setOAuth makes the entry one of OAuth; "" is a provider that is not known.
+func setOAuth(said *rcfile.Said, provider string) error {
+	if provider == "" {
+		provider = "https://ISSUER"
+	}
+	said.User.OAuth, said.User.OAuthClient = rcfile.Some(provider), rcfile.Some("CLIENT-ID")
+	if strings.EqualFold(provider, "google") {
+		said.User.OAuthSecret = rcfile.Some(rcfile.NewSecret("CLIENT-SECRET"))
+	}
+	return nil
+}

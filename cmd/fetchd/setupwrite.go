@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
+)
+
+// add shows the entry, and puts it into the rc file if the user agrees.
+func (w *wizard) add(entry rcfile.Poll) (bool, error) {
+	text, err := w.print(entry)
+	if err != nil {
+		return false, err
+	}
+	if err := w.showEntry(entry); err != nil {
+		return false, err
+	}
+
+	question, usual := "Write this into the new file "+w.path+"?", true
+	if w.before != nil { // never in passing: it is somebody's file
+		question, usual = "Add this to "+w.path+"?", false
+	}
+	agreed, err := w.agrees(question, usual)
+	switch {
+	case err != nil || !agreed:
+		return false, err
+	case w.before == nil:
+		return true, createPrivate(w.path, text)
+	}
+	return true, w.append(entry, text)
+}
+
+// format is the grammar of the rc file, or of a new one of that name.
+func (w *wizard) format() rcfile.Format {
+	if w.before != nil && len(w.before.Polls) > 0 {
+		return w.before.Format()
+	}
+	if w.c.Format() == rcfile.TOML || filepath.Ext(w.path) == ".toml" {
+		return rcfile.TOML
+	}
+	return rcfile.Fetchmailrc
+}
+
+// print is the entry as it stands in the rc file.
+func (w *wizard) print(entry rcfile.Poll) ([]byte, error) {
+	var text bytes.Buffer
+	alone := &rcfile.Config{Polls: []rcfile.Poll{entry}}
+	if err := rcfile.Fprint(&text, alone, w.format()); err != nil {
+		return nil, err
+	}
+	// Read again: an answer may hold what an rc file can't.
+	got, err := rcfile.Parse(w.path, text.Bytes(), w.format())
+	if err != nil || !rcfile.Equal(alone, got) {
+		return nil, errors.New("these answers can't stand in an rc file: one may hold a control character")
+	}
+	return text.Bytes(), nil
+}
+
+// showEntry prints the entry without its password.
+func (w *wizard) showEntry(entry rcfile.Poll) error {
+	entry.Users = slices.Clone(entry.Users)
+	if u := &entry.Users[0]; u.Password.Set {
+		u.Password = rcfile.Some(rcfile.NewSecret("***"))
+	}
+	text, err := w.print(entry)
+	for line := range strings.Lines(strings.TrimSpace(string(text))) {
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")
+		fmt.Fprintln(w.p.stdout, "   ", logging.Escape(line))
+	}
+	return err
+}
+
+// append adds the entry at the end of the file, if that then says what it said before and the entry.
+func (w *wizard) append(entry rcfile.Poll, text []byte) error {
+	// A link stays a link: people keep their files in a repository and link to them.
+	real, err := filepath.EvalSymlinks(w.path)
+	if err != nil {
+		return err
+	}
+	old, err := os.ReadFile(real)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return err
+	}
+
+	if len(old) > 0 && old[len(old)-1] != '\n' {
+		old = append(old, '\n')
+	}
+	// There is a password in it now.
+	return replaceFile(real, info.Mode().Perm()&0o600, append(old, text...), func(fresh string) error {
+		return w.samePlusEntry(fresh, entry)
+	})
+}
+
+// samePlusEntry returns an error unless the file fresh says what the rc file says, and the entry.
+func (w *wizard) samePlusEntry(fresh string, entry rcfile.Poll) error {
+	want, err := w.loader().Load(w.path)
+	if err != nil {
+		return err
+	}
+	want.Polls = append(want.Polls, entry)
+
+	got, err := w.loader().Load(fresh)
+	if err != nil || !rcfile.Equal(want, got) {
+		return hints.Errorf("add the lines above by hand, and the password",
+			"%s has defaults, or another form, with which the entry would mean something else", w.path)
+	}
+	return nil
+}
+
+// explainOAuth shows what a person has to do for an account that logs in by OAuth.
+func (w *wizard) explainOAuth(entry rcfile.Poll) exit.Status {
+	u := &entry.Users[0]
+	w.show("The entry, once you have a client of the provider:")
+	if err := w.showEntry(entry); err != nil {
+		return w.p.fail(exit.Internal, err)
+	}
+	next := fmt.Sprintf("%s help oauth says how to get a client; then write the entry into %s, and run: "+
+		"%s login %s@%s", w.p.name, w.path, w.p.name, u.Remote.Value, entry.Name)
+	return w.p.fail(exit.Auth, hints.Errorf(next, "nothing was written: oauth needs a client"))
+}
