@@ -183,8 +183,8 @@ func (f *openMailFile) lock() error {
 	if info, err = f.Stat(); err != nil { // again: whoever had the lock may have changed it
 		return err
 	}
-	if now, err := os.Lstat(f.m.path); err != nil || !os.SameFile(info, now) {
-		return errNoFile
+	if err := f.checkName(); err != nil {
+		return err
 	}
 
 	size := info.Size()

@@ -111,8 +111,26 @@ func (f *openMailFile) commit() (int64, error) {
 		f.cutBack(f.start)
 		return f.start, f.err
 	}
+	if err := f.checkName(); err != nil {
+		f.err = errors.Join(f.err, err)
+		f.cutBack(f.start)
+		return f.start, f.err
+	}
 
 	return f.safe, f.err
+}
+
+// checkName makes sure that the file is still the one that others see: a program that exchanges it without
+// having its locks takes away what was written meanwhile.
+func (f *openMailFile) checkName() error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := os.Lstat(f.m.path); err != nil || !os.SameFile(info, now) {
+		return errNoFile
+	}
+	return nil
 }
 
 // sync makes durable what is in the file, and once that it is in its directory.

@@ -68,7 +68,7 @@ func (d *Mbox) DeliverGroup(ctx context.Context, ms []*Message) []error {
 func (d *Mbox) deliverTogether(ctx context.Context, ms []*Message) []error {
 	g := &mboxGroup{d: d, items: make([]mboxItem, len(ms))}
 	for i, m := range ms {
-		g.items[i].m = m
+		g.items[i] = newMboxItem(m)
 	}
 	errs := make([]error, len(ms))
 	if len(ms) == 0 {
@@ -99,9 +99,20 @@ type mboxGroup struct {
 
 type mboxItem struct {
 	m     *Message
-	end   int64 // where it ends in the file
-	found bool  // it was there already
+	trace []byte // with the identifier, if it can have one
+	key   string // that identifier, which tells the message from an equal one of another account
+	end   int64  // where it ends in the file
+	found bool   // it was there already
 	err   error
+}
+
+func newMboxItem(m *Message) mboxItem {
+	key := appendKey(m)
+	trace, ok := withID(m.Trace, key)
+	if !ok {
+		key = ""
+	}
+	return mboxItem{m: m, trace: trace, key: key}
 }
 
 // deliver appends the messages to f. An error that it returns concerns all.
@@ -165,7 +176,7 @@ func (g *mboxGroup) append(ctx context.Context, f *openMailFile, it *mboxItem) (
 		return err
 	}
 
-	r := g.reader.reset(it.m.Trace, it.m)
+	r := g.reader.reset(it.trace, it.m)
 	for {
 		piece, err := r.next()
 		if err == io.EOF {

@@ -130,7 +130,7 @@ func (all wantedMails) take(f io.ReaderAt, s storedMail) *mboxItem {
 // is tells whether header and body are the message, with another time in its trace, and perhaps other status
 // fields.
 func (w *wantedMail) is(header []byte, body io.Reader) bool {
-	trace, ok := traceLength(header, w.it.m.Trace)
+	trace, ok := w.it.traceLength(header)
 	if !ok || !bytes.Equal(withoutStatus(header[trace:]), withoutStatus(w.head)) {
 		return false
 	}
@@ -141,20 +141,20 @@ func (w *wantedMail) is(header []byte, body io.Reader) bool {
 	return sameBytes(body, ours)
 }
 
-// traceLength is how much of text is the trace, which is different only within its lines. It is not ok if
-// text begins with something else, or ends within the trace.
-func traceLength(text, trace []byte) (n int, ok bool) {
-	if !bytes.HasPrefix(text, fieldName(trace)) {
+// traceLength is how much of text is the message's trace, in which a time, an address or a version may be
+// others. It is not ok if text begins with something else, or another message's trace, or ends within it.
+func (it *mboxItem) traceLength(text []byte) (n int, ok bool) {
+	if !bytes.HasPrefix(text, fieldName(it.trace)) {
 		return 0, false
 	}
-	for range bytes.Count(trace, []byte{'\n'}) {
+	for range bytes.Count(it.trace, []byte{'\n'}) {
 		end := bytes.IndexByte(text[n:], '\n')
 		if end <= 0 { // there is no empty line in it
 			return 0, false
 		}
 		n += end + 1
 	}
-	return n, true
+	return n, bytes.Contains(text[:n], []byte(it.key))
 }
 
 // begins tells whether s, at the end of the file, is no more than the beginning of one of the messages.
@@ -181,9 +181,9 @@ func (w *wantedMail) begins(f io.ReaderAt, s storedMail) bool {
 	}
 
 	text := beginning(io.NewSectionReader(f, s.text, s.end-s.text))
-	trace, ok := traceLength(text, w.it.m.Trace)
+	trace, ok := w.it.traceLength(text)
 	if !ok {
-		return s.text+int64(len(text)) == s.end && beginsTrace(text, w.it.m.Trace)
+		return s.text+int64(len(text)) == s.end && beginsTrace(text, w.it.trace)
 	}
 
 	at := s.text + int64(trace)

@@ -11,6 +11,7 @@ const fromWord = "From "
 // "From ", or with that behind any number of ">", gets one more ">" (mboxrd). So no line of a message looks
 // like the beginning of another one, and a reader can restore each.
 type mboxLines struct {
+	ended  bool // line ends are LF already: a CR before one is the message's own
 	inLine bool // the beginning of the line is written
 	quotes int  // of a beginning that may become ">>From ": how many ">" …
 	from   int  // … and how many letters of "From " there were
@@ -94,7 +95,7 @@ func (l *mboxLines) appendText(dst, p []byte) []byte {
 	if l.cr {
 		dst = append(dst, '\r')
 	}
-	if l.cr = p[len(p)-1] == '\r'; l.cr {
+	if l.cr = !l.ended && p[len(p)-1] == '\r'; l.cr {
 		p = p[:len(p)-1]
 	}
 	return append(dst, p...)
@@ -111,7 +112,7 @@ func (l *mboxLines) end(dst []byte) []byte {
 	if l.inLine {
 		dst = append(dst, '\n')
 	}
-	*l = mboxLines{}
+	*l = mboxLines{ended: l.ended}
 	return dst
 }
 
@@ -136,7 +137,11 @@ func (r *mboxReader) reset(before []byte, m *Message) *mboxReader {
 	if int64(len(r.in)) < size {
 		r.in = make([]byte, size)
 	}
-	*r = mboxReader{from: io.MultiReader(bytes.NewReader(before), m.open()), in: r.in, out: r.out[:0]}
+	*r = mboxReader{
+		from:  io.MultiReader(bytes.NewReader(before), m.open()),
+		lines: mboxLines{ended: m.Body.endsInLF()},
+		in:    r.in, out: r.out[:0],
+	}
 	return r
 }
 

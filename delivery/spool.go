@@ -80,6 +80,9 @@ func (s *Spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// endsInLF tells whether the CR of each CRLF was removed: one that is left is none of a line's end.
+func (s *Spool) endsInLF() bool { return !s.keepCR }
+
 // convert adds p without the CRs before an LF. A CR at the end is held back until the next byte is known.
 func (s *Spool) convert(p []byte) error {
 	if s.keepCR {
