@@ -33,6 +33,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	if err := s.continueRecords(ctx, cfg, accounts); err != nil {
 		return s.fail(exit.IO, err)
 	}
+	cfg.Polls = nil // the accounts say it all; a file of thousands need not stay in memory
 
 	before, _ := status.Load(statusPath(s.at, cfg)) // what is lost is told once more
 	d, err := s.newDaemon(cfg, interval, len(accounts), before)
