@@ -30,12 +30,17 @@ func (d *Maildir) Holds(ctx context.Context, ms []*Message) ([]bool, error) {
 	}
 
 	held := make([]bool, len(ms))
-	var err error
 	for _, name := range []string{"new", "cur"} {
 		dir := filepath.Join(d.dir, name)
-		err = errors.Join(err, AsOwner(dir, func() error { return findHeld(ctx, dir, wanted, held) }))
+		writer, err := ownerOf(dir)
+		if err == nil {
+			err = writer.run(func() error { return findHeld(ctx, dir, wanted, held) })
+		}
+		if err != nil {
+			return nil, d.explain(writer, "look into", 0, err)
+		}
 	}
-	return held, err
+	return held, nil
 }
 
 // findHeld notes the messages that have a file in dir. One that does not exist holds none.
@@ -105,13 +110,17 @@ func (d *several) Holds(ctx context.Context, ms []*Message) ([]bool, error) {
 	return heldByAll(ctx, places, ms)
 }
 
-// heldByAll tells which messages all of the places hold; no place holds none.
+// heldByAll tells which messages all of the places hold; no place holds none, and neither does one that can't
+// be used, as that must keep nothing from the others.
 func heldByAll(ctx context.Context, places []Deliverer, ms []*Message) ([]bool, error) {
 	all := make([]bool, len(ms))
 	for i, to := range places {
 		held, err := Holds(ctx, to, ms)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err != nil {
-			return nil, err
+			return make([]bool, len(ms)), nil
 		}
 		for k := range all {
 			all[k] = held[k] && (all[k] || i == 0)

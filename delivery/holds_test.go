@@ -9,6 +9,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/delivery/deliverytest"
+	"fetchd/tlsverify/hints"
 )
 
 // A destination says which messages it has by what they are, wherever a reader has put them.
@@ -23,6 +24,10 @@ func TestHolds(t *testing.T) {
 	missing, _ := maildir(t, "missing")
 	folders := delivery.NewMaildirFolders(delivery.MaildirOptions{Dir: dir})
 	home := t.TempDir()
+	if err := os.WriteFile(home+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := delivery.NewMaildir(delivery.MaildirOptions{Dir: home + "/file"})
 	each := delivery.NewPerUser(home+"/%T", func(path string) delivery.Deliverer {
 		return delivery.NewMaildir(delivery.MaildirOptions{Dir: path})
 	})
@@ -65,6 +70,8 @@ func TestHolds(t *testing.T) {
 		{"another account", one, "b", []bool{false, false, false, false}},
 		{"missing", missing, "a", []bool{false, false, false, false}},
 		{"both", both, "a", []bool{false, true, false, false}},
+		{"both, of which one can't be used", delivery.NewSeveral([]delivery.Destination{
+			{Deliverer: broken, Key: "1"}, {Deliverer: one, Key: "2"}}), "a", []bool{false, false, false, false}},
 		{"each recipient", each, "a", []bool{false, false, true, false}},
 		{"another kind", delivery.NewMbox("x"), "a", []bool{false, false, false, false}},
 	} {
@@ -78,5 +85,10 @@ func TestHolds(t *testing.T) {
 		if err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, %v; want %v", tt.name, got, err, tt.want)
 		}
+	}
+
+	held, err := delivery.Holds(t.Context(), broken, []*delivery.Message{message("1", "a")})
+	if held != nil || delivery.ClassOf(err) != delivery.Unusable || hints.Of(err) == "" {
+		t.Errorf("what can't be used holds %v, %v", held, err)
 	}
 }
