@@ -5,9 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"fetchd/tlsverify/hints"
 )
 
 const (
@@ -86,6 +93,9 @@ func (s *Server) Close() {
 // Ask gets the report of the daemon that listens at path, with the whole history of the accounts that whole
 // means; the error is fs.ErrNotExist or syscall.ECONNREFUSED if none does.
 func Ask(ctx context.Context, path string, whole ...string) (Report, error) {
+	if err := checkOwner(path); err != nil {
+		return Report{}, err
+	}
 	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err != nil {
@@ -97,4 +107,21 @@ func Ask(ctx context.Context, path string, whole ...string) (Report, error) {
 		return Report{}, fmt.Errorf("ask at %s: %w", path, err)
 	}
 	return read(conn, path)
+}
+
+// checkOwner returns an error for a socket at which somebody else may tell lies: it must be ours or root's
+// or, if we are root, that of the user to whom its directory belongs.
+func checkOwner(path string) error {
+	var socket, dir unix.Stat_t
+	if err := unix.Lstat(path, &socket); err != nil {
+		return &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+
+	uid := uint32(os.Geteuid())
+	isTheirs := uid == 0 && unix.Stat(filepath.Dir(path), &dir) == nil && dir.Uid == socket.Uid
+	if socket.Uid == 0 || socket.Uid == uid || isTheirs {
+		return nil
+	}
+	return hints.Errorf("use a pidfile in a directory of your own",
+		"the socket %s is no daemon's of yours: it belongs to uid %d", path, socket.Uid)
 }

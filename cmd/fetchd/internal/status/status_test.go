@@ -196,3 +196,66 @@ func TestSocket(t *testing.T) {
 		t.Error("a file that is no socket was replaced")
 	}
 }
+
+// What a report says is not believed: nothing in it reaches a terminal as it is, nor ends the program.
+func TestReportOfOthers(t *testing.T) {
+	t.Parallel()
+	const evil = `"\u001b[2J\n"`
+	path := filepath.Join(t.TempDir(), "status")
+	for name, text := range map[string]string{
+		"without a failure": `{"accounts": [{"account": "ann@h", "state": "disabled", "trouble": true}]}`,
+		"escapes": `{"accounts": [{"account": ` + evil + `, "mailboxes": [` + evil + `], "state": ` + evil +
+			`, "trouble": true, "failure": {"kind": ` + evil + `, "text": ` + evil + `}, "passes": [{"failure":
+			{"kind": ` + evil + `, "text": ` + evil + `}}], "certificates": [{"subject": ` + evil + `}],
+			"set_aside_messages": [{"uid": ` + evil + `}]}]}`,
+		"null": `{"accounts": null}`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, err := Load(path)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+
+		var out strings.Builder
+		if err := errors.Join(before.Text(&out, true), before.JSON(&out)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if shown := out.String() + before.Line(); strings.ContainsRune(shown, '\x1b') {
+			t.Errorf("%s: %q", name, shown)
+		}
+		after := AfterPass(before, nil, map[string]string{"ann@h": "no"}, all, noon)
+		after.Continue(before)
+	}
+}
+
+// Nobody is asked who could have put a socket of their own into a place like /tmp.
+func TestSocketOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const stranger = 12345
+	dir := t.TempDir()
+	path := filepath.Join(dir, "lock.sock")
+	s, err := Serve(path, func(func(string) bool) Report { return Report{PID: 7} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+
+	if err := os.Lchown(path, stranger, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ask(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no daemon's of yours") {
+		t.Errorf("a stranger's socket: %v", err)
+	}
+	// The directory of a service that runs as another user.
+	if err := os.Chown(dir, stranger, -1); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Ask(t.Context(), path); err != nil || r.PID != 7 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/delivery/ownfile"
 )
 
@@ -50,5 +51,17 @@ func read(from io.Reader, source string) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("read the status from %s: %w", source, err)
 	}
+	r.makeFit()
 	return r, nil
+}
+
+// makeFit gives a report what each one has that is made here, whoever wrote this one.
+func (r *Report) makeFit() {
+	for i := range r.Accounts {
+		a := &r.Accounts[i]
+		a.State = logging.Escape(a.State)
+		if a.Failure == nil && a.State == Disabled {
+			a.Failure = new(Failure)
+		}
+	}
 }
