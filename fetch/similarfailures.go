@@ -5,22 +5,23 @@ import (
 	"regexp"
 )
 
-// Bounds of what a retrieval says of a mailbox's messages that could not be delivered. A server may refuse a
-// hundred thousand of them.
+// Bounds of what is said of failures that are alike. A server may refuse a hundred thousand messages, or a
+// thousand accounts.
 const (
-	alikeMost   = 5  // messages named that failed alike
+	alikeMost   = 5  // that are named
 	reasonsMost = 20 // kinds of failure
 )
 
-// similarFailures counts messages that fail for one reason.
-type similarFailures struct {
+// SimilarFailures counts failures that have one reason, so that only the first of them are named. The zero
+// value is ready.
+type SimilarFailures struct {
 	times map[string]int // by the reason, numbers aside
 	more  int            // that were not named
 	level slog.Level     // of the worst of these
 }
 
-// shouldName tells whether another message that failed with err, which is of this level, is to be named.
-func (a *similarFailures) shouldName(err error, level slog.Level) bool {
+// ShouldName tells whether another failure with err, which is of this level, is to be named.
+func (a *SimilarFailures) ShouldName(err error, level slog.Level) bool {
 	if a.times == nil {
 		a.times = make(map[string]int)
 	}
@@ -38,6 +39,9 @@ func (a *similarFailures) shouldName(err error, level slog.Level) bool {
 	a.times[reason] = n + 1
 	return true
 }
+
+// More is how many were not named, and the level of the worst of these.
+func (a *SimilarFailures) More() (n int, level slog.Level) { return a.more, a.level }
 
 // numbered is a word with a digit in it.
 var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)

@@ -40,7 +40,7 @@ type transfer struct {
 	mu          sync.Mutex // guards what follows; Record, Acknowledge and Skip of m are called under it
 	res         *Result
 	failed      []failure
-	similar     similarFailures
+	similar     SimilarFailures
 	met         *obstacles // of the pass
 	err         error      // of the first of these, if possible a temporary one
 	errReported bool       // err was shown by an EventFailed
@@ -380,7 +380,7 @@ func (t *transfer) reportFailure(it *Item, err error) {
 	news := t.a.Refusals.refuse(t.name, it, err, t.a.now())
 	// That the destination is unusable is said of one message, and means all.
 	said := isUnusable(it, err) && t.errReported
-	if !news || said || !t.similar.shouldName(err, level) {
+	if !news || said || !t.similar.ShouldName(err, level) {
 		level = slog.LevelDebug
 	}
 
@@ -418,9 +418,9 @@ func weight(err error) int {
 
 // failures is the error of the messages that were not delivered, but for those that are now set aside.
 func (t *transfer) failures() error {
-	if t.similar.more > 0 {
-		t.a.Log.Log(context.Background(), t.similar.level, EventFailedMore,
-			"account", t.a.Name, "mailbox", t.name, "count", t.similar.more)
+	if n, level := t.similar.More(); n > 0 {
+		t.a.Log.Log(context.Background(), level, EventFailedMore,
+			"account", t.a.Name, "mailbox", t.name, "count", n)
 	}
 
 	// Where the server gives none at all, that it didn't give these says nothing of them.

@@ -5,10 +5,12 @@ import (
 	"errors"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // once makes one pass over the accounts of cfg.
@@ -35,12 +37,7 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 	outcomes := s.outcomes(limited, cfg, accounts, pass)
 	// Before the log: the reader of that may hang, and status is to know the pass all the same.
 	s.recordPass(ctx, cfg, outcomes, err)
-	for _, o := range outcomes {
-		// Those that the limit ended are named in one error below, instead of each with "cancelled".
-		if !pass.isLate(o.Account) {
-			result.Add(s.report(ctx, o.Account, o.Result, o.Err), o.Result.Failed > 0)
-		}
-	}
+	s.reportOutcomes(ctx, outcomes, pass, &result)
 
 	if err := pass.err(); err != nil { // an error even if mail came: somebody has to look into it
 		return s.fail(exit.Server, err)
@@ -50,6 +47,31 @@ func (s *service) once(ctx context.Context, cfg *rcfile.Config) exit.Status {
 		return result.Strict()
 	}
 	return result.Status()
+}
+
+// reportOutcomes logs how the retrievals of a pass ended, and adds them to result. When a server of hundreds
+// of accounts is down cron mails a few lines.
+func (s *service) reportOutcomes(ctx context.Context, outcomes []schedule.Outcome, pass *pass,
+	result *exit.Outcome) {
+	var similar fetch.SimilarFailures
+	for _, o := range outcomes {
+		// Those that the limit ended are named in one error of the pass, instead of each with "cancelled".
+		if pass.isLate(o.Account) {
+			continue
+		}
+		st := exit.Of(o.Result, o.Err)
+		isNamed := o.Err == nil || ctx.Err() != nil || s.c.Verbose > 0
+		if isNamed || similar.ShouldName(o.Err, failureLevel(o.Err)) {
+			st = s.report(ctx, o.Account, o.Result, o.Err)
+		}
+		result.Add(st, o.Result.Failed > 0)
+	}
+
+	if n, level := similar.More(); n > 0 {
+		s.log.Log(ctx, level, logging.EventError, "err", hints.Errorf(s.p.name+" status names them all",
+			"… and %s not retrieved from, for reasons like those above",
+			logging.Counted(int64(n), "more account")))
+	}
 }
 
 // outcomes retrieves from the accounts, or with --check only counts what is new, and tells pass when each has

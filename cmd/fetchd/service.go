@@ -192,13 +192,7 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 		return st // we were told to end, which is no failure of the account
 	}
 	if err != nil {
-		level := slog.LevelError
-		// Destinations that ask for patience: no failure for somebody to look into, so it is no error in the
-		// log.
-		if !slices.ContainsFunc(flatten(err), func(e error) bool { return !delivery.IsLater(e) }) {
-			level = slog.LevelInfo
-		}
-		s.log.Log(ctx, level, fetch.EventQueryFailed, "account", a.Name, "err", err, "kind",
+		s.log.Log(ctx, failureLevel(err), fetch.EventQueryFailed, "account", a.Name, "err", err, "kind",
 			fetch.KindOf(err))
 		if details := tlsverify.Details(err); len(details) > 0 {
 			s.log.Log(ctx, logging.LevelTrace, logging.EventEvidence, "account", a.Name, "details", details)
@@ -209,6 +203,15 @@ func (s *service) report(ctx context.Context, a *fetch.Account, res fetch.Result
 	}
 
 	return st
+}
+
+// failureLevel is the level of a failed retrieval.
+func failureLevel(err error) slog.Level {
+	// Destinations that ask for patience: no failure for somebody to look into, so it is no error in the log.
+	if !slices.ContainsFunc(flatten(err), func(e error) bool { return !delivery.IsLater(e) }) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 // reportRefused logs the accounts that can't be retrieved from, each with its status, and returns whether
