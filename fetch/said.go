@@ -4,24 +4,20 @@ import (
 	"log/slog"
 )
 
-// said is what was logged last of each mailbox of an account, so that polls that find the same again say
-// nothing.
-type said map[string]tally
+// said is how many messages of each mailbox of an account were too large when it was last looked at, so that
+// polls that find nothing new say nothing.
+type said map[string]int
 
-// tally is what the line about a mailbox counts.
-type tally struct{ messages, seen, oversized int }
-
-// level is that of the lines about a mailbox: nobody reads a line for each poll in which nothing has changed.
+// level is that of the lines about a mailbox: nobody reads a line for each poll that finds nothing new.
 func (s *said) level(name string, c Counts) slog.Level {
-	now := tally{c.Messages, c.Seen, len(c.Oversized)}
 	before, known := (*s)[name]
 	if *s == nil {
 		*s = said{}
 	}
-	(*s)[name] = now
+	(*s)[name] = len(c.Oversized)
 
-	if known && before == now && c.New == 0 {
-		return slog.LevelDebug
+	if known && c.New == 0 && before == len(c.Oversized) {
+		return LevelDetail
 	}
 	return slog.LevelInfo
 }

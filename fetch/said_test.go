@@ -38,14 +38,15 @@ func TestUnchangedMailboxIsSilent(t *testing.T) {
 		{"INBOX", Counts{Messages: 3, Seen: 2, New: 1}},
 		{"INBOX", Counts{Messages: 3, Seen: 2, New: 1}}, // tried again
 		{"INBOX", Counts{Messages: 4, Seen: 4}},
-		{"INBOX", Counts{Messages: 4, Seen: 4}},
+		{"INBOX", Counts{Messages: 5, Seen: 4, Oversized: []*Item{{}}}},
+		{"INBOX", Counts{Messages: 5, Seen: 4, Oversized: []*Item{{}}}},
 	} {
 		a.report(tt.name, tt.c, &s)
 	}
 
-	info, debug := slog.LevelInfo, slog.LevelDebug
-	if want := []slog.Level{info, info, debug, info, debug, info, info, info, debug}; !slices.Equal(got,
-		want) {
+	info, detail := slog.LevelInfo, LevelDetail
+	want := []slog.Level{info, detail, detail, info, detail, info, info, detail, info, info, detail, detail}
+	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -112,7 +112,8 @@ func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 	case o.Recovered:
 		d.log.Info("retrieval works again", "account", a.Name)
 	case o.Repeats:
-		d.log.Debug(fetch.EventQueryFailed, "account", a.Name, "err", o.Err, "kind", fetch.KindOf(o.Err))
+		d.log.Log(ctx, logging.LevelTrace, fetch.EventQueryFailed, "account", a.Name, "err", o.Err, "kind",
+			fetch.KindOf(o.Err))
 		return
 	}
 	d.service.report(ctx, a, o.Result, o.Err)

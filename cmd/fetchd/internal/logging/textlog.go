@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/fetch"
 	"fetchd/tlsverify/hints"
 )
 
-// LevelTrace is the level of what -v adds: protocol lines and certificates. It lies between info and debug.
-const LevelTrace = slog.LevelInfo - 1
+// LevelTrace is the level of what -v adds: protocol lines, certificates, and retrievals that found nothing
+// new.
+const LevelTrace = fetch.LevelDetail
 
 // line is one line of the text log.
 type line struct {
