@@ -190,7 +190,10 @@ func TestOAuth(t *testing.T) {
 			if n := len(r.delivered(t)); n != 5 {
 				t.Errorf("%d messages were delivered", n)
 			}
-			r.wants(1, "AUTH", "-k", "-v", "-v") // whose trace shows no token
+			trace := r.wants(1, "AUTH", "-k", "-v", "-v")
+			if shown := tokenIn(trace); shown != "" {
+				t.Errorf("the trace shows the token %q:\n%s", shown, trace)
+			}
 			r.wants(0, r.user+"@mail\tok", "login", "--list")
 			r.wants(0, "by OAuth from "+r.s.URL+": ok", "-V")
 			r.wants(0, "ok ", "check-config")

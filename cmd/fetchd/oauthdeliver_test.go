@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -33,15 +34,19 @@ func (r *oauthRig) helper() string {
 	return fmt.Sprintf("fetchd token %s@mail -f %s", r.user, filepath.Join(r.dir, "rc"))
 }
 
-// tokenIn is the token in what a client says by OAUTHBEARER or XOAUTH2.
-func tokenIn(initial string) string {
-	text, err := base64.StdEncoding.DecodeString(initial)
-	if err != nil {
-		return ""
+// encoded is what may be base64.
+var encoded = regexp.MustCompile(`[A-Za-z0-9+/]{16,}=*`)
+
+// tokenIn is the token in what a client says by OAUTHBEARER or XOAUTH2, "" if there is none.
+func tokenIn(said string) string {
+	for _, word := range encoded.FindAllString(said, -1) {
+		text, err := base64.StdEncoding.DecodeString(word)
+		if _, token, ok := strings.Cut(string(text), "auth=Bearer "); ok && err == nil {
+			token, _, _ = strings.Cut(token, "\x01")
+			return token
+		}
 	}
-	_, token, _ := strings.Cut(string(text), "auth=Bearer ")
-	token, _, _ = strings.Cut(token, "\x01")
-	return token
+	return ""
 }
 
 // A mail server and an IMAP server that mail is delivered to take tokens of the account's grant, one for each

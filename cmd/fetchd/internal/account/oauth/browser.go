@@ -56,6 +56,8 @@ func (v *visit) code(answer url.Values) (string, error) {
 	// First, as only this shows that the answer is ours: an error in somebody else's must not end the login.
 	case subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(v.state)) != 1:
 		return "", errForeign
+	case answer.Get("iss") == "" && v.p.SaysIssuer: // RFC 9207 section 2.4
+		return "", errors.New("the answer does not say of which provider it is")
 	case answer.Get("iss") != "" && v.p.Issuer != "" && answer.Get("iss") != v.p.Issuer: // RFC 9207
 		return "", fmt.Errorf("the answer is of another provider, %.200q", answer.Get("iss"))
 	case answer.Get("error") != "":

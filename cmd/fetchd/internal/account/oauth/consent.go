@@ -40,6 +40,10 @@ func (k *Keeper) Device(ctx context.Context, c Client, show func(DeviceCode)) er
 	if err != nil {
 		return c.consentError(err)
 	}
+	if answer.UserCode == "" || answer.VerificationURI == "" {
+		return fetch.Fail(fetch.KindProtocol,
+			errors.New("oauth: the provider gives no code, or no page for it"))
+	}
 	// A person opens these and types a password there, so they must be encrypted like our own requests.
 	for _, address := range []string{answer.VerificationURI, answer.VerificationURIComplete} {
 		if err := CheckURL(address); address != "" && err != nil {
@@ -112,6 +116,9 @@ func (c Client) consentError(err error) error {
 
 // adopt makes the token of a consent the client's grant.
 func (k *Keeper) adopt(ctx context.Context, c Client, p provider, token *oauth2.Token) error {
+	if err := checkToken(token); err != nil {
+		return fetch.Fail(fetch.KindProtocol, fmt.Errorf("oauth: the provider gives no token: %w", err))
+	}
 	// Before anything is kept: a grant without one would look fine for an hour.
 	if token.RefreshToken == "" {
 		return fetch.Fail(fetch.KindConfig, hints.Errorf("oauthscope may have to hold offline_access",

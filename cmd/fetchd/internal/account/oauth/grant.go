@@ -15,6 +15,8 @@ const (
 	maxAhead = 5 * time.Minute
 	// unknownLife is assumed of a token whose provider does not say how long it is good.
 	unknownLife = 30 * time.Minute
+	// maxLife bounds what a provider says, so that a token that is good for ever is renewed now and then.
+	maxLife = 24 * time.Hour
 )
 
 // grant is what is known about a grant: the content of its file.
@@ -39,7 +41,8 @@ type trouble struct {
 
 // isDead tells whether it is useless to ask again now.
 func (t trouble) isDead(now time.Time) bool {
-	return t.Condition == NeedsLogin && now.Before(t.Since.Add(deadFor))
+	// In the future it was noted while the clock was wrong.
+	return t.Condition == NeedsLogin && !t.Since.After(now) && now.Before(t.Since.Add(deadFor))
 }
 
 // record is a grant in its file. There alone the tokens are readable.
@@ -60,10 +63,12 @@ func (g *grant) encode() ([]byte, error) {
 	})
 }
 
+var errDamaged = errors.New("the file is damaged")
+
 func decode(text []byte) (*grant, error) {
 	var r record
 	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, errors.New("the file is damaged") // the library's error may quote a token
+		return nil, errDamaged // the library's error may quote a token
 	}
 	return &grant{
 		Access: rcfile.NewSecret(r.Access), Refresh: rcfile.NewSecret(r.Refresh), Obtained: r.Obtained,
@@ -73,10 +78,14 @@ func decode(text []byte) (*grant, error) {
 
 // take puts a new pair in the place of the old one. The refresh token stays if no new one came.
 func (g *grant) take(t *oauth2.Token, now time.Time) {
-	g.Access, g.Obtained, g.Expiry = rcfile.NewSecret(t.AccessToken), now, now.Add(unknownLife)
-	if t.ExpiresIn > 0 {
-		g.Expiry = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+	life := time.Duration(t.ExpiresIn) * time.Second
+	if t.ExpiresIn == 0 && !t.Expiry.IsZero() { // from an answer that is a form
+		life = time.Until(t.Expiry).Round(time.Second)
 	}
+	if life <= 0 {
+		life = unknownLife
+	}
+	g.Access, g.Obtained, g.Expiry = rcfile.NewSecret(t.AccessToken), now, now.Add(min(life, maxLife))
 	// A provider that does not rotate refresh tokens sends none (RFC 6749 section 6).
 	if t.RefreshToken != "" {
 		g.Refresh = rcfile.NewSecret(t.RefreshToken)

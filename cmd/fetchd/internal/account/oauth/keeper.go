@@ -36,7 +36,10 @@ const deadFor = 24 * time.Hour
 // that refuses them all must not make us ask for one at each pass.
 const tooSoon = 5 * time.Minute
 
-var errNobody = errors.New("nobody has logged in yet")
+var (
+	errNobody    = errors.New("nobody has logged in yet")
+	errNoRefresh = errors.New("the grant has ended, and there is no refresh token")
+)
 
 func (k *Keeper) now() time.Time {
 	if k.Now != nil {
@@ -99,6 +102,8 @@ func (k *Keeper) refreshed(ctx context.Context, c Client, refused string) (strin
 		return "", c.needsLogin(errNobody)
 	case errors.Is(err, fs.ErrNotExist):
 		g = &grant{}
+	case errors.Is(err, errDamaged):
+		return "", c.needsLogin(err)
 	case err != nil:
 		return "", fetch.Fail(fetch.KindJournal, err)
 	}
@@ -139,10 +144,11 @@ func (k *Keeper) mayAsk(c Client, g *grant) error {
 	now := k.now()
 	switch {
 	case c.Flow.NeedsUser() && g.Refresh.IsZero():
-		return c.needsLogin(errors.New("the grant has ended, and there is no refresh token"))
+		return c.needsLogin(errNoRefresh)
 	case t.isDead(now) && k.retried.Load() <= t.Since.UnixNano():
 		return c.needsLogin(fmt.Errorf("since %s: %s", t.Since.Format(time.DateTime), t.Reason))
-	case now.Before(t.Wait):
+	// A longer wait was noted while the clock was wrong.
+	case now.Before(t.Wait) && t.Wait.Sub(now) <= maxWait:
 		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("oauth: the provider wants no request before %s: %s",
 			t.Wait.Format(time.TimeOnly), t.Reason))
 	}
@@ -201,6 +207,14 @@ func (k *Keeper) saveAgain(c Client, g *grant) (*grant, error) {
 
 // request makes the one request of a refresh.
 func (k *Keeper) request(ctx context.Context, c Client, g *grant) (*oauth2.Token, error) {
+	token, err := k.newToken(ctx, c, g)
+	if err == nil {
+		err = checkToken(token)
+	}
+	return token, err
+}
+
+func (k *Keeper) newToken(ctx context.Context, c Client, g *grant) (*oauth2.Token, error) {
 	if !c.Flow.NeedsUser() {
 		return k.requestAlone(ctx, c)
 	}

@@ -446,7 +446,7 @@ func TestDamagedFile(t *testing.T) {
 	if err := os.WriteFile(r.File(r.Client), []byte("refresh-x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.fails(fetch.KindJournal, "is damaged", 0)
+	r.fails(fetch.KindGrant, "is damaged", 0)
 	if err := os.Chmod(r.File(r.Client), 0o666); err != nil {
 		t.Fatal(err)
 	}

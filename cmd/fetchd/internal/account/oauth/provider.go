@@ -24,6 +24,8 @@ type provider struct {
 	Token  string `json:"token_endpoint"`
 	Device string `json:"device_authorization_endpoint,omitempty"`
 	Revoke string `json:"revocation_endpoint,omitempty"` // "" = grants can't be revoked by a program
+	// the answers of the browser flow say the issuer (RFC 9207)
+	SaysIssuer bool `json:"authorization_response_iss_parameter_supported,omitempty"`
 }
 
 // known returns the provider of a name.

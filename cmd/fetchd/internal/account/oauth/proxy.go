@@ -122,4 +122,8 @@ func (c Client) web() web.Options {
 }
 
 // newHTTPClient makes the client for all requests to the provider.
-func (c Client) newHTTPClient() *http.Client { return web.NewClient(c.web()) }
+func (c Client) newHTTPClient() *http.Client {
+	client := web.NewClient(c.web())
+	client.Transport = answers{client.Transport}
+	return client
+}

@@ -26,6 +26,8 @@ func (k *Keeper) State(c Client) State {
 		return State{Condition: NoLogin, Reason: "run: fetchd login " + c.Account}
 	case err != nil:
 		return State{Condition: NeedsLogin, Reason: err.Error()}
+	case c.Flow.NeedsUser() && g.Refresh.IsZero() && !g.isGood(k.now()):
+		return State{Condition: NeedsLogin, Reason: errNoRefresh.Error()}
 	}
 
 	s := State{

@@ -33,6 +33,10 @@ func (k *Keeper) read(c Client) (*grant, error) {
 		return nil, err
 	}
 	defer f.Close()
+	// A copy may have come back with other bits; whoever reads the file reads the mail.
+	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o077 != 0 {
+		_ = f.Chmod(0o600)
+	}
 
 	text, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {

@@ -33,7 +33,8 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows
 	answer   http.HandlerFunc
-	requests []url.Values // to the token endpoint
+	begins   http.HandlerFunc // answers for device codes
+	requests []url.Values     // to the token endpoint
 	codes    map[string]code
 	refresh  map[string]bool // true = good, false = used
 	access   map[string]bool
@@ -76,6 +77,13 @@ func (s *Server) Answer(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = h
+}
+
+// AnswerDevice makes h answer the requests for device codes.
+func (s *Server) AnswerDevice(h http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begins = h
 }
 
 // Fail answers the requests for tokens with an error code.
@@ -145,6 +153,10 @@ func (s *Server) deviceCode(w http.ResponseWriter, req *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.begins != nil {
+		s.begins(w, req)
+		return
+	}
 	s.device, s.consent = rand.Text(), false
 	reply(w, map[string]any{
 		"device_code": s.device, "user_code": "WDJB-MJHT", "verification_uri": s.URL + "/consent",
