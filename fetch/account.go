@@ -119,7 +119,9 @@ type Selection struct {
 	FetchAll          bool     // also what the journal or \Seen says is old
 	Limit             int64    // bytes; larger messages stay; 0 = none
 	FetchLimit        int      // messages a retrieval; 0 = none
-	RetrieveError     RetrieveError
+	// messages with such a header stay on the server; nobody gets them
+	Exclude       []delivery.HeaderPattern
+	RetrieveError RetrieveError
 }
 
 // Disposal is what becomes of messages on the server.

@@ -34,6 +34,7 @@ const (
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	// info or detail: account mailbox n total size uid deleted
 	EventOversized  = "message too large"
+	EventExcluded   = "messages excluded"          // info: account mailbox count: they stay, for good
 	EventFailed     = "message not delivered"      // error: account mailbox n total size uid err
 	EventNobodys    = "message for no local user"  // warn: account mailbox n total uid: it is discarded
 	EventRecognised = "mail was delivered before"  // info: account mailbox count adopted: it is not again

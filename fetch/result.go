@@ -11,6 +11,7 @@ type Result struct {
 	Bytes     int64 // of the delivered ones
 	Deleted   int   // acknowledged by deletion
 	Oversized int   // left because of Limit
+	Excluded  int   // left because of Exclude
 	Failed    int   // delivery failed: still on the server
 	LimitHit  bool  // FetchLimit ended the retrieval
 }
@@ -26,6 +27,10 @@ func (r Result) LogValue() slog.Value {
 		slog.Int("deleted", r.Deleted),
 		slog.Int("oversized", r.Oversized),
 		slog.Int("failed", r.Failed),
+	}
+
+	if r.Excluded > 0 {
+		attrs = append(attrs, slog.Int("excluded", r.Excluded))
 	}
 
 	if r.LimitHit {

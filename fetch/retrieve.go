@@ -102,6 +102,9 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 
 	// What is left out is no longer new, so it comes before the counts.
 	waiting := a.leaveOut(m, name, p)
+	if err := a.exclude(ctx, m, name, p); err != nil {
+		return a.noteSessionEnd(ctx, name, err, p)
+	}
 	c := a.count(m, name, p)
 	more := a.limit(m, &c, p.res, waiting)
 	p.res.New += c.New

@@ -74,7 +74,7 @@ func (r *rig) asked() int {
 // anything until there is room.
 func TestFullDiskEndsTheRetrieval(t *testing.T) {
 	t.Parallel()
-	for protocol, most := range map[fetch.Protocol]int{fetch.IMAP: 3, fetch.POP3: 1024} {
+	for protocol, most := range map[fetch.Protocol]int{fetch.IMAP: 5, fetch.POP3: 1024} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
 			r, d, e := diskRig(t, protocol)

@@ -56,6 +56,7 @@ func (s *suite) properties() []property {
 		{"limit", s.each(variant{mode: fetch.Wrapped}), checkLimit},
 		{"fetchlimit", slices.Concat(s.each(variant{mode: fetch.Wrapped}), s.each(variant{mode: fetch.Wrapped, keep: true})), checkFetchLimit},
 		{"fetchall", s.each(variant{mode: fetch.Wrapped, keep: true, mda: true}), checkFetchAll},
+		{"exclude", s.each(variant{mode: fetch.Wrapped, keep: true}), checkExclude},
 		{"keepdays", s.each(variant{mode: fetch.Wrapped, keep: true}), checkKeepDays},
 		{"flush", s.each(variant{mode: fetch.Wrapped, keep: true}), checkFlush},
 		{"folders", s.only(fetch.IMAP, variant{mode: fetch.Wrapped}), checkFolders},

@@ -87,12 +87,13 @@ type User struct {
 	Idle            Opt[bool]
 	IdleTimeout     Opt[int] // seconds
 	ForceIdle       Opt[bool]
-	MarkSeen        Opt[bool]   // ours: set \Seen on kept messages, default on as in fetchmail
-	MoveTo          Opt[string] // ours: move delivered messages to this folder instead of deleting
-	Compress        Opt[bool]   // ours: COMPRESS=DEFLATE
-	RateLimit       Opt[int]    // ours: bytes a second, 0 = none
-	Limit           Opt[int]    // bytes, 0 = none
-	Warnings        Opt[int]    // seconds between oversize notes
+	MarkSeen        Opt[bool]     // ours: set \Seen on kept messages, default on as in fetchmail
+	MoveTo          Opt[string]   // ours: move delivered messages to this folder instead of deleting
+	Compress        Opt[bool]     // ours: COMPRESS=DEFLATE
+	RateLimit       Opt[int]      // ours: bytes a second, 0 = none
+	Limit           Opt[int]      // bytes, 0 = none
+	Exclude         []Opt[string] // ours: a header field, a regular expression for it, and so on
+	Warnings        Opt[int]      // seconds between oversize notes
 	FetchLimit      Opt[int]
 	FetchSizeLimit  Opt[int]
 	FastUIDL        Opt[int]
@@ -295,6 +296,7 @@ var loginWords = []Keyword{
 	{Name: "limit", Kind: Bytes, Default: 0,
 		Help: "leave larger messages on the server (10k, 5M)",
 		user: func(u *User) any { return &u.Limit }},
+	{Name: "exclude", Kind: TextList, Own: true, user: func(u *User) any { return &u.Exclude }},
 	{Name: "warnings", Kind: Seconds, Default: 3600,
 		Help: "time between notes about messages over the limit",
 		user: func(u *User) any { return &u.Warnings }},

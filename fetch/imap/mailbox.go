@@ -139,16 +139,8 @@ func (m *mailbox) Limit(n int) {
 
 // Leave implements fetch.Leaver.
 func (m *mailbox) Leave(messages []fetch.Ref) {
-	var left journal.Set
-	for _, ref := range messages {
-		uid, err := strconv.ParseUint(ref.UID, 10, 32)
-		// Under another UIDVALIDITY the same number is another message, which must not be left out.
-		if err == nil && ref.UIDValidity == m.validity {
-			left.Add(uint32(uid))
-		}
-	}
 	before := m.todo.Len()
-	m.todo = m.todo.Minus(left)
+	m.todo = m.todo.Minus(m.uids(messages))
 	m.counts.Seen += int(before - m.todo.Len())
 	m.counts.New = int(m.todo.Len())
 }

@@ -169,10 +169,7 @@ func (m *maildrop) Limit(n int) { m.todo = m.todo[:max(0, min(n, len(m.todo)))] 
 
 // Leave implements fetch.Leaver. A message without a UIDL can't be told from others, and is not left out.
 func (m *maildrop) Leave(messages []fetch.Ref) {
-	left := make(map[string]bool, len(messages))
-	for _, ref := range messages {
-		left[ref.UID] = ref.UID != ""
-	}
+	left := named(messages)
 	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return left[m.listing.rows[num-1].uidl] })
 	m.counts.Seen += m.counts.New - len(m.todo)
 	m.counts.New = len(m.todo)

@@ -76,6 +76,8 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	_, _, mistakes := pins(u)
 	add(mistakes...)
 	add(disposalReason(poll, u), multidropReason(poll, u))
+	_, err = exclude(u)
+	add(err)
 	add(r.destinationReason(poll, u), r.folderReason(poll, u))
 	add(OAuthMistakes(poll, u)...)
 	return errs

@@ -173,6 +173,9 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	// After setTrust: the stamp covers the files of the policy.
 	a.Stamp = r.stamp(a, login)
 	setRetrieval(a, poll, u)
+	if a.Exclude, err = exclude(u); err != nil {
+		return nil, err
+	}
 	a.RemoveMany = r.env.RemoveMany
 	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
 		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+

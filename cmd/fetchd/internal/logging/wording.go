@@ -130,6 +130,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 		return []line{{level: level, text: fmt.Sprintf("first contact: %s for %s, marked as seen there, "+
 			"count as old and are left", Counted(f.number("count"), "message"), f.where()),
 			hint: "fetchall in the entry, or -a in a single call, retrieves these too"}}
+	case fetch.EventExcluded:
+		return one("%s excluded, left on the server for %s", Counted(f.number("count"), "message"), f.where())
 	case fetch.EventLimit:
 		return one("fetchlimit %d reached; %s left on the server for %s", f.number("limit"),
 			Counted(f.number("count"), "message"), f.where())

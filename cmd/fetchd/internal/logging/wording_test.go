@@ -52,6 +52,9 @@ func TestWording(t *testing.T) {
 		{"oversized", 0, false, func(l *slog.Logger) {
 			l.Info(fetch.EventOversized, "account", "ann@h", "n", 4, "total", 4, "size", 6089)
 		}, "skipping message ann@h:4 (6089 octets) (oversized) not flushed\n", ""},
+		{"excluded", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventExcluded, "account", "ann@h", "mailbox", "INBOX", "count", 3)
+		}, "fetchd: 3 messages excluded, left on the server for ann at h\n", ""},
 		{"retrieval ended", 2, false, func(l *slog.Logger) {
 			l.Debug(fetch.EventDone, "account", "ann@h", "result", fetch.Result{Messages: 3, Seen: 1, New: 2, Delivered: 2, Bytes: 119})
 		}, "fetchd: ann@h: retrieval ended messages=3 seen=1 new=2 delivered=2 bytes=119 deleted=0 oversized=0 failed=0\n", ""},
