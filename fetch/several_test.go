@@ -60,7 +60,7 @@ func TestNotesOfDestinationsSurvive(t *testing.T) {
 	}
 	d.fail = false
 	pass(50 * day)
-	if note, err := j.Note(t.Context(), "key shares"); note != "" || err != nil {
+	if note, err := j.Shares(t.Context(), "key"); len(note) > 0 || err != nil {
 		t.Errorf("still noted: %q, %v", note, err)
 	}
 	want := [][]string{nil, {"first"}, {"first"}, {"first"}, {"first"}, {"first"}}

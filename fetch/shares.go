@@ -1,10 +1,12 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -13,9 +15,9 @@ import (
 )
 
 // shares remembers of messages that some recipients have and others don't who has them, so that only the
-// others are tried again. It is a note in the journal, written before anything else is done, so that a single
-// pass knows of it too. An account with one recipient needs none. A nil shares is one that nothing is known
-// of.
+// others are tried again. The journal has a note of each, written before anything else is done, so that a
+// single pass knows of it too. An account with one recipient needs none. A nil shares is one that nothing is
+// known of.
 type shares struct {
 	mu  sync.Mutex // guards what follows
 	a   *Account   // nil = nothing was recalled
@@ -34,8 +36,11 @@ type share struct {
 	Last        time.Time `json:"last"`
 }
 
-// sharesNote is the journal's name for it, beside what Refusals keep under the account's own.
-func sharesNote(a *Account) string { return a.Key + " shares" }
+// id is the journal's name for the message: a UIDL may be any bytes.
+func (k refusedKey) id() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q", k.mailbox, k.UIDValidity, k.UID))
+	return hex.EncodeToString(sum[:16])
+}
 
 // recall reads the note, once. Without it a message might come twice, so an error ends the retrieval.
 func (s *shares) recall(ctx context.Context, a *Account) error {
@@ -49,23 +54,28 @@ func (s *shares) recall(ctx context.Context, a *Account) error {
 		return nil
 	}
 
-	text, err := a.Journal.Note(ctx, sharesNote(a))
-	var list []*share
-	if err == nil && text != "" {
-		err = json.Unmarshal([]byte(text), &list)
-	}
+	notes, err := a.Journal.Shares(ctx, a.Key)
 	if err != nil {
 		return Fail(KindJournal, err)
 	}
 
-	s.a, s.had = a, make(map[refusedKey]*share, len(list))
-	for _, h := range list {
-		// else it is gone from the server, as it would have been tried again
+	had := make(map[refusedKey]*share, len(notes))
+	for id, text := range notes {
+		h := new(share)
+		if err := json.Unmarshal([]byte(text), h); err != nil {
+			return Fail(KindJournal, err)
+		}
 		if a.now().Sub(h.Last) < sharesForget {
-			s.had[refusedKey{h.Mailbox, Ref{h.UIDValidity, string(h.UID)}}] = h
+			had[refusedKey{h.Mailbox, Ref{h.UIDValidity, string(h.UID)}}] = h
+			continue
+		}
+		// It is gone from the server, as it would have been tried again.
+		if err := a.Journal.SetShare(ctx, a.Key, id, ""); err != nil {
+			return Fail(KindJournal, err)
 		}
 	}
 
+	s.a, s.had = a, had
 	return nil
 }
 
@@ -114,8 +124,9 @@ func (s *shares) noter(ctx context.Context, mailbox string, it *Item) func([]str
 	return func(delivered []string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.add(refusedKey{mailbox, it.ref()}, delivered)
-		return s.write(ctx)
+		key := refusedKey{mailbox, it.ref()}
+		s.add(key, delivered)
+		return s.write(ctx, key)
 	}
 }
 
@@ -131,13 +142,14 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 		return nil
 	}
 
-	changed := false
 	for i, it := range items {
 		key := refusedKey{mailbox, it.ref()}
 		partial, isPartial := errors.AsType[*delivery.PartialError](results[i])
 		switch {
 		case isPartial && len(partial.Delivered) > 0:
-			s.add(key, partial.Delivered)
+			if !s.add(key, partial.Delivered) {
+				continue
+			}
 		case s.had[key] == nil:
 			continue
 		case results[i] == nil:
@@ -147,52 +159,43 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 		default:
 			continue
 		}
-		changed = true
+		if err := s.write(ctx, key); err != nil {
+			return err
+		}
 	}
-
-	if !changed {
-		return nil
-	}
-
-	return s.write(ctx)
+	return nil
 }
 
-func (s *shares) add(key refusedKey, recipients []string) {
+// add notes who has a message, and tells whether that is worth writing: most was noted when it happened.
+func (s *shares) add(key refusedKey, recipients []string) (changed bool) {
 	h := s.had[key]
 	if h == nil {
 		h = &share{Mailbox: key.mailbox, UIDValidity: key.UIDValidity, UID: []byte(key.UID)}
 		s.had[key] = h
 	}
 
-	h.Last = s.a.now()
+	now := s.a.now()
+	changed = now.Sub(h.Last) > setAsideTime
 	for _, r := range recipients {
 		if !slices.Contains(h.Recipients, r) {
-			h.Recipients = append(h.Recipients, r)
+			h.Recipients, changed = append(h.Recipients, r), true
 		}
 	}
+	if changed {
+		h.Last = now
+	}
+	return changed
 }
 
-// write writes the note.
-func (s *shares) write(ctx context.Context) error {
-	list := make([]*share, 0, len(s.had))
-	for _, h := range s.had {
-		list = append(list, h)
-	}
-
-	slices.SortFunc(list, func(a, b *share) int {
-		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
-			slices.Compare(a.UID, b.UID))
-	})
-
-	// No shares are no note: most accounts never have one.
+// write writes the note of a message; one that all have needs none.
+func (s *shares) write(ctx context.Context, key refusedKey) error {
 	text := []byte(nil)
 	var err error
-	if len(list) > 0 {
-		text, err = json.Marshal(list)
+	if h := s.had[key]; h != nil {
+		text, err = json.Marshal(h)
 	}
 	if err == nil {
-		err = s.a.Journal.SetNote(ctx, sharesNote(s.a), string(text))
+		err = s.a.Journal.SetShare(ctx, s.a.Key, key.id(), string(text))
 	}
-
 	return Fail(KindJournal, err)
 }

@@ -59,6 +59,7 @@ func TestContract(t *testing.T) {
 		{"cut off and nothing new", nothingNewAfterCut},
 		{"names and copies", namesAndCopies},
 		{"notes", notes},
+		{"shares", shares},
 		{"not started", notStarted},
 		{"after the end of ctx", afterCtx},
 		{"closed", closed},
@@ -534,6 +535,7 @@ func namesAndCopies(t *testing.T, h *house) {
 	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "3:5"), true, false))
 	must(t, h.SetNote(ctx, "a", "noted"))
+	must(t, h.SetShare(ctx, "a", "1", "half"))
 	must(t, h.Copy(ctx, "a", "c"))
 	names, err := h.Names(ctx)
 	same(t, "names", fmt.Sprint(names, err), "[a b c] <nil>")
@@ -549,6 +551,8 @@ func namesAndCopies(t *testing.T, h *house) {
 		note, err := h.Note(ctx, name)
 		must(t, err)
 		same(t, "note of "+name, note, "noted")
+		shares, err := h.Shares(ctx, name)
+		same(t, "shares of "+name, fmt.Sprint(shares, err), "map[1:half] <nil>")
 	}
 	if err := h.Copy(ctx, "b", "c"); err == nil {
 		t.Error("two records became one")
@@ -564,6 +568,24 @@ func notes(t *testing.T, h *house) {
 		got, err := h.Note(ctx, "ann")
 		must(t, err)
 		same(t, "note", got, text)
+	}
+}
+
+func shares(t *testing.T, h *house) {
+	ctx := t.Context()
+	for _, account := range []string{"ann", "ann b", "anna", "a"} {
+		must(t, h.SetShare(ctx, account, "1", "of "+account))
+		must(t, h.SetShare(ctx, account, "2\x00\xff", "more"))
+	}
+	must(t, h.SetShare(ctx, "ann", "1", "changed"))
+	must(t, h.SetShare(ctx, "anna", "1", ""))
+	h.reopen(t)
+	for account, want := range map[string]string{
+		"ann": `map["1":"changed" "2\x00\xff":"more"]`, "ann b": `map["1":"of ann b" "2\x00\xff":"more"]`,
+		"anna": `map["2\x00\xff":"more"]`, "an": `map[]`,
+	} {
+		got, err := h.Shares(ctx, account)
+		same(t, "shares of "+account, fmt.Sprintf("%q %v", got, err), want+" <nil>")
 	}
 }
 

@@ -59,7 +59,7 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 		}
 	}
 
-	return nil
+	return j.copyShares(ctx, from, to)
 }
 
 // copyNote copies a note if it is intact. Losing a note is harmless, unlike losing a record.

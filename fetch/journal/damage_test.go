@@ -244,6 +244,21 @@ func TestMalformedRecord(t *testing.T) {
 	}
 }
 
+// Without the note of who has a message it would come to some a second time.
+func TestChangedShare(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal.db")
+	fill(t, path)
+	j := openOn(t, &disk{}, path)
+	if err := j.SetShare(t.Context(), "ann", "1", "half"); err != nil {
+		t.Fatal(err)
+	}
+	runSQL(t, path, "UPDATE note SET text='another' WHERE text='half'")
+	if shares, err := j.Shares(t.Context(), "ann"); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%q, %v", shares, err)
+	}
+}
+
 func TestChangedNote(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")

@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,11 +23,6 @@ type shelf struct {
 	last  int64
 	boxes map[key]saved
 	notes map[string]noted
-}
-
-type noted struct {
-	text string
-	sum  uint32
 }
 
 func newShelf() *shelf { return &shelf{boxes: map[key]saved{}, notes: map[string]noted{}} }
@@ -110,8 +107,19 @@ func (s *memoryStore) note(ctx context.Context, name string) (string, uint32, er
 		return "", 0, err
 	}
 	defer leave()
-	n := s.notes[name]
+	n := s.shelf.notes[name]
 	return n.text, n.sum, nil
+}
+
+func (s *memoryStore) notes(ctx context.Context, prefix string) (map[string]noted, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	found := maps.Clone(s.shelf.notes)
+	maps.DeleteFunc(found, func(name string, _ noted) bool { return !strings.HasPrefix(name, prefix) })
+	return found, nil
 }
 
 func (s *memoryStore) setNote(ctx context.Context, name, text string, sum uint32) error {
@@ -120,8 +128,8 @@ func (s *memoryStore) setNote(ctx context.Context, name, text string, sum uint32
 		return err
 	}
 	defer leave()
-	if s.notes[name] = (noted{text, sum}); text == "" {
-		delete(s.notes, name)
+	if s.shelf.notes[name] = (noted{text, sum}); text == "" {
+		delete(s.shelf.notes, name)
 	}
 	return nil
 }

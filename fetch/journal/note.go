@@ -47,16 +47,27 @@ func accountNote(account string) string { return "account " + account }
 
 func (j *Journal) note(ctx context.Context, name string) (string, error) {
 	text, sum, err := j.store.note(ctx, name)
-	// With the name, so that the note of one account can't pass for that of another.
-	if err == nil && (text != "" || sum != 0) && sum != noteSum(name, text) {
-		return "", &damageError{
-			what: fmt.Sprintf("note %.200q", name),
-			cure: "DELETE FROM note",
-			then: "what was set aside is then tried again, and fetchmail's UIDs are imported again",
-			err:  errSum,
-		}
+	if err == nil && (text != "" || sum != 0) {
+		err = noted{text, sum}.check(name)
 	}
-	return text, err
+	if err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+// check returns an error if the note is not what was noted under that name.
+func (n noted) check(name string) error {
+	// With the name, so that the note of one account can't pass for that of another.
+	if n.sum == noteSum(name, n.text) {
+		return nil
+	}
+	return &damageError{
+		what: fmt.Sprintf("note %.200q", name),
+		cure: "DELETE FROM note",
+		then: "what was set aside is then tried again, and fetchmail's UIDs are imported again",
+		err:  errSum,
+	}
 }
 
 func (j *Journal) setNote(ctx context.Context, name, text string) error {

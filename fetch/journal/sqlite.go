@@ -214,6 +214,29 @@ func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum u
 	return text, sum, err
 }
 
+func (s *sqliteStore) notes(ctx context.Context, prefix string) (map[string]noted, error) {
+	// A range of the primary key: LIKE would look at every note.
+	end := []byte(prefix)
+	end[len(end)-1]++
+	rows, err := s.db.QueryContext(ctx, "SELECT name, text, sum FROM note WHERE name >= ? AND name < ?",
+		prefix, string(end))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+
+	found := map[string]noted{}
+	for rows.Next() {
+		var name string
+		var n noted
+		if err := rows.Scan(&name, &n.text, &n.sum); err != nil {
+			return nil, err
+		}
+		found[name] = n
+	}
+	return found, rows.Err()
+}
+
 func (s *sqliteStore) setNote(ctx context.Context, name, text string, sum uint32) error {
 	return s.w.do(ctx, false, func(ctx context.Context, w *writer) error {
 		if text == "" {

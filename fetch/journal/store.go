@@ -18,6 +18,8 @@ type store interface {
 
 	// note returns the text kept under a name and its checksum, "" and 0 for none.
 	note(ctx context.Context, name string) (text string, sum uint32, err error)
+	// notes returns all that are kept under names that begin with prefix, which ends in a byte below 255.
+	notes(ctx context.Context, prefix string) (map[string]noted, error)
 	// setNote replaces it; "" removes it.
 	setNote(ctx context.Context, name, text string, sum uint32) error
 
@@ -25,6 +27,12 @@ type store interface {
 	sync(ctx context.Context) error
 	// close makes everything durable. Later calls are ErrClosed or another error.
 	close() error
+}
+
+// noted is a text with its checksum.
+type noted struct {
+	text string
+	sum  uint32
 }
 
 // saved is a record as a store has it.
