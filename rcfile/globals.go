@@ -17,6 +17,7 @@ type Globals struct {
 	MaxPolls   Opt[int] // ours: retrievals that transfer at once, default 32
 	MaxPerHost Opt[int] // ours: retrievals at once from one host, default 10
 	Metrics    Opt[string]
+	StatusPage Opt[bool]   // ours: a page for people at the address of the metrics
 	Alert      Opt[string] // a command
 	Notify     Opt[string] // ours: destination of notices to the postmaster
 	PassLimit  Opt[int]    // ours: seconds that a single pass may take, default 7200; 0 = any number
@@ -68,6 +69,9 @@ var globalWords = []Keyword{
 	{Name: "metrics", Kind: Text, Own: true,
 		Help:   "a daemon serves metrics at 127.0.0.1:PORT or unix:/PATH",
 		global: func(g *Globals) any { return &g.Metrics }},
+	{Name: "statuspage", Kind: Flag, Default: false, Own: true,
+		Help:   "show people a page at the address of the metrics",
+		global: func(g *Globals) any { return &g.StatusPage }},
 	{Name: "passlimit", Kind: Seconds, Default: 7200, Own: true,
 		global: func(g *Globals) any { return &g.PassLimit }},
 }

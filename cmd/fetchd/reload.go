@@ -85,10 +85,10 @@ func (d *daemon) reload(ctx context.Context) {
 
 // fixedSettings is a digest of the settings that a reload can't change.
 func fixedSettings(g rcfile.Globals) string {
-	return fmt.Sprintf("%d %q %q %q %t %d %d %q %q %q %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
+	return fmt.Sprintf("%d %q %q %q %t %d %d %q %t %q %q %q", g.Daemon.Value, g.Logfile.Value, g.Idfile.Value,
 		g.Pidfile.Value,
-		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value, g.Alert.Value,
-		g.Notify.Value, g.Postmaster.Value)
+		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value,
+		g.StatusPage.Value, g.Alert.Value, g.Notify.Value, g.Postmaster.Value)
 }
 
 // fileStamp changes when the rc file does.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -39,7 +41,9 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               setUpScript,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"expand": expand, "perm": checkPerm, "waitfile": waitFile, "status": exitStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"expand": expand, "perm": checkPerm, "waitfile": waitFile, "status": exitStatus, "web": askWeb,
+		},
 	})
 }
 
@@ -112,6 +116,24 @@ func checkPerm(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprintf("%o", info.Mode().Perm()); (got == args[0]) == neg {
 		ts.Fatalf("%s has the mode %s", args[1], got)
+	}
+}
+
+// web SOCKET PATH prints what is answered there by HTTP.
+func askWeb(ts *testscript.TestScript, neg bool, args []string) {
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", ts.MkAbs(args[0]))
+		},
+		DisableKeepAlives: true,
+	}}
+	res, err := client.Get("http://localhost" + args[1])
+	ts.Check(err)
+	defer res.Body.Close()
+	_, err = io.Copy(ts.Stdout(), res.Body)
+	ts.Check(err)
+	if (res.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s: %s", args[1], res.Status)
 	}
 }
 

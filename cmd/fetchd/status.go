@@ -195,9 +195,11 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 
 	var web *status.WebServer
 	if g.Metrics.Value != "" {
-		web, err = status.ServeWeb(g.Metrics.Value, status.Source{
-			Report: d.status, Stalled: d.scheduler.Stalled, Interval: d.interval,
-		})
+		source := status.Source{Report: d.status, Stalled: d.scheduler.Stalled, Interval: d.interval}
+		if g.StatusPage.Value {
+			source.Hours = d.scheduler.Hours
+		}
+		web, err = status.ServeWeb(g.Metrics.Value, source)
 		// A port that is taken is no reason to retrieve no mail.
 		if err != nil {
 			d.fail(exit.IO, err)

@@ -134,6 +134,9 @@ func (s *service) checkWatched(cfg *rcfile.Config) error {
 	var errs []error
 	if g.Metrics.Value != "" {
 		errs = append(errs, status.CheckAddress(g.Metrics.Value))
+	} else if g.StatusPage.Value {
+		errs = append(errs, hints.Errorf(`add set metrics "127.0.0.1:9250"`,
+			"statuspage does nothing without metrics, which says where"))
 	}
 	if g.Alert.Value != "" {
 		errs = append(errs, shell.Check("alertcommand", g.Alert.Value))

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -30,6 +31,8 @@ type Source struct {
 	Stalled func() string
 	// Interval is the time between two retrievals of an account.
 	Interval time.Duration
+	// Hours are the last ones of all accounts together; nil = there is no page for people.
+	Hours func() []schedule.Hour
 }
 
 // CheckAddress returns why a WebServer can't listen at address: "unix:PATH", or a port of this machine
@@ -82,8 +85,12 @@ func ServeWeb(address string, source Source) (*WebServer, error) {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
 
+	h, err := handler(source, !isUnix)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	s := &WebServer{listener: limited{l, make(chan struct{}, maxClients)}, server: &http.Server{
-		Handler:           handler(source, !isUnix),
+		Handler:           h,
 		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience,
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       log.New(io.Discard, "", 0), // of clients' mistakes, and without our form
@@ -107,8 +114,16 @@ func (s *WebServer) Close() {
 
 // handler answers. With checkHost, only those that call this machine by its own name: a page of the web could
 // otherwise make a browser on this machine read the answers, by a name that leads here (DNS rebinding).
-func handler(source Source, checkHost bool) http.Handler {
+func handler(source Source, checkHost bool) (http.Handler, error) {
 	mux := http.NewServeMux()
+	if source.Hours != nil {
+		p, err := newPage(source)
+		if err != nil {
+			return nil, err
+		}
+		mux.HandleFunc("GET /{$}", p.overview)
+		mux.HandleFunc("GET /account", p.account)
+	}
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		report := source.Report(nil)
 		answer(w, "text/plain; version=0.0.4; charset=utf-8", report.WriteMetrics)
@@ -127,9 +142,9 @@ func handler(source Source, checkHost bool) http.Handler {
 	mux.HandleFunc("GET /readyz", source.ready)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
+		for name, value := range headers {
+			w.Header().Set(name, value)
+		}
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
 			host = r.Host
@@ -141,7 +156,18 @@ func handler(source Source, checkHost bool) http.Handler {
 			return
 		}
 		mux.ServeHTTP(w, r)
-	})
+	}), nil
+}
+
+// headers are those of each answer: no page of another place may read, show or keep it, or learn of it.
+var headers = map[string]string{
+	"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Cache-Control":                "no-store",
+	"Referrer-Policy":              "no-referrer",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Cross-Origin-Opener-Policy":   "same-origin",
 }
 
 // answer sends what write writes.

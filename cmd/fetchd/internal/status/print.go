@@ -25,6 +25,16 @@ func (r *Report) Text(w io.Writer, whole bool) error {
 	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled,
 		r.source())
 
+	for _, a := range r.inOrder() {
+		r.writeAccount(&b, a, whole)
+	}
+
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// inOrder are the accounts for a person: what is in trouble comes first.
+func (r *Report) inOrder() []Account {
 	sorted := slices.Clone(r.Accounts)
 	// Stable: within each half the order by name stays.
 	slices.SortStableFunc(sorted, func(a, b Account) int {
@@ -36,12 +46,7 @@ func (r *Report) Text(w io.Writer, whole bool) error {
 		}
 		return 1
 	})
-	for _, a := range sorted {
-		r.writeAccount(&b, a, whole)
-	}
-
-	_, err := io.WriteString(w, b.String())
-	return err
+	return sorted
 }
 
 // source is where the report comes from.
@@ -85,6 +90,14 @@ func (r *Report) writeAccount(b *strings.Builder, a Account, whole bool) {
 			fmt.Fprintf(b, "%-20s %s\n", "", logging.Escape(logging.OneLine(line)))
 		}
 	}
+}
+
+// timeOr is time, or the word for none.
+func (r *Report) timeOr(t time.Time, none string) string {
+	if t.IsZero() {
+		return none
+	}
+	return r.time(t)
 }
 
 // time is for a person who reads the report when it was made.
