@@ -3,12 +3,14 @@ package account
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
 	"fetchd/fetch/login"
+	"fetchd/fetch/login/imapline"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 	"fetchd/tlsverify/hints"
@@ -36,15 +38,26 @@ func appendReason(poll *rcfile.Poll, u *rcfile.User) error {
 	return errors.Join(mistakes...)
 }
 
-// mayBeSource tells whether the folder may be one of those that mail is retrieved from.
+// mayBeSource tells whether the folder may be one of those that mail is retrieved from: mail would come from
+// there again and again.
 func (t *appendTarget) mayBeSource(u *rcfile.User) bool {
 	sources := u.Folders
 	if len(sources) == 0 {
 		sources = []string{"INBOX"}
 	}
 	return slices.ContainsFunc(sources, func(source string) bool {
-		return strings.EqualFold(t.folder(source), source)
+		target := t.folder(source)
+		isMeant := func(pattern string) bool { return isLike(target, pattern) }
+		return strings.EqualFold(target, source) || slices.ContainsFunc(u.FolderPatterns, isMeant)
 	})
+}
+
+// isLike tells whether LIST may find a mailbox of that name by the pattern.
+func isLike(name, pattern string) bool {
+	text := regexp.QuoteMeta(imapline.DecodeName(pattern))
+	text = strings.NewReplacer(`\*`, ".*", "%", "[^/]*").Replace(text)
+	like, err := regexp.Compile("(?is)^(?:" + text + ")$") // INBOX is the same in any case
+	return err != nil || like.MatchString(imapline.DecodeName(name))
 }
 
 // checkAppend looks for what the entry names.
