@@ -1,6 +1,7 @@
 package rcfile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -57,8 +58,8 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 	case *Opt[Secret]:
 		*s = Opt[Secret]{Value: NewSecret(w.text), Set: true, Pos: w.pos, Refused: refused}
 	case *Opt[int]:
-		if n, ok := r.count(k, w); ok {
-			*s = Opt[int]{Value: n, Set: true, Pos: w.pos}
+		if n, refused, ok := r.boundedCount(k, w); ok {
+			*s = Opt[int]{Value: n, Set: true, Pos: w.pos, Refused: refused}
 		}
 	case *[]string:
 		*s = append(*s, w.text)
@@ -75,8 +76,11 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 func (r *reporter) fits(k *Keyword, w word) bool {
 	switch {
 	case k.has(oneLine) && strings.ContainsAny(w.text, "\r\n"):
-		r.err(w.pos, `the value of "`+k.Name+`" holds a line end`,
-			"it would go to the server as a command of its own; remove it")
+		hint := "it would go to the server as a command of its own; remove it"
+		if w.odd.char != 0 {
+			hint += ", or " + writeTwo
+		}
+		r.err(w.pos, `the value of "`+k.Name+`" holds a line end`, hint)
 		return false
 	case k.Kind == TextList && w.text == "" && k.Name != "smtphost":
 		r.err(w.pos, `an element of "`+k.Name+`" is empty`, "remove it")
@@ -136,6 +140,19 @@ func (r *reporter) canonical(k *Keyword, w word) string {
 		return v.Name
 	}
 	return w.text
+}
+
+// boundedCount is count, of which a number that is too large or negative is no mistake of the file where
+// there is an account to refuse. It is -1 then, which is refused again where the file is written anew.
+func (r *reporter) boundedCount(k *Keyword, w word) (n int, refused *Error, ok bool) {
+	_, err := number(k.Kind, w.text)
+	isBeyond := errors.Is(err, errNegative) || errors.Is(err, errTooLarge)
+	if w.quoted || r.strict || k.Scope == Global || !isBeyond {
+		n, ok = r.count(k, w)
+		return n, nil, ok
+	}
+	return -1, &Error{Pos: w.pos, Msg: fmt.Sprintf("the value %q of %q %v", clip(w.text), k.Name, err),
+		Next: numberHint(k.Kind)}, true
 }
 
 // count reads a number.

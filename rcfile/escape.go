@@ -28,12 +28,12 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 		}
 		c, n := escaped(s[1:])
 		if c == 0 && n > 0 {
-			l.err(pos, "the text holds a NUL character", "no value can hold one")
+			l.err(pos, "the text holds a NUL character", "no value can hold one; "+writeTwo)
 		}
 		if c >= 0 {
 			b.WriteByte(byte(c))
 			// A backslash that is lost matters more than one that is read as an escape.
-			if d := doubtfulEscape(s[1], c); odd.char == 0 || d.dropped {
+			if d := doubtfulEscape(s[1:1+n], c); odd.char == 0 || d.dropped {
 				odd = d
 			}
 		}
@@ -43,11 +43,12 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 	return b.String(), odd
 }
 
-// doubtfulEscape judges an escape that begins with char and stands for c: whoever writes DOMAIN\bob means no
-// backspace.
-func doubtfulEscape(char byte, c int) escapeDoubt {
+// doubtfulEscape judges what stands behind a backslash for c: whoever writes DOMAIN\bob means no backspace,
+// nor a line end whoever writes DOMAIN\xander. Programs write two digits.
+func doubtfulEscape(text string, c int) escapeDoubt {
+	char := text[0]
 	switch {
-	case strings.IndexByte(`\"'`, char) >= 0, char|0x20 == 'x', char == '0', c >= 0x80:
+	case strings.IndexByte(`\"'`, char) >= 0, char|0x20 == 'x' && len(text) > 2, char == '0', c >= 0x80:
 		return escapeDoubt{}
 	case c == int(char):
 		return escapeDoubt{char, true}
@@ -55,17 +56,19 @@ func doubtfulEscape(char byte, c int) escapeDoubt {
 	return escapeDoubt{char, false}
 }
 
+const writeTwo = `write \\ for a backslash`
+
 // doubtEscape warns of a backslash in a value of k that is read as an escape, and may be meant as itself.
 func (r *reporter) doubtEscape(k *Keyword, w word) {
-	const hint = `write \\ for a backslash`
+	char, name := w.odd.char, k.Name
 	switch {
-	case w.odd.char == 0, k.has(isCommand) && !w.odd.dropped: // tabs and line ends make sense in a command
+	case char == 0, k.has(isCommand) && !w.odd.dropped: // tabs and line ends make sense in a command
 	case k.Kind == Private:
-		r.warnf(w.pos, hint, "a backslash in %q is read as an escape, as in fetchmail", k.Name)
+		r.warnf(w.pos, writeTwo, "a backslash in %q is read as an escape, as in fetchmail", name)
 	case w.odd.dropped:
-		r.warnf(w.pos, hint, "the backslash before %q in %q is dropped, as in fetchmail", w.odd.char, k.Name)
+		r.warnf(w.pos, writeTwo, "the backslash before %q in %q is dropped, as in fetchmail", char, name)
 	default:
-		r.warnf(w.pos, hint, "%s in %q is read as an escape, as in fetchmail", `\`+string(w.odd.char), k.Name)
+		r.warnf(w.pos, writeTwo, "%s in %q is read as an escape, as in fetchmail", `\`+string(char), name)
 	}
 }
 

@@ -136,7 +136,7 @@ func TestLoadPaths(t *testing.T) {
 	const text = `set logfile l set idfile /i set pidfile p
 poll x proto imap user a sslcert c sslkey k sslcertfile f sslcertpath d bsmtp b maildir m mbox ~/M passwordfile w
  sslcrlfile r
-poll y proto imap user a bsmtp - sslcert ~/c
+poll y proto imap user a bsmtp - sslcert ~/c smtphost host/24 ~/lmtp
 `
 	dir := filesIn(t, map[string]string{"rc": text})
 	c, err := Load(filepath.Join(dir, "rc"), Auto)
@@ -161,8 +161,11 @@ poll y proto imap user a bsmtp - sslcert ~/c
 			t.Errorf("%s, want %s", tt.got.Value, tt.want)
 		}
 	}
+	if want := []string{"host/24", home + "/lmtp"}; !slices.Equal(v.SMTPHosts, want) {
+		t.Errorf("%q, want %q", v.SMTPHosts, want)
+	}
 	c, err = Loader{AsWritten: true}.Load(filepath.Join(dir, "rc"))
-	if err != nil || c.Polls[0].Users[0].Mbox.Value != "~/M" {
+	if err != nil || c.Polls[0].Users[0].Mbox.Value != "~/M" || c.Polls[1].Users[0].SMTPHosts[1] != "~/lmtp" {
 		t.Errorf("as written: %v", err)
 	}
 }

@@ -18,6 +18,7 @@ func resolvePaths(c *Config, leave func(*Opt[string]) bool) {
 			serverWords[n].resolve(serverWords[n].server(&c.Polls[i]), leave)
 		}
 		for j := range c.Polls[i].Users {
+			expandSockets(c.Polls[i].Users[j].SMTPHosts, leave)
 			for n := range loginWords {
 				if k := &loginWords[n]; k.has(isPath | isDestination) {
 					k.resolve(k.user(&c.Polls[i].Users[j]), leave)
@@ -54,6 +55,15 @@ func resolveDestinations(list []Opt[string], leave func(*Opt[string]) bool) {
 func resolveDestination(o *Opt[string], leave func(*Opt[string]) bool) {
 	if kind, value := kindOf(o.Value); kind.namesFile(value) && !leave(o) {
 		o.Value = strings.TrimSuffix(o.Value, value) + resolve(value, o.Pos.File)
+	}
+}
+
+// expandSockets replaces ~/ where an SMTP host is a socket.
+func expandSockets(hosts []string, leave func(*Opt[string]) bool) {
+	for i, host := range hosts {
+		if o := Some(host); !leave(&o) {
+			hosts[i] = ExpandHome(host)
+		}
 	}
 }
 

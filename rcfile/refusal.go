@@ -37,6 +37,8 @@ func appendRefused(all []*Error, slot any) []*Error {
 		e = s.Refused
 	case *Opt[Secret]:
 		e = s.Refused
+	case *Opt[int]:
+		e = s.Refused
 	}
 	if e == nil {
 		return all
