@@ -17,6 +17,7 @@ type NotTLSError struct {
 	StartTLS bool   // it had agreed to STARTTLS before
 	Port     int    // 0 = unknown
 	SRV      string // the record that the server was found by: "_imaps._tcp.example.net"
+	Local    bool   // on this machine, where proxies are that have no TLS at all
 }
 
 // maxSaid is enough to recognise a greeting or an error.
@@ -95,6 +96,9 @@ func (e *NotTLSError) recognise() string {
 
 const brokenStartTLS = "tell the operator (fetchd help starttls)"
 
+// LocalProxy begins the hint for one of DavMail, hydroxide or email-oauth2-proxy.
+const LocalProxy = `a proxy on this machine that has no TLS needs "sslproto ''"`
+
 // Hint is the next step, for what the user configured.
 func (e *NotTLSError) Hint() string {
 	g := e.greeting()
@@ -125,6 +129,8 @@ func (e *NotTLSError) Hint() string {
 		return fmt.Sprintf("port %d is for TLS from the first byte: "+
 			"tell the operator (fetchd help reach), or leave ssl and the port out to use %s",
 			e.Port, startTLSWord(g.protocol))
+	case e.Local:
+		return LocalProxy + ` in place of "ssl"`
 	}
 
 	return fmt.Sprintf("leave ssl out to use %s, or use port %d", startTLSWord(g.protocol), wrapped)

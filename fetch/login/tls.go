@@ -40,12 +40,13 @@ func (o *Options) withoutSTARTTLS() string {
 		return fmt.Sprintf("if the server has TLS from the first byte, write %s; %q is for clear text",
 			o.Service.wrapWord(), o.Service.ClearWord)
 	}
-	if o.Plugin == "" && wire.IsLoopback(o.Host) {
-		return "a proxy on this machine that has no TLS needs \"sslproto ''\" in its entry," +
-			" behind the user's name"
+	if o.isLocal() {
+		return tlsverify.LocalProxy + " in its entry, behind the user's name"
 	}
 	return fmt.Sprintf("if the server has TLS on port %d, write %s", o.Service.Wrapped, o.Service.wrapWord())
 }
+
+func (o *Options) isLocal() bool { return o.Plugin == "" && wire.IsLoopback(o.Host) }
 
 // secure does the handshake and the checks. Nothing that the server said before counts afterwards.
 func (a *attempt) secure(ctx context.Context) error {
@@ -56,6 +57,10 @@ func (a *attempt) secure(ctx context.Context) error {
 	verdict := a.conn.Verdict()
 	if verdict != nil {
 		a.log.Info(EventTLS, "account", a.o.Account, "verdict", verdict)
+	}
+
+	if plain, ok := errors.AsType[*tlsverify.NotTLSError](err); ok {
+		plain.Local = a.o.isLocal() && a.o.Service.ClearWord == ""
 	}
 
 	switch {
