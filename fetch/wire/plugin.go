@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,8 @@ type pluginConn struct {
 	cmd     *exec.Cmd
 	command string
 	said    head // on its standard error
+
+	brought atomic.Bool // something came by it
 
 	exited chan struct{} // closed when it has ended
 	err    error         // how; to be read once exited is closed

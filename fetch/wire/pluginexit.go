@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,9 @@ func (e *PluginError) Unwrap() error { return e.Err }
 // Read is a read from the plugin's output. An end that comes with an exit status is told as what it is.
 func (p *pluginConn) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
+	if n > 0 {
+		p.brought.Store(true)
+	}
 	// Bytes come first: what the server said last may be the better explanation.
 	if n == 0 && isGone(err) {
 		err = p.explain(err)
@@ -61,6 +65,9 @@ func (p *pluginConn) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// errEnded is how a plugin ended that has not failed.
+var errEnded = errors.New("it ended, with exit status 0")
 
 // isGone tells whether err is that of a connection whose other end is closed.
 func isGone(err error) bool {
@@ -79,10 +86,11 @@ func (p *pluginConn) explain(err error) error {
 		return err
 	}
 
-	if p.err == nil {
+	said := p.said.text()
+	if p.err == nil && p.brought.Load() && said == "" { // it has done its work
 		return err
 	}
-	return &PluginError{Command: p.command, Err: p.err, Said: p.said.text()}
+	return &PluginError{Command: p.command, Err: cmp.Or(p.err, errEnded), Said: said}
 }
 
 // head keeps the beginning of what is written to it; the rest counts as written.
