@@ -47,8 +47,7 @@ func (e *IdentityError) problem() string {
 func (e *IdentityError) wanted() string {
 	names := make([]string, len(e.Want))
 	for i, w := range e.Want {
-		_, name, _ := strings.Cut(w, "-ID ")
-		names[i] = show.Quote(name)
+		names[i] = show.Quote(WithoutKind(w))
 	}
 	return strings.Join(names, " or ")
 }

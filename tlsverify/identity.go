@@ -41,6 +41,12 @@ func (r ReferenceID) String() string {
 	return r.Kind.String() + " " + r.Name
 }
 
+// WithoutKind is the name in the text of an identity: its kind is jargon, for those who ask for evidence.
+func WithoutKind(identity string) string {
+	_, name, _ := strings.Cut(identity, "-ID ")
+	return name
+}
+
 func (r ReferenceID) name() string {
 	if r.Kind == IPID {
 		return r.IP.String()

@@ -88,9 +88,9 @@ func (v *Verdict) String() string {
 	how := "not verified"
 	switch {
 	case len(v.Chain) > 0 && v.MatchedPin != "":
-		how = "verified as " + v.MatchedIdentity + ", pinned"
+		how = "verified as " + WithoutKind(v.MatchedIdentity) + ", pinned"
 	case len(v.Chain) > 0 && v.MatchedIdentity != "":
-		how = "verified as " + v.MatchedIdentity
+		how = "verified as " + WithoutKind(v.MatchedIdentity)
 	case v.MatchedPin != "":
 		how = "pinned"
 	}

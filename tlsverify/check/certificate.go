@@ -11,17 +11,18 @@ import (
 
 func (j *judge) names() {
 	matched, err := j.c.strict.MatchName(j.sent[0])
+	name := show.Quote(tlsverify.WithoutKind(matched))
 	switch {
 	case err != nil:
 		j.add(Names, Fail, "%s", err)
 		return
 	case strings.HasPrefix(matched, tlsverify.CNID.String()):
 		j.add(Names, Warn, "%s: the name is only in the subject's common name; put it into subjectAltName",
-			matched)
+			name)
 	case onlyByWildcard(j.sent[0], matched):
-		j.add(Names, Warn, "%s: matched by a wildcard only, which not all programs take", matched)
+		j.add(Names, Warn, "%s: matched by a wildcard only, which not all programs take", name)
 	default:
-		j.add(Names, OK, "%s", matched)
+		j.add(Names, OK, "the certificate is for %s", name)
 	}
 
 	if names := tlsverify.PresentedNames(j.sent[0]); len(names) > 0 {
