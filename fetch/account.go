@@ -144,7 +144,9 @@ type Delivery struct {
 	Recipients []string                      // local names
 	// of a mailbox that several people share: it finds the recipients of each message, and Recipients are
 	// whom notices are for. nil = all mail is for Recipients
-	Multidrop  *delivery.Multidrop
+	Multidrop *delivery.Multidrop
+	// whom a message goes to, enclosed, that is refused for good: then it counts as delivered; "" = it stays
+	EncloseTo  string
 	Headers    delivery.HeaderRules // what to change in headers; the zero value leaves each message as it is
 	RejectBad  bool                 // a message with a malformed header is not delivered: it stays
 	KeepCR     bool

@@ -33,15 +33,19 @@ const (
 	EventNoMail      = "no mail"                    // info or detail: account mailbox
 	EventReading     = "message delivered"          // info: account mailbox n total size uid deleted(bool)
 	// info or detail: account mailbox n total size uid deleted
-	EventOversized  = "message too large"
-	EventExcluded   = "messages excluded"          // info: account mailbox count: they stay, for good
-	EventFailed     = "message not delivered"      // error: account mailbox n total size uid err
-	EventNobodys    = "message for no local user"  // warn: account mailbox n total uid: it is discarded
-	EventRecognised = "mail was delivered before"  // info: account mailbox count adopted: it is not again
-	EventExpired    = "old mail is removed"        // info: account mailbox count days
-	EventBrake      = "too much mail to remove"    // warn: account mailbox count total: it stays
-	EventFailedMore = "others not delivered"       // as EventFailed: account mailbox count
-	EventSetAside   = "refused messages set aside" // warn: account mailbox count: tried again in a day
+	EventOversized = "message too large"
+	EventExcluded  = "messages excluded" // info: account mailbox count: they stay, for good
+	// warn: account mailbox uid to err: it counts as delivered
+	EventEnclosed = "refused message enclosed"
+	// warn: account mailbox uid to err: the message stays
+	EventNotEnclosed = "notice refused too"
+	EventFailed      = "message not delivered"      // error: account mailbox n total size uid err
+	EventNobodys     = "message for no local user"  // warn: account mailbox n total uid: it is discarded
+	EventRecognised  = "mail was delivered before"  // info: account mailbox count adopted: it is not again
+	EventExpired     = "old mail is removed"        // info: account mailbox count days
+	EventBrake       = "too much mail to remove"    // warn: account mailbox count total: it stays
+	EventFailedMore  = "others not delivered"       // as EventFailed: account mailbox count
+	EventSetAside    = "refused messages set aside" // warn: account mailbox count: tried again in a day
 	// warn: account mailbox uid size count err: sessions end there
 	EventObstacle    = "message can't be had"
 	EventNotice      = "notice delivered"       // info: account subject

@@ -242,12 +242,23 @@ func (a *Account) DeliverNotice(ctx context.Context, n Notice) error {
 	return err
 }
 
+// mailDate is the format of Date (RFC 5322 section 3.3).
+const mailDate = "Mon, 02 Jan 2006 15:04:05 -0700"
+
+// lineEnd is the line end of messages on their way.
+func (a *Account) lineEnd() string {
+	if a.KeepCR {
+		return "\r\n"
+	}
+	return "\n"
+}
+
 // noticeMail writes the mail.
 func (a *Account) noticeMail(n Notice, id string, now time.Time) []byte {
 	host := cmp.Or(delivery.AddressHost(a.Hostname), "localhost")
 	lines := append([]string{
 		"Return-Path: <>",
-		"Date: " + now.Format("Mon, 02 Jan 2006 15:04:05 -0700"),
+		"Date: " + now.Format(mailDate),
 		"From: FETCHMAIL-DAEMON@" + host,
 		"To: " + a.Recipients[0],
 		"Subject: " + n.Subject,
@@ -259,11 +270,7 @@ func (a *Account) noticeMail(n Notice, id string, now time.Time) []byte {
 		"",
 	}, n.Lines...)
 
-	end := "\n"
-	if a.KeepCR {
-		end = "\r\n"
-	}
-
+	end := a.lineEnd()
 	var b strings.Builder
 	for _, line := range lines {
 		b.WriteString(printable(line) + end)

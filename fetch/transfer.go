@@ -195,6 +195,7 @@ var errEnough = errors.New("the retrieval ends")
 // settle is where the promise is kept that no mail is lost: what was delivered is recorded, and acknowledged
 // then, in no other order. An error means that the transfer can't go on.
 func (t *transfer) settle(ctx context.Context, items []*Item, results []error) error {
+	t.encloseRefused(ctx, items, results)
 	delivered, unusable, held := sortResults(items, results)
 
 	// One group at a time: a Mailbox allows only one of Record, Skip and Acknowledge to be under way.
@@ -254,6 +255,11 @@ func sortResults(items []*Item, results []error) (delivered []*Item, unusable, h
 // isUnusable tells whether err, of a message that came, is that of the whole destination.
 func isUnusable(it *Item, err error) bool {
 	return it.Err == nil && delivery.ClassOf(err) == delivery.Unusable
+}
+
+func isPartial(err error) bool {
+	_, ok := errors.AsType[*delivery.PartialError](err)
+	return ok
 }
 
 func isUnclear(err error) bool { return errors.Is(err, delivery.ErrUnclear) }

@@ -33,11 +33,12 @@ func applying(doubts []doubt) []string {
 func GlobalDoubts(g *rcfile.Globals) []string {
 	return applying([]doubt{
 		{g.Bouncemail.Value,
-			"set bouncemail: nothing is ever sent to senders; what is refused stays on the server " +
-				"and is in the log"},
+			"set bouncemail: nothing is ever sent to senders, who may be forged; what is refused stays on " +
+				"the server and is in the log; see no softbounce"},
 		{g.Spambounce.Value, "set spambounce: nothing is ever sent to senders"},
 		{g.Softbounce.Set && !g.Softbounce.Value,
-			"set no softbounce: refused mail is never deleted; it stays on the server and is set aside"},
+			"set no softbounce: mail that is refused for good is handed on enclosed in a notice, and is " +
+				"deleted only then"},
 		{g.Postmaster.Set && g.Postmaster.Value == "",
 			"set postmaster '': mail of a shared mailbox that is for no local user is DELETED unread"},
 	})

@@ -118,6 +118,7 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 				continue
 			}
 			a.Journal, a.Received = j, !cfg.Globals.Invisible.Value
+			a.EncloseTo = encloseTo(&cfg.Globals, a)
 			all = append(all, a)
 		}
 	}

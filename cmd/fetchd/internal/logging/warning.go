@@ -12,6 +12,9 @@ func warning(event string, f fields) string {
 	case fetch.EventSetAside:
 		return setAsideText(f)
 
+	case fetch.EventEnclosed, fetch.EventNotEnclosed:
+		return enclosedText(event, f)
+
 	// What UIDs mean.
 	case fetch.EventRenumbered:
 		return fmt.Sprintf("the server has renumbered mailbox %q (UIDVALIDITY %s, was %s):"+
@@ -84,4 +87,14 @@ func setAsideText(f fields) string {
 		what += fmt.Sprintf(" in %q", m)
 	}
 	return what + " on the server and will be tried again in a day"
+}
+
+// enclosedText says what became of a message that was refused for good.
+func enclosedText(event string, f fields) string {
+	if event == fetch.EventNotEnclosed {
+		return fmt.Sprintf("message %q, which is refused for good, stays:"+
+			" the notice for %s with it is not delivered: %s", f.text("uid"), f.text("to"), f.err())
+	}
+	return fmt.Sprintf("message %q is refused for good, and handed to %s as the enclosure of a notice: %s",
+		f.text("uid"), f.text("to"), f.err())
 }
