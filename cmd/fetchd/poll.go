@@ -236,8 +236,11 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 	if daemon {
 		t.Patience = daemonPatience
 	}
+	if isTerminal(p.stdout) && isTerminal(p.stderr) {
+		t.Columns = p.columns
+	}
 	if account.PrintsMail(account.Selected(cfg, c.Servers)) { // fetchmail mixes its words with the mail
-		t.Out = p.stderr
+		t.Out, t.Columns = p.stderr, nil
 	}
 
 	file := cfg.Globals.Logfile.Value

@@ -50,6 +50,19 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// columns is the width of the terminal that standard output is; 0 = unknown.
+func (p *program) columns() int {
+	f, ok := p.stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // typed is the answer to a prompt.
 type typed struct {
 	text string

@@ -22,6 +22,7 @@ type Logger struct {
 
 	file     *fileSink // nil = none
 	closer   io.Closer // nil = nothing to close
+	meter    lineSink  // where a meter may be that is to be taken away; nil = nowhere
 	backlog  *backlog  // nil = each line is waited for
 	patience time.Duration
 }
@@ -51,6 +52,10 @@ func (l *Logger) Reopen() error {
 
 // Close ends the log; later records are lost. See Target.Patience for how long it takes.
 func (l *Logger) Close() error {
+	// What comes next on the terminal begins at the beginning of a line.
+	if l.meter != nil {
+		_ = l.meter.writeLine(line{meter: true})
+	}
 	if l.backlog != nil && !l.backlog.close(l.patience) {
 		return nil // what hangs would not be closed either
 	}
@@ -72,7 +77,9 @@ type Target struct {
 	JournalStream string
 	JSON          bool
 	Silent        bool
-	Verbose       int
+	// Columns is asked how wide the terminal is, 0 = unknown; nil = Out and Err are none.
+	Columns func() int
+	Verbose int
 
 	// Patience above 0 has lines written in the background, so that whoever logs never waits for a reader
 	// that hangs: its lines are dropped and counted. Close waits so long for one that takes none. 0 = each
@@ -96,7 +103,7 @@ func (t *Target) level() slog.Level {
 func Open(t Target) (*Logger, error) {
 	l := &Logger{Level: t.level(), Hidden: new(Secrets)}
 	var sink lineSink = &terminalSink{name: t.Name, out: t.Out, err: t.Err}
-	w := t.Out
+	w, isTerminal := t.Out, false
 	switch {
 	case t.File != "":
 		f, err := openLogfile(t.Name, t.File)
@@ -123,6 +130,8 @@ func Open(t Target) (*Logger, error) {
 		sink, w = &terminalSink{out: io.Discard, err: io.Discard}, io.Discard
 	case IsJournal(t.Err, t.JournalStream):
 		sink = journalSink{t.Err}
+	default:
+		isTerminal = true
 	}
 
 	if t.Patience > 0 {
@@ -135,6 +144,9 @@ func Open(t Target) (*Logger, error) {
 	}
 
 	h := t.handler(sink, w)
+	if isTerminal && t.Columns != nil && !t.JSON && l.Level == slog.LevelInfo {
+		h, l.meter = newMeter(h, sink, t.Columns), sink
+	}
 	// Concealing comes before wording: once a name is part of a line, our words and the server's can't be
 	// told apart.
 	h = &concealHandler{Handler: h, hidden: l.Hidden}

@@ -19,6 +19,7 @@ type terminalSink struct {
 	bare     bool // no line begins with the name
 	mu       sync.Mutex
 	out, err io.Writer
+	meter    string // the line at the bottom; "" = none
 }
 
 func (s *terminalSink) writeLine(l line) error {
@@ -27,6 +28,15 @@ func (s *terminalSink) writeLine(l line) error {
 	w := s.out
 	if l.level >= slog.LevelWarn {
 		w = s.err
+	}
+
+	if l.meter {
+		return s.setMeter(l.text)
+	}
+	if meter := s.meter; meter != "" {
+		// What is written now takes the place of the meter, which comes below it again.
+		_ = s.setMeter("")
+		defer func() { _ = s.setMeter(meter) }()
 	}
 
 	prefix := s.name + ": "
@@ -41,6 +51,19 @@ func (s *terminalSink) writeLine(l line) error {
 	}
 
 	_, err := io.WriteString(w, text)
+	return err
+}
+
+// eraseLine empties the line that the cursor is in (ECMA-48: CR, EL).
+const eraseLine = "\r\x1b[K"
+
+// setMeter replaces the line at the bottom of the terminal.
+func (s *terminalSink) setMeter(text string) error {
+	if text == "" && s.meter == "" {
+		return nil
+	}
+	s.meter = text
+	_, err := io.WriteString(s.out, eraseLine+text)
 	return err
 }
 

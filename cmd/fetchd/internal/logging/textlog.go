@@ -20,6 +20,7 @@ type line struct {
 	bare  bool // without the program's name in front on the terminal: fetchmail's progress lines
 	text  string
 	hint  string // the next step, on a line of its own on the terminal; "" = none
+	meter bool   // it stays the last one of the terminal, until another one replaces it, or an empty one
 }
 
 // whole is the line with its hint.
