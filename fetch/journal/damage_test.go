@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -98,6 +99,35 @@ func TestFlippedBytes(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d used bytes tried", noticed, len(used))
+}
+
+// TestColumnTooMany changes a letter of the schema into a comma: there is one column more then, and each
+// behind it is taken for its neighbour.
+func TestColumnTooMany(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sound.db")
+	fill(t, path)
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, errs := picture(t.Context(), openOn(t, &disk{}, path))
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+
+	begin := bytes.Index(sound, []byte("CREATE TABLE mailbox"))
+	if begin < 0 {
+		t.Fatal("the schema is nowhere")
+	}
+	for at := begin; sound[at] != ')'; at++ {
+		if sound[at] != 'E' {
+			continue
+		}
+		if bad := flipped(t, sound, at, 'E'^',', want); bad != "" {
+			t.Errorf("byte %d, %q: %s", at, sound[at-30:at+1], bad)
+		}
+	}
 }
 
 // flipped says what is wrong with a journal in which one byte was changed.

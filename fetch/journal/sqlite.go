@@ -55,6 +55,7 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 		return r, unindexed(ctx, tx, k)
 	}
 
+	r.isThere = true
 	if err == nil {
 		r.rows, err = rowsOf(ctx, tx, r.id)
 	}

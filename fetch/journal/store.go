@@ -38,8 +38,9 @@ type noted struct {
 // saved is a record as a store has it.
 type saved struct {
 	box
-	sum  uint32
-	rows []row
+	isThere bool // false = it has never been written, and box is empty
+	sum     uint32
+	rows    []row
 }
 
 // load returns a record and makes sure that it is intact.
@@ -50,7 +51,7 @@ func (j *Journal) load(ctx context.Context, k key) (saved, error) {
 	}
 	s.box.rows, s.box.chain = len(s.rows), link(0, s.rows)
 	// Every time: a record decides what is deleted on the server.
-	if s.run > 0 && s.sum != s.box.sum() {
+	if s.isThere && s.sum != s.box.sum() {
 		return saved{}, s.damage(errSum)
 	}
 	return s, nil
