@@ -157,4 +157,26 @@ func TestSMTPToPostfix(t *testing.T) {
 			t.Errorf("got  %.300q (%d)\nwant %.300q (%d)", got[i], len(got[i]), want[i], len(want[i]))
 		}
 	}
+
+	// Of several recipients those who can have the message get it, and nobody gets it again.
+	m := newMail(t, "several")
+	m.Recipients = []string{"ann", "refused", "bob", "deferred"}
+	for range 2 {
+		err := deliver("ann", dovecot.Password, m)
+		partial, ok := errors.AsType[*delivery.PartialError](err)
+		if ok {
+			m.Recipients = slices.DeleteFunc(m.Recipients, func(r string) bool {
+				return slices.Contains(partial.Delivered, r)
+			})
+		}
+		if err == nil || !slices.Equal(m.Recipients, []string{"refused", "deferred"}) {
+			t.Errorf("%v; %q are left", err, m.Recipients)
+		}
+		if class := delivery.ClassOf(err); class != delivery.Temporary {
+			t.Errorf("class %v, although one of them is deferred only", class)
+		}
+	}
+	if n := len(postfix.Got(t, len(ms)+2)); n != len(ms)+2 {
+		t.Errorf("%d messages, want one more for each of two", n)
+	}
 }

@@ -20,7 +20,8 @@ import (
 const postfixStart = 20 * time.Second
 
 // Postfix is a private Postfix on 127.0.0.1 that lasts for a test. Its certificate is for localhost. It takes
-// mail for anybody at localhost, over TLS and from who has logged in alone.
+// mail for anybody at localhost, over TLS and from who has logged in alone, but refuses it for "refused" and
+// defers it for "deferred".
 type Postfix struct {
 	Port   int
 	CAFile string
@@ -184,7 +185,9 @@ smtpd_tls_chain_files = %[1]s/chain.pem
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = unix:%[4]s
-smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions =
+ check_recipient_access inline:{{refused@localhost = REJECT}, {deferred@localhost = DEFER}},
+ permit_sasl_authenticated, reject
 `
 
 const postfixMaster = `cleanup unix n - n - 0 cleanup

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -176,6 +178,17 @@ func (d *Dovecot) Renumber(tb testing.TB, user, mailbox string) {
 	for _, m := range stored {
 		d.Append(tb, user, mailbox, [][]byte{m.Body}, m.Flags...)
 	}
+}
+
+// Obstruct says whether a user whom LMTP knows, as USER@localhost, and who has no mail yet, can't have any.
+func (d *Dovecot) Obstruct(tb testing.TB, user string, on bool) {
+	tb.Helper()
+	home := filepath.Join(d.dir, "mail", user+"@localhost")
+	if !on {
+		check(tb, os.Remove(home))
+		return
+	}
+	check(tb, os.WriteFile(home, nil, 0o644)) // where a directory must be
 }
 
 func (d *Dovecot) fetch(tb testing.TB, user, mailbox, items string) []Stored {
