@@ -433,6 +433,8 @@ func TestSMTPCommands(t *testing.T) {
 		{"UTF-8", all, "From: j\u00fcrgen@example.net\n", []string{"ann"}, nil, "FROM:<j\u00fcrgen@example.net> SMTPUTF8 BODY=8BITMIME SIZE=38 TO:<ann@localhost>", ""},
 		{"UTF-8, not offered", "", "From: j\u00fcrgen@example.net\n", []string{"ann"}, nil, "FROM:<fred@mail.example.org> TO:<ann@localhost>", ""},
 		{"UTF-8 recipient, not offered", "", "", []string{"j\u00fcrgen"}, nil, "", "SMTPUTF8"},
+		{"UTF-8 recipient among others, not offered", "", "", []string{"j\u00fcrgen", "ann", "bob"}, nil,
+			"FROM:<bob@example.net> TO:<ann@localhost> FROM:<bob@example.net> TO:<bob@localhost>", "SMTPUTF8"},
 		{"too large", "SIZE 9", "", []string{"ann"}, nil, "", "11 bytes, and the server takes 9"},
 		{"line break", "", "", []string{"ann>\r\nQUIT"}, nil, "", "control character"},
 		{"RCPTMAX", "LIMITS RCPTMAX=2", "", []string{"a", "b", "c"}, nil,
@@ -455,9 +457,7 @@ func TestSMTPCommands(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tt.says) || delivery.ClassOf(err) != delivery.Permanent {
 					t.Errorf("%v, want %s", err, tt.says)
 				}
-				return
-			}
-			if err != nil {
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			var got []string

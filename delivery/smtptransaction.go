@@ -41,6 +41,9 @@ func (t *transaction) hasAll(names []string) bool {
 func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []string,
 	reset bool) (*transaction, error) {
 	recipients := s.d.o.smtpRecipients(s.domain, names)
+	if !s.x.utf8 {
+		recipients = asciiFirst(recipients)
+	}
 	t := &transaction{m: m, recipients: recipients[:s.fitting(recipients)], reset: reset}
 	mail, err := s.mailCommand(ctx, t)
 	if err != nil {
@@ -67,6 +70,21 @@ func (s *smtpSession) newTransaction(ctx context.Context, m *Message, names []st
 	}
 
 	return t, nil
+}
+
+// asciiFirst leaves the recipients whose addresses are ASCII, if there are any: another one, which the server
+// does not take, must not keep the message from these.
+func asciiFirst(recipients []smtpRecipient) []smtpRecipient {
+	var ascii []smtpRecipient
+	for _, r := range recipients {
+		if isASCII([]byte(r.address)) {
+			ascii = append(ascii, r)
+		}
+	}
+	if len(ascii) == 0 {
+		return recipients
+	}
+	return ascii
 }
 
 // fitting is how many of the recipients one transaction may have.
