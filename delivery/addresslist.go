@@ -102,12 +102,15 @@ func (r *addressReader) end() {
 	// The name before it may be anything; another <...> may follow without a comma.
 	for len(tokens) > 0 {
 		start, stop := indexToken(tokens, "<"), indexToken(tokens, ">")
-		if start < 0 || stop < start {
+		rest := tokens[stop+1:]
+		// What is behind the last one, as in "<ann@example.org>@example.net", may change what it means.
+		hasTail := len(rest) > 0 && !hasToken(rest, "<")
+		if start < 0 || stop < start || hasTail {
 			r.add(address{text: textOf(tokens)})
 			return
 		}
 		r.add(addressOf(tokens[start+1 : stop]))
-		tokens = tokens[stop+1:]
+		tokens = rest
 	}
 }
 

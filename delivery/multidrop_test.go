@@ -82,6 +82,9 @@ func TestMultidrop(t *testing.T) {
 		{"one of two is nobody", nil, "zoe@mail.example.org, ann@mail.example.org", "ann"},
 		{"both are nobody", nil, "zoe@mail.example.org, joe@mail.example.org", "pm"},
 		{"brackets without a comma", nil, "<ann@mail.example.org> <bob@mail.example.org>", "ann robert"},
+		{"a host behind brackets", nil, "<ann@mail.example.org>@else.example", "pm"},
+		{"a word behind brackets", nil, "<ann@mail.example.org> SIZE=1, bob@mail.example.org", "robert"},
+		{"a name between brackets", nil, "<ann@mail.example.org> Bob <bob@mail.example.org>", "ann robert"},
 		{"no comma", nil, "ann@mail.example.org bob@mail.example.org", "pm"},
 		{"commas alone", nil, ", ,ann@mail.example.org,,", "ann"},
 
