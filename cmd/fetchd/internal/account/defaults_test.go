@@ -47,7 +47,7 @@ func checkGlobalDefault(t *testing.T, name string, shown any) {
 	var g rcfile.Globals // what nobody set
 	done, known := map[string]any{
 		"daemon": g.Daemon.Value, "syslog": g.Syslog.Value, "invisible": g.Invisible.Value,
-		"spambounce": g.Spambounce.Value, "showdots": g.Showdots.Value,
+		"spambounce": g.Spambounce.Value, "showdots": g.Showdots.Value, "statuspage": g.StatusPage.Value,
 		"passlimit": int(schedule.DefaultPassLimit / time.Second),
 		"maxpolls":  schedule.DefaultMaxPolls, "maxperhost": schedule.DefaultMaxPerHost,
 		"bouncemail": true, "softbounce": true, // fetchmail's: here they do nothing

@@ -22,22 +22,6 @@ func authWord(poll *rcfile.Poll, u *rcfile.User) string {
 	return "oauthbearer"
 }
 
-// Grants are the grants of all accounts of cfg that log in with one, by the account's name: how each is
-// doing, and when its access token expires. It only reads files, and may be called from any goroutine.
-func (r *Resolver) Grants(cfg *rcfile.Config) map[string]oauth.State {
-	states := map[string]oauth.State{}
-	for i := range cfg.Polls {
-		poll := &cfg.Polls[i]
-		for j := range poll.Users {
-			if u := &poll.Users[j]; u.OAuth.Set {
-				secrets := r.env.Secrets
-				states[r.Name(poll, u)] = secrets.Grants.State(secrets.OAuthClient(r.Login(poll, u)))
-			}
-		}
-	}
-	return states
-}
-
 // OAuthMistakes are what is wrong with the words about OAuth, each an *rcfile.Error.
 func OAuthMistakes(poll *rcfile.Poll, u *rcfile.User) []error {
 	if !u.OAuth.Set {

@@ -39,6 +39,7 @@ func TestWeb(t *testing.T) {
 		{Name: "bob@h", Mailboxes: []string{"A\nB"}, State: "login refused", Trouble: true,
 			Failure: &Failure{"login", "no", noon, later, 4}},
 		{Name: "eve@h", State: "watching"},
+		{Name: "zoe@h", State: "ok", Success: later, Certificates: make([]Certificate, 1)},
 	}}
 	path := filepath.Join(t.TempDir(), "web")
 	s, err := ServeWeb("unix:"+path, Source{
@@ -57,7 +58,7 @@ func TestWeb(t *testing.T) {
 		code int
 		want string
 	}{
-		{"/metrics", 200, "fetchd_accounts 3\n"},
+		{"/metrics", 200, "fetchd_accounts 4\n"},
 		{"/metrics", 200, "fetchd_accounts_in_trouble 1\n"},
 		{"/metrics", 200, `fetchd_account_up{account="ann\"\\@h"} 1` + "\n"},
 		{"/metrics", 200, `fetchd_account_up{account="bob@h",mailbox="A\nB"} 0` + "\n"},
@@ -65,6 +66,7 @@ func TestWeb(t *testing.T) {
 		{"/metrics", 200, `fetchd_account_messages_total{account="ann\"\\@h"} 3` + "\n"},
 		{"/metrics", 200, `fetchd_account_state{account="eve@h",state="watching"} 1` + "\n"},
 		{"/metrics", 200, "# TYPE fetchd_account_messages_total counter\n"},
+		{"/metrics", 200, `fetchd_account_certificate_not_after_timestamp_seconds{account="zoe@h"} `},
 		{"/status.json", 200, `"pid": 7`},
 		{"/healthz", 200, "ok\n"},
 		{"/readyz", 200, "ok\n"},
