@@ -173,7 +173,9 @@ func TestOAuth(t *testing.T) {
 			t.Parallel()
 			r := newOAuthRig(t, protocol)
 			account := r.user + "@mail"
-			r.wants(3, "run: fetchd login "+account, "-k")
+			if said := r.wants(3, "run: fetchd login "+account, "-k", "-v"); strings.Contains(said, "CAPA") {
+				t.Errorf("it connects without a grant:\n%s", said)
+			}
 			r.wants(1, "needs login", "status")
 			r.wants(1, account+" needs login |", "status", "--check")
 			r.wants(3, "nobody logged in", "login", "--list")

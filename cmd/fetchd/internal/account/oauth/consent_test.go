@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -176,13 +178,31 @@ func TestDiscovery(t *testing.T) {
 	r := newRig(t)
 	r.Provider += "/" // another issuer by the rule of RFC 8414
 	err := r.Device(t.Context(), r.Client, func(DeviceCode) {})
-	if err == nil || !strings.Contains(err.Error(), "another issuer") {
+	if err == nil || !strings.Contains(err.Error(), "another issuer") ||
+		!strings.Contains(err.Error(), fmt.Sprintf("write oauth %q", r.s.URL)) {
 		t.Errorf("%v", err)
 	}
 	r.Provider = r.s.URL + "/x"
 	err = r.Device(t.Context(), r.Client, func(DeviceCode) {})
 	if fetch.KindOf(err) != fetch.KindNetwork || !strings.Contains(err.Error(), "answers 404") {
 		t.Errorf("%v", err)
+	}
+}
+
+// changeGrant changes what is kept of the grant.
+func (r *rig) changeGrant(change func(*grant)) {
+	r.t.Helper()
+	g, err := r.read(r.Client)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	change(g)
+	text, err := g.encode()
+	if err == nil {
+		err = os.WriteFile(r.File(r.Client), text, 0o600)
+	}
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -198,6 +218,18 @@ func TestLogout(t *testing.T) {
 		t.Errorf("%v, %v", revoked, err)
 	}
 	r.fails(fetch.KindGrant, "nobody has logged in", 0)
+
+	r.consents()
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_client","error_description":"no %s"}`, req.FormValue("token"))
+	}))
+	defer refusing.Close()
+	r.changeGrant(func(g *grant) { g.From.Revoke = refusing.URL })
+	if revoked, err := r.Logout(t.Context(), r.Client); revoked || err == nil ||
+		!strings.Contains(err.Error(), `the provider answers "invalid_client" "no ***"`) {
+		t.Errorf("%v, %v", revoked, err)
+	}
 
 	r.consents()
 	r.s.Close()

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
 // wellKnown are the places of an issuer's document: OpenID Connect Discovery's, and that of RFC 8414 for an
@@ -55,7 +56,8 @@ func (k *Keeper) readDocument(ctx context.Context, c Client, address string) (p 
 	case json.Unmarshal(text, &p) != nil:
 		return p, fmt.Errorf("%s is no discovery document", address)
 	case p.Issuer != c.Provider: // RFC 8414 section 3.3: else one issuer could pose as another
-		return p, fmt.Errorf("%s is the document of another issuer, %.200q", address, p.Issuer)
+		return p, hints.Errorf(fmt.Sprintf("if that is the one you mean, write oauth %.200q", p.Issuer),
+			"%s is the document of another issuer, %.200q", address, p.Issuer)
 	}
 	return p, p.checkEndpoints(c.Provider)
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"golang.org/x/oauth2"
 
 	"fetchd/fetch"
 )
@@ -67,9 +70,18 @@ func (k *Keeper) revoke(ctx context.Context, c Client, g *grant) error {
 	if err != nil {
 		return err
 	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the provider answers %d", resp.StatusCode)
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil
 	}
-	return nil
+
+	refused := &oauth2.RetrieveError{Response: resp}
+	var answer struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if json.NewDecoder(resp.Body).Decode(&answer) == nil {
+		refused.ErrorCode, refused.ErrorDescription = answer.Code, answer.Description
+	}
+	return fmt.Errorf("the provider answers %s", said(refused, g))
 }

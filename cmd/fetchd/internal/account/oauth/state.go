@@ -68,6 +68,17 @@ func (k *Keeper) Stamp(c Client) string {
 	return g.Granted.Format(time.RFC3339Nano)
 }
 
+// Missing is the error of a client for which somebody has to log in and nobody has yet.
+func (k *Keeper) Missing(c Client) error {
+	if !c.Flow.NeedsUser() {
+		return nil
+	}
+	if _, err := k.read(c); errors.Is(err, fs.ErrNotExist) {
+		return c.needsLogin(errNobody)
+	}
+	return nil // what else is wrong is told when a token is asked for
+}
+
 // Check returns what keeps the client from getting a token, as far as that is known.
 func (k *Keeper) Check(c Client) error {
 	switch s := k.State(c); s.Condition {

@@ -54,7 +54,7 @@ func defaultScopes(c oauth.Client, protocol string) string {
 	case c.Provider == oauth.Microsoft:
 		return pop3 + " offline_access"
 	case c.Flow.NeedsUser():
-		return "openid email offline_access"
+		return "openid email profile offline_access"
 	}
 	return ""
 }

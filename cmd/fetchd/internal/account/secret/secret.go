@@ -67,8 +67,12 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 	return func(ctx context.Context, _ string) (string, error) { return ask(ctx) }
 }
 
-// Missing is the error of an account that needs a password and has no source of one.
+// Missing is the error of an account that needs a password and has no source of one, or a grant that nobody
+// has given yet.
 func (f *Finder) Missing(l Login) error {
+	if l.User.OAuth.Set {
+		return f.Grants.Missing(f.OAuthClient(l))
+	}
 	if _, ok := f.Collected[l.Account]; ok || !l.Needed {
 		return nil
 	}
