@@ -33,6 +33,8 @@ type victim struct {
 	sinkAt   string             // as smtphost names it
 	into     string             // the user whose IMAP mailbox gets the mail; "" = none
 	intoPort int
+	several  bool // mail goes into a Maildir and an mbox
+	shared   bool // each message is for two users, who have a Maildir each
 	dir      string
 	appended int
 }
@@ -45,8 +47,12 @@ func newVictim(t *testing.T, d *fetchtest.Dovecot, protocol string, mda bool) *v
 // configure writes the rc file; tls and destination are words for it.
 func (v *victim) configure(t *testing.T, port int, tls, destination string) {
 	t.Helper()
-	text := fmt.Sprintf("set pidfile %q\npoll crash via localhost proto %s port %d user %q password %q %s %s\n",
-		filepath.Join(v.dir, "pid"), v.protocol, port, v.user, v.d.Password, tls, destination)
+	envelope := ""
+	if v.shared {
+		envelope = "envelope X-Original-To aka example.org"
+	}
+	text := fmt.Sprintf("set pidfile %q\npoll crash via localhost proto %s port %d %s user %q password %q %s %s\n",
+		filepath.Join(v.dir, "pid"), v.protocol, port, envelope, v.user, v.d.Password, tls, destination)
 	if err := os.WriteFile(filepath.Join(v.dir, "rc"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +90,13 @@ func (v *victim) destination() string {
 	if v.file != "" {
 		return fmt.Sprintf("%s %q", v.file, filepath.Join(v.dir, "mbox"))
 	}
+	if v.several {
+		return fmt.Sprintf("deliver %q %q", "maildir:"+filepath.Join(v.dir, "Maildir"),
+			"mbox:"+filepath.Join(v.dir, "mbox"))
+	}
+	if v.shared {
+		return fmt.Sprintf("is ann bob here maildir %q", filepath.Join(v.dir, "%T"))
+	}
 	if v.mda {
 		return fmt.Sprintf("mda %q", "tee -a "+filepath.Join(v.dir, "mbox"))
 	}
@@ -109,7 +122,8 @@ func (v *victim) add(t *testing.T, n int) {
 	messages := make([][]byte, n)
 	for i := range messages {
 		v.appended++
-		messages[i] = fmt.Appendf(nil, "From: bob@example.net\r\nSubject: msg %d\r\n\r\nThis is message %d.\r\n", v.appended, v.appended)
+		messages[i] = fmt.Appendf(nil, "X-Original-To: ann@example.org, bob@example.org\r\nFrom: bob@example.net\r\n"+
+			"Subject: msg %d\r\n\r\nThis is message %d.\r\n", v.appended, v.appended)
 	}
 	v.d.Append(t, v.user, "INBOX", messages)
 }
@@ -175,7 +189,10 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 	t.Helper()
 	files := []string{filepath.Join(v.dir, "mbox")}
 	if !v.mda && v.file == "" {
-		files, _ = filepath.Glob(filepath.Join(v.dir, "Maildir", "new", "*"))
+		maildirs, _ := filepath.Glob(filepath.Join(v.dir, "*", "new", "*"))
+		if files = append(files, maildirs...); !v.several {
+			files = files[1:]
+		}
 	}
 	times := map[int]int{}
 	count := func(text []byte) {
@@ -211,13 +228,16 @@ func (v *victim) delivered(t *testing.T) map[int]int {
 func (v *victim) judge(t *testing.T, duplicates int) {
 	t.Helper()
 	said := v.run(t)
-	lost, twice := 0, 0
+	lost, twice, copies := 0, 0, 1
+	if v.several || v.shared {
+		copies = 2
+	}
 	times := v.delivered(t)
 	for n := 1; n <= v.appended; n++ {
-		if times[n] == 0 {
+		if times[n] < copies {
 			lost++
 		}
-		twice += max(0, times[n]-1)
+		twice += max(0, times[n]-copies)
 	}
 	t.Logf("%d messages: %d lost, %d too many", v.appended, lost, twice)
 	if lost > 0 || twice > duplicates {
@@ -228,55 +248,70 @@ func (v *victim) judge(t *testing.T, duplicates int) {
 	}
 }
 
-// Each kind of account, so each protocol twenty times, is killed that often, with so many new messages before
-// it.
+// Each kind of account is killed that often, with so many new messages before it.
 const (
 	randomKills = 10
 	crashLoad   = 300
 )
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
-// into a Maildir, an mbox or an IMAP mailbox, and at most one a kill through an agent, to a mail server or as
-// batched SMTP. Set CRASH_SEED to repeat a run.
+// into a Maildir, an mbox or an IMAP mailbox, also where these are several, and at most one a kill through an
+// agent, to a mail server or as batched SMTP. Set CRASH_SEED to repeat a run, and CRASH_KILLS for a longer one.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("CRASH_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := number(t, "CRASH_SEED", uint64(time.Now().UnixNano()))
+	kills := int(number(t, "CRASH_KILLS", randomKills))
 	t.Logf("CRASH_SEED=%d", seed)
 	d := fetchtest.StartDovecot(t)
 	for i, protocol := range []string{"imap", "pop3"} {
 		for k, mda := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, agent %v", protocol, mda), func(t *testing.T) {
 				t.Parallel()
-				killAtRandom(t, newVictim(t, d, protocol, mda), rand.New(rand.NewPCG(seed, uint64(2*i+k))))
+				killAtRandom(t, newVictim(t, d, protocol, mda), kills, rand.New(rand.NewPCG(seed, uint64(2*i+k))))
 			})
 		}
 		t.Run(protocol+", mail server", func(t *testing.T) { // IMAP by LMTP, POP3 by SMTP
 			t.Parallel()
 			v := newVictim(t, d, protocol, false).deliverTo(t, i == 0)
-			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(10+i))))
+			killAtRandom(t, v, kills, rand.New(rand.NewPCG(seed, uint64(10+i))))
 		})
 		file := []string{"mbox", "bsmtp"}[i]
 		t.Run(protocol+", "+file, func(t *testing.T) {
 			t.Parallel()
 			v := newVictim(t, d, protocol, false)
 			v.file = file
-			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(30+i))))
+			killAtRandom(t, v, kills, rand.New(rand.NewPCG(seed, uint64(30+i))))
+		})
+		several := i == 0 // else a shared mailbox
+		t.Run(fmt.Sprintf("%s, several destinations %v", protocol, several), func(t *testing.T) {
+			t.Parallel()
+			v := newVictim(t, d, protocol, false)
+			v.several, v.shared = several, !several
+			killAtRandom(t, v, kills, rand.New(rand.NewPCG(seed, uint64(40+i))))
 		})
 		t.Run(protocol+", IMAP mailbox", func(t *testing.T) {
 			t.Parallel()
 			v := newVictim(t, d, protocol, false).deliverInto(d.IMAP)
-			killAtRandom(t, v, rand.New(rand.NewPCG(seed, uint64(20+i))))
+			killAtRandom(t, v, kills, rand.New(rand.NewPCG(seed, uint64(20+i))))
 		})
 	}
 }
 
-func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
+// number is what the environment says, or is.
+func number(t *testing.T, name string, is uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return is
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func killAtRandom(t *testing.T, v *victim, kills int, random *rand.Rand) {
 	port, _ := v.ports()
 	v.configure(t, port, v.wrapped(), v.destination())
 	v.add(t, crashLoad)
@@ -289,7 +324,7 @@ func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
 	t.Logf("an undisturbed run works %v", length)
 	hit, midway, tries := 0, 0, 0
 	before := len(v.delivered(t))
-	for ; hit < randomKills && tries < 4*randomKills; tries++ { // a busy machine has runs end before they are hit
+	for ; hit < kills && tries < 4*kills; tries++ { // a busy machine has runs end before they are hit
 		v.add(t, crashLoad-(v.appended-before))
 		cmd := v.working(t)
 		<-time.After(time.Duration(random.Int64N(int64(length))))
@@ -306,7 +341,7 @@ func killAtRandom(t *testing.T, v *victim, random *rand.Rand) {
 		before = now
 	}
 	t.Logf("%d of %d kills hit a run at work, %d of them after it had delivered some", hit, tries, midway)
-	if hit < randomKills/2 {
+	if hit < kills/2 {
 		t.Errorf("only %d of %d kills hit a run at work", hit, tries)
 	}
 	duplicates := 0
