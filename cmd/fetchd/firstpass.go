@@ -93,8 +93,9 @@ func (d *daemon) showFirst(ctx context.Context, failed []schedule.Outcome) {
 
 	switch {
 	case d.log.Place == "":
-		terminal.log.Warn("nothing that this daemon says is kept", "err",
-			hints.Errorf("name a file with --logfile, or \"set logfile\"", "there is no system log"))
+		terminal.log.Warn("this daemon has no log", "err",
+			hints.Errorf("name a file with --logfile, or \"set logfile\"",
+				"what it says from now on is lost"))
 	case !d.c.Silent:
 		fmt.Fprintf(d.p.stdout, "%s: daemon %d logs to %s\n", d.p.name, os.Getpid(), d.log.Place)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -245,24 +246,33 @@ func (p *program) openLog(c *cli.CommandLine, cfg *rcfile.Config, daemon bool) (
 
 	file := cfg.Globals.Logfile.Value
 	switch {
-	case file != "" && p.detached != nil:
-		t.File = file
-	case file == "" && p.detached != nil && !cfg.Globals.Syslog.Set:
-		return openUnasked(t)
+	case p.detached != nil:
+		return p.openDaemonLog(t, file, !cfg.Globals.Syslog.Set)
+	case file != "" && daemon:
+		l, err := logging.Open(t)
+		if err == nil {
+			l.Info("the logfile option is ignored with nodetach")
+		}
+		return l, err
 	}
-
-	l, err := logging.Open(t)
-	if err == nil && file != "" && daemon && p.detached == nil {
-		l.Info("the logfile option is ignored with nodetach")
-	}
-
-	return l, err
+	return logging.Open(t)
 }
 
-// openUnasked opens the log of a daemon for which none is named: the system log if there is one, so that it
-// can be found out what the daemon does.
-func openUnasked(t logging.Target) (*logging.Logger, error) {
-	t.Syslog = true
+// openDaemonLog opens the log of a daemon in the background: the file, if one is named. Where no log is
+// named, or the file has no directory, it is the system log if there is one and maySyslog, so that it can be
+// found out what the daemon does.
+func (p *program) openDaemonLog(t logging.Target, file string, maySyslog bool) (*logging.Logger, error) {
+	t.File = file
+	if file != "" || t.Syslog {
+		l, err := logging.Open(t)
+		if !errors.Is(err, fs.ErrNotExist) || file == "" {
+			return l, err
+		}
+		// Retrieving mail matters more than where the log goes.
+		p.fail(exit.IO, err)
+	}
+
+	t.File, t.Syslog = "", t.Syslog || maySyslog
 	l, err := logging.Open(t)
 	if err != nil {
 		t.Syslog = false

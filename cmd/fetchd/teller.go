@@ -43,6 +43,11 @@ func (s *service) newTeller(cfg *rcfile.Config, before status.Report) (*teller, 
 // tell tells what is due of the accounts of report, and notes there that it was. It returns whether there was
 // anything.
 func (t *teller) tell(ctx context.Context, report *status.Report) bool {
+	t.alerts.Fill(report)
+	// What nobody hears is not told: somebody may be named tomorrow.
+	if t.command == "" && t.mail == nil {
+		return false
+	}
 	alerts := t.alerts.Take(report)
 	if len(alerts) == 0 {
 		return false
