@@ -90,6 +90,17 @@ func KeepsMarks(d Deliverer) bool {
 	return ok && k.KeepsMarks()
 }
 
+// FolderKeeper is a Deliverer that may make use of Message.Separator.
+type FolderKeeper interface {
+	KeepsFolders() bool
+}
+
+// KeepsFolders tells whether d makes use of it.
+func KeepsFolders(d Deliverer) bool {
+	k, ok := d.(FolderKeeper)
+	return ok && k.KeepsFolders()
+}
+
 // ErrUnclear is in the error of a message of which nobody knows whether it has arrived. It must be tried
 // again with Message.Repeat set, also by another process.
 var ErrUnclear = errors.New("nobody knows whether it has arrived")

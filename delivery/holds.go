@@ -11,8 +11,8 @@ import (
 )
 
 // Holds tells which messages were delivered to d before, by whatever process, as far as their Account,
-// Mailbox, UIDValidity and UID show it: they have no Body yet. All are of one mailbox and for the same
-// recipients. Kinds that can tell have a method Holds too; the others hold none.
+// Mailbox, Separator, UIDValidity and UID show it: they have no Body yet. All are of one mailbox and for the
+// same recipients. Kinds that can tell have a method Holds too; the others hold none.
 func Holds(ctx context.Context, d Deliverer, ms []*Message) ([]bool, error) {
 	if h, ok := d.(interface {
 		Holds(ctx context.Context, ms []*Message) ([]bool, error)
@@ -83,7 +83,7 @@ func (d *MaildirFolders) Holds(ctx context.Context, ms []*Message) ([]bool, erro
 	if len(ms) == 0 {
 		return nil, nil
 	}
-	name, ok := FolderName(ms[0].Mailbox)
+	name, ok := FolderName(ms[0].Mailbox, ms[0].Separator)
 	if !ok {
 		return make([]bool, len(ms)), nil
 	}

@@ -35,6 +35,9 @@ func (d *MaildirFolders) String() string { return NewMaildir(d.o).String() + "/"
 // KeepsMarks implements MarkKeeper.
 func (d *MaildirFolders) KeepsMarks() bool { return d.o.KeepsMarks() }
 
+// KeepsFolders implements FolderKeeper.
+func (d *MaildirFolders) KeepsFolders() bool { return true }
+
 // Deliver implements Deliverer.
 func (d *MaildirFolders) Deliver(ctx context.Context, m *Message) error {
 	return d.DeliverGroup(ctx, []*Message{m})[0]
@@ -56,7 +59,7 @@ func (d *MaildirFolders) DeliverGroup(ctx context.Context, ms []*Message) []erro
 				group, index, done[k] = append(group, ms[k]), append(index, k), true
 			}
 		}
-		for k, err := range d.deliverFrom(ctx, m.Mailbox, group) {
+		for k, err := range d.deliverFrom(ctx, m.Mailbox, m.Separator, group) {
 			errs[index[k]] = err
 		}
 	}
@@ -64,8 +67,8 @@ func (d *MaildirFolders) DeliverGroup(ctx context.Context, ms []*Message) []erro
 }
 
 // deliverFrom delivers messages that come from one folder.
-func (d *MaildirFolders) deliverFrom(ctx context.Context, mailbox string, ms []*Message) []error {
-	name, ok := FolderName(mailbox)
+func (d *MaildirFolders) deliverFrom(ctx context.Context, mailbox, separator string, ms []*Message) []error {
+	name, ok := FolderName(mailbox, separator)
 	if !ok {
 		errs := make([]error, len(ms))
 		for i := range errs {
@@ -93,21 +96,30 @@ func (d *MaildirFolders) of(name string) *Maildir {
 }
 
 // FolderName is the directory that a mailbox has in a Maildir++, "" for the Maildir itself. It begins with a
-// dot, which also stands between the levels of the name, for "/" and "." alike; the rest is modified UTF-7,
-// as Dovecot and Courier have it. So it never leads anywhere else. It is not ok if nothing of the name is
-// left.
-func FolderName(mailbox string) (dir string, ok bool) {
+// dot, which also stands between the levels of the name; the rest is modified UTF-7, as Dovecot and Courier
+// have it. So it never leads anywhere else. It is not ok if nothing of the name is left.
+//
+// separator is what stands between the levels on the server. Then "." and "/" within a level are written as
+// %2e and %2f, so that two mailboxes are two directories. If it is not known, "", both stand between levels.
+func FolderName(mailbox, separator string) (dir string, ok bool) {
 	if mailbox == "" || strings.EqualFold(mailbox, "INBOX") {
 		return "", true
 	}
 
 	isBetween := func(r rune) bool { return r == '/' || r == '.' }
+	if separator != "" {
+		isBetween = func(r rune) bool { return string(r) == separator }
+	}
 	levels := strings.FieldsFunc(imapline.DecodeName(mailbox), isBetween)
 	if len(levels) > 1 && strings.EqualFold(levels[0], "INBOX") { // as servers put all folders below it
 		levels = levels[1:]
 	}
 	for _, level := range levels {
-		dir += "." + imapline.EncodeName(level)
+		dir += "." + imapline.EncodeName(withinLevel.Replace(level))
 	}
 	return dir, dir != ""
 }
+
+// withinLevel writes what would divide a level. What looks as if it were written so is written too, or it
+// would be another's name.
+var withinLevel = strings.NewReplacer(".", "%2e", "/", "%2f", "%2e", "%252e", "%2f", "%252f", "%25", "%2525")

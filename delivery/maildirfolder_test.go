@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"fetchd/fetch/login/imapline"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +26,7 @@ func TestFolderName(t *testing.T) {
 		{"../../etc/passwd", ".etc.passwd"}, {"/etc", ".etc"}, {".hidden", ".hidden"}, {"a..b//c", ".a.b.c"},
 		{"new", ".new"}, {"a\nb\x00", ".a&AAo-b&AAA-"}, {"with blanks", ".with blanks"},
 	} {
-		got, ok := FolderName(tt.mailbox)
+		got, ok := FolderName(tt.mailbox, "")
 		if !ok {
 			got = "refused"
 		}
@@ -33,20 +36,58 @@ func TestFolderName(t *testing.T) {
 	}
 }
 
-// FuzzFolderName: whatever a mailbox is called, its directory is one in the Maildir.
+// With the server's separator, what else divides levels on disk is written otherwise, and names that have none
+// of it are what they were.
+func TestFolderNameOfSeparator(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ mailbox, separator, want string }{
+		{"a/b", "/", ".a.b"}, {"a.b", "/", ".a%2eb"}, {"a%2eb", "/", ".a%252eb"}, {"a%25b", "/", ".a%2525b"},
+		{"a.b", ".", ".a.b"}, {"a/b", ".", ".a%2fb"}, {"INBOX.Sent", ".", ".Sent"}, {"50%", ".", ".50%"},
+		{"a^b.c", "^", ".a.b%2ec"}, {"Entwürfe/x", "/", ".Entw&APw-rfe.x"}, {"..", "/", ".%2e%2e"},
+		{"../../etc", "/", ".%2e%2e.%2e%2e.etc"}, {"/", "/", ""},
+	} {
+		if got, _ := FolderName(tt.mailbox, tt.separator); got != tt.want {
+			t.Errorf("%q with %q: %q, want %q", tt.mailbox, tt.separator, got, tt.want)
+		}
+	}
+}
+
+// FuzzFolderName: whatever a mailbox is called, its directory is one in the Maildir, and no other's.
 func FuzzFolderName(f *testing.F) {
-	f.Add("INBOX/../.x")
-	f.Add("&AC8-../a&AC4ALg-")
-	f.Fuzz(func(t *testing.T, mailbox string) {
-		dir, ok := FolderName(mailbox)
+	f.Add("INBOX/../.x", "a.b", "")
+	f.Add("&AC8-../a&AC4ALg-", "a/b", "/")
+	f.Add("a%2eb", "a.b", "/")
+	f.Fuzz(func(t *testing.T, mailbox, other, separator string) {
+		dir, ok := FolderName(mailbox, separator)
 		if !ok || dir == "" {
 			return
+		}
+		second, _ := FolderName(other, separator)
+		if dir == second && len(separator) == 1 && separator[0] < 0x80 && differ(mailbox, other, separator) {
+			t.Errorf("%q and %q both become %q", mailbox, other, dir)
 		}
 		if !strings.HasPrefix(dir, ".") || strings.HasSuffix(dir, ".") || strings.Contains(dir, "..") ||
 			strings.ContainsAny(dir, "/\x00\n") {
 			t.Errorf("%q becomes %q", mailbox, dir)
 		}
 	})
+}
+
+// differ tells whether two mailboxes are different ones, but for what no server distinguishes: an INBOX above
+// them, levels without a name, and the notations of the same characters.
+func differ(a, b, separator string) bool {
+	parts := func(name string) []string {
+		levels := strings.FieldsFunc(imapline.DecodeName(name),
+			func(r rune) bool { return string(r) == separator })
+		if len(levels) > 1 && strings.EqualFold(levels[0], "INBOX") {
+			levels = levels[1:]
+		}
+		for i := range levels {
+			levels[i] = strings.ToValidUTF8(levels[i], "\uFFFD")
+		}
+		return levels
+	}
+	return !slices.Equal(parts(a), parts(b))
 }
 
 func TestMaildirFolders(t *testing.T) {

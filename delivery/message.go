@@ -13,6 +13,10 @@ type Message struct {
 	UIDValidity uint32
 	UID         string // IMAP UID in decimal, POP3 UIDL, or a key made from the content if there is neither
 
+	// Separator stands between the levels of Mailbox; "" = it is not known. It is asked for only where the
+	// destination makes use of it, see FolderKeeper.
+	Separator string
+
 	// Sender is the envelope sender if the header names none: without angle brackets, "" for the null
 	// sender.
 	Sender string

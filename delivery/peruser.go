@@ -38,6 +38,9 @@ func (d *PerUser) String() string { return d.make(d.pattern).String() }
 // KeepsMarks implements MarkKeeper.
 func (d *PerUser) KeepsMarks() bool { return KeepsMarks(d.make(d.pattern)) }
 
+// KeepsFolders implements FolderKeeper.
+func (d *PerUser) KeepsFolders() bool { return KeepsFolders(d.make(d.pattern)) }
+
 // Takes tells whether a recipient's name can be a part of a path: it must not lead anywhere else.
 func (d *PerUser) Takes(recipient string) bool {
 	return recipient != "" && len(recipient) <= perUserName && recipient[0] != '.' &&

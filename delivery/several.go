@@ -97,6 +97,11 @@ func (d *several) KeepsMarks() bool {
 	return slices.ContainsFunc(d.all, func(to Destination) bool { return KeepsMarks(to.Deliverer) })
 }
 
+// KeepsFolders implements FolderKeeper: one of them may.
+func (d *several) KeepsFolders() bool {
+	return slices.ContainsFunc(d.all, func(to Destination) bool { return KeepsFolders(to.Deliverer) })
+}
+
 // Deliver implements Deliverer.
 func (d *several) Deliver(ctx context.Context, m *Message) error {
 	return d.deliver(ctx, []*Message{m})[0]

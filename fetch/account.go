@@ -231,11 +231,16 @@ func (a *Account) Login(s login.Service) login.Options {
 }
 
 // WantsMarks tells whether a destination makes use of the dates and flags of messages.
-func (a *Account) WantsMarks() bool {
+func (a *Account) WantsMarks() bool { return a.anyDestination(delivery.KeepsMarks) }
+
+// WantsSeparator tells whether a destination makes use of what stands between the levels of mailboxes.
+func (a *Account) WantsSeparator() bool { return a.anyDestination(delivery.KeepsFolders) }
+
+func (a *Account) anyDestination(is func(delivery.Deliverer) bool) bool {
 	for _, d := range a.Folders {
-		if delivery.KeepsMarks(d) {
+		if is(d) {
 			return true
 		}
 	}
-	return delivery.KeepsMarks(a.Deliverer)
+	return is(a.Deliverer)
 }

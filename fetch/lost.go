@@ -10,6 +10,7 @@ import (
 // have other UIDs now than those that it knows.
 type Unknown struct {
 	Mailbox     string
+	Separator   string   // see Leveled
 	UIDValidity uint32   // 0 for POP3
 	New         []string // the UIDs of the messages that look new, in their order
 	Delivered   int      // how many the journal knows as delivered under other UIDs; 0 = it has no record
@@ -93,8 +94,8 @@ func (a *Account) recogniseByDestination(ctx context.Context, u Unknown) (
 ) {
 	messages := make([]*delivery.Message, len(u.New))
 	for i, uid := range u.New {
-		messages[i] = &delivery.Message{Account: a.Name, Mailbox: u.Mailbox, UIDValidity: u.UIDValidity,
-			UID: uid, Recipients: a.Recipients}
+		messages[i] = &delivery.Message{Account: a.Name, Mailbox: u.Mailbox, Separator: u.Separator,
+			UIDValidity: u.UIDValidity, UID: uid, Recipients: a.Recipients}
 	}
 
 	held, err := delivery.Holds(ctx, a.delivererOf(u.Mailbox), messages)

@@ -24,11 +24,19 @@ func (t *transfer) addressees(it *Item) (delivery.Addressees, error) {
 	return to, err
 }
 
+func separatorOf(m Mailbox) string {
+	if l, ok := m.(Leveled); ok {
+		return l.Separator()
+	}
+	return ""
+}
+
 // message is an item as the delivery sees it.
 func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees) *delivery.Message {
 	m := &delivery.Message{
 		Account:      t.a.Name,
 		Mailbox:      t.name,
+		Separator:    separatorOf(t.m),
 		UIDValidity:  it.UIDValidity,
 		UID:          it.UID,
 		Sender:       t.a.Owner() + "@" + t.a.Host, // as fetchmail says for a message that names nobody

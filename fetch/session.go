@@ -72,6 +72,13 @@ type Doubter interface {
 	Doubt()
 }
 
+// Leveled is a Mailbox whose name may have levels.
+type Leveled interface {
+	// Separator is what stands between them; "" = nobody knows. It is asked for only if
+	// Account.WantsSeparator.
+	Separator() string
+}
+
 // Ender is a Mailbox whose deletions count when its session ends, and not before (POP3).
 type Ender interface {
 	DeletesAtEnd()

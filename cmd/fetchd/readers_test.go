@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +41,29 @@ func TestDovecotReadsMaildir(t *testing.T) {
 		}
 		if got[0].Date != date {
 			t.Errorf("%s: %s", mailbox, got[0].Date)
+		}
+	}
+}
+
+// Folders whose names differ only in what divides levels on disk are different ones there too.
+func TestFoldersWithDots(t *testing.T) {
+	t.Parallel()
+	d := fetchtest.StartDovecot(t)
+	v := newVictim(t, d, "imap", false)
+	for _, mailbox := range []string{"a/b", "a.b"} {
+		d.Append(t, v.user, mailbox, [][]byte{[]byte("Subject: in " + mailbox + "\r\n\r\nx\r\n")})
+	}
+	place := filepath.Join(v.dir, "Folders")
+	v.configure(t, d.IMAPS, v.wrapped(), fmt.Sprintf("keep folderpattern \"a*\" maildir %q", place+"/%folder"))
+	v.run(t)
+	for dir, want := range map[string]string{".a.b": "Subject: in a/b\n", ".a%2eb": "Subject: in a.b\n"} {
+		files, err := filepath.Glob(filepath.Join(place, dir, "new", "*"))
+		if err != nil || len(files) != 1 {
+			t.Errorf("%s: %q, %v", dir, files, err)
+			continue
+		}
+		if text, err := os.ReadFile(files[0]); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %v, %q", dir, err, text)
 		}
 	}
 }

@@ -73,6 +73,10 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	}
 
 	s.last = m
+	// Before SELECT too, for the same reason; the answer is about all mailboxes.
+	if err := s.learnSeparator(name); err != nil {
+		return nil, err
+	}
 	// EXAMINE where nothing is changed, so that a mistake of ours can't change anything, and \Recent stays
 	// for others.
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush &&

@@ -28,9 +28,10 @@ func (m *mailbox) recognise(ctx context.Context, v *view) (r recognised, err err
 		}
 	}
 	is, err := m.s.a.Recognise(ctx, fetch.Unknown{
-		Mailbox: m.name, UIDValidity: m.validity, New: uids, Delivered: int(m.moved),
-		Flagged: m.s.a.MarkSeen && !v.seen.IsEmpty(),
-		Looks:   func(context.Context) (map[string]string, error) { return m.s.looks(v.found) },
+		Mailbox: m.name, Separator: m.s.separator, UIDValidity: m.validity, New: uids,
+		Delivered: int(m.moved),
+		Flagged:   m.s.a.MarkSeen && !v.seen.IsEmpty(),
+		Looks:     func(context.Context) (map[string]string, error) { return m.s.looks(v.found) },
 	})
 	if err != nil {
 		return r, err

@@ -33,11 +33,15 @@ type session struct {
 	quirks        *Quirks
 	caps          []string
 	release       func()
-	mailbox       string        // selected
-	shortSearches int           // looks in a row that found fewer messages than there are
-	selecting     bool          // SELECT is not answered yet
-	last          *mailbox      // opened last
-	changed       chan struct{} // capacity 1: the server has reported a change in the selected mailbox
+	mailbox       string   // selected
+	shortSearches int      // looks in a row that found fewer messages than there are
+	selecting     bool     // SELECT is not answered yet
+	last          *mailbox // opened last
+
+	separator      string // between the levels of names; "" = not known
+	separatorAsked bool
+
+	changed chan struct{} // capacity 1: the server has reported a change in the selected mailbox
 }
 
 // Quirks remembers what servers offer and then get wrong. The zero value is ready to use. It is safe for
