@@ -3,6 +3,8 @@ package login
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"fetchd/fetch/sasl"
 	"fetchd/tlsverify/hints"
@@ -44,6 +46,17 @@ func (a *attempt) logIn(ctx context.Context) error {
 	return a.renew(ctx, cred, err)
 }
 
+// noWayHint is the next step where the server offers nothing that can be tried.
+func (a *attempt) noWayHint() string {
+	isToken := func(name string) bool {
+		return strings.EqualFold(name, "OAUTHBEARER") || strings.EqualFold(name, "XOAUTH2")
+	}
+	if slices.ContainsFunc(a.offer.Mechanisms, isToken) {
+		return `it lets in by OAuth: write oauth in place of the password, see "fetchd help oauth"`
+	}
+	return "the server must offer PLAIN, LOGIN or SCRAM"
+}
+
 // renew asks once more for a secret that the server refused with err, and tries it if it is another one: a
 // token may have been revoked before its time, and a one-time password used.
 func (a *attempt) renew(ctx context.Context, cred sasl.Credentials, err error) error {
@@ -72,7 +85,7 @@ func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure
 	}
 
 	// This is the result if no mechanism can be tried: it must not count as success.
-	failure = hints.Errorf("the server must offer PLAIN, LOGIN or SCRAM",
+	failure = hints.Errorf(a.noWayHint(),
 		"no way to log in that both sides know: %s", a.offer.NoLogin)
 	var last *try
 	for tries := 0; len(mechanisms) > 0 && tries < most; mechanisms = mechanisms[1:] {
