@@ -61,7 +61,8 @@ func hostile(at time.Time) Account {
 		Failure: &Failure{"network", evil, at.Add(-time.Hour), at, 7}, DayMessages: 7, DayBytes: 9000, DayFailures: 7,
 		Waiting: []Waiting{{evil, evil, at}},
 	}
-	a.Passes = []schedule.Pass{{At: at, Failure: &schedule.PassFailure{Kind: evil, Text: evil, Since: at, Count: 2}}}
+	// The first one is of a file that somebody has damaged.
+	a.Passes = []schedule.Pass{{}, {At: at, Failure: &schedule.PassFailure{Kind: evil, Text: evil, Since: at, Count: 2}}}
 	a.setSeen(tlsverify.NewSeen(chainOf(evil, at.AddDate(0, 0, 400)), true), at)
 	return a
 }
@@ -241,6 +242,22 @@ func TestPageHasOnlyItsOwnMarkup(t *testing.T) {
 		if scripts != 1 {
 			t.Errorf("%s: %d scripts", path, scripts)
 		}
+	}
+}
+
+// TestNextPollInWords: nobody waits for a retrieval that will not be.
+func TestNextPollInWords(t *testing.T) {
+	t.Parallel()
+	r := Report{PID: 1, At: later}
+	for state, want := range map[string]string{
+		"watching": "when the server tells of mail", Disabled: "none", "ok": "one runs",
+	} {
+		if got := r.nextPoll(&Account{State: state}); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+	if got := r.nextPoll(&Account{State: "ok", Next: later}); got != "13:00" {
+		t.Errorf("a time: %q", got)
 	}
 }
 

@@ -96,7 +96,13 @@ func headingOf(accounts, troubled int) string {
 	return fmt.Sprintf("%d of %s in trouble", troubled, logging.Counted(int64(accounts), "account"))
 }
 
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+// upper makes a sentence of words that begin with a letter of ours.
+func upper(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
 
 // choices are the states that there are, and what means several of them.
 func (r *Report) choices(chosen string) []choice {
@@ -238,7 +244,7 @@ func (r *Report) whole(a *Account) accountView {
 func (r *Report) facts(a *Account) []fact {
 	facts := []fact{
 		{Name: "Last success", Value: r.timeOr(a.Success, "none")},
-		{Name: "Next poll", Value: r.timeOr(a.Next, "when the server tells of mail, or one runs")},
+		{Name: "Next poll", Value: r.nextPoll(a)},
 		{Name: "Last 24 hours", Value: a.day()},
 		{Name: "Since the start", Value: fmt.Sprintf("%s, %d bytes", logging.Counted(a.Messages, "message"),
 			a.Bytes)},
@@ -251,4 +257,17 @@ func (r *Report) facts(a *Account) []fact {
 		facts = append(facts, fact{Name: "Last failure", Value: r.time(f.Last) + ": " + shown(f.Text)})
 	}
 	return facts
+}
+
+// nextPoll says when the account is retrieved from next.
+func (r *Report) nextPoll(a *Account) string {
+	switch {
+	case !a.Next.IsZero():
+		return r.time(a.Next)
+	case a.State == Disabled:
+		return "none"
+	case a.State == schedule.Watched.String():
+		return "when the server tells of mail"
+	}
+	return "one runs"
 }
