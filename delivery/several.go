@@ -206,11 +206,15 @@ func (to *Destination) left(ms []*Message, lost []bool) (group []*Message, index
 	return group, index
 }
 
-// sign makes names of recipients at the destination. No local name has a NUL in it.
+// NameAt is what PartialError.Delivered calls a recipient at one of several destinations. No local name has a
+// NUL in it.
+func NameAt(key, recipient string) string { return key + "\x00" + recipient }
+
+// sign makes names of recipients at the destination.
 func (to *Destination) sign(recipients []string) []string {
 	signed := make([]string, len(recipients))
 	for i, r := range recipients {
-		signed[i] = to.Key + "\x00" + r
+		signed[i] = NameAt(to.Key, r)
 	}
 	return signed
 }

@@ -138,10 +138,13 @@ type Disposal struct {
 
 // Delivery is where messages go, and in what form.
 type Delivery struct {
-	Deliverer  delivery.Deliverer
-	Folders    map[string]delivery.Deliverer // instead, for the mail of these mailboxes
-	Jobs       int                           // deliveries at once; 0 = 1
-	Recipients []string                      // local names
+	Deliverer delivery.Deliverer
+	Folders   map[string]delivery.Deliverer // instead, for the mail of these mailboxes
+	// Keys are what Deliverer, by "", and those of Folders were called when they were one of several, so that
+	// nobody gets again what came to them then.
+	Keys       map[string]string
+	Jobs       int      // deliveries at once; 0 = 1
+	Recipients []string // local names
 	// of a mailbox that several people share: it finds the recipients of each message, and Recipients are
 	// whom notices are for. nil = all mail is for Recipients
 	Multidrop *delivery.Multidrop
@@ -185,13 +188,19 @@ func (a *Account) hasSeveral() bool {
 
 // delivererOf is where the mail of a mailbox goes.
 func (a *Account) delivererOf(mailbox string) delivery.Deliverer {
+	to, _ := a.destinationOf(mailbox)
+	return to
+}
+
+// destinationOf is where the mail of a mailbox goes, and what that was called as one of several.
+func (a *Account) destinationOf(mailbox string) (to delivery.Deliverer, key string) {
 	if strings.EqualFold(mailbox, "INBOX") || mailbox == "" { // a maildrop has no other
 		mailbox = "INBOX"
 	}
 	if to := a.Folders[mailbox]; to != nil {
-		return to
+		return to, a.Keys[mailbox]
 	}
-	return a.Deliverer
+	return a.Deliverer, a.Keys[""]
 }
 
 // Identity tells accounts apart, and whether a reloaded one is unchanged.

@@ -33,6 +33,7 @@ func separatorOf(m Mailbox) string {
 
 // message is an item as the delivery sees it.
 func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees) *delivery.Message {
+	_, key := t.a.destinationOf(t.name)
 	m := &delivery.Message{
 		Account:      t.a.Name,
 		Mailbox:      t.name,
@@ -40,7 +41,7 @@ func (t *transfer) message(ctx context.Context, it *Item, to delivery.Addressees
 		UIDValidity:  it.UIDValidity,
 		UID:          it.UID,
 		Sender:       t.a.Owner() + "@" + t.a.Host, // as fetchmail says for a message that names nobody
-		Recipients:   t.shares.left(t.name, it, to.Names),
+		Recipients:   t.shares.left(t.name, it, key, to.Names),
 		Had:          t.shares.who(t.name, it),
 		Note:         t.shares.noter(ctx, t.name, it),
 		InternalDate: it.Date,

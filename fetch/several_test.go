@@ -121,3 +121,39 @@ func TestFoldersOfOtherDestinations(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A destination that stands alone now gets nothing again that it got when another stood beside it.
+func TestLoneDestinationHasItsMail(t *testing.T) {
+	t.Parallel()
+	j := fetchtest.OpenJournal(t)
+	told := &story{}
+	first := &fakeDeliverer{story: told}
+	second := &fakeDeliverer{story: told, refuse: map[string]error{"1": errors.New("full")}}
+	both := delivery.NewSeveral([]delivery.Destination{
+		{Key: "a", Deliverer: first}, {Key: "b", Deliverer: second},
+	})
+	pass := func(to delivery.Deliverer, key string) (delivered int, got string) {
+		told.lines = nil
+		s := &fakeServer{&story{}, []*fakeMailbox{{story: &story{}, name: "x", n: 1}}}
+		a := &Account{
+			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j,
+			Server:   Server{Connect: func(context.Context, *Account) (Session, error) { return s, nil }},
+			Delivery: Delivery{Deliverer: to, Keys: map[string]string{"": key}, Recipients: []string{"ann"}},
+		}
+		res, _ := Retrieve(t.Context(), a)
+		return res.Delivered, told.String()
+	}
+
+	if n, got := pass(both, ""); n != 0 || got != "deliver 1; deliver 1" {
+		t.Errorf("to both: %d, %s", n, got)
+	}
+	if n, got := pass(second, "b"); n != 0 || got != "deliver 1" {
+		t.Errorf("to the one that refused it: %d, %s", n, got)
+	}
+	if n, got := pass(first, "a"); n != 1 || got != "" {
+		t.Errorf("to the one that has it: %d, %s", n, got)
+	}
+	if notes, err := j.Shares(t.Context(), "key"); len(notes) != 0 || err != nil {
+		t.Errorf("still noted: %q, %v", notes, err)
+	}
+}

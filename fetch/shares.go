@@ -44,7 +44,7 @@ func (k refusedKey) id() string {
 
 // recall reads the note, once. Without it a message might come twice, so an error ends the retrieval.
 func (s *shares) recall(ctx context.Context, a *Account) error {
-	if s == nil || !a.hasSeveral() || a.Journal == nil {
+	if s == nil || !a.hasSeveral() && len(a.Keys) == 0 || a.Journal == nil {
 		return nil
 	}
 
@@ -79,8 +79,9 @@ func (s *shares) recall(ctx context.Context, a *Account) error {
 	return nil
 }
 
-// left are the recipients that don't have the message yet.
-func (s *shares) left(mailbox string, it *Item, recipients []string) []string {
+// left are the recipients that don't have the message yet, at a destination that was called key as one of
+// several.
+func (s *shares) left(mailbox string, it *Item, key string, recipients []string) []string {
 	if s == nil {
 		return recipients
 	}
@@ -91,7 +92,7 @@ func (s *shares) left(mailbox string, it *Item, recipients []string) []string {
 		return recipients
 	}
 	return slices.DeleteFunc(slices.Clone(recipients), func(r string) bool {
-		return slices.Contains(h.Recipients, r)
+		return slices.Contains(h.Recipients, r) || slices.Contains(h.Recipients, delivery.NameAt(key, r))
 	})
 }
 

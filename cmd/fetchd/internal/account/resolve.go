@@ -337,6 +337,10 @@ func (r *Resolver) setDelivery(a *fetch.Account, poll *rcfile.Poll, u *rcfile.Us
 		return err
 	}
 
+	if a.Keys, err = keysOfLone(u); err != nil {
+		return err
+	}
+
 	to := append([]delivery.Deliverer{a.Deliverer}, slices.Collect(maps.Values(a.Folders))...)
 	if err := r.unfitNames(u, to); err != nil {
 		return err

@@ -122,6 +122,23 @@ func destinationKey(text string) string {
 	return hex.EncodeToString(sum[:enough])
 }
 
+// keysOfLone are the keys of the destinations that stand alone in deliver and, by mailbox, in folderdeliver:
+// another one may have stood beside them before.
+func keysOfLone(u *rcfile.User) (map[string]string, error) {
+	keys := map[string]string{}
+	if len(u.Deliver) == 1 {
+		keys[""] = destinationKey(u.Deliver[0].Value)
+	}
+
+	err := eachFolder(u, func(name string, list []rcfile.Opt[string]) error {
+		if len(list) == 1 {
+			keys[name] = destinationKey(list[0].Value)
+		}
+		return nil
+	})
+	return keys, err
+}
+
 // folders are the destinations of folderdeliver by mailbox, in the order of the file.
 func folders(u *rcfile.User) (names []string, to map[string][]rcfile.Opt[string], err error) {
 	if len(u.FolderDeliver)%2 != 0 {
