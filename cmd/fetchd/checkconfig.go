@@ -114,7 +114,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	// Account makes each account alone; what Resolve does over all of them comes here.
 	accounts, warnings := account.SeparateOwners(accounts)
 	k.warn(append(warnings, account.SharedMailboxes(accounts)...))
-	k.reportRefusal(s.checkWatched(cfg))
+	k.reportRefusal(errors.Join(s.checkWatched(cfg), r.CheckAdministrator(cfg)))
 }
 
 func (k *configCheck) warn(warnings []account.Warning) {

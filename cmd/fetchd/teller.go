@@ -146,5 +146,6 @@ func (s *service) checkWatched(cfg *rcfile.Config) error {
 	if g.Alert.Value != "" {
 		errs = append(errs, shell.Check("alertcommand", g.Alert.Value))
 	}
-	return errors.Join(append(errs, s.resolver.CheckAdministrator(cfg))...)
+	_, err := s.resolver.Administrator(cfg)
+	return errors.Join(append(errs, err)...)
 }
