@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +26,7 @@ const (
 // rc is the rc file: of 200 accounts one has words of its own, and one a port of its own.
 func (a *administrator) rc(pin string, port int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "set postmaster root set notify \"maildir:notices\" set metrics \"unix:%s\" set maxperhost 50\n",
+	fmt.Fprintf(&b, "set postmaster root set notify \"maildir:notices\" set metrics \"unix:%s\" set statuspage set maxperhost 50\n",
 		filepath.Join(a.dir, "metrics.sock"))
 	b.WriteString("defaults proto pop3 user ann ssl sslcertfile root.pem maildir mail keep\n")
 	entry := func(name string, port int, words string) {
@@ -94,18 +90,15 @@ func (a *administrator) notices() string {
 	return all.String()
 }
 
-func (a *administrator) metrics() string {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(a.dir, "metrics.sock"))
-	}
-	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
-	answer, err := (&http.Client{Transport: transport}).Get("http://localhost/metrics")
+func (a *administrator) metrics() string { return a.web("/metrics") }
+func (a *administrator) page() string    { return a.web("/?state=trouble") }
+
+func (a *administrator) web(path string) string {
+	_, text, err := askSocket(filepath.Join(a.dir, "metrics.sock"), path)
 	if err != nil {
 		return err.Error()
 	}
-	defer answer.Body.Close()
-	text, _ := io.ReadAll(answer.Body)
-	return string(text)
+	return text
 }
 
 // status is what "fetchd status" says, and its exit status.
@@ -137,6 +130,10 @@ func TestAdministratorsStory(t *testing.T) {
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, 3 in trouble (ann@wronghost: backing off since ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts 200\n", "\nfetchd_accounts_in_trouble 3\n",
 		"\nfetchd_account_up{account=\"ann@wrongpw\"} 0\n", "\nfetchd_account_up{account=\"ann@well007\"} 1\n")
+	a.finds("the page", a.page, "<h1>3 of 200 accounts in trouble</h1>", ">ann@wrongpw</a>", ">ann@wrongpin</a>",
+		">ann@wronghost</a>", "localhost:1: connection refused")
+	a.finds("the page of one", func() string { return a.web("/account?name=ann%40wrongpin") },
+		"certificate refused", "Certificates of the server, which was refused")
 	a.finds("a notice", a.notices, "\nTo: root\n", "\nann@wrongpw: login refused since ",
 		"\nann@wrongpin: certificate refused since ")
 	// A host may be there again in a minute; that is told after an hour.
@@ -162,5 +159,8 @@ func TestAdministratorsStory(t *testing.T) {
 	a.finds("status", a.status, "200 accounts, 0 in trouble; ", "\nstatus 0")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, next poll ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts_in_trouble 0\n", "\nfetchd_account_up{account=\"ann@wrongpin\"} 1\n")
+	a.finds("the page", a.page, "<h1>All 200 accounts are well</h1>", "No account is like that.")
+	a.finds("the page of one", func() string { return a.web("/account?name=ann%40wrongpin") },
+		"Certificates of the server<", "Retrievals that changed something or failed<")
 	a.finds("a notice", a.notices, "\nann@wrongpw is well again: ok.\n", "\nann@wrongpin is well again: ok.\n")
 }

@@ -121,20 +121,29 @@ func checkPerm(ts *testscript.TestScript, neg bool, args []string) {
 
 // web SOCKET PATH prints what is answered there by HTTP.
 func askWeb(ts *testscript.TestScript, neg bool, args []string) {
+	code, text, err := askSocket(ts.MkAbs(args[0]), args[1])
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), text)
+	if (code == http.StatusOK) == neg {
+		ts.Fatalf("%s: %d", args[1], code)
+	}
+}
+
+// askSocket asks for a path by HTTP at a socket.
+func askSocket(socket, path string) (code int, text string, err error) {
 	client := http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", ts.MkAbs(args[0]))
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 		DisableKeepAlives: true,
 	}}
-	res, err := client.Get("http://localhost" + args[1])
-	ts.Check(err)
-	defer res.Body.Close()
-	_, err = io.Copy(ts.Stdout(), res.Body)
-	ts.Check(err)
-	if (res.StatusCode == http.StatusOK) == neg {
-		ts.Fatalf("%s: %s", args[1], res.Status)
+	res, err := client.Get("http://localhost" + path)
+	if err != nil {
+		return 0, "", err
 	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(body), err
 }
 
 // waitfile FILE [PATTERN] waits until FILE has a line that matches, or exists.

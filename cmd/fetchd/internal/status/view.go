@@ -236,7 +236,7 @@ func (r *Report) whole(a *Account) accountView {
 		v.SetAsideList = append(v.SetAsideList, waitingView{shown(w.UID), shown(w.Mailbox), r.time(w.Last)})
 	}
 	for _, p := range slices.Backward(a.Passes) {
-		v.Passes = append(v.Passes, passView{r.span(p), shown(upper(outcomeOf(p))), p.Failure != nil})
+		v.Passes = append(v.Passes, passView{r.span(p), shown(outcomeOf(p)), p.Failure != nil})
 	}
 	return v
 }
