@@ -147,6 +147,9 @@ func (d *SMTP) DeliverSeries(ctx context.Context, ms []*Message, ended func(i in
 			// Known early, so that its commands can travel with the end of this one.
 			next = ms[i+1]
 		}
+		if s.third = nil; i+2 < len(ms) {
+			s.third = ms[i+2]
+		}
 		if err := ended(i, s.deliver(ctx, m, next)); err != nil {
 			return err
 		}

@@ -128,19 +128,36 @@ func yieldChunks(ctx context.Context, p []byte, yield func([]byte) error) error 
 type measured struct {
 	size     int64 // with CRLF, and without doubled dots (RFC 1870 section 5)
 	eightBit bool
+	text     []byte // as it is sent, all but the dot that ends it; nil = it is too large to be kept
 }
 
-// measure reads the message as it will be sent. buf is scratch space, and comes back as large as was needed.
+// textKept is how large a message may be to be kept as it is sent, from when it is measured: most are small,
+// and then need not be converted once more.
+const textKept = 64 << 10
+
+// measure reads the message as it will be sent. buf is scratch space, or becomes the text.
 func measure(ctx context.Context, m *Message, buf []byte) (measured, []byte, error) {
 	var got measured
 	var lines lineEnds
+	isKept := m.Body.Size() <= textKept
+	buf = buf[:0]
 	err := yieldMail(ctx, m, func(p []byte) error {
-		buf = lines.append(buf[:0], p)
-		got.size += int64(len(buf))
+		before := len(buf)
+		buf = lines.append(buf, p)
+		got.size += int64(len(buf) - before)
 		got.eightBit = got.eightBit || !isASCII(p)
+		if !isKept {
+			buf = buf[:0]
+		}
 		return nil
 	})
-	got.size += int64(len(lines.end(buf[:0]))) - lines.dots
+
+	before := len(buf)
+	buf = lines.end(buf)
+	got.size += int64(len(buf)-before) - lines.dots
+	if isKept {
+		got.text = buf
+	}
 	return got, buf, err
 }
 

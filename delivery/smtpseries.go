@@ -17,6 +17,8 @@ type smtpSeries struct {
 	release func()       // of s from the context of the series
 	used    bool         // s has served before, and may have been closed meanwhile
 	begun   *transaction // of the next message: its commands are on their way
+	third   *Message     // behind the next one; nil = there is none
+	ready   *transaction // of that or of the next message, made while the server was busy; nil = there is none
 	midway  bool         // a transaction has not come to its end, as after a panic
 }
 
@@ -143,12 +145,20 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 	var follow *transaction
 	// Not if recipients of this message are still left: they come first.
 	if next != nil && r.s.x.pipelining && !r.s.isSpent() && t.hasAll(left) {
-		follow = r.s.wholeTransaction(ctx, next)
+		if follow = r.ready; follow == nil || follow.m != next {
+			follow = r.s.wholeTransaction(ctx, next)
+		}
 	}
+	r.ready = nil
 	if err := r.s.send(ctx, t, follow); err != nil {
 		return err
 	}
+
 	r.begun = follow
+	// While the server takes the message: afterwards it would wait for us.
+	if follow != nil && r.third != nil {
+		r.ready = r.s.wholeTransaction(ctx, r.third)
+	}
 	return r.s.judgement(t)
 }
 
@@ -165,7 +175,7 @@ func (s *smtpSession) wholeTransaction(ctx context.Context, m *Message) *transac
 func (r *smtpSeries) drop() {
 	r.release()
 	_ = r.s.conn.Close()
-	r.s, r.begun = nil, nil
+	r.s, r.begun, r.ready = nil, nil, nil
 }
 
 // end lets the connection wait for other messages, unless it waits itself for one that does not come.

@@ -19,6 +19,7 @@ type smtpSession struct {
 
 	w     *bufio.Writer // over conn
 	buf   []byte        // of the message under way, converted
+	texts [][]byte      // for messages that are kept converted, not in use
 	mails int           // transactions so far
 	dirty bool          // one of them was not ended: RSET comes before the next
 }
@@ -192,16 +193,7 @@ func (s *smtpSession) askForData(t *transaction, refused error) error {
 // send sends the message and its dot, and behind that, if there is a next transaction, its commands.
 func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 	const what = "message"
-	var lines lineEnds
-	err := yieldMail(ctx, t.m, func(p []byte) error {
-		s.buf = lines.append(s.buf[:0], p)
-		if len(s.buf) > s.w.Available() && s.conn.Unread() { // some of it leaves now
-			return errUnasked
-		}
-		_, err := s.w.Write(s.buf)
-		return err
-	})
-
+	err := s.write(ctx, t)
 	if err == nil {
 		// The dot is what can't be taken back.
 		err = t.m.Hold()
@@ -216,7 +208,6 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 
 	// Before the dot is written: once it may have left, only the answer tells whether the message was taken.
 	t.final = true
-	_, _ = s.w.Write(lines.end(s.buf[:0]))
 	_, _ = s.w.WriteString(".\r\n")
 	if next != nil {
 		// In one write with the dot, which saves a round trip for each message.
@@ -227,6 +218,58 @@ func (s *smtpSession) send(ctx context.Context, t, next *transaction) error {
 	}
 
 	return nil
+}
+
+// write writes the message up to the dot that ends it.
+func (s *smtpSession) write(ctx context.Context, t *transaction) error {
+	if t.text != nil {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		err := s.writePart(t.text)
+		s.giveBack(t.text)
+		t.text = nil
+		return err
+	}
+
+	var lines lineEnds
+	err := yieldMail(ctx, t.m, func(p []byte) error {
+		s.buf = lines.append(s.buf[:0], p)
+		return s.writePart(s.buf)
+	})
+	if err == nil {
+		_, err = s.w.Write(lines.end(s.buf[:0]))
+	}
+	return err
+}
+
+func (s *smtpSession) writePart(p []byte) error {
+	if len(p) > s.w.Available() && s.conn.Unread() { // some of it leaves now
+		return errUnasked
+	}
+	_, err := s.w.Write(p)
+	return err
+}
+
+// spare is room for a message that is kept converted, see giveBack.
+func (s *smtpSession) spare() []byte {
+	n := len(s.texts)
+	if n == 0 {
+		return nil
+	}
+	text := s.texts[n-1]
+	s.texts = s.texts[:n-1]
+	return text
+}
+
+// textsKept is how many messages may be converted at a time: that which is sent, and the two behind it.
+const textsKept = 3
+
+// giveBack keeps room for another message.
+func (s *smtpSession) giveBack(text []byte) {
+	if len(s.texts) < textsKept && cap(text) <= 4*textKept {
+		s.texts = append(s.texts, text)
+	}
 }
 
 // abandon ends the connection in the middle of a message, which is the only way not to deliver it. Where the

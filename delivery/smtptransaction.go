@@ -15,6 +15,7 @@ type transaction struct {
 	m          *Message
 	recipients []smtpRecipient
 	commands   []string // from MAIL, or RSET before it, to DATA
+	text       []byte   // see measured
 	reset      bool     // there is one
 	sent       bool     // they are on their way
 	// it is not to be tried again at once: the dot may have arrived, or it is not the server's fault
@@ -134,8 +135,10 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 	}
 
 	// Read once more before it is sent: a server with SIZE can then refuse before it has read gigabytes.
-	got, buf, err := measure(ctx, t.m, s.buf)
-	s.buf = buf
+	got, buf, err := measure(ctx, t.m, s.spare())
+	if t.text = got.text; t.text == nil {
+		s.giveBack(buf)
+	}
 	if err != nil {
 		return "", fmt.Errorf("%s: read message %.200q: %w", s.server, t.m.UID, err)
 	}
