@@ -18,7 +18,7 @@ type smtpSeries struct {
 	used    bool         // s has served before, and may have been closed meanwhile
 	begun   *transaction // of the next message: its commands are on their way
 	third   *Message     // behind the next one; nil = there is none
-	ready   *transaction // of that or of the next message, made while the server was busy; nil = there is none
+	ready   *transaction // of that one, made while the server was busy; nil = there is none
 	midway  bool         // a transaction has not come to its end, as after a panic
 }
 
