@@ -61,7 +61,7 @@ func TestOAuthDestinations(t *testing.T) {
 		r.logsIn("--device")
 		for n := 1; n <= 3; n++ {
 			r.add(t, 1)
-			r.wants(0, "", "-k")
+			r.wants(0, "", "-k", "-v", "-v") // whose trace shows no token
 			if there := r.d.Count(t, r.user, "Old"); there != n {
 				t.Errorf("%d messages are there, want %d", there, n)
 			}
@@ -89,7 +89,7 @@ func TestOAuthDestinations(t *testing.T) {
 			r.logsIn("--device")
 			for n := 1; n <= 3; n++ {
 				r.add(t, 1)
-				r.wants(0, "", "-k")
+				r.wants(0, "", "-k", "-v", "-v") // whose trace shows no token
 				if there := len(sink.Got()); there != n {
 					t.Errorf("%d messages are there, want %d", there, n)
 				}
