@@ -6,12 +6,14 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
+	"net"
 	"net/mail"
 	"strings"
 	"sync"
 	"testing"
 
 	"fetchd/delivery"
+	"fetchd/delivery/deliverytest"
 	"fetchd/fetch"
 )
 
@@ -131,4 +133,40 @@ func enclosed(t *testing.T, notice string) string {
 		t.Fatalf("%q", texts)
 	}
 	return texts[1]
+}
+
+// TestEncloseBySMTP: the notices go to the server that has refused the messages, in the midst of these.
+func TestEncloseBySMTP(t *testing.T) {
+	t.Parallel()
+	sink := &deliverytest.Sink{Offer: []string{"PIPELINING", "SIZE"}, Answer: func(to string) string {
+		if strings.HasPrefix(to, "RCPT TO:<ann@") {
+			return "550 5.1.1 no such user"
+		}
+		return ""
+	}}
+	server := delivery.SMTPServer{Host: "localhost", TLS: fetch.ClearText,
+		Port: sink.Listen(t, "127.0.0.1:0").(*net.TCPAddr).Port}
+	d, err := delivery.NewSMTP(delivery.SMTPOptions{Servers: []delivery.SMTPServer{server}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+
+	for _, protocol := range bothProtocols {
+		r, _, _ := pickyRig(t, protocol)
+		r.a.Deliverer, r.a.EncloseTo = d, "postmaster"
+		r.append(t, "INBOX", numbered(5)...)
+		r.retrieve(t, 5)
+		r.holds(t, "INBOX", 0)
+	}
+
+	if n := len(sink.Got()); n != 10 {
+		t.Errorf("%d notices", n)
+	}
+	for _, m := range sink.Got() {
+		if !strings.HasPrefix(m.From, "FROM:<>") || !strings.Contains(string(m.Data), "no such user") ||
+			!strings.Contains(m.To, "postmaster@") || !strings.Contains(string(m.Data), "message/rfc822") {
+			t.Errorf("%+v", m)
+		}
+	}
 }
