@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -126,7 +127,15 @@ func (t *transfer) keepLooks(ctx context.Context) error {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx) // as the record itself
-	if err := t.a.keepLooks(ctx, t.name, t.looks); err != nil {
+	looks := t.looks
+	if t.a.FetchAll { // most of them have come before
+		known, err := t.a.knownLooks(ctx, t.name)
+		if err != nil {
+			return err
+		}
+		looks = slices.DeleteFunc(looks, known.take)
+	}
+	if err := t.a.keepLooks(ctx, t.name, looks); err != nil {
 		return err
 	}
 	return t.a.goesOn(ctx, t.name)

@@ -92,6 +92,14 @@ func checkRenumberedKept(t *testing.T, r *rig) {
 	r.renumber(t, "Box")
 	r.a.FetchAll = true
 	r.retrieve(t, 63)
+	r.retrieve(t, 63)
+	r.a.FetchAll = false
+	r.renumber(t, "Box")
+	r.retrieve(t, 0)
+	note, err := r.a.Journal.Note(t.Context(), r.a.Key+" looks "+box)
+	if n := strings.Count(note, "."); n != 63 || err != nil {
+		t.Errorf("%d messages are noted, want 63; %v", n, err)
+	}
 }
 
 // read is a mail reader that shows the first n messages of the Maildir.
