@@ -112,12 +112,12 @@ func (u *User) dropRivals(said *User) {
 		u.AppendPassword, u.AppendEval, u.AppendFile = said.AppendPassword, said.AppendEval, said.AppendFile
 	}
 
-	own := said.Maildir.Set || said.Mbox.Set || said.Append.Set
+	own := said.Maildir.Set || said.Mbox.Set || said.Append.Set || len(said.Deliver) > 0
 	if own {
 		u.MDA, u.BSMTP, u.LMTP, u.SMTPHosts = said.MDA, said.BSMTP, said.LMTP, said.SMTPHosts
 	}
 	if own || said.MDA.Set || said.BSMTP.Set || said.LMTP.Value || len(said.SMTPHosts) > 0 {
-		u.Maildir, u.Mbox, u.Append = said.Maildir, said.Mbox, said.Append
+		u.Maildir, u.Mbox, u.Append, u.Deliver = said.Maildir, said.Mbox, said.Append, said.Deliver
 	}
 }
 
