@@ -67,7 +67,10 @@ func checkAppend(r *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 		return err
 	}
 	l := t.login(u)
-	return errors.Join(r.env.Secrets.Check(l), r.env.Secrets.Missing(l))
+	if err := r.env.Secrets.Check(l); err != nil {
+		return err
+	}
+	return r.env.Secrets.Missing(l)
 }
 
 // login describes the login there, for the search for its password.

@@ -88,6 +88,22 @@ func TestPasswordFile(t *testing.T) {
 	}
 }
 
+// A file that is gone is found out before the program connects.
+func TestPasswordFileGone(t *testing.T) {
+	t.Parallel()
+	f, dir, _ := finderIn(t)
+	path := filepath.Join(dir, "p")
+	u := &rcfile.User{PasswordFile: rcfile.Opt[string]{Value: path, Set: true}}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: u, Needed: true}
+	if err := f.Missing(l); err == nil || fetch.KindOf(err) != fetch.KindAuth {
+		t.Error(err)
+	}
+	writeFile(t, path, "sesame\n", 0o600)
+	if err := f.Missing(l); err != nil {
+		t.Error(err)
+	}
+}
+
 // A pipe whose writer says nothing ends the read, and not the program.
 func TestPasswordFilePipe(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,9 @@ package secret
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 
 	"fetchd/cmd/fetchd/internal/account/oauth"
 	"fetchd/fetch"
@@ -67,8 +70,8 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 	return func(ctx context.Context, _ string) (string, error) { return ask(ctx) }
 }
 
-// Missing is the error of an account that needs a password and has no source of one, or a grant that nobody
-// has given yet.
+// Missing is the error of an account that needs a password and has no source of one, or one that is gone, or
+// a grant that nobody has given yet.
 func (f *Finder) Missing(l Login) error {
 	if l.User.OAuth.Set {
 		return f.Grants.Missing(f.OAuthClient(l))
@@ -76,7 +79,15 @@ func (f *Finder) Missing(l Login) error {
 	if _, ok := f.Collected[l.Account]; ok || !l.Needed {
 		return nil
 	}
-	if stored, err := f.Stored(l); stored || err != nil { // the error is reported when the password is read
+	// A file that is gone would be found out only when the server waits for the password. What else is wrong
+	// with a source is reported when it is read.
+	if source := namedSource(l.User); source != nil && source.file != nil {
+		// Not opened where it is there: it may be a pipe, whose writer begins then.
+		if _, err := os.Stat(source.file(l.User)); errors.Is(err, fs.ErrNotExist) {
+			return fetch.Fail(fetch.KindAuth, source.check(f, l))
+		}
+	}
+	if stored, err := f.Stored(l); stored || err != nil {
 		return nil
 	}
 	return fetch.Fail(fetch.KindAuth, f.noPassword(l))
