@@ -23,8 +23,16 @@ const looksRoom = 1 << 10
 func SameLooks(a, b string) bool {
 	sizeA, digestA := splitLooks(a)
 	sizeB, digestB := splitLooks(b)
-	return digestA == digestB && max(sizeA-sizeB, sizeB-sizeA) <= looksRoom
+	return digestA == digestB && isNear(sizeA, sizeB)
 }
+
+// MayLookLike tells whether a message of a size may look like that; its header shows whether it does.
+func MayLookLike(looks string, size int64) bool {
+	before, digest := splitLooks(looks)
+	return digest != "" && isNear(before, size)
+}
+
+func isNear(a, b int64) bool { return max(a-b, b-a) <= looksRoom }
 
 func splitLooks(looks string) (size int64, digest string) {
 	text, digest, _ := strings.Cut(looks, ".")

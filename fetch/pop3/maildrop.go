@@ -121,8 +121,8 @@ func (m *maildrop) classifyRows(expired map[string]bool) {
 	for i := range m.listing.rows {
 		num, r := i+1, &m.listing.rows[i]
 		// The UIDL is of a message that was to be deleted, but the size is not: the server has given it away
-		// again.
-		if r.pending && r.before > 0 && r.before != r.size {
+		// again, unless it has written into the message.
+		if r.pending && r.before > 0 && r.before != r.size && !m.suspect(num, r) {
 			m.isAnother(r)
 		}
 

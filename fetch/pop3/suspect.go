@@ -2,15 +2,14 @@ package pop3
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"fetchd/fetch"
 )
 
-// suspects are messages that may be some which we had before: the server lists the same UIDL and size as of
-// one that was delivered and then deleted, or is still to be. Only the header shows whether it is the same:
-// the server may use a UIDL again once its message is gone (RFC 1939 section 7), which we may not have heard.
+// suspects are messages that may be some which we had before: the server lists the UIDL, and almost the
+// size, of one that was delivered and then deleted, or is still to be. Only the header shows whether it is
+// the same: the server may use a UIDL again once its message is gone (RFC 1939 section 7), which we may not
+// have heard.
 type suspects struct {
 	traces map[int32]string // by number: what the earlier message looks like
 	same   []returned       // those that Retrieve has found to be the same
@@ -31,8 +30,8 @@ func (m *maildrop) suspect(num int, r *row) bool {
 		return false
 	}
 	looks := m.record.Looks(r.uidl)
-	// A message of another size is another one: no need to look at its header.
-	if !strings.HasPrefix(looks, strconv.FormatInt(r.size, 10)+".") {
+	// A message of quite another size is another one: no need to look at its header.
+	if !fetch.MayLookLike(looks, r.size) {
 		return false
 	}
 	if m.traces == nil {
@@ -52,7 +51,7 @@ func (m *maildrop) isAnother(r *row) {
 func (r *retrieval) compare(next request) {
 	it, num := next.Item, int32(next.Num)
 	looks, row := it.Looks(), &r.m.listing.rows[num-1]
-	if looks == r.m.traces[num] {
+	if fetch.SameLooks(looks, r.m.traces[num]) {
 		r.m.same = append(r.m.same, returned{deletion{int(num), it.UID}, row.pending, it.Size, looks})
 		it.Body.Release()
 		return
