@@ -81,6 +81,7 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 	// for others.
 	m.readOnly = s.a.Keep && !s.a.MarkSeen && s.a.MoveTo == "" && !s.a.Flush && !s.a.LimitFlush &&
 		s.a.KeepDays == 0
+	m.writable = m.rec.UIDValidity() == 0 // the first contact: see selectAndSearch
 	found, err := m.selectAndSearch(ctx)
 	if err != nil {
 		return nil, err

@@ -26,10 +26,10 @@ func TestServers(t *testing.T) {
 	}{
 		{"SELECT before ID is unsafe", func(a *fetch.Account) { a.Version = "fetchd/0.1" }, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: T1 ID (\"name\" \"fetchd\" \"version\" \"0.1\")\nS: * ID NIL\nS: T1 OK\n" +
-				"C: T2 EXAMINE INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
 		{"ID is refused", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: ~^T1 ID\nS: T1 BAD what\n" +
-				"C: T2 EXAMINE INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
 		{"30,000 results in falling order", func(a *fetch.Account) { a.FetchLimit = 1 }, []pass{{
 			strings.Replace(strings.Replace(holds(30_000, ""), "SEARCH \n", "SEARCH"+many.String()+"\n", 1), "UIDNEXT 10", "UIDNEXT 30001", 1) +
 				step(3, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
@@ -49,15 +49,24 @@ func TestServers(t *testing.T) {
 		{"MOVE is answered with half a code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
 			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
 				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
-		{"EXAMINE gives no UIDVALIDITY, SELECT does", nil, []pass{{
-			strings.Replace(holds(1, "1"), "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + "C: T3 SELECT INBOX\nC: T4 UID SEARCH UNSEEN\n" +
-				"S: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T3 OK\nS: * SEARCH 1\nS: T4 OK\n" +
-				step(5, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
+		{"EXAMINE gives no UIDVALIDITY, SELECT does", nil, []pass{
+			{settledBySelect(found("1", "1") + fetched(1, "a") + "S: T3 OK" + bye), "1=a", ""},
+			{strings.Replace(examined, "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + selectedAgain(1, "") + bye, "", ""}}},
+		{"EXAMINE gives another UIDVALIDITY each time", nil, []pass{
+			{settledBySelect(found("1", "1") + fetched(1, "a") + "S: T3 OK" + bye), "1=a", ""},
+			{strings.Replace(examined, "UIDVALIDITY 1", "UIDVALIDITY 9", 1) + selectedAgain(1, "") + bye, "", ""},
+			{examined + bye, "", ""}}},
+		{"a search for UIDs goes by numbers", func(a *fetch.Account) { a.Flush = true }, []pass{
+			{found("4 5", "4:5") + fetched(4, "d") + fetched(5, "e") + "S: T3 OK\n" +
+				step(4, `UID STORE 4:5 \+FLAGS.SILENT \(.Seen\)`, "") + bye, "4=d 5=e", ""},
+			{withUIDPLUS(holds(2, "")) + step(3, "UID SEARCH UID 4:5", names("")) + step(4, "UID FETCH 4:5 .UID FLAGS",
+				"S: * 1 FETCH (UID 4 FLAGS ())\nS: * 2 FETCH (UID 5 FLAGS ())\n") +
+				expunged(5, 2, "4:5") + bye, "", ""}}},
 		{"UIDVALIDITY is 0, and mail is deleted", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "a")) + expunged(6, 1, "1") + bye, "1=a", ""},
 			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "b")) + expunged(6, 1, "1") + bye, "1=b", ""}}},
 		{"SELECT is BAD, and the server leaves", nil, []pass{{
-			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nC: ~^T2 UID SEARCH\n" +
+			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 SELECT INBOX\nC: ~^T2 UID SEARCH\n" +
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
 			"", `select "INBOX": BAD "User is authenticated but not connected."; then ` +
 				`server ended the connection: BYE "Connection closed. 14"; hint: the login is known`}}},
@@ -203,7 +212,7 @@ func TestListedInOwnEncoding(t *testing.T) {
 		r := newRig(t, nil)
 		r.Patterns, r.Keep, r.MarkSeen = []string{"*"}, true, false
 		box := func(tag int, name string) string {
-			return fmt.Sprintf("C: T%d EXAMINE %s\nC: ~^T%d UID SEARCH\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1] x\nS: T%d OK\nS: * SEARCH\nS: T%d OK\n",
+			return fmt.Sprintf("C: T%d SELECT %s\nC: ~^T%d UID SEARCH\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1] x\nS: T%d OK\nS: * SEARCH\nS: T%d OK\n",
 				tag, name, tag+1, tag, tag+1)
 		}
 		expect(t, r, pass{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\nS: * LIST () \"|\" \"R&D\"\nS: * LIST () \"|\" A&B\n" +
@@ -242,4 +251,18 @@ func TestListedWithoutQuotes(t *testing.T) {
 		t.Errorf("log %q", log.String())
 	}
 	_ = s.Close()
+}
+
+// settledBySelect is the first contact, which leaves it to no EXAMINE to give the mailbox its UIDVALIDITY.
+func settledBySelect(script string) string {
+	return strings.Replace(script, "C: ~^T1 (SELECT|EXAMINE) INBOX$", "C: T1 SELECT INBOX", 1)
+}
+
+// examined is a later look, without new mail.
+var examined = strings.Replace(holds(1, ""), "C: ~^T1 (SELECT|EXAMINE) INBOX$", "C: T1 EXAMINE INBOX", 1)
+
+// selectedAgain looks by SELECT after EXAMINE gave another UIDVALIDITY than is known.
+func selectedAgain(validity int, uids string) string {
+	return fmt.Sprintf("C: T3 SELECT INBOX\nC: ~^T4 UID SEARCH\nS: * 1 EXISTS\nS: * OK [UIDVALIDITY %d] ok\n"+
+		"S: * OK [UIDNEXT 10] ok\nS: T3 OK\nS: * SEARCH %s\nS: T4 OK\n", validity, uids)
 }

@@ -84,10 +84,11 @@ func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 	v := view{least: data.NumMessages, most: data.NumMessages, uidNext: uint32(data.UIDNext)}
 	serr := v.search(s, first, among)
 	switch {
-	case data.UIDValidity != 0:
-	case m.readOnly && !m.writable: // SELECT may give what EXAMINE does not
+	// SELECT may give what EXAMINE does not. Courier gives another one each time, until a SELECT settles it.
+	case m.readOnly && !m.writable && data.UIDValidity != m.rec.UIDValidity():
 		m.writable = true
 		return m.selectAndSearch(ctx)
+	case data.UIDValidity != 0:
 	case m.forgets():
 		return v, m.startUnknown(ctx, &v)
 	default:
