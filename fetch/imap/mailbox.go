@@ -167,7 +167,7 @@ func (m *mailbox) flush(pending journal.Set) error {
 	}
 	// Only what is still there: the journal knows UIDs of years, and the server should not be sent all of
 	// them.
-	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
+	there, err := m.s.remaining(m.rec.Delivered().Minus(pending))
 	m.flushed.AddSet(there)
 	return err
 }
@@ -178,7 +178,7 @@ func (m *mailbox) expire(ctx context.Context, pending journal.Set, messages int)
 	if ages == nil || err != nil {
 		return err
 	}
-	there, err := m.s.exists(m.rec.Delivered().Minus(pending))
+	there, err := m.s.remaining(m.rec.Delivered().Minus(pending))
 	if err != nil {
 		return err
 	}
