@@ -91,6 +91,8 @@ func TestAppendDialogues(t *testing.T) {
 
 		{"BAD", plus + "S: A1 BAD what?\n", temporary, `refused with BAD "what?"`, false},
 		{"BYE", plus + "S: * BYE down\n", temporary, "BYE \"down\"", true},
+		{"BYE with a code", plus + "S: * BYE [OVERQUOTA] down\n", temporary, "BYE [OVERQUOTA] \"down\"",
+			true},
 		{"BYE before the literal", asked + "S: * BYE down\n", temporary, "down", false},
 		{"closed", plus + "CLOSE", temporary, "EOF", true},
 		{"closed before the literal", asked + "CLOSE", temporary, "EOF", false},

@@ -73,12 +73,7 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 
 // refused is the error of an answer that says no; act is what it is to.
 func (s *appendSession) refused(act string, got imapline.Reply) error {
-	code := ""
-	if got.Code != "" {
-		code = "[" + s.conn.Clean(got.Code) + "] "
-	}
-	err := fmt.Errorf("%s: %s for %s: refused with %s %s%s", s.d, act, s.folder.wire, got.Word, code,
-		s.conn.Quoted([]byte(got.Text)))
+	err := fmt.Errorf("%s: %s for %s: refused with %s", s.d, act, s.folder.wire, s.words(got))
 
 	row := appendRefusal{class: Temporary, hint: hintKept}
 	for _, r := range appendRefusals {
@@ -93,4 +88,13 @@ func (s *appendSession) refused(act string, got imapline.Reply) error {
 	}
 	return &login.Error{Kind: login.KindDelivery,
 		Err: &Error{Class: row.class, Err: hints.Add(err, row.hint)}}
+}
+
+// words are a server's, with the code, which often says more than the text.
+func (s *appendSession) words(got imapline.Reply) string {
+	code := ""
+	if got.Code != "" {
+		code = "[" + s.conn.Clean(got.Code) + "] "
+	}
+	return got.Word + " " + code + s.conn.Quoted([]byte(got.Text))
 }

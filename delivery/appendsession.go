@@ -179,7 +179,7 @@ func (s *appendSession) listen(hear func(*response) error) error {
 		case got.Tag != "*":
 			return s.answered(got, r)
 		case got.Word == "BYE":
-			return s.conn.Break(fmt.Errorf("%w: BYE %s", errLeaves, s.conn.Quoted([]byte(got.Text))))
+			return s.conn.Break(fmt.Errorf("%w: %s", errLeaves, s.words(got)))
 		case hear != nil:
 			if err := hear(r); err != nil {
 				return s.conn.Break(err)
