@@ -34,14 +34,16 @@ const (
 var refusals = []refusal{
 	// What the user has to do at the provider.
 	{name: "web login", codes: []string{"WEBALERT"}, // Gmail, with an address
-		says: words(`web login required|(log|sign) in (via|with|through|using) (your|a) (web )?browser`),
+		says: words(`web login required|(log|sign) in (via|with|through|using) (your|a) (web )?browser|` +
+			`\blog ?in via (the )?web\b|\bcaptcha\b`),
 		kind: KindAuth, forAll: true,
 		hint: "log in once with a web browser, where the provider asks for something"},
 	{name: "app password", // Gmail, Yahoo, iCloud, mail.ru; QQ and 163 (authorization code)
-		says: words(`(app|application)([- ]specific)?[- ]password|authori[sz]ation code`),
+		says: words(`(app|application|device)([- ]specific)?[- ]password|authori[sz]ation code`),
 		kind: KindAuth, hint: "make an app password at the provider and write it in place of your own"},
 	{name: "switched off", // Gmail, Yandex, Zoho, GMX
-		says: words(`\b(imap|pop3?)\b.{0,40}\b(disabled|switched off|not (allowed|activated|permitted))|` +
+		says: words(`\b(imap|pop3?)\b.{0,40}\b((switched|turned) off|disabled|` +
+			`not (enabled|allowed|activated|permitted|available))|` +
 			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\byet to enable (imap|pop3?)\b`),
 		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings;" +
 			" if it is on, user, password or token is wrong"},
@@ -51,7 +53,8 @@ var refusals = []refusal{
 		hint: "the login is known but has no right to this mailbox:" +
 			" check the user, and the token's account and scopes"},
 	{name: "no passwords", // Exchange Online
-		says: words(`basic ?auth\w* (is )?(disabled|blocked)|basicauthblocked`),
+		says: words(`basic ?auth\w* (is )?(disabled|blocked)|basicauthblocked|` +
+			`modern authentication|\boauth2? (is )?required`),
 		kind: KindAuth, hint: "the provider no longer accepts passwords:" +
 			" get a token and write auth \"xoauth2\""},
 	{name: "expired", codes: []string{"EXPIRED"},
@@ -78,12 +81,13 @@ var refusals = []refusal{
 		// Hotmail (Exceeded the login limit), Gmail (bandwidth limits), Yahoo (Rate limit hit), QQ (login
 		// frequency limited)
 		says: words(`\b(login|rate|bandwidth|command|download|transfer)\b.{0,20}\b(limit|quota)|` +
-			`\bfrequency limited\b|\btoo many\b`),
+			`\bfrequency limited\b|\btoo (many|frequent(ly)?)\b|\brate exceeded\b|\bdaily limit\b|` +
+			`\bmaximum number of (login )?attempts\b`),
 		kind: KindServer, hint: hintPasses, forAll: true},
 	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "SYS/TEMP", "SYS"},
 		// Exchange (Server Unavailable. 15), Gmail (System Error), Dovecot (Temporary authentication failure)
-		says: words(`\bunavailable\b|\btemporar(y|ily)\b|` +
-			`\b(again|back) later\b|\b(system|server|internal) error\b`),
+		says: words(`\bunavailable\b|\btemporar(y|ily)\b|\bmaintenance\b|` +
+			`\b(again|back) later\b|\b(try again|retry) (after|in) \d|\b(system|server|internal) error\b`),
 		kind: KindServer, hint: hintPasses},
 }
 
