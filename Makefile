@@ -10,7 +10,7 @@ LDFLAGS   := -s -w$(if $(VERSION), -X main.version=$(VERSION))
 PREFIX    ?= /usr/local
 UNITDIR   ?= $(PREFIX)/lib/systemd
 
-.PHONY: build install uninstall dist test ci fuzz soak demo bench microbench cover clean
+.PHONY: build install uninstall dist image test ci fuzz soak demo bench microbench cover clean
 .NOTPARALLEL:
 
 build:
@@ -28,6 +28,10 @@ uninstall:
 # Archives for all systems, a .deb and an .rpm, their checksums and what they are made of, in dist/; needs a network.
 dist:
 	@GO='$(GO)' docs/packaging/dist
+
+# An OCI image in dist/, made without an engine.
+image:
+	@GO='$(GO)' docs/packaging/image
 
 # Each step prints a line; the first that fails ends it.
 test:
