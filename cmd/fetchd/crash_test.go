@@ -250,13 +250,14 @@ func (v *victim) judge(t *testing.T, duplicates int) {
 
 // Each kind of account is killed that often, with so many new messages before it.
 const (
-	randomKills = 10
+	randomKills = 3
 	crashLoad   = 300
 )
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
 // into a Maildir, an mbox or an IMAP mailbox, also where these are several, and at most one a kill through an
-// agent, to a mail server or as batched SMTP. Set CRASH_SEED to repeat a run, and CRASH_KILLS for a longer one.
+// agent, to a mail server or as batched SMTP. Set CRASH_SEED to repeat a run, and CRASH_KILLS for a longer one,
+// as `make ci` does.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	seed := number(t, "CRASH_SEED", uint64(time.Now().UnixNano()))
