@@ -92,13 +92,9 @@ func (a *Account) recogniseByLooks(ctx context.Context, u Unknown) (
 func (a *Account) recogniseByDestination(ctx context.Context, u Unknown) (
 	delivered []string, repeats int, err error,
 ) {
-	messages := make([]*delivery.Message, len(u.New))
-	for i, uid := range u.New {
-		messages[i] = &delivery.Message{Account: a.Name, Mailbox: u.Mailbox, Separator: u.Separator,
-			UIDValidity: u.UIDValidity, UID: uid, Recipients: a.Recipients}
-	}
-
-	held, err := delivery.Holds(ctx, a.delivererOf(u.Mailbox), messages)
+	like := delivery.Message{Account: a.Name, Mailbox: u.Mailbox, Separator: u.Separator,
+		UIDValidity: u.UIDValidity, Recipients: a.Recipients}
+	held, err := delivery.Holds(ctx, a.delivererOf(u.Mailbox), like, u.New)
 	if err != nil {
 		return nil, 0, Fail(KindDelivery, err)
 	}
