@@ -26,7 +26,7 @@ func (it *Item) IsStandIn() bool {
 		text = text[:n]
 	}
 	text = text[:min(standInText, len(text))]
-	if !holdsDeleted(text) {
+	if !mentionsRetrieval(text) {
 		return false
 	}
 
@@ -37,26 +37,19 @@ func (it *Item) IsStandIn() bool {
 		bytes.Contains(text, []byte("could not retrieve")))
 }
 
-// deleted is in the sentence of each stand-in; lastAt is where in it a byte stands last, from 1, 0 = nowhere.
-const deleted = "been deleted"
-
-var lastAt = func() (at [256]uint8) {
-	for i := range len(deleted) - 1 {
-		at[deleted[i]] = uint8(i + 1)
-	}
-	return at
-}()
-
-// holdsDeleted is bytes.Contains for this one phrase. In a text of common letters it is several times as
-// fast, as it skips most of them (Horspool's search), and every message is looked at.
-func holdsDeleted(text []byte) bool {
-	const n = len(deleted)
-	for i := 0; i+n <= len(text); i += n - int(lastAt[text[i+n-1]]) {
-		if string(text[i:i+n]) == deleted {
+// mentionsRetrieval tells whether the text has "retriev", as in retrieve, retrieved and retrieval. It looks for
+// the rarest of its letters, as every message is looked at.
+func mentionsRetrieval(text []byte) bool {
+	for end := 0; ; {
+		i := bytes.IndexByte(text[end:], 'v')
+		if i < 0 {
+			return false
+		}
+		end += i + 1
+		if bytes.HasSuffix(text[:end], []byte("retriev")) {
 			return true
 		}
 	}
-	return false
 }
 
 // shortRoom is by how many bytes a short message may differ from its announced size, whatever the ratio.

@@ -1,36 +1,47 @@
 package fetch
 
 import (
-	"bytes"
-	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"fetchd/delivery"
 )
 
-// TestHoldsDeleted compares the search with that of the library, in texts of the phrase's own letters.
-func TestHoldsDeleted(t *testing.T) {
+// TestIsStandIn: the sentences of Exchange's versions, wrapped anywhere, and mail that says something similar.
+func TestIsStandIn(t *testing.T) {
 	t.Parallel()
-
-	random := rand.New(rand.NewPCG(1, 2))
-	letters := []byte("been dlt.")
-	found := 0
-	for range 200_000 {
-		text := make([]byte, random.IntN(40))
-		for i := range text {
-			text[i] = letters[random.IntN(len(letters))]
-		}
-		if room := len(text) - len(deleted); room >= 0 && random.IntN(2) == 0 {
-			copy(text[random.IntN(room+1):], deleted)
-		}
-
-		want := bytes.Contains(text, []byte(deleted))
-		if got := holdsDeleted(text); got != want {
-			t.Fatalf("%q: %v", text, got)
-		}
-		if want {
-			found++
-		}
-	}
-	if found == 0 {
-		t.Error("the phrase was in no text")
+	for _, tt := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"one version", "The message could not be retrieved. It has not been deleted.", true},
+		{"another", "The server could not retrieve the following message. The message hasn't been deleted.", true},
+		{"wrapped", "It could not be\nretrieved from the server. It has not been\ndeleted.", true},
+		{"wrapped elsewhere", "It could\nnot be retrieved. The message has\nnot been deleted.", true},
+		{"it was deleted", "The message could not be retrieved. It has been deleted.", false},
+		{"nothing of retrieving", "Your very good file has not been deleted.", false},
+		{"nothing of deleting", "What you have saved could not be retrieved.", false},
+		{"behind the beginning", strings.Repeat("v", standInText) +
+			" could not be retrieved, has not been deleted", false},
+		{"the last letters", "has not been deleted, could not retriev", false},
+		{"short", "v", false},
+		{"empty", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, memory := range []int{0, -1} { // of the spool: held in memory, and in a file
+				body := delivery.NewSpool(delivery.SpoolOptions{Dir: t.TempDir(), Memory: memory})
+				if _, err := body.Write([]byte("Subject: x\n\n" + tt.text)); err != nil {
+					t.Fatal(err)
+				}
+				if err := body.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if got := (&Item{Body: body}).IsStandIn(); got != tt.want {
+					t.Errorf("%v with %d bytes in memory", got, memory)
+				}
+				body.Release()
+			}
+		})
 	}
 }
