@@ -37,8 +37,8 @@ func (it *Item) IsStandIn() bool {
 		bytes.Contains(text, []byte("could not retrieve")))
 }
 
-// mentionsRetrieval tells whether the text has "retriev", as in retrieve, retrieved and retrieval. It looks for
-// the rarest of its letters, as every message is looked at.
+// mentionsRetrieval tells whether the text has "retriev", as in retrieve, retrieved and retrieval. It looks
+// for the rarest of its letters, as every message is looked at.
 func mentionsRetrieval(text []byte) bool {
 	for end := 0; ; {
 		i := bytes.IndexByte(text[end:], 'v')
