@@ -31,7 +31,8 @@ func TestHolds(t *testing.T) {
 	each := delivery.NewPerUser(home+"/%T", func(path string) delivery.Deliverer {
 		return delivery.NewMaildir(delivery.MaildirOptions{Dir: path})
 	})
-	both := delivery.NewSeveral([]delivery.Destination{{Deliverer: one, Key: "1"}, {Deliverer: two, Key: "2"}})
+	both := delivery.NewSeveral([]delivery.Destination{{Deliverer: one, Key: "1"},
+		{Deliverer: two, Key: "2"}})
 	message := func(uid, account string) *delivery.Message {
 		m := deliverytest.NewMessage(t, uid, []byte("Subject: x\n\nx\n"))
 		m.Account, m.Recipients = account, []string{"ann", "bob"}
@@ -71,7 +72,8 @@ func TestHolds(t *testing.T) {
 		{"missing", missing, "a", []bool{false, false, false, false}},
 		{"both", both, "a", []bool{false, true, false, false}},
 		{"both, of which one can't be used", delivery.NewSeveral([]delivery.Destination{
-			{Deliverer: broken, Key: "1"}, {Deliverer: one, Key: "2"}}), "a", []bool{false, false, false, false}},
+			{Deliverer: broken, Key: "1"}, {Deliverer: one, Key: "2"}}), "a",
+			[]bool{false, false, false, false}},
 		{"each recipient", each, "a", []bool{false, false, true, false}},
 		{"another kind", delivery.NewMbox("x"), "a", []bool{false, false, false, false}},
 	} {

@@ -17,11 +17,13 @@ func judgePlace(at place, writer *owner, err error) (class Class, hint string) {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Temporary, hintKept
+
 	// The most specific reason first: an error may be several of these.
 	case errors.Is(err, errRights):
 		return Unusable, "start fetchd as that user, or name an mda: it runs as the user in FETCHMAILUSER"
 	case errors.Is(err, errOpenToSwap):
 		return Unusable, "make the " + at.kind + " and give it to its user, whose rights are then used"
+
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
 		return Temporary, "make room on the disk or raise the quota; " + hintKept
 	case errors.Is(err, unix.ENOENT):
@@ -35,5 +37,6 @@ func judgePlace(at place, writer *owner, err error) (class Class, hint string) {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENAMETOOLONG):
 		return Unusable, at.odd
 	}
+
 	return Temporary, hintKept
 }

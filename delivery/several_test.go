@@ -200,7 +200,8 @@ func TestSeveralOutage(t *testing.T) {
 					err := d.Deliver(t.Context(), deliverytest.NewMessage(t, uid, []byte("x: y\n\n")))
 					got = append(got, strings.ReplaceAll(strings.Join(told, " "), " ann", ""))
 					if delivery.EndsRetrieval(err) != tt.ends ||
-						delivery.OthersWork(err) != (!tt.ends && tt.name != "none") || delivery.ClassOf(err) != tt.class {
+						delivery.OthersWork(err) != (!tt.ends && tt.name != "none") ||
+						delivery.ClassOf(err) != tt.class {
 						t.Errorf("message %s: ends %v, class %d: %v", uid, delivery.EndsRetrieval(err),
 							delivery.ClassOf(err), err)
 					}

@@ -18,7 +18,8 @@ func TestLocalProxyWithoutTLS(t *testing.T) {
 		mode       fetch.TLSMode
 		hint       string
 	}{
-		{"no TLS was said", "127.0.0.1", fetch.StartTLS, `"sslproto ''" in its entry, behind the user's name`},
+		{"no TLS was said", "127.0.0.1", fetch.StartTLS,
+			`"sslproto ''" in its entry, behind the user's name`},
 		{"by name", "localhost", fetch.StartTLS, `"sslproto ''" in its entry, behind the user's name`},
 		{"ssl", "127.0.0.1", fetch.Wrapped, `"sslproto ''" in place of "ssl"`},
 	} {

@@ -64,7 +64,8 @@ func TestNotify(t *testing.T) {
 	}{
 		{"nothing", []step{{0, nil, nil, ""}, {0, lost, nil, ""}, {0, full, nil, ""}}},
 		{"login", []step{{0, refused, nil, failed}, {0, refused, nil, ""}, {0, lost, nil, ""}, {0, refused, nil, ""}, {0, nil, nil, works}, {0, nil, nil, ""}, {0, refused, nil, failed}, {0, full, nil, works}}},
-		{"grant", []step{{0, ended, nil, failed}, {0, ended, nil, ""}, {0, refused, nil, ""}, {0, nil, nil, works}}},
+		{"grant", []step{{0, ended, nil, failed}, {0, ended, nil, ""}, {0, refused, nil, ""},
+			{0, nil, nil, works}}},
 		{"too large", []step{{0, nil, []int64{5000}, large}, {30 * time.Minute, nil, []int64{5000, 6000}, ""}, {30 * time.Minute, nil, []int64{5000}, large},
 			{time.Minute, nil, nil, ""}, {time.Minute, nil, []int64{5000}, large}}},
 	} {

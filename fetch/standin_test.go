@@ -15,7 +15,8 @@ func TestIsStandIn(t *testing.T) {
 		want       bool
 	}{
 		{"one version", "The message could not be retrieved. It has not been deleted.", true},
-		{"another", "The server could not retrieve the following message. The message hasn't been deleted.", true},
+		{"another", "The server could not retrieve the following message. The message hasn't been deleted.",
+			true},
 		{"wrapped", "It could not be\nretrieved from the server. It has not been\ndeleted.", true},
 		{"wrapped elsewhere", "It could\nnot be retrieved. The message has\nnot been deleted.", true},
 		{"it was deleted", "The message could not be retrieved. It has been deleted.", false},

@@ -137,7 +137,8 @@ func (r *rig) names(t *testing.T, n int) []string {
 func (r *rig) stops(t *testing.T, texts ...string) {
 	t.Helper()
 	res, err := r.fails(t, fetch.KindDelivery)
-	for _, text := range append(texts, `"fetchd adopt `+r.a.Name+`"`, `"fetchd adopt --refetch `+r.a.Name+`"`) {
+	for _, text := range append(texts, `"fetchd adopt `+r.a.Name+`"`, `"fetchd adopt --refetch `+r.a.Name+
+		`"`) {
 		if !strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want %s", err, text)
 		}

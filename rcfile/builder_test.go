@@ -60,8 +60,10 @@ func TestRivalsAreNotInherited(t *testing.T) {
 		{"fetchmail's destination", "defaults maildir /d poll x user a smtphost h", "poll x user a smtphost h"},
 		{"several destinations", "defaults mda m maildir /d smtphost h poll x user a deliver \"mbox:/m\"",
 			"poll x user a deliver \"mbox:/m\""},
-		{"one in place of several", "defaults deliver \"mbox:/m\" poll x user a maildir /d", "poll x user a maildir /d"},
-		{"fetchmail's in place of several", "defaults deliver \"mbox:/m\" poll x user a mda m", "poll x user a mda m"},
+		{"one in place of several", "defaults deliver \"mbox:/m\" poll x user a maildir /d",
+			"poll x user a maildir /d"},
+		{"fetchmail's in place of several", "defaults deliver \"mbox:/m\" poll x user a mda m",
+			"poll x user a mda m"},
 		{"as fetchmail", "defaults mda m poll x user a smtphost h", "poll x user a mda m smtphost h"},
 		{"nothing said", "defaults password p ssl maildir /d poll x user a", "poll x user a password p ssl maildir /d"},
 	} {

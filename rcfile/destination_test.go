@@ -21,7 +21,8 @@ func TestDestinationPaths(t *testing.T) {
 		"poll:x":          "poll:x",
 		"maildir:a:b c=d": "maildir:/etc/a:b c=d",
 	} {
-		c := mustParse(t, "/etc/rc", "set notify \""+value+"\" poll x deliver \""+value+"\" folderdeliver F \""+value+"\"\n")
+		c := mustParse(t, "/etc/rc", "set notify \""+value+"\" poll x deliver \""+value+
+			"\" folderdeliver F \""+value+"\"\n")
 		resolvePaths(c, func(*Opt[string]) bool { return false })
 		u := c.Polls[0].Users[0]
 		if u.Deliver[0].Value != want || u.FolderDeliver[0].Value != "F" || u.FolderDeliver[1].Value != want {

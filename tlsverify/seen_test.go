@@ -24,7 +24,8 @@ func TestLastSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := meet(t, policy(t, Options{Host: "else.example", CAFile: ca.File(t), LastSeen: refused}), leaf); err == nil {
+	if _, err := meet(t, policy(t, Options{Host: "else.example", CAFile: ca.File(t), LastSeen: refused}),
+		leaf); err == nil {
 		t.Fatal("accepted under another name")
 	}
 

@@ -123,14 +123,16 @@ func TestAdministratorsStory(t *testing.T) {
 	a.await("READY=1")
 	a.signal(unix.SIGUSR1) // so that they don't wait for their turns
 
-	a.finds("the journal", a.readJournal, "\n<3>Authorization failure on ann@wrongpw: ", "\n<3>ann@wrongpin: ",
+	a.finds("the journal", a.readJournal, "\n<3>Authorization failure on ann@wrongpw: ",
+		"\n<3>ann@wrongpin: ",
 		"\n<3>ann@wronghost: localhost:1: connection refused; hint: ")
 	a.finds("status", a.status, "200 accounts, 3 in trouble; daemon ", "\nlogin refused        ann@wrongpw",
 		"\ncertificate refused  ann@wrongpin", "\nbacking off          ann@wronghost", "\nstatus 1")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, 3 in trouble (ann@wronghost: backing off since ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts 200\n", "\nfetchd_accounts_in_trouble 3\n",
 		"\nfetchd_account_up{account=\"ann@wrongpw\"} 0\n", "\nfetchd_account_up{account=\"ann@well007\"} 1\n")
-	a.finds("the page", a.page, "<h1>3 of 200 accounts in trouble</h1>", ">ann@wrongpw</a>", ">ann@wrongpin</a>",
+	a.finds("the page", a.page, "<h1>3 of 200 accounts in trouble</h1>", ">ann@wrongpw</a>",
+		">ann@wrongpin</a>",
 		">ann@wronghost</a>", "localhost:1: connection refused")
 	a.finds("the page of one", func() string { return a.web("/account?name=ann%40wrongpin") },
 		"certificate refused", "Certificates of the server, which was refused")
@@ -141,7 +143,8 @@ func TestAdministratorsStory(t *testing.T) {
 		t.Errorf("a notice too soon:\n%s", text)
 	}
 	for line := range strings.Lines(a.readJournal()) {
-		if strings.HasPrefix(line, "<3>") && strings.Contains(line, "@well") || !strings.HasPrefix(line, "<") {
+		if strings.HasPrefix(line, "<3>") && strings.Contains(line, "@well") ||
+			!strings.HasPrefix(line, "<") {
 			t.Errorf("in the journal: %s", line)
 		}
 	}
@@ -158,9 +161,11 @@ func TestAdministratorsStory(t *testing.T) {
 	}
 	a.finds("status", a.status, "200 accounts, 0 in trouble; ", "\nstatus 0")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, next poll ")
-	a.finds("the metrics", a.metrics, "\nfetchd_accounts_in_trouble 0\n", "\nfetchd_account_up{account=\"ann@wrongpin\"} 1\n")
+	a.finds("the metrics", a.metrics, "\nfetchd_accounts_in_trouble 0\n",
+		"\nfetchd_account_up{account=\"ann@wrongpin\"} 1\n")
 	a.finds("the page", a.page, "<h1>All 200 accounts are well</h1>", "No account is like that.")
 	a.finds("the page of one", func() string { return a.web("/account?name=ann%40wrongpin") },
 		"Certificates of the server<", "Retrievals that changed something or failed<")
-	a.finds("a notice", a.notices, "\nann@wrongpw is well again: ok.\n", "\nann@wrongpin is well again: ok.\n")
+	a.finds("a notice", a.notices, "\nann@wrongpw is well again: ok.\n",
+		"\nann@wrongpin is well again: ok.\n")
 }

@@ -144,6 +144,7 @@ func (p *program) writeUIDs(w io.Writer, accounts []foreign.Account) error {
 			p.say("%s: no record of IMAP messages can be taken over; see %s help moving", a.Poll.Name, p.name)
 			continue
 		}
+
 		text, err := readForeign(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			p.say("%s: there is no record %s: all that is on the server counts as new", a.Poll.Name, file)
@@ -152,6 +153,7 @@ func (p *program) writeUIDs(w io.Writer, accounts []foreign.Account) error {
 		if err != nil {
 			return err
 		}
+
 		n, err := a.Seen.Write(w, text)
 		if err != nil {
 			return err

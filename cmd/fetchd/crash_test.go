@@ -122,8 +122,9 @@ func (v *victim) add(t *testing.T, n int) {
 	messages := make([][]byte, n)
 	for i := range messages {
 		v.appended++
-		messages[i] = fmt.Appendf(nil, "X-Original-To: ann@example.org, bob@example.org\r\nFrom: bob@example.net\r\n"+
-			"Subject: msg %d\r\n\r\nThis is message %d.\r\n", v.appended, v.appended)
+		messages[i] = fmt.Appendf(nil,
+			"X-Original-To: ann@example.org, bob@example.org\r\nFrom: bob@example.net\r\n"+
+				"Subject: msg %d\r\n\r\nThis is message %d.\r\n", v.appended, v.appended)
 	}
 	v.d.Append(t, v.user, "INBOX", messages)
 }
@@ -268,7 +269,8 @@ func TestKilledAtRandom(t *testing.T) {
 		for k, mda := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, agent %v", protocol, mda), func(t *testing.T) {
 				t.Parallel()
-				killAtRandom(t, newVictim(t, d, protocol, mda), kills, rand.New(rand.NewPCG(seed, uint64(2*i+k))))
+				killAtRandom(t, newVictim(t, d, protocol, mda), kills,
+					rand.New(rand.NewPCG(seed, uint64(2*i+k))))
 			})
 		}
 		t.Run(protocol+", mail server", func(t *testing.T) { // IMAP by LMTP, POP3 by SMTP

@@ -50,7 +50,8 @@ func TestFirstPass(t *testing.T) {
 				began := time.Now()
 				failed := first.await(t.Context())
 				if waited := time.Since(began); waited != tt.waits || len(failed) != tt.failed {
-					t.Errorf("waited %v for %d failures, want %v and %d", waited, len(failed), tt.waits, tt.failed)
+					t.Errorf("waited %v for %d failures, want %v and %d", waited, len(failed), tt.waits,
+						tt.failed)
 				}
 			})
 		})
@@ -78,7 +79,8 @@ func TestUnaskedLog(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	for _, want := range []string{"fetchd: ann@127.0.0.1: ", "connection refused", "logs to the system log, facility mail"} {
+	for _, want := range []string{"fetchd: ann@127.0.0.1: ", "connection refused",
+		"logs to the system log, facility mail"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the terminal never shows %q:\n%s", want, out)
 		}

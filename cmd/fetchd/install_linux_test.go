@@ -58,7 +58,8 @@ func TestInstall(t *testing.T) {
 
 func runInstall(t *testing.T, prefix, program string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join("..", "..", "docs", "packaging", "install"), args...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join("..", "..", "docs", "packaging", "install"),
+		args...)
 	cmd.Env = append(os.Environ(), "PREFIX="+prefix, "UNITDIR="+prefix+"/lib/systemd", "DESTDIR=",
 		"FETCHMAIL=1", "PROGRAM="+program, "TMPDIR="+filepath.Dir(prefix))
 	out, err := cmd.CombinedOutput()
@@ -75,7 +76,8 @@ func checkLinks(t *testing.T, page string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(string(text),
+		-1) {
 		if _, err := os.Stat(filepath.Join(filepath.Dir(page), link[1])); err != nil {
 			t.Errorf("%s: %v", page, err)
 		}

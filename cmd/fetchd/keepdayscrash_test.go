@@ -90,7 +90,8 @@ func TestKilledWhileRemovingMany(t *testing.T) {
 			v.age(t, 1)
 			v.run(t)
 			v.age(t, 4)
-			if said := v.run(t); !strings.Contains(said, "more than half: they stay; a pass with --yes removes") {
+			if said := v.run(t); !strings.Contains(said,
+				"more than half: they stay; a pass with --yes removes") {
 				t.Errorf("the program says %q", said)
 			}
 			if n := d.Count(t, v.user, "INBOX"); n != 120 {

@@ -54,7 +54,8 @@ func TestFoldersWithDots(t *testing.T) {
 		d.Append(t, v.user, mailbox, [][]byte{[]byte("Subject: in " + mailbox + "\r\n\r\nx\r\n")})
 	}
 	place := filepath.Join(v.dir, "Folders")
-	v.configure(t, d.IMAPS, v.wrapped(), fmt.Sprintf("keep folderpattern \"a*\" maildir %q", place+"/%folder"))
+	v.configure(t, d.IMAPS, v.wrapped(),
+		fmt.Sprintf("keep folderpattern \"a*\" maildir %q", place+"/%folder"))
 	v.run(t)
 	for dir, want := range map[string]string{".a.b": "Subject: in a/b\n", ".a%2eb": "Subject: in a.b\n"} {
 		files, err := filepath.Glob(filepath.Join(place, dir, "new", "*"))

@@ -126,8 +126,10 @@ func TestRetrieveOddServers(t *testing.T) {
 			{strings.Replace(selected("", 10, "9"), "UID SEARCH", "UID SEARCH UID 10:\\*$", 1) + bye, "", ""}}},
 		{"no UIDNEXT", []pass{{strings.Replace(holds(2, "2"), "S: * OK [UIDNEXT 10] ok\n", "", 1) + "C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
 			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""}, {strings.Replace(selected("", 10, ""), "UID SEARCH", "UID SEARCH UID 3:\\*$", 1) + bye, "", ""}}},
-		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "", "no UIDVALIDITY"}}},
-		{"UIDVALIDITY beyond 32 bits", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
+		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "",
+			"no UIDVALIDITY"}}},
+		{"UIDVALIDITY beyond 32 bits",
+			[]pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
 			{renumbered + looks(6, 1, "cd") + "C: ~^T7 UID FETCH 1 \n" + fetched(1, "cd") + "S: T7 OK" + bye,
 				"1=cd", ""}}},
@@ -135,7 +137,8 @@ func TestRetrieveOddServers(t *testing.T) {
 			{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
 			{renumbered + looks(6, 1, "ab") + bye, "", ""}}},
 		{"rewound", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
-			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\n" + looks(4, 2, "new") +
+			{selected("", 3, "2") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH 2\nS: T3 OK\n" +
+				looks(4, 2, "new") +
 				"C: ~^T5 UID FETCH 2 \n" + fetched(2, "new") + "S: T5 OK" + bye, "2=new", ""}}},
 		{"rewound by one", []pass{{found("9", "9") + fetched(9, "ab") + "S: T3 OK" + bye, "9=ab", ""},
 			{selected("", 9, "") + "C: T3 UID SEARCH UNSEEN\nS: * SEARCH\nS: T3 OK" + bye, "", ""},
@@ -305,36 +308,44 @@ func TestAcknowledge(t *testing.T) {
 		{"UID EXPUNGE that never does anything", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 OK\nC: T6 UID SEARCH UID 1\nS: * SEARCH 1\nS: T6 OK\n" +
 				"C: T7 UID EXPUNGE 1\nS: T7 OK\nC: T8 UID SEARCH UID 1\nS: * SEARCH 1\nS: T8 OK" + bye, "1=ab", ""},
-			{left("UIDPLUS", true, 1, "ab") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
+			{left("UIDPLUS", true, 1, "ab") + "C: T4 " + store +
+				"C: T5 UID EXPUNGE 1\nS: T4 OK\nS: * 1 EXPUNGE\nS: T5 OK" + bye, "", ""}, nothing}},
 		{"gone already", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 OK\n" +
 			"C: T6 UID SEARCH UID 1\nS: * SEARCH\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
 		{"bare EXPUNGE of ours", nil, []pass{{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "1=ab", ""}, nothing}},
 		{"no bare EXPUNGE of others'", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1 5\nS: T5 OK" + bye, "1=ab", ""},
-			{left("", true, 1, "ab") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+			{left("", true, 1, "ab") + "C: T4 " + store +
+				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"STORE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 NO read-only\nS: T5 OK" + bye, "1=ab", "read-only"},
-			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store +
+				"C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"EXPUNGE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 OK\nS: T5 NO not now" + bye, "1=ab", "not now"},
-			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}}},
+			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store +
+				"C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}}},
 		{"bare EXPUNGE NO", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 NO not now" + bye, "1=ab", "not now"},
-			{left("", false, 1, "ab") + "C: T5 " + store + "S: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "", ""}, nothing}},
+			{left("", false, 1, "ab") + "C: T5 " + store +
+				"S: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "", ""}, nothing}},
 		{"bare EXPUNGE that does nothing", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 OK\n" +
 				"C: T7 UID SEARCH UID 1\nS: * SEARCH 1\nS: T7 OK" + bye, "1=ab", ""},
-			{left("", true, 1, "ab") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+			{left("", true, 1, "ab") + "C: T4 " + store +
+				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"fetch answered twice", nil, []pass{{strings.TrimSuffix(one("UIDPLUS"), "S: T3 OK\n") + "S< T3 OK\\r\\nT3 OK twice\\r\\n\nSTALL", "1=ab", "answer to no command under way"}}},
 		{"one STORE of two NO", func(a *fetch.Account) { a.Expunge = 1 }, []pass{
 			{selected("", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK\nC: T4 " + store +
 				"C: ~^T5 UID STORE 2 \nS: T4 OK\nS: T5 NO not now\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\n" +
 				"C: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "1=ab 2=cd", "not now"},
-			{left("", false, 2, "cd") + "C: ~^T5 UID STORE 2 \nS: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 2\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye,
+			{left("", false, 2, "cd") +
+				"C: ~^T5 UID STORE 2 \nS: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 2\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye,
 				"", ""}, nothing}},
 		{"killed before the acknowledgement", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "acknowledge"},
-			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store + "C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store +
+				"C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"never answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "STALL", "1=ab", "no answer"}}},
 		{"MOVE", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1 1] x\nS: T4 OK" + bye, "1=ab", ""}, nothing}},
 		{"MOVE NO", move, []pass{{one("MOVE") + "C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", "TRYCREATE"},

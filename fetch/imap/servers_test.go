@@ -51,16 +51,19 @@ func TestServers(t *testing.T) {
 				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
 		{"EXAMINE gives no UIDVALIDITY, SELECT does", nil, []pass{
 			{settledBySelect(found("1", "1") + fetched(1, "a") + "S: T3 OK" + bye), "1=a", ""},
-			{strings.Replace(examined, "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + selectedAgain(1, "") + bye, "", ""}}},
+			{strings.Replace(examined, "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + selectedAgain(1, "") + bye,
+				"", ""}}},
 		{"EXAMINE gives another UIDVALIDITY each time", nil, []pass{
 			{settledBySelect(found("1", "1") + fetched(1, "a") + "S: T3 OK" + bye), "1=a", ""},
-			{strings.Replace(examined, "UIDVALIDITY 1", "UIDVALIDITY 9", 1) + selectedAgain(1, "") + bye, "", ""},
+			{strings.Replace(examined, "UIDVALIDITY 1", "UIDVALIDITY 9", 1) + selectedAgain(1, "") + bye, "",
+				""},
 			{examined + bye, "", ""}}},
 		{"a search for UIDs goes by numbers", func(a *fetch.Account) { a.Flush = true }, []pass{
 			{found("4 5", "4:5") + fetched(4, "d") + fetched(5, "e") + "S: T3 OK\n" +
 				step(4, `UID STORE 4:5 \+FLAGS.SILENT \(.Seen\)`, "") + bye, "4=d 5=e", ""},
-			{withUIDPLUS(holds(2, "")) + step(3, "UID SEARCH UID 4:5", names("")) + step(4, "UID FETCH 4:5 .UID FLAGS",
-				"S: * 1 FETCH (UID 4 FLAGS ())\nS: * 2 FETCH (UID 5 FLAGS ())\n") +
+			{withUIDPLUS(holds(2, "")) + step(3, "UID SEARCH UID 4:5", names("")) +
+				step(4, "UID FETCH 4:5 .UID FLAGS",
+					"S: * 1 FETCH (UID 4 FLAGS ())\nS: * 2 FETCH (UID 5 FLAGS ())\n") +
 				expunged(5, 2, "4:5") + bye, "", ""}}},
 		{"UIDVALIDITY is 0, and mail is deleted", func(a *fetch.Account) { a.Keep = false }, []pass{
 			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "a")) + expunged(6, 1, "1") + bye, "1=a", ""},

@@ -56,7 +56,8 @@ var cutOffBeforeDeletion = pass{found("9", "9") + whole9("a") +
 func pendingHeader(tag int, header string) string {
 	answer := ""
 	if header != "" {
-		answer = fmt.Sprintf(`S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\r\n%s\r\n\r\n)\r\n`+"\n", header)
+		answer = fmt.Sprintf(`S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\r\n%s\r\n\r\n)\r\n`+"\n",
+			header)
 	}
 	return step(tag, `UID FETCH 9 .UID RFC822.SIZE BODY.PEEK\[HEADER\]`, answer)
 }
@@ -121,7 +122,8 @@ func TestShownInPart(t *testing.T) {
 			{holds(3, "2") + step(3, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""}}},
 		{"what was taken for gone is there, and read", true, []pass{
 			{holds(2, "1 2") + step(3, "UID FETCH 1:2 ", fetched(2, "b")) +
-				step(4, "UID SEARCH UID 1", names("")) + step(5, "UID FETCH 1 .UID FLAGS", "") + bye, "2=b", ""},
+				step(4, "UID SEARCH UID 1", names("")) +
+				step(5, "UID FETCH 1 .UID FLAGS", "") + bye, "2=b", ""},
 			{holds(2, "") + step(3, "UID SEARCH ALL", names("1 2")) +
 				step(4, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
 		{"what was hidden before it could be had is there, and read", true, []pass{
@@ -216,7 +218,8 @@ func TestShownInPart(t *testing.T) {
 				step(5, "UID SEARCH UID 9", names("9")) + bye, "", ""}}},
 		{"a pending message is gone", false, []pass{
 			cutOffBeforeDeletion,
-			{holds(1, "") + step(3, "UID SEARCH ALL", names("3")) + step(4, "UID SEARCH UID 3 SEEN", names("3")) +
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("3")) +
+				step(4, "UID SEARCH UID 3 SEEN", names("3")) +
 				pendingHeader(5, "") + step(6, "UID SEARCH UID 9", names("")) +
 				step(7, "UID FETCH 9 .UID FLAGS", "") + bye, "", ""},
 			{holds(1, "") + bye, "", ""}}},

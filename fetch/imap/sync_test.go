@@ -37,7 +37,8 @@ func TestSyncFails(t *testing.T) {
 		{name: "keep and move", keep: true, moveTo: "Done", pass: pass{one("MOVE"), "1=ab", pending}},
 		{name: "keep and copy", keep: true, moveTo: "Done", pass: pass{one("UIDPLUS"), "1=ab", pending}},
 		{name: "keep", keep: true, pass: kept},
-		{name: "delivered earlier", before: &unanswered, pass: pass{left("UIDPLUS", false, 1, "ab") + bye, "", pending}},
+		{name: "delivered earlier", before: &unanswered,
+			pass: pass{left("UIDPLUS", false, 1, "ab") + bye, "", pending}},
 		{name: "kept earlier, flush", keep: true, before: &kept, after: func(a *fetch.Account) { a.Flush = true },
 			pass: pass{selected("UIDPLUS", 10, "") + "C: T3 UID SEARCH UID 1\nS: * SEARCH 1\nS: T3 OK" + bye, "", pending}},
 	}

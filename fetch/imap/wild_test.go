@@ -241,7 +241,8 @@ func (h *history) check(t *testing.T) {
 			wrong = append(wrong, fmt.Sprintf("%d was not delivered", id))
 		case n > 1 && !h.renewed:
 			wrong = append(wrong, fmt.Sprintf("%d was delivered %d times", id, n))
-		case n > 0 && h.old[id] && !h.renewed && !(s.noSeen && s.omit): // flags that were not sent say nothing
+		case n > 0 && h.old[id] && !h.renewed &&
+			!(s.noSeen && s.omit): // flags that were not sent say nothing
 			wrong = append(wrong, fmt.Sprintf("%d is old and was delivered", id))
 		}
 	}

@@ -77,7 +77,8 @@ func (s *memoryStore) save(ctx context.Context, _ bool, changes ...*change) erro
 		if c.instead {
 			old = nil
 		}
-		s.boxes[c.to.key] = saved{isThere: true, box: c.to, sum: c.to.sum(), rows: append(slices.Clone(old), c.rows...)}
+		s.boxes[c.to.key] = saved{isThere: true, box: c.to, sum: c.to.sum(),
+			rows: append(slices.Clone(old), c.rows...)}
 	}
 	return nil
 }

@@ -76,7 +76,8 @@ func TestPluginFails(t *testing.T) {
 		{"nothing said", "exit 1", `plugin "exit 1": exit status 1; hint: try`},
 		{"much said", "yes | head -c 1000000 >&2; kill -9 $$", "signal: killed; it said \"y\\ny"},
 		{"an end without a failure", "exit 0", `plugin "exit 0": it ended, with exit status 0; hint: try`},
-		{"an end without a failure, in words", "echo usage: x >&2", `exit status 0; it said "usage: x"; hint: try`},
+		{"an end without a failure, in words", "echo usage: x >&2",
+			`exit status 0; it said "usage: x"; hint: try`},
 		{"an end behind a greeting", "echo '* OK hello'", "unexpected EOF"},
 		{"words behind a greeting", "echo '* OK hello'; echo gone >&2; exit 2", `it said "gone"`},
 	} {

@@ -235,7 +235,8 @@ func TestCheckListGoodServer(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 			out := text(t, r)
-			for _, w := range []string{`ok   names     the certificate is for "` + host + `"`, "TLS 1.2, TLS 1.3",
+			for _, w := range []string{`ok   names     the certificate is for "` + host + `"`,
+				"TLS 1.2, TLS 1.3",
 				"2 addresses, one certificate", "md5:", "sha256:", "\nsslcertck\n",
 				"\nsslpin \"" + tlsverify.PinOf(cert.Leaf).String() + "\"\n"} {
 				if !strings.Contains(out, w) {

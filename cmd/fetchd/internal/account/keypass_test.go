@@ -98,7 +98,8 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 	f := &secret.Finder{Getenv: environment(), Collected: map[string]string{}}
 	ended := errors.New("terminated")
 	login := secret.Login{Account: "ann@h", User: u, KeyFile: key}
-	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended }, nil); !errors.Is(err, ended) {
+	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended },
+		nil); !errors.Is(err, ended) {
 		t.Errorf("%v", err)
 	}
 }

@@ -265,6 +265,7 @@ func (b *getmailBuilder) rest() {
 	for _, name := range []string{"server", "username", "password"} {
 		b.value(name)
 	}
+
 	instead := map[string]string{
 		"message_log": "set logfile, or --logfile, is for all accounts", "message_log_verbose": "see -v",
 		"message_log_syslog": "set syslog is for all accounts", "verbose": "see -v and --silent",
@@ -278,6 +279,7 @@ func (b *getmailBuilder) rest() {
 		"delete_bigger_than":      "limit with limitflush deletes what is too large, unread",
 		"to_oldmail_on_each_mail": "each message is recorded before it is deleted anyway",
 	}
+
 	for _, s := range b.sections {
 		if strings.HasPrefix(strings.ToLower(s.name), "filter") {
 			b.note("[%.40s] is left out: messages are not filtered here; a delivery agent may do that",
@@ -306,6 +308,7 @@ func (b *getmailBuilder) record(dir, user, host string) Record {
 	if p := b.value("port"); p != "" {
 		port = p
 	}
+
 	// As getmail's STRIP_CHAR_RE: a run of these becomes one dash.
 	strange := func(r rune) bool { return strings.ContainsRune(`/\:;<>|`, r) }
 	var name strings.Builder
@@ -319,6 +322,7 @@ func (b *getmailBuilder) record(dir, user, host string) Record {
 		}
 		before = now
 	}
+
 	return Record{File: strings.TrimSuffix(dir, "/") + "/" + name.String(), User: user, Host: host,
 		read: getmailUIDs}
 }

@@ -41,7 +41,8 @@ func TestMeter(t *testing.T) {
 		retrieve := func(account string, from, to, total int) {
 			for n := from; n <= to; n++ {
 				time.Sleep(time.Second)
-				l.Info(fetch.EventReading, "account", account, "mailbox", "INBOX", "n", n, "total", total, "size", 1_000_000)
+				l.Info(fetch.EventReading, "account", account, "mailbox", "INBOX", "n", n, "total", total,
+					"size", 1_000_000)
 			}
 		}
 		check := func(want ...string) {
@@ -86,7 +87,8 @@ func TestNoMeter(t *testing.T) {
 		total  int
 		want   string
 	}{
-		{"few", Target{Columns: columns}, meterLeast - 1, "reading message ann@h:1 of 19 (5 octets) not flushed\n"},
+		{"few", Target{Columns: columns}, meterLeast - 1,
+			"reading message ann@h:1 of 19 (5 octets) not flushed\n"},
 		{"many", Target{Columns: columns}, meterLeast, eraseLine + "ann@h: 1 of 20, 0.00 MB" + eraseLine},
 		{"narrow", Target{Columns: func() int { return 9 }}, meterLeast, eraseLine + "ann@h: 1" + eraseLine},
 		{"no terminal", Target{}, meterLeast, "reading message ann@h:1 of 20 (5 octets) not flushed\n"},

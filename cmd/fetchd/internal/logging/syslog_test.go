@@ -36,7 +36,8 @@ func TestSyslog(t *testing.T) {
 	t.Parallel()
 	socket, next := systemLog(t)
 	var out bytes.Buffer
-	l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true, Socket: socket, JSON: true, Verbose: 2, Detached: true})
+	l, err := Open(Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true, Socket: socket, JSON: true,
+		Verbose: 2, Detached: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func TestSyslog(t *testing.T) {
 func TestNoSyslog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	target := Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true, Socket: filepath.Join(t.TempDir(), "none")}
+	target := Target{Name: "fetchd", Out: &out, Err: &out, Syslog: true,
+		Socket: filepath.Join(t.TempDir(), "none")}
 	l, err := Open(target)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,8 @@ func TestNotifier(t *testing.T) {
 	n.Alive("", "2 accounts")
 	n.Reloading()
 	n.Stopping()
-	for _, want := range []string{"READY=1", "WATCHDOG=1\nSTATUS=2 accounts", "RELOADING=1\nMONOTONIC_USEC=", "STOPPING=1"} {
+	for _, want := range []string{"READY=1", "WATCHDOG=1\nSTATUS=2 accounts", "RELOADING=1\nMONOTONIC_USEC=",
+		"STOPPING=1"} {
 		buf := make([]byte, 1000)
 		got, err := manager.Read(buf)
 		if err != nil || !strings.HasPrefix(string(buf[:got]), want) {

@@ -85,12 +85,16 @@ func TestAutoconfig(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
 	answers := map[string]http.HandlerFunc{
-		"good":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(description)) },
-		"moved": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/good", http.StatusFound) },
+		"good": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(description)) },
+		"moved": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/good", http.StatusFound)
+		},
 		"clear": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1/good", http.StatusFound)
 		},
-		"round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) },
+		"round": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/round", http.StatusFound)
+		},
 		"long": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat(" ", web.MaxAnswer) + description))
 		},

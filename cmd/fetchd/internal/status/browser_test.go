@@ -38,7 +38,8 @@ func startBrowser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), browserTime)
-	args := []string{"--headless", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", "--hide-scrollbars",
+	args := []string{"--headless", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
+		"--hide-scrollbars",
 		"--disable-dev-shm-usage", // which is small in a container
 		"--user-data-dir=" + profile, "about:blank"}
 	if os.Getuid() == 0 { // its sandbox refuses to work for root

@@ -129,7 +129,8 @@ func followLink(b *browser) {
 // hostileWords opens the page with words that try to be markup.
 func hostileWords(b *browser, address string) {
 	b.t.Helper()
-	for _, path := range []string{"?q=" + url.QueryEscape(evil), "account?name=" + url.QueryEscape(evil+"@h")} {
+	for _, path := range []string{"?q=" + url.QueryEscape(evil), "account?name=" +
+		url.QueryEscape(evil+"@h")} {
 		b.open(address + path)
 		b.expect(`document.querySelectorAll("script").length`, 1.0)
 		b.expect(`document.querySelectorAll("img").length`, 0.0)

@@ -35,7 +35,8 @@ func TestConcerns(t *testing.T) {
 	}
 	setAside := well()
 	setAside.SetAside = 2
-	silent := schedule.State{Account: "ann", Success: noon.Add(-25 * time.Hour), Activity: schedule.Retrieving}
+	silent := schedule.State{Account: "ann", Success: noon.Add(-25 * time.Hour),
+		Activity: schedule.Retrieving}
 	watched, rests := silent, silent
 	watched.Activity, rests.Next = schedule.Watching, noon.Add(time.Hour)
 	tests := []struct {
@@ -44,13 +45,16 @@ func TestConcerns(t *testing.T) {
 		want          string
 	}{
 		{"well", []schedule.State{well()}, []schedule.State{well()}, "; "},
-		{"set aside, and delivered", []schedule.State{setAside}, []schedule.State{well()}, "+ann set aside; -ann set aside"},
-		{"silent, and heard of", []schedule.State{silent}, []schedule.State{well()}, "+ann silence; -ann silence"},
+		{"set aside, and delivered", []schedule.State{setAside}, []schedule.State{well()},
+			"+ann set aside; -ann set aside"},
+		{"silent, and heard of", []schedule.State{silent}, []schedule.State{well()},
+			"+ann silence; -ann silence"},
 		{"watched for long", []schedule.State{watched}, []schedule.State{watched}, "; "},
 		{"not due for long", []schedule.State{rests}, []schedule.State{rests}, "; "},
 		{"refused, then out of reach", []schedule.State{failed(fetch.KindAuth, noon)},
 			[]schedule.State{failed(fetch.KindNetwork, noon)}, "+ann failure; "},
-		{"folders fail together", []schedule.State{failed(fetch.KindAuth, noon, "A"), failed(fetch.KindAuth, noon, "B")},
+		{"folders fail together", []schedule.State{failed(fetch.KindAuth, noon, "A"),
+			failed(fetch.KindAuth, noon, "B")},
 			[]schedule.State{failed(fetch.KindAuth, noon, "A"), well("B")}, "+ann failure; "},
 		{"folders recover together", []schedule.State{failed(fetch.KindAuth, noon, "A"), well("B")},
 			[]schedule.State{well("A"), well("B")}, "+ann failure; -ann failure"},
@@ -134,7 +138,8 @@ func TestExpiringCertificates(t *testing.T) {
 
 func TestNotice(t *testing.T) {
 	t.Parallel()
-	begins := Alert{"ann@h", "login refused", noon.UTC(), "the server says " + strings.Repeat("no ", 40), topicFailure, ""}
+	begins := Alert{"ann@h", "login refused", noon.UTC(), "the server says " + strings.Repeat("no ", 40),
+		topicFailure, ""}
 	ends := Alert{"bob@h", "ok", noon, "", topicFailure, ""}
 	for want, alerts := range map[string][]Alert{
 		"fetchd: ann@h: login refused":                       {begins},

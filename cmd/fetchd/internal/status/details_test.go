@@ -18,7 +18,8 @@ import (
 // detailed is an account of which there is much to tell, on what a hostile server could say.
 func detailed() Account {
 	leaf := tlsverify.SeenCertificate{
-		Subject: "CN=<b>\x1b[2J", Issuer: "CN=ca", Fingerprint: "sha256:AB", NotAfter: later.AddDate(0, 0, 9).UTC(),
+		Subject: "CN=<b>\x1b[2J", Issuer: "CN=ca", Fingerprint: "sha256:AB",
+		NotAfter: later.AddDate(0, 0, 9).UTC(),
 	}
 	root := tlsverify.SeenCertificate{
 		Subject: "CN=ca", Issuer: "CN=ca", Fingerprint: "sha256:CD", NotAfter: noon.AddDate(0, 0, -1).UTC(),

@@ -58,11 +58,13 @@ const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&amp;` + "
 func hostile(at time.Time) Account {
 	a := Account{
 		Name: evil + "@h", Mailboxes: []string{evil}, State: "backing off", Trouble: true, SetAside: 130,
-		Failure: &Failure{"network", evil, at.Add(-time.Hour), at, 7}, DayMessages: 7, DayBytes: 9000, DayFailures: 7,
+		Failure:     &Failure{"network", evil, at.Add(-time.Hour), at, 7},
+		DayMessages: 7, DayBytes: 9000, DayFailures: 7,
 		Waiting: []Waiting{{evil, evil, at}},
 	}
 	// The first one is of a file that somebody has damaged.
-	a.Passes = []schedule.Pass{{}, {At: at, Failure: &schedule.PassFailure{Kind: evil, Text: evil, Since: at, Count: 2}}}
+	a.Passes = []schedule.Pass{{},
+		{At: at, Failure: &schedule.PassFailure{Kind: evil, Text: evil, Since: at, Count: 2}}}
 	a.setSeen(tlsverify.NewSeen(chainOf(evil, at.AddDate(0, 0, 400)), true), at)
 	return a
 }
@@ -70,7 +72,8 @@ func hostile(at time.Time) Account {
 func chainOf(subject string, end time.Time) []tlsverify.SeenCertificate {
 	digits := strings.TrimSuffix(strings.Repeat("AB:", 32), ":")
 	return []tlsverify.SeenCertificate{
-		{Subject: subject, Issuer: "CN=Example CA 2,O=Example", Fingerprint: "sha256:" + digits, NotAfter: end},
+		{Subject: subject, Issuer: "CN=Example CA 2,O=Example", Fingerprint: "sha256:" + digits,
+			NotAfter: end},
 		{Subject: "CN=Example CA 2,O=Example", Issuer: "CN=Example Root", Fingerprint: "sha256:" + digits,
 			NotAfter: end.AddDate(4, 0, 0)},
 	}
@@ -157,11 +160,13 @@ func TestPage(t *testing.T) {
 	} {
 		w := ask(h, "GET", tt.path)
 		body := w.Body.String()
-		if w.Code != tt.code || !strings.Contains(body, tt.has) || tt.lacks != "" && strings.Contains(body, tt.lacks) {
+		if w.Code != tt.code || !strings.Contains(body, tt.has) || tt.lacks != "" &&
+			strings.Contains(body, tt.lacks) {
 			t.Errorf("%s: %d, without %q or with %q", tt.path, w.Code, tt.has, tt.lacks)
 		}
 		// None of what the hostile account says is markup, or can't be seen.
-		for _, bad := range []string{"<img", "alert(1)</script", "\x1b", "\u202e", "\x00", "</span>&amp;amp;x"} {
+		for _, bad := range []string{"<img", "alert(1)</script", "\x1b", "\u202e", "\x00",
+			"</span>&amp;amp;x"} {
 			if strings.Contains(body, bad) {
 				t.Errorf("%s: %q", tt.path, bad)
 			}
@@ -197,7 +202,8 @@ func TestPageIsGuarded(t *testing.T) {
 			t.Errorf("%s is not the one that the policy names", element)
 		}
 	}
-	for method, want := range map[string]int{"HEAD": 200, "POST": 405, "PUT": 405, "DELETE": 405, "OPTIONS": 405} {
+	for method, want := range map[string]int{"HEAD": 200, "POST": 405, "PUT": 405, "DELETE": 405,
+		"OPTIONS": 405} {
 		if w := ask(h, method, "/"); w.Code != want {
 			t.Errorf("%s: %d, want %d", method, w.Code, want)
 		}
@@ -215,7 +221,8 @@ func TestPageIsGuarded(t *testing.T) {
 func TestPageHasOnlyItsOwnMarkup(t *testing.T) {
 	t.Parallel()
 	h := pageOf(t, crowd(later))
-	for _, path := range []string{"/", "/?q=" + url.QueryEscape(evil), "/account?name=" + url.QueryEscape(evil+"@h")} {
+	for _, path := range []string{"/", "/?q=" + url.QueryEscape(evil), "/account?name=" +
+		url.QueryEscape(evil+"@h")} {
 		root, err := html.Parse(ask(h, "GET", path).Body)
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +287,8 @@ func TestPageOfMany(t *testing.T) {
 	t.Parallel()
 	r := Report{At: later}
 	for i := range 10_000 {
-		r.Accounts = append(r.Accounts, Account{Name: fmt.Sprintf("u%05d@h", i), State: "ok", Trouble: i == 9_999})
+		r.Accounts = append(r.Accounts,
+			Account{Name: fmt.Sprintf("u%05d@h", i), State: "ok", Trouble: i == 9_999})
 	}
 	body := ask(pageOf(t, r), "GET", "/").Body.String()
 	if n := strings.Count(body, `class="state`); n != rowsMost {

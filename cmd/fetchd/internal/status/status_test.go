@@ -248,7 +248,8 @@ func TestSocketOfAnotherUser(t *testing.T) {
 	if err := os.Lchown(path, stranger, -1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ask(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no daemon's of yours") {
+	if _, err := Ask(t.Context(), path); err == nil ||
+		!strings.Contains(err.Error(), "no daemon's of yours") {
 		t.Errorf("a stranger's socket: %v", err)
 	}
 	// The directory of a service that runs as another user.

@@ -29,7 +29,8 @@ func TestSummary(t *testing.T) {
 		{"none", nil, nil, "0 accounts"},
 		{"one that is well", []schedule.State{well}, nil, "1 account, next poll 14:10"},
 		{"some in trouble", []schedule.State{
-			failed("ann@h", fetch.KindAuth, at), failed("bob@h", fetch.KindTLS, at.AddDate(0, 0, -3)), folder, well,
+			failed("ann@h", fetch.KindAuth, at),
+			failed("bob@h", fetch.KindTLS, at.AddDate(0, 0, -3)), folder, well,
 		}, nil, "3 accounts, 2 in trouble (ann@h: login refused since 14:05; " +
 			"bob@h: certificate refused since Nov 19 14:05), next poll 14:10"},
 		{"many", []schedule.State{

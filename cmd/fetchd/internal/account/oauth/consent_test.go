@@ -222,7 +222,8 @@ func TestLogout(t *testing.T) {
 	r.consents()
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = fmt.Fprintf(w, `{"error":"invalid_client","error_description":"no %s"}`, req.FormValue("token"))
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_client","error_description":"no %s"}`,
+			req.FormValue("token"))
 	}))
 	defer refusing.Close()
 	r.changeGrant(func(g *grant) { g.From.Revoke = refusing.URL })

@@ -44,7 +44,8 @@ func TestOddAnswers(t *testing.T) {
 		{"twice", "application/json", `{"access_token":"bad","access_token":"good"}`, unknownLife},
 		{"as text", "text/plain", ` {"access_token":"good","expires_in":100}`, 100 * time.Second},
 		{"as HTML", "text/html; charset=utf-8", `{"access_token":"good"}`, unknownLife},
-		{"as a form", "application/x-www-form-urlencoded", `access_token=good&expires_in=100`, 100 * time.Second},
+		{"as a form", "application/x-www-form-urlencoded", `access_token=good&expires_in=100`,
+			100 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

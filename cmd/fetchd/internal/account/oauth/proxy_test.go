@@ -113,7 +113,8 @@ func TestCheckProxy(t *testing.T) {
 // A file that says whom to trust is refused if others can write it, and named if it is missing.
 func TestCertFile(t *testing.T) {
 	t.Parallel()
-	k := &Keeper{Dir: t.TempDir() + "/oauth", Providers: map[string]provider{"x": {Token: "https://127.0.0.1:1"}}}
+	k := &Keeper{Dir: t.TempDir() + "/oauth",
+		Providers: map[string]provider{"x": {Token: "https://127.0.0.1:1"}}}
 	c := Client{Account: "ann@mail", Provider: "x", ID: "mail", Flow: FlowApp, Secret: secretOf("s"),
 		CertFile: t.TempDir() + "/none"}
 	for _, err := range []error{k.Check(c), second(k.Token(t.Context(), c))} {
