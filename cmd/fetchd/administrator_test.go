@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -101,14 +100,6 @@ func (a *administrator) web(path string) string {
 	return text
 }
 
-// status is what "fetchd status" says, and its exit status.
-func (a *administrator) status() string {
-	cmd := exec.Command("fetchd", "status", "-f", "rc", "--pidfile", "pid")
-	cmd.Dir, cmd.Env = a.dir, a.cmd.Env
-	out, _ := cmd.CombinedOutput()
-	return fmt.Sprintf("%s\nstatus %d", out, cmd.ProcessState.ExitCode())
-}
-
 // Of 200 accounts three are broken in different ways. Whoever looks anywhere sees which, and that they are
 // mended.
 func TestAdministratorsStory(t *testing.T) {
@@ -126,7 +117,7 @@ func TestAdministratorsStory(t *testing.T) {
 	a.finds("the journal", a.readJournal, "\n<3>Authorization failure on ann@wrongpw: ",
 		"\n<3>ann@wrongpin: ",
 		"\n<3>ann@wronghost: localhost:1: connection refused; hint: ")
-	a.finds("status", a.status, "200 accounts, 3 in trouble; daemon ", "\nlogin refused        ann@wrongpw",
+	a.finds("status", func() string { return a.status() }, "200 accounts, 3 in trouble; daemon ", "\nlogin refused        ann@wrongpw",
 		"\ncertificate refused  ann@wrongpin", "\nbacking off          ann@wronghost", "\nstatus 1")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, 3 in trouble (ann@wronghost: backing off since ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts 200\n", "\nfetchd_accounts_in_trouble 3\n",
@@ -159,7 +150,7 @@ func TestAdministratorsStory(t *testing.T) {
 	for _, name := range []string{"wrongpw", "wrongpin", "wronghost"} {
 		a.finds("the journal", a.readJournal, "\n<6>ann@"+name+": retrieval works again\n")
 	}
-	a.finds("status", a.status, "200 accounts, 0 in trouble; ", "\nstatus 0")
+	a.finds("status", func() string { return a.status() }, "200 accounts, 0 in trouble; ", "\nstatus 0")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, next poll ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts_in_trouble 0\n",
 		"\nfetchd_account_up{account=\"ann@wrongpin\"} 1\n")

@@ -58,6 +58,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// must delay neither the end nor the signs of life. All that may fail at the start comes before.
 	go d.leaveTerminal(ctx, first)
 	go d.tellAll(ctx)
+	go d.keepStatus(ctx, first)
 	go d.serve(ctx)
 	go d.showLife(ctx)
 	go giveBackMemory(ctx)
@@ -65,7 +66,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 	// Once more, as Run may end by itself; the manager hears it only once.
 	stopping()
 	// After Run, so that the file has the final figures.
-	d.saveStatus()
+	d.saveWholeStatus()
 	return exit.Mail
 }
 
@@ -75,7 +76,7 @@ func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts
 	before status.Report) (*daemon, error) {
 	d := &daemon{service: s, interval: interval, path: s.c.Rcfile.Or(s.at.rcfile),
 		fixed: fixedSettings(cfg.Globals), news: make(chan struct{}, 1), started: time.Now(),
-		statusFile: statusPath(s.at, cfg)}
+		file: newStatusFile(statusPath(s.at, cfg))}
 	d.accounts.Store(int64(accounts))
 	collectFor(accounts, d.p.env)
 	d.stamp = d.fileStamp()
@@ -96,7 +97,7 @@ func (d *daemon) setScheduler(ctx context.Context, cfg *rcfile.Config, before st
 		if o.Err != nil || o.Recovered {
 			d.noteNews()
 		}
-		first.add(o)
+		d.file.note(o, first.add(o))
 		d.logSleeping()
 	}
 	d.scheduler = schedule.New(o)
@@ -122,19 +123,19 @@ func (d *daemon) report(ctx context.Context, o schedule.Outcome) {
 // daemon is the state that signals, reloads and the service manager act on.
 type daemon struct {
 	*service
-	scheduler  *schedule.Scheduler
-	manager    *process.Notifier
-	interval   time.Duration
-	path       string       // of the rc file
-	stamp      string       // fileStamp when the rc file was last read
-	fixed      string       // fixedSettings when the daemon started
-	accounts   atomic.Int64 // how many there are now
-	teller     *teller
-	news       chan struct{} // capacity 1: there may be something to tell
-	started    time.Time
-	statusFile string
-	refused    atomic.Pointer[status.Report] // of those that can't be retrieved from
-	finished   atomic.Int64                  // retrievals that have ended
+	scheduler *schedule.Scheduler
+	manager   *process.Notifier
+	interval  time.Duration
+	path      string       // of the rc file
+	stamp     string       // fileStamp when the rc file was last read
+	fixed     string       // fixedSettings when the daemon started
+	accounts  atomic.Int64 // how many there are now
+	teller    *teller
+	news      chan struct{} // capacity 1: there may be something to tell
+	started   time.Time
+	file      *statusFile
+	refused   atomic.Pointer[status.Report] // of those that can't be retrieved from
+	finished  atomic.Int64                  // retrievals that have ended
 }
 
 // serve acts on signals, and on a changed rc file, until ctx ends.

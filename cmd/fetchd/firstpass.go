@@ -38,12 +38,12 @@ func newFirstPass(accounts []*fetch.Account) *firstPass {
 	return f
 }
 
-// add notes how a retrieval has ended.
-func (f *firstPass) add(o schedule.Outcome) {
+// add notes how a retrieval has ended, and returns whether it was the account's first.
+func (f *firstPass) add(o schedule.Outcome) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.missing[o.Account.Name] {
-		return
+		return false
 	}
 	delete(f.missing, o.Account.Name)
 	if o.Err != nil {
@@ -52,6 +52,7 @@ func (f *firstPass) add(o schedule.Outcome) {
 	if len(f.missing) == 0 {
 		close(f.ended)
 	}
+	return true
 }
 
 // await waits for the first retrievals, but not for long, and returns those that failed.

@@ -148,6 +148,14 @@ func (d *runningDaemon) endsWithin(limit time.Duration) {
 	}
 }
 
+// status is what "fetchd status" says of accounts, none = all, and its exit status.
+func (d *runningDaemon) status(accounts ...string) string {
+	cmd := exec.Command("fetchd", append([]string{"status", "-f", "rc", "--pidfile", "pid"}, accounts...)...)
+	cmd.Dir, cmd.Env = d.dir, d.cmd.Env
+	out, _ := cmd.CombinedOutput()
+	return fmt.Sprintf("%s\nstatus %d", out, cmd.ProcessState.ExitCode())
+}
+
 // mails is how many messages are in the Maildir "mail".
 func (d *runningDaemon) mails() int {
 	entries, _ := os.ReadDir(filepath.Join(d.dir, "mail", "new"))

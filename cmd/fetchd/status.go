@@ -158,7 +158,7 @@ func (s *service) recordPass(ctx context.Context, cfg *rcfile.Config, outcomes [
 	} else {
 		teller.tell(ctx, &report)
 	}
-	if err := report.Save(path); err != nil {
+	if _, err := report.Save(path); err != nil {
 		s.log.Warn("the status of this pass can't be recorded", "err", err)
 	}
 }
@@ -212,14 +212,23 @@ func (d *daemon) serveStatus(g rcfile.Globals) (stop func()) {
 	}
 }
 
-// saveStatus leaves behind what is known: status shows it when the daemon has ended, and the next one goes on
-// from there.
+// saveStatus leaves behind what is new.
 func (d *daemon) saveStatus() {
-	report := d.status(func(string) bool { return true })
-	report.Settle()
-	if err := report.Save(d.statusFile); err != nil {
+	if err := d.file.save(d.status); err != nil {
 		d.log.Warn("the status can't be recorded", "err", err)
 	}
+}
+
+// saveWholeStatus leaves behind all that is known.
+func (d *daemon) saveWholeStatus() {
+	d.file.renew()
+	d.saveStatus()
+}
+
+// keepStatus leaves the status behind after the first retrievals, and then whenever there is news.
+func (d *daemon) keepStatus(ctx context.Context, first *firstPass) {
+	first.await(ctx)
+	d.file.keep(ctx, d.saveStatus)
 }
 
 // setRefused notes which accounts can't be retrieved from, and why. before are those that were known.
@@ -227,6 +236,7 @@ func (d *daemon) setRefused(reasons map[string]string, before status.Report) {
 	report := status.Of(nil, reasons, time.Now())
 	report.Continue(before)
 	d.refused.Store(&report)
+	d.file.renew()
 	d.noteNews()
 }
 

@@ -108,7 +108,7 @@ func (d *daemon) tellAll(ctx context.Context) {
 		if d.teller.tell(ctx, &report) {
 			// At once: a daemon that is killed leaves nothing else behind, and the next one must not tell it
 			// all again.
-			d.saveStatus()
+			d.saveWholeStatus()
 		}
 	}
 }

@@ -85,7 +85,7 @@ func TestReportKeepsThePast(t *testing.T) {
 	t.Parallel()
 	r := Report{At: later, Accounts: []Account{detailed(), {Name: "bob@h", Mailboxes: []string{"A", "B"}}}}
 	path := filepath.Join(t.TempDir(), "status")
-	if err := r.Save(path); err != nil {
+	if _, err := r.Save(path); err != nil {
 		t.Fatal(err)
 	}
 	back, err := Load(path)

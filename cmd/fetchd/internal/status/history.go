@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	"fetchd/fetch"
@@ -67,6 +68,11 @@ func (r *Report) Shorten(whole func(account string) bool) {
 		a.Hours, a.Passes = nil, nil
 		a.Certificates = a.Certificates[:min(1, len(a.Certificates))]
 	}
+}
+
+// Keep drops the accounts that isWanted does not want.
+func (r *Report) Keep(isWanted func(account string) bool) {
+	r.Accounts = slices.DeleteFunc(r.Accounts, func(a Account) bool { return !isWanted(a.Name) })
 }
 
 // Pasts returns a function for schedule.Options.Past. It tells each account once what the report says of it.

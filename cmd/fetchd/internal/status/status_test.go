@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,7 +134,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 	for n := range 2 {
 		r := Report{At: noon, Accounts: []Account{{Name: "ann@h", Messages: int64(n)}}}
-		if err := r.Save(path); err != nil {
+		if _, err := r.Save(path); err != nil {
 			t.Fatal(err)
 		}
 		back, err := Load(path)
@@ -259,4 +260,43 @@ func TestSocketOfAnotherUser(t *testing.T) {
 	if r, err := Ask(t.Context(), path); err != nil || r.PID != 7 {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// What is added replaces what was there of its accounts; a part that a crash has torn costs that part alone.
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "status")
+	var whole Report
+	for n := range 2*chunk + 1 {
+		whole.Accounts = append(whole.Accounts, Account{Name: fmt.Sprintf("u%03d@h", n)})
+	}
+	whole.Accounts[1].Mailboxes = []string{"INBOX"}
+	later := Report{At: noon, Accounts: []Account{{Name: "u001@h", Mailboxes: []string{"INBOX"}, Messages: 7},
+		{Name: "new@h"}}}
+	_, err1 := whole.Save(path)
+	size, err2 := later.Append(path)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+
+	check := func(what string, messages int64) {
+		t.Helper()
+		got, err := Load(path)
+		if err != nil || len(got.Accounts) != 2*chunk+2 || !got.At.Equal(noon) ||
+			got.Accounts[2].Messages != messages || got.Accounts[0].Name != "new@h" {
+			t.Errorf("%s: %v, %d accounts, %+v", what, err, len(got.Accounts), got.Accounts[:3])
+		}
+	}
+	check("appended", 7)
+
+	later.Accounts[0].Messages = 8
+	torn, err := later.Append(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("appended again", 8)
+	if err := os.Truncate(path, (size+torn)/2); err != nil {
+		t.Fatal(err)
+	}
+	check("torn", 7)
 }
