@@ -50,9 +50,10 @@ fuzz:
 soak:
 	@GO='$(GO)' MINUTES='$(MINUTES)' .ci/steps soak
 
+# DEMO=-serve keeps the servers, to try fetchd with.
 demo:
 	@bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && \
-	CGO_ENABLED=0 $(GO) build -trimpath -o "$$bin/" ./cmd/fetchd ./cmd/demo && "$$bin/demo" -fetchd "$$bin/fetchd"
+	CGO_ENABLED=0 $(GO) build -trimpath -o "$$bin/" ./cmd/fetchd ./cmd/demo && "$$bin/demo" -fetchd "$$bin/fetchd" $(DEMO)
 
 # The same work done by fetchd and by other programs: BENCH="-w imap,pop3 -r 5"; -help lists workloads and contenders.
 bench:

@@ -23,13 +23,7 @@ import (
 )
 
 // showDemo is the demonstration, of the fetchd on the path.
-func showDemo() {
-	err := demo.Show(context.Background(), demo.Options{Program: "fetchd", Stdout: os.Stdout, Stderr: os.Stderr})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func showDemo() { os.Exit(demo.Main(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // TestScripts tells the users' stories in testdata/script. Each has servers of its own: IMAPS on $IMAPS and
 // POP3S on $POP3S for ann with the password "$PASS", their authority in root.pem, and a home directory in

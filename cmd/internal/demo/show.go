@@ -15,12 +15,13 @@ type Options struct {
 	Program        string   // path of the fetchd to show
 	Arguments      []string // further arguments for each of its runs, such as -v
 	KeepFiles      bool     // keep the temporary directory, for a closer look
+	Serve          bool     // run nothing, but keep the servers for the user to try
 	Stdout, Stderr io.Writer
 }
 
 // Show starts the servers, writes an rc file and runs the program on it twice: the first run finds mail, the
-// second none. Everything happens in a temporary directory. The error says which run ended with a wrong
-// status.
+// second none. With Serve it says how to do that, and ends with ctx. Everything happens in a temporary
+// directory. The error says which run ended with a wrong status.
 func Show(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "fetchd-demo-")
 	if err != nil {
@@ -32,7 +33,11 @@ func Show(ctx context.Context, o Options) error {
 		fmt.Fprintf(o.Stdout, "\nEverything is in %s.\n", dir)
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(dir))
+	err = errors.Join(err, os.RemoveAll(dir))
+	if o.Serve && err == nil {
+		fmt.Fprintln(o.Stdout, "\nThe servers and their files are gone.")
+	}
+	return err
 }
 
 // The exit statuses of the program that the demonstration expects.
@@ -56,6 +61,10 @@ func (o *Options) show(ctx context.Context, dir string) error {
 	fmt.Fprintf(o.Stdout, "An IMAPS server listens on port %d, a POP3S server on port %d. The "+
 		"rc file:\n\n%s\n",
 		servers.IMAPPort, servers.POP3Port, rc)
+	if o.Serve {
+		o.serve(ctx, dir, servers)
+		return nil
+	}
 	fmt.Fprintf(o.Stdout, "First run: fetchd -f %s\n\n", filepath.Join(dir, "fetchmailrc"))
 	if err := o.runProgram(ctx, dir, foundMail); err != nil {
 		return err
@@ -71,6 +80,22 @@ func (o *Options) show(ctx context.Context, dir string) error {
 
 	fmt.Fprint(o.Stdout, farewell)
 	return nil
+}
+
+// serve says what can be tried, and waits for the end of ctx.
+func (o *Options) serve(ctx context.Context, dir string, s *Servers) {
+	rc := filepath.Join(dir, "fetchmailrc")
+	fmt.Fprintf(o.Stdout, "The login is %s, the password %q. In another terminal:\n\n", s.User, s.Password)
+	for _, arguments := range []string{
+		"check-config -f " + rc, "check-tls -f " + rc + " imaps", "-v -f " + rc, "-d 300 -f " + rc,
+		"status -f " + rc, "--quit -f " + rc,
+	} {
+		fmt.Fprintf(o.Stdout, "    %s %s\n", o.Program, arguments)
+	}
+	fmt.Fprintf(o.Stdout, "\nMail goes into %s. Ctrl-C ends the servers, and removes all of it.\n",
+		filepath.Join(dir, "Maildir"))
+
+	<-ctx.Done()
 }
 
 const farewell = `
