@@ -187,6 +187,9 @@ func (b *bench) measure(w workload, c contender) result {
 	if proxy != nil {
 		r.turns = proxy.Turns() - turns
 	}
+	if j.place != nil {
+		b.s.check(j.place.collect())
+	}
 	if r.checked = len(cmd.out) > 0; r.checked {
 		r.tally, err = want.check(cmd.out, before, copies)
 		b.s.check(err)

@@ -31,6 +31,8 @@ type job struct {
 	dest     string // where messages go
 	fetchd   string // the binary
 	self     string // this binary
+	messages [][]byte
+	place    *place // nil = a Maildir, or the agents
 }
 
 // command is how a contender does its job, and where the messages will be.
@@ -44,23 +46,26 @@ type contender struct {
 	name     string
 	binary   string // what must be installed; "" = nothing
 	proto    string // "" = both
-	agents   bool   // takes part in the workload with agents; with only, in no other
-	only     bool
-	keepDest bool // its record refers to what is in the Maildir
-	raw      bool // keeps no record of what is old
+	agents   bool   // takes part in the workload with agents
+	places   string // kinds of places that it can deliver to, beside Maildirs and agents
+	only     bool   // takes part in no others than these
+	keepDest bool   // its record refers to what is in the Maildir
+	raw      bool   // keeps no record of what is old
 	prepare  func(j *job) (command, error)
 }
 
 func contenders() []contender {
 	return []contender{
-		{name: "limit", agents: true, raw: true, prepare: limitCommand},
+		{name: "limit", agents: true, places: allPlaces, raw: true, prepare: limitCommand},
+		{name: "write", places: allPlaces, only: true, raw: true, prepare: writeCommand},
 		{name: "spawn", agents: true, only: true, raw: true, prepare: spawnCommand},
-		{name: "fetchd", agents: true, prepare: fetchdCommand(1)},
+		{name: "fetchd", agents: true, places: allPlaces, prepare: fetchdCommand(1)},
 		{name: "fetchd-4", agents: true, only: true, prepare: fetchdCommand(4)},
 		{name: "mbsync", binary: "mbsync", proto: imaps, keepDest: true, prepare: mbsyncCommand},
 		{name: "mpop", binary: "mpop", proto: pop3s, agents: true, prepare: mpopCommand},
-		{name: "fdm", binary: "fdm", agents: true, prepare: fdmCommand},
-		{name: "fetchmail", binary: "fetchmail", agents: true, prepare: fetchmailCommand},
+		{name: "fdm", binary: "fdm", agents: true, places: toMbox, prepare: fdmCommand},
+		{name: "fetchmail", binary: "fetchmail", agents: true, places: toSMTP + toLMTP + toDovecot,
+			prepare: fetchmailCommand},
 	}
 }
 
@@ -81,7 +86,8 @@ func (c contender) installed() bool {
 // takesPart tells whether the contender can do w.
 func (c contender) takesPart(w workload) bool {
 	switch {
-	case c.proto != "" && c.proto != w.proto, w.agents && !c.agents, !w.agents && c.only:
+	case c.proto != "" && c.proto != w.proto, w.agents && !c.agents, !strings.Contains(c.places, w.to),
+		c.only && !w.agents && w.to == "":
 		return false
 	case w.primed && w.fresh == 0:
 		return !c.raw
@@ -103,20 +109,26 @@ func (j *job) write(name, text string) (string, error) {
 // one is the command of a program that delivers into a single Maildir, or pipes.
 func (j *job) one(argv ...string) command {
 	out := output{maildir, j.maildir("Maildir")}
-	if j.w.agents {
+	switch {
+	case j.w.agents:
 		out = output{files, j.dest}
+	case j.place != nil:
+		out = j.place.out
 	}
 	return command{argv, []output{out}}
 }
 
 func limitCommand(j *job) (command, error) {
-	out := filepath.Join(j.dest, "out")
-	argv := []string{j.self, "limit", "-proto", j.w.proto, "-ca", j.ca, "-password", j.password, "-out", out,
-		"-fresh", fmt.Sprint(j.w.fresh)}
+	out := output{joined, filepath.Join(j.dest, "out")}
+	argv := []string{j.self, "limit", "-proto", j.w.proto, "-ca", j.ca, "-password", j.password, "-out",
+		out.path, "-fresh", fmt.Sprint(j.w.fresh)}
+	if j.place != nil {
+		out, argv = j.place.out, append(argv, j.place.arguments()...)
+	}
 	for _, a := range j.accounts {
 		argv = append(argv, fmt.Sprintf("127.0.0.1:%d,%s", a.port, a.user))
 	}
-	return command{argv, []output{{joined, out}}}, nil
+	return command{argv, []output{out}}, nil
 }
 
 func spawnCommand(j *job) (command, error) {
@@ -128,8 +140,11 @@ func spawnCommand(j *job) (command, error) {
 func fetchdCommand(jobs int) func(*job) (command, error) {
 	return func(j *job) (command, error) {
 		deliver := fmt.Sprintf("maildir %q", j.maildir("Maildir"))
-		if j.w.agents {
+		switch {
+		case j.w.agents:
 			deliver = fmt.Sprintf("mda %q mdajobs %d", j.agent(), jobs)
+		case j.place != nil:
+			deliver = j.place.words()
 		}
 		path, err := j.write("rc", j.rc("fetchd", deliver))
 		return j.one(j.fetchd, "-s", "--nodetach", "-f", path), err
@@ -150,9 +165,9 @@ func (j *job) rc(program, deliver string) string {
 
 	for _, a := range j.accounts {
 		fmt.Fprintf(&b, `poll %s via 127.0.0.1 with protocol %s service %d timeout 60 auth password %s
-  user %q there with password %q is "nobody" here
+  user %q there with password %q is %q here
   options keep ssl sslcertck sslcertfile %q sslcommonname "localhost" %s
-`, a.name, proto, a.port, uidl, a.user, j.password, j.ca, deliver)
+`, a.name, proto, a.port, uidl, a.user, j.password, j.recipient(), j.ca, deliver)
 	}
 
 	return b.String()

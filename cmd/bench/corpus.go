@@ -116,6 +116,7 @@ func (g *generator) message(name string, size int) []byte {
 const lastLine = "=END="
 
 var (
+	quoted = regexp.MustCompile(`(?m)^>(>*From )`)
 	ending = regexp.MustCompile(`(?m)^` + lastLine + `\S+\n`)
 	named  = regexp.MustCompile(`(?m)^X-Bench-Id: (\S+)`)
 	added  = regexp.MustCompile(`(?i)^(from |(received|return-path|delivered-to|status|lines|` +

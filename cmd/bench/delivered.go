@@ -21,7 +21,10 @@ const (
 	files   = "files"   // a folder with one file for each message
 	joined  = "joined"  // a file with all messages, one after another
 	batched = "batched" // the same as batched SMTP
+	mboxed  = "mboxed"  // the same as an mbox
 )
+
+func (o output) isOneFile() bool { return o.kind == joined || o.kind == batched || o.kind == mboxed }
 
 // names are the message files that exist, without the flags that a Maildir adds to a name.
 func names(out []output) map[string]string {
@@ -42,7 +45,7 @@ func names(out []output) map[string]string {
 func count(out []output) int {
 	n := len(names(out))
 	for _, o := range out {
-		if o.kind == joined || o.kind == batched {
+		if o.isOneFile() {
 			text, _ := os.ReadFile(o.path)
 			n += bytes.Count(text, []byte("\n"+lastLine))
 		}
@@ -102,30 +105,33 @@ func eachDelivered(out []output, before map[string]string, f func([]byte)) error
 	}
 
 	for _, o := range out {
-		if o.kind != joined && o.kind != batched {
+		if !o.isOneFile() {
 			continue
 		}
 		text, err := os.ReadFile(o.path)
 		if err != nil && !os.IsNotExist(err) {
 			return err
 		}
-		split(text, o.kind == batched, f)
+		split(text, o.kind, f)
 	}
 
 	return nil
 }
 
 // split divides a file with many messages at their last lines.
-func split(text []byte, smtp bool, f func([]byte)) {
+func split(text []byte, kind string, f func([]byte)) {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	from := 0
 	for _, at := range ending.FindAllIndex(text, -1) {
 		raw := text[from:at[1]]
 		from = at[1]
-		if smtp {
+		switch kind {
+		case batched:
 			if _, data, ok := bytes.Cut(raw, []byte("\nDATA\n")); ok {
 				raw = bytes.ReplaceAll(data, []byte("\n."), []byte("\n"))
 			}
+		case mboxed:
+			raw = quoted.ReplaceAll(raw, []byte("$1"))
 		}
 		f(bytes.TrimLeft(raw, "\n"))
 	}

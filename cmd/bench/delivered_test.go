@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 )
 
@@ -23,6 +24,7 @@ func TestCheck(t *testing.T) {
 		{"a file each", files, nil, tally{want: 8, whole: 8}},
 		{"one file", joined, nil, tally{want: 8, whole: 8}},
 		{"batched SMTP", batched, nil, tally{want: 8, whole: 8}},
+		{"an mbox", mboxed, nil, tally{want: 8, whole: 8}},
 		{"with more fields", maildir, func(m [][]byte) [][]byte {
 			m[3] = append(bytes.Clone(received), m[3]...)
 			return m
@@ -62,6 +64,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+var fromLine = regexp.MustCompile(`(?m)^>*From `)
+
 // deliver puts messages where o says; o.path becomes the file where it is to be one.
 func deliver(t *testing.T, o *output, messages [][]byte) {
 	t.Helper()
@@ -84,12 +88,15 @@ func deliver(t *testing.T, o *output, messages [][]byte) {
 			write(filepath.Join(o.path, name), m)
 		case joined:
 			all = append(all, m...)
+		case mboxed:
+			all = append(all, "From a@example.org Sun Nov 22 04:00:00 2026\n"...)
+			all = append(append(all, fromLine.ReplaceAll(m, []byte(">$0"))...), '\n')
 		case batched:
 			all = append(all, "MAIL FROM:<a@example.org>\nRCPT TO:<b@example.org>\nDATA\n"...)
 			all = append(append(all, bytes.ReplaceAll(m, []byte("\n."), []byte("\n.."))...), ".\n"...)
 		}
 	}
-	if o.kind == joined || o.kind == batched {
+	if o.isOneFile() {
 		o.path = filepath.Join(o.path, "out")
 		write(o.path, all)
 	}

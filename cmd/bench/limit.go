@@ -23,6 +23,7 @@ type reader struct {
 	password string
 	fresh    int // how many messages are new; 0 = all
 	config   *tls.Config
+	to       target // instead of a file
 	mu       sync.Mutex
 	file     *os.File
 }
@@ -37,6 +38,7 @@ func readAll(args []string) int {
 	fs.StringVar(&r.password, "password", "", "of every account")
 	fs.IntVar(&r.fresh, "fresh", 0, "how many of the messages are new, 0 for all")
 	out := fs.String("out", "", "file to write to")
+	r.to.define(fs)
 	_ = fs.Parse(args)
 	if err := r.run(*out, fs.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: limit: %v\n", err)
@@ -54,6 +56,9 @@ func (r *reader) run(out string, accounts []string) (err error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	r.config = &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	if r.to.kind != "" {
+		return r.relay(accounts[0])
+	}
 	if r.file, err = os.Create(out); err != nil {
 		return err
 	}
@@ -78,23 +83,12 @@ func (r *reader) run(out string, accounts []string) (err error) {
 
 // account reads one account; with several at once each is written to the file as a whole.
 func (r *reader) account(account string, several bool) error {
-	addr, user, _ := strings.Cut(account, ",")
-	conn, err := tls.Dial("tcp", addr, r.config)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-
-	in, out := bufio.NewReaderSize(conn, 256<<10), bufio.NewWriterSize(r.file, 1<<20)
+	out := bufio.NewWriterSize(r.file, 1<<20)
 	var own bytes.Buffer
 	if several {
 		out = bufio.NewWriter(&own)
 	}
-	if r.proto == imaps {
-		err = r.imap(conn, in, out, user)
-	} else {
-		err = r.pop3(conn, in, out, user)
-	}
+	err := r.read(account, wholeFile{out})
 	if ferr := out.Flush(); err == nil {
 		err = ferr
 	}
@@ -108,7 +102,34 @@ func (r *reader) account(account string, several bool) error {
 	return err
 }
 
-func (r *reader) imap(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user string) error {
+// taker takes what comes; end says that a message is whole.
+type taker interface {
+	io.Writer
+	end() error
+}
+
+// wholeFile is a taker for which it makes no difference where a message ends.
+type wholeFile struct{ io.Writer }
+
+func (wholeFile) end() error { return nil }
+
+// read has all messages of an account go to out.
+func (r *reader) read(account string, out taker) error {
+	addr, user, _ := strings.Cut(account, ",")
+	conn, err := tls.Dial("tcp", addr, r.config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	in := bufio.NewReaderSize(conn, 256<<10)
+	if r.proto == imaps {
+		return r.imap(conn, in, out, user)
+	}
+	return r.pop3(conn, in, out, user)
+}
+
+func (r *reader) imap(conn net.Conn, in *bufio.Reader, out taker, user string) error {
 	set := "1:*"
 	begin := fmt.Sprintf("a LOGIN %s %s\r\na EXAMINE INBOX\r\n", user, r.password)
 	if r.fresh > 0 {
@@ -116,7 +137,7 @@ func (r *reader) imap(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 			return err
 		}
 		begin = ""
-		err := imapLines(in, io.Discard, 's', func(line string) {
+		err := imapLines(in, wholeFile{io.Discard}, 's', func(line string) {
 			if found, ok := strings.CutPrefix(line, "* SEARCH "); ok {
 				set = strings.ReplaceAll(found, " ", ",")
 			}
@@ -137,7 +158,7 @@ func (r *reader) imap(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 }
 
 // imapLines reads up to the answer to a command; literals go to out.
-func imapLines(in *bufio.Reader, out io.Writer, tag byte, heard func(string)) error {
+func imapLines(in *bufio.Reader, out taker, tag byte, heard func(string)) error {
 	for {
 		raw, err := in.ReadSlice('\n')
 		if err != nil {
@@ -154,6 +175,9 @@ func imapLines(in *bufio.Reader, out io.Writer, tag byte, heard func(string)) er
 			if _, err := io.CopyN(out, in, n); err != nil {
 				return err
 			}
+			if err := out.end(); err != nil {
+				return err
+			}
 		case len(line) == 0 || line[0] == '*' || line[0] == ')' || line[0] == ' ':
 			heard(string(line))
 		case !bytes.Contains(line, []byte(" OK")):
@@ -164,7 +188,7 @@ func imapLines(in *bufio.Reader, out io.Writer, tag byte, heard func(string)) er
 	}
 }
 
-func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user string) error {
+func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out taker, user string) error {
 	list := "STAT"
 	if r.fresh > 0 {
 		list = "UIDL"
@@ -207,6 +231,9 @@ func (r *reader) pop3(conn net.Conn, in *bufio.Reader, out *bufio.Writer, user s
 			return err
 		}
 		if err := popText(in, func(line []byte) { _, _ = out.Write(line) }); err != nil {
+			return err
+		}
+		if err := out.end(); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,8 @@ func (b *bench) job(w workload, c contender) (j *job, done func()) {
 
 	root := filepath.Join(base, w.name+"-"+c.name)
 	j = &job{w: w, password: b.d.Password, ca: b.ca, fetchd: b.fetchd, self: b.self,
-		state: filepath.Join(root, "state"), dest: filepath.Join(root, "dest")}
+		state: filepath.Join(root, "state"), dest: filepath.Join(root, "dest"),
+		messages: b.corpus(w).messages}
 	for _, dir := range []string{j.state, j.dest} {
 		b.s.check(os.MkdirAll(dir, 0o755))
 	}
@@ -29,7 +30,9 @@ func (b *bench) job(w workload, c contender) (j *job, done func()) {
 	}
 
 	j.makeMaildirs(b.s)
+	leave := b.preparePlace(j, c)
 	return j, func() {
+		leave()
 		b.s.check(os.RemoveAll(root))
 		for _, a := range j.accounts {
 			b.d.Remove(b.s, a.user)
@@ -39,7 +42,7 @@ func (b *bench) job(w workload, c contender) (j *job, done func()) {
 
 // makeMaildirs makes the Maildirs that a program may want: not every program makes its own.
 func (j *job) makeMaildirs(s *stage) {
-	if j.w.agents {
+	if j.w.agents || j.w.to != "" {
 		return
 	}
 	all := []string{"Maildir"}

@@ -33,6 +33,8 @@ func main() {
 		os.Exit(launch(os.Stdin, os.Stdout))
 	case len(os.Args) > 1 && os.Args[1] == "limit":
 		os.Exit(readAll(os.Args[2:]))
+	case len(os.Args) > 1 && os.Args[1] == "write":
+		os.Exit(writeAll(os.Args[2:]))
 	case len(os.Args) > 1 && os.Args[1] == "spawn":
 		os.Exit(spawn(os.Args[2:]))
 	}

@@ -11,8 +11,11 @@ func fetchmailCommand(j *job) (command, error) {
 	file := filepath.Join(j.dest, "out") // its fastest way to deliver
 	deliver := fmt.Sprintf("bsmtp %q", file)
 	out := output{batched, file}
-	if j.w.agents {
+	switch {
+	case j.w.agents:
 		deliver, out = fmt.Sprintf("mda %q", j.agent()), output{files, j.dest}
+	case j.place != nil:
+		deliver, out = j.place.words(), j.place.out
 	}
 	head := fmt.Sprintf("set no syslog\nset no bouncemail\nset idfile \"%s/ids\"\n", j.state)
 	path, err := j.write("rc", head+j.rc("fetchmail", deliver))
@@ -94,6 +97,9 @@ func fdmCommand(j *job) (command, error) {
 	action := fmt.Sprintf("maildir %q", j.maildir("Maildir"))
 	if j.w.agents {
 		action = fmt.Sprintf("pipe %q", j.agent())
+	}
+	if j.place != nil {
+		action = fmt.Sprintf("mbox %q", j.place.address)
 	}
 
 	var b strings.Builder

@@ -16,7 +16,8 @@ import (
 func (b *bench) introduce() {
 	fmt.Printf("%d × %s, %s, %s. Medians of %d rounds, interleaved; wall and CPU (user + system) of the "+
 		"program and its\nchildren, largest process. Every delivered message was compared by hash. "+
-		"× limit: against a raw pipelined reader.\n",
+		"× limit: against a raw pipelined reader, with a raw writer behind it where messages go to a "+
+		"server or an mbox;\n× write: against that writer alone, which has the messages in memory.\n",
 		runtime.NumCPU(), processor(), kernel(), runtime.Version(), b.o.rounds)
 }
 
@@ -53,7 +54,7 @@ func report(out io.Writer, w workload, field []contender, runs map[string][]resu
 		"| program | wall s (least–most) | × limit | CPU s | × limit | RSS MB |%s delivered |\n"+
 		"|---|---|---|---|---|---|%s---|\n",
 		w.name, w.title, w.goal, turns, strings.Repeat("---|", len(turns)/len(" round trips |")))
-	limit, spawned := median(runs["limit"]), median(runs["spawn"])
+	limit, spawned, written := median(runs["limit"]), median(runs["spawn"]), median(runs["write"])
 	for _, c := range field {
 		all := runs[c.name]
 		if len(all) == 0 {
@@ -69,6 +70,9 @@ func report(out io.Writer, w workload, field []contender, runs map[string][]resu
 		wall, cpu := ratio(m.Wall, limit.Wall), ratio(m.CPU, limit.CPU)
 		if spawned.Wall > 0 {
 			wall += fmt.Sprintf(", %s × spawn", ratio(m.Wall, spawned.Wall))
+		}
+		if written.Wall > 0 {
+			wall += fmt.Sprintf(", %s × write", ratio(m.Wall, written.Wall))
 		}
 
 		fmt.Fprintf(out, "| %s | %.3f (%.3f–%.3f) | %s | %.3f | %s | %.1f |", name, m.Wall.Seconds(),

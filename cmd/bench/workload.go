@@ -10,14 +10,17 @@ type workload struct {
 	kind        string // of corpus
 	count       int    // messages in each mailbox, without the fresh ones
 	rtt         time.Duration
-	disk        bool // the programs' files are on a real disk
-	agents      bool // each message is piped to an agent
-	primed      bool // the count messages are \Seen and known from an earlier run
-	fresh       int  // new messages on top of these
-	accounts    int  // 0 = 1
-	hung        bool // one of the accounts is on a server that accepts and never answers
-	watch       bool // measures how long new mail takes with IDLE
+	disk        bool   // the programs' files are on a real disk
+	agents      bool   // each message is piped to an agent
+	primed      bool   // the count messages are \Seen and known from an earlier run
+	fresh       int    // new messages on top of these
+	accounts    int    // 0 = 1
+	hung        bool   // one of the accounts is on a server that accepts and never answers
+	watch       bool   // measures how long new mail takes with IDLE
+	to          string // kind of place that the messages go to; "" = a Maildir, or the agents
 }
+
+const pushGoal = "≤ 1.3 × limit, ≤ 1 ms of CPU a message"
 
 const longWay = 50 * time.Millisecond
 
@@ -67,6 +70,14 @@ func workloads() []workload {
 		{name: "agents", title: "IMAPS, 1,000 × 4 KB, each piped to sh -c 'cat >FILE'", proto: imaps,
 			kind: small, count: 1000, agents: true,
 			goal: "≤ 1.1 × spawn; fetchd-4 (mdajobs 4) ≥ 1.5 × as fast"},
+		{name: "smtp", title: "IMAPS, 1,000 × 4 KB into an SMTP server that takes everything", proto: imaps,
+			kind: small, count: 1000, to: toSMTP, goal: pushGoal},
+		{name: "lmtp", title: "the same over LMTP", proto: imaps, kind: small, count: 1000, to: toLMTP,
+			goal: pushGoal},
+		{name: "dovecot", title: "IMAPS, 1,000 × 4 KB into Dovecot's LMTP", proto: imaps, kind: small,
+			count: 1000, to: toDovecot, goal: pushGoal},
+		{name: "mbox", title: "IMAPS, 5,000 × 4 KB into an mbox on a real disk", proto: imaps, kind: small,
+			count: 5000, disk: true, to: toMbox, goal: "≤ 1.5 × limit"},
 		{name: "idle", title: "IMAPS with IDLE: from the end of the server's APPEND to the message " +
 			"in the Maildir", watch: true, proto: imaps,
 			goal: "< 1 s over 50 ms, < 100 ms on loopback"},
