@@ -82,19 +82,11 @@ type fates struct {
 // connection was lost, and have given their UIDs to the next ones (GNU Mailutils). looks is what they looked
 // like.
 func (s *session) fatesOf(looks map[uint32]string) (f fates, err error) {
-	for todo := uidsOf(looks); !todo.IsEmpty(); {
-		size := min(headersPage, s.guard.messageLimit())
-		// In pages, whose sets of UIDs fit into the line of a command.
-		part, rest := headText(todo, uint64(size))
-		now, err := s.headers(part)
-		if err != nil {
-			return f, err
-		}
-		if min(headersPage, s.guard.messageLimit()) < size { // it has just said that the page was too large
-			continue
-		}
-		todo = rest
+	err = s.headerPages(uidsOf(looks), func(part journal.Set, now map[uint32]string) {
 		f.compare(part, looks, now)
+	})
+	if err != nil {
+		return f, err
 	}
 
 	there, err := s.remaining(f.unclear)
@@ -126,6 +118,27 @@ func uidsOf(looks map[uint32]string) (uids journal.Set) {
 var headerItems = &imap.FetchOptions{
 	UID: true, RFC822Size: true,
 	BodySection: []*imap.FetchItemBodySection{{Specifier: imap.PartSpecifierHeader, Peek: true}},
+}
+
+// headerPages asks what messages look like, in pages whose sets of UIDs fit into the line of a command. It
+// calls do with the UIDs of each page and what headers says of them, which may lack some.
+func (s *session) headerPages(uids journal.Set, do func(part journal.Set, looks map[uint32]string)) error {
+	for !uids.IsEmpty() {
+		size := min(headersPage, s.guard.messageLimit())
+		part, rest := headText(uids, uint64(size))
+
+		looks, err := s.headers(part)
+		if err != nil {
+			return err
+		}
+		if min(headersPage, s.guard.messageLimit()) < size { // it has just said that the page was too large
+			continue
+		}
+
+		do(part, looks)
+		uids = rest
+	}
+	return nil
 }
 
 // headers asks what messages look like, fetch.Item.Looks, without their bodies.

@@ -67,22 +67,12 @@ func parseUIDs(uids []string) (set journal.Set) {
 // looks asks what messages look like, by UID in decimal.
 func (s *session) looks(uids journal.Set) (map[string]string, error) {
 	out := map[string]string{}
-	for !uids.IsEmpty() {
-		size := min(headersPage, s.guard.messageLimit())
-		part, rest := headText(uids, uint64(size))
-		page, err := s.headers(part)
-		if err != nil {
-			return nil, err
-		}
-		if min(headersPage, s.guard.messageLimit()) < size { // it has just said that the page was too large
-			continue
-		}
-		uids = rest
-		for uid, is := range page {
+	err := s.headerPages(uids, func(_ journal.Set, looks map[uint32]string) {
+		for uid, is := range looks {
 			if is != "" {
 				out[strconv.FormatUint(uint64(uid), 10)] = is
 			}
 		}
-	}
-	return out, nil
+	})
+	return out, err
 }
