@@ -8,8 +8,9 @@ import (
 
 // sqliteStore is a store in a SQLite database: many readers, one writer.
 type sqliteStore struct {
-	db *sql.DB // readers
-	w  *writer
+	db     *sql.DB // readers
+	w      *writer
+	roster *roster
 }
 
 func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, error) {
@@ -22,7 +23,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 		return nil, errors.Join(err, db.Close())
 	}
 	go w.run(context.WithoutCancel(ctx))
-	return &sqliteStore{db, w}, nil
+	return &sqliteStore{db, w, newRoster()}, nil
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
@@ -52,7 +53,7 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	found := tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...)
 	err = found.Scan(append(r.scan(), &r.sum)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, unindexed(ctx, tx, k)
+		return r, s.roster.errIfLost(ctx, tx, k)
 	}
 
 	r.isThere = true
@@ -61,17 +62,6 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	}
 
 	return r, err
-}
-
-// unindexed makes sure that a record does not exist: if an index has changed on the disk, a record that it
-// no longer finds must not look like a first contact.
-func unindexed(ctx context.Context, tx *sql.Tx, k key) error {
-	n := 0
-	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED"+whereKey, k.args()...).Scan(&n)
-	if err == nil && n > 0 {
-		err = errIndex
-	}
-	return err
 }
 
 // queryer is a database, a connection or a transaction.
