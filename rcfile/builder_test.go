@@ -72,7 +72,7 @@ func TestRivalsAreNotInherited(t *testing.T) {
 		}
 	}
 	c := mustParse(t, "rc", "poll x user a password p")
-	c.Override(&Said{User: User{PasswordFile: Some("/f")}})
+	c.Override(&Said{User: User{Secrets: Secrets{PasswordFile: Some("/f")}}})
 	if !Equal(c, mustParse(t, "rc", "poll x user a passwordfile /f")) {
 		t.Errorf("command line: got:\n%s", printed(t, c, Fetchmailrc))
 	}

@@ -110,11 +110,12 @@ func TestEveryFieldHasAKeyword(t *testing.T) {
 	}
 	for _, model := range []any{&c.Globals, &p, &p.Users[0]} {
 		v := reflect.ValueOf(model).Elem()
-		for i := range v.NumField() {
-			switch name := v.Type().Field(i).Name; name {
+		for _, field := range reflect.VisibleFields(v.Type()) {
+			switch name := field.Name; name {
 			case "Pos", "Name", "Active", "Users", "Wildcard":
+			case "Secrets": // its fields are among those of the user
 			default:
-				if _, ok := reached[v.Field(i).Addr().Interface()]; !ok {
+				if _, ok := reached[v.FieldByIndex(field.Index).Addr().Interface()]; !ok {
 					t.Errorf("%s.%s has no keyword", v.Type().Name(), name)
 				}
 			}

@@ -8,22 +8,10 @@ type LocalName struct {
 
 // User is one account on a poll's server.
 type User struct {
+	Secrets
 	Pos             Pos
 	Remote          Opt[string] // login name
-	Password        Opt[Secret]
-	PasswordEval    Opt[string] // ours and fetchmail 7: command whose first output line is the password
-	PasswordFile    Opt[string]
-	PasswordFD      Opt[int]
 	AuthzID         Opt[string] // ours: whose mailbox it is, if Remote acts for another user
-	OAuth           Opt[string] // ours: google, microsoft or an issuer's URL; stands in place of a password
-	OAuthClient     Opt[string] // ours
-	OAuthSecret     Opt[Secret] // ours
-	OAuthTenant     Opt[string] // ours: of microsoft
-	OAuthScope      Opt[string] // ours: divided by blanks
-	OAuthFlow       Opt[string] // ours: device, browser, app or key
-	OAuthKey        Opt[string] // ours: file with the key of oauthflow key
-	OAuthCertFile   Opt[string] // ours: authorities that the provider's certificate may be of
-	OAuthProxy      Opt[string] // ours: "environment", or the address of a proxy
 	Locals          []LocalName
 	Wildcard        bool // "*" among the local names
 	Folders         []string
@@ -62,7 +50,6 @@ type User struct {
 	SSLMode         Opt[string] // fetchmail 7 sslmode/tlsmode: none | wrapped | starttls=may | starttls=must
 	SSLCert         Opt[string]
 	SSLKey          Opt[string]
-	SSLKeyPass      Opt[Secret] // ours: pass phrase of SSLKey
 	SSLCertCk       Opt[bool]
 	SSLCertFile     Opt[string]
 	SSLCertPath     Opt[string]
@@ -99,6 +86,31 @@ type User struct {
 	FastUIDL        Opt[int]
 	BatchLimit      Opt[int]
 	Expunge         Opt[int]
+}
+
+// Secrets are what a user logs in with, or where that is to be found. A program that asks for it again and
+// again keeps a copy, which is a fraction of a User.
+type Secrets struct {
+	Password      Opt[Secret]
+	PasswordEval  Opt[string] // ours and fetchmail 7: command whose first output line is the password
+	PasswordFile  Opt[string]
+	PasswordFD    Opt[int]
+	OAuth         Opt[string] // ours: google, microsoft or an issuer's URL; stands in place of a password
+	OAuthClient   Opt[string] // ours
+	OAuthSecret   Opt[Secret] // ours
+	OAuthTenant   Opt[string] // ours: of microsoft
+	OAuthScope    Opt[string] // ours: divided by blanks
+	OAuthFlow     Opt[string] // ours: device, browser, app or key
+	OAuthKey      Opt[string] // ours: file with the key of oauthflow key
+	OAuthCertFile Opt[string] // ours: authorities that the provider's certificate may be of
+	OAuthProxy    Opt[string] // ours: "environment", or the address of a proxy
+	SSLKeyPass    Opt[Secret] // ours: pass phrase of SSLKey
+}
+
+// CopySecrets returns a copy, which does not keep the rest of the user in memory.
+func (u *User) CopySecrets() *Secrets {
+	secrets := u.Secrets
+	return &secrets
 }
 
 // loginWords are options of a user.

@@ -75,12 +75,11 @@ func checkAppend(r *Resolver, poll *rcfile.Poll, u *rcfile.User) error {
 
 // login describes the login there, for the search for its password.
 func (t *appendTarget) login(u *rcfile.User) secret.Login {
-	as := &rcfile.User{
-		Remote:   rcfile.Opt[string]{Value: t.user, Set: true},
+	as := &rcfile.Secrets{
 		Password: u.AppendPassword, PasswordFile: u.AppendFile, PasswordEval: u.AppendEval,
 	}
 	return secret.Login{
-		Account: t.user + "@" + t.host, Poll: t.host, Host: t.host, Name: t.user, User: as, Needed: true,
+		Account: t.user + "@" + t.host, Poll: t.host, Host: t.host, Name: t.user, Secrets: as, Needed: true,
 	}
 }
 

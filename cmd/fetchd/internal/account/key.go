@@ -21,7 +21,10 @@ func (k key) String() string {
 		escapeKey(k.user)}, "|")
 }
 
-func escapeKey(part string) string { return strings.NewReplacer("%", "%25", "|", "%7C").Replace(part) }
+// keyEscapes are ready-made: there are thousands of keys, and a Replacer costs far more than its use.
+var keyEscapes = strings.NewReplacer("%", "%25", "|", "%7C")
+
+func escapeKey(part string) string { return keyEscapes.Replace(part) }
 
 func unescapeKey(part string) string {
 	// One pass over the text: two calls in a row would turn "%257C" into a separator.

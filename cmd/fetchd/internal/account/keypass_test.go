@@ -97,7 +97,7 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 	u := &rcfile.User{SSLCert: rcfile.Some(cert), SSLKey: rcfile.Some(key)}
 	f := &secret.Finder{Getenv: environment(), Collected: map[string]string{}}
 	ended := errors.New("terminated")
-	login := secret.Login{Account: "ann@h", User: u, KeyFile: key}
+	login := secret.Login{Account: "ann@h", Secrets: &u.Secrets, KeyFile: key}
 	if err := f.Collect([]secret.Login{login}, func(string) (string, error) { return "", ended },
 		nil); !errors.Is(err, ended) {
 		t.Errorf("%v", err)

@@ -35,7 +35,7 @@ func OAuthMistakes(poll *rcfile.Poll, u *rcfile.User) []error {
 		}
 	}
 
-	at, flow, provider := u.OAuth.Pos, secret.OAuthFlow(u), u.OAuth.Value
+	at, flow, provider := u.OAuth.Pos, secret.OAuthFlow(&u.Secrets), u.OAuth.Value
 	// All mistakes are collected: OAuth needs many words, and the user wants to hear of all that are wrong in
 	// one run.
 	known := provider == oauth.Google || provider == oauth.Microsoft

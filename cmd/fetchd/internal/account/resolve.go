@@ -230,7 +230,7 @@ func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 	auth := poll.Auth.Value
 	l := secret.Login{
 		Account: r.Name(poll, u), Poll: poll.Name, Host: Host(poll), Protocol: poll.Protocol.Or("auto"),
-		Name: r.loginName(u), User: u,
+		Name: r.loginName(u), Secrets: u.CopySecrets(),
 		Needed: auth != "external" && auth != "implicit",
 	}
 	if mode, err := TLSMode(u); err == nil && mode != fetch.ClearText {
@@ -270,7 +270,8 @@ func (r *Resolver) requirePassword(connect fetch.Connector, l secret.Login) fetc
 // adviseLogin adds what helps an account with a grant that is refused.
 func adviseLogin(l secret.Login, err error) error {
 	const command = "fetchd login "
-	if !l.User.OAuth.Set || fetch.KindOf(err) != fetch.KindAuth || strings.Contains(hints.Of(err), command) {
+	if !l.Secrets.OAuth.Set || fetch.KindOf(err) != fetch.KindAuth ||
+		strings.Contains(hints.Of(err), command) {
 		return err
 	}
 	return hints.Add(err, command+l.Account+" gets another grant; it must be of this user, and for mail")

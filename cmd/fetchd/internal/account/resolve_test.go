@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/delivery"
@@ -356,5 +358,30 @@ func TestHost(t *testing.T) {
 		if got := Host(&rcfile.Poll{Name: name}); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestAccountOutlivesItsEntry makes sure that an account does not keep what the rc file says of it, which is
+// larger than the account.
+func TestAccountOutlivesItsEntry(t *testing.T) {
+	t.Parallel()
+	r := newTestResolver()
+	poll := &rcfile.Poll{Name: "h", Active: true, Protocol: rcfile.Some("imap")}
+	u := &rcfile.User{Remote: rcfile.Some("ann"), Maildir: rcfile.Some(t.TempDir())}
+	u.Password = rcfile.Some(rcfile.NewSecret("secret"))
+	poll.Users = []rcfile.User{*u}
+	a, _, err := r.Account(poll, &poll.Users[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	entry := weak.Make(&poll.Users[0])
+	poll, u = nil, nil
+	runtime.GC()
+	if entry.Value() != nil {
+		t.Error("the account keeps its entry in memory")
+	}
+	if text, err := a.Password(t.Context()); text != "secret" || err != nil {
+		t.Errorf("password %q, %v", text, err)
 	}
 }

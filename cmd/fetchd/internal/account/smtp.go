@@ -42,12 +42,11 @@ func hasESMTPPassword(poll *rcfile.Poll) bool {
 // entry names: in .netrc there may be a password that is not for this.
 func smtpLogin(poll *rcfile.Poll, host string) secret.Login {
 	name := poll.ESMTPName.Value
-	as := &rcfile.User{
-		Remote: poll.ESMTPName, Password: poll.ESMTPPassword, PasswordEval: poll.ESMTPEval,
-		PasswordFile: poll.ESMTPFile,
+	as := &rcfile.Secrets{
+		Password: poll.ESMTPPassword, PasswordEval: poll.ESMTPEval, PasswordFile: poll.ESMTPFile,
 	}
 	return secret.Login{
-		Account: name + "@" + host, Poll: host, Host: host, Name: name, User: as, Needed: true,
+		Account: name + "@" + host, Poll: host, Host: host, Name: name, Secrets: as, Needed: true,
 	}
 }
 

@@ -86,10 +86,6 @@ func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
 // TrustOptions collects the options of u for tlsverify; a names the server and the login. A value that makes
 // no sense is an *rcfile.Error with its place.
 func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Options, error) {
-	login := secret.Login{
-		Account: a.Name, Poll: a.Poll, Host: a.Host, Name: a.User, User: u,
-		KeyFile: u.SSLKey.Or(u.SSLCert.Value),
-	}
 	o := tlsverify.Options{
 		Host: a.Host, CommonName: u.SSLCommonName.Value, Proto: u.SSLProto.Value,
 		NoCheck: !u.SSLCertCk.Or(true),
@@ -101,13 +97,24 @@ func (r *Resolver) TrustOptions(a *fetch.Account, u *rcfile.User) (tlsverify.Opt
 		LastSeen: a.LastSeen,
 		ALPN:     alpn(a.Protocol),
 		Protocol: protocolName(a.Protocol), StartTLS: a.TLS == fetch.StartTLS,
-		// A function and not the phrase: it is wanted only if the key is encrypted.
-		KeyPass: func() (string, error) { return r.env.Secrets.KeyPass(login) },
+	}
+	if o.CertFile != "" {
+		o.KeyPass = r.keyPass(a, u)
 	}
 
 	var mistakes []error
 	o.Fingerprints, o.Pins, mistakes = pins(u)
 	return o, errors.Join(mistakes...)
+}
+
+// keyPass returns the function that gives the pass phrase of the user's private key. Not the phrase: it is
+// wanted only if the key is encrypted.
+func (r *Resolver) keyPass(a *fetch.Account, u *rcfile.User) func() (string, error) {
+	login := secret.Login{
+		Account: a.Name, Poll: a.Poll, Host: a.Host, Name: a.User, Secrets: u.CopySecrets(),
+		KeyFile: u.SSLKey.Or(u.SSLCert.Value),
+	}
+	return func() (string, error) { return r.env.Secrets.KeyPass(login) }
 }
 
 // pins reads the digests that the server must match. Each mistake is an *rcfile.Error.

@@ -28,8 +28,8 @@ func (f *Finder) Collect(logins []Login, prompt func(question string) (string, e
 		if !l.Needed {
 			continue
 		}
-		if source := passwordSource(l.User); source != nil && source.collect != nil {
-			text, err := source.collect(l.User, read)
+		if source := passwordSource(l.Secrets); source != nil && source.collect != nil {
+			text, err := source.collect(l.Secrets, read)
 			if err != nil {
 				failed(l.Account, err)
 				continue

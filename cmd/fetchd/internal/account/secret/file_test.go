@@ -73,8 +73,8 @@ func TestPasswordFile(t *testing.T) {
 			f, dir, warnings := finderIn(t)
 			path := filepath.Join(dir, tt.path)
 			tt.make(t, path)
-			u := &rcfile.User{PasswordFile: rcfile.Opt[string]{Value: path, Set: true}}
-			l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: u, Needed: true}
+			u := &rcfile.Secrets{PasswordFile: rcfile.Opt[string]{Value: path, Set: true}}
+			l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: u, Needed: true}
 
 			text, err := f.Password(l)(t.Context())
 			if tt.says == "" && (err != nil || text != "sesame") ||
@@ -94,8 +94,8 @@ func TestPasswordFileGone(t *testing.T) {
 	t.Parallel()
 	f, dir, _ := finderIn(t)
 	path := filepath.Join(dir, "p")
-	u := &rcfile.User{PasswordFile: rcfile.Opt[string]{Value: path, Set: true}}
-	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: u, Needed: true}
+	u := &rcfile.Secrets{PasswordFile: rcfile.Opt[string]{Value: path, Set: true}}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: u, Needed: true}
 	if err := f.Missing(l); err == nil || fetch.KindOf(err) != fetch.KindAuth {
 		t.Error(err)
 	}
@@ -139,7 +139,7 @@ func TestNetrcIsNamed(t *testing.T) {
 	t.Parallel()
 	f, _, warnings := finderIn(t)
 	writeFile(t, f.Netrc, "machine h login ann password sesame\n", 0o644)
-	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: &rcfile.User{}, Needed: true}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: &rcfile.Secrets{}, Needed: true}
 	const says = "netrc: others may use it (0644), so its passwords are not used; hint: run: chmod 600"
 	if err := f.Missing(l); err == nil || !strings.Contains(err.Error(), says) ||
 		fetch.KindOf(err) != fetch.KindAuth {
@@ -162,7 +162,7 @@ func TestNetrcIsNamed(t *testing.T) {
 func TestPromptsOnce(t *testing.T) {
 	t.Parallel()
 	f, _, _ := finderIn(t)
-	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: &rcfile.User{}, Needed: true}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: &rcfile.Secrets{}, Needed: true}
 	asked := 0
 	err := f.Collect([]Login{l, l}, func(string) (string, error) {
 		asked++
@@ -178,12 +178,12 @@ func TestTypedPasswordStays(t *testing.T) {
 	t.Parallel()
 	f, _, _ := finderIn(t)
 	f.Collected["ann@h"] = "typed"
-	u := &rcfile.User{PasswordEval: rcfile.Opt[string]{Value: "echo other", Set: true}}
-	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", User: u, Needed: true}
+	u := &rcfile.Secrets{PasswordEval: rcfile.Opt[string]{Value: "echo other", Set: true}}
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: u, Needed: true}
 	if text, err := f.Password(l)(t.Context()); text != "other" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
-	l.User = &rcfile.User{}
+	l.Secrets = &rcfile.Secrets{}
 	if text, err := f.Password(l)(t.Context()); text != "typed" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -215,9 +215,9 @@ func TestPasswordDescriptor(t *testing.T) {
 	}
 
 	f, _, _ := finderIn(t)
-	u := &rcfile.User{PasswordFD: rcfile.Opt[int]{Value: 1 << 20, Set: true}}
+	u := &rcfile.Secrets{PasswordFD: rcfile.Opt[int]{Value: 1 << 20, Set: true}}
 	var said error
-	err = f.Collect([]Login{{Account: "ann@h", User: u, Needed: true}}, nil,
+	err = f.Collect([]Login{{Account: "ann@h", Secrets: u, Needed: true}}, nil,
 		func(_ string, err error) { said = err })
 	if err != nil || said == nil || !strings.Contains(said.Error(), "was not started with") {
 		t.Errorf("%v, %v", err, said)

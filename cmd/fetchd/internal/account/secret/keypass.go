@@ -21,8 +21,8 @@ func keyPassID(path string) string { return "\x00sslkey\x00" + path }
 // KeyPass finds the pass phrase of the login's private key: in the rc file, among those that the user typed,
 // or in systemd's credentials. Otherwise it asks, if Ask is set.
 func (f *Finder) KeyPass(l Login) (string, error) {
-	if l.User.SSLKeyPass.Set {
-		return l.User.SSLKeyPass.Value.Reveal(), nil
+	if l.Secrets.SSLKeyPass.Set {
+		return l.Secrets.SSLKeyPass.Value.Reveal(), nil
 	}
 	if text, ok := f.Collected[keyPassID(l.KeyFile)]; ok {
 		return text, nil

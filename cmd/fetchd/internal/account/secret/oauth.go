@@ -11,26 +11,26 @@ import (
 
 // OAuthClient says for which grant the login asks.
 func (f *Finder) OAuthClient(l Login) oauth.Client {
-	u := l.User
+	s := l.Secrets
 	c := oauth.Client{
-		Account: l.Account, User: l.Name, Provider: u.OAuth.Value, Tenant: u.OAuthTenant.Value,
-		ID: u.OAuthClient.Value, Flow: OAuthFlow(u), KeyFile: u.OAuthKey.Value,
-		CertFile: u.OAuthCertFile.Value, Proxy: u.OAuthProxy.Value,
+		Account: l.Account, User: l.Name, Provider: s.OAuth.Value, Tenant: s.OAuthTenant.Value,
+		ID: s.OAuthClient.Value, Flow: OAuthFlow(s), KeyFile: s.OAuthKey.Value,
+		CertFile: s.OAuthCertFile.Value, Proxy: s.OAuthProxy.Value,
 	}
-	c.Scopes = strings.Fields(u.OAuthScope.Or(defaultScopes(c, l.Protocol)))
+	c.Scopes = strings.Fields(s.OAuthScope.Or(defaultScopes(c, l.Protocol)))
 	// A function and not the secret: a command or a file is asked each time that a token is renewed.
-	if u.OAuthSecret.Set || passwordSource(u) != nil {
+	if s.OAuthSecret.Set || passwordSource(s) != nil {
 		c.Secret = func(ctx context.Context) (string, error) { return f.clientSecret(ctx, l) }
 	}
 	return c
 }
 
 // OAuthFlow is how the user's grant is obtained.
-func OAuthFlow(u *rcfile.User) oauth.Flow {
-	if u.OAuthFlow.Set {
-		return oauth.Flow(u.OAuthFlow.Value)
+func OAuthFlow(s *rcfile.Secrets) oauth.Flow {
+	if s.OAuthFlow.Set {
+		return oauth.Flow(s.OAuthFlow.Value)
 	}
-	if u.OAuth.Value == oauth.Google { // its device flow is not for mail
+	if s.OAuth.Value == oauth.Google { // its device flow is not for mail
 		return oauth.FlowBrowser
 	}
 	return oauth.FlowDevice
@@ -61,19 +61,19 @@ func defaultScopes(c oauth.Client, protocol string) string {
 
 // clientSecret is the secret of the login's client: what would be the password if there were no oauth.
 func (f *Finder) clientSecret(ctx context.Context, l Login) (string, error) {
-	if l.User.OAuthSecret.Set {
-		return l.User.OAuthSecret.Value.Reveal(), nil
+	if l.Secrets.OAuthSecret.Set {
+		return l.Secrets.OAuthSecret.Value.Reveal(), nil
 	}
 	if text, ok := f.Collected[l.Account]; ok {
 		return text, nil
 	}
-	text, err := passwordSource(l.User).read(ctx, f, l)
+	text, err := passwordSource(l.Secrets).read(ctx, f, l)
 	return text, fetch.Fail(fetch.KindAuth, err)
 }
 
 // GrantStamp changes when somebody consents again to the login.
 func (f *Finder) GrantStamp(l Login) string {
-	if !l.User.OAuth.Set {
+	if !l.Secrets.OAuth.Set {
 		return ""
 	}
 	return f.Grants.Stamp(f.OAuthClient(l))
@@ -81,7 +81,7 @@ func (f *Finder) GrantStamp(l Login) string {
 
 // Grant returns a function that tells how the login's grant is doing, nil if it needs none.
 func (f *Finder) Grant(l Login) func() fetch.Grant {
-	if !l.User.OAuth.Set {
+	if !l.Secrets.OAuth.Set {
 		return nil
 	}
 	client := f.OAuthClient(l)
@@ -94,7 +94,7 @@ func (f *Finder) Grant(l Login) func() fetch.Grant {
 
 // oauthSource gives access tokens in place of a password.
 var oauthSource = source{
-	isNamed: func(u *rcfile.User) bool { return u.OAuth.Set },
+	isNamed: func(s *rcfile.Secrets) bool { return s.OAuth.Set },
 	describe: func(f *Finder, l Login) string {
 		c := f.OAuthClient(l)
 		return "by OAuth from " + c.Provider + ": " + f.Grants.State(c).String()

@@ -20,10 +20,10 @@ type Login struct {
 	Host    string
 	// the rc file's word; OAuth's scopes depend on it
 	Protocol string
-	Name     string // the name it logs in with
-	User     *rcfile.User
-	Needed   bool   // false where the login needs no password
-	KeyFile  string // the private key that TLS will use; "" = none
+	Name     string          // the name it logs in with
+	Secrets  *rcfile.Secrets // of the rc file
+	Needed   bool            // false where the login needs no password
+	KeyFile  string          // the private key that TLS will use; "" = none
 }
 
 // Finder finds passwords. Those that can be read only once, or that the user typed, are kept in Collected.
@@ -56,14 +56,14 @@ func (f *Finder) Password(l Login) func(context.Context) (string, error) {
 // Renew returns the function that an account asks for another password once the server has refused one; nil
 // if the source always says the same.
 func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (string, error) {
-	if l.User.OAuth.Set {
+	if l.Secrets.OAuth.Set {
 		return func(ctx context.Context, refused string) (string, error) {
 			return f.Grants.Renew(ctx, f.OAuthClient(l), refused)
 		}
 	}
 	// .netrc and credentials don't renew themselves: to ask again would send the refused password once more,
 	// and servers lock accounts for that.
-	if source := namedSource(l.User); source == nil || !source.runs && source.file == nil {
+	if source := namedSource(l.Secrets); source == nil || !source.runs && source.file == nil {
 		return nil
 	}
 	ask := f.Password(l)
@@ -73,7 +73,7 @@ func (f *Finder) Renew(l Login) func(ctx context.Context, refused string) (strin
 // Missing is the error of an account that needs a password and has no source of one, or one that is gone, or
 // a grant that nobody has given yet.
 func (f *Finder) Missing(l Login) error {
-	if l.User.OAuth.Set {
+	if l.Secrets.OAuth.Set {
 		return f.Grants.Missing(f.OAuthClient(l))
 	}
 	if _, ok := f.Collected[l.Account]; ok || !l.Needed {
@@ -81,9 +81,9 @@ func (f *Finder) Missing(l Login) error {
 	}
 	// A file that is gone would be found out only when the server waits for the password. What else is wrong
 	// with a source is reported when it is read.
-	if source := namedSource(l.User); source != nil && source.file != nil {
+	if source := namedSource(l.Secrets); source != nil && source.file != nil {
 		// Not opened where it is there: it may be a pipe, whose writer begins then.
-		if _, err := os.Stat(source.file(l.User)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(source.file(l.Secrets)); errors.Is(err, fs.ErrNotExist) {
 			return fetch.Fail(fetch.KindAuth, source.check(f, l))
 		}
 	}
@@ -96,7 +96,7 @@ func (f *Finder) Missing(l Login) error {
 // Stored tells whether the rc file names a source for the login, or one has a password, without running a
 // command.
 func (f *Finder) Stored(l Login) (bool, error) {
-	if source := namedSource(l.User); source != nil {
+	if source := namedSource(l.Secrets); source != nil {
 		return true, nil
 	}
 	_, found, err := f.search(context.Background(), l)
@@ -107,24 +107,24 @@ func (f *Finder) Stored(l Login) (bool, error) {
 // command gives the password.
 func (f *Finder) Sources(l Login) (files []string, runs bool) {
 	// The files of the key itself are in the stamp of the TLS policy.
-	if l.KeyFile != "" && !l.User.SSLKeyPass.Set {
+	if l.KeyFile != "" && !l.Secrets.SSLKeyPass.Set {
 		files = f.credentialFiles(l, keyPassSuffix)
 	}
-	source := namedSource(l.User)
+	source := namedSource(l.Secrets)
 	switch {
 	// Also files that don't exist yet: an account waits for somebody to write one of them.
 	case source == nil && l.Needed:
 		files = append(files, f.Netrc)
 		files = append(files, f.credentialFiles(l, "")...)
 	case source != nil && source.file != nil:
-		files = append(files, source.file(l.User))
+		files = append(files, source.file(l.Secrets))
 	}
 	return files, source != nil && source.runs
 }
 
 // Check checks the source that the rc file names for the login, without using it.
 func (f *Finder) Check(l Login) error {
-	source := namedSource(l.User)
+	source := namedSource(l.Secrets)
 	if source == nil || source.check == nil {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (f *Finder) Describe(l Login) string {
 	if !l.Needed {
 		return "not needed"
 	}
-	if source := namedSource(l.User); source != nil {
+	if source := namedSource(l.Secrets); source != nil {
 		return source.describe(f, l)
 	}
 	return "from $CREDENTIALS_DIRECTORY, " + f.Netrc + " or the terminal"
@@ -144,7 +144,7 @@ func (f *Finder) Describe(l Login) string {
 
 // find asks the source that the rc file names, or else searches the places that need not be named.
 func (f *Finder) find(ctx context.Context, l Login) (text string, found bool, err error) {
-	source := namedSource(l.User)
+	source := namedSource(l.Secrets)
 	// A source that can be read at any time comes first: what was typed may be for another server's login of
 	// the same name.
 	if text, ok := f.Collected[l.Account]; ok && (source == nil || source.collect != nil) {
