@@ -87,7 +87,7 @@ func addSums(ctx context.Context, conn *sql.Conn) error {
 	}
 
 	for _, b := range boxes {
-		rows, err := rowsOf(ctx, conn, b.id)
+		rows, err := scanRows(conn.QueryContext(ctx, selectRows, b.id))
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,9 @@ import (
 // sqliteStore is a store in a SQLite database: many readers, one writer.
 type sqliteStore struct {
 	db     *sql.DB // readers
-	w      *writer
+	reader *reader
 	roster *roster
+	w      *writer
 }
 
 func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, error) {
@@ -23,7 +24,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 		return nil, errors.Join(err, db.Close())
 	}
 	go w.run(context.WithoutCancel(ctx))
-	return &sqliteStore{db, w, newRoster()}, nil
+	return &sqliteStore{db, &reader{db: db}, newRoster(), w}, nil
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
@@ -41,6 +42,10 @@ const whereKey = " WHERE account=? AND protocol=? AND name=?"
 func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
 
 func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
+	queries, err := s.reader.prepared(ctx)
+	if err != nil {
+		return saved{}, err
+	}
 	// One transaction, so that the head and the rows are of the same moment.
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -50,15 +55,15 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	defer tx.Rollback()
 
 	r := saved{box: box{key: k}}
-	found := tx.QueryRowContext(ctx, "SELECT "+head+", sum FROM mailbox"+whereKey, k.args()...)
+	found := tx.StmtContext(ctx, queries.head).QueryRowContext(ctx, k.args()...)
 	err = found.Scan(append(r.scan(), &r.sum)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, s.roster.errIfLost(ctx, tx, k)
+		return r, s.roster.errIfLost(ctx, tx, queries.roster, k)
 	}
 
 	r.isThere = true
 	if err == nil {
-		r.rows, err = rowsOf(ctx, tx, r.id)
+		r.rows, err = scanRows(tx.StmtContext(ctx, queries.rows).QueryContext(ctx, r.id))
 	}
 
 	return r, err
@@ -69,8 +74,11 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
-	found, err := q.QueryContext(ctx, "SELECT what, at, uids FROM record WHERE mailbox=? ORDER BY n", mailbox)
+// selectRows selects the rows of a record by the id of its head.
+const selectRows = "SELECT what, at, uids FROM record WHERE mailbox=? ORDER BY n"
+
+// scanRows takes the result of selectRows.
+func scanRows(found *sql.Rows, err error) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +98,10 @@ func rowsOf(ctx context.Context, q queryer, mailbox int64) ([]row, error) {
 }
 
 func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT run FROM mailbox"+whereKey, k.args()...).Scan(&run)
+	queries, err := s.reader.prepared(ctx)
+	if err == nil {
+		err = queries.run.QueryRowContext(ctx, k.args()...).Scan(&run)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -198,7 +209,10 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 }
 
 func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum uint32, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT text, sum FROM note WHERE name=?", name).Scan(&text, &sum)
+	queries, err := s.reader.prepared(ctx)
+	if err == nil {
+		err = queries.note.QueryRowContext(ctx, name).Scan(&text, &sum)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", 0, nil
 	}
