@@ -14,6 +14,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 )
@@ -55,7 +56,8 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 			source := &endless{begin: tt.begin, text: tt.text}
 			var s fetch.Session
 			var err error
-			n := allocated(func() { s, err = new(Quirks).begin(t.Context(), a, &tape{r: source, size: 4096}) })
+			server := &fetchtest.Tape{R: source, Size: 4096}
+			n := allocated(func() { s, err = new(Quirks).begin(t.Context(), a, server) })
 			if err == nil {
 				_ = s.Close()
 				t.Error("no error")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -17,27 +16,14 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/wire"
 )
 
-// tape is a connection that plays bytes, in pieces of at most size.
-type tape struct {
-	r    io.Reader
-	size int
-}
-
-func (c *tape) Read(p []byte) (int, error)       { return c.r.Read(p[:min(len(p), c.size)]) }
-func (c *tape) Write(p []byte) (int, error)      { return len(p), nil }
-func (c *tape) Close() error                     { return nil }
-func (c *tape) LocalAddr() net.Addr              { return nil }
-func (c *tape) RemoteAddr() net.Addr             { return nil }
-func (c *tape) SetDeadline(time.Time) error      { return nil }
-func (c *tape) SetReadDeadline(time.Time) error  { return nil }
-func (c *tape) SetWriteDeadline(time.Time) error { return nil }
-
 // guardOn returns a guard that reads r in pieces and waits for the answers to T1, T2, T3 and T4.
 func guardOn(r io.Reader, size int) *guard {
-	g := newGuard(wire.New(&tape{r: r, size: size}, wire.Options{}), []string{"IMAP4REV1"}, &alerts{log: slog.New(slog.DiscardHandler)})
+	conn := wire.New(&fetchtest.Tape{R: r, Size: size}, wire.Options{})
+	g := newGuard(conn, []string{"IMAP4REV1"}, &alerts{log: slog.New(slog.DiscardHandler)})
 	g.open = []string{"T1", "T2", "T3", "T4"}
 	return g
 }
@@ -265,7 +251,7 @@ func TestGuardTimeouts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			deadlines := &deadlineTape{tape: tape{r: strings.NewReader(tt.in), size: 1 << 10}}
+			deadlines := &deadlineTape{Tape: fetchtest.Tape{R: strings.NewReader(tt.in), Size: 1 << 10}}
 			g := newGuard(wire.New(deadlines, wire.Options{Timeout: time.Minute}), nil, &alerts{log: slog.New(slog.DiscardHandler)})
 			for _, step := range tt.steps {
 				step(g)
@@ -278,7 +264,7 @@ func TestGuardTimeouts(t *testing.T) {
 }
 
 type deadlineTape struct {
-	tape
+	fetchtest.Tape
 	last time.Time
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/login/imapline"
 
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -43,7 +44,7 @@ func TestDecodeUTF7(t *testing.T) {
 
 // written is a connection that keeps what is written and gives nothing.
 type written struct {
-	tape
+	fetchtest.Tape
 	text  strings.Builder
 	ended chan struct{}
 }

@@ -4,34 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"fetchd/delivery"
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/wire"
 )
 
-// tape is a connection to a server that says what r has, in pieces of the given size, and then leaves. It has
-// no deadlines: those of a net.Pipe cost a timer for each read, which made fuzzing slow.
-type tape struct {
-	r    io.Reader
-	size int
-	sent strings.Builder
-}
-
-func (c *tape) Read(p []byte) (int, error)       { return c.r.Read(p[:min(len(p), c.size)]) }
-func (c *tape) Write(p []byte) (int, error)      { return c.sent.Write(p) }
-func (c *tape) Close() error                     { return nil }
-func (c *tape) LocalAddr() net.Addr              { return nil }
-func (c *tape) RemoteAddr() net.Addr             { return nil }
-func (c *tape) SetDeadline(time.Time) error      { return nil }
-func (c *tape) SetReadDeadline(time.Time) error  { return nil }
-func (c *tape) SetWriteDeadline(time.Time) error { return nil }
-
 func connOf(data []byte, size int) *wire.Conn {
-	return wire.New(&tape{r: bytes.NewReader(data), size: size}, wire.Options{})
+	return wire.New(&fetchtest.Tape{R: bytes.NewReader(data), Size: size}, wire.Options{})
 }
 
 func TestBodies(t *testing.T) {

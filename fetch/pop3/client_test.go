@@ -7,13 +7,14 @@ import (
 
 	gopop3 "github.com/knadh/go-pop3"
 
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/wire"
 )
 
 // newQuiet returns a client of a server that says text, whatever it is asked.
-func newQuiet(t testing.TB, text string) (*tape, *wire.Conn, *client) {
+func newQuiet(t testing.TB, text string) (*fetchtest.Tape, *wire.Conn, *client) {
 	t.Helper()
-	q := &tape{r: strings.NewReader(text), size: 1 << 20}
+	q := &fetchtest.Tape{R: strings.NewReader(text), Size: 1 << 20}
 	c := wire.New(q, wire.Options{})
 	l, err := newClient(c)
 	if err != nil {
@@ -57,8 +58,8 @@ func TestGoPOP3DoesNotReadAhead(t *testing.T) {
 			}
 		}
 	}
-	if want := "STAT\r\nUIDL\r\nNOOP\r\nDELE 1\r\nQUIT\r\n"; q.sent.String() != want {
-		t.Errorf("sent %q, want %q", q.sent.String(), want)
+	if want := "STAT\r\nUIDL\r\nNOOP\r\nDELE 1\r\nQUIT\r\n"; q.Sent.String() != want {
+		t.Errorf("sent %q, want %q", q.Sent.String(), want)
 	}
 }
 
@@ -86,8 +87,8 @@ func TestCommandsSentAheadAreSentOnce(t *testing.T) {
 	if err := l.run((*gopop3.Conn).Noop); err != nil {
 		t.Error(err)
 	}
-	if want := "STAT\r\nNOOP\r\nNOOP\r\n"; q.sent.String() != want {
-		t.Errorf("sent %q, want %q", q.sent.String(), want)
+	if want := "STAT\r\nNOOP\r\nNOOP\r\n"; q.Sent.String() != want {
+		t.Errorf("sent %q, want %q", q.Sent.String(), want)
 	}
 }
 
@@ -98,8 +99,8 @@ func TestLineBreaksInArgumentsAreRefused(t *testing.T) {
 		if err := l.run(func(c *gopop3.Conn) error { return c.User(bad) }); err == nil || strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
-		if q.sent.Len() > 0 {
-			t.Errorf("%q: sent %q", bad, q.sent.String())
+		if q.Sent.Len() > 0 {
+			t.Errorf("%q: sent %q", bad, q.Sent.String())
 		}
 	}
 }

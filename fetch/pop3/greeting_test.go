@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 	"fetchd/tlsverify"
 )
 
@@ -70,7 +71,7 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 			a.Trace = nil
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			s, err := new(Quirks).start(t.Context(), a, &tape{r: source, size: 4096})
+			s, err := new(Quirks).start(t.Context(), a, &fetchtest.Tape{R: source, Size: 4096})
 			runtime.ReadMemStats(&after)
 			if err == nil {
 				_ = s.Close()
@@ -116,12 +117,12 @@ func FuzzGreeting(f *testing.F) {
 			if !clear {
 				a.TLS, a.Policy = fetch.StartTLS, policy
 			}
-			server := &tape{r: strings.NewReader(string(said)), size: size}
+			server := &fetchtest.Tape{R: strings.NewReader(string(said)), Size: size}
 			s, err := new(Quirks).start(t.Context(), a, server)
 			if err == nil {
 				_ = s.Close()
 			}
-			checkLogin(t, string(said), server.sent.String(), heard.String(), err, clear)
+			checkLogin(t, string(said), server.Sent.String(), heard.String(), err, clear)
 			end := fmt.Sprint(err)
 			if i > 0 && end != first && clear { // over TLS it matters what is there before the handshake
 				t.Errorf("in pieces %s, whole %s", first, end)

@@ -29,7 +29,7 @@ func listingOf(t testing.TB, j *journal.Journal, said io.Reader) (*listing, erro
 // quietSession is one that is logged in, with a server that says what it says whatever it is asked.
 func quietSession(t testing.TB, said io.Reader) *session {
 	t.Helper()
-	c := wire.New(&tape{r: said, size: 1 << 20}, wire.Options{})
+	c := wire.New(&fetchtest.Tape{R: said, Size: 1 << 20}, wire.Options{})
 	l, err := newClient(c)
 	if err != nil {
 		t.Fatal(err)

@@ -5,30 +5,13 @@ import (
 	"compress/flate"
 	"fmt"
 	"io"
-	"net"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
+	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/wire"
 )
-
-// tape is a connection to a server that says what r has, in pieces of the given size, and then leaves.
-type tape struct {
-	r    io.Reader
-	size int
-	sent bytes.Buffer
-}
-
-func (c *tape) Read(p []byte) (int, error)       { return c.r.Read(p[:min(len(p), c.size)]) }
-func (c *tape) Write(p []byte) (int, error)      { return c.sent.Write(p) }
-func (c *tape) Close() error                     { return nil }
-func (c *tape) LocalAddr() net.Addr              { return nil }
-func (c *tape) RemoteAddr() net.Addr             { return nil }
-func (c *tape) SetDeadline(time.Time) error      { return nil }
-func (c *tape) SetReadDeadline(time.Time) error  { return nil }
-func (c *tape) SetWriteDeadline(time.Time) error { return nil }
 
 // deflated is text as a server sends it that compresses: flushed, so that another may follow.
 func deflated(tb testing.TB, text []byte) []byte {
@@ -71,7 +54,7 @@ func TestCompressedBomb(t *testing.T) {
 	}
 	bomb := func() (*again, *wire.Conn) {
 		source := &again{text: block}
-		c := wire.New(&tape{r: source, size: 4096}, wire.Options{})
+		c := wire.New(&fetchtest.Tape{R: source, Size: 4096}, wire.Options{})
 		if err := c.Compress(); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +98,7 @@ func FuzzCompress(f *testing.F) {
 			t.Fatalf("%d of %d bytes, %v", len(got), len(in), err)
 		}
 
-		server := &tape{r: strings.NewReader(""), size: 1}
+		server := &fetchtest.Tape{R: strings.NewReader(""), Size: 1}
 		out := wire.New(server, wire.Options{})
 		if err := out.Compress(); err != nil {
 			t.Fatal(err)
@@ -124,7 +107,7 @@ func FuzzCompress(f *testing.F) {
 			t.Fatal(err)
 		}
 		back := make([]byte, len(in))
-		if _, err := io.ReadFull(flate.NewReader(&server.sent), back); err != nil || !bytes.Equal(back, in) {
+		if _, err := io.ReadFull(flate.NewReader(&server.Sent), back); err != nil || !bytes.Equal(back, in) {
 			t.Fatalf("the server reads %d bytes, %v", len(back), err)
 		}
 
@@ -141,7 +124,7 @@ func FuzzCompress(f *testing.F) {
 
 func compressedConn(t *testing.T, stream []byte, size int) *wire.Conn {
 	t.Helper()
-	c := wire.New(&tape{r: bytes.NewReader(stream), size: size}, wire.Options{})
+	c := wire.New(&fetchtest.Tape{R: bytes.NewReader(stream), Size: size}, wire.Options{})
 	if err := c.Compress(); err != nil {
 		t.Fatal(err)
 	}
