@@ -9,9 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -181,15 +179,8 @@ func (r *received) Handle(_ context.Context, rec slog.Record) error {
 func TestPOP3ServersWithHabits(t *testing.T) {
 	t.Parallel()
 	seeds := []uint64{289, 295, 859, 921} // that found faults, as 23 and 146 did
-	histories := uint64(30)               // the slow tests live more
-	if text := os.Getenv("FETCHD_HISTORIES"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		histories = n
-	}
-	for seed := range histories {
+	first, end := fetchtest.Histories(t, 30)
+	for seed := first; seed < end; seed++ {
 		seeds = append(seeds, seed)
 	}
 	for _, seed := range seeds {

@@ -7,9 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +15,7 @@ import (
 
 	"fetchd/delivery"
 	"fetchd/fetch"
+	"fetchd/fetch/fetchtest"
 )
 
 // history is one mailbox's life on a wild server, made from a seed, and what was delivered of it.
@@ -45,19 +44,17 @@ var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417
 // better than one too few then.
 func TestWildServers(t *testing.T) {
 	t.Parallel()
-	count := 150
-	if n, err := strconv.Atoi(os.Getenv("FETCHD_HISTORIES")); err == nil {
-		count = n
-	}
+	first, end := fetchtest.Histories(t, 150)
 	r := newRig(t, nil)
 	r.Trace = nil
-	for seed := range uint64(count) {
+	for seed := first; seed < end; seed++ {
 		if live(t, r, seed); t.Failed() {
 			return
 		}
 	}
+
 	for _, seed := range wildSeeds {
-		if seed >= uint64(count) {
+		if seed < first || seed >= end {
 			live(t, r, seed)
 		}
 	}
