@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fetchd/fetch/login/imapline"
+	"fetchd/fetch/wire"
 )
 
 const (
@@ -161,10 +162,10 @@ func (s *appendSession) isListed() (there bool, err error) {
 
 // What is found in FETCH responses.
 var (
-	fetchedUID  = regexp.MustCompile(`(?i)[( ]UID (\d{1,10})[ )]`)
-	fetchedSize = regexp.MustCompile(`(?i)[( ]RFC822\.SIZE (\d{1,18})[ )]`)
-	fetchedDate = regexp.MustCompile(`(?i)[( ]INTERNALDATE "([^"]{1,40})"`)
-	keyInHeader = regexp.MustCompile(`\n[ \t]+id (` + appendKeyPrefix + `[0-9a-v]{24})[;\r\n]`)
+	fetchedUID  = wire.Pattern(`(?i)[( ]UID (\d{1,10})[ )]`)
+	fetchedSize = wire.Pattern(`(?i)[( ]RFC822\.SIZE (\d{1,18})[ )]`)
+	fetchedDate = wire.Pattern(`(?i)[( ]INTERNALDATE "([^"]{1,40})"`)
+	keyInHeader = wire.Pattern(`\n[ \t]+id (` + appendKeyPrefix + `[0-9a-v]{24})[;\r\n]`)
 )
 
 // found is the number in text that the expression finds, 0 for none.
@@ -181,7 +182,7 @@ func found(re *regexp.Regexp, text []byte) int64 {
 func (s *appendSession) listSizes(count int) error {
 	known := s.folder.earlier
 	note := func(r *response) error {
-		uid, size := found(fetchedUID, r.line), found(fetchedSize, r.line)
+		uid, size := found(fetchedUID(), r.line), found(fetchedSize(), r.line)
 		last := uint32(0)
 		if n := len(known.sizes); n > 0 {
 			last = known.sizes[n-1].uid
@@ -260,17 +261,17 @@ func (s *appendSession) readHeaders(uids []uint32) error {
 
 func (s *appendSession) noteHeader(r *response) error {
 	items := slices.Concat(r.line, r.rest)
-	seen := s.folder.earlier.headers[uint32(found(fetchedUID, items))]
+	seen := s.folder.earlier.headers[uint32(found(fetchedUID(), items))]
 	// A response that nobody asked for: other clients change flags meanwhile.
 	if seen == nil || len(r.literals) != 1 {
 		return nil
 	}
 
-	for _, m := range keyInHeader.FindAllSubmatch(r.literals[0], -1) {
+	for _, m := range keyInHeader().FindAllSubmatch(r.literals[0], -1) {
 		seen.keys = append(seen.keys, string(m[1]))
 	}
 	seen.digest = headerDigest(r.literals[0])
-	if m := fetchedDate.FindSubmatch(items); m != nil {
+	if m := fetchedDate().FindSubmatch(items); m != nil {
 		seen.date, _ = time.Parse("_2-Jan-2006 15:04:05 -0700", string(m[1]))
 	}
 	return nil

@@ -1,12 +1,12 @@
 package delivery
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fetchd/fetch/login/imapline"
+	"fetchd/fetch/wire"
 )
 
 // enter makes a folder the one that messages go to.
@@ -43,7 +43,7 @@ func (s *appendSession) wireName(name string) (string, error) {
 }
 
 // listed finds the separator in a LIST response.
-var listed = regexp.MustCompile(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
+var listed = wire.Pattern(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
 
 // learnSeparator asks for the character between the levels of names (RFC 9051 section 6.3.9). A server
 // without levels gets the names as they are.
@@ -54,7 +54,7 @@ func (s *appendSession) learnSeparator() error {
 	// Set before the question: no answer means that the server has no levels.
 	s.separator = "/"
 	_, err := s.run(`LIST "" ""`, func(r *response) error {
-		if m := listed.FindSubmatch(r.line); m != nil {
+		if m := listed().FindSubmatch(r.line); m != nil {
 			s.separator = strings.TrimPrefix(string(m[1]), `\`)
 		}
 		return nil
@@ -63,7 +63,7 @@ func (s *appendSession) learnSeparator() error {
 }
 
 // appendLimit finds the limit in a STATUS response.
-var appendLimit = regexp.MustCompile(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
+var appendLimit = wire.Pattern(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
 
 // limit is the largest message that a folder takes (RFC 7889), 0 for any.
 func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {
@@ -80,7 +80,7 @@ func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {
 		return 0, nil
 	}
 	_, err = s.run("STATUS "+f.wire+" (APPENDLIMIT)", func(r *response) error {
-		if m := appendLimit.FindSubmatch(slices.Concat(r.line, r.rest)); m != nil {
+		if m := appendLimit().FindSubmatch(slices.Concat(r.line, r.rest)); m != nil {
 			limit, _ = strconv.ParseInt(string(m[1]), 10, 64)
 		}
 		return nil

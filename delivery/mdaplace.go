@@ -2,10 +2,10 @@ package delivery
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 
+	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
 
@@ -13,7 +13,7 @@ import (
 var codeOptions = strings.Fields("-c -e -S --command --eval --split-string --exec -exec -execdir -ok -okdir")
 
 // assignment is a word up to the value of a variable.
-var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z_0-9]*=`)
+var assignment = wire.Pattern(`^[A-Za-z_][A-Za-z_0-9]*=`)
 
 // checkPlace refuses a place whose value would be the name of a file that the shell opens, that of a command,
 // a setting for one, or text for another interpreter: no choice of characters makes these safe, since the
@@ -36,7 +36,7 @@ func checkPlace(before string, letter byte) error {
 	// Between "-" and the value, or behind an option for code, the value would be a setting.
 	setsNothing := own == "" || strings.Trim(own, "-") != "" &&
 		!slices.Contains(codeOptions, strings.TrimSuffix(own, "="))
-	if assignment.MatchString(own) || setsNothing && namesCommand(words) {
+	if assignment().MatchString(own) || setsNothing && namesCommand(words) {
 		return nil
 	}
 

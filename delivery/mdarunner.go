@@ -60,7 +60,7 @@ var longFlags = strings.Fields(`-- --login --preserve-env --set-home --non-inter
 func namesCommand(words []string) bool {
 	for len(words) > 0 {
 		// Variables before a command are set for it alone.
-		if assignment.MatchString(words[0]) {
+		if assignment().MatchString(words[0]) {
 			words = words[1:]
 			continue
 		}

@@ -2,7 +2,8 @@ package fetch
 
 import (
 	"log/slog"
-	"regexp"
+
+	"fetchd/fetch/wire"
 )
 
 // Bounds of what is said of failures that are alike. A server may refuse a hundred thousand messages, or a
@@ -44,8 +45,8 @@ func (a *SimilarFailures) ShouldName(err error, level slog.Level) bool {
 func (a *SimilarFailures) More() (n int, level slog.Level) { return a.more, a.level }
 
 // numbered is a word with a digit in it.
-var numbered = regexp.MustCompile(`\pL*\d[\pL\d]*`)
+var numbered = wire.Pattern(`\pL*\d[\pL\d]*`)
 
 // WithoutNumbers makes the same text of failures that differ only in words with a digit: times, process IDs,
 // local ports, addresses, and what servers number their sessions with.
-func WithoutNumbers(text string) string { return numbered.ReplaceAllString(text, "0") }
+func WithoutNumbers(text string) string { return numbered().ReplaceAllString(text, "0") }

@@ -103,6 +103,28 @@ func TestHintsAreParts(t *testing.T) {
 	}
 }
 
+// TestStylePatterns keeps the start of the program free of the compilation of regular expressions.
+func TestStylePatterns(t *testing.T) {
+	t.Parallel()
+	for _, f := range readSource(t) {
+		if f.isTest() || f.folder() == "cmd/bench" {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			vars, ok := d.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(vars, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "MustCompile" {
+					t.Errorf("%s: use wire.Pattern, which compiles it when it is needed", f.fset.Position(sel.Pos()))
+				}
+				return true
+			})
+		}
+	}
+}
+
 // TestStyleFigures prints what the code is like: go test -run StyleFigures -v ./cmd/fetchd
 func TestStyleFigures(t *testing.T) {
 	t.Parallel()

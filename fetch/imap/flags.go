@@ -2,13 +2,13 @@ package imap
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
 	"fetchd/fetch/journal"
+	"fetchd/fetch/wire"
 )
 
 // flagsPage is the number of messages whose flags are asked for at once.
@@ -104,8 +104,8 @@ func (s *session) amongSeen(uids journal.Set) (journal.Set, error) {
 
 // flagList finds the flags in a line of a FETCH response.
 var (
-	flagList = regexp.MustCompile(`(?i)[( ]FLAGS \(([^)]*)\)`)
-	fetchNum = regexp.MustCompile(`(?i)^\* (\d{1,10}) FETCH `)
+	flagList = wire.Pattern(`(?i)[( ]FLAGS \(([^)]*)\)`)
+	fetchNum = wire.Pattern(`(?i)^\* (\d{1,10}) FETCH `)
 )
 
 // wantedFlags is the part of a line with flags that imapclient is to see: nothing while flags are of no
@@ -114,7 +114,8 @@ func (g *guard) wantedFlags(line []byte) []byte {
 	g.mu.Lock()
 	wanted := g.flags
 	g.mu.Unlock()
-	num, uid, flags := fetchNum.FindSubmatch(line), namedUID.FindSubmatch(line), flagList.FindSubmatch(line)
+	num, uid := fetchNum().FindSubmatch(line), namedUID().FindSubmatch(line)
+	flags := flagList().FindSubmatch(line)
 	if !wanted || num == nil || uid == nil || flags == nil {
 		return nil
 	}

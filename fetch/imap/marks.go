@@ -2,16 +2,17 @@ package imap
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"fetchd/fetch/wire"
 
 	"github.com/emersion/go-imap/v2"
 )
 
 // internalDate finds the date in a line of a FETCH response.
-var internalDate = regexp.MustCompile(`(?i)[( ]INTERNALDATE ("[^"]*"|NIL)`)
+var internalDate = wire.Pattern(`(?i)[( ]INTERNALDATE ("[^"]*"|NIL)`)
 
 // dateLayout is how IMAP writes a date (RFC 9051 section 9, date-time).
 const dateLayout = `"_2-Jan-2006 15:04:05 -0700"`
@@ -22,13 +23,13 @@ const noDate = `"01-Jan-1970 00:00:00 +0000"`
 // tidyMarks is a line of a FETCH response with flags and a date that imapclient can parse: it would end the
 // connection over others.
 func tidyMarks(line []byte) []byte {
-	if m := internalDate.FindSubmatchIndex(line); m != nil {
+	if m := internalDate().FindSubmatchIndex(line); m != nil {
 		if _, err := time.Parse(dateLayout, string(line[m[2]:m[3]])); err != nil {
 			line = slices.Concat(line[:m[2]], []byte(noDate), line[m[3]:])
 		}
 	}
 
-	m := flagList.FindSubmatchIndex(line)
+	m := flagList().FindSubmatchIndex(line)
 	if m == nil {
 		return line
 	}

@@ -2,10 +2,10 @@ package imap
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"fetchd/fetch/login/imapline"
+	"fetchd/fetch/wire"
 )
 
 // ownNames are the names of mailboxes that a server writes in an encoding of its own: Yandex has a bare "&"
@@ -41,7 +41,7 @@ func (g *guard) ownName(line []byte) []byte {
 const maxOwn = 1000
 
 // namedMailbox finds the mailbox in a command that names one.
-var namedMailbox = regexp.MustCompile(
+var namedMailbox = wire.Pattern(
 	`^(T\d+ (?:SELECT|EXAMINE|UID MOVE \S+|UID COPY \S+) )"([^"\\]*)"(\r\n)$`)
 
 // asListed is a command with the mailbox's name as the server wrote it; the lock is held.
@@ -49,7 +49,7 @@ func (g *guard) asListed(p []byte) []byte {
 	if len(g.own) == 0 {
 		return p
 	}
-	m := namedMailbox.FindSubmatch(p)
+	m := namedMailbox().FindSubmatch(p)
 	if m == nil {
 		return p
 	}

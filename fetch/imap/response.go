@@ -3,13 +3,13 @@ package imap
 import (
 	"bytes"
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fetchd/fetch"
 	"fetchd/fetch/login/imapline"
+	"fetchd/fetch/wire"
 )
 
 // Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
@@ -209,7 +209,7 @@ func (g *guard) found(line []byte) error {
 	}
 
 	tag := ""
-	if m := searchTag.FindSubmatch(line); m != nil {
+	if m := searchTag().FindSubmatch(line); m != nil {
 		tag = string(m[1])
 	}
 	if tag != "" && !g.isAwaited(tag) {
@@ -232,7 +232,7 @@ func (g *guard) found(line []byte) error {
 }
 
 // searchTag finds the tag in an ESEARCH response.
-var searchTag = regexp.MustCompile(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
+var searchTag = wire.Pattern(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
 
 // order counts the numbers in line that are smaller than the one before.
 func (g *guard) order(line []byte) {

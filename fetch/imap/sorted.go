@@ -3,23 +3,23 @@ package imap
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fetchd/fetch/journal"
+	"fetchd/fetch/wire"
 )
 
 // foundAll finds the set in an ESEARCH response.
-var foundAll = regexp.MustCompile(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
+var foundAll = wire.Pattern(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
 
 // sortedResult is a line with the result of a search, its numbers in rising order: servers may name them in
 // any, and imapclient sorts by inserting. What it doesn't know it leaves as it is.
 func sortedResult(line []byte) []byte {
 	bare := bytes.TrimRight(line, "\r\n")
 	if kindOf(bare) == "ESEARCH" {
-		if m := foundAll.FindSubmatch(bare); m != nil {
+		if m := foundAll().FindSubmatch(bare); m != nil {
 			if set, ok := sortedSet(string(m[2])); ok {
 				return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
 			}

@@ -3,16 +3,16 @@ package login
 import (
 	"crypto/md5"
 	"encoding/hex"
-	"regexp"
 	"strings"
 
 	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
 
 // timestamp is a msg-id as RFC 1939 section 7 wants it. Any other text may be chosen by an attacker so that
 // the MD5 digest gives the password away (CVE-2007-1558).
-var timestamp = regexp.MustCompile(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
+var timestamp = wire.Pattern(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
 
 const hintNoAPOP = "leave \"auth\" out"
 
@@ -45,5 +45,5 @@ func stampIn(greeting string) string {
 	if strings.Count(greeting, "<") != 1 || strings.Count(greeting, ">") != 1 {
 		return ""
 	}
-	return timestamp.FindString(greeting)
+	return timestamp().FindString(greeting)
 }

@@ -8,16 +8,17 @@ import (
 	"strings"
 
 	"fetchd/fetch/sasl"
+	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
 
 // refusal is a row of the table of refusals: what a server says, and what it means for the user. The server
 // chooses the text, so it decides nothing but the error's kind and hint.
 type refusal struct {
-	name  string         // for the tests
-	codes []string       // any of these, or
-	says  *regexp.Regexp // in the code's arguments and the text,
-	but   *regexp.Regexp // and not this
+	name  string                // for the tests
+	codes []string              // any of these, or
+	says  func() *regexp.Regexp // in the code's arguments and the text,
+	but   func() *regexp.Regexp // and not this
 	kind  Kind
 	hint  string // "" = what the login's own mechanism suggests
 
@@ -94,14 +95,14 @@ var refusals = []refusal{
 // rowCrowded names the row that has more than a kind and a hint: see ErrCrowded.
 const rowCrowded = "crowded"
 
-func words(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?is)` + pattern) }
+func words(pattern string) func() *regexp.Regexp { return wire.Pattern(`(?is)` + pattern) }
 
 func (row refusal) fits(r Reply) bool {
 	if slices.Contains(row.codes, r.Code) {
 		return true
 	}
 	text := r.Detail + " " + r.Text
-	return row.says != nil && row.says.MatchString(text) && (row.but == nil || !row.but.MatchString(text))
+	return row.says != nil && row.says().MatchString(text) && (row.but == nil || !row.but().MatchString(text))
 }
 
 // describeReply is the reply as errors show it.

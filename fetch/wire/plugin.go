@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -19,11 +18,11 @@ import (
 const pluginGrace = 3 * time.Second
 
 // pluginWord is a word of a plugin's command line.
-var pluginWord = regexp.MustCompile(`\S+`)
+var pluginWord = Pattern(`\S+`)
 
 // hostText is a host name or an IP address, perhaps with a zone. Such a word is never taken for an option,
 // and means nothing special to the shell.
-var hostText = regexp.MustCompile(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
+var hostText = Pattern(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
 
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
 type pluginConn struct {
@@ -43,14 +42,14 @@ type pluginConn struct {
 // name or address has.
 func PluginCommand(command, host string, port int) (string, error) {
 	var err error
-	command = pluginWord.ReplaceAllStringFunc(command, func(word string) string {
+	command = pluginWord().ReplaceAllStringFunc(command, func(word string) string {
 		switch {
 		case word == "%p":
 			return strconv.Itoa(port)
 		case word != "%h":
 			return word
 		// Refused instead of quoted: the command may have the word within quotes of its own.
-		case !hostText.MatchString(host):
+		case !hostText().MatchString(host):
 			err = hints.Errorf("name the server by its host name or IP address",
 				"plugin: host %.200q would mean something to the shell", host)
 		}

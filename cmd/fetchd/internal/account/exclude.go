@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fetchd/delivery"
+	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
 )
@@ -15,7 +16,7 @@ const excludePattern = 1000
 
 // fieldName is what a field of a header may be called (RFC 5322 section 3.6.8), without what would need
 // quotes in IMAP.
-var fieldName = regexp.MustCompile(`^[A-Za-z0-9!#$&'+./;<=>?@^_|~-]+$`)
+var fieldName = wire.Pattern(`^[A-Za-z0-9!#$&'+./;<=>?@^_|~-]+$`)
 
 // exclude is what the file's exclude says, in its order.
 func exclude(u *rcfile.User) ([]delivery.HeaderPattern, error) {
@@ -38,7 +39,7 @@ func exclude(u *rcfile.User) ([]delivery.HeaderPattern, error) {
 func headerPattern(name, expression string) (p delivery.HeaderPattern, err error) {
 	// Who writes it as it stands in messages means the same.
 	name = strings.TrimSuffix(name, ":")
-	if !fieldName.MatchString(name) {
+	if !fieldName().MatchString(name) {
 		return p, hints.Errorf(`write it as in "List-Id"`, "this is no name of a header field")
 	}
 	if len(expression) > excludePattern {

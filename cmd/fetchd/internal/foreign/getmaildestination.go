@@ -2,10 +2,10 @@ package foreign
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/shell"
+	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 )
 
@@ -98,7 +98,7 @@ func (b *getmailBuilder) several(s *section) {
 }
 
 // placeholder is what getmail replaces in the arguments of an agent.
-var placeholder = regexp.MustCompile(`%\([a-z]+\)`)
+var placeholder = wire.Pattern(`%\([a-z]+\)`)
 
 // agent is the command of MDA_external, for a shell.
 func (b *getmailBuilder) agent(s *section) string {
@@ -111,7 +111,7 @@ func (b *getmailBuilder) agent(s *section) string {
 	for _, argument := range arguments {
 		word, rest := "", argument
 		for {
-			at := placeholder.FindStringIndex(rest)
+			at := placeholder().FindStringIndex(rest)
 			if at == nil {
 				break
 			}
