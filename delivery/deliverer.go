@@ -71,10 +71,11 @@ func Exists(d Deliverer, recipient string) bool {
 	return !ok || c.Exists(recipient)
 }
 
-// ForRetrieval is d for one retrieval, if d has something to remember for so long, else d itself.
-func ForRetrieval(d Deliverer) Deliverer {
-	if r, ok := d.(interface{ forRetrieval() Deliverer }); ok {
-		return r.forRetrieval()
+// ForRetrieval is d for one retrieval of an account with these outages, if d has several destinations, else d
+// itself.
+func ForRetrieval(d Deliverer, o *Outages) Deliverer {
+	if r, ok := d.(interface{ forRetrieval(o *Outages) Deliverer }); ok {
+		return r.forRetrieval(o)
 	}
 	return d
 }

@@ -9,6 +9,7 @@ import (
 type parts struct {
 	delivered []string
 	errs      []error
+	outages   []string // keys of the destinations of which an error is that of the whole destination
 }
 
 // add takes the result of a part: who has the message now, and why others don't.
@@ -16,6 +17,14 @@ func (p *parts) add(delivered []string, err error) {
 	p.delivered = append(p.delivered, delivered...)
 	if err != nil {
 		p.errs = append(p.errs, err)
+	}
+}
+
+// addOf is add for the result at one of several destinations.
+func (p *parts) addOf(key string, delivered []string, err error) {
+	p.add(delivered, err)
+	if isOutage(err) {
+		p.outages = append(p.outages, key)
 	}
 }
 
@@ -32,7 +41,11 @@ func (p *parts) result(someWork bool) error {
 		err = &Error{Class: ClassOf(worst(p.errs)), Err: errors.Join(p.errs...)}
 	}
 	if someWork && (ClassOf(err) == Unusable || LacksRoom(err)) {
-		err = &outageError{err}
+		only := p.outages
+		if len(only) < len(p.errs) {
+			only = nil
+		}
+		err = &outageError{err, only}
 	}
 	if len(p.delivered) == 0 {
 		return err

@@ -20,7 +20,7 @@ type Destination struct {
 type several struct {
 	all     []Destination
 	busy    *busyMessages // of all retrievals
-	outages *outages      // of this retrieval; nil = that is for no retrieval
+	outages *Outages      // of the retrievals of one account; nil = this is for no retrieval
 }
 
 // busyMessages are those that are being delivered now.
@@ -60,9 +60,9 @@ func (d *several) withGroups() Deliverer {
 }
 
 // forRetrieval makes a Deliverer that does not try again what can't be used.
-func (d *several) forRetrieval() Deliverer {
+func (d *several) forRetrieval(o *Outages) Deliverer {
 	one := *d
-	one.outages = new(outages)
+	one.outages = o
 	return one.withGroups()
 }
 
@@ -125,14 +125,14 @@ func (d *several) deliver(ctx context.Context, ms []*Message) []error {
 		}
 	}
 
-	failed := d.outages.known(len(d.all))
+	failed := d.outages.known(d.all)
 	for n, to := range d.all {
 		group, index := to.left(ms, lost)
 		errs := d.deliverTo(ctx, n, failed, group)
 
 		for k, i := range index {
 			has := to.sign(deliveredTo(group[k], errs[k]))
-			results[i].add(has, errs[k])
+			results[i].addOf(to.Key, has, errs[k])
 			if n == len(d.all)-1 { // whoever called us records it now
 				continue
 			}
@@ -161,8 +161,8 @@ func (d *several) deliverTo(ctx context.Context, n int, failed []error, ms []*Me
 	errs := deliverAll(ctx, d.all[n].Deliverer, ms)
 	if i := slices.IndexFunc(errs, EndsRetrieval); i >= 0 {
 		failed[n] = errs[i]
-		d.outages.note(n, len(d.all), errs[i])
 	}
+	d.outages.note(d.all[n].Key, errs)
 	return errs
 }
 

@@ -193,7 +193,7 @@ func TestSeveralOutage(t *testing.T) {
 
 			base := delivery.NewSeveral(all)
 			for range 2 { // what one retrieval knows is nothing to the next
-				d := delivery.ForRetrieval(base)
+				d := delivery.ForRetrieval(base, new(delivery.Outages))
 				var got []string
 				for _, uid := range []string{"1", "2"} {
 					told = nil

@@ -8,8 +8,9 @@ import (
 
 // destinations are where the mail of one pass goes.
 type destinations struct {
-	open map[delivery.Deliverer]delivery.Deliverer // those of the account, and what they are for this pass
-	done map[string]bool                           // mailboxes that get no further visit
+	outages *delivery.Outages                         // of the account
+	open    map[delivery.Deliverer]delivery.Deliverer // its destinations, and what they are for this pass
+	done    map[string]bool                           // mailboxes that get no further visit
 }
 
 // of is where the mail of a mailbox goes in this pass.
@@ -19,7 +20,7 @@ func (d *destinations) of(a *Account, mailbox string) delivery.Deliverer {
 		if d.open == nil {
 			d.open = map[delivery.Deliverer]delivery.Deliverer{}
 		}
-		d.open[to] = delivery.ForRetrieval(to)
+		d.open[to] = delivery.ForRetrieval(to, d.outages)
 	}
 	return d.open[to]
 }

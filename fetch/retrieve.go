@@ -203,6 +203,7 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 	default:
 		// First those that don't count at all: which messages come last depends on how many are left then.
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
+		l.Leave(p.shares.wait(name, m, p.destinations.outages))
 		fresh := m.Counts().New
 		l.Leave(p.last.wait(name, fresh, a.now()))
 		waiting = fresh - m.Counts().New

@@ -20,7 +20,8 @@ type Retriever struct {
 	said  said
 	full  error // of the last pass, if it ended because mail had no room
 
-	shares shares // has its own lock
+	shares  shares           // has its own lock
+	outages delivery.Outages // likewise
 
 	delivered atomic.Int64 // for everybody
 }
@@ -75,7 +76,9 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	p := &progress{
 		res: res, delivered: &r.delivered, shares: &r.shares, turns: r.turns, said: &r.said,
 		obstacles: r.a.recallObstacles(ctx), last: r.a.recallLastInLine(ctx),
+		destinations: destinations{outages: &r.outages},
 	}
+	r.outages.Begin(r.a.now())
 	// Also after an error, and most of all then: what ended this session is to be avoided by the next one.
 	defer func() {
 		r.a.keepObstacles(p.obstacles)
@@ -107,6 +110,8 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 			break
 		}
 
+		// What waited for a destination that takes mail again is retrieved at once.
+		p.more = r.shares.free(&r.outages) || p.more
 		errs = append(errs, err)
 	}
 
@@ -115,11 +120,35 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 		errs = append(errs, r.tryObstacles(ctx, p))
 	}
 
+	errs = append(errs, r.endOutages(errors.Join(errs...)))
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
 	err := withLeaseKind(errors.Join(errs...))
 	r.a.LogPanic(err)
 	return err
 }
+
+// endOutages ends a pass with err for the destinations, and returns the error of the messages that wait for
+// one.
+func (r *Retriever) endOutages(err error) error {
+	if delivery.EndsRetrieval(err) { // none works, and the account itself is tried again later
+		r.outages.Retry()
+		return nil
+	}
+	waiting := r.shares.awaiting(&r.outages)
+	r.outages.End(r.a.now())
+	return waiting
+}
+
+// NextTry is when messages that wait for a destination are tried again; zero = none waits.
+func (r *Retriever) NextTry() time.Time {
+	if r.shares.awaiting(&r.outages) == nil {
+		return time.Time{}
+	}
+	return r.outages.Next()
+}
+
+// TryAll makes the next retrieval try destinations whose time has not come.
+func (r *Retriever) TryAll() { r.outages.Retry() }
 
 func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 	defer r.abandon(&err)

@@ -34,6 +34,8 @@ type share struct {
 	UID         []byte    `json:"uid"` // a UIDL may be any bytes
 	Recipients  []string  `json:"recipients"`
 	Last        time.Time `json:"last"`
+
+	awaits []string // keys of the destinations that don't have it because they can't be used
 }
 
 // id is the journal's name for the message: a UIDL may be any bytes.
@@ -145,26 +147,32 @@ func (s *shares) note(ctx context.Context, mailbox string, items []*Item, result
 
 	for i, it := range items {
 		key := refusedKey{mailbox, it.ref()}
-		partial, isPartial := errors.AsType[*delivery.PartialError](results[i])
-		switch {
-		case isPartial && len(partial.Delivered) > 0:
-			if !s.add(key, partial.Delivered) {
-				continue
-			}
-		case s.had[key] == nil:
-			continue
-		case results[i] == nil:
-			delete(s.had, key)
-		case s.a.now().Sub(s.had[key].Last) > setAsideTime: // still there, and not to be forgotten
-			s.had[key].Last = s.a.now()
-		default:
-			continue
-		}
-		if err := s.write(ctx, key); err != nil {
+		if err := s.noteOne(ctx, key, results[i]); err != nil {
 			return err
 		}
+		s.setAwaited(key, delivery.Awaits(results[i]))
 	}
 	return nil
+}
+
+// noteOne is note for one message; s.mu is held.
+func (s *shares) noteOne(ctx context.Context, key refusedKey, result error) error {
+	partial, isPartial := errors.AsType[*delivery.PartialError](result)
+	switch {
+	case isPartial && len(partial.Delivered) > 0:
+		if !s.add(key, partial.Delivered) {
+			return nil
+		}
+	case s.had[key] == nil:
+		return nil
+	case result == nil:
+		delete(s.had, key)
+	case s.a.now().Sub(s.had[key].Last) > setAsideTime: // still there, and not to be forgotten
+		s.had[key].Last = s.a.now()
+	default:
+		return nil
+	}
+	return s.write(ctx, key)
 }
 
 // add notes who has a message, and tells whether that is worth writing: most was noted when it happened.

@@ -384,14 +384,18 @@ func (t *transfer) reportFailure(it *Item, err error) {
 		level = slog.LevelInfo
 	}
 	news := t.a.Refusals.refuse(t.name, it, err, t.a.now())
-	// That the destination is unusable is said of one message, and means all.
-	said := isUnusable(it, err) && t.errReported
+	// That the destination is unusable is said of one message, and means all. The end of the pass tells of
+	// all that wait for a destination: they are no failures of their own.
+	waits := t.shares.isAwaiting(t.name, it)
+	said := isUnusable(it, err) && t.errReported || waits
 	if !news || said || !t.similar.ShouldName(err, level) {
 		level = slog.LevelDebug
 	}
 
 	t.res.Failed++
-	t.keepFailure(it, err, level > slog.LevelDebug)
+	if !waits {
+		t.keepFailure(it, err, level > slog.LevelDebug)
+	}
 	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
 		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "err", err)
 }

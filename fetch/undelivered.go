@@ -1,12 +1,31 @@
 package fetch
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // UndeliveredError is the error of messages that were not delivered and stay on the server.
 type UndeliveredError struct {
 	Count    int
 	Err      error // what happened to one of them: the worst of all
 	Reported bool  // an EventFailed has shown Err already
+	Waiting  bool  // for one of several destinations; the others have all of them
+}
+
+// KeepsPace tells whether err, of a retrieval, says no more than that messages wait for one of several
+// destinations: that is tried again in its own time, and what goes elsewhere is not to wait for it.
+func KeepsPace(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, part := range joined.Unwrap() {
+			if !KeepsPace(part) {
+				return false
+			}
+		}
+		return true
+	}
+	undelivered, ok := errors.AsType[*UndeliveredError](err)
+	return ok && undelivered.Waiting
 }
 
 // Summary is the error without Err's text.

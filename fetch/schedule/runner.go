@@ -49,7 +49,7 @@ type runner struct {
 	// For everybody.
 	watches atomic.Bool   // it waits for the server to tell of new mail
 	wake    chan struct{} // capacity 1: it is due now
-	woken   atomic.Bool   // since it began to watch
+	woken   atomic.Bool   // since the last retrieval began
 	looks   chan struct{} // capacity 1: what made it fail may be mended
 	ended   chan struct{} // closed at the end of run
 }
@@ -101,7 +101,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
 	// over.
 	due := r.due(err)
-	watches := err == nil && !res.LimitHit && r.a.Idle && r.keeps
+	watches := isWell(err) && !res.LimitHit && r.a.Idle && r.keeps
 	// No time: the server will tell. The daemon's status would otherwise show a time that means nothing.
 	if watches {
 		r.record.set(Waiting, time.Time{})
@@ -128,6 +128,9 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	r.stamp = r.readStamp()
 	r.record.set(Retrieving, time.Time{})
+	if r.woken.Swap(false) { // somebody expects everything to be tried
+		ret.TryAll()
+	}
 
 	slow, keeps := false, false
 	res, err := r.seat.visit(ctx, ret, func() (res fetch.Result, err error) {
@@ -149,7 +152,7 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	if r.keeps = ret.Connected() && keeps; !r.keeps {
 		r.releaseKept()
 	}
-	if err == nil {
+	if isWell(err) {
 		r.setFailures(0)
 	} else {
 		r.setFailures(r.failures + 1)
@@ -157,6 +160,9 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 
 	return res, err
 }
+
+// isWell tells whether a retrieval with err is no reason to wait longer for the next one.
+func isWell(err error) bool { return err == nil || fetch.KeepsPace(err) }
 
 // urgency is the line in which the next retrieval waits.
 func (r *runner) urgency() urgency {
@@ -193,9 +199,12 @@ func (r *runner) watch(ctx context.Context, ret *fetch.Retriever) bool {
 	if timeout <= 0 {
 		timeout = defaultIdleTimeout
 	}
+	// A destination that is down is tried again in its own time. Not at once, whatever keeps it from that.
+	if next := ret.NextTry(); !next.IsZero() {
+		timeout = min(timeout, max(networkDelay, time.Until(next)))
+	}
 
 	began := time.Now()
-	r.woken.Store(false)
 	r.watches.Store(true)
 	r.record.set(Watching, time.Time{})
 	// After watches is set, so that either askToLeave finds us or we find out.
@@ -249,9 +258,9 @@ func (r *runner) wakeUp() {
 func (r *runner) due(err error) time.Time {
 	d := r.s.interval(r.a)
 	switch {
-	case err == nil && r.seat.denied: // nobody expects to wait for an interval
+	case isWell(err) && r.seat.denied: // nobody expects to wait for an interval
 		d = min(d, crowdInterval)
-	case err == nil:
+	case isWell(err):
 	case isRestart(err) && r.failures <= refusedMost:
 		d = backOff(r.failures, err)
 	case r.a.Idle && (fetch.KindOf(err) == fetch.KindNetwork || mayBeCrowd(err)): // likewise

@@ -420,6 +420,25 @@ func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	}
 }
 
+// An account of which one destination is down is retrieved from as ever, and what is down is in its state.
+func TestDestinationDownKeepsPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		waits := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true})
+		s := &server{fails: func(int) error { return waits }}
+		a := s.account("a")
+		run(t, 350*time.Second, Options{Interval: 10 * time.Second}, func(s *Scheduler) {
+			if got := conditionsOf(s); got != "a[] destination down 0" {
+				t.Error(got)
+			}
+		}, a)
+		if got := seconds(start, s.connects); len(got) < 35 || got[34] != 340 {
+			t.Errorf("retrieved at %v", got)
+		}
+	})
+}
+
 // Connections that are lost soon are made again more and more slowly, until one is watched for long.
 func TestLostDelay(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ type State struct {
 	Success   time.Time      // end of the last retrieval without an error; zero = none yet
 	Activity  Activity       // now
 	Failing   bool           // the last retrieval ended with Failure
+	Partly    bool           // that was no more than messages that wait for one of several destinations
 	Failure   Failure        // the last there was; the zero value = none
 	SetAside  int            // refused messages of the account's login that wait on the server
 	Messages  int64          // delivered since the start
@@ -70,6 +71,7 @@ const (
 	ClientWrong                         // the provider refuses the client that the rc file names
 	CertificateRefused                  // by us; or there was no TLS to be had
 	BackingOff                          // after any other failure
+	DestinationDown                     // one of several; it alone is backed off from
 )
 
 // String gives the words for users.
@@ -83,6 +85,7 @@ func (c Condition) String() string {
 		ClientWrong:        "client wrong",
 		CertificateRefused: "certificate refused",
 		BackingOff:         "backing off",
+		DestinationDown:    "destination down",
 	}[c]
 }
 
@@ -98,6 +101,8 @@ func (s State) Condition() Condition {
 		return ClientWrong
 	case s.Failing && s.Failure.Kind == fetch.KindTLS:
 		return CertificateRefused
+	case s.Failing && s.Partly:
+		return DestinationDown
 	case s.Failing:
 		return BackingOff
 	case s.Activity == Watching:
@@ -212,7 +217,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 		}
 		s.Failing, r.failureHash = true, alike
 		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), FailureText(o.Err)
-		s.Failure.Last = now
+		s.Failure.Last, s.Partly = now, fetch.KeepsPace(o.Err)
 		s.Failure.Count++
 		failure = &s.Failure
 	}

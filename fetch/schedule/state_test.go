@@ -82,6 +82,7 @@ func TestStateOfFailures(t *testing.T) {
 	untrusted := fetch.Fail(fetch.KindTLS, errors.New(strings.Repeat("é", failureText)))
 	ended := fetch.Fail(fetch.KindGrant, errors.New("no grant"))
 	unknown := fetch.Fail(fetch.KindClient, errors.New("no client"))
+	waits := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true})
 	var r record
 	for n, step := range []struct {
 		err       error
@@ -96,6 +97,7 @@ func TestStateOfFailures(t *testing.T) {
 		{errNo, BackingOff, Failure{fetch.KindUnknown, "no", at(5), at(5), 1}},
 		{ended, NeedsLogin, Failure{fetch.KindGrant, "no grant", at(5), at(6), 2}},
 		{unknown, ClientWrong, Failure{fetch.KindClient, "no client", at(5), at(7), 3}},
+		{waits, DestinationDown, Failure{fetch.KindDelivery, waits.Error(), at(5), at(8), 4}},
 	} {
 		o := Outcome{Account: &fetch.Account{}, Err: step.err, Result: fetch.Result{Delivered: 1, Bytes: 10}}
 		r.end(&o, at(n))
@@ -258,11 +260,11 @@ func TestStateIsSmall(t *testing.T) {
 func TestConditionsHaveWords(t *testing.T) {
 	t.Parallel()
 	var words []string
-	for c := Unknown; c <= BackingOff; c++ {
+	for c := Unknown; c <= DestinationDown; c++ {
 		words = append(words, c.String())
 	}
 	slices.Sort(words)
-	if len(slices.Compact(words)) != int(BackingOff)+1 {
+	if len(slices.Compact(words)) != int(DestinationDown)+1 {
 		t.Errorf("%q", words)
 	}
 }
