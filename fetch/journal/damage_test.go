@@ -65,13 +65,12 @@ func fill(t *testing.T, path string) {
 	must(j.Close())
 }
 
-// TestFlippedBytes changes one byte of the file at a time. A record is then what it was, or an error: what
-// it says is never another thing, as this could delete mail or pass it for delivered.
-func TestFlippedBytes(t *testing.T) {
-	t.Parallel()
+// soundJournal is the file of a journal with records of all kinds, and what it says.
+func soundJournal(t *testing.T) (file []byte, want [3]string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "sound.db")
 	fill(t, path)
-	sound, err := os.ReadFile(path)
+	file, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +78,14 @@ func TestFlippedBytes(t *testing.T) {
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
+	return file, want
+}
+
+// TestFlippedBytes changes one byte of the file at a time. A record is then what it was, or an error: what
+// it says is never another thing, as this could delete mail or pass it for delivered.
+func TestFlippedBytes(t *testing.T) {
+	t.Parallel()
+	sound, want := soundJournal(t)
 	var used []int
 	for i, b := range sound {
 		if b != 0 {
@@ -105,16 +112,7 @@ func TestFlippedBytes(t *testing.T) {
 // behind it is taken for its neighbour.
 func TestColumnTooMany(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "sound.db")
-	fill(t, path)
-	sound, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, errs := picture(t.Context(), openOn(t, &disk{}, path))
-	if err := errors.Join(errs[:]...); err != nil {
-		t.Fatal(err)
-	}
+	sound, want := soundJournal(t)
 
 	begin := bytes.Index(sound, []byte("CREATE TABLE mailbox"))
 	if begin < 0 {
