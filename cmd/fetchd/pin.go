@@ -147,7 +147,7 @@ func (p *program) writePin(c *cli.CommandLine, at *places, accounts []*pinAccoun
 		return errors.New("nothing was written")
 	}
 
-	return insertPin(loader, path, edits)
+	return insertPin(loader, path, cfg, edits)
 }
 
 // additions says what is added to which accounts.

@@ -2,14 +2,10 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"fetchd/rcfile"
-	"fetchd/tlsverify/hints"
 )
 
 // pinEdit adds a pin to one account. end is where the next entry begins; zero = the end of the file.
@@ -55,41 +51,31 @@ func nextPlace(cfg *rcfile.Config, poll, user int) rcfile.Pos {
 	return rcfile.Pos{}
 }
 
-// insertPin adds the lines of edits, each at the end of its account's entry, and replaces the file. It does
-// so only if the new text means the same as the old one plus the pins; otherwise the file stays as it is.
-func insertPin(loader rcfile.Loader, path string, edits []pinEdit) error {
-	// A link stays a link: people keep their files in a repository and link to them.
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-
-	old, err := os.ReadFile(real)
-	if err != nil {
-		return err
-	}
-
-	info, err := os.Stat(real)
-	if err != nil {
-		return err
-	}
-
-	toml, insert := loader.Format == rcfile.TOML || loader.Format == rcfile.Auto &&
-		filepath.Ext(real) == ".toml", insertBefore
+// insertPin adds the lines of edits, each at the end of its account's entry. cfg is what the file says.
+func insertPin(loader rcfile.Loader, path string, cfg *rcfile.Config, edits []pinEdit) error {
+	toml, insert := cfg.Format() == rcfile.TOML, insertBefore
 	if toml {
 		insert = insertBeforeTable
 	}
 
-	text := slices.Clone(old)
-	for _, e := range slices.Backward(edits) { // from the end, so that earlier positions stay valid
-		text = insert(text, e.end, e.add.text(toml))
-	}
-
-	// Text is edited where grammar would be needed, so the proof comes afterwards, before anything is
-	// replaced.
-	return replaceFile(real, info.Mode().Perm(), text, func(fresh string) error {
-		return samePlusPin(loader, real, fresh, edits)
-	})
+	return rcEdit{
+		path: path, loader: loader, byHand: "add the line above by hand",
+		text: func(text []byte) []byte {
+			for _, e := range slices.Backward(edits) { // from the end, so that earlier positions stay valid
+				text = insert(text, e.end, e.add.text(toml))
+			}
+			return text
+		},
+		meaning: func(cfg *rcfile.Config) {
+			for _, e := range edits {
+				u := &cfg.Polls[e.poll].Users[e.user]
+				u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(e.add.pin))
+				if e.add.alone {
+					u.SSLCertCk = rcfile.Some(false)
+				}
+			}
+		},
+	}.apply()
 }
 
 // insertBefore puts line into text on a line of its own before the entry that begins at place, or at the end.
@@ -128,53 +114,4 @@ func insertBeforeTable(text []byte, place rcfile.Pos, line string) []byte {
 	}
 	place.Col = 1
 	return insertBefore(text, place, line)
-}
-
-// replaceFile writes text beside the file and renames it if the function accepts what it has written, so that
-// a crash leaves either the old file or the new one.
-func replaceFile(path string, mode os.FileMode, text []byte, accept func(fresh string) error) error {
-	// In the same directory, as a rename works only within a file system; with the same ending, which decides
-	// the grammar.
-	f, err := os.CreateTemp(filepath.Dir(path), ".fetchd-*"+filepath.Ext(path)) // 0600
-	if err != nil {
-		return err
-	}
-
-	_, err = f.Write(text)
-	// Synced before the rename: otherwise a crash could leave the new name with no contents.
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = accept(f.Name())
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-
-	return nil
-}
-
-// samePlusPin returns an error unless the file fresh means the same as the file old with the pins added.
-func samePlusPin(loader rcfile.Loader, old, fresh string, edits []pinEdit) error {
-	want, err := loader.Load(old)
-	if err != nil {
-		return err
-	}
-
-	for _, e := range edits {
-		u := &want.Polls[e.poll].Users[e.user]
-		u.SSLPins = append(slices.Clone(u.SSLPins), rcfile.Some(e.add.pin))
-		if e.add.alone {
-			u.SSLCertCk = rcfile.Some(false)
-		}
-	}
-
-	got, err := loader.Load(fresh)
-	if err != nil || !rcfile.Equal(want, got) {
-		return hints.Errorf("add the line above by hand", "the file has a form that can't be edited safely")
-	}
-
-	return nil
 }

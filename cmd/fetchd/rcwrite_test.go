@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,7 @@ func TestInsertPin(t *testing.T) {
 			for _, a := range accountsAt(cfg, "h", tt.port) {
 				edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, tt.alone}})
 			}
-			err = insertPin(rcfile.Loader{}, path, edits)
+			err = insertPin(rcfile.Loader{}, path, cfg, edits)
 			got, rerr := os.ReadFile(path)
 			if rerr != nil {
 				t.Fatal(rerr)
@@ -63,6 +64,44 @@ func TestInsertPin(t *testing.T) {
 			}
 			if left, _ := os.ReadDir(dir); len(left) != 1 {
 				t.Errorf("%d files are left", len(left))
+			}
+		})
+	}
+}
+
+// A link stays a link. The grammar is that of the link's name, and relative paths stay what they are.
+func TestEditThroughLink(t *testing.T) {
+	t.Parallel()
+	const text = "poll h proto imap user a pass x maildir mail\n"
+	for _, tt := range []struct{ name, link, file, text, want string }{
+		{"kept elsewhere", "rc", "kept", text, text + "# x\n"},
+		{"a name that says less", "rc", "kept.toml", text, text + "# x\n"},
+		{"a name that says more", "rc.toml", "kept", "[[poll]]\nname = 'h'\n", "[[poll]]\nname = 'h'\n# x\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			kept, link := filepath.Join(dir, "repository", tt.file), filepath.Join(dir, tt.link)
+			err := errors.Join(os.Mkdir(filepath.Dir(kept), 0o700), os.WriteFile(kept, []byte(tt.text), 0o644),
+				os.Symlink(kept, link))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			edit := rcEdit{path: link, private: true, loader: rcfile.Loader{SkipPermissions: true},
+				text:    func(old []byte) []byte { return append(old, "# x\n"...) },
+				meaning: func(*rcfile.Config) {}}
+			if err := edit.apply(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(link)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("%q, %v", got, err)
+			}
+			info, err1 := os.Lstat(link)
+			target, err2 := os.Stat(kept)
+			if err := errors.Join(err1, err2); err != nil || info.Mode().IsRegular() || target.Mode() != 0o600 {
+				t.Errorf("%v, %v, %v", info.Mode(), target.Mode(), err)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -79,45 +78,19 @@ func (w *wizard) showEntry(entry rcfile.Poll) error {
 	return err
 }
 
-// append adds the entry at the end of the file, if that then says what it said before and the entry.
+// append adds the entry at the end of the file.
 func (w *wizard) append(entry rcfile.Poll, text []byte) error {
-	// A link stays a link: people keep their files in a repository and link to them.
-	real, err := filepath.EvalSymlinks(w.path)
-	if err != nil {
-		return err
-	}
-	old, err := os.ReadFile(real)
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(real)
-	if err != nil {
-		return err
-	}
-
-	if len(old) > 0 && old[len(old)-1] != '\n' {
-		old = append(old, '\n')
-	}
-	// There is a password in it now.
-	return replaceFile(real, info.Mode().Perm()&0o600, append(old, text...), func(fresh string) error {
-		return w.samePlusEntry(fresh, entry)
-	})
-}
-
-// samePlusEntry returns an error unless the file fresh says what the rc file says, and the entry.
-func (w *wizard) samePlusEntry(fresh string, entry rcfile.Poll) error {
-	want, err := w.loader().Load(w.path)
-	if err != nil {
-		return err
-	}
-	want.Polls = append(want.Polls, entry)
-
-	got, err := w.loader().Load(fresh)
-	if err != nil || !rcfile.Equal(want, got) {
-		return hints.Errorf("add the lines above by hand, and the password",
-			"%s has defaults, or another form, with which the entry would mean something else", w.path)
-	}
-	return nil
+	return rcEdit{
+		path: w.path, loader: w.loader(), private: true,
+		byHand: "add the lines above by hand, and the password",
+		text: func(old []byte) []byte {
+			if len(old) > 0 && old[len(old)-1] != '\n' {
+				old = append(old, '\n')
+			}
+			return append(old, text...)
+		},
+		meaning: func(cfg *rcfile.Config) { cfg.Polls = append(cfg.Polls, entry) },
+	}.apply()
 }
 
 // explainOAuth shows what a person has to do for an account that logs in by OAuth.
