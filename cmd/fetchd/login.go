@@ -36,62 +36,74 @@ func runLogin(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	if c.Has("list") {
 		return p.listGrants(c)
 	}
-	how, port, err := consentOptions(c)
+	way, err := consentOptions(c)
 	if err != nil {
 		return p.usage(err)
 	}
+	way.paste = p.readPasted
 	a, st := p.oauthAccount(c)
 	if a == nil {
 		return st
 	}
+	return p.logIn(ctx, a, way)
+}
 
-	if err := p.consent(ctx, a, how, port); err != nil {
+// consentWay is how the user consents.
+type consentWay struct {
+	name  string                 // device, browser or paste; "" = as the account says
+	port  int                    // of browser; 0 = any
+	paste func() (string, error) // reads what the user pastes
+}
+
+// consentOptions are the way that the options name.
+func consentOptions(c *cli.CommandLine) (way consentWay, err error) {
+	for _, name := range []string{"device", "browser", "paste"} {
+		if !c.Has(name) {
+			continue
+		}
+		if way.name != "" {
+			return way, fmt.Errorf("--%s and --%s contradict each other", way.name, name)
+		}
+		way.name = name
+	}
+	if !c.Has("port") {
+		return way, nil
+	}
+	way.port, err = strconv.Atoi(c.Own["port"])
+	if err != nil || way.port < 1 || way.port > 65535 {
+		return way, fmt.Errorf("%q is not a port", c.Own["port"])
+	}
+	return way, nil
+}
+
+// logIn gets the grant of an account, and tries it.
+func (p *program) logIn(ctx context.Context, a *oauthAccount, way consentWay) exit.Status {
+	if err := p.consent(ctx, a, way); err != nil {
 		return p.fail(exit.OfError(err), err)
 	}
 	return p.tryLogin(ctx, a)
 }
 
-// consentOptions are the way to consent that the options name, "" if they name none, and the port.
-func consentOptions(c *cli.CommandLine) (how string, port int, err error) {
-	for _, way := range []string{"device", "browser", "paste"} {
-		if !c.Has(way) {
-			continue
-		}
-		if how != "" {
-			return "", 0, fmt.Errorf("--%s and --%s contradict each other", how, way)
-		}
-		how = way
-	}
-	if !c.Has("port") {
-		return how, 0, nil
-	}
-	port, err = strconv.Atoi(c.Own["port"])
-	if err != nil || port < 1 || port > 65535 {
-		return "", 0, fmt.Errorf("%q is not a port", c.Own["port"])
-	}
-	return how, port, nil
-}
-
 // consent lets the user consent, if the account needs that, and keeps the grant.
-func (p *program) consent(ctx context.Context, a *oauthAccount, how string, port int) error {
+func (p *program) consent(ctx context.Context, a *oauthAccount, way consentWay) error {
 	client := a.client()
 	if !client.Flow.NeedsUser() {
 		fmt.Fprintf(p.stdout, "%s needs nobody's consent: oauthflow %s\n", a.shown(), client.Flow)
 		return nil
 	}
-	if how == "" {
-		how = string(client.Flow)
+	if way.name == "" {
+		way.name = string(client.Flow)
 	}
 
 	fmt.Fprintf(p.stdout, "%s will ask whether the client %s may do this for %s: %s\n",
 		shown(client.Provider), shown(client.ID), shown(client.User), shown(strings.Join(client.Scopes, " ")))
-	switch how {
+	switch way.name {
 	case "device":
 		return a.grants().Device(ctx, client, p.showDeviceCode)
 	case "browser":
-		return a.grants().Browser(ctx, client, port, p.showAddress)
+		return a.grants().Browser(ctx, client, way.port, p.showAddress)
 	}
-	return a.grants().Paste(ctx, client, p.showPaste, p.readPasted)
+	return a.grants().Paste(ctx, client, p.showPaste, way.paste)
 }
 
 func shown(text string) string { return logging.Escape(logging.OneLine(text)) }

@@ -27,6 +27,8 @@ type oauthRig struct {
 	*victim
 	s *oauthtest.Server
 	t *testing.T
+
+	answers string // what the programs read
 }
 
 func newOAuthRig(t *testing.T, protocol string) *oauthRig {
@@ -70,6 +72,7 @@ func (r *oauthRig) fetchd(seen func(line string), args ...string) (int, string) 
 	cmd := exec.CommandContext(ctx, "fetchd", append(args, "-f", filepath.Join(r.dir, "rc"))...)
 	cmd.Dir = r.dir
 	cmd.Env = []string{"HOME=" + r.dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + r.dir}
+	cmd.Stdin = strings.NewReader(r.answers)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)

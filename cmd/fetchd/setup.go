@@ -72,7 +72,7 @@ func (w *wizard) run(ctx context.Context) exit.Status {
 	if err != nil {
 		return w.fail(exit.Syntax, err)
 	}
-	if entry.Users[0].OAuth.Set {
+	if lacksClient(entry) {
 		return w.explainOAuth(entry)
 	}
 
@@ -82,6 +82,11 @@ func (w *wizard) run(ctx context.Context) exit.Status {
 	}
 	if !added {
 		return w.p.fail(exit.Syntax, errors.New("nothing was written"))
+	}
+	if entry.Users[0].OAuth.Set {
+		if ready, st := w.logIn(ctx, entry); !ready {
+			return st
+		}
 	}
 	return w.tryOnce(ctx, entry)
 }
@@ -132,7 +137,7 @@ func (w *wizard) entry(o setup.Offer) (rcfile.Poll, error) {
 	}
 	poll := said.Poll
 	poll.Name, poll.Active, poll.Users = o.Host, true, []rcfile.User{said.User}
-	return poll, nil
+	return poll, errors.Join(account.OAuthMistakes(&poll, &poll.Users[0])...)
 }
 
 // fixPaths makes the paths absolute that the user named from where he is: the rc file is elsewhere.

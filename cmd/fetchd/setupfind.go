@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/logging"
@@ -137,9 +136,9 @@ func (w *wizard) askPassword(said *rcfile.Said, o setup.Offer) error {
 	switch {
 	case o.OAuth || provider == "microsoft":
 		w.show("%s lets nobody in with a password: it wants OAuth.", o.Host)
-		return setOAuth(said, provider)
+		return w.askOAuth(u, provider)
 	case provider != "":
-		question = "App password (empty: how to do without, by OAuth)"
+		question = "App password (empty: do without, by OAuth)"
 	}
 
 	password, err := w.secret(question + " for " + u.Remote.Value)
@@ -147,22 +146,10 @@ func (w *wizard) askPassword(said *rcfile.Said, o setup.Offer) error {
 	case err != nil:
 		return err
 	case password == "" && provider != "":
-		return setOAuth(said, provider)
+		return w.askOAuth(u, provider)
 	case password == "":
 		return hints.Errorf("--passwordeval and --passwordfile name other sources", "no password was given")
 	}
 	_, err = said.Set("password", "password", password)
 	return err
-}
-
-// setOAuth makes the entry one of OAuth; "" is a provider that is not known.
-func setOAuth(said *rcfile.Said, provider string) error {
-	if provider == "" {
-		provider = "https://ISSUER"
-	}
-	said.User.OAuth, said.User.OAuthClient = rcfile.Some(provider), rcfile.Some("CLIENT-ID")
-	if strings.EqualFold(provider, "google") {
-		said.User.OAuthSecret = rcfile.Some(rcfile.NewSecret("CLIENT-SECRET"))
-	}
-	return nil
 }

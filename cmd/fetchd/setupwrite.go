@@ -8,10 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/rcfile"
-	"fetchd/tlsverify/hints"
 )
 
 // add shows the entry, and puts it into the rc file if the user agrees.
@@ -64,11 +62,15 @@ func (w *wizard) print(entry rcfile.Poll) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// showEntry prints the entry without its password.
+// showEntry prints the entry without its secrets.
 func (w *wizard) showEntry(entry rcfile.Poll) error {
 	entry.Users = slices.Clone(entry.Users)
-	if u := &entry.Users[0]; u.Password.Set {
-		u.Password = rcfile.Some(rcfile.NewSecret("***"))
+	for _, secret := range []*rcfile.Opt[rcfile.Secret]{
+		&entry.Users[0].Password, &entry.Users[0].OAuthSecret,
+	} {
+		if secret.Set {
+			*secret = rcfile.Some(rcfile.NewSecret("***"))
+		}
 	}
 	text, err := w.print(entry)
 	for line := range strings.Lines(strings.TrimSpace(string(text))) {
@@ -91,16 +93,4 @@ func (w *wizard) append(entry rcfile.Poll, text []byte) error {
 		},
 		meaning: func(cfg *rcfile.Config) { cfg.Polls = append(cfg.Polls, entry) },
 	}.apply()
-}
-
-// explainOAuth shows what a person has to do for an account that logs in by OAuth.
-func (w *wizard) explainOAuth(entry rcfile.Poll) exit.Status {
-	u := &entry.Users[0]
-	w.show("The entry, once you have a client of the provider:")
-	if err := w.showEntry(entry); err != nil {
-		return w.p.fail(exit.Internal, err)
-	}
-	next := fmt.Sprintf("%s help oauth says how to get a client; then write the entry into %s, and run: "+
-		"%s login %s@%s", w.p.name, w.path, w.p.name, u.Remote.Value, entry.Name)
-	return w.p.fail(exit.Auth, hints.Errorf(next, "nothing was written: oauth needs a client"))
 }
