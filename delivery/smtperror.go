@@ -49,7 +49,7 @@ const codeAuthRequired = 530
 
 // refused is the error of an answer that says no.
 func (s *smtpSession) refused(act string, r smtpReply) error {
-	e := &SMTPError{Server: s.server.String(), Act: act, Code: r.code, Text: s.conn.Quoted([]byte(r.text))}
+	e := &SMTPError{Server: s.server.String(), Act: act, Code: r.code, Text: s.conn.Quoted([]byte(r.text()))}
 	class := Temporary
 	switch {
 	// The user's own word before the general meaning of the code.

@@ -35,10 +35,10 @@ func FuzzSMTPReply(f *testing.F) {
 				}
 				return
 			}
-			if r.code < 200 || r.code > 599 || len(r.text) > smtpText || len(r.lines) == 0 || len(r.lines) > smtpLines {
+			if r.code < 200 || r.code > 599 || len(r.text()) > smtpText || len(r.lines()) == 0 || len(r.lines()) > smtpLines {
 				t.Fatalf("%+v", r)
 			}
-			if r.isOK() && r.isRefusal() || strings.ContainsAny(r.text, "\n") {
+			if r.isOK() && r.isRefusal() || strings.ContainsAny(r.text(), "\n") {
 				t.Fatalf("%+v", r)
 			}
 		}
@@ -60,7 +60,7 @@ func TestSMTPReplyConceals(t *testing.T) {
 	text += strings.Repeat(".", smtpText-4-len(text)) + "s3cr3t"
 	go func() { _, _ = server.Write([]byte("550 " + text + "\r\n")) }()
 	r, err := readSMTPReply(conn)
-	if shown := conn.Quoted([]byte(r.text)); err != nil || strings.Contains(shown, "s3c") {
+	if shown := conn.Quoted([]byte(r.text())); err != nil || strings.Contains(shown, "s3c") {
 		t.Errorf("%v, %s", err, shown)
 	}
 }

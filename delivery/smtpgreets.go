@@ -26,7 +26,7 @@ func Greets(ctx context.Context, server *SMTPServer) error {
 	}
 	// 554 is the greeting of a server that takes no mail (RFC 5321 section 3.1).
 	if r.code != 220 {
-		return errors.New("it greets with " + conn.Quoted([]byte(r.text)))
+		return errors.New("it greets with " + conn.Quoted([]byte(r.text())))
 	}
 
 	s := &smtpSession{conn: conn}

@@ -89,7 +89,7 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 		return r, err
 	}
 
-	r.Word, r.Text, r.Passing = strconv.Itoa(got.code), got.text, got.code/100 == 4
+	r.Word, r.Text, r.Passing = strconv.Itoa(got.code), got.text(), got.code/100 == 4
 
 	isHello := d.command == "EHLO" || d.command == "LHLO" || d.command == "HELO"
 	switch {
@@ -99,13 +99,13 @@ func (d *smtpDialogue) read() (login.Reply, error) {
 		r.Status = login.Refused
 	// The only place for a 3xx before the mail begins.
 	case got.code == 334 && strings.HasPrefix(d.command, "AUTH "):
-		r.Status, r.Text = login.Challenge, got.lines[len(got.lines)-1]
+		r.Status, r.Text = login.Challenge, got.last
 	case !got.isOK() || isHello && got.code != 250:
 		return r, d.violation(r)
 	default:
 		r.Status = login.OK
 		if isHello {
-			r.Offer = offeredSMTP(got.lines[1:])
+			r.Offer = offeredSMTP(got.lines()[1:])
 		}
 	}
 

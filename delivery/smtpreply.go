@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fetchd/fetch/login"
@@ -17,9 +18,19 @@ const (
 
 // smtpReply is an answer of an SMTP or LMTP server (RFC 5321 section 4.2).
 type smtpReply struct {
-	code  int // 200 to 599
-	text  string
-	lines []string // without the code
+	conn  *wire.Conn
+	code  int      // 200 to 599
+	above []string // its lines but for the last, without the code
+	last  string
+}
+
+func (r smtpReply) lines() []string { return append(slices.Clone(r.above), r.last) }
+
+// text is what it says, without secrets. It is made only where it is shown: to look for secrets takes longer
+// than to read the answer.
+func (r smtpReply) text() string {
+	text := r.conn.Clean(strings.Join(r.lines(), " "))
+	return text[:min(len(text), smtpText)] // cut behind Clean, as half a secret would not be found
 }
 
 func (r smtpReply) isOK() bool { return r.code/100 == 2 }
@@ -38,8 +49,8 @@ func (r smtpReply) leaves() bool { return r.code == codeClosing || r.code == cod
 
 // readSMTPReply reads a whole answer. What is none breaks the connection.
 func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
-	var r smtpReply
-	for len(r.lines) < smtpLines {
+	r := smtpReply{conn: conn}
+	for len(r.above) < smtpLines {
 		line, err := conn.ReadLine(smtpLine)
 		if err != nil {
 			return r, err
@@ -48,21 +59,19 @@ func readSMTPReply(conn *wire.Conn) (smtpReply, error) {
 		code, text, more, ok := parseSMTPLine(line)
 		// All lines of an answer have one code (RFC 5321 section 4.2.1): with another, it is unclear where it
 		// ends.
-		if !ok || len(r.lines) > 0 && code != r.code {
+		if !ok || len(r.above) > 0 && code != r.code {
 			err := hints.Errorf("is this the port of an SMTP or LMTP server?", "not an SMTP reply: %s",
 				conn.Quoted(line))
 			return r, login.Fail(login.KindProtocol, conn.Break(err))
 		}
 
 		r.code = code
-		r.lines = append(r.lines, text)
 		if !more {
-			// Before it is cut, which could leave half a secret.
-			r.text = conn.Clean(strings.Join(r.lines, " "))
-			r.text = r.text[:min(len(r.text), smtpText)]
+			r.last = text
 			conn.Answered()
 			return r, nil
 		}
+		r.above = append(r.above, text)
 	}
 
 	err := fmt.Errorf("an SMTP reply of more than %d lines", smtpLines)

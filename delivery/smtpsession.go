@@ -91,7 +91,7 @@ func (s *smtpSession) reply(act string) (smtpReply, error) {
 	}
 	if r.leaves() {
 		return r, s.broken(act, s.conn.Break(fmt.Errorf("the server leaves: %d %s", r.code,
-			s.conn.Quoted([]byte(r.text)))))
+			s.conn.Quoted([]byte(r.text())))))
 	}
 	return r, nil
 }
@@ -99,7 +99,7 @@ func (s *smtpSession) reply(act string) (smtpReply, error) {
 // misplaced breaks the connection over an answer that is none to the command.
 func (s *smtpSession) misplaced(act string, r smtpReply) error {
 	return s.broken(act, s.conn.Break(fmt.Errorf("%d %s is no answer to it", r.code,
-		s.conn.Quoted([]byte(r.text)))))
+		s.conn.Quoted([]byte(r.text())))))
 }
 
 // introduce has the conversation up to where the server waits for the message. An error is for all

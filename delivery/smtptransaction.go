@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fetchd/tlsverify/hints"
@@ -110,6 +111,9 @@ func (s *smtpSession) fitting(recipients []smtpRecipient) int {
 	return n
 }
 
+// commandUsual is how long MAIL mostly is, with all that it may say.
+const commandUsual = 128
+
 // mailCommand is MAIL with what the server wants to know of the message.
 func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, error) {
 	sender := smtpSender(t.m, !s.x.utf8)
@@ -126,12 +130,12 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 				s.server)}
 	}
 
-	command := "MAIL FROM:<" + sender + ">"
+	command := append(make([]byte, 0, commandUsual), "MAIL FROM:<"+sender+">"...)
 	if utf8 {
-		command += " SMTPUTF8"
+		command = append(command, " SMTPUTF8"...)
 	}
 	if !s.x.sizes && !s.x.eightBit {
-		return command, nil
+		return string(command), nil
 	}
 
 	// Read once more before it is sent: a server with SIZE can then refuse before it has read gigabytes.
@@ -148,11 +152,11 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 				"%s: message of %d bytes, and the server takes %d at most", s.server, got.size, s.x.maxSize)}
 	}
 	if s.x.eightBit && got.eightBit {
-		command += " BODY=8BITMIME"
+		command = append(command, " BODY=8BITMIME"...)
 	}
 	if s.x.sizes {
-		command += fmt.Sprintf(" SIZE=%d", got.size)
+		command = strconv.AppendInt(append(command, " SIZE="...), got.size, 10)
 	}
 
-	return command, nil
+	return string(command), nil
 }
