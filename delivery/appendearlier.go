@@ -37,8 +37,9 @@ const appendKeyPrefix = "fetchd-"
 // appendKey says which message of which account m is, and what is in it: another one under the same UID has
 // another key.
 func appendKey(m *Message) string {
-	sum := sha256.Sum256([]byte(messageName(m)))
-	return appendKeyPrefix + nameEncoding.EncodeToString(sum[:nameIdentity])
+	sum := sha256.Sum256(messageNameBytes(m))
+	key := append(make([]byte, 0, 64), appendKeyPrefix...)
+	return string(nameEncoding.AppendEncode(key, sum[:nameIdentity]))
 }
 
 // earlierCopies is what is known of the messages in a folder. Messages are only added while we look.

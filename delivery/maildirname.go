@@ -27,13 +27,15 @@ const (
 // status fields, so that another message under a recycled UID gets another name. There is no host in it and
 // no time: the same message has the same name after a restart and after a change of the host's name. It holds
 // only letters, digits and dots, and starts with a letter.
-func messageName(m *Message) string {
+func messageName(m *Message) string { return string(messageNameBytes(m)) }
+
+func messageNameBytes(m *Message) []byte {
 	name := nameBeginning(m)
 	size, crc := m.Body.content()
 	name = strconv.AppendInt(name, size, 10)
 	name = append(name, 'C')
 	name = strconv.AppendUint(name, uint64(crc), 16)
-	return string(append(name, ".fetchd"...))
+	return append(name, ".fetchd"...)
 }
 
 // nameBeginning is the part of a message's name that is known before the message has come: U<uid>.<identity>.

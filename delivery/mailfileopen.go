@@ -1,11 +1,11 @@
 package delivery
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 )
 
@@ -18,14 +18,14 @@ type openMailFile struct {
 	id  fileID
 	dot dotlock
 
-	start int64         // the length when it was locked
-	safe  int64         // up to here all texts are whole and written
-	whole int64         // up to here all texts are whole, written or not
-	text  int64         // where the text under way begins
-	size  int64         // of what is written
-	reach int64         // up to where a write that failed may have come
-	buf   *bytes.Buffer // what is not written yet
-	err   error         // of the first write that failed; nothing is written after it
+	start int64  // the length when it was locked
+	safe  int64  // up to here all texts are whole and written
+	whole int64  // up to here all texts are whole, written or not
+	text  int64  // where the text under way begins
+	size  int64  // of what is written
+	reach int64  // up to where a write that failed may have come
+	buf   []byte // what is not written yet
+	err   error  // of the first write that failed; nothing is written after it
 }
 
 // close releases the locks. What was not committed is gone.
@@ -36,13 +36,19 @@ func (f *openMailFile) close() {
 	// In the reverse order of lock.
 	f.dot.release()
 	_ = f.Close() // and with it the lock of fcntl
-	if f.buf.Cap() <= 2*SpoolMemory {
-		spoolBuffers.Put(f.buf)
+	if buf := f.buf; cap(buf) <= 2*mailFileBlock {
+		mailFileBuffers.Put(&buf)
 	}
 }
 
+var mailFileBuffers = sync.Pool{New: func() any {
+	// With room for the last piece of a block, and its quotes.
+	buf := make([]byte, 0, mailFileBlock+2*smtpChunk)
+	return &buf
+}}
+
 // at is where the next byte goes.
-func (f *openMailFile) at() int64 { return f.size + int64(f.buf.Len()) }
+func (f *openMailFile) at() int64 { return f.size + int64(len(f.buf)) }
 
 // begin begins a text.
 func (f *openMailFile) begin() { f.text = f.at() }
@@ -52,11 +58,16 @@ func (f *openMailFile) Write(p []byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
 	}
-	f.buf.Write(p)
-	if f.buf.Len() >= mailFileBlock {
+	f.buf = append(f.buf, p...)
+	return len(p), f.flushFull()
+}
+
+// flushFull writes what was gathered once it is enough for a write.
+func (f *openMailFile) flushFull() error {
+	if len(f.buf) >= mailFileBlock {
 		f.flush()
 	}
-	return len(p), f.err
+	return f.err
 }
 
 // end ends the text, and returns where.
@@ -69,25 +80,25 @@ func (f *openMailFile) end() int64 {
 func (f *openMailFile) undo() {
 	// Nothing of it is in the file yet.
 	if f.text >= f.size {
-		f.buf.Truncate(int(f.text - f.size))
+		f.buf = f.buf[:f.text-f.size]
 		return
 	}
-	f.buf.Reset()
+	f.buf = f.buf[:0]
 	f.cutBack(f.text)
 }
 
 // flush writes what was gathered.
 func (f *openMailFile) flush() {
-	if f.err != nil || f.buf.Len() == 0 {
+	if f.err != nil || len(f.buf) == 0 {
 		return
 	}
-	if f.err = f.m.sys.write(f.fd, f.buf.Bytes()); f.err != nil {
+	if f.err = f.m.sys.write(f.fd, f.buf); f.err != nil {
 		// The write may have come this far, whatever it returned; cutBack may remove so much and no more.
 		f.reach = f.at()
 		return
 	}
-	f.size += int64(f.buf.Len())
-	f.buf.Reset()
+	f.size += int64(len(f.buf))
+	f.buf = f.buf[:0]
 	if f.whole <= f.size {
 		f.safe = max(f.safe, f.whole)
 	}
@@ -172,7 +183,7 @@ func (f *openMailFile) cutBack(length int64) {
 		err = f.m.sys.truncate(f.fd, length)
 	}
 
-	f.buf.Reset()
+	f.buf = f.buf[:0]
 	if err != nil {
 		f.m.doubted = true
 		f.err = errors.Join(f.err, fmt.Errorf("shorten it to %d bytes again: %w", length, err))

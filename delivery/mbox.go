@@ -92,9 +92,9 @@ func (d *Mbox) deliverTogether(ctx context.Context, ms []*Message) []error {
 
 // mboxGroup is the messages of one DeliverGroup.
 type mboxGroup struct {
-	d      *Mbox
-	items  []mboxItem
-	reader mboxReader
+	d     *Mbox
+	items []mboxItem
+	date  string // of delivery, as the lines "From " end
 }
 
 type mboxItem struct {
@@ -125,6 +125,7 @@ func (g *mboxGroup) deliver(ctx context.Context, f *openMailFile) error {
 		return err
 	}
 
+	g.date = g.d.now().UTC().Format(time.ANSIC + "\n")
 	for i := range g.items {
 		if it := &g.items[i]; !it.found {
 			it.err = g.append(ctx, f, it)
@@ -172,32 +173,31 @@ func (g *mboxGroup) append(ctx context.Context, f *openMailFile, it *mboxItem) (
 	if err := separate(f); err != nil {
 		return err
 	}
-	if _, err := f.Write(fromLine(it.m, g.d.now())); err != nil {
+	f.buf = append(appendFromWords(f.buf, it.m), g.date...)
+	if err := appendLines(ctx, f, it); err != nil {
 		return err
 	}
-
-	r := g.reader.reset(it.trace, it.m)
-	for {
-		piece, err := r.next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			_, err = f.Write(piece)
-		}
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
-			return err
-		}
-	}
-
-	if _, err := f.Write([]byte{'\n'}); err != nil {
+	if _, err := f.Write([]byte{'\n'}); err != nil { // the empty line behind it
 		return err
 	}
 	it.end = f.end()
 	return nil
+}
+
+// appendLines appends the trace and the message, converted right into what is gathered for the file.
+func appendLines(ctx context.Context, f *openMailFile, it *mboxItem) error {
+	lines := mboxLines{ended: it.m.Body.endsInLF()}
+	head, rest := it.m.edited()
+	err := yieldParts(ctx, it.m, [][]byte{it.trace, head}, rest, func(p []byte) error {
+		f.buf = lines.append(f.buf, p)
+		return f.flushFull()
+	})
+	if err != nil {
+		return err
+	}
+
+	f.buf = lines.end(f.buf)
+	return f.flushFull()
 }
 
 // separate writes what is lacking of the empty line before the next message: another program may not have
@@ -209,8 +209,7 @@ func separate(f *openMailFile) error {
 
 	// Of the last two bytes both, one or none may be in the file already: the write that came in between is
 	// that of a full buffer.
-	last := f.buf.Bytes()
-	last = last[max(0, len(last)-2):]
+	last := f.buf[max(0, len(f.buf)-2):]
 	if missing := min(int64(2-len(last)), f.size); missing > 0 {
 		written := make([]byte, missing)
 		if _, err := f.ReadAt(written, f.size-missing); err != nil {
@@ -224,19 +223,15 @@ func separate(f *openMailFile) error {
 	return err
 }
 
-// fromLine is the line that begins a message: the envelope sender and the time of delivery, in UTC.
-func fromLine(m *Message, now time.Time) []byte {
-	return now.UTC().AppendFormat(fromWords(m), time.ANSIC+"\n")
-}
-
-// fromWords is the beginning of the line, as far as it is the same each time.
-func fromWords(m *Message) []byte {
+// appendFromWords appends the line that begins a message, as far as it is the same each time: the envelope
+// sender. The time of delivery follows, in UTC.
+func appendFromWords(line []byte, m *Message) []byte {
 	sender := m.EnvelopeSender()
 	if sender == "" {
 		sender = "MAILER-DAEMON"
 	}
 
-	line := []byte(fromWord)
+	line = append(line, fromWord...)
 	for _, c := range []byte(sender) {
 		// A blank in the address would begin the date for readers of the line.
 		if c <= ' ' || c == 0x7f {

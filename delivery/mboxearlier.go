@@ -175,7 +175,7 @@ func (w *wantedMail) begins(f io.ReaderAt, s storedMail) bool {
 	if _, err := f.ReadAt(line, s.start); err != nil {
 		return false
 	}
-	ours := fromWords(w.it.m)
+	ours := appendFromWords(nil, w.it.m)
 	if n := min(len(ours), len(line)); !bytes.Equal(ours[:n], line[:n]) {
 		return false
 	}

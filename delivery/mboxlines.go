@@ -128,21 +128,11 @@ type mboxReader struct {
 
 // newMboxReader reads what stands before the message, and then the message.
 func newMboxReader(before []byte, m *Message) *mboxReader {
-	return new(mboxReader).reset(before, m)
-}
-
-// reset is newMboxReader, with the buffers of one that was used before.
-func (r *mboxReader) reset(before []byte, m *Message) *mboxReader {
-	size := min(int64(len(before))+m.size()+1, mboxChunk)
-	if int64(len(r.in)) < size {
-		r.in = make([]byte, size)
-	}
-	*r = mboxReader{
+	return &mboxReader{
 		from:  io.MultiReader(bytes.NewReader(before), m.open()),
 		lines: mboxLines{ended: m.Body.endsInLF()},
-		in:    r.in, out: r.out[:0],
+		in:    make([]byte, min(int64(len(before))+m.size()+1, mboxChunk)),
 	}
-	return r
 }
 
 // mboxChunk is how much of a message is read at once.

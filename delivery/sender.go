@@ -20,6 +20,9 @@ const (
 // addressLimit is the longest address that is accepted: 64 bytes, "@" and 255 bytes (RFC 5321, 4.5.3.1).
 const addressLimit = 320
 
+// addressUsual is how long an address, or the name before it, mostly is at most.
+const addressUsual = 96
+
 // SenderOf returns the envelope sender that a header names, and whether it names one. The result "" and
 // true is the null sender of a bounce, "Return-Path: <>". Of Return-Path, Resent-Sender, Sender,
 // Resent-From, From, Reply-To and Apparently-From the first one with an address counts, but not a Sender
@@ -59,7 +62,7 @@ func SenderOf(header []byte) (string, bool) {
 
 // addressIn returns the first address in the value of a field, "" if there is no usable one.
 func addressIn(value []byte) string {
-	s := addressScanner{rest: value}
+	s := addressScanner{rest: value, found: make([]byte, 0, addressUsual)}
 	for len(s.rest) > 0 && !s.ended {
 		s.step()
 	}
@@ -107,11 +110,11 @@ func (s *addressScanner) step() {
 		return
 	case c == '<' && !s.angle:
 		// What came before was the name.
-		s.angle, s.found = true, nil
+		s.angle, s.found = true, s.found[:0]
 	case c == '>' && s.angle:
 		s.ended = true
 	case c == ':' && (!s.angle || bytes.HasPrefix(s.found, []byte("@"))):
-		s.found = nil // the name of a group, or a source route
+		s.found = s.found[:0] // the name of a group, or a source route
 	case (c == ',' || c == ';') && !s.angle:
 		s.ended = len(s.found) > 0
 	default:
@@ -141,7 +144,7 @@ func (s *addressScanner) blank() {
 		return
 	}
 
-	s.found = nil
+	s.found = s.found[:0]
 }
 
 func joins(c byte) bool { return c == '@' || c == '.' }
