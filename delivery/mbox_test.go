@@ -247,7 +247,7 @@ func TestMboxFails(t *testing.T) {
 		{"write", map[string]int{"write": 1}, []string{"a", "b"}, nil},
 		{"half of a write", map[string]int{"half": 1}, []string{"a", "b"}, nil},
 		{"the second write", map[string]int{"half": 2}, []string{"a" + large, "b"}, []string{}},
-		{"a later write", map[string]int{"half": 48}, []string{"a" + large, "b" + large, "c"},
+		{"a later write", map[string]int{"half": 12}, []string{"a" + large, "b" + large, "c"},
 			[]string{"a" + large}},
 		{"sync", map[string]int{"fsync": 1}, []string{"a", "b"}, nil},
 	} {
