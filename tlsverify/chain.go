@@ -11,9 +11,9 @@ import (
 	"fetchd/tlsverify/internal/show"
 )
 
-// Chain verifies the certificates as sent, leaf first, at a point in time, and gives the first chain to a
-// trusted root without weak links, preferring one that holds a pinned key. Names are not checked. The error
-// is a *ChainError or a *WeakError.
+// Chain verifies the certificates as sent, leaf first, at a point in time, and gives the chain to a trusted
+// root without weak links that is good for longest, preferring one that holds a pinned key. Names are not
+// checked. The error is a *ChainError or a *WeakError.
 func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
 	pool := x509.NewCertPool()
 	// In any order and with any others: crypto/x509 finds the chain. What a server sends makes nothing
@@ -38,11 +38,12 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 	return p.choose(chains, sent[0])
 }
 
-// choose takes the first strong chain that holds a pinned key. Without one it takes the first strong chain:
-// that the pin is missing is found where pins are checked.
+// choose takes a strong chain that holds a pinned key. Without one it takes another strong one: that the pin
+// is missing is found where pins are checked. Cross-signed roots give several chains, of which only one may
+// hold the key; the end of the others need not trouble anybody.
 func (p *Policy) choose(chains [][]*x509.Certificate, leaf *x509.Certificate) ([]*x509.Certificate, error) {
 	var weak error
-	var strong []*x509.Certificate
+	var strong, pinned [][]*x509.Certificate
 	for _, chain := range chains {
 		chain[0] = leaf // instead of the copy that was verified
 		if err := findWeakLink(chain); err != nil {
@@ -50,20 +51,21 @@ func (p *Policy) choose(chains [][]*x509.Certificate, leaf *x509.Certificate) ([
 			continue
 		}
 
-		// Cross-signed roots give several chains, of which only one may hold the key that the user pinned.
-		if _, pinned := p.findPin(chain); pinned || len(p.opt.Pins) == 0 {
-			return chain, nil
-		}
-		if strong == nil {
-			strong = chain
+		strong = append(strong, chain)
+		if _, found := p.findPin(chain); found {
+			pinned = append(pinned, chain)
 		}
 	}
 
-	if strong == nil {
+	if len(pinned) > 0 {
+		strong = pinned
+	}
+	if len(strong) == 0 {
 		return nil, weak
 	}
-
-	return strong, nil
+	return slices.MaxFunc(strong, func(a, b []*x509.Certificate) int {
+		return firstToEnd(a).NotAfter.Compare(firstToEnd(b).NotAfter)
+	}), nil
 }
 
 // withoutCriticalSAN gives a copy of leaf on which a critical subjectAltName counts as handled: crypto/x509

@@ -44,7 +44,8 @@ func NewSeen(certificates []SeenCertificate, trusted bool) Seen {
 	return Seen{unique.Make(c)}
 }
 
-// Certificates are those of the chain, leaf first, with the root if the chain was verified.
+// Certificates are those of the chain, leaf first, with the root if the chain was verified; of a trusted
+// server they are those that it depends on.
 func (s Seen) Certificates() []SeenCertificate {
 	if s == (Seen{}) {
 		return nil
@@ -82,6 +83,10 @@ func (l *LastSeen) note(v *Verdict, trusted bool) {
 	chain := v.Chain
 	if len(chain) == 0 {
 		chain = v.Presented
+		// What is trusted without a chain depends on no issuer.
+		if trusted {
+			chain = chain[:1]
+		}
 	}
 	var certificates []SeenCertificate
 	for _, c := range chain[:min(len(chain), seenMost)] {

@@ -51,11 +51,26 @@ func TestSeenIsBounded(t *testing.T) {
 		cert.Certificate = append(cert.Certificate, ca.Leaf(good()).Certificate[0])
 	}
 	l := new(LastSeen)
-	if _, err := meet(t, policy(t, Options{Host: host, NoCheck: true, LastSeen: l}), cert); err != nil {
-		t.Fatal(err)
+	stranger := tlstest.NewCA(t).File(t)
+	if _, err := meet(t, policy(t, Options{Host: host, CAFile: stranger, LastSeen: l}), cert); err == nil {
+		t.Fatal("accepted")
 	}
 	chain := l.Seen().Certificates()
 	if len(chain) != seenMost || len(chain[0].Subject) > 210 {
 		t.Errorf("%d certificates, a subject of %d bytes", len(chain), len(chain[0].Subject))
+	}
+}
+
+// Without a chain that was verified, a trusted server depends on no issuer.
+func TestSeenOfPinned(t *testing.T) {
+	t.Parallel()
+	cert := tlstest.NewCA(t).Intermediate(tlstest.Authority{}).Leaf(good())
+	l := new(LastSeen)
+	o := Options{Host: host, NoCheck: true, Pins: []Pin{PinOf(cert.Leaf)}, LastSeen: l}
+	if v, err := meet(t, policy(t, o), cert); err != nil || len(v.Presented) != 2 {
+		t.Fatal(v, err)
+	}
+	if n := len(l.Seen().Certificates()); n != 1 {
+		t.Errorf("%d certificates", n)
 	}
 }

@@ -188,6 +188,42 @@ func TestExpiryWarning(t *testing.T) {
 	}
 }
 
+// Not only the leaf may end, and of several chains the one that is good for longest counts.
+func TestAuthorityEndsSoon(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(5*24*time.Hour + time.Minute)
+	lasting := tlstest.NewCA(t)
+	ending := tlstest.NewRoot(t, tlstest.Authority{NotAfter: soon, Key: lasting.Key})
+	both := func(first, second *tlstest.CA) string {
+		return tlstest.WriteFile(t, "both.pem", append(first.PEM(), second.PEM()...))
+	}
+	for _, c := range []struct {
+		name, roots string
+		cert        tls.Certificate
+		want        string
+	}{
+		{"none", lasting.File(t), lasting.Leaf(good()), ""},
+		{"an intermediate", lasting.File(t),
+			lasting.Intermediate(tlstest.Authority{NotAfter: soon}).Leaf(good()),
+			"on which that of " + host + " depends, ends in 5 days"},
+		{"the root", ending.File(t), ending.Leaf(good()), "put its successor into sslcertfile "},
+		{"the root, and its successor", both(ending, lasting), ending.Leaf(good()), ""},
+		{"the successor, and the root", both(lasting, ending), ending.Leaf(good()), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v, err := meet(t, policy(t, Options{Host: host, CAFile: c.roots}), c.cert)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(v.Warnings(), "\n")
+			if (got != "") != (c.want != "") || !strings.Contains(got, c.want) {
+				t.Errorf("warnings %q", got)
+			}
+		})
+	}
+}
+
 func TestPolicyWarnings(t *testing.T) {
 	t.Parallel()
 	md5, err := ParseFingerprint(strings.Repeat("ab", 16))

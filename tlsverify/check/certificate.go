@@ -3,6 +3,7 @@ package check
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"strings"
 
 	"fetchd/tlsverify"
@@ -80,6 +81,14 @@ func (j *judge) validity() {
 				i+1, quoteSubject(c), days, show.Date(c.NotAfter))
 		case i == 0:
 			j.add(Validity, OK, "%d days left, until %s", days, show.Date(c.NotAfter))
+		}
+	}
+
+	chain, _ := j.c.strict.Chain(j.sent, now)
+	for _, c := range chain {
+		if !slices.ContainsFunc(j.sent, c.Equal) && j.c.strict.EndsSoon(c.NotAfter, now) {
+			j.add(Validity, Warn, "%s in %s ends in %d days, on %s", quoteSubject(c),
+				j.c.strict.TrustedIn(), tlsverify.DaysLeft(c.NotAfter, now), show.Date(c.NotAfter))
 		}
 	}
 }

@@ -317,6 +317,18 @@ func TestCheckListCertificates(t *testing.T) {
 	}
 }
 
+// A root that is in no file of the server's has an end as well.
+func TestRootEndsSoon(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewRoot(t, tlstest.Authority{NotAfter: time.Now().Add(100 * time.Hour)})
+	m := mailServer{cfg: modern(root.Leaf(good())), d: dialects[0], wrapped: true}
+	r := twins(m).check(t, Options{Proto: "imap", Wrapped: true,
+		Policy: tlsverify.Options{CAFile: root.File(t)}})
+	if !found(r, Validity, Warn) || !strings.Contains(text(t, r), "in sslcertfile ") {
+		t.Error(text(t, r))
+	}
+}
+
 func checkMessageToOperator(t *testing.T, r *Report, check string) {
 	t.Helper()
 	var b strings.Builder

@@ -45,8 +45,8 @@ func (a *Account) concerns(r *Report) []concern {
 	if a.Trouble && a.Failure != nil && a.Failure.lasts(r.At) {
 		all = append(all, concern{topicFailure, a.State, a.Failure.Since, a.Failure.Text, ""})
 	}
-	if len(a.Certificates) > 0 && !a.Refused && a.Certificates[0].NotAfter.Sub(r.At) < expiryTime {
-		all = append(all, a.Certificates[0].concern(r.At))
+	if c := a.firstToEnd(); c != nil && !a.Refused && c.NotAfter.Sub(r.At) < expiryTime {
+		all = append(all, c.concern(r.At, c == &a.Certificates[0]))
 	}
 	if a.SetAside > 0 {
 		text := hints.Text(logging.Counted(int64(a.SetAside), "refused message")+" on the server",
@@ -60,11 +60,28 @@ func (a *Account) concerns(r *Report) []concern {
 	return all
 }
 
-// concern is that of a certificate which ends soon. Servers have many accounts, of which one is named.
-func (c *Certificate) concern(at time.Time) concern {
-	text := hints.Text(fmt.Sprintf("the server's certificate %.200q ends on %s", c.Subject,
-		c.NotAfter.Format(time.RFC1123Z)),
-		"remind the server's operator; then no mail is retrieved from it, for this account and others there")
+// firstToEnd is the certificate of the server's that ends first, without which the others prove nothing; of
+// one that we refuse it is the server's own. nil = none is known.
+func (a *Account) firstToEnd() *Certificate {
+	var first *Certificate
+	for i := range a.Certificates {
+		if c := &a.Certificates[i]; first == nil || !a.Refused && c.NotAfter.Before(first.NotAfter) {
+			first = c
+		}
+	}
+	return first
+}
+
+// concern is that of a certificate which ends soon, the server's own or one that this depends on. Servers
+// have many accounts, of which one is named.
+func (c *Certificate) concern(at time.Time, own bool) concern {
+	what, who := "the server's certificate", "remind the server's operator"
+	if !own {
+		what = "the server's certificate depends on that of an authority, which ends:"
+		who += "; if it comes from your own file of authorities, renew that"
+	}
+	text := hints.Text(fmt.Sprintf("%s %.200q ends on %s", what, c.Subject, c.NotAfter.Format(time.RFC1123Z)),
+		who+"; then no mail is retrieved from it, for this account and others there")
 	return concern{topicExpiry, "certificate expires", at, text, c.Fingerprint}
 }
 

@@ -136,6 +136,45 @@ func TestExpiringCertificates(t *testing.T) {
 	}
 }
 
+// An authority on the way that ends before the server's certificate is what is told of, wherever one looks;
+// of a server that we refuse it is the server's own.
+func TestAuthorityEndsFirst(t *testing.T) {
+	t.Parallel()
+	day := 24 * time.Hour
+	chain := []tlsverify.SeenCertificate{
+		{Subject: "CN=h", Fingerprint: "sha256//h", NotAfter: noon.Add(90 * day)},
+		{Subject: "CN=well", Fingerprint: "sha256//w", NotAfter: noon.Add(900 * day)},
+		{Subject: "CN=ends", Fingerprint: "sha256//e", NotAfter: noon.Add(5 * day)},
+	}
+	of := func(trusted bool) Report {
+		seen := tlsverify.NewSeen(chain, trusted)
+		r := Of([]schedule.State{{Account: "ann", Success: noon, Seen: seen}}, nil, noon)
+		r.Shorten(nil)
+		return r
+	}
+
+	r := of(true)
+	alerts := NewAlerts(Report{}).Take(&r)
+	if len(alerts) != 1 || !strings.Contains(alerts[0].Text, `authority, which ends: "CN=ends" ends on `) {
+		t.Errorf("%+v", alerts)
+	}
+	if got := r.row(&r.Accounts[0]); got.Ends != "5 days" || !got.EndsSoon {
+		t.Errorf("the page says %q, %t", got.Ends, got.EndsSoon)
+	}
+	var b strings.Builder
+	if err := r.WriteMetrics(&b); err != nil || !strings.Contains(b.String(), `{account="ann",subject="CN=ends"} `) {
+		t.Errorf("%v, %s", err, b.String())
+	}
+	if err := r.Text(&b, true); err != nil || !strings.Contains(b.String(), "issuer CN=ends, ends in 5 days") {
+		t.Errorf("%v, %s", err, b.String())
+	}
+
+	refused := of(false)
+	if alerts := NewAlerts(Report{}).Take(&refused); len(alerts) != 0 || refused.row(&refused.Accounts[0]).Ends != "90 days" {
+		t.Errorf("%+v", alerts)
+	}
+}
+
 func TestNotice(t *testing.T) {
 	t.Parallel()
 	begins := Alert{"ann@h", "login refused", noon.UTC(), "the server says " + strings.Repeat("no ", 40),

@@ -57,8 +57,9 @@ func (a *Account) seen() tlsverify.Seen {
 	return tlsverify.NewSeen(all, !a.Refused)
 }
 
-// Shorten drops the past, and all but the leaf of the certificates, of the accounts that whole does not want:
-// with it the report of ten thousand accounts would be as long as a book. nil wants none.
+// Shorten drops the past of the accounts that whole does not want, and all of their certificates but the leaf
+// and the one that ends first: with that the report of ten thousand accounts would be as long as a book. nil
+// wants none.
 func (r *Report) Shorten(whole func(account string) bool) {
 	for i := range r.Accounts {
 		a := &r.Accounts[i]
@@ -66,7 +67,11 @@ func (r *Report) Shorten(whole func(account string) bool) {
 			continue
 		}
 		a.Hours, a.Passes = nil, nil
-		a.Certificates = a.Certificates[:min(1, len(a.Certificates))]
+		if first := a.firstToEnd(); first != nil && first != &a.Certificates[0] {
+			a.Certificates = []Certificate{a.Certificates[0], *first}
+		} else if first != nil {
+			a.Certificates = a.Certificates[:1]
+		}
 	}
 }
 

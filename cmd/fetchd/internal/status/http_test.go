@@ -66,7 +66,7 @@ func TestWeb(t *testing.T) {
 		{"/metrics", 200, `fetchd_account_messages_total{account="ann\"\\@h"} 3` + "\n"},
 		{"/metrics", 200, `fetchd_account_state{account="eve@h",state="watching"} 1` + "\n"},
 		{"/metrics", 200, "# TYPE fetchd_account_messages_total counter\n"},
-		{"/metrics", 200, `fetchd_account_certificate_not_after_timestamp_seconds{account="zoe@h"} `},
+		{"/metrics", 200, `fetchd_account_certificate_not_after_timestamp_seconds{account="zoe@h",subject=""} `},
 		{"/status.json", 200, `"pid": 7`},
 		{"/healthz", 200, "ok\n"},
 		{"/readyz", 200, "ok\n"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fetchd/cmd/fetchd/internal/logging"
 	"fetchd/fetch/schedule"
 )
 
@@ -43,6 +44,7 @@ type family struct {
 	value            func(*Account) (value float64, ok bool)
 	byKind           bool // the failure's kind is a label too
 	byState          bool // the account's state is
+	bySubject        bool // that of the certificate which ends first is
 }
 
 var families = []family{
@@ -74,13 +76,14 @@ var families = []family{
 	{name: "fetchd_account_set_aside", kind: "gauge", help: "Refused messages that wait on the server.",
 		value: func(a *Account) (float64, bool) { return float64(a.SetAside), true }},
 	{name: "fetchd_account_certificate_not_after_timestamp_seconds", kind: "gauge",
-		help: "End of the server's certificate.",
+		help: "First end of a certificate of the server's chain, that of the subject.",
 		value: func(a *Account) (float64, bool) {
-			if len(a.Certificates) == 0 {
+			c := a.firstToEnd()
+			if c == nil {
 				return 0, false
 			}
-			return seconds(a.Certificates[0].NotAfter), true
-		}},
+			return seconds(c.NotAfter), true
+		}, bySubject: true},
 	{name: "fetchd_account_messages_total", kind: "counter", help: "Messages delivered.",
 		value: func(a *Account) (float64, bool) { return float64(a.Messages), true }},
 	{name: "fetchd_account_bytes_total", kind: "counter", help: "Bytes of these.",
@@ -94,6 +97,9 @@ func (f *family) labels(a *Account) string {
 	}
 	if f.byState {
 		text += ",state=" + quoteLabel(a.State)
+	}
+	if f.bySubject {
+		text += ",subject=" + quoteLabel(logging.Escape(a.firstToEnd().Subject))
 	}
 	if f.byKind {
 		text += ",kind=" + quoteLabel(a.Failure.Kind)

@@ -43,7 +43,8 @@ type Account struct {
 	DayBytes    int64 `json:"bytes_24h"`
 	DayFailures int64 `json:"failures_24h"`
 
-	// Of the server, leaf first; only the leaf where nobody asked for more, as with the two below.
+	// Of the server, leaf first; where nobody asked for more, as with the two below, only the leaf and the
+	// one that ends first.
 	Certificates []Certificate   `json:"certificates,omitempty"`
 	Refused      bool            `json:"certificate_refused,omitempty"` // by us
 	Hours        []schedule.Hour `json:"hours,omitempty"`

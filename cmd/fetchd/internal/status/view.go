@@ -150,8 +150,7 @@ func (r *Report) row(a *Account) row {
 	if a.SetAside > 0 {
 		out.SetAside = fmt.Sprint(a.SetAside)
 	}
-	if len(a.Certificates) > 0 {
-		c := a.Certificates[0]
+	if c := a.firstToEnd(); c != nil {
 		out.Ends, out.EndsSoon = c.left(), c.DaysLeft < expiryDays
 	}
 	return out
