@@ -93,6 +93,17 @@ func CheckPath(path string) error {
 	return look(path, exposed)
 }
 
+// CheckBeside is CheckPath for files whose paths differ by their endings from one that has just passed it.
+// They are in the same directory, so the way there is not looked at again.
+func CheckBeside(path string, endings ...string) error {
+	for _, ending := range endings {
+		if err := look(path+ending, exposed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckWay returns an error if somebody else could make the path of something of our own lead elsewhere, as
 // Open does. What is there now does not matter.
 func CheckWay(path string) error { return (way{path: path, own: true}).check() }

@@ -29,8 +29,8 @@ func findPlace(path string) (string, error) {
 		real = filepath.Join(real, filepath.Base(path))
 	}
 
-	if err == nil {
-		err = checkDir(filepath.Dir(real))
+	if dir := filepath.Dir(real); err == nil && dir != filepath.Dir(path) {
+		err = checkDir(dir)
 	}
 	if err != nil {
 		return "", err
@@ -60,13 +60,7 @@ func checkFiles(path string) error {
 	}
 
 	// SQLite replays a -wal or -journal that it finds, whoever put it there.
-	for _, beside := range []string{"-wal", "-shm", "-journal"} {
-		if err := ownfile.CheckPath(path + beside); err != nil {
-			return err
-		}
-	}
-
-	return nil
+	return ownfile.CheckBeside(path, "-wal", "-shm", "-journal")
 }
 
 // dropBuilt removes the name under which the journal was built, if the process was killed before it could
