@@ -78,6 +78,31 @@ func TestSync(t *testing.T) {
 	d.expect(t, "close", 1, j.Close())
 }
 
+// A pass that finds nothing new leaves nothing to sync, neither a record nor the names of directories.
+func TestCloseWithoutWrites(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "state.db")
+	before := openOn(t, &disk{}, path)
+	if err := errors.Join(startMailbox(t, before, "INBOX").End(ctx, 3), before.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	d, folders := &disk{}, &dirs{}
+	j, err := OpenWith(ctx, path, Options{Sync: d.sync, SyncDir: folders.sync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := j.Mailbox(ctx, "ann", "INBOX")
+	if err == nil {
+		err = errors.Join(m.Start(ctx, 7), m.End(ctx, 3), j.Close())
+	}
+	d.expect(t, "all of the pass", 0, err)
+	if len(folders.synced) > 0 {
+		t.Errorf("synced %q", folders.synced)
+	}
+}
+
 func TestCloseWithoutWritesSinceTheSync(t *testing.T) {
 	t.Parallel()
 	d := &disk{}

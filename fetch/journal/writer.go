@@ -62,7 +62,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	}
 
 	w := &writer{
-		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync, dirty: true,
+		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync,
 		place:  settler{dir: filepath.Dir(path), sync: o.SyncDir},
 		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
