@@ -60,7 +60,7 @@ type Account struct {
 	Poll string // the entry's name in the rc file
 	Key  string // the journal's name for this account: poll, via, port and user
 	// Settings identifies the configuration this account was made from: two accounts with equal Key,
-	// Mailboxes, ExcludedMailboxes and Settings are the same. It holds no secret.
+	// Mailboxes, ExcludedMailboxes and Settings are the same. It holds no secret, and is "" in a single pass.
 	Settings string
 	// Stamp changes with the files that a connection and its login need: what failed may succeed then. nil =
 	// there are none.

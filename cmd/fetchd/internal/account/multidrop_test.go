@@ -71,6 +71,7 @@ func TestSettingsKnowThePostmaster(t *testing.T) {
 	const rest = " poll h proto imap envelope X user x is a b here smtphost localhost poll i proto imap " +
 		"user y is b here smtphost localhost\n"
 	r := newTestResolver()
+	r.env.Remember = true
 	first, _, err1 := resolveWith(t, r, "set postmaster ann"+rest)
 	second, _, err2 := resolveWith(t, r, "set postmaster bob"+rest)
 	if err1 != nil || err2 != nil || first[0].Settings == second[0].Settings ||

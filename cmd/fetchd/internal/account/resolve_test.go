@@ -318,6 +318,7 @@ func TestResolveWarns(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	r := newTestResolver()
+	r.env.Remember = true
 	settings := func(text string) string {
 		accounts, _, err := resolveWith(t, r, text+"\n")
 		if err != nil {

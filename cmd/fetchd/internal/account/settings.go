@@ -12,6 +12,11 @@ import (
 // settings identifies the configuration of one account, secrets included, for the life of this process, so
 // that a reload leaves unchanged accounts alone. It is a keyed digest that reveals nothing.
 func (r *Resolver) settings(poll *rcfile.Poll, u *rcfile.User) string {
+	// A single pass never reloads, and the digest takes as long as the rest of the account.
+	if !r.env.Remember {
+		return ""
+	}
+
 	one := *poll
 	one.Users = []rcfile.User{*u}
 	mac := hmac.New(sha256.New, r.secret)
