@@ -16,10 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/account/oauth/oauthtest"
 	"fetchd/fetch/fetchtest"
-	"fetchd/rcfile"
 )
 
 // oauthRig is a user with an rc file, a Dovecot that asks an OAuth server about tokens, and that server.
@@ -261,41 +259,5 @@ func TestOAuthDaemon(t *testing.T) {
 	d.signal(unix.SIGUSR1) // the user wants it tried
 	if !within(waitFileTimeout, func() bool { return len(r.s.Requests()) > asked }) {
 		t.Error("SIGUSR1 does not try a dead grant again")
-	}
-}
-
-// The rc files in the documentation are complete, and say what they are meant to say.
-func TestOAuthExamples(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "oauth.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for block := range strings.SplitSeq(string(text), "\n\n") {
-		if !strings.Contains(block, "\n    poll ") && !strings.HasPrefix(block, "    poll ") {
-			continue
-		}
-		found++
-		path := filepath.Join(t.TempDir(), "rc")
-		if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cfg, err := rcfile.Loader{}.Load(path)
-		if err != nil || len(cfg.Polls) == 0 || len(cfg.Warnings()) > 0 {
-			t.Errorf("%v, %v:\n%s", err, cfg.Warnings(), block)
-			continue
-		}
-		for _, poll := range cfg.Polls {
-			if !poll.Users[0].OAuth.Set || !poll.Users[0].SSL.Value {
-				t.Errorf("no oauth or no ssl:\n%s", block)
-			}
-			for _, mistake := range account.OAuthMistakes(&poll, &poll.Users[0]) {
-				t.Errorf("%v:\n%s", mistake, block)
-			}
-		}
-	}
-	if found < 6 {
-		t.Errorf("%d examples found", found)
 	}
 }
