@@ -63,6 +63,12 @@ func checkRenumberedKept(t *testing.T, r *rig) {
 	r.append(t, "Box", messages[:60]...)
 	r.retrieve(t, 60)
 
+	// As after a change of the port: what they look like goes with the record.
+	at := r.a.Key
+	r.a.Key += " at another port"
+	if err := r.a.Journal.Copy(t.Context(), at, r.a.Key); err != nil {
+		t.Fatal(err)
+	}
 	r.renumber(t, "Box")
 	r.append(t, "Box", messages[60])
 	r.retrieve(t, 1)

@@ -528,6 +528,8 @@ func namesAndCopies(t *testing.T, h *house) {
 		must(t, err)
 		must(t, beginDrop(ctx, d))
 		must(t, d.Record(ctx, []string{"of " + name}, false, true))
+		must(t, d.RecordPending(ctx, []string{"gone"}, []int64{5}, []string{"5.g"}, true))
+		must(t, d.Acknowledged(ctx, []string{"gone"}))
 		must(t, d.End(ctx, false))
 	}
 	m, err := h.Mailbox(ctx, "a", "INBOX")
@@ -535,6 +537,8 @@ func namesAndCopies(t *testing.T, h *house) {
 	must(t, begin(ctx, m, 7))
 	must(t, m.Record(ctx, set(t, "3:5"), true, false))
 	must(t, h.SetNote(ctx, "a", "noted"))
+	must(t, h.SetNote(ctx, "a looks INBOX", "5.x 6.y"))
+	must(t, h.SetNote(ctx, "ab looks INBOX", "another's"))
 	must(t, h.SetShare(ctx, "a", "1", "half"))
 	must(t, h.Copy(ctx, "a", "c"))
 	names, err := h.Names(ctx)
@@ -542,7 +546,8 @@ func namesAndCopies(t *testing.T, h *house) {
 	for _, name := range []string{"a", "c"} {
 		d, err := h.Maildrop(ctx, name)
 		must(t, err)
-		same(t, "maildrop of "+name, fmt.Sprint(d.Done("of a"), d.Done("of b"), d.New()), "true false false")
+		same(t, "maildrop of "+name, fmt.Sprint(d.Done("of a"), d.Done("of b"), d.New(), d.Looks("gone")),
+			"true false false5.g")
 		m, err := h.Mailbox(ctx, name, "INBOX")
 		must(t, err)
 		must(t, begin(ctx, m, 7))
@@ -551,6 +556,9 @@ func namesAndCopies(t *testing.T, h *house) {
 		note, err := h.Note(ctx, name)
 		must(t, err)
 		same(t, "note of "+name, note, "noted")
+		looks, err := h.Note(ctx, name+" looks INBOX")
+		must(t, err)
+		same(t, "looks of "+name, looks, "5.x 6.y")
 		shares, err := h.Shares(ctx, name)
 		same(t, "shares of "+name, fmt.Sprint(shares, err), "map[1:half] <nil>")
 	}

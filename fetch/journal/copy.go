@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // Names lists the accounts that have a record, in the order of their last use.
@@ -59,7 +60,23 @@ func (j *Journal) Copy(ctx context.Context, from, to string) error {
 		}
 	}
 
-	return j.copyShares(ctx, from, to)
+	return errors.Join(j.copyMore(ctx, from, to), j.copyShares(ctx, from, to))
+}
+
+// copyMore copies the notes whose names begin with the account's and a blank: what its messages look like,
+// which of them are excluded, and the like.
+func (j *Journal) copyMore(ctx context.Context, from, to string) error {
+	prefix := accountNote(from) + " "
+	found, err := j.store.notes(ctx, prefix)
+	if err != nil {
+		return explain(j.path, "read", err)
+	}
+	for name := range found {
+		if err := j.copyNote(ctx, name, accountNote(to)+" "+strings.TrimPrefix(name, prefix)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyNote copies a note if it is intact. Losing a note is harmless, unlike losing a record.
