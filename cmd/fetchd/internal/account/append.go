@@ -29,13 +29,20 @@ func appendReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if isMultidrop(u) {
 		return hints.Errorf("name smtphost, lmtp or mda", "one folder for the mail of several local names")
 	}
-	if t.user == u.Remote.Value && strings.EqualFold(t.host, Host(poll)) && t.mayBeSource(u) {
+	if t.user == u.Remote.Value && t.isAt(poll) && t.mayBeSource(u) {
 		return hints.Errorf("name another folder, or another user",
 			"append would put mail back into the folder that it comes from")
 	}
 
 	_, mistakes := appendPins(u)
 	return errors.Join(mistakes...)
+}
+
+// isAt tells whether the folder is on the server that the entry retrieves from. An unusable port is refused
+// elsewhere.
+func (t *appendTarget) isAt(poll *rcfile.Poll) bool {
+	port, _ := Port(poll)
+	return isOneServer(Host(poll), port, t.host, t.port)
 }
 
 // mayBeSource tells whether the folder may be one of those that mail is retrieved from: mail would come from

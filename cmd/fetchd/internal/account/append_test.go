@@ -1,6 +1,7 @@
 package account
 
 import (
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,6 +94,38 @@ func TestAppendRefusals(t *testing.T) {
 			if tt.says == "" && (err != nil || accounts[0].Deliverer.String()[:13] != `append "imaps`) ||
 				tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
 				t.Errorf("%v, want %s", err, tt.says)
+			}
+		})
+	}
+}
+
+// A loop is seen whatever this machine is called. A port of its own may be a tunnel.
+func TestAppendIsRefusedByAnotherNameOfThisMachine(t *testing.T) {
+	t.Parallel()
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		source, target string
+		refused        bool
+	}{
+		{"localhost proto imap", "127.0.0.1", true},
+		{"127.0.0.1 proto imap", "LOCALHOST", true},
+		{"localhost proto pop3 port 110", "[::1]:993", true},
+		{"mail via " + own + " proto imap", "127.0.0.1", true},
+		{"localhost proto imap", own + ":143", true},
+		{"localhost proto imap port 1143", "127.0.0.1:1143", true},
+		{"localhost proto imap port 1143", "127.0.0.1:1144", false},
+		{"localhost proto imap port 1143", "127.0.0.1", false},
+		{"localhost proto imap", "mail.example.org", false},
+		{"mail.example.org proto imap", "127.0.0.1", false},
+	} {
+		t.Run(tt.source+" to "+tt.target, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := resolveText(t, "poll "+tt.source+" user bob password x append 'imaps://bob@"+tt.target+"'\n")
+			if is := err != nil && strings.Contains(err.Error(), "mail back into the folder"); is != tt.refused {
+				t.Errorf("%v", err)
 			}
 		})
 	}

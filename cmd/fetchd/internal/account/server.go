@@ -3,6 +3,8 @@ package account
 import (
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"fetchd/fetch"
+	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 	"fetchd/tlsverify"
 )
@@ -119,4 +122,27 @@ func (r *Resolver) owner(u *rcfile.User) string { return u.AuthzID.Or(r.loginNam
 // Name is the account's name in the log, the same as in fetchmail's.
 func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
 	return r.owner(u) + "@" + poll.Name
+}
+
+// isOneServer tells whether two names and ports, 0 for the usual one, mean the same mail server. Of names
+// that differ only those of this machine are known to; nothing is looked up. A port that no mail server has
+// by default may be a tunnel to another machine.
+func isOneServer(host string, port int, other string, otherPort int) bool {
+	if strings.EqualFold(host, other) {
+		return true
+	}
+	usual := func(port int) bool { return slices.Contains([]int{0, 110, 143, 993, 995}, port) }
+	samePort := port == otherPort || usual(port) && usual(otherPort)
+	return samePort && isThisMachine(host) && isThisMachine(other)
+}
+
+// isThisMachine tells whether a host is this machine by its name.
+func isThisMachine(host string) bool {
+	if wire.IsLoopback(host) {
+		return true
+	}
+	own, err := os.Hostname()
+	short, _, _ := strings.Cut(own, ".")
+	host = strings.TrimSuffix(host, ".")
+	return err == nil && (strings.EqualFold(host, own) || strings.EqualFold(host, short))
 }
