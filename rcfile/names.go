@@ -88,7 +88,7 @@ func (p *parser) names(list string, w word) {
 		}
 
 		p.doubtEscape(words.entry["is"].Keyword, w)
-		p.builder.addName(p.entry.user, w.pos, name)
+		p.builder.addName(p.entry.user, name)
 		next := p.peek()
 		if next.end || next.equals || p.endsList(list, *next, line) {
 			return
@@ -99,13 +99,13 @@ func (p *parser) names(list string, w word) {
 	}
 }
 
-func (b *builder) addName(u *User, pos Pos, name LocalName) {
-	switch {
-	case name.Server == "*" && name.Local == "*":
+// isEmpty tells whether a part of the name is missing.
+func (n LocalName) isEmpty() bool { return n.Server == "" || n.Local == "" }
+
+func (b *builder) addName(u *User, name LocalName) {
+	if name.Server == "*" && name.Local == "*" {
 		u.Wildcard = true
-	case name.Server == "" || name.Local == "":
-		b.err(pos, "a local name is empty", "remove it")
-	default:
-		u.Locals = append(u.Locals, name)
+		return
 	}
+	u.Locals = append(u.Locals, name)
 }

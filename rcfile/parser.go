@@ -220,10 +220,9 @@ func (p *parser) badSet(w word) {
 // poll reads the rest of a poll or skip entry.
 func (p *parser) poll(head word, active bool) {
 	name := p.token()
-	if f, ok := p.keyword(name, false); name.end || name.equals || name.text == "" || ok && !f.foreign &&
-		f.Scope != Global {
+	if f, ok := p.keyword(name, false); name.end || name.equals || ok && !f.foreign && f.Scope != Global {
 		p.errf(head.pos, "write the server's name", "%q without a name", head.text)
-		if name.equals || name.text == "" && !name.end {
+		if name.equals {
 			name = p.token()
 		}
 		p.unreadWord(name)

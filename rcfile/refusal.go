@@ -13,14 +13,25 @@ import (
 // them.
 func (p *Poll) Refusals(u *User) []*Error {
 	var all []*Error
+	if p.Name == "" {
+		all = append(all, &Error{
+			Pos: p.Pos, Msg: "the name of the poll is empty", Next: "write the server's name",
+		})
+	}
 	for i := range serverWords {
 		if k := &serverWords[i]; k.Name != "port" { // another word for "service"
 			all = appendRefused(all, k.server(p))
+			all = k.appendEmpty(all, k.server(p), p.Pos)
 		}
 	}
 
 	for i := range loginWords {
-		all = appendRefused(all, loginWords[i].user(u))
+		k := &loginWords[i]
+		all = appendRefused(all, k.user(u))
+		all = k.appendEmpty(all, k.user(u), u.Pos)
+	}
+	if slices.ContainsFunc(u.Locals, LocalName.isEmpty) {
+		all = append(all, &Error{Pos: u.Pos, Msg: "a local name is empty", Next: "remove it"})
 	}
 
 	all = append(all, u.lmtpRefusals()...)
@@ -44,6 +55,30 @@ func appendRefused(all []*Error, slot any) []*Error {
 		return all
 	}
 	return append(all, e)
+}
+
+// appendEmpty appends the mistake of a list with an element that is empty; pos is where the list may be.
+func (k *Keyword) appendEmpty(all []*Error, slot any, pos Pos) []*Error {
+	empty := false
+	switch s := slot.(type) {
+	case *[]string:
+		empty = slices.ContainsFunc(*s, k.hasEmpty)
+	case *[]Opt[string]:
+		for _, o := range *s {
+			if k.hasEmpty(o.Value) {
+				empty, pos = true, o.Pos
+			}
+		}
+	}
+	if !empty {
+		return all
+	}
+	return append(all, &Error{Pos: pos, Msg: `an element of "` + k.Name + `" is empty`, Next: "remove it"})
+}
+
+// hasEmpty tells whether a value is an empty element of a list, of which none may be.
+func (k *Keyword) hasEmpty(value string) bool {
+	return k.Kind == TextList && value == "" && k.Name != "smtphost"
 }
 
 // refusal tells why the value w of k, which fits, is refused, or nil.

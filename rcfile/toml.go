@@ -219,9 +219,7 @@ func (t *tomlReader) header(table tomlTable, n *node) {
 	const hint = `write name = "the server"`
 	if v, there := table["name"]; !there {
 		t.err(n.key, "[[poll]] without a name", hint)
-	} else if w, ok := t.word(&Keyword{Name: "name"}, v, n.at("name")); ok && w.text == "" {
-		t.err(w.pos, "the name of a poll is empty", hint)
-	} else {
+	} else if w, ok := t.word(&Keyword{Name: "name"}, v, n.at("name")); ok {
 		t.poll.Name, t.poll.Pos = w.text, w.pos
 	}
 	if v, there := table["active"]; there {

@@ -83,7 +83,7 @@ func (t *tomlReader) locals(u *User, k *Keyword, v any, n *node) {
 		pair, isPair := v.([]any)
 		if !isPair {
 			if w, ok := t.word(k, v, at); ok {
-				t.addName(u, w.pos, splitName(w.text))
+				t.addName(u, splitName(w.text))
 			}
 			continue
 		}
@@ -95,7 +95,7 @@ func (t *tomlReader) locals(u *User, k *Keyword, v any, n *node) {
 		server, ok1 := t.word(k, pair[0], at.element(0))
 		local, ok2 := t.word(k, pair[1], at.element(1))
 		if ok1 && ok2 {
-			t.addName(u, server.pos, LocalName{server.text, local.text})
+			t.addName(u, LocalName{server.text, local.text})
 		}
 	}
 }
