@@ -38,6 +38,9 @@ var (
 	ErrNotJudged  = login.ErrNotJudged
 )
 
+// ErrOtherProtocol is in the error of a Connector whose server has greeted in another protocol.
+var ErrOtherProtocol = login.ErrOtherProtocol
+
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.
 func KindOf(err error) Kind { return login.KindOf(err) }

@@ -279,9 +279,10 @@ func FirstOf(connectors ...Connector) Connector {
 		var errs []error
 		for _, connect := range connectors {
 			s, err := connect(ctx, a)
-			// Only "nobody is there" leads on. After a refused login another protocol would only be another
-			// failed attempt, which servers count.
-			if err == nil || KindOf(err) != KindNetwork || inHandshake(err) {
+			// Only "nobody is there" leads on, and a greeting that says that it is another protocol's server.
+			// After a refused login that would only be another failed attempt, which servers count.
+			absent := KindOf(err) == KindNetwork && !inHandshake(err) || errors.Is(err, ErrOtherProtocol)
+			if err == nil || !absent {
 				return s, err
 			}
 			errs = append(errs, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/fetch/login"
 	"fetchd/tlsverify"
 )
 
@@ -341,6 +342,9 @@ func TestFirstOf(t *testing.T) {
 	cut := func(context.Context, *Account) (Session, error) {
 		return nil, Fail(KindNetwork, &tlsverify.HandshakeError{Err: io.EOF})
 	}
+	other := func(context.Context, *Account) (Session, error) {
+		return nil, Fail(KindProtocol, login.OtherProtocol(errors.New("+OK")))
+	}
 	for _, tt := range []struct {
 		name string
 		of   []Connector
@@ -350,6 +354,8 @@ func TestFirstOf(t *testing.T) {
 		{"the second", []Connector{fail(KindNetwork), good}, 0},
 		{"an answer is an answer", []Connector{fail(KindAuth), good}, KindAuth},
 		{"one that ends in the handshake is found", []Connector{cut, good}, KindNetwork},
+		{"the greeting is the other's", []Connector{other, good}, 0},
+		{"and its login is refused", []Connector{other, fail(KindAuth)}, KindAuth},
 		{"none", []Connector{fail(KindNetwork), fail(KindNetwork)}, KindNetwork},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -106,6 +106,12 @@ func Fail(k Kind, err error) error {
 // on, so another session may succeed and is tried at once.
 var ErrSimpler = errors.New("the server offers what it does not do")
 
+// ErrOtherProtocol is in the error of a server whose greeting is that of another protocol.
+var ErrOtherProtocol = errors.New("the server speaks another protocol")
+
+// OtherProtocol marks err with ErrOtherProtocol, without its text.
+func OtherProtocol(err error) error { return marked{err, ErrOtherProtocol} }
+
 // Again marks err as one after which another session may succeed at once. It is ErrSimpler without its
 // text.
 func Again(err error) error { return marked{err, ErrSimpler} }

@@ -239,6 +239,7 @@ func (d *Dialogue) violation(what string, line []byte) error {
 	if d.tag == 0 {
 		hint := "is this the IMAP port, and does \"ssl\" fit it?"
 		if bytes.HasPrefix(line, []byte("+OK")) {
+			err = login.OtherProtocol(err)
 			hint = "this is a POP3 server: write \"proto pop3\", or name the IMAP port"
 		}
 		err = hints.Add(err, hint)
