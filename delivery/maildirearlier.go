@@ -85,7 +85,7 @@ func (g *maildirGroup) searchCur(wanted map[string]*maildirItem) (found []*maild
 
 // holds tells whether the file is an earlier copy of the message.
 func (g *maildirGroup) holds(dir int, name string, it *maildirItem) bool {
-	f := openCopy(dir, name, it)
+	f := g.openCopy(dir, name, it)
 	if f == nil {
 		return false
 	}
@@ -95,7 +95,7 @@ func (g *maildirGroup) holds(dir int, name string, it *maildirItem) bool {
 
 // holdsDurably is holds, and it syncs the copy.
 func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool {
-	f := openCopy(dir, name, it)
+	f := g.openCopy(dir, name, it)
 	if f == nil {
 		return false
 	}
@@ -105,25 +105,32 @@ func (g *maildirGroup) holdsDurably(dir int, name string, it *maildirItem) bool 
 
 // openCopy opens a file that ends in the message, and returns nil for any other. The beginning, the trace,
 // has another time at each try. The file that we have just written does not count as a copy of itself.
-func openCopy(dir int, name string, it *maildirItem) *os.File {
+func (g *maildirGroup) openCopy(dir int, name string, it *maildirItem) *os.File {
 	// NONBLOCK, as somebody may have put a pipe there, which would let us wait for ever.
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
 	f := os.NewFile(uintptr(fd), name)
-	if !isCopy(f, it) {
+	if !g.isCopy(f, it) {
 		_ = f.Close()
 		return nil
 	}
 	return f
 }
 
-func isCopy(f *os.File, it *maildirItem) bool {
-	var st unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || idOf(&st) == it.own {
+func (g *maildirGroup) isCopy(f *os.File, it *maildirItem) bool {
+	var st, own unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return false
 	}
+	if it.state == stored { // few files are compared with others: only of these it is asked which they are
+		err := unix.Fstatat(g.tmp, it.tmp, &own, unix.AT_SYMLINK_NOFOLLOW)
+		if err != nil || idOf(&st) == idOf(&own) {
+			return false
+		}
+	}
+
 	size := it.m.size()
 	// The message is at the end of the file, behind a trace whose length may differ.
 	if st.Size >= size && sameBytes(io.NewSectionReader(f, st.Size-size, size), it.m.open()) {

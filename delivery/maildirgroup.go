@@ -29,7 +29,6 @@ type maildirItem struct {
 	m     *Message
 	name  string
 	tmp   string // its name in tmp
-	own   fileID // the file there
 	err   error
 	state itemState
 
@@ -181,11 +180,7 @@ func (g *maildirGroup) storeOne(
 
 	// From here on there is a file that end must remove.
 	it.state = stored
-	var st unix.Stat_t
-	if it.err = unix.Fstat(fd, &st); it.err == nil {
-		it.own = idOf(&st)
-		scratch, it.err = writeRecovering(ctx, fd, it.m, scratch)
-	}
+	scratch, it.err = writeRecovering(ctx, fd, it.m, scratch)
 	g.keepDate(it)
 	if it.err == nil && sync { // before it gets a name in new, see publish
 		it.err = g.dir.sys.fsync(fd)
