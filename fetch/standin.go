@@ -6,9 +6,12 @@ import (
 	"errors"
 )
 
-// standInText is how much of a message is looked at for what Exchange says in place of one that it can't
-// convert.
-const standInText = 4 << 10
+// What Exchange says in place of a message that it can't convert is a few lines, with the message's subject
+// and sender between the first sentence and the last.
+const (
+	standInText  = 4 << 10 // the sentences are in the beginning of the note …
+	standInFirst = 512     // … and the first one is at most this far behind the header
+)
 
 // IsStandIn tells whether the server seems to have sent this in place of a message that it can't give:
 // Exchange says that it could not be retrieved and has not been deleted. To delete it would delete the
@@ -25,8 +28,10 @@ func (it *Item) IsStandIn() bool {
 		n, _ := it.Body.ReadAt(text, 0)
 		text = text[:n]
 	}
+
 	text = text[:min(standInText, len(text))]
-	if !mentionsRetrieval(text) {
+	first := text[:min(len(it.Body.Header())+standInFirst, len(text))]
+	if !mentionsRetrieval(first) { // nearly all messages end here
 		return false
 	}
 

@@ -24,6 +24,10 @@ func TestIsStandIn(t *testing.T) {
 		{"nothing of deleting", "What you have saved could not be retrieved.", false},
 		{"behind the beginning", strings.Repeat("v", standInText) +
 			" could not be retrieved, has not been deleted", false},
+		{"far behind the header", strings.Repeat("v", standInFirst) +
+			" could not be retrieved, has not been deleted", false},
+		{"a long subject between", "The server could not retrieve: " + strings.Repeat("v", standInFirst) +
+			"\nThe message has not been deleted.", true},
 		{"the last letters", "has not been deleted, could not retriev", false},
 		{"short", "v", false},
 		{"empty", "", false},
