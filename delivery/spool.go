@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"sync"
 )
 
 // SpoolMemory is how many bytes of a message are held in memory before it goes to a temporary file.
@@ -24,13 +23,16 @@ type Spool struct {
 	limit  int64
 	memory int
 
-	mem  *bytes.Buffer // the message, or what is not yet in file
-	file *os.File
-	size int64
-	crc  uint32
-	cr   bool // the last byte written was a CR held back until the next byte is known
-	done bool
-	err  error
+	blocks *Blocks
+	piece  piece  // where mem lies
+	mem    []byte // the message, or what is not yet in file
+	file   *os.File
+	size   int64
+	crc    uint32
+	cr     bool // the last byte written was a CR held back until the next byte is known
+	done   bool
+	gone   bool // it was released
+	err    error
 }
 
 // SpoolOptions say how a spool behaves; the zero value is safe.
@@ -39,30 +41,50 @@ type SpoolOptions struct {
 	KeepCR bool   // keep CRLF line ends; otherwise each CRLF becomes LF (lone CRs and LFs stay)
 	Limit  int64  // more than this many bytes is ErrTooLarge; 0 = no limit
 	Memory int    // bytes held in memory before the temporary file; 0 = SpoolMemory, negative = none
+
+	Blocks *Blocks // the memory of messages that come together; nil = it has its own
 }
 
 var (
-	spoolBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
-	loneCR       = []byte{'\r'}
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	loneCR     = []byte{'\r'}
 )
 
 // NewSpool returns an empty spool. It opens no file.
 func NewSpool(o SpoolOptions) *Spool {
-	s := &Spool{dir: o.Dir, keepCR: o.KeepCR, limit: o.Limit, memory: o.Memory}
+	s := &Spool{dir: o.Dir, keepCR: o.KeepCR, limit: o.Limit, memory: o.Memory, blocks: o.Blocks}
 	if s.memory == 0 {
 		s.memory = SpoolMemory
 	}
-	s.mem = spoolBuffers.Get().(*bytes.Buffer)
-	s.mem.Reset()
+	if s.blocks == nil {
+		s.blocks = new(Blocks)
+	}
 	return s
 }
 
 // Grow makes room for a message of n bytes, but at most for what is held in memory: n may be wrong.
 func (s *Spool) Grow(n int64) {
-	if room := min(n, int64(s.memory)); s.mem != nil && room > 0 {
-		s.mem.Grow(int(room))
+	if room := min(n, int64(s.memory)); !s.done && room > 0 {
+		s.reserve(int(room))
 	}
+}
+
+// reserve makes room for n more bytes in memory.
+func (s *Spool) reserve(n int) {
+	want := len(s.mem) + n
+	if want <= cap(s.mem) {
+		return
+	}
+	if s.blocks.extend(&s.piece, want) {
+		s.mem = s.piece.mem[:len(s.mem)]
+		return
+	}
+
+	// Twice as much, so that many small writes copy little.
+	larger := s.blocks.take(max(want, min(2*cap(s.mem), SpoolMemory)))
+	mem := append(larger.mem, s.mem...)
+	s.putMem()
+	s.piece, s.mem = larger, mem
 }
 
 // Write adds p, with CRLF turned into LF unless the spool keeps CR. After an error the spool is useless:
@@ -97,25 +119,45 @@ func (s *Spool) convert(p []byte) error {
 		}
 	}
 
+	if s.file == nil && len(s.mem)+len(p) <= s.memory && (s.limit == 0 || s.size+int64(len(p)) <= s.limit) {
+		s.convertInMemory(p)
+		return nil
+	}
 	for len(p) > 0 {
-		i := bytes.IndexByte(p, '\r')
-		if i < 0 {
-			return s.add(p)
-		}
-		end := i // of what is added: without this CR, unless it stands alone
-		switch {
-		case i == len(p)-1:
-			s.cr = true
-		case p[i+1] != '\n':
-			end = i + 1
-		}
-		if err := s.add(p[:end]); err != nil {
+		part, rest := s.untilCR(p)
+		if err := s.add(part); err != nil {
 			return err
 		}
-		p = p[i+1:]
+		p = rest
 	}
 
 	return nil
+}
+
+// convertInMemory is convert for what fits: it is the way of nearly all mail.
+func (s *Spool) convertInMemory(p []byte) {
+	s.reserve(len(p))
+	mem := s.mem
+	for len(p) > 0 {
+		part, rest := s.untilCR(p)
+		mem, p = append(mem, part...), rest
+	}
+	s.size += int64(len(mem) - len(s.mem))
+	s.mem = mem
+}
+
+// untilCR returns what is to be added of p, up to its first CR: that is a part of it only if it stands alone.
+func (s *Spool) untilCR(p []byte) (part, rest []byte) {
+	i := bytes.IndexByte(p, '\r')
+	switch {
+	case i < 0:
+		return p, nil
+	case i == len(p)-1:
+		s.cr = true
+	case p[i+1] != '\n':
+		return p[:i+1], p[i+1:]
+	}
+	return p[:i], p[i+1:]
 }
 
 // add stores p as it is.
@@ -131,8 +173,8 @@ func (s *Spool) add(p []byte) error {
 	s.size += int64(len(p))
 
 	if s.file == nil {
-		if s.mem.Len()+len(p) <= s.memory {
-			s.mem.Write(p)
+		if len(s.mem)+len(p) <= s.memory {
+			s.hold(p)
 			return nil
 		}
 		if err := s.spill(); err != nil {
@@ -141,8 +183,8 @@ func (s *Spool) add(p []byte) error {
 	}
 
 	// Behind the beginning the memory gathers blocks for the file.
-	if s.mem.Len()+len(p) <= spillBlock {
-		s.mem.Write(p)
+	if len(s.mem)+len(p) <= spillBlock {
+		s.hold(p)
 		return nil
 	}
 
@@ -153,8 +195,14 @@ func (s *Spool) add(p []byte) error {
 		return s.toFile(p)
 	}
 
-	s.mem.Write(p)
+	s.hold(p)
 	return nil
+}
+
+// hold keeps p in memory.
+func (s *Spool) hold(p []byte) {
+	s.reserve(len(p))
+	s.mem = append(s.mem, p...)
 }
 
 // spillBlock is how much is gathered before it is written to the temporary file.
@@ -186,8 +234,8 @@ func unlinkedFile(dir string) (*os.File, error) {
 
 // flush writes what was gathered to the file.
 func (s *Spool) flush() error {
-	err := s.toFile(s.mem.Bytes())
-	s.mem.Reset()
+	err := s.toFile(s.mem)
+	s.mem = s.mem[:0]
 	return err
 }
 
@@ -219,7 +267,7 @@ func (s *Spool) finish() error {
 
 	// In a file the checksum grew with each block; in memory it is made once, for the whole.
 	if s.file == nil {
-		s.crc = crc32.Checksum(s.mem.Bytes(), castagnoli)
+		s.crc = crc32.Checksum(s.mem, castagnoli)
 		return nil
 	}
 
@@ -240,10 +288,10 @@ func (s *Spool) CRC() uint32 { return s.crc }
 // Bytes returns the message if it is held in memory, and whether it is. The caller must not change or keep
 // it.
 func (s *Spool) Bytes() ([]byte, bool) {
-	if s.file != nil || s.mem == nil {
+	if s.file != nil || s.gone {
 		return nil, false
 	}
-	return s.mem.Bytes(), true
+	return s.mem, true
 }
 
 // File returns the temporary file, and whether the message is in one. Read it by ReadAt: its offset is
@@ -255,10 +303,10 @@ func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
 	switch {
 	case s.file != nil:
 		return s.file.ReadAt(p, off)
-	case s.mem == nil:
+	case s.gone:
 		return 0, os.ErrClosed
 	}
-	return bytes.NewReader(s.mem.Bytes()).ReadAt(p, off)
+	return bytes.NewReader(s.mem).ReadAt(p, off)
 }
 
 // Open returns a reader from the start of the message. Several may be open at once; they end with Release.
@@ -267,7 +315,7 @@ func (s *Spool) Open() io.Reader { return io.NewSectionReader(s, 0, s.size) }
 // Release frees memory and file. It may be called more than once, also before Close; only Size and CRC
 // remain.
 func (s *Spool) Release() {
-	s.done = true
+	s.done, s.gone = true, true
 	if s.err == nil {
 		s.err = os.ErrClosed
 	}
@@ -279,12 +327,8 @@ func (s *Spool) Release() {
 }
 
 func (s *Spool) putMem() {
-	if s.mem == nil {
-		return
+	if s.piece.block != nil {
+		s.piece.block.release()
 	}
-	// A buffer that has grown far is better given back than kept for small messages.
-	if s.mem.Cap() <= 2*SpoolMemory {
-		spoolBuffers.Put(s.mem)
-	}
-	s.mem = nil
+	s.piece, s.mem = piece{}, nil
 }

@@ -101,7 +101,7 @@ func TestSpoolHoldsLittle(t *testing.T) {
 	if _, err := s.Write(make([]byte, 64<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.mem.Cap(); got > 4*SpoolMemory {
+	if got := cap(s.mem); got > 4*SpoolMemory {
 		t.Errorf("%d bytes of memory for one large write", got)
 	}
 }

@@ -35,6 +35,7 @@ type Queue struct {
 
 // NewQueue returns an empty queue whose spools follow o.
 func NewQueue(o delivery.SpoolOptions) *Queue {
+	o.Blocks = new(delivery.Blocks)
 	return &Queue{spool: o, turns: always{}, ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
 }
 
