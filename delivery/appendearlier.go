@@ -37,7 +37,7 @@ const appendKeyPrefix = "fetchd-"
 // appendKey says which message of which account m is, and what is in it: another one under the same UID has
 // another key.
 func appendKey(m *Message) string {
-	sum := sha256.Sum256(messageNameBytes(m))
+	sum := sha256.Sum256(appendMessageName(nil, m))
 	key := append(make([]byte, 0, 64), appendKeyPrefix...)
 	return string(nameEncoding.AppendEncode(key, sum[:nameIdentity]))
 }

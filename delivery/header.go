@@ -13,6 +13,9 @@ const HeaderLimit = 64 << 10
 // Release.
 func (s *Spool) Header() []byte {
 	head, inMemory := s.Bytes()
+	if s.knowsHeader() {
+		return head[:s.header]
+	}
 	if !inMemory {
 		buf := make([]byte, HeaderLimit)
 		n, _ := s.ReadAt(buf, 0) // a read error shows again when the body is delivered
@@ -21,20 +24,34 @@ func (s *Spool) Header() []byte {
 	return headerOf(head[:min(len(head), HeaderLimit)])
 }
 
+// knowsHeader tells whether Close has found the header: the message is complete and in memory.
+func (s *Spool) knowsHeader() bool { return s.done && s.err == nil && s.file == nil }
+
 // headerOf returns the part of b that is the header, including the empty line.
 func headerOf(b []byte) []byte {
-	for at := 0; at < len(b); {
-		end := bytes.IndexByte(b[at:], '\n')
-		if end < 0 {
-			return b
+	length, _ := scanHeader(b)
+	return b[:length]
+}
+
+// scanHeader returns how long the header of b is, including the empty line, and whether it has status fields.
+func scanHeader(b []byte) (length int, status bool) {
+	for length < len(b) {
+		line := b[length : length+firstLineLength(b[length:])]
+		if string(line) == "\n" || string(line) == "\r\n" {
+			return length + len(line), status
 		}
-		line := b[at : at+end]
-		at += end + 1
-		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
-			return b[:at]
-		}
+		status = status || beginsStatus(line)
+		length += len(line)
 	}
-	return b
+	return length, status
+}
+
+// firstLineLength is how long the first line of b is, with its end.
+func firstLineLength(b []byte) int {
+	if end := bytes.IndexByte(b, '\n'); end >= 0 {
+		return end + 1
+	}
+	return len(b)
 }
 
 // nextField returns the name of a header's first field, its value including the folds, and its length in
@@ -45,12 +62,7 @@ func nextField(header []byte) (name, value []byte, length int) {
 		if length > 0 && header[length] != ' ' && header[length] != '\t' {
 			break
 		}
-		end := bytes.IndexByte(header[length:], '\n')
-		if end < 0 {
-			length = len(header)
-			break
-		}
-		length += end + 1
+		length += firstLineLength(header[length:])
 	}
 
 	field := header[:length]

@@ -30,7 +30,7 @@ func (d *Maildir) Holds(ctx context.Context, m Message, uids []string) ([]bool, 
 		names := make(map[string]int, len(uids))
 		for i, uid := range uids {
 			m.UID = uid
-			names[string(nameBeginning(&m))] = i
+			names[string(appendNameBeginning(nil, &m))] = i
 		}
 		return names
 	})

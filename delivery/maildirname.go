@@ -27,10 +27,14 @@ const (
 // status fields, so that another message under a recycled UID gets another name. There is no host in it and
 // no time: the same message has the same name after a restart and after a change of the host's name. It holds
 // only letters, digits and dots, and starts with a letter.
-func messageName(m *Message) string { return string(messageNameBytes(m)) }
+func messageName(m *Message) string {
+	var buf [128]byte
+	return string(appendMessageName(buf[:0], m))
+}
 
-func messageNameBytes(m *Message) []byte {
-	name := nameBeginning(m)
+// appendMessageName appends it to name.
+func appendMessageName(name []byte, m *Message) []byte {
+	name = appendNameBeginning(name, m)
 	size, crc := m.Body.content()
 	name = strconv.AppendInt(name, size, 10)
 	name = append(name, 'C')
@@ -38,8 +42,9 @@ func messageNameBytes(m *Message) []byte {
 	return append(name, ".fetchd"...)
 }
 
-// nameBeginning is the part of a message's name that is known before the message has come: U<uid>.<identity>.
-func nameBeginning(m *Message) []byte {
+// appendNameBeginning appends to name the part of a message's name that is known before the message has come:
+// U<uid>.<identity>.
+func appendNameBeginning(name []byte, m *Message) []byte {
 	var buf [256]byte
 	id := binary.BigEndian.AppendUint32(buf[:0], m.UIDValidity)
 	for _, field := range [...]string{m.Account, m.Mailbox, m.UID} {
@@ -50,7 +55,7 @@ func nameBeginning(m *Message) []byte {
 
 	sum := sha256.Sum256(id)
 
-	name := appendReadable(append(buf[:0], 'U'), m.UID)
+	name = appendReadable(append(name, 'U'), m.UID)
 	name = append(name, '.')
 	name = nameEncoding.AppendEncode(name, sum[:nameIdentity])
 	return append(name, '.')

@@ -29,6 +29,8 @@ type Spool struct {
 	file   *os.File
 	size   int64
 	crc    uint32
+	header int  // how long it is, if the message is complete and in memory
+	status bool // such a header has status fields
 	cr     bool // the last byte written was a CR held back until the next byte is known
 	done   bool
 	gone   bool // it was released
@@ -268,6 +270,7 @@ func (s *Spool) finish() error {
 	// In a file the checksum grew with each block; in memory it is made once, for the whole.
 	if s.file == nil {
 		s.crc = crc32.Checksum(s.mem, castagnoli)
+		s.header, s.status = scanHeader(s.mem[:min(len(s.mem), HeaderLimit)])
 		return nil
 	}
 

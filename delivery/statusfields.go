@@ -16,8 +16,8 @@ func withoutStatus(header []byte) []byte {
 	var out []byte
 	kept := 0
 	for at := 0; at < len(header); {
-		name, _, length := nextField(header[at:])
-		if isOneOf(name, statusFields...) {
+		_, _, length := nextField(header[at:])
+		if beginsStatus(header[at:]) {
 			out = append(out, header[kept:at]...)
 			kept = at + length
 		}
@@ -30,20 +30,43 @@ func withoutStatus(header []byte) []byte {
 	return append(out, header[kept:]...)
 }
 
+// beginsStatus tells whether a header, or a line of it, begins with a status field.
+func beginsStatus(header []byte) bool {
+	// Most lines are told by their first letter.
+	if c := header[0] | ' '; c != 's' && c != 'x' {
+		return false
+	}
+	name, _, _ := nextField(header)
+	return isOneOf(name, statusFields...)
+}
+
+// headerWithoutStatus is the header that counts for what a message is.
+func (s *Spool) headerWithoutStatus() []byte {
+	header := s.Header()
+	if s.knowsHeader() && !s.status {
+		return header
+	}
+	return withoutStatus(header)
+}
+
 // digestIdentity is how many bytes of the SHA-256 a header's digest has.
 const digestIdentity = 15
 
 // HeaderDigest is the same for two messages with the same header, but for line ends and status fields. It has
 // letters and digits only. Like Header it looks at the beginning of a message.
 func (s *Spool) HeaderDigest() string {
-	sum := sha256.Sum256(bytes.ReplaceAll(withoutStatus(s.Header()), []byte("\r\n"), []byte("\n")))
+	header := s.headerWithoutStatus()
+	if crlf := []byte("\r\n"); bytes.Contains(header, crlf) { // mostly not, and then nothing is copied
+		header = bytes.ReplaceAll(header, crlf, []byte("\n"))
+	}
+	sum := sha256.Sum256(header)
 	return nameEncoding.EncodeToString(sum[:digestIdentity])
 }
 
 // content is the size and the CRC of a message without its status fields.
 func (s *Spool) content() (size int64, crc uint32) {
 	header := s.Header()
-	kept := withoutStatus(header)
+	kept := s.headerWithoutStatus()
 	if len(kept) == len(header) {
 		return s.Size(), s.CRC()
 	}
