@@ -31,7 +31,7 @@ func (a *Account) checkLease() error {
 // endedByLease tells whether the end of the lease is in err's tree.
 func endedByLease(err error) bool {
 	var l *leaseError
-	return errors.As(err, &l)
+	return err != nil && errors.As(err, &l)
 }
 
 // withLeaseKind gives err the Kind of the lease's error where that is a part of it, whatever else is.

@@ -372,6 +372,9 @@ func (t *transfer) report(it *Item, err error) {
 	t.res.Delivered++
 	t.delivered.Add(1)
 	t.res.Bytes += it.Size
+	if !t.a.Log.Enabled(context.Background(), slog.LevelInfo) {
+		return // without the values for a line that nobody wants
+	}
 	t.a.Log.Info(EventReading, "account", t.a.Name, "mailbox", t.name,
 		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "deleted", !t.a.Keep)
 }
