@@ -12,12 +12,29 @@ import (
 // hangs up after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was
 // requested is always read, into memory first and beyond queueMemory into temporary files.
 const (
-	queueMemory   = 8 << 20 // bytes of messages held in memory
-	queueLowBytes = 2 << 20 // a new request waits until the backlog is below this …
-	queueLowCount = 512     // … and this
+	queueMemory   = 8 << 20           // bytes of messages held in memory
+	queueLowBytes = 1 << 20           // a new request waits until the backlog is below this …
+	queueLowCount = 512               // … and this
+	groupEnough   = queueLowBytes / 2 // more is not waited for: it has room to come meanwhile
 	groupLinger   = 10 * time.Millisecond
 	queueHigh     = 64 << 20 // beyond this even what was requested has to wait
 )
+
+// How much is asked for at a time: enough for a server to have always something to send, but on a long way as
+// much as fills it.
+const (
+	nearWindow = 512 << 10
+	farWindow  = 2 << 20
+	farLatency = 10 * time.Millisecond
+)
+
+// Window is how many bytes to ask for at a time of a server that answers after latency.
+func Window(latency time.Duration) int64 {
+	if latency > farLatency {
+		return farWindow
+	}
+	return nearWindow
+}
 
 // Queue holds messages between the connection that retrieves them and the delivery that takes them.
 type Queue struct {
@@ -140,7 +157,7 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 		}
 
 		// A group is also full if the next item no longer fits, and at the end, when nothing more will come.
-		full := n == count || n < len(q.items) || q.closed
+		full := n == count || n < len(q.items) || sum >= groupEnough || q.closed
 		if n > 0 && !full && linger == nil {
 			timer := time.NewTimer(groupLinger)
 			defer timer.Stop()

@@ -133,6 +133,23 @@ func TestQueueLingers(t *testing.T) {
 	})
 }
 
+// A large group is not made larger by waiting, and takes all that is there.
+func TestQueueTakesEnough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(delivery.SpoolOptions{})
+		for n := range uint32(3) {
+			q.Put(item(t, q, n+1, groupEnough/2))
+		}
+		start := time.Now()
+		some := q.take(100, groupBytes)
+		if d := time.Since(start); d > 0 || len(some) != 3 {
+			t.Errorf("%d after %v", len(some), d)
+		}
+		q.done(some)
+	})
+}
+
 func TestQueueBackPressure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -167,6 +184,17 @@ func TestQueueBackPressure(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	for latency, want := range map[time.Duration]int64{
+		0: nearWindow, farLatency: nearWindow, farLatency + 1: farWindow, time.Minute: farWindow,
+	} {
+		if got := Window(latency); got != want {
+			t.Errorf("%v: %d", latency, got)
+		}
+	}
 }
 
 func TestQueueWaitEnds(t *testing.T) {

@@ -13,12 +13,11 @@ import (
 	"fetchd/fetch/journal"
 )
 
-// Sizes of batches. The first batch is large enough to fill a long path at once; the following ones are sized
-// by the mean size of the messages so far.
+// Sizes of batches, in messages. The first batch is large enough to fill a long path at once; the following
+// ones are sized by the mean size of the messages so far, so that they have the session's window of bytes.
 const (
 	firstBatch = 256
 	maxBatch   = 500
-	batchBytes = 2 << 20
 )
 
 // heldBytes is how much of a batch is held back to keep the order of messages.
@@ -117,7 +116,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		if bytes > 0 {
 			// So that a batch takes about as long whatever the messages are like: a lost connection costs no
 			// more than one.
-			size = min(maxBatch, max(1, batchBytes*count/bytes))
+			size = min(maxBatch, max(1, uint64(m.s.window)*count/bytes))
 		}
 	}
 

@@ -393,6 +393,33 @@ func TestBatchesOutOfOrder(t *testing.T) {
 	})
 }
 
+// The first batches are of a fixed size; those that follow have half a megabyte, and more on a long way.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, wait, third string }{
+		{"near", "", "513:640"},
+		{"far", "WAIT 50ms\n", "513:1012"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.Keep, r.MarkSeen = true, false
+				start := strings.Replace(esearchOf(2000, "(TAG \"T2\") UID ALL 1:2000"), "UIDNEXT 10", "UIDNEXT 2001", 1)
+				start = strings.Replace(start, "PREAUTH [CAPABILITY IMAP4rev1 ESEARCH] hello",
+					"OK [CAPABILITY IMAP4rev1] hello\nC: ~^A1 LOGIN\n"+tt.wait+
+						"S: A1 OK [CAPABILITY IMAP4rev1 ESEARCH] in", 1)
+				var script strings.Builder
+				script.WriteString(start + "C: ~^T3 UID FETCH 1:256 \nC: ~^T4 UID FETCH 257:512 \n")
+				for uid := 1; uid <= 256; uid++ {
+					script.WriteString(fetched(uid, strings.Repeat("x", 4<<10)))
+				}
+				_, _, _ = r.run(script.String() + "S: T3 OK\nC: ~^T5 UID FETCH " + tt.third + " ")
+			})
+		})
+	}
+}
+
 func TestServerThatSendsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,6 +32,7 @@ type session struct {
 	client        *imapclient.Client
 	quirks        *Quirks
 	caps          []string
+	window        int64 // how many bytes to ask for at a time
 	release       func()
 	mailbox       string   // selected
 	shortSearches int      // looks in a row that found fewer messages than there are
@@ -83,6 +84,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	}
 
 	s := &session{a: a, conn: conn, quirks: q, caps: caps, changed: make(chan struct{}, 1)}
+	s.window = fetch.Window(conn.Latency())
 	s.release = s.conn.Bind(ctx)
 	// Only what we use: imapclient sends more, and other, commands to a server that offers more.
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), alerts)

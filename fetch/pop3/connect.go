@@ -71,6 +71,7 @@ func (s *session) logIn(ctx context.Context, o login.Options) error {
 	_, err := login.Run(ctx, s.c, d, o)
 	// Also after an error: whether commands were pipelined decides what is made of it.
 	s.caps = d.caps
+	s.window = fetch.Window(s.c.Latency())
 	return err
 }
 
@@ -82,6 +83,7 @@ type session struct {
 	quirks *Quirks
 	host   string // and port: the key in quirks
 	caps   capabilities
+	window int64       // how many bytes of messages to ask for at a time
 	noCAPA *ReplyError // how CAPA was refused behind the login
 	ended  bool        // QUIT was sent
 }

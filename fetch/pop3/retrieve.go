@@ -13,12 +13,9 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// The window of pipelined RETRs. The commands, at most 17 octets each, must fit into the buffers of any TCP,
-// because the server may not read them before we have read its answers.
-const (
-	windowCount = 512
-	windowBytes = 2 << 20
-)
+// windowCount is how many RETRs are pipelined. The commands, at most 17 octets each, must fit into the
+// buffers of any TCP, because the server may not read them before we have read its answers.
+const windowCount = 512
 
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
@@ -165,7 +162,7 @@ func (r *retrieval) failed(err error) error {
 // left to read.
 func (r *retrieval) ask(ctx context.Context) error {
 	// More is asked for once half a window is read, so that the server always has work.
-	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > windowBytes/2 {
+	if r.sent == len(r.m.todo) || r.over != nil || len(r.items) > windowCount/2 || r.bytes > r.m.s.window/2 {
 		return nil
 	}
 	// While messages are refused one is asked for at a time: the answer decides which comes next.
@@ -194,7 +191,7 @@ func (r *retrieval) send() error {
 	for r.sent < len(todo) && len(r.items) < most {
 		size := r.m.listing.rows[todo[r.sent]-1].size
 		// The first one is asked for whatever its size, or it would never come.
-		if len(r.items) > 0 && size > windowBytes-r.bytes {
+		if len(r.items) > 0 && size > r.m.s.window-r.bytes {
 			break
 		}
 

@@ -116,7 +116,11 @@ func TestMessageThatDripsOn(t *testing.T) {
 // more then.
 func openOn(t *testing.T, n, size int, more string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
 	t.Helper()
-	text := pipelinedStart(n, size) + more
+	return openPlaying(t, pipelinedStart(n, size)+more)
+}
+
+func openPlaying(t *testing.T, text string) (fetch.Session, fetch.Mailbox, *fetchtest.Peer) {
+	t.Helper()
 	s := newScenario(t, text, nil)
 	s.account.Timeout = time.Hour
 	peer := fetchtest.NewPeer(t, text, nil)
@@ -191,6 +195,32 @@ func TestBacklogStopsRequests(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// On a long way more is asked for at a time than a server nearby needs.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, wait string
+		want       int
+	}{
+		{"near", "", 128},
+		{"far", "WAIT 50ms\n", windowCount},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := strings.Replace(pipelinedStart(600, 4<<10), "CAPA\nS: ", "CAPA\n"+tt.wait+"S: ", 1)
+				start = strings.Replace(start, "NOOP\n", "NOOP\n"+tt.wait, 1)
+				s, m, _ := openPlaying(t, start+strings.Repeat("C*\n", tt.want)+"STALL\n")
+				r := &retrieval{m: m.(*maildrop), q: fetch.NewQueue(delivery.SpoolOptions{})}
+				if err := r.send(); err != nil || len(r.items) != tt.want {
+					t.Errorf("asks for %d messages, %v; want %d", len(r.items), err, tt.want)
+				}
+				_ = s.Close()
+			})
+		})
+	}
 }
 
 // Silence at any step ends in an error within the time-out, never in waiting.

@@ -127,6 +127,14 @@ func (c *Conn) RemoteIP() string {
 	return ""
 }
 
+// Latency is the shortest time that the peer has taken for an answer so far; 0 = it has given none. Once more
+// is asked for while answers are on their way, it means nothing.
+func (c *Conn) Latency() time.Duration {
+	c.timed.mu.Lock()
+	defer c.timed.mu.Unlock()
+	return c.timed.latency
+}
+
 // Err is the first error of the connection, nil while it is sound.
 func (c *Conn) Err() error { return c.timed.firstError() }
 

@@ -147,6 +147,30 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// The latency is that of the fastest answer; what came unasked is none.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		script := "S: hello\nC: a\nWAIT 50ms\nS: 1\nC: b\nWAIT 20ms\nS: 2\nC: c\nWAIT 30ms\nS: 3"
+		c := wire.New(fetchtest.NewPeer(t, script, nil).Pipe(), wire.Options{Timeout: time.Minute})
+		defer c.Close()
+		want := []time.Duration{0, 50 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}
+		for i, command := range []string{"", "a", "b", "c"} {
+			if command != "" {
+				if err := c.WriteLine(command, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := c.ReadLine(0); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Latency(); got != want[i] {
+				t.Errorf("after %q it is %v, want %v", command, got, want[i])
+			}
+		}
+	})
+}
+
 func TestWriteTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,6 +22,8 @@ type timedConn struct {
 	debt    debt          // of the peer
 	quiet   bool          // the peer owes us nothing: how long we read is not counted
 	asked   time.Time     // when quiet ended
+	written time.Time     // the first write since the last read; zero = there was none
+	latency time.Duration // the shortest time from such a write to what was read next; 0 = none yet
 
 	// The rate limit, owned by the reading goroutine.
 	owed  time.Duration // how long the bytes read so far should still take
@@ -118,14 +120,20 @@ func (t *timedConn) Read(p []byte) (int, error) {
 
 // progress counts n bytes that were read since began.
 func (t *timedConn) progress(began time.Time, n int) error {
+	now := time.Now()
 	t.mu.Lock()
+	if wait := now.Sub(t.written); !t.written.IsZero() && (t.latency == 0 || wait < t.latency) {
+		t.latency = wait
+	}
+	t.written = time.Time{}
+
 	if began.Before(t.asked) { // the read was under way already, on a quiet connection
 		began = t.asked
 	}
 
 	var err error
 	if !t.quiet {
-		err = t.debt.add(time.Since(began), n)
+		err = t.debt.add(now.Sub(began), n)
 	}
 
 	t.mu.Unlock()
@@ -141,11 +149,21 @@ func (t *timedConn) Write(p []byte) (int, error) {
 	if err := t.arm(t.Conn.SetWriteDeadline); err != nil {
 		return 0, t.fail(err)
 	}
+	t.noteWrite()
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		err = t.ended(err)
 	}
 	return n, err
+}
+
+// noteWrite begins to measure how long the peer takes to answer.
+func (t *timedConn) noteWrite() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.written.IsZero() {
+		t.written = time.Now()
+	}
 }
 
 // ended keeps err as the connection's error, with time-outs in plain words. A server may never end a
