@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -22,4 +23,36 @@ func TestPanicInATask(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	startMailbox(t, j, "INBOX")
+}
+
+// Whoever writes does it for others too: whatever goes wrong there, they must not wait for ever, and neither
+// must those that come later.
+func TestPanicInACommit(t *testing.T) {
+	t.Parallel()
+	fails := true
+	o := Options{Sync: func(*os.File) error {
+		if fails {
+			panic("trap")
+		}
+		return nil
+	}}
+	j, err := OpenWith(t.Context(), filepath.Join(t.TempDir(), "state.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	w := j.store.(*sqliteStore).w
+	nothing := func(context.Context, *writer) error { return nil }
+	orders := []order{{nothing, true, make(chan error, 1)}, {nothing, true, make(chan error, 1)}}
+	w.group(t.Context(), orders)
+	for _, o := range orders {
+		var p *fault.Error
+		if err := <-o.done; !errors.As(err, &p) {
+			t.Errorf("%v", err)
+		}
+	}
+	fails = false
+	if err := w.do(t.Context(), false, nothing); err != nil {
+		t.Error(err)
+	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // settler makes the journal's own name durable, and the names of the directories that were made for it.
-// Otherwise a power loss could take away all that was synced into the file. Its fields belong to the
-// writer's goroutine.
+// Otherwise a power loss could take away all that was synced into the file. Its fields belong to
+// whoever writes.
 type settler struct {
 	dir     string                  // of the journal
 	sync    func(path string) error // of a directory

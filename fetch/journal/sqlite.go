@@ -23,7 +23,6 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	go w.run(context.WithoutCancel(ctx))
 	return &sqliteStore{db, &reader{db: db}, newRoster(), w}, nil
 }
 

@@ -22,8 +22,8 @@ const groupMax = 256
 // wait for that.
 const rewriteAgain = 20 * time.Millisecond
 
-// task is something to write. It runs on the writer's goroutine inside a transaction that may hold other
-// tasks, and runs again in one of its own when that transaction fails.
+// task is something to write. It runs inside a transaction that may hold other tasks, and runs again in one
+// of its own when that transaction fails.
 type task func(context.Context, *writer) error
 
 type order struct {
@@ -38,13 +38,14 @@ func (o order) run(ctx context.Context, w *writer) (err error) {
 	return o.task(ctx, w)
 }
 
-// writer is the one goroutine that writes, with its own connection.
+// writer is the one connection that writes. One of those that have something to write does it for all that
+// wait by then, in its own goroutine: to wake another one would take as long as a commit.
 type writer struct {
-	orders chan order
+	turn   chan struct{} // capacity 1: whoever has put something in owns what follows below
+	orders chan order    // of those that wait, for whoever has the turn
 	quit   chan struct{}
-	ended  chan struct{}
 
-	// Owned by the goroutine, and by stop after it has ended.
+	// Owned by whoever has the turn, and by stop for ever.
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
@@ -63,8 +64,8 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 
 	w := &writer{
 		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync,
-		place:  settler{dir: filepath.Dir(path), sync: o.SyncDir},
-		orders: make(chan order), quit: make(chan struct{}), ended: make(chan struct{}),
+		place: settler{dir: filepath.Dir(path), sync: o.SyncDir},
+		turn:  make(chan struct{}, 1), orders: make(chan order), quit: make(chan struct{}),
 	}
 
 	if w.syncLog == nil {
@@ -136,7 +137,7 @@ func (w *writer) rewrite(ctx context.Context) error {
 	}
 }
 
-// do waits until t is committed. If ctx ends before the writer has begun, t is withdrawn; after that the
+// do waits until t is committed. If ctx ends before anybody has begun with it, t is withdrawn; after that the
 // wait is bounded by busyTimeout.
 func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	if err := ctx.Err(); err != nil {
@@ -144,6 +145,9 @@ func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	}
 	o := order{t, durable, make(chan error, 1)}
 	select {
+	case w.turn <- struct{}{}:
+		w.lead(ctx, o)
+		return <-o.done
 	// No buffer: once the order is taken, it is being written, and the answer will come.
 	case w.orders <- o:
 		// Not with ctx: nobody may believe that something was not written which then is.
@@ -155,16 +159,11 @@ func (w *writer) do(ctx context.Context, durable bool, t task) error {
 	}
 }
 
-func (w *writer) run(ctx context.Context) {
-	defer close(w.ended)
-	for {
-		select {
-		case <-w.quit:
-			return
-		case o := <-w.orders:
-			w.group(ctx, w.gather(o))
-		}
-	}
+// lead commits o, and with it whatever else waits. It has the turn and ends it.
+func (w *writer) lead(ctx context.Context, o order) {
+	defer func() { <-w.turn }()
+	// Not ended by ctx: others wait for the same commit.
+	w.group(context.WithoutCancel(ctx), w.gather(o))
 }
 
 // gather adds the orders that are already waiting.
@@ -208,7 +207,15 @@ func (w *writer) group(ctx context.Context, orders []order) {
 	}
 }
 
-func (w *writer) commit(ctx context.Context, orders []order) error {
+// commit commits all orders, or none. Whatever panics, the others that wait get their answer.
+func (w *writer) commit(ctx context.Context, orders []order) (err error) {
+	defer func() {
+		if errors.As(err, new(*fault.Error)) {
+			_ = w.rollback(ctx, err)
+		}
+	}()
+	defer fault.Recover(&err)
+
 	durable := slices.ContainsFunc(orders, func(o order) bool { return o.durable })
 	if durable { // before anything is written, so that nothing is repeated if this fails
 		if err := w.place.settle(); err != nil {
@@ -281,11 +288,10 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 	return s, nil
 }
 
-// stop ends the goroutine, makes everything durable and closes the connection.
+// stop takes the turn for ever, makes everything durable and closes the connection.
 func (w *writer) stop() error {
-	// Once the goroutine has ended its fields are ours.
 	close(w.quit)
-	<-w.ended
+	w.turn <- struct{}{}
 	var err error
 	if w.dirty {
 		err = errors.Join(w.place.settle(), w.sync())
