@@ -128,9 +128,20 @@ func shorten(text string) string { return strings.ToValidUTF8(text[:min(len(text
 
 // waitUntil is when the provider wants the next request, zero if it does not say.
 func waitUntil(resp *http.Response, now time.Time) time.Time {
-	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || seconds <= 0 {
+	text := resp.Header.Get("Retry-After")
+	var wait time.Duration
+	if seconds, err := strconv.Atoi(text); err == nil {
+		wait = time.Duration(min(seconds, int(maxWait/time.Second))) * time.Second
+	} else if date, err := http.ParseTime(text); err == nil {
+		// By the provider's clock, which may not agree with ours (RFC 9110 section 10.2.3).
+		clock, err := http.ParseTime(resp.Header.Get("Date"))
+		if err != nil {
+			clock = now
+		}
+		wait = date.Sub(clock)
+	}
+	if wait <= 0 {
 		return time.Time{}
 	}
-	return now.Add(min(time.Duration(seconds)*time.Second, maxWait))
+	return now.Add(min(wait, maxWait))
 }
