@@ -65,7 +65,11 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 
 	// Everything is checked, whatever was found before: one run is to show all that is wrong.
 	k.checkPolls(c, at, cfg, polls)
-	if err := checkPlaces(at, cfg); err != nil {
+	missing, err := checkLogfile(cfg)
+	if missing != nil {
+		k.log.Warn(missing.Error())
+	}
+	if err := errors.Join(checkPlaces(at, cfg), err); err != nil {
 		k.reportError(exit.IO, err)
 	}
 

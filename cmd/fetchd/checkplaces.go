@@ -13,7 +13,7 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// checkPlaces returns the reasons why the journal, the lock file or the log could not be written.
+// checkPlaces returns the reasons why the journal or the lock file could not be written.
 func checkPlaces(at *places, cfg *rcfile.Config) error {
 	pidfile := cfg.Globals.Pidfile.Or(at.pidfile)
 	if pidfile == "" {
@@ -27,16 +27,26 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 		account.CheckDirectory("pidfile", filepath.Dir(pidfile)), checkOwn("pidfile", pidfile),
 	}
 
-	// A single pass writes to no log file.
-	if logfile := cfg.Globals.Logfile.Value; logfile != "" && cfg.Globals.Daemon.Value > 0 {
-		errs = append(errs, account.CheckDirectory("logfile", filepath.Dir(logfile)))
-		// /dev/null and terminals belong to root, and are fit for a log all the same.
-		if info, err := os.Lstat(logfile); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
-			errs = append(errs, checkOwn("logfile", logfile))
-		}
+	return errors.Join(errs...)
+}
+
+// checkLogfile returns the reason why a daemon could not write its log file. A directory that is missing is
+// in the way of nothing else: the daemon says so and starts.
+func checkLogfile(cfg *rcfile.Config) (missing, err error) {
+	logfile := cfg.Globals.Logfile.Value
+	if logfile == "" || cfg.Globals.Daemon.Value <= 0 { // a single pass writes to no log file
+		return nil, nil
 	}
 
-	return errors.Join(errs...)
+	err = account.CheckDirectory("logfile", filepath.Dir(logfile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return hints.Add(err, "make it, or the log goes to the system log, if there is one"), nil
+	}
+	// /dev/null and terminals belong to root, and are fit for a log all the same.
+	if info, lerr := os.Lstat(logfile); lerr != nil || info.Mode()&fs.ModeCharDevice == 0 {
+		err = errors.Join(err, checkOwn("logfile", logfile))
+	}
+	return nil, err
 }
 
 // checkOwn returns the reason why a run would not accept the file at path as its own.
