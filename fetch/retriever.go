@@ -106,7 +106,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 				continue
 			}
 			// The simpler session failed too, so the first error may be the better explanation.
-			errs = append(errs, simpler, err)
+			errs = append(errs, saidOnce(simpler, err)...)
 			break
 		}
 
@@ -149,6 +149,14 @@ func (r *Retriever) NextTry() time.Time {
 
 // TryAll makes the next retrieval try destinations whose time has not come.
 func (r *Retriever) TryAll() { r.outages.Retry() }
+
+// saidOnce returns both errors, and only the second one if the first says the same; the first may be nil.
+func saidOnce(first, second error) []error {
+	if first == nil || first.Error() == second.Error() {
+		return []error{second}
+	}
+	return []error{first, second}
+}
 
 func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 	defer r.abandon(&err)

@@ -1,8 +1,11 @@
 package fetch_test
 
 import (
+	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +19,33 @@ func TestAgain(t *testing.T) {
 	err := fetch.Fail(fetch.KindTLS, fetch.Again(io.ErrUnexpectedEOF))
 	if err.Error() != io.ErrUnexpectedEOF.Error() || !errors.Is(err, fetch.ErrSimpler) || !errors.Is(err, io.ErrUnexpectedEOF) || fetch.KindOf(err) != fetch.KindTLS {
 		t.Errorf("%v, %v", err, fetch.KindOf(err))
+	}
+}
+
+// What is said twice, as by a server whose key is wrong at a resumed handshake and at the next one, is reported
+// once.
+func TestSameErrorOfBothSessions(t *testing.T) {
+	t.Parallel()
+	answers := []string{"the key is wrong", "the key is wrong"}
+	fails := func(t *testing.T) string {
+		sessions := slices.Clone(answers)
+		_, err := fetch.Retrieve(t.Context(), &fetch.Account{
+			Name: "ann@h", Log: slog.New(slog.DiscardHandler),
+			Server: fetch.Server{Connect: func(context.Context, *fetch.Account) (fetch.Session, error) {
+				text := sessions[0]
+				sessions = sessions[1:]
+				return nil, fetch.Fail(fetch.KindTLS, fetch.Again(errors.New(text)))
+			}},
+		})
+		return err.Error()
+	}
+
+	if got := fails(t); got != "the key is wrong" {
+		t.Errorf("%q", got)
+	}
+	answers[1] = "the name is wrong"
+	if got := fails(t); got != "the key is wrong\nthe name is wrong" {
+		t.Errorf("%q", got)
 	}
 }
 
