@@ -12,8 +12,8 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL or the poll's
-// name, each followed by suffix.
+// credential looks in systemd's $CREDENTIALS_DIRECTORY for fetchd.USER@HOST, fetchd.USER@POLL, the same with
+// fetchd_, or the poll's name, each followed by suffix.
 func (f *Finder) credential(ctx context.Context, l Login, suffix string) (string, bool, error) {
 	for _, path := range f.credentialFiles(l, suffix) {
 		text, err := readFirstLine(ctx, path)
@@ -34,7 +34,13 @@ func (f *Finder) credentialFiles(l Login, suffix string) []string {
 	}
 
 	var paths []string
-	for _, name := range []string{"fetchd." + l.Name + "@" + l.Host, "fetchd." + l.Account, l.Poll} {
+	server := l.Name + "@" + l.Host
+	for _, name := range []string{
+		"fetchd." + server, "fetchd." + l.Account,
+		// So systemd calls the files of a directory that LoadCredential=fetchd: names.
+		"fetchd_" + server, "fetchd_" + l.Account,
+		l.Poll,
+	} {
 		// A name from the rc file must not lead out of the directory.
 		if !strings.ContainsAny(name, "/\x00") {
 			paths = append(paths, filepath.Join(dir, name+suffix))
