@@ -92,6 +92,8 @@ func (d *daemon) setScheduler(ctx context.Context, cfg *rcfile.Config, before st
 	first *firstPass) {
 	o := d.options(cfg, d.interval)
 	o.Past = before.Pasts()
+	// Whoever has started the daemon looks at once, and the first tick comes after half a minute.
+	o.Started = d.tellManager
 	o.Done = func(o schedule.Outcome) {
 		d.report(ctx, o)
 		if o.Err != nil || o.Recovered {
@@ -168,6 +170,7 @@ func (d *daemon) serve(ctx context.Context) {
 			d.reopenLog()
 			d.reload(ctx)
 			d.manager.Ready()
+			d.tellManager()
 		}
 	}
 }
@@ -199,10 +202,18 @@ func (d *daemon) showLife(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-alive:
-			report := d.status(nil)
-			d.manager.Alive(d.scheduler.Stalled(), report.Summary())
+			d.tellManager()
 		}
 	}
+}
+
+// tellManager gives the service manager a sign of life, with the status line.
+func (d *daemon) tellManager() {
+	if d.manager == nil {
+		return
+	}
+	report := d.status(nil)
+	d.manager.Alive(d.scheduler.Stalled(), report.Summary())
 }
 
 // logSleeping logs fetchmail's "sleeping at" whenever as many retrievals have ended as there are accounts.

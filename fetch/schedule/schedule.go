@@ -35,6 +35,8 @@ type Options struct {
 	MaxKept    int           // connections that stay open between retrievals; 0 = any number
 	Log        *slog.Logger
 
+	// Started is called once Run has its accounts, before it waits; nil = nobody.
+	Started func()
 	// Done is called after each retrieval, from several goroutines; nil = nobody.
 	Done func(Outcome)
 	// Seed tells where an account is in time that Run has not had before; nil = they are all new. It must not
@@ -181,6 +183,9 @@ func (s *Scheduler) Run(ctx context.Context, accounts []*fetch.Account) {
 	s.mu.Unlock()
 
 	s.Replace(accounts)
+	if s.opt.Started != nil {
+		s.opt.Started()
+	}
 	// Returns when ctx ends.
 	s.watchClock(ctx)
 
