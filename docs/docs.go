@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-//go:embed tls.md oauth.md secrets.md moving.md server-checklist.md security.md servers.md performance.md
+//go:embed service.md tls.md oauth.md secrets.md moving.md server-checklist.md security.md servers.md
+//go:embed performance.md
 var pages embed.FS
 
 // checklist is the page whose sections are topics of their own: messages name them.
@@ -18,7 +19,7 @@ const checklist = "server-checklist"
 func Topics() iter.Seq2[string, string] {
 	return func(yield func(topic, title string) bool) {
 		for _, name := range []string{
-			"tls", "oauth", "secrets", "moving", "security", "servers", "performance", checklist,
+			"service", "tls", "oauth", "secrets", "moving", "security", "servers", "performance", checklist,
 		} {
 			text := read(name)
 			title, _, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")

@@ -110,7 +110,8 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 			}
 
 			if err == nil && !stored && login.Needed {
-				k.log.Warn("no password is named; it will be asked for on the terminal", "account", a.Name)
+				k.log.Warn("no password is named or stored; systemd hands it over, or the terminal is asked",
+					"account", a.Name)
 			}
 		}
 	}
