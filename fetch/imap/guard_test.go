@@ -83,6 +83,8 @@ func TestGuard(t *testing.T) {
 		{"large response", "* LIST () NIL " + strings.Repeat("x", maxResponse) + "\r\n", "", "more than"},
 		{"large response of small literals", "* LIST () NIL " + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000), 200), "*", "a literal of"},
 		{"search in any order", "* SEARCH" + strings.Repeat(" 9 1", 3) + "\r\n", "* SEARCH 1 1 1 9 9 9\r\n", ""},
+		{"blanks behind a search", "* SEARCH  \r\n* SEARCH  1 2 \r\n* SEARCH 3\r\n", "* SEARCH\r\n* SEARCH 1 2\r\n* SEARCH 3\r\n", ""},
+		{"extended search in small letters", "* esearch (tag \"T1\") uid all 1:2 \r\n", "* ESEARCH (TAG \"T1\") UID ALL 1:2\r\n", ""},
 		{"lines of a search in no order", strings.Repeat("* SEARCH 9\r\n* SEARCH 1\r\n", maxUnsorted+1),
 			strings.Repeat("* SEARCH 9\r\n* SEARCH 1\r\n", maxUnsorted) + "* SEARCH 9\r\n", "no order"},
 		{"answered twice", "T1 OK a\r\nT1 OK b\r\n", "T1 OK a\r\n", `an answer to no command under way: "T1 OK b"`},

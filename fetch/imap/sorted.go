@@ -14,20 +14,21 @@ import (
 // foundAll finds the set in an ESEARCH response.
 var foundAll = wire.Pattern(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
 
-// sortedResult is a line with the result of a search, its numbers in rising order: servers may name them in
-// any, and imapclient sorts by inserting. What it doesn't know it leaves as it is.
+// sortedResult is a line with the result of a search as imapclient can take it: its numbers in rising order,
+// as it sorts by inserting, and without blanks too many. What it doesn't know it leaves as it is.
 func sortedResult(line []byte) []byte {
-	bare := bytes.TrimRight(line, "\r\n")
+	bare := bytes.TrimRight(line, " \r\n")
 	if kindOf(bare) == "ESEARCH" {
+		bare = inCapitals(bare)
 		if m := foundAll().FindSubmatch(bare); m != nil {
 			if set, ok := sortedSet(string(m[2])); ok {
 				return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
 			}
 		}
-		return line
+		return append(bare, "\r\n"...)
 	}
 
-	const start = "* SEARCH "
+	const start = "* SEARCH"
 	if len(bare) < len(start) || !bytes.EqualFold(bare[:len(start)], []byte(start)) {
 		return line
 	}
@@ -41,7 +42,8 @@ func sortedResult(line []byte) []byte {
 		numbers = append(numbers, uint32(n))
 	}
 
-	if slices.IsSorted(numbers) {
+	if isTidy := len(bare)+len("\r\n") == len(line) && !bytes.Contains(bare, []byte("  ")); isTidy &&
+		slices.IsSorted(numbers) {
 		return line
 	}
 
@@ -52,6 +54,16 @@ func sortedResult(line []byte) []byte {
 	}
 
 	return append(out, "\r\n"...)
+}
+
+// inCapitals is an ESEARCH response with its words in capital letters: imapclient knows TAG and UID in no
+// others. The tag is our own word and stays.
+func inCapitals(line []byte) []byte {
+	m := searchTag().FindSubmatchIndex(line)
+	if m == nil {
+		return bytes.ToUpper(line)
+	}
+	return slices.Concat(bytes.ToUpper(line[:m[2]]), line[m[2]:m[3]], bytes.ToUpper(line[m[3]:]))
 }
 
 // sortedSet sorts the ranges of a set.

@@ -58,6 +58,7 @@ func (m *mail) text() string { return fmt.Sprintf("Subject: %d\r\n\r\nbody %d\r\
 // wildServer has one mailbox, and habits.
 type wildServer struct {
 	habits
+	newer
 	rng      *rand.Rand
 	mu       sync.Mutex
 	box      []*mail // by UID
@@ -68,7 +69,9 @@ type wildServer struct {
 	last     int // id
 	calm     bool
 	log      []string
-	counted  int // EXISTS of the session before
+	counted  int          // EXISTS of the session before
+	known    map[int]bool // ids that may be read and unread by others: they are not new any more
+	gone     []int        // ids that others deleted during a session
 }
 
 func (s *wildServer) maybe(percent int) bool { return !s.calm && s.rng.IntN(100) < percent }
@@ -152,6 +155,7 @@ type wildSession struct {
 	out           *bufio.Writer
 	shown         []*mail // what the client was told of, in the order of their numbers
 	validityShown uint32  // 0 = no mailbox is selected
+	isReadOnly    bool
 }
 
 // serve speaks with one client.
@@ -182,7 +186,7 @@ func (s *wildServer) serve(conn net.Conn) {
 }
 
 func (c *wildSession) say(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
+	line := c.dress(fmt.Sprintf(format, args...))
 	c.log = append(c.log, fmt.Sprintf("S: %.100q", line))
 	_, _ = c.out.WriteString(line + "\r\n")
 }
@@ -256,7 +260,7 @@ func (c *wildSession) selectBox() {
 	case c.uidNext == 2 && c.maybe(30):
 		c.say("* OK [UIDNEXT %d] ok", c.next+1)
 	default:
-		c.say("* OK [UIDNEXT %d] ok", c.next)
+		c.say("* OK [UIDNEXT %d] ok", c.uidNextSaid())
 	}
 }
 
@@ -277,11 +281,21 @@ func (c *wildSession) answer(tag, command string) error {
 		c.say("%s NO [UNAVAILABLE] later", tag)
 		return nil
 	}
+	if c.kiss && c.maybe(4) {
+		return c.takesLeave("")
+	}
 	c.chatter()
+	if c.validityShown != 0 {
+		c.meanwhile()
+		c.echo()
+	}
 	var code string
 	switch name {
 	case "SELECT", "EXAMINE":
 		c.selectBox()
+		if c.isReadOnly = c.readOnly && c.maybe(30); c.isReadOnly {
+			code = "[READ-ONLY] "
+		}
 	case "NOOP":
 		if c.validityShown != 0 {
 			c.announce()
@@ -291,7 +305,10 @@ func (c *wildSession) answer(tag, command string) error {
 			c.say("%s BAD no such key", tag)
 			return nil
 		}
-		code = c.search(tag, words[2:])
+		var err error
+		if code, err = c.search(tag, words[2:]); err != nil {
+			return err
+		}
 	case "FETCH":
 		set, _ := journal.ParseSet(strings.ReplaceAll(words[1], "*", fmt.Sprint(max(1, len(c.shown)))))
 		for i, m := range c.shown {
@@ -305,6 +322,9 @@ func (c *wildSession) answer(tag, command string) error {
 			return err
 		}
 	case "UID STORE":
+		if c.refusesStore(tag) {
+			return nil
+		}
 		var picked []*mail
 		picked, code = c.pick(words[2])
 		for _, m := range picked {
@@ -319,10 +339,16 @@ func (c *wildSession) answer(tag, command string) error {
 			c.say("%s BAD what", tag)
 			return nil
 		}
+		if c.refusesStore(tag) {
+			return nil
+		}
 		var picked []*mail
 		picked, code = c.pick(words[2])
 		c.expunge(picked)
 	case "EXPUNGE":
+		if c.refusesStore(tag) {
+			return nil
+		}
 		c.expunge(c.present())
 	case "LOGOUT":
 		return errDropped
@@ -351,8 +377,12 @@ func (c *wildSession) fetch(set, command string) (code string, err error) {
 			picked = append(picked, picked[c.rng.IntN(len(picked))])
 		}
 	}
+	if c.backward {
+		c.rng.Shuffle(len(picked), func(i, j int) { picked[i], picked[j] = picked[j], picked[i] })
+	}
 	for _, m := range picked {
 		c.chatter()
+		c.echo()
 		if strings.Contains(command, "FLAGS") {
 			c.flags(m)
 			continue
@@ -364,13 +394,16 @@ func (c *wildSession) fetch(set, command string) (code string, err error) {
 		if m.seen = m.seen || c.peeks; strings.Contains(command, "HEADER") {
 			header, _, _ := strings.Cut(m.text(), "\r\n\r\n")
 			header += "\r\n\r\n"
-			c.say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, len(m.text()),
+			c.say("* 1 FETCH (UID %d RFC822.SIZE %d BODY[HEADER] {%d}\r\n%s)", m.uid, c.saidSize(m),
 				len(header), header)
 			continue
 		}
 		n, size := 1+slices.Index(c.shown, m), ""
 		if strings.Contains(command, "SIZE") {
-			size = fmt.Sprintf("RFC822.SIZE %d ", len(m.text()))
+			size = fmt.Sprintf("RFC822.SIZE %d ", c.saidSize(m))
+		}
+		if size += c.withFlags(m); c.bodyless(n, m) {
+			continue
 		}
 		if c.bodyFirst {
 			c.say("* %d FETCH (%sBODY[] {%d}\r\n%s UID %d)", n, size, len(m.text()), m.text(), m.uid)
@@ -423,7 +456,7 @@ func (c *wildSession) parse(text string) journal.Set {
 	return out
 }
 
-func (c *wildSession) search(tag string, words []string) (code string) {
+func (c *wildSession) search(tag string, words []string) (code string, err error) {
 	found := c.present()
 	keep := func(ok func(*mail) bool) { found = slices.DeleteFunc(found, func(m *mail) bool { return !ok(m) }) }
 	extended := false
@@ -464,6 +497,9 @@ func (c *wildSession) search(tag string, words []string) (code string) {
 		c.rng.Shuffle(len(uids), func(i, j int) { uids[i], uids[j] = uids[j], uids[i] })
 	}
 	switch {
+	case c.leaves && !extended && c.maybe(10):
+		return "", c.takesLeave("* SEARCH %s", strings.Join(uids[:c.rng.IntN(len(uids)+1)], " "))
+	case c.mute && !extended && len(uids) == 0:
 	case !extended && c.split && len(uids) > 1:
 		c.say("* SEARCH %s", strings.Join(uids[:len(uids)/2], " "))
 		c.chatter()
@@ -475,7 +511,7 @@ func (c *wildSession) search(tag string, words []string) (code string) {
 	default:
 		c.say(`* ESEARCH (TAG "%s") UID ALL %s`, tag, strings.Join(uids, ","))
 	}
-	return code
+	return code, nil
 }
 
 func (c *wildSession) expunge(among []*mail) {
