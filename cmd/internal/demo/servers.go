@@ -30,7 +30,8 @@ func Start(messages []Message) (*Servers, error) {
 		return nil, err
 	}
 
-	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{Host}})
+	// With a common name, which fetchmail 6 wants: the demonstration is for comparisons, too.
+	leaf, err := ca.MakeLeaf(tlstest.Leaf{DNS: []string{Host}, CN: Host})
 	if err != nil {
 		return nil, err
 	}
