@@ -91,7 +91,7 @@ func (l *loading) file(path string, from Pos) error {
 	// Without O_NONBLOCK a FIFO would hang before it could be refused.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return fmt.Errorf("open rc file: %w", err)
+		return fmt.Errorf("rc file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 

@@ -60,7 +60,7 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 
 	polls := account.Selected(cfg, c.Servers)
 	if len(polls) == 0 {
-		k.reportError(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
+		k.reportError(exit.Syntax, p.nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
 
 	// Everything is checked, whatever was found before: one run is to show all that is wrong.

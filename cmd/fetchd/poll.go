@@ -59,7 +59,7 @@ func (p *program) poll(ctx context.Context, c *cli.CommandLine) exit.Status {
 	case holder != nil:
 		return p.meetRunning(c, holder)
 	case len(account.Selected(cfg, c.Servers)) == 0:
-		return p.fail(exit.Syntax, nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
+		return p.fail(exit.Syntax, p.nothingSelected(cfg, c.Rcfile.Or(at.rcfile)))
 	}
 
 	interval := cfg.Globals.Daemon.Value
@@ -96,10 +96,13 @@ func watches(polls []*rcfile.Poll) bool {
 }
 
 // nothingSelected is what is wrong where no server is to be polled and none was named.
-func nothingSelected(cfg *rcfile.Config, path string) error {
+func (p *program) nothingSelected(cfg *rcfile.Config, path string) error {
 	if len(cfg.Polls) == 0 {
-		return hints.Errorf(fmt.Sprintf("write entries into %s (see fetchmailrc(5)), or name a server", path),
-			"no mailservers have been specified")
+		next := fmt.Sprintf("write entries into %s (see fetchmailrc(5)), or name a server", path)
+		if p.name != "fetchmail" { // which has no subcommands
+			next = p.name + " setup ADDRESS writes an entry for your mail address; by hand, " + next
+		}
+		return hints.Errorf(next, "no mailservers have been specified")
 	}
 	return hints.Errorf(fmt.Sprintf("name the server that is meant, such as %q, or write \"poll\"",
 		cfg.Polls[0].Name),
