@@ -12,6 +12,7 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // oauthAccount is an account of the rc file that logs in with a grant.
@@ -83,7 +84,8 @@ func (p *program) oauthAccount(c *cli.CommandLine) (*oauthAccount, exit.Status) 
 
 	switch {
 	case len(found) == 0:
-		err := fmt.Errorf("%q is no account with oauth; there are: %s", wanted, names(all))
+		err := hints.Errorf(fmt.Sprintf("%s help oauth says how to make it one", p.name),
+			"%q is no account with oauth; there are: %s", wanted, names(all))
 		return nil, p.fail(exit.Syntax, err)
 	case len(found) > 1:
 		return nil, p.fail(exit.Syntax, fmt.Errorf("%q has several accounts: %s", wanted, names(found)))

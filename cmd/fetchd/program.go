@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -16,6 +17,7 @@ import (
 // program is one run of the program: its streams and what it takes from the process around it.
 type program struct {
 	name           string // as it was called: fetchd or fetchmail
+	subcommand     string // "" = it polls
 	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -52,6 +54,7 @@ func (p *program) run(ctx context.Context) exit.Status {
 		return p.poll(ctx, c)
 	}
 
+	p.subcommand = c.Command.Name
 	all := commands()
 	i := slices.IndexFunc(all, func(known command) bool { return known.Name == c.Command.Name })
 	return all[i].run(ctx, p, c)
@@ -60,7 +63,7 @@ func (p *program) run(ctx context.Context) exit.Status {
 // usage reports a mistake on the command line.
 func (p *program) usage(err error) exit.Status {
 	p.fail(exit.Syntax, err)
-	fmt.Fprintf(p.stderr, "Try \"%s --help\".\n", p.name)
+	fmt.Fprintf(p.stderr, "Try \"%s --help\".\n", strings.TrimSpace(p.name+" "+p.subcommand))
 	return exit.Syntax
 }
 
