@@ -9,8 +9,8 @@ import (
 // What Exchange says in place of a message that it can't convert is a few lines, with the message's subject
 // and sender between the first sentence and the last.
 const (
-	standInText  = 4 << 10 // the sentences are in the beginning of the note …
-	standInFirst = 512     // … and the first one is at most this far behind the header
+	standInText  = 4 << 10 // the sentences are at most this far behind the header …
+	standInFirst = 1 << 10 // … and the first one at most this far
 )
 
 // IsStandIn tells whether the server seems to have sent this in place of a message that it can't give:
@@ -21,17 +21,8 @@ func (it *Item) IsStandIn() bool {
 		return false
 	}
 
-	// Of a message in memory without a copy: every one is looked at.
-	text, inMemory := it.Body.Bytes()
-	if !inMemory {
-		text = make([]byte, min(standInText, it.Body.Size()))
-		n, _ := it.Body.ReadAt(text, 0)
-		text = text[:n]
-	}
-
-	text = text[:min(standInText, len(text))]
-	first := text[:min(len(it.Body.Header())+standInFirst, len(text))]
-	if !mentionsRetrieval(first) { // nearly all messages end here
+	text := it.beginning(standInText)
+	if !mentionsRetrieval(text[:min(standInFirst, len(text))]) { // nearly all messages end here
 		return false
 	}
 
@@ -40,6 +31,20 @@ func (it *Item) IsStandIn() bool {
 	kept := bytes.Contains(text, []byte("has not been deleted"))
 	return kept && (bytes.Contains(text, []byte("could not be retrieved")) ||
 		bytes.Contains(text, []byte("could not retrieve")))
+}
+
+// beginning is what stands behind the header, at most n bytes. It may be changed by nobody.
+func (it *Item) beginning(n int) []byte {
+	header := len(it.Body.Header())
+	// Of a message in memory without a copy: every one is looked at.
+	if text, inMemory := it.Body.Bytes(); inMemory {
+		text = text[min(header, len(text)):]
+		return text[:min(n, len(text))]
+	}
+
+	text := make([]byte, n)
+	n, _ = it.Body.ReadAt(text, int64(header))
+	return text[:n]
 }
 
 // mentionsRetrieval tells whether the text has "retriev", as in retrieve, retrieved and retrieval. It looks
