@@ -56,7 +56,7 @@ func TestWildServers(t *testing.T) {
 	}
 
 	for _, seed := range wildSeeds {
-		if seed < first || seed >= end {
+		if base := seed % newerSeeds; base < first || base >= end { // the others have lived already
 			live(t, r, seed)
 		}
 	}
