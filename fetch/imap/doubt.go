@@ -2,6 +2,8 @@ package imap
 
 import (
 	"context"
+	"errors"
+	"sync"
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
@@ -13,6 +15,11 @@ import (
 type doubts struct {
 	open  journal.Set    // asked for by commands that have not ended, or have ended in doubt
 	again map[uint32]sum // what came by those that did: it is to be asked for again
+
+	// It is held while what is recorded and what is known to be in doubt are brought together, and taken
+	// before the mailbox's lock.
+	recording sync.Mutex
+	recorded  journal.Set // delivered messages that the server is to forget; guarded by recording
 }
 
 // sum is what texts are compared by.
@@ -50,15 +57,29 @@ func (m *mailbox) begin(uids journal.Set) {
 	m.doubts.open.AddSet(uids)
 }
 
-// judge decides which messages of a batch that has ended may be acknowledged.
-func (m *mailbox) judge(b *batch) {
+// judge decides which messages of a batch that has ended may be acknowledged. What is in doubt is recorded
+// as such at once: the next retrieval acknowledges what this one leaves pending, however it ends.
+func (m *mailbox) judge(ctx context.Context, b *batch) error {
 	_, b.limited = m.s.guard.limited(b.tag)
 	if !m.forgets() {
-		return
+		return nil
 	}
+	doubted := b.doubted()
+	m.noteDoubts(b, doubted)
+	if doubted.IsEmpty() {
+		return nil
+	}
+
+	m.doubts.recording.Lock()
+	defer m.doubts.recording.Unlock()
+	return m.adopt(ctx, doubted.And(m.doubts.recorded))
+}
+
+// noteDoubts is judge in memory.
+func (m *mailbox) noteDoubts(b *batch, doubted journal.Set) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d, doubted := &m.doubts, b.doubted()
+	d := &m.doubts
 	d.open = d.open.Minus(b.uids.Minus(doubted))
 	if d.again == nil {
 		d.again = map[uint32]sum{}
@@ -68,6 +89,52 @@ func (m *mailbox) judge(b *batch) {
 			d.again[uid] = s
 		}
 	}
+}
+
+// recordForgotten records delivered messages that the server is to forget, and so the next retrieval if this
+// one does not come to it; those in doubt are recorded as messages that stay.
+func (m *mailbox) recordForgotten(ctx context.Context, uids journal.Set, of []journal.Trace) error {
+	m.doubts.recording.Lock()
+	defer m.doubts.recording.Unlock()
+	doubted := m.inDoubt(uids)
+	m.doubts.recorded.AddSet(uids)
+	return errors.Join(m.rec.RecordTraced(ctx, uids.Minus(doubted), of, true), m.adopt(ctx, doubted))
+}
+
+// inDoubt are those of uids whose FETCH has ended in doubt.
+func (m *mailbox) inDoubt(uids journal.Set) (doubted journal.Set) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for uid := range m.doubts.again {
+		if uids.Contains(uid) && m.doubts.open.Contains(uid) {
+			doubted.Add(uid)
+		}
+	}
+	return doubted
+}
+
+// adopt records delivered messages that stay, though the retrieval has ended.
+func (m *mailbox) adopt(ctx context.Context, uids journal.Set) error {
+	if uids.IsEmpty() {
+		return nil
+	}
+	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(context.WithoutCancel(ctx), uids))
+}
+
+// prove lets a message be acknowledged that has come again with OK.
+func (m *mailbox) prove(ctx context.Context, b *batch) error {
+	m.doubts.recording.Lock()
+	var same journal.Set
+	// If it came otherwise than before, that is delivered first, and recorded then.
+	if len(b.held) == 0 {
+		same = b.got.And(m.doubts.recorded)
+	}
+	err := m.rec.Record(ctx, same, true, true)
+	m.doubts.recording.Unlock()
+	if err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+	return m.judge(ctx, b)
 }
 
 // proven are those of uids that may be acknowledged.
@@ -104,7 +171,10 @@ func (m *mailbox) askAgain(ctx context.Context, q *fetch.Queue) error {
 			continue
 		}
 
-		m.judge(b)
+		if err := m.prove(ctx, b); err != nil {
+			m.drop(b)
+			return err
+		}
 		m.advance(b, q)
 	}
 
@@ -141,12 +211,12 @@ func (d *doubts) isAsBefore(it *fetch.Item) bool {
 
 func sumOf(it *fetch.Item) sum { return sum{it.Body.Size(), it.Body.CRC()} }
 
-// leaveDoubted records delivered messages whose FETCH was not answered with OK: they are never deleted, not
-// by flush either.
+// leaveDoubted tells of delivered messages whose FETCH was not answered with OK: they are recorded so that
+// they are never deleted, not by flush either.
 func (m *mailbox) leaveDoubted(ctx context.Context, uids journal.Set) error {
 	if uids.IsEmpty() {
 		return nil
 	}
 	m.s.a.Log.Warn(fetch.EventDoubted, "account", m.s.a.Name, "mailbox", m.name, "count", uids.Len())
-	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(ctx, uids))
+	return m.adopt(ctx, uids)
 }

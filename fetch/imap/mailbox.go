@@ -256,7 +256,7 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	}
 	// The looks go with the record: they tell later whether a message under this UID is this one.
 	if m.forgets() {
-		return fetch.Fail(fetch.KindJournal, m.rec.RecordTraced(ctx, set, traces(items), true))
+		return fetch.Fail(fetch.KindJournal, m.recordForgotten(ctx, set, traces(items)))
 	}
 	return fetch.Fail(fetch.KindJournal, m.rec.Record(ctx, set, !m.readOnly, false))
 }

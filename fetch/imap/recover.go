@@ -92,7 +92,9 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	if err := <-b.done; err != nil {
 		return nil, m.at(b, err)
 	}
-	m.judge(b)
+	if err := m.judge(ctx, b); err != nil {
+		return nil, err
+	}
 	if !b.got.IsEmpty() || b.over {
 		return b, nil
 	}

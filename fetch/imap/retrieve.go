@@ -97,10 +97,12 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			m.awaitEnd(under, q)
 			return m.at(b, err)
 		}
-
-		m.judge(b)
+		if err := m.judge(ctx, b); err != nil {
+			m.awaitEnd(under, q)
+			return err
+		}
 		if b.over {
-			return m.giveUp(under, b.no, q)
+			return m.giveUp(ctx, under, b.no, q)
 		}
 
 		left := b.uids.Minus(b.got)
@@ -132,13 +134,15 @@ func (m *mailbox) awaitEnd(under []*batch, q *fetch.Queue) {
 }
 
 // giveUp ends a retrieval from a server that gives out no more for now. It still reads what was asked for.
-func (m *mailbox) giveUp(under []*batch, why error, q *fetch.Queue) error {
+func (m *mailbox) giveUp(ctx context.Context, under []*batch, why error, q *fetch.Queue) error {
 	for _, b := range under {
 		m.advance(b, q)
 		if err := <-b.done; err != nil {
 			return m.at(b, err)
 		}
-		m.judge(b)
+		if err := m.judge(ctx, b); err != nil {
+			return err
+		}
 	}
 	return &fetch.ServerTrouble{Err: why, Quota: true}
 }

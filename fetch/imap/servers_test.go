@@ -208,6 +208,34 @@ func TestStaysIsSaidOnce(t *testing.T) {
 	}
 }
 
+// A retrieval that ends between a FETCH's NO and its own end, be it with the process, leaves the original of
+// what may not be whole: the next one does not delete it. What came again with OK is deleted then.
+func TestDoubtOutlivesItsSession(t *testing.T) {
+	t.Parallel()
+	again := "C: T4 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\n"
+	for _, tt := range []struct {
+		name, first, err string
+		second           string
+	}{
+		{"the session ends behind the NO", fetched(1, "x") + "S: T3 NO\n" + again, "no answer", ""},
+		{"and within the second answer", fetched(1, "x") + "S: T3 NO\n" + again + fetched(1, "x"), "no answer", ""},
+		{"behind the second answer", fetched(1, "x") + "S: T3 NO\n" + alone(4, 1, "x", "OK") +
+			"C: ~ UID STORE 1\nC: ~ UID EXPUNGE 1\n", "no answer", "~ UID SEARCH ALL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				second := pass{withUIDPLUS(holds(1, "")) + "C: T3 UID SEARCH ALL\nS: * SEARCH 1\nS: T3 OK\n" + bye, "", ""}
+				if tt.second != "" {
+					second = pass{withUIDPLUS(holds(1, "")) + "C: " + tt.second + "\n", "", "no answer"}
+				}
+				expect(t, r, pass{withUIDPLUS(found("1", "1")) + tt.first, "1=x", tt.err}, second)
+			})
+		})
+	}
+}
+
 // A name in the server's own encoding goes back as it came.
 func TestListedInOwnEncoding(t *testing.T) {
 	t.Parallel()
