@@ -25,17 +25,10 @@ func (c *Conn) Unread() bool {
 	}
 
 	unread := false
-	_ = fd.Control(func(fd uintptr) { unread = hasInput(int(fd)) })
-	return unread
-}
+	_ = fd.Control(func(fd uintptr) {
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		unread = err == nil // also at the end, where it gives no byte
+	})
 
-// hasInput tells whether a read of the socket would give bytes at once, or its end.
-func hasInput(fd int) bool {
-	// Asked in this way first: there mostly is none, and a peek makes garbage.
-	events := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(events[:], 0); n == 0 && err == nil {
-		return false
-	}
-	_, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == nil // also at the end, where it gives no byte
+	return unread
 }
