@@ -33,9 +33,14 @@ func (it *Item) IsStandIn() bool {
 		bytes.Contains(text, []byte("could not retrieve")))
 }
 
-// beginning is what stands behind the header, at most n bytes. It may be changed by nobody.
+// beginning is what stands behind the header, at most n bytes; of a message that has no empty line it is that
+// of the message, which may have no header at all. It may be changed by nobody.
 func (it *Item) beginning(n int) []byte {
 	header := len(it.Body.Header())
+	if int64(header) == it.Body.Size() {
+		header = 0
+	}
+
 	// Of a message in memory without a copy: every one is looked at.
 	if text, inMemory := it.Body.Bytes(); inMemory {
 		text = text[min(header, len(text)):]

@@ -10,6 +10,7 @@ import (
 // TestIsStandIn: the sentences of Exchange's versions, wrapped anywhere, and mail that says something similar.
 func TestIsStandIn(t *testing.T) {
 	t.Parallel()
+	const bare = "The message could not be retrieved.\nIt has not been deleted.\n"
 	long := "Received: " + strings.Repeat("r", standInText) + "\n"
 	for _, tt := range []struct {
 		name, text string
@@ -31,13 +32,14 @@ func TestIsStandIn(t *testing.T) {
 			"\nThe message has not been deleted.", true},
 		{"the last letters", "has not been deleted, could not retriev", false},
 		{"short", "v", false},
+		{"without an empty line", bare, true},
 		{"behind a long header", long + "\nThe message could not be retrieved. It has not been deleted.", true},
 		{"empty", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			text := tt.text
-			if !strings.HasPrefix(text, long) {
+			if text != bare && !strings.HasPrefix(text, long) {
 				text = "\n" + text
 			}
 			for _, memory := range []int{0, -1} { // of the spool: held in memory, and in a file
