@@ -168,6 +168,11 @@ func TestNewMDARefuses(t *testing.T) {
 		{"trap", "trap %F EXIT", "", "%F in the place of a command"},
 		{"an option of the value", "agent -%F", "", "%F in the place of a command"},
 		{"a long option of the value", "agent --%F", "", "%F in the place of a command"},
+		{"procmail", "procmail %F", "", "%F as an operand of procmail"},
+		{"procmail behind a runner", "exec nice -n 5 /usr/bin/procmail -Y -f- %T", "", "%T as an operand of procmail"},
+		{"procmail behind its rc file", "procmail rc '%F'", "", "%F in single quotes"},
+		{"procmail, two rc files", "procmail rc %F", "", "%F as an operand of procmail"},
+		{"procmail -m without a file", "procmail -m %F", "", "%F as an operand of procmail"},
 		{"NUL", "a\x00b", "", "NUL"},
 		{"unknown user", "cat", "no-such-user", "run as \"no-such-user\""},
 	} {
@@ -185,7 +190,8 @@ func TestNewMDARefuses(t *testing.T) {
 func TestNewMDAAccepts(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"procmail -d %T", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F",
+		"procmail -d %T", "procmail -d ann %T", "procmail -Yf %F", "procmail -f%F -d%T", "procmail -m rc %F %T",
+		"procmail SENDER=%F rc", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F",
 		"agent >log; agent2 %F",
 		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F",
 		`sh -c 'agent -f "$1"' sh %F`,

@@ -33,6 +33,11 @@ func checkPlace(before string, letter byte) error {
 		return checkPlace(own, letter) // its word is a command by itself
 	}
 
+	if own == "" && isSetting(words) {
+		return hints.Errorf("write an option before it: -f %F, -a %F or -d %T",
+			"%%%c as an operand of procmail, which takes it for a setting or the name of a file", letter)
+	}
+
 	// Between "-" and the value, or behind an option for code, the value would be a setting.
 	setsNothing := own == "" || strings.Trim(own, "-") != "" &&
 		!slices.Contains(codeOptions, strings.TrimSuffix(own, "="))

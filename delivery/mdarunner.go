@@ -57,7 +57,10 @@ var longFlags = strings.Fields(`-- --login --preserve-env --set-home --non-inter
 
 // namesCommand tells whether the words name the command that runs, so that what follows is an argument of it:
 // that is a word which is no runner, and no setting of one.
-func namesCommand(words []string) bool {
+func namesCommand(words []string) bool { return commandOf(words) != nil }
+
+// commandOf are the words from the command on that runs, none if they don't name it.
+func commandOf(words []string) []string {
 	for len(words) > 0 {
 		// Variables before a command are set for it alone.
 		if assignment().MatchString(words[0]) {
@@ -66,11 +69,25 @@ func namesCommand(words []string) bool {
 		}
 		r, known := runnerOf(words)
 		if !known {
-			return true
+			return words
 		}
 		words = r.behind(words[1:])
 	}
-	return false
+	return nil
+}
+
+// isSetting tells whether the next word is one that procmail takes for a setting, as in HOST=x, or for its rc
+// file: an operand, unless it is one behind -d, or behind the rc file of -m.
+func isSetting(words []string) bool {
+	command := commandOf(words)
+	if len(command) == 0 || path.Base(command[0]) != "procmail" || slices.Contains(command, "-d") {
+		return false
+	}
+	last := command[len(command)-1]
+	if strings.HasPrefix(last, "-") {
+		return !strings.ContainsAny(last[len(last)-1:], "adf")
+	}
+	return !slices.Contains(command, "-m")
 }
 
 // runnerOf finds the runner that a command begins with.
