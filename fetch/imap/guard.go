@@ -24,6 +24,7 @@ const quietTimeout = 35 * time.Minute
 // response into an error. Deadlines that imapclient sets are ignored; the connection below arms its own.
 type guard struct {
 	conn    *wire.Conn
+	caps    []string // which imapclient may know of
 	alerts  *alerts
 	unnamed int  // mailboxes that were left out because of their names
 	marks   bool // we ask for the dates and flags of messages
@@ -37,13 +38,15 @@ type guard struct {
 	unsorted int    // how often a number there was smaller than the one before
 
 	mu        sync.Mutex
-	partial   bool     // imapclient has written a part of a line
-	idle      bool     // an IDLE was sent, and no DONE yet
-	open      []string // tags of the commands sent and not answered
-	named     []string // tags in ESEARCH since the last answer to a command, "" for none
-	quiet     bool     // the server owes us no answer
-	validity  uint32   // of the selected mailbox; 0 = none
-	unseen    bool     // the server said that there is an unseen message in it
+	turn      sync.Cond // of mu: who reads next may have changed, or whether there is something to be read
+	partial   bool      // imapclient has written a part of a line
+	idle      bool      // an IDLE was sent, and no DONE yet
+	open      []string  // tags of the commands sent and not answered
+	named     []string  // tags in ESEARCH since the last answer to a command, "" for none
+	quiet     bool      // the server owes us no answer
+	validity  uint32    // of the selected mailbox; 0 = none
+	unseen    bool      // the server said that there is an unseen message in it
+	messages  uint32    // how many there are, according to the server
 	own       ownNames
 	flags     bool              // we want to know flags
 	last      map[string]string // the tag of the last command of a name
@@ -57,16 +60,20 @@ type guard struct {
 	unaskedBytes int64 // their sizes
 }
 
-// newGuard returns a guard that first shows imapclient a greeting with caps, as if the server knew us
-// already.
+// newGuard returns a guard that lets imapclient know of caps.
 func newGuard(conn *wire.Conn, caps []string, alerts *alerts) *guard {
-	g := &guard{conn: conn, alerts: alerts, maxText: maxText}
-	g.out = []byte("* PREAUTH [CAPABILITY")
-	for _, c := range caps {
-		g.out = append(append(g.out, ' '), c...)
-	}
-	g.out = append(g.out, "] logged in\r\n"...)
+	g := &guard{conn: conn, caps: caps, alerts: alerts, maxText: maxText}
+	g.turn.L = &g.mu
 	return g
+}
+
+// greet shows a new imapclient a greeting, as if the server knew us already.
+func (g *guard) greet() {
+	g.out = []byte("* PREAUTH [CAPABILITY " + strings.Join(g.caps, " ") + "] logged in\r\n")
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.quiet = true // it has sent nothing yet
+	g.limits = nil // its tags are those of the one before
 }
 
 // Read implements net.Conn.
@@ -136,8 +143,8 @@ func (g *guard) sent(tag, command string) {
 		name += " " + words[1]
 	}
 	if name == "SELECT" || name == "EXAMINE" {
-		// It was said of the mailbox that was selected before.
-		g.unseen = false
+		// They were said of the mailbox that was selected before.
+		g.unseen, g.messages = false, 0
 	}
 	g.last[name] = tag
 }
@@ -200,6 +207,7 @@ func (g *guard) answered(tag string) {
 	if g.quiet = len(g.open) == 0 || g.idle && tag == "+"; g.quiet {
 		g.conn.Quiet(quietTimeout)
 	}
+	g.turn.Broadcast()
 }
 
 // patience changes how long the server may take for the answers that it owes us; 0 is back to the account's
@@ -252,6 +260,7 @@ func (g *guard) Write(p []byte) (n int, err error) {
 func (g *guard) note(p []byte) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	defer g.turn.Broadcast()
 	begins := !g.partial
 	g.partial = !bytes.HasSuffix(p, []byte("\r\n"))
 

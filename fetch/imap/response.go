@@ -321,6 +321,9 @@ func (g *guard) finish(line []byte) error {
 		}
 	case r.kind == "FETCH" && r.lines == 1 && isNews(line):
 		g.out = g.wantedFlags(line)
+	case r.kind == "EXISTS" || r.kind == "EXPUNGE":
+		g.noteMessages(r.kind, line)
+		g.out = line
 	default:
 		g.out = line
 	}

@@ -29,7 +29,8 @@ type session struct {
 	a             *fetch.Account
 	conn          *wire.Conn
 	guard         *guard
-	client        *imapclient.Client
+	client        *imapclient.Client // nil during IDLE, and after one in which the connection was lost
+	seat          *clientConn        // client's
 	quirks        *Quirks
 	caps          []string
 	window        int64 // how many bytes to ask for at a time
@@ -89,11 +90,7 @@ func (q *Quirks) begin(ctx context.Context, a *fetch.Account, raw net.Conn) (_ f
 	// Only what we use: imapclient sends more, and other, commands to a server that offers more.
 	s.guard = newGuard(s.conn, s.offered("UIDPLUS", "MOVE", "ESEARCH", "IDLE", "UNSELECT"), alerts)
 	s.guard.limit, s.guard.marks = offeredLimit(caps), a.WantsMarks()
-	handler := &imapclient.UnilateralDataHandler{
-		Mailbox: func(*imapclient.UnilateralDataMailbox) { s.notice() },
-	}
-	s.client = imapclient.New(s.guard, &imapclient.Options{UnilateralDataHandler: handler})
-	if err := s.client.WaitGreeting(); err != nil {
+	if err := s.startClient(); err != nil {
 		_ = s.Close()
 		return nil, s.broken(err)
 	}
@@ -191,7 +188,10 @@ func (s *session) Close() error {
 		s.client.Logout()
 	}
 	s.release()
-	_ = s.client.Close() // waits for imapclient's reader
+	_ = s.conn.Close()
+	if s.client != nil {
+		_ = s.client.Close() // waits for imapclient's reader
+	}
 	return nil
 }
 

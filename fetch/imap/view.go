@@ -25,9 +25,8 @@ type view struct {
 
 // count notes how many messages there are now, according to the server.
 func (v *view) count(s *session) {
-	if box := s.client.Mailbox(); box != nil {
-		v.least, v.most = min(v.least, box.NumMessages), max(v.most, box.NumMessages)
-	}
+	n := s.guard.countMessages()
+	v.least, v.most = min(v.least, n), max(v.most, n)
 }
 
 // fits tells whether there may be n messages, according to the server.

@@ -1,11 +1,13 @@
 package imap
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 )
 
 // CanWatch implements fetch.Watcher.
@@ -61,37 +63,54 @@ const (
 // idle waits for news.
 func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (what news,
 	err error) {
-	idle, err := s.client.Idle()
-	if err != nil {
-		return silence, s.refusedIdle(s.failed("idle", err))
+	var idle *idling
+	if p := fault.OnOtherStack(func() { idle, err = s.beginIdle() }); p != nil {
+		return silence, p
 	}
-
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case <-s.changed:
-		what = change
-	case <-timer.C:
-	case <-wake:
-		what = woken
-	case <-s.client.Closed():
-	case <-ctx.Done():
+	if err == nil {
+		what = idle.await(ctx, wake, timeout)
 	}
 
 	// Always ended properly, whatever woke us: the connection is used again.
-	err = idle.Close()
-	if what == woken {
-		s.guard.patience(min(wokenTimeout, s.a.Timeout))
-		defer s.guard.patience(0) // what opens another mailbox next does not end it
+	p := fault.OnOtherStack(func() { err = s.endIdle(idle, what, err) })
+	if err = cmp.Or(p, err); err != nil {
+		return what, err
 	}
-	if werr := idle.Wait(); err == nil {
-		err = werr
+	return what, fetch.Fail(fetch.KindNetwork, ctx.Err())
+}
+
+// await returns when something wants IDLE to end.
+func (i *idling) await(ctx context.Context, wake <-chan struct{}, timeout time.Duration) news {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-i.s.changed:
+		return change
+	case <-wake:
+		return woken
+	case <-timer.C:
+	case <-i.ended:
+	case <-ctx.Done():
 	}
+	return silence
+}
+
+// endIdle ends what beginIdle has begun, or failed to begin with err, and gives the connection to imapclient.
+func (s *session) endIdle(idle *idling, what news, err error) error {
 	if err != nil {
-		return what, s.failed("idle", err)
+		err = s.refusedIdle(s.failed("idle", err))
+	} else if err = idle.end(what == woken); err != nil {
+		err = s.failed("idle", err)
 	}
 
-	return what, fetch.Fail(fetch.KindNetwork, ctx.Err())
+	if s.conn.Err() != nil {
+		return err
+	}
+	// Also after a refusal: the connection goes on.
+	if cerr := s.startClient(); err == nil && cerr != nil {
+		err = s.broken(cerr)
+	}
+	return err
 }
 
 // hasUnannounced tells whether there is something new that the server has not announced.

@@ -13,13 +13,13 @@ import (
 
 func TestWatchScripted(t *testing.T) {
 	t.Parallel()
-	idle := "C: T3 IDLE\nS: + idling\n"
+	idle := "C: TIDLE IDLE\nS: + idling\n"
 	// quiet is n spells without news, the last of which is not over.
 	quiet := func(n int) string {
 		script := idle
-		for tag := 3; n > 1; n, tag = n-1, tag+3 {
-			script += fmt.Sprintf("C: DONE\nS: T%d OK\nC: T%d NOOP\nC: T%d UID SEARCH UID 10:*\nS: T%d OK\nS: * SEARCH\nS: T%d OK\nC: T%d IDLE\nS: +\n",
-				tag, tag+1, tag+2, tag+1, tag+2, tag+3)
+		for ; n > 1; n-- {
+			script += "C: DONE\nS: TIDLE OK\nC: T1 NOOP\nC: T2 UID SEARCH UID 10:*\nS: T1 OK\nS: * SEARCH\n" +
+				"S: T2 OK\nC: TIDLE IDLE\nS: +\n"
 		}
 		return script
 	}
@@ -31,27 +31,31 @@ func TestWatchScripted(t *testing.T) {
 		err     string
 		after   time.Duration
 	}{
-		{"new mail", idle + "WAIT 4m\nS: * 10 EXISTS\nC: DONE\nS: T3 OK" + bye, time.Hour, true, "", 4 * time.Minute},
-		{"new mail before IDLE is answered", "C: T3 IDLE\nS: * 10 EXISTS\nS: + idling\nC: DONE\nS: T3 OK" + bye, time.Hour, true, "", 0},
-		{"keep-alive messages are no news", idle + "WAIT 2m\nS: * OK still here\nWAIT 2m\nS: * 3 FETCH (FLAGS (\\Seen))\nC: DONE\nS: T3 OK" + bye, 5 * time.Minute, false, "", 5 * time.Minute},
-		{"kept alive for long", quiet(5) + strings.Repeat("WAIT 2m\nS: * OK still here\n", 2) + "S: * 10 EXISTS\nC: DONE\nS: T15 OK" + bye, time.Hour, true, "", 24 * time.Minute},
-		{"our time is over", quiet(4) + "C: DONE\nS: T12 OK" + bye, 20 * time.Minute, false, "", 20 * time.Minute},
-		{"renewed", quiet(2) + "WAIT 1m\nS: * 10 EXISTS\nC: DONE\nS: T6 OK" + bye, time.Hour, true, "", 6 * time.Minute},
-		{"never announced, found by a search", idle + "C: DONE\nS: T3 OK\nC: T4 NOOP\nC: T5 UID SEARCH UID 10:*\nS: T4 OK\nS: * SEARCH 10\nS: T5 OK" + bye,
+		{"new mail", idle + "WAIT 4m\nS: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 4 * time.Minute},
+		{"new mail before IDLE is answered", "C: TIDLE IDLE\nS: * 10 EXISTS\nS: + idling\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 0},
+		{"keep-alive messages are no news", idle + "WAIT 2m\nS: * OK still here\nWAIT 2m\nS: * 3 FETCH (FLAGS (\\Seen))\nC: DONE\nS: TIDLE OK" + bye, 5 * time.Minute, false, "", 5 * time.Minute},
+		{"kept alive for long", quiet(5) + strings.Repeat("WAIT 2m\nS: * OK still here\n", 2) + "S: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 24 * time.Minute},
+		{"our time is over", quiet(4) + "C: DONE\nS: TIDLE OK" + bye, 20 * time.Minute, false, "", 20 * time.Minute},
+		{"renewed", quiet(2) + "WAIT 1m\nS: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 6 * time.Minute},
+		{"never announced, found by a search", idle + "C: DONE\nS: TIDLE OK\nC: T1 NOOP\nC: T2 UID SEARCH UID 10:*\nS: T1 OK\nS: * SEARCH 10\nS: T2 OK" + bye,
 			time.Hour, true, "", 5 * time.Minute},
-		{"announced by NOOP", idle + "C: DONE\nS: T3 OK\nC: T4 NOOP\nC: T5 UID SEARCH UID 10:*\nS: * 1 EXISTS\nS: T4 OK\nS: * SEARCH\nS: T5 OK" + bye,
+		{"announced by NOOP", idle + "C: DONE\nS: TIDLE OK\nC: T1 NOOP\nC: T2 UID SEARCH UID 10:*\nS: * 1 EXISTS\nS: T1 OK\nS: * SEARCH\nS: T2 OK" + bye,
 			time.Hour, true, "", 5 * time.Minute},
-		{"refused", "C: T3 IDLE\nS: T3 NO not today" + bye, time.Hour, false, "can't tell of new mail: idle: NO \"not today\"", 0},
-		{"answered at once", "C: T3 IDLE\nS: T3 OK done\nSTALL", time.Hour, false, "can't tell of new mail", 0},
-		{"ended by the server", idle + "WAIT 3m\nS: T3 OK enough\nSTALL", time.Hour, false, "can't tell of new mail", 3 * time.Minute},
-		{"never begun", "C: T3 IDLE\nSTALL", time.Hour, false, "no answer", time.Minute},
+		{"refused", "C: TIDLE IDLE\nS: TIDLE NO not today" + bye, time.Hour, false, "can't tell of new mail: idle: NO \"not today\"", 0},
+		{"answered at once", "C: TIDLE IDLE\nS: TIDLE OK done\nSTALL", time.Hour, false, "can't tell of new mail", 0},
+		{"ended by the server", idle + "WAIT 3m\nS: TIDLE OK enough\nSTALL", time.Hour, false, "can't tell of new mail", 3 * time.Minute},
+		{"never begun", "C: TIDLE IDLE\nSTALL", time.Hour, false, "no answer", time.Minute},
 		{"DONE is not answered", idle + "C: DONE\nSTALL", 5 * time.Minute, false, "no answer", 6 * time.Minute},
 		{"dead while idle", quiet(3) + "C: DONE\nSTALL", time.Hour, false, "no answer", 16 * time.Minute},
 		{"BYE", idle + "WAIT 3m\nS: * BYE autologout\nCLOSE", time.Hour, false, "autologout", 3 * time.Minute},
 		{"closed", idle + "WAIT 3m\nCLOSE", time.Hour, false, "idle", 3 * time.Minute},
+		{"a message that nobody asked for", idle + "S: * 1 FETCH (UID 9 BODY[] {11}\nS< TIDLE OK \\r\\n\n" +
+			"S:  FLAGS ())\nWAIT 1m\nS: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", time.Minute},
+		{"begun twice", idle + "WAIT 1m\nS: + idling\nSTALL", time.Hour, false, "nobody waits for", time.Minute},
+		{"refused later", idle + "WAIT 1m\nS: TIDLE NO enough" + bye, time.Hour, false, "NO \"enough\"", time.Minute},
 		{"garbage", idle + "WAIT 3m\nS: hello\nSTALL", time.Hour, false, "no IMAP response", 3 * time.Minute},
 		{"renumbered", idle + "WAIT 3m\nS: * OK [UIDVALIDITY 2] x\nSTALL", time.Hour, false, "renumbered", 3 * time.Minute},
-		{"woken", idle + "C: DONE\nS: T3 OK" + bye, time.Hour, false, "", time.Minute},
+		{"woken", idle + "C: DONE\nS: TIDLE OK" + bye, time.Hour, false, "", time.Minute},
 		{"woken, and the connection is dead", idle + "C: DONE\nSTALL", time.Hour, false, "no answer", time.Minute + wokenTimeout},
 		{"cancelled", idle + "STALL", time.Hour, false, "context canceled", time.Minute},
 	}
@@ -174,13 +178,11 @@ func TestAnnouncedBeforeItIsFound(t *testing.T) {
 		r.Keep, r.MarkSeen, r.Idle = true, false, true
 		script := strings.Replace(selected("IDLE", 10, ""), "0 EXISTS", "1 EXISTS", 1) +
 			step(3, "UID SEARCH SEEN", names("")) + step(4, "FETCH 1:. ", "")
-		tag := 5
 		for range 3 {
-			script += fmt.Sprintf("C: T%d IDLE\nS: +\nC: DONE\nS: T%d OK\n", tag, tag)
-			script += step(tag+1, "NOOP", "") + step(tag+2, "UID SEARCH ALL", names("")) + step(tag+3, "FETCH 1", "")
-			tag += 4
+			script += "C: TIDLE IDLE\nS: +\nC: DONE\nS: TIDLE OK\n"
+			script += step(1, "NOOP", "") + step(2, "UID SEARCH ALL", names("")) + step(3, "FETCH 1", "")
 		}
-		script += fmt.Sprintf("C: T%d IDLE\nS: +\nWAIT 2m\nS: * 2 EXISTS\nC: DONE\nS: T%d OK\n", tag, tag)
+		script += "C: TIDLE IDLE\nS: +\nWAIT 2m\nS: * 2 EXISTS\nC: DONE\nS: TIDLE OK\n"
 		p := r.play(script+bye, nil)
 		ret := fetch.NewRetriever(r.Account)
 		for _, want := range append(recheckDelays(), 2*time.Minute) {

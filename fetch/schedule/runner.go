@@ -93,15 +93,38 @@ func (r *runner) run(ctx context.Context) {
 func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked error) {
 	defer fault.Recover(&panicked)
 	began := time.Now()
+	var found, watches bool
+	var due time.Time
+	err := fault.OnOtherStack(func() { found, watches, due = r.look(ctx, ret) })
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+
+	if !watches || !r.watch(ctx, ret) {
+		r.pause(ctx, due)
+		return nil
+	}
+	if r.vain++; found || time.Since(began) > vainTime {
+		r.vain = 0
+	} else if r.vain > vainMost {
+		r.pause(ctx, r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)))
+	}
+
+	return nil
+}
+
+// look is one retrieval, and all that follows from it: whether there was mail, whether the server will tell of
+// more, and when the next retrieval is due if not.
+func (r *runner) look(ctx context.Context, ret *fetch.Retriever) (found, watches bool, due time.Time) {
 	res, err := r.once(ctx, ret)
 	if ctx.Err() != nil {
-		return nil
+		return false, false, time.Time{}
 	}
 
 	// The time of the next retrieval is settled before anybody is told, so that they can hand the account
 	// over.
-	due := r.due(err)
-	watches := isWell(err) && !res.LimitHit && r.a.Idle && r.keeps
+	due = r.due(err)
+	watches = isWell(err) && !res.LimitHit && r.a.Idle && r.keeps
 	// No time: the server will tell. The daemon's status would otherwise show a time that means nothing.
 	if watches {
 		r.record.set(Waiting, time.Time{})
@@ -110,18 +133,7 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	}
 
 	r.report(res, err)
-
-	if !watches || !r.watch(ctx, ret) {
-		r.pause(ctx, due)
-		return nil
-	}
-	if r.vain++; res.New > 0 || time.Since(began) > vainTime {
-		r.vain = 0
-	} else if r.vain > vainMost {
-		r.pause(ctx, r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)))
-	}
-
-	return nil
+	return res.New > 0, watches, due
 }
 
 // once makes one retrieval.

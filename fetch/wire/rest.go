@@ -50,5 +50,10 @@ func (c *Conn) Rest() error {
 		return c.readError(err)
 	}
 
+	// Into the buffer, where the next Rest sees them: it would wait for more, and lose these.
+	if _, err := c.r.Peek(1); err != nil {
+		return c.readError(err)
+	}
+
 	return nil
 }

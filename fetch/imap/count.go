@@ -1,0 +1,28 @@
+package imap
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// noteMessages notes what an EXISTS or EXPUNGE response says of how many messages there are.
+func (g *guard) noteMessages(kind string, line []byte) {
+	digits, _, _ := bytes.Cut(bytes.TrimPrefix(line, []byte("* ")), []byte(" "))
+	n, err := strconv.ParseUint(string(digits), 10, 32)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err != nil: // imapclient ends the connection over it
+	case kind == "EXISTS":
+		g.messages = uint32(n)
+	case g.messages > 0:
+		g.messages--
+	}
+}
+
+// countMessages is how many messages the selected mailbox has, according to the server.
+func (g *guard) countMessages() uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.messages
+}
