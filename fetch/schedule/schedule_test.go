@@ -279,7 +279,7 @@ func TestWatchWithTooFewConnections(t *testing.T) {
 		watched := 0
 		for _, name := range a.Mailboxes {
 			switch n := s.looked[name]; {
-			case n == 1:
+			case n <= 2: // twice by one that was asked for its place before it began to watch
 				watched++
 			case n < 15:
 				t.Errorf("%s was looked at %d times", name, n)
