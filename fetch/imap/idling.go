@@ -10,9 +10,9 @@ import (
 	"fetchd/fetch/login/imapline"
 )
 
-// idling is an IDLE under way (RFC 2177). imapclient has one too, with buffers, a reader whose stack has grown
-// while it did other things, and another goroutine: 20 KB for each account that waits for mail. This one has
-// a goroutine that does nothing else.
+// idling is an IDLE under way (RFC 2177). imapclient has one too, with buffers, a reader whose stack has
+// grown while it did other things, and another goroutine: 20 KB for each account that waits for mail. This
+// one has a goroutine that does nothing else.
 type idling struct {
 	s     *session
 	begun chan struct{} // closed when the server has acknowledged IDLE

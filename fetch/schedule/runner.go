@@ -113,8 +113,8 @@ func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked erro
 	return nil
 }
 
-// look is one retrieval, and all that follows from it: whether there was mail, whether the server will tell of
-// more, and when the next retrieval is due if not.
+// look is one retrieval, and all that follows from it: whether there was mail, whether the server will tell
+// of more, and when the next retrieval is due if not.
 func (r *runner) look(ctx context.Context, ret *fetch.Retriever) (found, watches bool, due time.Time) {
 	res, err := r.once(ctx, ret)
 	if ctx.Err() != nil {
