@@ -307,7 +307,8 @@ func (m *mailbox) adopted() journal.Set {
 // neverNamed are those of gaps that no earlier look can have found new. The others, which may hold a message
 // that could not be delivered yet, stay open until all UIDs are looked at, unless they are too many to name.
 func (m *mailbox) neverNamed(gaps journal.Set) journal.Set {
-	if known := gaps.And(below(m.rec.UIDNext())); len(known.String()) <= maxSetText {
+	// Without a UIDNEXT, as the first retrieval did not come to its end, the first contact says it.
+	if known := gaps.And(below(max(m.rec.UIDNext(), m.first))); len(known.String()) <= maxSetText {
 		return gaps.Minus(known)
 	}
 	return gaps

@@ -36,7 +36,8 @@ type history struct {
 
 // wild seeds that found faults.
 var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 4195, 5623, 8179,
-	8377, 12043, 12182, 15340, 15946, newerSeeds + 11, newerSeeds + 14}
+	8377, 12043, 12182, 15340, 15946, newerSeeds + 11, newerSeeds + 14,
+	newerSeeds + 6102}
 
 // Whatever a server's habits are, each message is delivered, and once, and what was there and \Seen before us is
 // not delivered. Two things can't be told, and are left out: after another UIDVALIDITY which message is which,
