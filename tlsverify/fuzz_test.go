@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -26,6 +27,25 @@ func FuzzHead(f *testing.F) {
 		if e := (&NotTLSError{Said: printableBeginning(h.first)}).Error(); strings.ContainsAny(e,
 			"\r\n\x00\x1b") || len(e) > 700 {
 			t.Fatalf("message %q", e)
+		}
+	})
+}
+
+// FuzzServerHello: what a server chooses is one of what was offered, or no choice.
+func FuzzServerHello(f *testing.F) {
+	hello := append([]byte{2, 0, 0, 38, 3, 3}, make([]byte, 36)...)
+	f.Add(hello)
+	hello[40], hello[39] = 0x9e, 0
+	f.Add(hello)
+	f.Add(hello[:20])
+	f.Fuzz(func(t *testing.T, hello []byte) {
+		err := parseServerHello(hello)
+		if err == nil || strings.ContainsAny(err.Error(), "\r\x00\x1b") {
+			t.Fatalf("%q", err)
+		}
+		var suite *SuiteError
+		if errors.As(err, &suite) && suite.Suite == "" {
+			t.Fatalf("%+v", suite)
 		}
 	})
 }

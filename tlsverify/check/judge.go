@@ -83,6 +83,10 @@ func (j *judge) reportUnreached(s sight) {
 	if s.err == nil {
 		s.err = errors.New("no certificate")
 	}
+	if s.lacksCipher() {
+		j.addError(Versions, "no cipher in common", s.err)
+		return
+	}
 	if s.start.preauth || s.start.answer != "" {
 		return // reported under starttls
 	}
@@ -109,7 +113,7 @@ func (j *judge) startTLS(s sight) {
 		return // it never got so far
 	case s.start.early > 0:
 		j.add(STARTTLS, Fail, "server sends clear text after it agreed to %s", word)
-	case s.state == nil:
+	case s.state == nil && !s.lacksCipher():
 		j.addError(STARTTLS, word+" does not work", s.err)
 	case s.inject.answered:
 		j.add(STARTTLS, Fail,

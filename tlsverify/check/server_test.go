@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -36,6 +37,7 @@ type mailServer struct {
 	silent   bool   // STARTTLS not among the capabilities
 	refuse   bool
 	early    string // clear text after the answer to STARTTLS
+	other    uint16 // the only cipher suite, one that crypto/tls does not have; 0 = cfg's
 	leaky    bool   // what came in clear text after STARTTLS is carried out inside TLS
 	told     chan string
 }
@@ -52,6 +54,11 @@ func (m mailServer) serve(conn net.Conn) {
 		left, _ = r.Peek(r.Buffered())
 	}
 
+	if m.other != 0 {
+		m.answerHello(conn, r)
+		return
+	}
+
 	tc := tls.Server(conn, m.cfg)
 	if tc.Handshake() != nil {
 		return
@@ -63,6 +70,32 @@ func (m mailServer) serve(conn net.Conn) {
 	}
 
 	m.inside(tc, bufio.NewReader(io.MultiReader(bytes.NewReader(left), tc)))
+}
+
+// answerHello chooses m.other if it is offered.
+func (m mailServer) answerHello(conn net.Conn, r io.Reader) {
+	record := make([]byte, 5)
+	if _, err := io.ReadFull(r, record); err != nil {
+		return
+	}
+	hello := make([]byte, binary.BigEndian.Uint16(record[3:]))
+	if _, err := io.ReadFull(r, hello); err != nil {
+		return
+	}
+
+	const suites = 4 + 2 + 32 // handshake header, version, random
+	at := suites + 1 + int(hello[suites])
+	offered := hello[at+2:][:binary.BigEndian.Uint16(hello[at:])]
+	for i := 0; i < len(offered); i += 2 {
+		if binary.BigEndian.Uint16(offered[i:]) == m.other {
+			body := append([]byte{2, 0, 0, 38, 3, 3}, make([]byte, 33)...) // ServerHello, no session
+			body = append(binary.BigEndian.AppendUint16(body, m.other), 0)
+			_, _ = conn.Write(append([]byte{22, 3, 3, 0, byte(len(body))}, body...))
+			_, _ = io.Copy(io.Discard, r)
+			return
+		}
+	}
+	_, _ = conn.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // handshake_failure
 }
 
 // clear is the dialogue before TLS.
@@ -408,6 +441,43 @@ func TestCheckListSTARTTLS(t *testing.T) {
 				Policy: tlsverify.Options{CAFile: root.File(t)}})
 			if !found(r, c.check, c.level) {
 				t.Errorf("no %s of %s:\n%s", c.level, c.check, text(t, r))
+			}
+		})
+	}
+}
+
+// A server whose ciphers crypto/tls does not have is described too.
+func TestCheckListOtherCiphers(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	const dhe, unknown = 0x009e, 0x1234
+	for _, tt := range []struct {
+		name    string
+		other   uint16
+		wrapped bool
+		want    []string
+	}{
+		{"DHE alone", dhe, true, []string{"FAIL versions  no cipher in common: nothing that fetchd has; " +
+			"of other ciphers the server chose TLS 1.2, DHE_RSA_WITH_AES_128_GCM_SHA256",
+			"hint: ask the operator"}},
+		{"DHE alone behind STARTTLS", dhe, false, []string{"FAIL versions  no cipher in common",
+			"ok   starttls  STARTTLS is offered and works"}},
+		{"none that anybody knows", unknown, true, []string{"FAIL reach", "no cipher or certificate"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := mailServer{d: dialects[0], wrapped: tt.wrapped, other: tt.other}
+			r := twins(m).check(t, Options{Proto: "imap", Wrapped: tt.wrapped,
+				Policy: tlsverify.Options{CAFile: root.File(t)}})
+
+			said := text(t, r)
+			for _, want := range tt.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("no %q in\n%s", want, said)
+				}
+			}
+			if r.ExitStatus() != int(Fail) || found(r, Reach, Fail) == (tt.other == dhe) {
+				t.Errorf("status %d\n%s", r.ExitStatus(), said)
 			}
 		})
 	}

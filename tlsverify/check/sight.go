@@ -28,6 +28,12 @@ type sight struct {
 // certificate tells whether there is one to judge.
 func (s sight) certificate() bool { return s.state != nil && len(s.state.PeerCertificates) > 0 }
 
+// lacksCipher tells whether the server speaks TLS, and no cipher suite that this program has.
+func (s sight) lacksCipher() bool {
+	_, is := errors.AsType[*tlsverify.SuiteError](s.err)
+	return is
+}
+
 // injection is what became of a command that was sent in clear text before TLS.
 type injection struct {
 	tried, answered bool
@@ -62,37 +68,52 @@ func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 	return s
 }
 
-// see makes one connection.
+// see makes one connection, and another one where the two sides have no cipher in common.
 func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 	s := sight{addr: a}
 	s.state, s.err = c.connect(ctx, a, everything, &s.start, nil)
+
+	if _, failed := errors.AsType[*tlsverify.HandshakeError](s.err); failed && s.state == nil {
+		err := c.converse(ctx, a, &startTLS{}, nil, c.strict.ProbeUnsupported)
+		if suite, ok := errors.AsType[*tlsverify.SuiteError](err); ok {
+			s.err = suite
+		}
+	}
 	return s
 }
 
 // connect makes one connection, goes into TLS and ends it. Nothing is verified, but nothing is said either
 // that the wrong server may not know. With in, a command is sent in clear text before TLS.
 func (c *checker) connect(ctx context.Context, a netip.Addr, o tlsverify.Offer, s *startTLS,
-	in *injection) (
-	*tls.ConnectionState, error) {
-	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
-	defer cancel()
-
-	state, err := c.converse(limited, a, o, s, in)
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, hints.Errorf("check host and port, and whether this port begins with TLS "+
-			"(--tls) or in clear "+
-			"text (--starttls)", "no answer within %v", c.o.Timeout)
-	}
+	in *injection) (state *tls.ConnectionState, err error) {
+	err = c.converse(ctx, a, s, in, func(ctx context.Context, conn net.Conn) (err error) {
+		state, err = c.handshake(ctx, conn, o, in)
+		return err
+	})
 	return state, err
 }
 
-// converse is connect without its time limit.
-func (c *checker) converse(ctx context.Context, a netip.Addr, o tlsverify.Offer, s *startTLS,
-	in *injection) (
-	*tls.ConnectionState, error) {
+// converse makes one connection, up to where TLS begins, does what shake does there and ends it.
+func (c *checker) converse(ctx context.Context, a netip.Addr, s *startTLS, in *injection,
+	shake func(context.Context, net.Conn) error) error {
+	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+
+	err := c.approach(limited, a, s, in, shake)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return hints.Errorf("check host and port, and whether this port begins with TLS "+
+			"(--tls) or in clear "+
+			"text (--starttls)", "no answer within %v", c.o.Timeout)
+	}
+	return err
+}
+
+// approach is converse without its time limit.
+func (c *checker) approach(ctx context.Context, a netip.Addr, s *startTLS, in *injection,
+	shake func(context.Context, net.Conn) error) error {
 	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(c.o.Port)))
 	if err != nil {
-		return nil, hints.Errorf("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
+		return hints.Errorf("check host and port", "port %d: %w", c.o.Port, withoutAddress(err))
 	}
 	defer conn.Close()
 
@@ -109,15 +130,15 @@ func (c *checker) converse(ctx context.Context, a netip.Addr, o tlsverify.Offer,
 		}
 		// The injected command goes into the same segment as STARTTLS, as an attacker's would.
 		if *s, err = t.upgrade(more...); err != nil {
-			return nil, err
+			return err
 		}
 		if s.early > 0 {
-			return nil, fmt.Errorf("%d bytes of clear text after the answer to %s", s.early, c.d.offer)
+			return fmt.Errorf("%d bytes of clear text after the answer to %s", s.early, c.d.offer)
 		}
 		under = unread{conn, t.r}
 	}
 
-	return c.handshake(ctx, under, o, in)
+	return shake(ctx, under)
 }
 
 func (c *checker) handshake(ctx context.Context, conn net.Conn, o tlsverify.Offer, in *injection) (
