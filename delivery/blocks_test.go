@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestBlocks: messages that come side by side, in parts of any size, keep their bytes, also when the memory of
-// others is used again.
+// TestBlocks: messages that come side by side, in parts of any size, keep their bytes, also when the memory
+// of others is used again.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -48,14 +48,20 @@ func TestMDAArguments(t *testing.T) {
 		name, command string
 		want          func(sender, r string) []string
 	}{
-		{"plain", "ARGS -f %F -d %T", func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
-		{"through the shell", "ARGS -f %F -d %T; true", func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
+		{"plain", "ARGS -f %F -d %T",
+			func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
+		{"through the shell", "ARGS -f %F -d %T; true",
+			func(s, r string) []string { return []string{"-f", s, "-d", r, "bob"} }},
 		{"same as T", "ARGS %s %%", func(_, r string) []string { return []string{r, "bob", "%%"} }},
-		{"in a word", "ARGS -d%T+x %Fy", func(s, r string) []string { return []string{"-d" + r, "bob+x", s + "y"} }},
-		{"double quotes", `ARGS "%F" "%T". -f"%F"`, func(s, r string) []string { return []string{s, r + " bob.", "-f" + s} }},
+		{"in a word", "ARGS -d%T+x %Fy",
+			func(s, r string) []string { return []string{"-d" + r, "bob+x", s + "y"} }},
+		{"double quotes", `ARGS "%F" "%T". -f"%F"`,
+			func(s, r string) []string { return []string{s, r + " bob.", "-f" + s} }},
 		{"after set", `set -- 1 2; ARGS %F "$2"`, func(s, _ string) []string { return []string{s, "2"} }},
-		{"in a function", `f() { ARGS "$1" %F; }; f 7`, func(s, _ string) []string { return []string{"7", s} }},
-		{"others untouched", `ARGS %h %t '%d' \%T "50%"`, func(_, _ string) []string { return []string{"%h", "%t", "%d", "%T", "50%"} }},
+		{"in a function", `f() { ARGS "$1" %F; }; f 7`,
+			func(s, _ string) []string { return []string{"7", s} }},
+		{"others untouched", `ARGS %h %t '%d' \%T "50%"`,
+			func(_, _ string) []string { return []string{"%h", "%t", "%d", "%T", "50%"} }},
 		{"comment", "ARGS %F # don't use %T", func(s, _ string) []string { return []string{s} }},
 		{"variable", `V=%F; ARGS "$V"`, func(s, _ string) []string { return []string{s} }},
 	} {
@@ -169,7 +175,8 @@ func TestNewMDARefuses(t *testing.T) {
 		{"an option of the value", "agent -%F", "", "%F in the place of a command"},
 		{"a long option of the value", "agent --%F", "", "%F in the place of a command"},
 		{"procmail", "procmail %F", "", "%F as an operand of procmail"},
-		{"procmail behind a runner", "exec nice -n 5 /usr/bin/procmail -Y -f- %T", "", "%T as an operand of procmail"},
+		{"procmail behind a runner", "exec nice -n 5 /usr/bin/procmail -Y -f- %T", "",
+			"%T as an operand of procmail"},
 		{"procmail behind its rc file", "procmail rc '%F'", "", "%F in single quotes"},
 		{"procmail, two rc files", "procmail rc %F", "", "%F as an operand of procmail"},
 		{"procmail -m without a file", "procmail -m %F", "", "%F as an operand of procmail"},
@@ -190,7 +197,8 @@ func TestNewMDARefuses(t *testing.T) {
 func TestNewMDAAccepts(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"procmail -d %T", "procmail -d ann %T", "procmail -Yf %F", "procmail -f%F -d%T", "procmail -m rc %F %T",
+		"procmail -d %T", "procmail -d ann %T", "procmail -Yf %F", "procmail -f%F -d%T",
+		"procmail -m rc %F %T",
 		"procmail SENDER=%F rc", `agent -f"%F" %T`, "agent 2>&1 %F", "agent 2>/dev/null -f %F",
 		"agent >log; agent2 %F",
 		"V=%F agent", "env V=%F agent -f %F", "exec agent -f %F", "nice -n 5 agent %F",
@@ -282,14 +290,20 @@ func TestMDAInput(t *testing.T) {
 		{"plain", "a@b", "Received: x\n", "To: y\n\nz\n", "Return-Path: <a@b>\nReceived: x\nTo: y\n\nz\n"},
 		{"null sender", "", "", "\nz", "Return-Path: <>\n\nz"},
 		{"empty", "a@b", "", "", "Return-Path: <a@b>\n"},
-		{"its own", "a@b", "R: 1\n", "A: 1\nreturn-path: <o>\n\t(folded)\nB: 2\n\nx", "Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\nx"},
-		{"two of them", "a@b", "", "Return-Path: 1\nReturn-Path: 2\n\n", "Return-Path: <1>\nReturn-Path: 2\n\n"},
-		{"in the body only", "a@b", "", "A: 1\n\nReturn-Path: 2\n", "Return-Path: <a@b>\nA: 1\n\nReturn-Path: 2\n"},
+		{"its own", "a@b", "R: 1\n", "A: 1\nreturn-path: <o>\n\t(folded)\nB: 2\n\nx",
+			"Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\nx"},
+		{"two of them", "a@b", "", "Return-Path: 1\nReturn-Path: 2\n\n",
+			"Return-Path: <1>\nReturn-Path: 2\n\n"},
+		{"in the body only", "a@b", "", "A: 1\n\nReturn-Path: 2\n",
+			"Return-Path: <a@b>\nA: 1\n\nReturn-Path: 2\n"},
 		{"no end", "a@b", "", "Return-Path: x", "Return-Path: <x>\n"},
 		{"sender with line ends", "a\r\nBcc: <x>", "", "\n", "Return-Path: <a__Bcc: _x_>\n\n"},
-		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long, "Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\n" + long},
-		{"field across the limit", "a@b", "", limit + "Return-Path: <o>\nSubject: s\n\nx", "Return-Path: <a@b>\n" + limit + "Return-Path: <o>\nSubject: s\n\nx"},
-		{"large header", "a@b", "", long + "Return-Path: <o>\n", "Return-Path: <a@b>\n" + long + "Return-Path: <o>\n"},
+		{"large", "a@b", "R: 1\n", "A: 1\nReturn-Path: <o>\nB: 2\n\n" + long,
+			"Return-Path: <o>\nR: 1\nA: 1\nB: 2\n\n" + long},
+		{"field across the limit", "a@b", "", limit + "Return-Path: <o>\nSubject: s\n\nx",
+			"Return-Path: <a@b>\n" + limit + "Return-Path: <o>\nSubject: s\n\nx"},
+		{"large header", "a@b", "", long + "Return-Path: <o>\n",
+			"Return-Path: <a@b>\n" + long + "Return-Path: <o>\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -338,7 +352,8 @@ func TestMDAStatus(t *testing.T) {
 		{"a directory", "/tmp", Unusable, "permissions"},
 		{"signal", "kill -9 $$", Temporary, "signal 9"},
 		{"syntax error", "if", Temporary, "exit status 2"},
-		{"what it said", "echo no such user; echo $(printf '\\033') >&2; exit 67", Permanent, `said "no such user`},
+		{"what it said", "echo no such user; echo $(printf '\\033') >&2; exit 67", Permanent,
+			`said "no such user`},
 		{"much output, success", "head -c 3000000 /dev/zero; exit 0", 0, ""},
 		{"much output, failure", "yes | head -c 3000000; exit 3", Temporary, `said "y\ny\n`},
 	} {
@@ -376,11 +391,15 @@ func TestMDACannotStart(t *testing.T) {
 		class      Class
 		says       string
 	}{
-		{"no directory", MDAOptions{Command: "/bin/true", Dir: missing}, nil, Unusable, "a working directory that the agent may enter"},
-		{"no directory for the shell", MDAOptions{Command: "exit 0", Dir: missing}, nil, Unusable, "no such file or directory"},
-		{"a file as directory", MDAOptions{Command: "exit 0", Dir: "/dev/null"}, nil, Unusable, "not a directory"},
+		{"no directory", MDAOptions{Command: "/bin/true", Dir: missing}, nil, Unusable,
+			"a working directory that the agent may enter"},
+		{"no directory for the shell", MDAOptions{Command: "exit 0", Dir: missing}, nil, Unusable,
+			"no such file or directory"},
+		{"a file as directory", MDAOptions{Command: "exit 0", Dir: "/dev/null"}, nil, Unusable,
+			"not a directory"},
 		{"too many recipients", MDAOptions{Command: "/bin/true %T"}, many, Permanent, "too many recipients"},
-		{"too many for the shell", MDAOptions{Command: "true; true %T"}, many, Permanent, "too many recipients"},
+		{"too many for the shell", MDAOptions{Command: "true; true %T"}, many, Permanent,
+			"too many recipients"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,8 @@ func FuzzSMTPReply(f *testing.F) {
 				}
 				return
 			}
-			if r.code < 200 || r.code > 599 || len(r.text()) > smtpText || len(r.lines()) == 0 || len(r.lines()) > smtpLines {
+			if r.code < 200 || r.code > 599 || len(r.text()) > smtpText ||
+				len(r.lines()) == 0 || len(r.lines()) > smtpLines {
 				t.Fatalf("%+v", r)
 			}
 			if r.isOK() && r.isRefusal() || strings.ContainsAny(r.text(), "\n") {

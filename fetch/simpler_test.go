@@ -22,8 +22,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// What is said twice, as by a server whose key is wrong at a resumed handshake and at the next one, is reported
-// once.
+// What is said twice, as by a server whose key is wrong at a resumed handshake and at the next one, is
+// reported once.
 func TestSameErrorOfBothSessions(t *testing.T) {
 	t.Parallel()
 	answers := []string{"the key is wrong", "the key is wrong"}

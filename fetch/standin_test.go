@@ -33,7 +33,8 @@ func TestIsStandIn(t *testing.T) {
 		{"the last letters", "has not been deleted, could not retriev", false},
 		{"short", "v", false},
 		{"without an empty line", bare, true},
-		{"behind a long header", long + "\nThe message could not be retrieved. It has not been deleted.", true},
+		{"behind a long header", long + "\nThe message could not be retrieved. It has not been deleted.",
+			true},
 		{"empty", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

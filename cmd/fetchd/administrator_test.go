@@ -117,7 +117,8 @@ func TestAdministratorsStory(t *testing.T) {
 	a.finds("the journal", a.readJournal, "\n<3>Authorization failure on ann@wrongpw: ",
 		"\n<3>ann@wrongpin: ",
 		"\n<3>ann@wronghost: localhost:1: connection refused; hint: ")
-	a.finds("status", func() string { return a.status() }, "200 accounts, 3 in trouble; daemon ", "\nlogin refused        ann@wrongpw",
+	a.finds("status", func() string { return a.status() }, "200 accounts, 3 in trouble; daemon ",
+		"\nlogin refused        ann@wrongpw",
 		"\ncertificate refused  ann@wrongpin", "\nbacking off          ann@wronghost", "\nstatus 1")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, 3 in trouble (ann@wronghost: backing off since ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts 200\n", "\nfetchd_accounts_in_trouble 3\n",

@@ -82,7 +82,8 @@ func mandocExamples(text string) (blocks []string) {
 
 // plainText is a line of the manual without its escapes.
 func plainText(line string) string {
-	return strings.NewReplacer(`\&`, "", `\(dq`, `"`, `\(aq`, "'", `\(ti`, "~", `\-`, "-", `\e`, `\`).Replace(line)
+	characters := strings.NewReplacer(`\&`, "", `\(dq`, `"`, `\(aq`, "'", `\(ti`, "~", `\-`, "-", `\e`, `\`)
+	return characters.Replace(line)
 }
 
 var beginsRC = regexp.MustCompile(`(?m)^\s*(poll|set|defaults|skip) |^\[\[poll\]\]`)
@@ -123,7 +124,8 @@ func TestExamplesOfRCFiles(t *testing.T) {
 			}
 		}
 	}
-	for name, least := range map[string]int{"README.md": 2, "fetchmailrc.5": 10, "oauth.md": 6, "secrets.md": 1} {
+	wanted := map[string]int{"README.md": 2, "fetchmailrc.5": 10, "oauth.md": 6, "secrets.md": 1}
+	for name, least := range wanted {
 		if found[name] < least {
 			t.Errorf("%s: %d examples found", name, found[name])
 		}

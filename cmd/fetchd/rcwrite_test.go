@@ -18,21 +18,28 @@ func TestInsertPin(t *testing.T) {
 		fails, alone           bool
 		port                   int
 	}{
-		{"the last entry", "rc", "poll h proto imap user ann pass x", "poll h proto imap user ann pass x\n    sslpin PIN\n", false, false, 143},
+		{"the last entry", "rc", "poll h proto imap user ann pass x",
+			"poll h proto imap user ann pass x\n    sslpin PIN\n", false, false, 143},
 		{"two users, comments", "rc", "poll h proto imap\n\tuser a pass x # one\n\tuser b pass y\n\n# two\npoll other proto imap user c pass z\n",
 			"poll h proto imap\n\tuser a pass x # one\n    sslpin PIN\n\tuser b pass y\n\n# two\n    sslpin PIN\npoll other proto imap user c pass z\n", false, false, 143},
 		{"all on one line", "rc", "poll h proto imap user a pass x poll other proto imap user b pass y\n",
 			"poll h proto imap user a pass x \n    sslpin PIN\npoll other proto imap user b pass y\n", false, false, 143},
 		{"more pins", "rc", "poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
 			"poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n    sslpin PIN\n", false, false, 143},
-		{"defaults that the pin would replace", "rc", "defaults sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\npoll h proto imap user a pass x\n", "", true, false, 143},
+		{"defaults that the pin would replace", "rc",
+			"defaults sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" +
+				"poll h proto imap user a pass x\n", "", true, false, 143},
 		{"TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n",
 			"[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\nsslpin = [PIN]\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n", false, false, 143},
-		{"alone", "rc", "poll h proto imap user ann pass x", "poll h proto imap user ann pass x\n    no sslcertck\n    sslpin PIN\n", false, true, 143},
-		{"alone, TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\n", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\nsslcertck = false\nsslpin = [PIN]\n", false, true, 143},
+		{"alone", "rc", "poll h proto imap user ann pass x",
+			"poll h proto imap user ann pass x\n    no sslcertck\n    sslpin PIN\n", false, true, 143},
+		{"alone, TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\n",
+			"[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\nsslcertck = false\n" +
+				"sslpin = [PIN]\n", false, true, 143},
 		{"only those at the port", "rc", "poll h proto imap user a pass x ssl\n  user b pass y\npoll h proto pop3 user c pass z ssl\n",
 			"poll h proto imap user a pass x ssl\n    sslpin PIN\n  user b pass y\npoll h proto pop3 user c pass z ssl\n", false, false, 993},
-		{"TOML in a form of its own", "rc.toml", "poll = [{name = \"h\", protocol = \"imap\", user = [{user = \"a\"}]}]\n", "", true, false, 143},
+		{"TOML in a form of its own", "rc.toml",
+			"poll = [{name = \"h\", protocol = \"imap\", user = [{user = \"a\"}]}]\n", "", true, false, 143},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,7 +89,8 @@ func TestEditThroughLink(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			kept, link := filepath.Join(dir, "repository", tt.file), filepath.Join(dir, tt.link)
-			err := errors.Join(os.Mkdir(filepath.Dir(kept), 0o700), os.WriteFile(kept, []byte(tt.text), 0o644),
+			err := errors.Join(os.Mkdir(filepath.Dir(kept), 0o700),
+				os.WriteFile(kept, []byte(tt.text), 0o644),
 				os.Symlink(kept, link))
 			if err != nil {
 				t.Fatal(err)
@@ -100,7 +108,8 @@ func TestEditThroughLink(t *testing.T) {
 			}
 			info, err1 := os.Lstat(link)
 			target, err2 := os.Stat(kept)
-			if err := errors.Join(err1, err2); err != nil || info.Mode().IsRegular() || target.Mode() != 0o600 {
+			err = errors.Join(err1, err2)
+			if err != nil || info.Mode().IsRegular() || target.Mode() != 0o600 {
 				t.Errorf("%v, %v, %v", info.Mode(), target.Mode(), err)
 			}
 		})

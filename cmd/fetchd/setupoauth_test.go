@@ -11,8 +11,10 @@ import (
 // describes makes the server describe itself: it wants OAuth.
 func (r *oauthRig) describes() {
 	r.t.Helper()
-	text := fmt.Sprintf(`<clientConfig><emailProvider id="localhost"><incomingServer type="imap"><hostname>localhost</hostname>
-<port>%d</port><socketType>SSL</socketType><username>%s</username><authentication>OAuth2</authentication></incomingServer>
+	text := fmt.Sprintf(`<clientConfig><emailProvider id="localhost">
+<incomingServer type="imap"><hostname>localhost</hostname>
+<port>%d</port><socketType>SSL</socketType><username>%s</username>
+<authentication>OAuth2</authentication></incomingServer>
 </emailProvider></clientConfig>`, r.d.IMAPS, r.user)
 	site := filepath.Join(r.dir, "sites", "mail")
 	err := os.MkdirAll(site, 0o700)
@@ -76,7 +78,8 @@ func TestSetupByOAuth(t *testing.T) {
 		t.Fatal(err)
 	}
 	said = r.sets(0, "y", r.user, r.s.URL, "mail", secret, maildir, "y", "n")
-	if want := "Next: fetchd login " + r.user + "@localhost, and then fetchd\n"; !strings.Contains(said, want) {
+	want := "Next: fetchd login " + r.user + "@localhost, and then fetchd\n"
+	if !strings.Contains(said, want) {
 		t.Errorf("no %q in\n%s", want, said)
 	}
 }

@@ -405,7 +405,8 @@ func TestWindow(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				r.Keep, r.MarkSeen = true, false
-				start := strings.Replace(esearchOf(2000, "(TAG \"T2\") UID ALL 1:2000"), "UIDNEXT 10", "UIDNEXT 2001", 1)
+				start := esearchOf(2000, "(TAG \"T2\") UID ALL 1:2000")
+				start = strings.Replace(start, "UIDNEXT 10", "UIDNEXT 2001", 1)
 				start = strings.Replace(start, "PREAUTH [CAPABILITY IMAP4rev1 ESEARCH] hello",
 					"OK [CAPABILITY IMAP4rev1] hello\nC: ~^A1 LOGIN\n"+tt.wait+
 						"S: A1 OK [CAPABILITY IMAP4rev1 ESEARCH] in", 1)

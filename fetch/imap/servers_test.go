@@ -66,8 +66,14 @@ func TestServers(t *testing.T) {
 					"S: * 1 FETCH (UID 4 FLAGS ())\nS: * 2 FETCH (UID 5 FLAGS ())\n") +
 				expunged(5, 2, "4:5") + bye, "", ""}}},
 		{"UIDVALIDITY is 0, and mail is deleted", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "a")) + expunged(6, 1, "1") + bye, "1=a", ""},
-			{unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) + step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "b")) + expunged(6, 1, "1") + bye, "1=b", ""}}},
+			{
+				unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) +
+					step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "a")) +
+					expunged(6, 1, "1") + bye, "1=a", ""},
+			{
+				unnumbered(2, "1") + step(3, "UID SEARCH UNSEEN", names("1")) +
+					step(4, "UID SEARCH SEEN", names("7")) + step(5, "UID FETCH 1 ", fetched(1, "b")) +
+					expunged(6, 1, "1") + bye, "1=b", ""}}},
 		{"SELECT is BAD, and the server leaves", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 SELECT INBOX\nC: ~^T2 UID SEARCH\n" +
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
@@ -218,7 +224,8 @@ func TestDoubtOutlivesItsSession(t *testing.T) {
 		second           string
 	}{
 		{"the session ends behind the NO", fetched(1, "x") + "S: T3 NO\n" + again, "no answer", ""},
-		{"and within the second answer", fetched(1, "x") + "S: T3 NO\n" + again + fetched(1, "x"), "no answer", ""},
+		{"and within the second answer", fetched(1, "x") + "S: T3 NO\n" + again + fetched(1, "x"),
+			"no answer", ""},
 		{"behind the second answer", fetched(1, "x") + "S: T3 NO\n" + alone(4, 1, "x", "OK") +
 			"C: ~ UID STORE 1\nC: ~ UID EXPUNGE 1\n", "no answer", "~ UID SEARCH ALL"},
 	} {
@@ -226,7 +233,8 @@ func TestDoubtOutlivesItsSession(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
-				second := pass{withUIDPLUS(holds(1, "")) + "C: T3 UID SEARCH ALL\nS: * SEARCH 1\nS: T3 OK\n" + bye, "", ""}
+				all := "C: T3 UID SEARCH ALL\nS: * SEARCH 1\nS: T3 OK\n"
+				second := pass{withUIDPLUS(holds(1, "")) + all + bye, "", ""}
 				if tt.second != "" {
 					second = pass{withUIDPLUS(holds(1, "")) + "C: " + tt.second + "\n", "", "no answer"}
 				}

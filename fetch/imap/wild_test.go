@@ -265,6 +265,7 @@ func (h *history) check(t *testing.T) {
 		}
 	}
 	if len(wrong) > 0 {
-		t.Errorf("seed %d, keep %v, %+v %+v: %s\nerrors: %q\n%s", h.seed, h.Keep, s.habits, s.newer, strings.Join(wrong, ", "), h.errs, strings.Join(s.log, "\n"))
+		t.Errorf("seed %d, keep %v, %+v %+v: %s\nerrors: %q\n%s", h.seed, h.Keep, s.habits, s.newer,
+			strings.Join(wrong, ", "), h.errs, strings.Join(s.log, "\n"))
 	}
 }

@@ -123,8 +123,10 @@ func TestAppendIsRefusedByAnotherNameOfThisMachine(t *testing.T) {
 	} {
 		t.Run(tt.source+" to "+tt.target, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := resolveText(t, "poll "+tt.source+" user bob password x append 'imaps://bob@"+tt.target+"'\n")
-			if is := err != nil && strings.Contains(err.Error(), "mail back into the folder"); is != tt.refused {
+			_, _, err := resolveText(t,
+				"poll "+tt.source+" user bob password x append 'imaps://bob@"+tt.target+"'\n")
+			refused := err != nil && strings.Contains(err.Error(), "mail back into the folder")
+			if refused != tt.refused {
 				t.Errorf("%v", err)
 			}
 		})

@@ -162,15 +162,18 @@ func TestAuthorityEndsFirst(t *testing.T) {
 		t.Errorf("the page says %q, %t", got.Ends, got.EndsSoon)
 	}
 	var b strings.Builder
-	if err := r.WriteMetrics(&b); err != nil || !strings.Contains(b.String(), `{account="ann",subject="CN=ends"} `) {
+	err := r.WriteMetrics(&b)
+	if err != nil || !strings.Contains(b.String(), `{account="ann",subject="CN=ends"} `) {
 		t.Errorf("%v, %s", err, b.String())
 	}
-	if err := r.Text(&b, true); err != nil || !strings.Contains(b.String(), "issuer CN=ends, ends in 5 days") {
+	err = r.Text(&b, true)
+	if err != nil || !strings.Contains(b.String(), "issuer CN=ends, ends in 5 days") {
 		t.Errorf("%v, %s", err, b.String())
 	}
 
 	refused := of(false)
-	if alerts := NewAlerts(Report{}).Take(&refused); len(alerts) != 0 || refused.row(&refused.Accounts[0]).Ends != "90 days" {
+	alerts = NewAlerts(Report{}).Take(&refused)
+	if len(alerts) != 0 || refused.row(&refused.Accounts[0]).Ends != "90 days" {
 		t.Errorf("%+v", alerts)
 	}
 }
