@@ -197,6 +197,7 @@ func TestAuthorityEndsSoon(t *testing.T) {
 	both := func(first, second *tlstest.CA) string {
 		return tlstest.WriteFile(t, "both.pem", append(first.PEM(), second.PEM()...))
 	}
+
 	for _, c := range []struct {
 		name, roots string
 		cert        tls.Certificate
@@ -216,6 +217,7 @@ func TestAuthorityEndsSoon(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			got := strings.Join(v.Warnings(), "\n")
 			if (got != "") != (c.want != "") || !strings.Contains(got, c.want) {
 				t.Errorf("warnings %q", got)

@@ -28,6 +28,7 @@ func documents(t *testing.T) []document {
 		if err != nil || len(paths) == 0 {
 			t.Fatal(pattern, err)
 		}
+
 		for _, path := range paths {
 			text, err := os.ReadFile(path)
 			if err != nil {
@@ -42,6 +43,7 @@ func documents(t *testing.T) []document {
 			all = append(all, d)
 		}
 	}
+
 	return all
 }
 
@@ -103,14 +105,17 @@ func TestExamplesOfRCFiles(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
+
 			cfg, err := rcfile.Loader{}.Load(path)
 			if err != nil {
 				t.Errorf("%s: %v:\n%s", d.name, err, text)
 				continue
 			}
+
 			for _, warning := range cfg.Warnings() {
 				t.Errorf("%s: %v:\n%s", d.name, warning, text)
 			}
+
 			for _, poll := range cfg.Polls {
 				for i := range poll.Users {
 					u := &poll.Users[i]
@@ -124,6 +129,7 @@ func TestExamplesOfRCFiles(t *testing.T) {
 			}
 		}
 	}
+
 	wanted := map[string]int{"README.md": 2, "fetchmailrc.5": 10, "oauth.md": 6, "secrets.md": 1}
 	for name, least := range wanted {
 		if found[name] < least {

@@ -91,12 +91,14 @@ func TestStatusFileIsBounded(t *testing.T) {
 	f := newStatusFile(path)
 	account := status.Account{Name: "ann@h", State: strings.Repeat("x", 100<<10)}
 	largest := int64(0)
+
 	for n := range 50 {
 		account.Messages = int64(n)
 		f.note(outcome("ann@h", 1, nil), false)
 		err := f.save(func(func(string) bool) status.Report {
 			return status.Report{Accounts: []status.Account{account, {Name: "bob@h"}}}
 		})
+
 		info, statErr := os.Stat(path)
 		if err := errors.Join(err, statErr); err != nil {
 			t.Fatal(err)
@@ -107,6 +109,7 @@ func TestStatusFileIsBounded(t *testing.T) {
 			t.Fatalf("%v, %v", r.Accounts, err)
 		}
 	}
+
 	if most := int64(statusGrowth + 400<<10); largest > most {
 		t.Errorf("%d bytes", largest)
 	}

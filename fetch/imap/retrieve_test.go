@@ -410,11 +410,13 @@ func TestWindow(t *testing.T) {
 				start = strings.Replace(start, "PREAUTH [CAPABILITY IMAP4rev1 ESEARCH] hello",
 					"OK [CAPABILITY IMAP4rev1] hello\nC: ~^A1 LOGIN\n"+tt.wait+
 						"S: A1 OK [CAPABILITY IMAP4rev1 ESEARCH] in", 1)
+
 				var script strings.Builder
 				script.WriteString(start + "C: ~^T3 UID FETCH 1:256 \nC: ~^T4 UID FETCH 257:512 \n")
 				for uid := 1; uid <= 256; uid++ {
 					script.WriteString(fetched(uid, strings.Repeat("x", 4<<10)))
 				}
+
 				_, _, _ = r.run(script.String() + "S: T3 OK\nC: ~^T5 UID FETCH " + tt.third + " ")
 			})
 		})

@@ -219,6 +219,7 @@ func TestStaysIsSaidOnce(t *testing.T) {
 func TestDoubtOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	again := "C: T4 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\n"
+
 	for _, tt := range []struct {
 		name, first, err string
 		second           string
@@ -238,6 +239,7 @@ func TestDoubtOutlivesItsSession(t *testing.T) {
 				if tt.second != "" {
 					second = pass{withUIDPLUS(holds(1, "")) + "C: " + tt.second + "\n", "", "no answer"}
 				}
+
 				expect(t, r, pass{withUIDPLUS(found("1", "1")) + tt.first, "1=x", tt.err}, second)
 			})
 		})

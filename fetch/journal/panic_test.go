@@ -41,9 +41,11 @@ func TestPanicInACommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
+
 	w := j.store.(*sqliteStore).w
 	nothing := func(context.Context, *writer) error { return nil }
 	orders := []order{{nothing, true, make(chan error, 1)}, {nothing, true, make(chan error, 1)}}
+
 	w.group(t.Context(), orders)
 	for _, o := range orders {
 		var p *fault.Error
@@ -51,6 +53,7 @@ func TestPanicInACommit(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+
 	fails = false
 	if err := w.do(t.Context(), false, nothing); err != nil {
 		t.Error(err)

@@ -212,7 +212,9 @@ func TestWindow(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := strings.Replace(pipelinedStart(600, 4<<10), "CAPA\nS: ", "CAPA\n"+tt.wait+"S: ", 1)
 				start = strings.Replace(start, "NOOP\n", "NOOP\n"+tt.wait, 1)
+
 				s, m, _ := openPlaying(t, start+strings.Repeat("C*\n", tt.want)+"STALL\n")
+
 				r := &retrieval{m: m.(*maildrop), q: fetch.NewQueue(delivery.SpoolOptions{})}
 				if err := r.send(); err != nil || len(r.items) != tt.want {
 					t.Errorf("asks for %d messages, %v; want %d", len(r.items), err, tt.want)

@@ -106,6 +106,7 @@ func TestAppendIsRefusedByAnotherNameOfThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct {
 		source, target string
 		refused        bool

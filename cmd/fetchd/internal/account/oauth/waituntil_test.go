@@ -10,6 +10,7 @@ import (
 func TestWaitUntil(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
 	for _, tt := range []struct {
 		name, after, date string
 		want              time.Duration // 0 = it does not say
@@ -27,6 +28,7 @@ func TestWaitUntil(t *testing.T) {
 		{"nonsense", "soon", "", 0},
 	} {
 		resp := &http.Response{Header: http.Header{"Retry-After": {tt.after}, "Date": {tt.date}}}
+
 		got := waitUntil(resp, now)
 		if tt.want == 0 && !got.IsZero() || tt.want != 0 && !got.Equal(now.Add(tt.want)) {
 			t.Errorf("%s: %v", tt.name, got)
