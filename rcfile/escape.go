@@ -27,10 +27,11 @@ func (l *lexer) unescape(pos Pos, s string) (text string, odd escapeDoubt) {
 			continue
 		}
 		c, n := escaped(s[1:])
-		if c == 0 && n > 0 {
+		switch {
+		case c == 0 && n > 0:
+			// Left out: a word whose other mistake stops its account alone is kept and printed.
 			l.err(pos, "the text holds a NUL character", "no value can hold one; "+writeTwo)
-		}
-		if c >= 0 {
+		case c >= 0:
 			b.WriteByte(byte(c))
 			// A backslash that is lost matters more than one that is read as an escape.
 			if d := doubtfulEscape(s[1:1+n], c); odd.char == 0 || d.dropped {
