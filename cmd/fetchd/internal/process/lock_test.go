@@ -260,9 +260,14 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 	dir := t.TempDir()
 	program, path := filepath.Join(dir, "fetchmail"), filepath.Join(dir, "pid")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700); err != nil {
+	// Without a fork of another test meanwhile: its child would have the file open, and nobody could run it.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := exec.Command(program)
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
