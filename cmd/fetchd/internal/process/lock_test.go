@@ -253,6 +253,14 @@ func TestHolderOfLock(t *testing.T) {
 	}
 }
 
+// writeProgram writes a program that says something and waits for a line. No other test forks meanwhile: its
+// child would have the file open, and then nobody could run it.
+func writeProgram(path string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700)
+}
+
 func TestFetchmailHoldsTheLock(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/comm"); err != nil {
@@ -260,11 +268,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 	dir := t.TempDir()
 	program, path := filepath.Join(dir, "fetchmail"), filepath.Join(dir, "pid")
-	// Without a fork of another test meanwhile: its child would have the file open, and nobody could run it.
-	syscall.ForkLock.RLock()
-	err := os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
+	if err := writeProgram(program); err != nil {
 		t.Fatal(err)
 	}
 
@@ -305,8 +309,7 @@ func TestFetchmailOfAnotherUser(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	program := filepath.Join(dir, "fetchmail")
-	err = errors.Join(os.WriteFile(program, []byte("#!/bin/sh\necho runs\nread end\n"), 0o600),
-		os.Chmod(program, 0o755), os.Chmod(dir, 0o755))
+	err = errors.Join(writeProgram(program), os.Chmod(program, 0o755), os.Chmod(dir, 0o755))
 	if err != nil {
 		t.Fatal(err)
 	}
