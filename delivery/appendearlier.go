@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"fetchd/fetch/login/imapline"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 const (
@@ -163,10 +163,10 @@ func (s *appendSession) isListed() (there bool, err error) {
 
 // What is found in FETCH responses.
 var (
-	fetchedUID  = wire.Pattern(`(?i)[( ]UID (\d{1,10})[ )]`)
-	fetchedSize = wire.Pattern(`(?i)[( ]RFC822\.SIZE (\d{1,18})[ )]`)
-	fetchedDate = wire.Pattern(`(?i)[( ]INTERNALDATE "([^"]{1,40})"`)
-	keyInHeader = wire.Pattern(`\n[ \t]+id (` + appendKeyPrefix + `[0-9a-v]{24})[;\r\n]`)
+	fetchedUID  = pattern.New(`(?i)[( ]UID (\d{1,10})[ )]`)
+	fetchedSize = pattern.New(`(?i)[( ]RFC822\.SIZE (\d{1,18})[ )]`)
+	fetchedDate = pattern.New(`(?i)[( ]INTERNALDATE "([^"]{1,40})"`)
+	keyInHeader = pattern.New(`\n[ \t]+id (` + appendKeyPrefix + `[0-9a-v]{24})[;\r\n]`)
 )
 
 // found is the number in text that the expression finds, 0 for none.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"fetchd/fetch/login/imapline"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // enter makes a folder the one that messages go to.
@@ -43,7 +43,7 @@ func (s *appendSession) wireName(name string) (string, error) {
 }
 
 // listed finds the separator in a LIST response.
-var listed = wire.Pattern(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
+var listed = pattern.New(`(?i)^\* LIST \([^)]*\) "(\\?.)" `)
 
 // learnSeparator asks for the character between the levels of names (RFC 9051 section 6.3.9). A server
 // without levels gets the names as they are.
@@ -63,7 +63,7 @@ func (s *appendSession) learnSeparator() error {
 }
 
 // appendLimit finds the limit in a STATUS response.
-var appendLimit = wire.Pattern(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
+var appendLimit = pattern.New(`(?i)[ (]APPENDLIMIT (\d{1,18})[ )]`)
 
 // limit is the largest message that a folder takes (RFC 7889), 0 for any.
 func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {

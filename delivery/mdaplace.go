@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 	"fetchd/tlsverify/hints"
 )
 
@@ -13,7 +13,7 @@ import (
 var codeOptions = strings.Fields("-c -e -S --command --eval --split-string --exec -exec -execdir -ok -okdir")
 
 // assignment is a word up to the value of a variable.
-var assignment = wire.Pattern(`^[A-Za-z_][A-Za-z_0-9]*=`)
+var assignment = pattern.New(`^[A-Za-z_][A-Za-z_0-9]*=`)
 
 // checkPlace refuses a place whose value would be the name of a file that the shell opens, that of a command,
 // a setting for one, or text for another interpreter: no choice of characters makes these safe, since the

@@ -3,7 +3,7 @@ package fetch
 import (
 	"log/slog"
 
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // Bounds of what is said of failures that are alike. A server may refuse a hundred thousand messages, or a
@@ -45,7 +45,7 @@ func (a *SimilarFailures) ShouldName(err error, level slog.Level) bool {
 func (a *SimilarFailures) More() (n int, level slog.Level) { return a.more, a.level }
 
 // numbered is a word with a digit in it.
-var numbered = wire.Pattern(`\pL*\d[\pL\d]*`)
+var numbered = pattern.New(`\pL*\d[\pL\d]*`)
 
 // WithoutNumbers makes the same text of failures that differ only in words with a digit: times, process IDs,
 // local ports, addresses, and what servers number their sessions with.

@@ -21,15 +21,17 @@ func TestImportDirections(t *testing.T) {
 		"rcfile":    {"delivery/ownfile", "tlsverify/hints"}, // of ours the former imports only the latter
 		"tlsverify": {},
 		"delivery": {"tlsverify", "fetch/wire", "fetch/sasl", "fetch/login", "fetch/login/imapline",
-			"fetch/fault"},
+			"fetch/fault", "fetch/pattern"},
 		"fetch": {"tlsverify", "delivery"},
 		"cmd":   {"rcfile", "tlsverify", "delivery", "fetch", "docs"},
 		"docs":  {},
 
-		"fetch/wire":  {"tlsverify", "tlsverify/hints"},
-		"fetch/sasl":  {"tlsverify/hints"},
-		"fetch/login": {"tlsverify", "tlsverify/hints", "fetch/wire", "fetch/sasl", "fetch/fault"},
-		"fetch/fault": {"tlsverify/hints"},
+		"fetch/wire": {"tlsverify", "tlsverify/hints", "fetch/pattern"},
+		"fetch/sasl": {"tlsverify/hints"},
+		"fetch/login": {"tlsverify", "tlsverify/hints", "fetch/wire", "fetch/sasl", "fetch/fault",
+			"fetch/pattern"},
+		"fetch/fault":   {"tlsverify/hints"},
+		"fetch/pattern": {},
 	}
 	onlyFor := map[string]string{"tlsverify/check": "cmd"} // it connects to judge a server, which no retrieval does
 	const module = "fetchd/"

@@ -117,7 +117,7 @@ func TestStylePatterns(t *testing.T) {
 			}
 			ast.Inspect(vars, func(n ast.Node) bool {
 				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "MustCompile" {
-					t.Errorf("%s: use wire.Pattern, which compiles it when it is needed",
+					t.Errorf("%s: use pattern.New, which compiles it when it is needed",
 						f.fset.Position(sel.Pos()))
 				}
 				return true

@@ -8,7 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"fetchd/fetch/journal"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // flagsPage is the number of messages whose flags are asked for at once.
@@ -104,8 +104,8 @@ func (s *session) amongSeen(uids journal.Set) (journal.Set, error) {
 
 // flagList finds the flags in a line of a FETCH response.
 var (
-	flagList = wire.Pattern(`(?i)[( ]FLAGS \(([^)]*)\)`)
-	fetchNum = wire.Pattern(`(?i)^\* (\d{1,10}) FETCH `)
+	flagList = pattern.New(`(?i)[( ]FLAGS \(([^)]*)\)`)
+	fetchNum = pattern.New(`(?i)^\* (\d{1,10}) FETCH `)
 )
 
 // wantedFlags is the part of a line with flags that imapclient is to see: nothing while flags are of no

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 
 	"github.com/emersion/go-imap/v2"
 )
 
 // internalDate finds the date in a line of a FETCH response.
-var internalDate = wire.Pattern(`(?i)[( ]INTERNALDATE ("[^"]*"|NIL)`)
+var internalDate = pattern.New(`(?i)[( ]INTERNALDATE ("[^"]*"|NIL)`)
 
 // dateLayout is how IMAP writes a date (RFC 9051 section 9, date-time).
 const dateLayout = `"_2-Jan-2006 15:04:05 -0700"`

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"fetchd/fetch/login/imapline"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // ownNames are the names of mailboxes that a server writes in an encoding of its own: Yandex has a bare "&"
@@ -41,7 +41,7 @@ func (g *guard) ownName(line []byte) []byte {
 const maxOwn = 1000
 
 // namedMailbox finds the mailbox in a command that names one.
-var namedMailbox = wire.Pattern(
+var namedMailbox = pattern.New(
 	`^(T\d+ (?:SELECT|EXAMINE|UID MOVE \S+|UID COPY \S+) )"([^"\\]*)"(\r\n)$`)
 
 // asListed is a command with the mailbox's name as the server wrote it; the lock is held.

@@ -9,7 +9,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/login/imapline"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // Bounds on what a server may send. imapclient (v2.0.0-beta.8) has none of its own.
@@ -232,7 +232,7 @@ func (g *guard) found(line []byte) error {
 }
 
 // searchTag finds the tag in an ESEARCH response.
-var searchTag = wire.Pattern(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
+var searchTag = pattern.New(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
 
 // order counts the numbers in line that are smaller than the one before.
 func (g *guard) order(line []byte) {

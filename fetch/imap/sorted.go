@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"fetchd/fetch/journal"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 )
 
 // foundAll finds the set in an ESEARCH response.
-var foundAll = wire.Pattern(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
+var foundAll = pattern.New(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
 
 // sortedResult is a line with the result of a search as imapclient can take it: its numbers in rising order,
 // as it sorts by inserting, and without blanks too many. What it doesn't know it leaves as it is.

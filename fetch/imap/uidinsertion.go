@@ -1,6 +1,6 @@
 package imap
 
-import "fetchd/fetch/wire"
+import "fetchd/fetch/pattern"
 
 // uidInsertion serves servers (Exchange) that send BODY[] before UID: imapclient drops such a message. The
 // message is then asked for alone, so that its UID is known, and the guard inserts this UID before the body.
@@ -11,7 +11,7 @@ type uidInsertion struct {
 }
 
 // namedUID finds the UID in a line of a FETCH response.
-var namedUID = wire.Pattern(`(?i)(?:^|[( ])UID (\d{1,10})[ )]`)
+var namedUID = pattern.New(`(?i)(?:^|[( ])UID (\d{1,10})[ )]`)
 
 // insertUID makes the next message body that comes before its UID pass as that of uid.
 func (g *guard) insertUID(uid string) {

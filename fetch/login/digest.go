@@ -5,14 +5,14 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"fetchd/fetch/pattern"
 	"fetchd/fetch/sasl"
-	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
 
 // timestamp is a msg-id as RFC 1939 section 7 wants it. Any other text may be chosen by an attacker so that
 // the MD5 digest gives the password away (CVE-2007-1558).
-var timestamp = wire.Pattern(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
+var timestamp = pattern.New(`<[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.\[\]:-]+>`)
 
 const hintNoAPOP = "leave \"auth\" out"
 

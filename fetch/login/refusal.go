@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"fetchd/fetch/pattern"
 	"fetchd/fetch/sasl"
-	"fetchd/fetch/wire"
 	"fetchd/tlsverify/hints"
 )
 
@@ -95,7 +95,7 @@ var refusals = []refusal{
 // rowCrowded names the row that has more than a kind and a hint: see ErrCrowded.
 const rowCrowded = "crowded"
 
-func words(pattern string) func() *regexp.Regexp { return wire.Pattern(`(?is)` + pattern) }
+func words(expression string) func() *regexp.Regexp { return pattern.New(`(?is)` + expression) }
 
 func (row refusal) fits(r Reply) bool {
 	if slices.Contains(row.codes, r.Code) {

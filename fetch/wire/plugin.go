@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"fetchd/fetch/pattern"
 	"fetchd/tlsverify/hints"
 )
 
@@ -18,11 +19,11 @@ import (
 const pluginGrace = 3 * time.Second
 
 // pluginWord is a word of a plugin's command line.
-var pluginWord = Pattern(`\S+`)
+var pluginWord = pattern.New(`\S+`)
 
 // hostText is a host name or an IP address, perhaps with a zone. Such a word is never taken for an option,
 // and means nothing special to the shell.
-var hostText = Pattern(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
+var hostText = pattern.New(`^[0-9A-Za-z_:][0-9A-Za-z_.:%-]*$`)
 
 // pluginConn is one end of a socket pair whose other end is a command's standard input and output.
 type pluginConn struct {

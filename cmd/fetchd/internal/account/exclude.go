@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"fetchd/delivery"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
 )
@@ -16,7 +16,7 @@ const excludePattern = 1000
 
 // fieldName is what a field of a header may be called (RFC 5322 section 3.6.8), without what would need
 // quotes in IMAP.
-var fieldName = wire.Pattern(`^[A-Za-z0-9!#$&'+./;<=>?@^_|~-]+$`)
+var fieldName = pattern.New(`^[A-Za-z0-9!#$&'+./;<=>?@^_|~-]+$`)
 
 // exclude is what the file's exclude says, in its order.
 func exclude(u *rcfile.User) ([]delivery.HeaderPattern, error) {

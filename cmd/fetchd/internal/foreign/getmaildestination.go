@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"fetchd/cmd/fetchd/internal/shell"
-	"fetchd/fetch/wire"
+	"fetchd/fetch/pattern"
 	"fetchd/rcfile"
 )
 
@@ -98,7 +98,7 @@ func (b *getmailBuilder) several(s *section) {
 }
 
 // placeholder is what getmail replaces in the arguments of an agent.
-var placeholder = wire.Pattern(`%\([a-z]+\)`)
+var placeholder = pattern.New(`%\([a-z]+\)`)
 
 // agent is the command of MDA_external, for a shell.
 func (b *getmailBuilder) agent(s *section) string {
