@@ -257,8 +257,8 @@ const (
 
 // TestKilledAtRandom kills the program at random moments of its work: no message is lost, none comes twice
 // into a Maildir, an mbox or an IMAP mailbox, also where these are several, and at most one a kill through an
-// agent, to a mail server or as batched SMTP. Set CRASH_SEED to repeat a run, and CRASH_KILLS for a longer one,
-// as `make ci` does.
+// agent, to a mail server or as batched SMTP. Set CRASH_SEED to repeat a run, and CRASH_KILLS for a longer
+// one, as `make ci` does.
 func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	seed := number(t, "CRASH_SEED", uint64(time.Now().UnixNano()))

@@ -92,6 +92,7 @@ func (g *guard) read(p []byte) (n int, err error) {
 		if err := g.conn.Err(); err != nil {
 			return 0, err
 		}
+
 		if len(g.out) > 0 {
 			n = copy(p, g.out)
 			if g.out = g.out[n:]; len(g.out) == 0 {
@@ -99,10 +100,12 @@ func (g *guard) read(p []byte) (n int, err error) {
 			}
 			return n, nil
 		}
+
 		// A body is passed through as it comes: it may be gigabytes, and is nowhere held as a whole.
 		if g.body > 0 {
 			return g.readBody(p)
 		}
+
 		if err := g.next(); err != nil {
 			return 0, err
 		}

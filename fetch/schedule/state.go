@@ -101,15 +101,19 @@ func (s State) Condition() Condition {
 		return ClientWrong
 	case s.Failing && s.Failure.Kind == fetch.KindTLS:
 		return CertificateRefused
+
+	// Then what may pass by itself.
 	case s.Failing && s.Partly:
 		return DestinationDown
 	case s.Failing:
 		return BackingOff
+
 	case s.Activity == Watching:
 		return Watched
 	case s.Success.IsZero():
 		return Unknown
 	}
+
 	return OK
 }
 

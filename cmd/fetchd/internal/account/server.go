@@ -124,9 +124,9 @@ func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
 	return r.owner(u) + "@" + poll.Name
 }
 
-// isOneServer tells whether two names and ports, 0 for the usual one, mean the same mail server. Of names
-// that differ only those of this machine are known to; nothing is looked up. A port that no mail server has
-// by default may be a tunnel to another machine.
+// isOneServer tells whether two names and ports, 0 for the usual one, mean the same mail server. Two names
+// that differ are known to mean the same only if both are this machine's; nothing is looked up. A port that
+// no mail server has by default may be a tunnel to another machine.
 func isOneServer(host string, port int, other string, otherPort int) bool {
 	if strings.EqualFold(host, other) {
 		return true
@@ -136,7 +136,7 @@ func isOneServer(host string, port int, other string, otherPort int) bool {
 	return samePort && isThisMachine(host) && isThisMachine(other)
 }
 
-// isThisMachine tells whether a host is this machine by its name.
+// isThisMachine tells whether a host name is one of this machine's.
 func isThisMachine(host string) bool {
 	if wire.IsLoopback(host) {
 		return true

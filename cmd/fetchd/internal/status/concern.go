@@ -77,7 +77,7 @@ func (a *Account) firstToEnd() *Certificate {
 func (c *Certificate) concern(at time.Time, own bool) concern {
 	what, who := "the server's certificate", "remind the server's operator"
 	if !own {
-		what = "the server's certificate depends on that of an authority, which ends:"
+		what = "the authority's certificate on which the server's depends,"
 		who += "; if it comes from your own file of authorities, renew that"
 	}
 	text := hints.Text(fmt.Sprintf("%s %.200q ends on %s", what, c.Subject, c.NotAfter.Format(time.RFC1123Z)),
