@@ -129,7 +129,8 @@ func TestRetrieveOddServers(t *testing.T) {
 		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "",
 			"no UIDVALIDITY"}}},
 		{"UIDVALIDITY beyond 32 bits",
-			[]pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1), "", "no UIDVALIDITY"}}},
+			[]pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY 1", "UIDVALIDITY 4294967296", 1),
+				"", "no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
 			{renumbered + looks(6, 1, "cd") + "C: ~^T7 UID FETCH 1 \n" + fetched(1, "cd") + "S: T7 OK" + bye,
 				"1=cd", ""}}},
@@ -316,7 +317,8 @@ func TestAcknowledge(t *testing.T) {
 		{"no bare EXPUNGE of others'", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1 5\nS: T5 OK" + bye, "1=ab", ""},
 			{left("", true, 1, "ab") + "C: T4 " + store +
-				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\n" +
+				"S: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"STORE NO", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "C: T5 UID EXPUNGE 1\nS: T4 NO read-only\nS: T5 OK" + bye, "1=ab", "read-only"},
 			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store +
@@ -328,19 +330,22 @@ func TestAcknowledge(t *testing.T) {
 		{"bare EXPUNGE NO", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 NO not now" + bye, "1=ab", "not now"},
 			{left("", false, 1, "ab") + "C: T5 " + store +
-				"S: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "", ""}, nothing}},
+				"S: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\nC: T7 EXPUNGE\n" +
+				"S: * 1 EXPUNGE\nS: T7 OK" + bye, "", ""}, nothing}},
 		{"bare EXPUNGE that does nothing", nil, []pass{
 			{one("") + "C: T4 " + store + "S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: T6 OK\n" +
 				"C: T7 UID SEARCH UID 1\nS: * SEARCH 1\nS: T7 OK" + bye, "1=ab", ""},
 			{left("", true, 1, "ab") + "C: T4 " + store +
-				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
+				"S: T4 OK\nC: T5 UID SEARCH DELETED\nS: * SEARCH 1\nS: T5 OK\nC: T6 EXPUNGE\n" +
+				"S: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"fetch answered twice", nil, []pass{{strings.TrimSuffix(one("UIDPLUS"), "S: T3 OK\n") + "S< T3 OK\\r\\nT3 OK twice\\r\\n\nSTALL", "1=ab", "answer to no command under way"}}},
 		{"one STORE of two NO", func(a *fetch.Account) { a.Expunge = 1 }, []pass{
 			{selected("", 10, "1 2") + "C: ~^T3 UID FETCH 1:2 \n" + fetched(1, "ab") + fetched(2, "cd") + "S: T3 OK\nC: T4 " + store +
 				"C: ~^T5 UID STORE 2 \nS: T4 OK\nS: T5 NO not now\nC: T6 UID SEARCH DELETED\nS: * SEARCH 1\nS: T6 OK\n" +
 				"C: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye, "1=ab 2=cd", "not now"},
 			{left("", false, 2, "cd") +
-				"C: ~^T5 UID STORE 2 \nS: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 2\nS: T6 OK\nC: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye,
+				"C: ~^T5 UID STORE 2 \nS: T5 OK\nC: T6 UID SEARCH DELETED\nS: * SEARCH 2\nS: T6 OK\n" +
+				"C: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye,
 				"", ""}, nothing}},
 		{"killed before the acknowledgement", nil, []pass{
 			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "acknowledge"},

@@ -155,7 +155,8 @@ func TestAuthorityEndsFirst(t *testing.T) {
 
 	r := of(true)
 	alerts := NewAlerts(Report{}).Take(&r)
-	if len(alerts) != 1 || !strings.Contains(alerts[0].Text, `on which the server's depends, "CN=ends" ends on `) {
+	const ends = `on which the server's depends, "CN=ends" ends on `
+	if len(alerts) != 1 || !strings.Contains(alerts[0].Text, ends) {
 		t.Errorf("%+v", alerts)
 	}
 	if got := r.row(&r.Accounts[0]); got.Ends != "5 days" || !got.EndsSoon {
