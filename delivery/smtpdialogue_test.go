@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,10 @@ func TestSMTPSeries(t *testing.T) {
 		{"RSET refused", pipelined + "S: 250 a\nS: 550 b\nS: 554 c\n" + "C: RSET\n" + next + "S: 550 r\n", 0, "---"},
 		{"one answer too many at a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
 			"S: 250 d\nS: 250 d\nS: 250 a\nS: 250 b\nS: 354 c\n", 0, "+--"},
+		{"no answer to a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
+			"S: 250 a\nS: 250 b\nS: 354 c\n", 0, "---"},
+		{"an end behind a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
+			"S: 250 d\nCLOSE", 0, "+--"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -521,5 +526,31 @@ func TestLMTPMixed(t *testing.T) {
 				t.Errorf("class %d, delivered to %q: %v", delivery.ClassOf(err), delivered, err)
 			}
 		})
+	}
+}
+
+// TestLMTPLeftOut: the answer to the next message's MAIL is none for a recipient of this one.
+func TestLMTPLeftOut(t *testing.T) {
+	t.Parallel()
+	sink := &deliverytest.Sink{LMTP: true, Offer: []string{"PIPELINING"}}
+	sink.Answer = func(to string) string {
+		if strings.HasPrefix(to, ". TO:<bob@") {
+			return deliverytest.Nothing
+		}
+		return ""
+	}
+
+	d := sinkTo(t, sink, func(o *delivery.SMTPOptions) { o.Timeout = time.Second })
+	first, second := newMail(t, "1"), newMail(t, "2")
+	first.Recipients = []string{"ann", "bob"}
+	var errs []error
+	_ = d.DeliverSeries(t.Context(), []*delivery.Message{first, second}, func(_ int, err error) error {
+		errs = append(errs, err)
+		return nil
+	})
+
+	partial, ok := errors.AsType[*delivery.PartialError](errs[0])
+	if !ok || !slices.Equal(partial.Delivered, []string{"ann"}) {
+		t.Errorf("%v", errs[0])
 	}
 }

@@ -33,6 +33,9 @@ func (r smtpReply) text() string {
 	return text[:min(len(text), smtpText)] // cut behind Clean, as half a secret would not be found
 }
 
+// codeStartMail is the answer to DATA.
+const codeStartMail = 354
+
 func (r smtpReply) isOK() bool { return r.code/100 == 2 }
 
 // isRefusal tells an answer that says no from one that is out of place.

@@ -144,7 +144,7 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 	}
 	var follow *transaction
 	// Not if recipients of this message are still left: they come first.
-	if next != nil && r.s.x.pipelining && !r.s.isSpent() && t.hasAll(left) {
+	if next != nil && r.s.mayFollow(t) && t.hasAll(left) {
 		if follow = r.ready; follow == nil || follow.m != next {
 			follow = r.s.wholeTransaction(ctx, next)
 		}
@@ -159,7 +159,11 @@ func (r *smtpSeries) carry(ctx context.Context, t *transaction, left []string, n
 	if follow != nil && r.third != nil {
 		r.ready = r.s.wholeTransaction(ctx, r.third)
 	}
-	return r.s.judgement(t)
+
+	if err := r.s.judgement(t); err != nil || follow == nil {
+		return err
+	}
+	return r.s.confirm(t, follow)
 }
 
 // wholeTransaction is a transaction of m for all of its recipients, nil if there is none.

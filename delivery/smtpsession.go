@@ -102,9 +102,17 @@ func (s *smtpSession) misplaced(act string, r smtpReply) error {
 		s.conn.Quoted([]byte(r.text())))))
 }
 
-// introduce has the conversation up to where the server waits for the message. An error is for all
+// introduce has the conversation up to where the server waits for the message, once. An error is for all
 // recipients; those that were refused alone are in t.
 func (s *smtpSession) introduce(t *transaction) error {
+	if !t.introduced {
+		t.introduced = true
+		t.answer = s.converse(t)
+	}
+	return t.answer
+}
+
+func (s *smtpSession) converse(t *transaction) error {
 	commands := t.commands
 	if t.reset {
 		r, err := s.ask(t, commands[0])
@@ -158,6 +166,7 @@ func (s *smtpSession) askOrRefused(t *transaction, command string) (refusal, err
 	case r.isRefusal():
 		return s.refused(command, r), nil
 	case !r.isOK():
+		t.early = r.code == codeStartMail
 		return nil, s.misplaced(command, r)
 	}
 	return nil, nil
@@ -178,7 +187,7 @@ func (s *smtpSession) askForData(t *transaction, refused error) error {
 		return refused
 	case r.isRefusal():
 		return s.refused(command, r)
-	case r.code != 354:
+	case r.code != codeStartMail:
 		return s.misplaced(command, r)
 	case refused != nil:
 		// It waits for a message to nobody. There is no way out of that but a dot, which has been taken for a
@@ -300,6 +309,26 @@ func (s *smtpSession) judgement(t *transaction) error {
 		}
 	}
 	return nil
+}
+
+// mayFollow tells whether another transaction may begin behind the dot of t. Not where several answers come
+// to that dot: if one of them is left out, those to the next commands would be taken for it.
+func (s *smtpSession) mayFollow(t *transaction) bool {
+	return s.x.pipelining && !s.isSpent() && (!s.server.LMTP || len(t.accepted) == 1)
+}
+
+var errLeftOut = errors.New("the server has left out an answer to it, and gone on with the next message")
+
+// confirm reads the answers to the commands of next, which are on their way behind the dot of t. Where the
+// server asks for next too early, it has not answered that dot: what was taken for the answer is that to
+// MAIL, and nobody knows whether t was taken.
+func (s *smtpSession) confirm(t, next *transaction) error {
+	_ = s.introduce(next) // what it says is said when its turn comes
+	if !next.early {
+		return nil
+	}
+	t.delivered, t.refused = nil, nil
+	return s.broken("message", errLeftOut)
 }
 
 // judgementOf reads one answer, which is for these recipients.

@@ -22,6 +22,10 @@ type transaction struct {
 	// it is not to be tried again at once: the dot may have arrived, or it is not the server's fault
 	final bool
 
+	introduced bool  // the server has answered the commands
+	answer     error // that it gave to them, see introduce
+	early      bool  // it asked for the message before its turn: it has left out an answer
+
 	accepted  []smtpRecipient
 	refused   []error  // for the others
 	delivered []string // local names that have it

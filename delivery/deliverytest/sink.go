@@ -24,8 +24,8 @@ type Sink struct {
 	Discard bool   // messages are counted and not kept
 	File    string // each message is added to this file too, with its envelope; "" = none
 	// Answer is asked before each answer with what it is to: "greeting", a command, "." and from LMTP ".
-	// ADDRESS". "" = as usual; CLOSE closes the connection instead; a "~" in front answers and closes it
-	// then. nil = always as usual. It is asked by one connection at a time.
+	// ADDRESS". "" = as usual; Close closes the connection instead; Nothing leaves the answer out; a "~" in
+	// front answers and closes it then. nil = always as usual. It is asked by one connection at a time.
 	Answer func(to string) string
 
 	asking    sync.Mutex // held while Answer is asked
@@ -43,8 +43,11 @@ type Mail struct {
 	Data     []byte // with CRLF, without the doubled dots
 }
 
-// Close is an answer of none.
-const Close = "CLOSE"
+// Answers that are none.
+const (
+	Close   = "CLOSE"
+	Nothing = "NOTHING" // and the sink goes on
+)
 
 // Listen serves on address ("127.0.0.1:0", or the path of a socket) until the test ends.
 func (s *Sink) Listen(tb testing.TB, address string) net.Addr {
@@ -191,6 +194,9 @@ func (c *sinkConn) answer(to, usual string) string {
 func (c *sinkConn) write(text string) (code string, ok bool) {
 	if text == Close {
 		return "", false
+	}
+	if text == Nothing {
+		return "", true
 	}
 	text, last := strings.CutPrefix(text, "~")
 	_, _ = c.w.WriteString(text + "\r\n")
