@@ -234,6 +234,14 @@ func TestShownInPart(t *testing.T) {
 			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
 				step(3, "UID SEARCH UNSEEN", names("")) + step(4, "UID SEARCH SEEN", names("1 2")) +
 				step(5, "UID FETCH 2 ", fetched(2, "b")) + expunged(6, 1, "2") + bye, "", ""}}},
+		{"UIDs went back, a pending message is there, and the retrieval is cut off", false, []pass{
+			{found("2 9", "2,9") + fetched(2, "b") + fetched(9, "i") +
+				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "acknowledge"},
+			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
+				step(3, "UID SEARCH UNSEEN", names("")) + step(4, "UID SEARCH SEEN", names("1 2")) +
+				"C: ~^T5 UID FETCH 2 \nCLOSE", "", "fetch"},
+			{strings.Replace(holds(2, "2"), "UIDNEXT 10", "UIDNEXT 3", 1) +
+				step(3, "UID FETCH 2 ", fetched(2, "b")) + expunged(4, 1, "2") + bye, "", ""}}},
 		{"a mailbox moved to a new server", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
 			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +

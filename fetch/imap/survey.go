@@ -195,6 +195,9 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	m.first, m.settled, m.counted = census.First, uint64(census.Settled), time.Unix(census.Looked, 0)
 	named := v.found
 	v.found = named.Minus(done)
+	// After UIDs went back, what was delivered and is to be deleted looks new as well, also to the retrieval
+	// behind one that did not come to it.
+	m.deleted.before = m.rec.Traces(v.found)
 	// The usual case: one search, and nothing new. Everything below costs more and is needed rarely.
 	if v.among == missed && v.refused == nil && v.fits(m.settled+v.found.Len()) &&
 		!m.reusesUIDs(v, named, done) {
@@ -237,7 +240,7 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	all, vacant := union(v.found, v.seen), m.rec.Vacant()
 	v.found = all.Minus(done.Minus(vacant))
 	surfaced := v.found.And(vacant)
-	m.deleted.before = m.rec.Traces(surfaced)
+	m.deleted.before = m.rec.Traces(v.found)
 	early := surfaced.And(below(m.first))
 
 	// We deleted what had these UIDs, or it was to be delivered: now it is there again, or a later message

@@ -35,7 +35,7 @@ type history struct {
 }
 
 // wild seeds that found faults.
-var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 4195, 5623, 8179,
+var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417, 2869, 4195, 5623, 8179,
 	8377, 12043, 12182, 15340, 15946, newerSeeds + 11, newerSeeds + 14,
 	newerSeeds + 6102}
 

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -77,7 +79,11 @@ func (m *Mailbox) Traces(uids Set) map[uint32]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found := map[uint32]string{}
-	for _, t := range parseTraces(m.marks.traces) {
+	if uids.IsEmpty() { // the usual poll
+		return found
+	}
+
+	for t := range parseTraces(m.marks.traces) {
 		if uids.Contains(t.UID) {
 			found[t.UID] = t.Looks
 		}
@@ -107,17 +113,18 @@ func traceText(of []Trace) string {
 }
 
 // parseTraces ignores what it can't read: without its trace a message counts as new at worst.
-func parseTraces(rows []row) []Trace {
-	var out []Trace
-	for _, r := range rows {
-		for part := range strings.SplitSeq(r.uids, ",") {
-			uid, looks, _ := strings.Cut(part, " ")
-			if n, err := strconv.ParseUint(uid, 10, 32); err == nil {
-				out = append(out, Trace{uint32(n), looks})
+func parseTraces(rows []row) iter.Seq[Trace] {
+	return func(yield func(Trace) bool) {
+		for _, r := range rows {
+			for part := range strings.SplitSeq(r.uids, ",") {
+				uid, looks, _ := strings.Cut(part, " ")
+				n, err := strconv.ParseUint(uid, 10, 32)
+				if err == nil && !yield(Trace{uint32(n), looks}) {
+					return
+				}
 			}
 		}
 	}
-	return out
 }
 
 // foldTraces returns one row with the traces that are still useful.
@@ -126,7 +133,7 @@ func foldTraces(rows []row, now int64) []row {
 	for len(rows) > 0 && now-rows[0].at > traceDays*24*60*60 {
 		rows = rows[1:]
 	}
-	all := parseTraces(rows)
+	all := slices.Collect(parseTraces(rows))
 	if len(all) == 0 {
 		return nil
 	}
