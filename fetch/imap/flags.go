@@ -84,20 +84,34 @@ func (s *session) flagsOf(uids journal.Set) (fresh, seen journal.Set, err error)
 
 // amongSeen asks which of uids are \Seen.
 func (s *session) amongSeen(uids journal.Set) (journal.Set, error) {
+	return s.among(uids, imap.SearchCriteria{Flag: []imap.Flag{imap.FlagSeen}},
+		func(_, seen journal.Set) journal.Set { return seen })
+}
+
+// amongUnseen asks which of uids are not.
+func (s *session) amongUnseen(uids journal.Set) (journal.Set, error) {
+	return s.among(uids, imap.SearchCriteria{NotFlag: []imap.Flag{imap.FlagSeen}},
+		func(fresh, _ journal.Set) journal.Set { return fresh })
+}
+
+// among searches uids, or picks from their flags if the server refuses that.
+func (s *session) among(uids journal.Set, c imap.SearchCriteria,
+	pick func(fresh, seen journal.Set) journal.Set) (journal.Set, error) {
 	var out journal.Set
 	for !uids.IsEmpty() {
 		var part journal.Set
 		part, uids = headText(uids, uids.Len())
-		seen, err := s.search(imap.SearchCriteria{
-			UID: []imap.UIDSet{uidSet(part)}, Flag: []imap.Flag{imap.FlagSeen},
-		})
+		c.UID = []imap.UIDSet{uidSet(part)}
+		found, err := s.search(c)
 		if isRefused(err) {
-			_, seen, err = s.flagsOf(part)
+			var fresh, seen journal.Set
+			fresh, seen, err = s.flagsOf(part)
+			found = pick(fresh, seen)
 		}
 		if err != nil {
 			return out, err
 		}
-		out.AddSet(seen.And(part))
+		out.AddSet(found.And(part))
 	}
 	return out, nil
 }

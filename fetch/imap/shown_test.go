@@ -242,6 +242,23 @@ func TestShownInPart(t *testing.T) {
 				"C: ~^T5 UID FETCH 2 \nCLOSE", "", "fetch"},
 			{strings.Replace(holds(2, "2"), "UIDNEXT 10", "UIDNEXT 3", 1) +
 				step(3, "UID FETCH 2 ", fetched(2, "b")) + expunged(4, 1, "2") + bye, "", ""}}},
+		{"UIDNEXT was too high, and what came since was read", true, []pass{
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 4294967295", 1) +
+				step(3, "UID SEARCH SEEN", names("1")) + bye, "", ""},
+			{strings.Replace(holds(2, "2"), "UIDNEXT 10", "UIDNEXT 2", 1) +
+				step(3, "UID SEARCH ALL", names("1 2")) + step(4, "UID SEARCH UID 1 UNSEEN", names("")) +
+				step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
+			{strings.Replace(holds(2, "2"), "UID SEARCH", "UID SEARCH UID 3:", 1) + bye, "", ""}}},
+		{"UIDs went back, and an old message is another one", false, []pass{
+			{holds(3, "9") + step(3, "UID SEARCH SEEN", seen) + step(4, "UID FETCH 9 ", fetched(9, "ab")) +
+				expunged(5, 1, "9") + bye, "9=ab", ""},
+			{strings.Replace(holds(2, "2"), "UIDNEXT 10", "UIDNEXT 3", 1) +
+				step(3, "UID SEARCH ALL", seen) + step(4, "UID SEARCH UID 1:2 UNSEEN", names("2")) +
+				step(5, "UID FETCH 2 ", fetched(2, "new")) + expunged(6, 1, "2") + bye, "2=new", ""}}},
+		{"none is counted, and a search names old mail", false, []pass{
+			{holds(1, "") + step(3, "UID SEARCH SEEN", names("5")) + bye, "", ""},
+			{holds(0, "") + bye, "", ""}, // it is gone, it seems
+			{holds(0, "5") + step(3, "UID SEARCH UID 5 SEEN", names("5")) + bye, "", ""}}},
 		{"a mailbox moved to a new server", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
 			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +

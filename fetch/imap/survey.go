@@ -164,7 +164,9 @@ func (m *mailbox) confirmByFlags(v *view) error {
 		}
 		// What a search named stays: flags that were not sent say nothing, and a message too many is better
 		// than one too few.
-		v.found, v.seen, v.flagged = union(v.found, unseen).Minus(seen), seen, true
+		v.found, v.seen = union(v.found, unseen).Minus(seen), seen
+		// If the server counts none, nothing was asked.
+		v.flagged = v.most > 0
 	}
 	m.counted = time.Time{}
 	// Only when the numbers agree may the next retrieval trust what it knows.
@@ -227,17 +229,32 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 // reusesUIDs tells whether the server names a message under a UID that no message had, or has lowered
 // UIDNEXT.
 func (m *mailbox) reusesUIDs(v *view, named, done journal.Set) bool {
-	if v.uidNext > 0 && v.uidNext < m.rec.UIDNext() {
+	if m.lowersUIDNext(v) {
 		return true
 	}
 	known := named.And(done)
 	return !known.IsEmpty() && !known.And(m.rec.Vacant()).IsEmpty()
 }
 
+// lowersUIDNext tells whether the server takes back a UIDNEXT that it gave. What a kept connection goes by is
+// the last one that was recorded, which is no news.
+func (m *mailbox) lowersUIDNext(v *view) bool {
+	last := m.rec.UIDNext()
+	return v.uidNext > 0 && v.uidNext != last && v.uidNext < max(last, m.first)
+}
+
 // findNewAmongAll finds what is new among all messages. A message under a vacant UID is new, unless it was
 // there before our first contact and is \Seen, or is one that we deleted.
 func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set) error {
 	all, vacant := union(v.found, v.seen), m.rec.Vacant()
+	if m.lowersUIDNext(v) {
+		again, err := m.reconsider(ctx, v, all)
+		if err != nil {
+			return err
+		}
+		done = done.Minus(again)
+	}
+
 	v.found = all.Minus(done.Minus(vacant))
 	surfaced := v.found.And(vacant)
 	m.deleted.before = m.rec.Traces(v.found)
@@ -265,6 +282,23 @@ func (m *mailbox) findNewAmongAll(ctx context.Context, v *view, done journal.Set
 	}
 
 	return m.lose(ctx, gone)
+}
+
+// reconsider is for a UIDNEXT that was taken back: it was too high at the first contact, or UIDs are given
+// out again. It returns what was old, and looks new now.
+func (m *mailbox) reconsider(ctx context.Context, v *view, all journal.Set) (again journal.Set, err error) {
+	// What gets a UID that was not given out, for all we know now, came after us, although it may be \Seen.
+	m.first = min(m.first, v.uidNext)
+	free := m.rec.Vacant().Minus(below(v.uidNext))
+
+	// An old message that is not \Seen any more may be another one under its UID.
+	if old := m.adopted().And(all); !old.IsEmpty() {
+		if again, err = m.s.amongUnseen(old); err != nil {
+			return again, err
+		}
+	}
+
+	return again, m.reopen(ctx, union(free, again))
 }
 
 // neverHad is the trace of a message that was to be delivered and is gone. No message looks like that.

@@ -69,7 +69,11 @@ func (s *wildServer) dress(line string) string {
 func (s *wildServer) uidNextSaid() uint32 {
 	switch {
 	case s.nextLies == 1 && s.maybe(30):
-		return max(1, s.next-uint32(s.rng.IntN(3)))
+		low := max(1, s.next-uint32(s.rng.IntN(3)))
+		if s.leastNext == 0 || low < s.leastNext {
+			s.leastNext = low
+		}
+		return low
 	case s.nextLies == 2 && s.maybe(30):
 		return ^uint32(0)
 	}

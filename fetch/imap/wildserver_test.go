@@ -72,6 +72,11 @@ type wildServer struct {
 	counted  int          // EXISTS of the session before
 	known    map[int]bool // ids that may be read and unread by others: they are not new any more
 	gone     []int        // ids that others deleted during a session
+
+	selected  []*mail  // what SELECT showed
+	told      sync.Map // ids of messages of which the client was told all that it asked for last
+	said      uint32   // the last UIDNEXT; 0 = none
+	leastNext uint32   // the smallest UIDNEXT that was too low; 0 = none was
 }
 
 func (s *wildServer) maybe(percent int) bool { return !s.calm && s.rng.IntN(100) < percent }
@@ -245,6 +250,7 @@ func (c *wildSession) chatter() {
 
 func (c *wildSession) selectBox() {
 	c.shown, c.validityShown = slices.Clone(c.visible()), c.validity
+	c.selected = slices.Clone(c.shown)
 	n := len(c.shown)
 	if c.stale && c.maybe(40) {
 		n = min(c.counted, n)
@@ -258,9 +264,11 @@ func (c *wildSession) selectBox() {
 	switch {
 	case c.uidNext == 1:
 	case c.uidNext == 2 && c.maybe(30):
-		c.say("* OK [UIDNEXT %d] ok", c.next+1)
+		c.said = c.next + 1
+		c.say("* OK [UIDNEXT %d] ok", c.said)
 	default:
-		c.say("* OK [UIDNEXT %d] ok", c.uidNextSaid())
+		c.said = c.uidNextSaid()
+		c.say("* OK [UIDNEXT %d] ok", c.said)
 	}
 }
 
@@ -366,13 +374,14 @@ func (c *wildSession) flags(m *mail) {
 	if m.seen {
 		flags = `\Seen`
 	}
+	c.told.Store(m.id, true)
 	c.say("* %d FETCH (FLAGS (%s) UID %d)", 1+slices.Index(c.shown, m), flags, m.uid)
 }
 
 func (c *wildSession) fetch(set, command string) (code string, err error) {
 	picked, code := c.pick(set)
 	if c.omit {
-		picked = slices.DeleteFunc(picked, func(*mail) bool { return c.maybe(10) })
+		picked = slices.DeleteFunc(picked, func(m *mail) bool { return c.maybe(10) && c.leaveOut(m) })
 		if len(picked) > 0 && c.maybe(20) {
 			picked = append(picked, picked[c.rng.IntN(len(picked))])
 		}
@@ -412,6 +421,12 @@ func (c *wildSession) fetch(set, command string) (code string, err error) {
 		c.say("* %d FETCH (UID %d %sBODY[] {%d}\r\n%s)", n, m.uid, size, len(m.text()), m.text())
 	}
 	return code, nil
+}
+
+// leaveOut says nothing of a message.
+func (c *wildSession) leaveOut(m *mail) bool {
+	c.told.Delete(m.id)
+	return true
 }
 
 // pick gives the messages in a set of UIDs, as far as the limit lets.
