@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -76,5 +77,19 @@ func TestImportDirections(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestNoTemplates: text/template finds methods by names that the linker can't know, so every exported
+// method of every type would stay in the program: 3 MB of its file, and 2 MB of its memory.
+func TestNoTemplates(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(out))
+	if slices.Contains(packages, "text/template") || !slices.Contains(packages, "fetchd/fetch") {
+		t.Errorf("the program must not import text/template: %q", packages)
 	}
 }

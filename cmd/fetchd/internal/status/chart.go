@@ -68,3 +68,27 @@ func scale(n, most int64, full int) int {
 	}
 	return max(2, int(n*int64(full)/most))
 }
+
+// draw is the chart's picture with its legend.
+func (c *chart) draw(m *markup) {
+	m.add("<section aria-label='The last 24 hours'><div class='legend'><h2>The last 24 hours</h2><span>")
+	m.add("<span class='key'></span>%s", c.Messages)
+	m.add("<span class='key failed'></span>%s</span></div>\n", c.Failures)
+	m.add("<svg viewBox='0 0 240 100' preserveAspectRatio='none' role='img'")
+	m.add(" aria-label='%s and %s in the last 24 hours'>\n", c.Messages, c.Failures)
+	m.add("<line class='axis' x1='0' y1='70' x2='240' y2='70'/>\n")
+
+	for _, b := range c.Bars {
+		m.add("<g><title>%s</title>", b.Title)
+		m.add("<rect x='%d' y='0' width='10' height='100' fill='transparent'/>", b.X)
+		if b.Up > 0 {
+			m.add("<rect class='mail' x='%d' y='%d' width='8' height='%d'/>", b.X, b.Top, b.Up)
+		}
+		if b.Down > 0 {
+			m.add("<rect class='failed' x='%d' y='71' width='8' height='%d'/>", b.X, b.Down)
+		}
+		m.add("</g>\n")
+	}
+	m.add("</svg>\n<div class='scale'><span>%s</span><span>%s</span><span>%s</span></div></section>\n",
+		c.From, c.Most, c.To)
+}

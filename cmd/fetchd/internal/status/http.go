@@ -1,7 +1,6 @@
 package status
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -85,12 +84,8 @@ func ServeWeb(address string, source Source) (*WebServer, error) {
 		return nil, fmt.Errorf("serve metrics: %w", err)
 	}
 
-	h, err := handler(source, !isUnix)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
 	s := &WebServer{listener: limited{l, make(chan struct{}, maxClients)}, server: &http.Server{
-		Handler:           h,
+		Handler:           handler(source, !isUnix),
 		ReadHeaderTimeout: patience, ReadTimeout: patience, WriteTimeout: 6 * patience,
 		MaxHeaderBytes: 16 << 10,
 		ErrorLog:       log.New(io.Discard, "", 0), // of clients' mistakes, and without our form
@@ -114,13 +109,10 @@ func (s *WebServer) Close() {
 
 // handler answers. With checkHost, only those that call this machine by its own name: a page of the web could
 // otherwise make a browser on this machine read the answers, by a name that leads here (DNS rebinding).
-func handler(source Source, checkHost bool) (http.Handler, error) {
+func handler(source Source, checkHost bool) http.Handler {
 	mux := http.NewServeMux()
 	if source.Hours != nil {
-		p, err := newPage(source)
-		if err != nil {
-			return nil, err
-		}
+		p := newPage(source)
 		mux.HandleFunc("GET /{$}", p.overview)
 		mux.HandleFunc("GET /account", p.account)
 	}
@@ -156,7 +148,7 @@ func handler(source Source, checkHost bool) (http.Handler, error) {
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}), nil
+	})
 }
 
 // headers are those of each answer: no page of another place may read, show or keep it, or learn of it.

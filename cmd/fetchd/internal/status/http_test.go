@@ -168,10 +168,7 @@ func get(t *testing.T, client *http.Client, url string) (code int, body string) 
 
 func TestWebByOtherNames(t *testing.T) {
 	t.Parallel()
-	h, err := handler(Source{Report: func(func(string) bool) Report { return Report{} }}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := handler(Source{Report: func(func(string) bool) Report { return Report{} }}, true)
 	for host, want := range map[string]int{
 		"127.0.0.1:9250": 200, "[::1]:9250": 200, "localhost": 200, "::1": 200,
 		"evil.example": 421, "evil.example:9250": 421, "127.0.0.1.evil.example": 421, "": 421,
