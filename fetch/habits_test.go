@@ -123,7 +123,7 @@ func (h *habits) arrive() {
 			h.back[m.uidl] = 2
 		}
 		h.sent[m.text], h.owner[m.uidl] = m, m
-		h.server.Reuse(m.uidl, []byte(m.text))
+		h.server.AppendAs(m.uidl, []byte(m.text))
 		there = append(there, m.uidl)
 		h.note("%s comes, bad %+v, back %d times", m.uidl, m.bad, h.back[m.uidl])
 	}

@@ -102,8 +102,8 @@ func TestDeletedMailIsBack(t *testing.T) {
 			e.expect(t, "WARN "+fetch.EventBack, 1)
 
 			// Another message under the same UIDL is one.
-			s.Reuse("uidl-1", []byte("Subject: 9\r\n\r\nmessage 9.\r\n")) // of the same size, or about
-			s.Reuse("uidl-2", []byte("Subject: long\r\n\r\nanother message\r\n"))
+			s.AppendAs("uidl-1", []byte("Subject: 9\r\n\r\nmessage 9.\r\n")) // of the same size, or about
+			s.AppendAs("uidl-2", []byte("Subject: long\r\n\r\nanother message\r\n"))
 			r.retrieve(t, 2)
 			r.holds(t, "INBOX", 0)
 			tops := strings.Count(strings.Join(s.Commands(), " "), "TOP")
@@ -136,7 +136,7 @@ func TestUIDLOfPendingDeletionIsUsedAgain(t *testing.T) {
 
 				lost = false
 				second := []byte("Subject: other\r\n\r\n" + size + "\r\n")
-				s.Reuse("uidl-1", second)
+				s.AppendAs("uidl-1", second)
 				r.retrieve(t, 1)
 				r.wants(t, [][]byte{first, second})
 				r.holds(t, "INBOX", 0)
@@ -161,7 +161,7 @@ func TestPendingMessageGotStatusFields(t *testing.T) {
 		}
 
 		lost = false
-		s.Reuse("uidl-1", []byte("Status: O\r\nX-UIDL: uidl-1\r\nSubject: x\r\n\r\ntext\r\n"))
+		s.AppendAs("uidl-1", []byte("Status: O\r\nX-UIDL: uidl-1\r\nSubject: x\r\n\r\ntext\r\n"))
 		r.retrieve(t, 0)
 		r.holds(t, "INBOX", 0)
 		e.expect(t, "WARN "+fetch.EventReused, 0)

@@ -1,6 +1,7 @@
 package fetchtest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -12,6 +13,8 @@ import (
 
 // POPOptions say how a POPServer behaves; the zero value speaks clear text and knows all commands.
 type POPOptions struct {
+	User, Password string // of its only user; "" = ann, and secret
+
 	TLS     *tls.Config // nil = clear text only
 	Wrapped bool        // TLS from the first byte; otherwise STLS, without which nobody can log in
 
@@ -41,10 +44,10 @@ type POPServer struct {
 	User     string
 	Password string
 
-	tb testing.TB
-	o  POPOptions
-	ln net.Listener
-	wg sync.WaitGroup
+	o    POPOptions
+	ln   net.Listener
+	wg   sync.WaitGroup
+	fail func(format string, args ...any) // of a client that does what it must not
 
 	mu     sync.Mutex
 	mail   []popMessage
@@ -65,11 +68,19 @@ func StartPOPServer(tb testing.TB, o POPOptions) *POPServer {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	check(tb, err)
-	s := &POPServer{User: "ann", Password: "secret", tb: tb, o: o, ln: ln, conns: map[net.Conn]struct{}{}}
+	s := ServePOP(ln, o, tb.Errorf)
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// ServePOP starts a server on ln, a TCP listener that may have TLS around it. Close ends both. It calls fail,
+// from any goroutine, when a client does what it must not.
+func ServePOP(ln net.Listener, o POPOptions, fail func(format string, args ...any)) *POPServer {
+	s := &POPServer{User: cmp.Or(o.User, "ann"), Password: cmp.Or(o.Password, "secret"), o: o, ln: ln,
+		fail: fail, conns: map[net.Conn]struct{}{}}
 	s.ended.L = &s.mu
 	s.Port = ln.Addr().(*net.TCPAddr).Port
 	s.wg.Go(s.accept)
-	tb.Cleanup(s.close)
 	return s
 }
 
@@ -107,7 +118,8 @@ func (s *POPServer) AwaitSessions() {
 	}
 }
 
-func (s *POPServer) close() {
+// Close ends the server and all sessions, and waits for them.
+func (s *POPServer) Close() {
 	_ = s.ln.Close()
 	s.mu.Lock()
 	for conn := range s.conns {
@@ -122,20 +134,24 @@ func (s *POPServer) Append(messages ...[]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range messages {
-		text := string(m)
-		if !strings.HasSuffix(text, "\r\n") {
-			text += "\r\n"
-		}
 		s.last++
-		s.mail = append(s.mail, popMessage{fmt.Sprintf("uidl-%d", s.last), text})
+		s.add(fmt.Sprintf("uidl-%d", s.last), m)
 	}
 }
 
-// Reuse adds a message under a UIDL that an earlier one may have had.
-func (s *POPServer) Reuse(uidl string, message []byte) {
+// AppendAs adds a message under this UIDL, which an earlier one may have had.
+func (s *POPServer) AppendAs(uidl string, message []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mail = append(s.mail, popMessage{uidl, string(message)})
+	s.add(uidl, message)
+}
+
+func (s *POPServer) add(uidl string, message []byte) {
+	text := string(message)
+	if !strings.HasSuffix(text, "\r\n") {
+		text += "\r\n"
+	}
+	s.mail = append(s.mail, popMessage{uidl, text})
 }
 
 // Remove is another client that deletes the first message with this UIDL, and tells whether there was one.

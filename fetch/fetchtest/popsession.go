@@ -49,7 +49,7 @@ func (s *POPServer) serve(conn net.Conn) {
 			return
 		}
 		if s.o.NoPipelining && p.in.Buffered() > 0 {
-			s.tb.Errorf("the client pipelines after %.20q", line)
+			s.fail("the client pipelines after %.20q", line)
 		}
 		if s.o.DropsPipelined {
 			_, _ = p.in.Discard(p.in.Buffered())

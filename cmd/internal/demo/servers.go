@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 
+	"fetchd/fetch/fetchtest"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -17,7 +19,7 @@ type Servers struct {
 	Root               []byte // PEM: the authority that issued both certificates
 
 	imap *imapServer
-	pop3 *pop3Server
+	pop3 *fetchtest.POPServer
 }
 
 // Host is the name that both certificates are for.
@@ -55,7 +57,11 @@ func Start(messages []Message) (*Servers, error) {
 	}
 
 	s.POP3Port = port(pop3Listener)
-	s.pop3 = startPOP3(pop3Listener, s.User, s.Password, messages)
+	// It fails no client: all may pipeline here.
+	s.pop3 = fetchtest.ServePOP(pop3Listener, fetchtest.POPOptions{User: s.User, Password: s.Password}, nil)
+	for _, m := range messages {
+		s.pop3.AppendAs(strings.ReplaceAll(m.Name, " ", "-"), m.Text)
+	}
 	return s, nil
 }
 
@@ -70,4 +76,7 @@ func listen(config *tls.Config) (net.Listener, error) {
 func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 // Close ends both servers and waits for them.
-func (s *Servers) Close() error { return errors.Join(s.imap.close(), s.pop3.close()) }
+func (s *Servers) Close() error {
+	s.pop3.Close()
+	return s.imap.close()
+}
