@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"os"
 )
 
 var errNoList = errors.New("holds no revocation list")
@@ -16,7 +17,6 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 	}
 
 	files := filesOf(path)
-
 	var all []*x509.RevocationList
 	for _, f := range files {
 		data, err := readBounded(f)
@@ -35,6 +35,15 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 	}
 
 	return all, nil
+}
+
+// filesOf are the files in a directory, or path itself.
+func filesOf(path string) []string {
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		return []string{path}
+	}
+	files, _ := regularFiles(path) // what can't be read now will be another time
+	return files
 }
 
 // parseLists reads one list in DER, or any number in PEM.

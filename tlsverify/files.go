@@ -106,24 +106,23 @@ func (r *fileReader[T]) current() (T, error) {
 	return value, nil
 }
 
-// Stamp changes when one of the files does, or a file in one of the directories.
+// Stamp changes when one of the files does, or a file in one of the directories. "" names none.
 func Stamp(paths ...string) string {
 	var b strings.Builder
 	for _, path := range paths {
-		for _, f := range filesOf(path) {
-			if st, err := os.Stat(f); err == nil {
-				fmt.Fprintf(&b, "%s %d %d\n", f, st.Size(), st.ModTime().UnixNano())
-			}
+		if path == "" {
+			continue
+		}
+
+		st, err := os.Stat(path)
+		switch {
+		case err != nil: // it may come later
+		case st.IsDir():
+			files, _ := regularFiles(path) // what can't be read now will be another time
+			b.WriteString(Stamp(files...))
+		default:
+			fmt.Fprintf(&b, "%s %d %d\n", path, st.Size(), st.ModTime().UnixNano())
 		}
 	}
 	return b.String()
-}
-
-// filesOf are the files in a directory, or path itself.
-func filesOf(path string) []string {
-	if st, err := os.Stat(path); err != nil || !st.IsDir() {
-		return []string{path}
-	}
-	files, _ := regularFiles(path) // what can't be read now will be another time
-	return files
 }
