@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,7 +34,8 @@ func (p *program) places() (*places, error) {
 	if p.uid == 0 && p.env("FETCHMAILHOME") == "" {
 		at.pidfile = filepath.Join(p.runDir, "fetchmail.pid")
 	}
-	at.caller, at.agent = caller(p.env, p.uid), agentUser(p.env, p.uid)
+	named := namedUsers(p.env)
+	at.caller, at.agent = caller(named, p.uid), agentUser(named, p.uid)
 	return at, nil
 }
 
@@ -98,8 +100,8 @@ func stateDir(env func(string) string, home string) string {
 
 // caller is the name of the user who runs the program. If the uid has several names, the environment chooses
 // among them.
-func caller(env func(string) string, uid int) string {
-	for _, name := range namedUsers(env) {
+func caller(named []*user.User, uid int) string {
+	for _, name := range named {
 		// A name with another uid is not believed: the name is that of mailboxes and of the login.
 		if name.Uid == strconv.Itoa(uid) {
 			return name.Username
@@ -111,23 +113,30 @@ func caller(env func(string) string, uid int) string {
 	return strconv.Itoa(uid)
 }
 
-// namedUsers are the users that the environment names and that exist.
+// namedUsers are the users that the environment names and that exist. Each name is looked up once: the usual
+// ones are the same, and the answer may have to come from a server.
 func namedUsers(env func(string) string) []*user.User {
+	var names []string
 	var users []*user.User
-	for _, name := range []string{"FETCHMAILUSER", "LOGNAME", "USER"} {
-		if u, err := user.Lookup(env(name)); err == nil {
+	for _, variable := range []string{"FETCHMAILUSER", "LOGNAME", "USER"} {
+		name := env(variable)
+		if name == "" || slices.Contains(names, name) {
+			continue
+		}
+		names = append(names, name)
+		if u, err := user.Lookup(name); err == nil {
 			users = append(users, u)
 		}
 	}
 	return users
 }
 
-// agentUser is the user whom delivery agents run as; "" = the caller. For root it is the user that the
+// agentUser is the user whom delivery agents run as; "" = the caller. For root it is the first user that the
 // environment names.
-func agentUser(env func(string) string, uid int) string {
+func agentUser(named []*user.User, uid int) string {
 	// Only root can become another user, and should not run an agent as root if it can be avoided.
-	if users := namedUsers(env); uid == 0 && len(users) > 0 {
-		return users[0].Username
+	if uid == 0 && len(named) > 0 {
+		return named[0].Username
 	}
 	return ""
 }

@@ -76,14 +76,14 @@ func TestCaller(t *testing.T) {
 	for _, env := range []func(string) string{
 		environment(), environment("LOGNAME", "no such user"), environment("FETCHMAILUSER", me.Username), environment("USER", "nobody"),
 	} {
-		if got := caller(env, os.Getuid()); got != me.Username {
+		if got := caller(namedUsers(env), os.Getuid()); got != me.Username {
 			t.Errorf("caller %q, want %q", got, me.Username)
 		}
 	}
-	if got := agentUser(environment("LOGNAME", "no such user"), 0); got != "" {
+	if got := agentUser(namedUsers(environment("LOGNAME", "no such user")), 0); got != "" {
 		t.Errorf("agents run as %q", got)
 	}
-	if got := agentUser(environment("LOGNAME", me.Username), 1000); got != "" {
+	if got := agentUser(namedUsers(environment("LOGNAME", me.Username)), 1000); got != "" {
 		t.Errorf("without root, agents run as %q", got)
 	}
 }
