@@ -133,10 +133,15 @@ func TestLongListsAreCheap(t *testing.T) {
 	roundTrip(t, c)
 }
 
-// TestDeepBracketsAreRefused would else overflow the stack.
-func TestDeepBracketsAreRefused(t *testing.T) {
+// TestDeepNestingIsRefused would else overflow the stack, or take a megabyte for each of many keys.
+func TestDeepNestingIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"a = " + strings.Repeat("[", 1<<22), "a = " + strings.Repeat("{a = ", 1<<20)} {
+	for _, text := range []string{
+		"a = " + strings.Repeat("[", 1<<22),
+		"a = " + strings.Repeat("{a = ", 1<<20),
+		"a" + strings.Repeat(".a", 1<<13) + " = 1",
+		"[a" + strings.Repeat(`."a"`, 1<<13) + "]",
+	} {
 		_, err := Parse("x", []byte(text), TOML)
 		if err == nil || !strings.Contains(err.Error(), "nested too deep") {
 			t.Errorf("%.50q: %v", text, err)

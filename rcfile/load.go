@@ -41,12 +41,13 @@ func Load(path string, format Format) (*Config, error) { return Loader{Format: f
 // The bounds keep a wrong path or a circle of includes from eating the machine.
 const (
 	maxFileSize = 64 << 20
-	maxIncludes = 8 // one within the other
+	maxIncludes = 8    // one within the other
+	maxTimes    = 1000 // the same file: forty lines in each of eight would read it 40⁸ times
 )
 
 // Load is the function Load with the options of l.
 func (l Loader) Load(path string) (*Config, error) {
-	run := &loading{Loader: l, builder: newBuilder()}
+	run := &loading{Loader: l, builder: newBuilder(), times: map[string]int{}}
 	err := run.file(path, Pos{})
 	if err == nil {
 		err = run.builder.permission
@@ -74,6 +75,8 @@ type loading struct {
 	Loader
 	builder *builder
 	open    []string // the files being read, outermost first
+
+	times map[string]int // how often each file was included
 }
 
 // file reads one file, included at the given place if that is set.
@@ -207,6 +210,11 @@ func (l *loading) includeOne(w word, file string) {
 		return
 	case len(l.open) > maxIncludes:
 		l.builder.err(w.pos, "includes are nested too deep", "name the files in one place")
+		return
+	}
+
+	if l.times[file]++; l.times[file] > maxTimes {
+		l.builder.errf(w.pos, "name it in one place", "%s is included more than %d times", file, maxTimes)
 		return
 	}
 

@@ -2,6 +2,7 @@ package rcfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -260,6 +261,21 @@ func TestIncludeMistakes(t *testing.T) {
 
 // TestIncludesOfOthers: what another user could have written is never read, be it without a secret: it would
 // say where the secrets go.
+// TestIncludesThatMultiply would else read 64,000,000 files.
+func TestIncludesThatMultiply(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"5": "poll x proto imap user a\n"}
+	for i := range 5 {
+		files[fmt.Sprint(i)] = strings.Repeat(fmt.Sprintf("include %d\n", i+1), 40)
+	}
+
+	dir := filesIn(t, files)
+	_, err := Load(filepath.Join(dir, "0"), Auto)
+	if want := "5 is included more than 1000 times"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
 func TestIncludesOfOthers(t *testing.T) {
 	t.Parallel()
 	const theft = "poll evil proto imap user a passwordfile /home/victim/.secret\n"

@@ -15,7 +15,7 @@ type tomlTable = map[string]any
 // parseTOML reads text, which holds no NUL and no byte order mark, into b.
 func (b *builder) parseTOML(name, text string) {
 	if i := tooDeep(text); i >= 0 {
-		b.err(placeOf(name, []byte(text), i), "brackets are nested too deep",
+		b.err(placeOf(name, []byte(text), i), "brackets or keys are nested too deep",
 			"a quote mark or bracket is missing before")
 		return
 	}
@@ -51,19 +51,24 @@ func (b *builder) parseTOML(name, text string) {
 	}
 }
 
-// tooDeep finds where more brackets are open than an rc file can need, or -1: the library would recurse for
-// each.
+// tooDeep finds where more brackets are open, or more keys joined by dots, than an rc file can need, or -1: the
+// library would recurse for each bracket, and keep a copy of all keys before it for each key.
 func tooDeep(text string) int {
 	const limit = 1000
-	depth := 0
+	depth, dots := 0, 0
 	for i := range len(text) {
 		switch text[i] {
 		case '[', '{':
-			if depth++; depth > limit {
-				return i
-			}
+			depth++
 		case ']', '}':
 			depth = max(depth-1, 0)
+		case '.':
+			dots++
+		case '=', ',', '\n':
+			dots = 0
+		}
+		if depth > limit || dots > limit {
+			return i
 		}
 	}
 	return -1
