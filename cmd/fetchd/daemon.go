@@ -56,6 +56,7 @@ func (s *service) runDaemon(ctx context.Context, cfg *rcfile.Config, interval ti
 
 	// Nobody waits for these: what a reload reads, the terminal or whoever is told of trouble may hang, and
 	// must delay neither the end nor the signs of life. All that may fail at the start comes before.
+	go d.abortWithSummary()
 	go d.leaveTerminal(ctx, first)
 	go d.tellAll(ctx)
 	go d.keepStatus(ctx, first)

@@ -24,12 +24,13 @@ type signals struct {
 	reload chan os.Signal // of a daemon: SIGHUP
 	wake   chan os.Signal // of a daemon: SIGUSR1
 	retry  chan os.Signal // of a daemon: SIGUSR2, which "retry" sends
+	abort  chan os.Signal // of a daemon: SIGABRT and SIGQUIT
 	pipe   chan os.Signal // SIGPIPE, which nobody reads
 }
 
 func newSignals() signals {
 	one := func() chan os.Signal { return make(chan os.Signal, 1) }
-	return signals{end: one(), reload: one(), wake: one(), retry: one(), pipe: one()}
+	return signals{end: one(), reload: one(), wake: one(), retry: one(), abort: one(), pipe: one()}
 }
 
 // catch starts to catch the signals at which mail must be left in order; everything else that the program
@@ -44,6 +45,7 @@ func (s signals) catch(daemon bool) {
 		hangup = s.reload
 		signal.Notify(s.wake, unix.SIGUSR1)
 		signal.Notify(s.retry, unix.SIGUSR2)
+		signal.Notify(s.abort, unix.SIGABRT, unix.SIGQUIT)
 	}
 	// Started with nohup, the program is to survive the end of the terminal.
 	if !signal.Ignored(unix.SIGHUP) {
