@@ -51,8 +51,8 @@ func (b *builder) parseTOML(name, text string) {
 	}
 }
 
-// tooDeep finds where more brackets are open, or more keys joined by dots, than an rc file can need, or -1: the
-// library would recurse for each bracket, and keep a copy of all keys before it for each key.
+// tooDeep finds where more brackets are open, or more keys joined by dots, than an rc file can need, or -1:
+// the library would recurse for each bracket, and keep a copy of all keys before it for each key.
 func tooDeep(text string) int {
 	const limit = 1000
 	depth, dots := 0, 0

@@ -31,7 +31,8 @@ func (d *daemon) abortWithSummary() {
 		defer close(written)
 		stacks := make([]byte, stackSpace)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		fmt.Fprintf(d.p.stderr, "%s: aborted by %s\n\n%s", d.p.name, signalName(sig), sumUp(string(stacks), summaryLimit))
+		fmt.Fprintf(d.p.stderr, "%s: aborted by %s\n\n%s", d.p.name, signalName(sig),
+			sumUp(string(stacks), summaryLimit))
 	}()
 
 	timer := time.NewTimer(summaryTime)
@@ -52,8 +53,8 @@ type alike struct {
 	stack string
 }
 
-// sumUp sums up what runtime.Stack has written, in at most limit bytes. What only few goroutines do comes first:
-// that is where something hangs, and not what thousands of accounts do while they wait.
+// sumUp sums up what runtime.Stack has written, in at most limit bytes. What only few goroutines do comes
+// first: there something hangs, rather than where thousands of accounts wait.
 func sumUp(stacks string, limit int) string {
 	groups := map[string]*alike{}
 	for text := range strings.SplitSeq(strings.TrimSpace(stacks), "\n\n") {
@@ -84,8 +85,8 @@ func sumUp(stacks string, limit int) string {
 	return b.String()
 }
 
-// withoutNumbers removes from the frames of a stack what differs between goroutines at the same place: arguments,
-// offsets, and which goroutine began it.
+// withoutNumbers removes from the frames of a stack what differs between goroutines at the same place:
+// arguments, offsets, and which goroutine began it.
 func withoutNumbers(frames string) string {
 	var b strings.Builder
 	for line := range strings.Lines(frames) {

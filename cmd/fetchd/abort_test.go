@@ -27,7 +27,8 @@ func TestStacksAreSummedUp(t *testing.T) {
 	stacks := make([]byte, stackSpace)
 	all := string(stacks[:runtime.Stack(stacks, true)])
 	sum := sumUp(all, summaryLimit)
-	ours, many := strings.Index(sum, "1 × [running]"), strings.Index(sum, "1000 × [chan receive]\nfetchd/cmd/fetchd.Test")
+	ours := strings.Index(sum, "1 × [running]")
+	many := strings.Index(sum, "1000 × [chan receive]\nfetchd/cmd/fetchd.Test")
 	if ours < 0 || many < ours || strings.Contains(sum, "0x") {
 		t.Errorf("we stand at %d, the others at %d:\n%s", ours, many, sum)
 	}

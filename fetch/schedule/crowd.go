@@ -28,6 +28,7 @@ type crowd struct {
 	members int        // accounts, or watched folders
 	open    int        // connections that are logged in
 	stay    int        // those that stay open between retrievals, or are going to
+	staying int        // those of them that are logged in
 	calm    time.Time  // since when the server lets us in; zero = it doesn't, or had ended all connections
 
 	most   int       // connections that the server allows; 0 = any number, as far as we know
@@ -109,14 +110,22 @@ func (c *crowd) unsettle() {
 	c.stay--
 }
 
-// surplus is how many stay that should not.
+// count changes by n the number of connections that are logged in and stay.
+func (c *crowd) count(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.staying += n
+}
+
+// surplus is how many stay that should not. Those that are only going to don't count: most of these are being
+// refused, and ask again whether they may stay.
 func (c *crowd) surplus() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.most == 0 {
 		return 0
 	}
-	return max(0, c.stay-c.mayStay())
+	return max(0, c.staying-c.mayStay())
 }
 
 // mayStay is how many may stay: all but one if few have to share that one; c.mu is held.

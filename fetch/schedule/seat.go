@@ -18,6 +18,7 @@ type seat struct {
 
 	taken  bool    // in both crowds
 	stays  bool    // the connection may stay open between retrievals
+	counts bool    // it is logged in, too, as the crowds know
 	denied bool    // it should, and there is no room
 	open   bool    // the connection is logged in
 	lesson [2]int  // of the crowds, when the last connection was begun
@@ -67,6 +68,7 @@ func (p *seat) connect(ctx context.Context, _ *fetch.Account) (fetch.Session, er
 
 	if err == nil {
 		p.open, p.again, p.unsure = true, [2]bool{}, 0
+		p.count()
 	}
 	return session, err
 }
@@ -77,8 +79,25 @@ func (p *seat) close(lost bool) {
 		return
 	}
 	p.open = false
+	p.count()
 	for _, c := range p.crowds {
 		c.closed(lost)
+	}
+}
+
+// count tells the crowds whether this is a connection that is logged in and stays.
+func (p *seat) count() {
+	n := 1
+	if p.counts {
+		n = -1
+	}
+	if p.counts == (p.open && p.stays) {
+		return
+	}
+
+	p.counts = !p.counts
+	for _, c := range p.crowds {
+		c.count(n)
 	}
 }
 
@@ -127,7 +146,8 @@ func (p *seat) take(ctx context.Context) error {
 
 // settle asks both crowds whether the connection may stay open.
 func (p *seat) settle() {
-	p.unsettle()
+	defer p.count()
+	p.giveUp()
 	p.denied = false
 	if !p.a.Idle && !p.a.KeepAlive {
 		return
@@ -142,7 +162,13 @@ func (p *seat) settle() {
 	p.denied = !p.stays
 }
 
+// unsettle tells both crowds that the connection does not stay open.
 func (p *seat) unsettle() {
+	p.giveUp()
+	p.count()
+}
+
+func (p *seat) giveUp() {
 	if p.stays {
 		for _, c := range p.crowds {
 			c.unsettle()
