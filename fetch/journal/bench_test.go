@@ -43,6 +43,21 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
+// BenchmarkCreate is the first start of a user.
+func BenchmarkCreate(b *testing.B) {
+	dir := b.TempDir()
+	defer reportCPU(b)()
+	for n := 0; b.Loop(); n++ {
+		j, err := journal.Open(b.Context(), filepath.Join(dir, fmt.Sprint(n)))
+		if err == nil {
+			err = j.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkRecord(b *testing.B) {
 	for _, durable := range []bool{false, true} {
 		for _, size := range []uint32{1, 100} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,3 +93,49 @@ type oldInfo struct{ os.FileInfo }
 func (oldInfo) Size() int64        { return 44 }
 func (oldInfo) Mode() os.FileMode  { return 0o600 }
 func (oldInfo) ModTime() time.Time { return time.Unix(1700000000, 0) }
+
+// TestMigratedSchema compares what the migrations make of a journal of version 1 with a new one.
+func TestMigratedSchema(t *testing.T) {
+	t.Parallel()
+	old, fresh := unpack(t, "testdata/version1.db.gz"), filepath.Join(t.TempDir(), "journal.db")
+	migrated, made := columnsOf(t, old), columnsOf(t, fresh)
+	if !slices.Equal(migrated, made) || !slices.Contains(made, "record.uids TEXT 1  0") {
+		t.Errorf("migrated:\n%s\nnew:\n%s", strings.Join(migrated, "\n"), strings.Join(made, "\n"))
+	}
+}
+
+// columnsOf describes each column and each index of a journal, once it is up to date.
+func columnsOf(t *testing.T, path string) []string {
+	t.Helper()
+	if err := openOn(t, &disk{}, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+
+	rows, err := db.QueryContext(t.Context(), `
+		SELECT m.name || '.' || c.name || ' ' || c.type || ' ' || c."notnull" || ' ' ||
+			coalesce(c.dflt_value, '') || ' ' || c.pk
+		FROM sqlite_schema m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'
+		UNION ALL SELECT type || ' ' || name || ' of ' || tbl_name FROM sqlite_schema ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+
+	var all []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

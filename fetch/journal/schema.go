@@ -9,13 +9,12 @@ import (
 // applicationID marks a SQLite file as a journal ("ftcd"); see PRAGMA application_id.
 const applicationID = 0x66746364
 
-// migrations lead from one schema version (PRAGMA user_version) to the next; the first makes version 1.
+// schema is what a new journal has, of the newest version.
 //
 // mailbox: the heads of the records; see box. sum is the checksum of a record with its rows.
 // record: what happened in a mailbox, in the order of n; see row.
 // note: texts by name, with their checksums; see Note and ImportFetchids.
-func migrations() []string {
-	return []string{`
+const schema = `
 CREATE TABLE mailbox (
 	id INTEGER PRIMARY KEY,
 	account TEXT NOT NULL,
@@ -26,27 +25,16 @@ CREATE TABLE mailbox (
 	in_use INTEGER NOT NULL DEFAULT 0,
 	folded INTEGER NOT NULL DEFAULT 0,
 	uidnext INTEGER NOT NULL DEFAULT 0,
-	messages INTEGER NOT NULL DEFAULT 0,
-	highestmodseq INTEGER NOT NULL DEFAULT 0,
 	changed INTEGER NOT NULL DEFAULT 0,
+	sum INTEGER NOT NULL DEFAULT 0,
+	first INTEGER NOT NULL DEFAULT 0,
+	settled INTEGER NOT NULL DEFAULT 0,
+	looked INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (account, protocol, name)
 );
+` + recordTable + noteTable
 
-CREATE TABLE record (
-	id INTEGER PRIMARY KEY,
-	mailbox INTEGER NOT NULL REFERENCES mailbox (id),
-	what TEXT NOT NULL,
-	at INTEGER NOT NULL,
-	uids TEXT NOT NULL
-);
-CREATE INDEX record_mailbox ON record (mailbox);
-
-CREATE TABLE imported (
-	file TEXT PRIMARY KEY,
-	at INTEGER NOT NULL,
-	uids INTEGER NOT NULL
-);`, `
-ALTER TABLE record RENAME TO record1;
+const recordTable = `
 CREATE TABLE record (
 	mailbox INTEGER NOT NULL REFERENCES mailbox (id),
 	n INTEGER NOT NULL,
@@ -55,6 +43,22 @@ CREATE TABLE record (
 	uids TEXT NOT NULL,
 	PRIMARY KEY (mailbox, n)
 ) WITHOUT ROWID;
+`
+
+const noteTable = `
+CREATE TABLE note (
+	name TEXT PRIMARY KEY,
+	text TEXT NOT NULL,
+	sum INTEGER NOT NULL
+) WITHOUT ROWID;
+`
+
+// migrations lead from one schema version (PRAGMA user_version) to the next, the first from version 1. What
+// they make of an old journal is the schema of a new one.
+func migrations() []string {
+	return []string{`
+ALTER TABLE record RENAME TO record1;
+` + recordTable + `
 INSERT INTO record
 	SELECT mailbox, row_number() OVER (PARTITION BY mailbox ORDER BY id), what, at, uids FROM record1;
 DROP TABLE record1;
@@ -62,12 +66,7 @@ DROP TABLE record1;
 ALTER TABLE mailbox DROP COLUMN messages;
 ALTER TABLE mailbox DROP COLUMN highestmodseq;
 ALTER TABLE mailbox ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
-
-CREATE TABLE note (
-	name TEXT PRIMARY KEY,
-	text TEXT NOT NULL,
-	sum INTEGER NOT NULL
-) WITHOUT ROWID;
+` + noteTable + `
 INSERT INTO note SELECT 'imported ' || file, uids || ' UIDLs', 0 FROM imported;
 DROP TABLE imported;`, `
 ALTER TABLE mailbox ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
@@ -75,6 +74,9 @@ ALTER TABLE mailbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE mailbox ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;`,
 	}
 }
+
+// newest is the version of schema.
+func newest() int { return 1 + len(migrations()) }
 
 // summed is the version that brought the checksums.
 const summed = 2
@@ -144,7 +146,7 @@ func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	if id != applicationID {
 		return 0, errForeign
 	}
-	if known := len(migrations()); v > known {
+	if known := newest(); v > known {
 		return 0, &newerError{version: v, known: known}
 	}
 	return v, nil
@@ -174,20 +176,23 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 
-	all := migrations()
-	for _, step := range all[v:] {
+	steps := []string{schema}
+	if v > 0 {
+		steps = migrations()[v-1:]
+	}
+	for _, step := range steps {
 		if _, err := conn.ExecContext(ctx, step); err != nil {
 			return err
 		}
 	}
 
-	if v < summed {
+	if v > 0 && v < summed {
 		if err := addSums(ctx, conn); err != nil {
 			return err
 		}
 	}
 
 	// Written even where it is so already: see migrate. A PRAGMA takes no parameters.
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", len(all)))
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", newest()))
 	return err
 }
