@@ -15,8 +15,8 @@ type identifiers struct {
 	srv       []srvName
 	ips       []netip.Addr
 	cns       []string
-	exclusive bool // there is an identifier that rules out the CN-ID
-	malformed bool // a name with an embedded NUL, which has no honest use
+	exclusive bool     // there is an identifier that rules out the CN-ID
+	malformed []string // names with an embedded NUL, which have no honest use
 }
 
 func presentedBy(cert *x509.Certificate) identifiers {
@@ -32,8 +32,11 @@ func presentedBy(cert *x509.Certificate) identifiers {
 
 	// What can't be read may well be an identifier, and so rules out the CN-ID too.
 	ids.exclusive = err != nil || len(srv)+len(cert.DNSNames)+len(cert.IPAddresses)+len(cert.URIs) > 0
-	hasNUL := func(name string) bool { return strings.IndexByte(name, 0) >= 0 }
-	ids.malformed = slices.ContainsFunc(ids.dns, hasNUL) || slices.ContainsFunc(ids.cns, hasNUL)
+	for _, name := range slices.Concat(prefixed("DNS:", ids.dns), prefixed("CN:", ids.cns)) {
+		if strings.IndexByte(name, 0) >= 0 {
+			ids.malformed = append(ids.malformed, name)
+		}
+	}
 	return ids
 }
 
@@ -67,35 +70,41 @@ func (ids identifiers) strings() []string {
 		s = append(s, "SRV:"+n.String())
 	}
 
-	for _, n := range ids.dns {
-		s = append(s, "DNS:"+n)
-	}
+	s = append(s, prefixed("DNS:", ids.dns)...)
 
 	for _, ip := range ids.ips {
 		s = append(s, "IP:"+ip.String())
 	}
 
 	if !ids.exclusive {
-		for _, n := range ids.cns {
-			s = append(s, "CN:"+n)
-		}
+		s = append(s, prefixed("CN:", ids.cns)...)
 	}
 
 	return s
+}
+
+func prefixed(kind string, names []string) []string {
+	var all []string
+	for _, n := range names {
+		all = append(all, kind+n)
+	}
+	return all
 }
 
 // matchIdentity looks for the first reference identity that the certificate presents, and gives it in the
 // form of ReferenceID.String.
 func matchIdentity(refs []ReferenceID, ids identifiers) (string, error) {
 	// Even if another name in it matches: somebody has made a certificate to deceive.
-	if !ids.malformed {
-		for _, r := range refs {
-			if m, ok := r.match(ids); ok {
-				return m, nil
-			}
+	if len(ids.malformed) > 0 {
+		return "", &IdentityError{Want: texts(refs), Presented: ids.malformed, Malformed: true}
+	}
+
+	for _, r := range refs {
+		if m, ok := r.match(ids); ok {
+			return m, nil
 		}
 	}
-	return "", &IdentityError{Want: texts(refs), Presented: ids.strings(), Malformed: ids.malformed}
+	return "", &IdentityError{Want: texts(refs), Presented: ids.strings()}
 }
 
 func (r ReferenceID) match(ids identifiers) (string, bool) {

@@ -66,12 +66,13 @@ func TestNULIsRefusedWithoutChecksToo(t *testing.T) {
 	ca := tlstest.NewCA(t)
 	inCommonName := ca.Leaf(tlstest.Leaf{RawSubject: rawSubject(t, host+"\x00.evil.example")})
 	inDNSName := ca.Leaf(tlstest.Leaf{DNS: []string{host, "x\x00.evil.example"}})
+	inUnusedName := ca.Leaf(tlstest.Leaf{DNS: []string{host}, RawSubject: inCommonName.Leaf.RawSubject})
 
-	for _, cert := range []tls.Certificate{inCommonName, inDNSName} {
+	for _, cert := range []tls.Certificate{inCommonName, inDNSName, inUnusedName} {
 		for _, pins := range [][]Pin{nil, {PinOf(cert.Leaf)}} {
 			v, err := meet(t, policy(t, Options{Host: host, NoCheck: true, Pins: pins}), cert)
 			var ie *IdentityError
-			if !errors.As(err, &ie) || !ie.Malformed {
+			if !errors.As(err, &ie) || !ie.Malformed || !strings.Contains(err.Error(), `\x00.evil.example`) {
 				t.Fatalf("%d pins: %v", len(pins), err)
 			}
 			checkMessage(t, err)

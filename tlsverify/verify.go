@@ -23,8 +23,10 @@ func (p *Policy) verify(cs tls.ConnectionState, v *Verdict) error {
 	}
 
 	ids := presentedBy(cs.PeerCertificates[0])
-	if ids.malformed { // no honest certificate has a NUL in a name: not even nosslcertck lets it pass
-		return &IdentityError{Want: texts(p.refs), Presented: ids.strings(), Malformed: true}
+	// No honest certificate has a NUL in a name: not even nosslcertck lets it pass.
+	if len(ids.malformed) > 0 {
+		_, err := matchIdentity(p.refs, ids)
+		return err
 	}
 
 	if err := p.verifyChain(v, ids); err != nil {
