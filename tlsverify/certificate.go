@@ -55,6 +55,13 @@ func WeakSignature(c *x509.Certificate) bool {
 	return false
 }
 
+// mayServe tells whether the key of c may be used in a handshake, as far as c says what it is for: to sign,
+// or to agree on a key in a way of TLS 1.2 and older (RFC 5280 §4.2.1.3, RFC 8446 §4.4.2.2).
+func mayServe(c *x509.Certificate) bool {
+	const uses = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement
+	return c.KeyUsage == 0 || c.KeyUsage&uses != 0
+}
+
 // IsSelfIssued tells whether c names itself as its issuer.
 func IsSelfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 

@@ -34,6 +34,10 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 	if err != nil {
 		return nil, p.diagnose(sent, now, err)
 	}
+	// crypto/x509 looks at an authority's key usage, and at no server's.
+	if !mayServe(sent[0]) {
+		return nil, p.chainError(KeyUsage, sent[0], now, nil)
+	}
 
 	return p.choose(chains, sent[0])
 }

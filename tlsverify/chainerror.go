@@ -22,6 +22,7 @@ const (
 	Expired
 	NotYetValid
 	WrongUsage     // not for TLS servers
+	KeyUsage       // its key is for something else than TLS
 	NotCA          // issued by something that is not an authority, or not for this
 	NameConstraint // issued outside the names its authority may vouch for
 	BadSignature   // by the right issuer's name, but with another key
@@ -71,6 +72,8 @@ func (e *ChainError) problem() string {
 			certificate, show.Date(e.NotBefore), show.Date(e.Now))
 	case WrongUsage:
 		return certificate + " is not meant for TLS servers (extended key usage)"
+	case KeyUsage:
+		return certificate + " has a key that is not for TLS (key usage)"
 	case NotCA:
 		return certificate + " is not an authority that may issue this chain"
 	case NameConstraint:
@@ -100,6 +103,7 @@ var chainHints = map[ChainReason]string{
 	Expired:        "check the clock, else the operator must renew it",
 	NotYetValid:    "check the clock, else tell the operator",
 	WrongUsage:     "the operator needs one with serverAuth",
+	KeyUsage:       "the operator needs one with digitalSignature",
 	NotCA:          "the operator needs a certificate from a real one",
 	NameConstraint: "the operator needs a certificate from another issuer",
 	BadSignature:   "compare the issuer's fingerprint with the operator's (fetchd help chain)",

@@ -32,6 +32,15 @@ type liveCase struct {
 	warns string           // part of a warning of the verdict
 }
 
+// keyUsage lets the key of a certificate be used for what these bits of a byte say (RFC 5280 §4.2.1.3).
+func keyUsage(bits byte) func(*tlstest.Leaf) {
+	value := []byte{asn1.TagBitString, 2, 0, bits}
+	return func(l *tlstest.Leaf) {
+		usage := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: value}
+		l.Extensions = append(l.Extensions, usage)
+	}
+}
+
 func chainReason(r ChainReason) func(error) bool {
 	return func(err error) bool {
 		var e *ChainError
@@ -125,6 +134,9 @@ func liveCases(t *testing.T) (authorities, []liveCase) {
 		{name: "for clients", cert: leaf(a.sub,
 			func(l *tlstest.Leaf) { l.Usage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }),
 			want: chainReason(WrongUsage)},
+		{name: "key for certificates", cert: leaf(a.sub, keyUsage(0x06)), want: chainReason(KeyUsage)},
+		{name: "key for non-repudiation", cert: leaf(a.sub, keyUsage(0x40)), want: chainReason(KeyUsage)},
+		{name: "key for encipherment", cert: leaf(a.sub, keyUsage(0x20))},
 		{name: "authority for clients", cert: clientsOnly.Leaf(good()), want: chainReason(WrongUsage)},
 		{name: "issuer is no authority", cert: notCA.Leaf(good()), want: chainReason(NotCA)},
 		{name: "outside the issuer's names", cert: elsewhere.Leaf(good()), want: chainReason(NameConstraint)},
