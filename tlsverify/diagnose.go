@@ -2,10 +2,14 @@ package tlsverify
 
 import (
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
+
+var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
 
 // maxDiagnosed bounds how many certificates of a failed chain are looked at: each pair may cost a signature
 // check.
@@ -19,12 +23,32 @@ func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) er
 		return p.chainError(invalidReason(invalid, now), invalid.Cert, now, invalid)
 	}
 	if as[x509.UnhandledCriticalExtension](err) {
-		return p.chainError(Malformed, sent[0], now, err)
+		return p.unhandledError(sent, now, err)
 	}
 	if as[x509.SystemRootsError](err) {
 		return p.chainError(NoRoots, sent[0], now, err)
 	}
 	return p.findGap(sent[:min(len(sent), maxDiagnosed)], now, err)
+}
+
+// unhandledError names the certificate with a critical extension that is not understood, which err doesn't.
+func (p *Policy) unhandledError(sent []*x509.Certificate, now time.Time, err error) *ChainError {
+	all := append([]*x509.Certificate{withoutCriticalSAN(sent[0])}, sent[1:]...)
+	for _, c := range append(all, p.roots().anchors...) {
+		if len(c.UnhandledCriticalExtensions) == 0 {
+			continue
+		}
+
+		id := c.UnhandledCriticalExtensions[0]
+		why := fmt.Errorf("critical extension %s is not understood here: %w", id, err)
+		// Directory names, mostly, which crypto/x509 can't compare.
+		if id.Equal(oidNameConstraints) {
+			why = fmt.Errorf("name constraints of another kind than DNS, IP, email or URI: %w", err)
+		}
+		return p.chainError(Malformed, c, now, why)
+	}
+
+	return p.chainError(Malformed, sent[0], now, err)
 }
 
 func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainReason {

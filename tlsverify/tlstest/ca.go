@@ -44,6 +44,7 @@ type Authority struct {
 	PermittedDNS        []string
 	ExcludedDNS         []string
 	Usage               []x509.ExtKeyUsage
+	Extensions          []pkix.Extension
 }
 
 // CA is an authority: a root, or an intermediate with its issuer. It may be used by several goroutines.
@@ -124,6 +125,7 @@ func makeAuthority(a Authority, issuer *CA) (*CA, error) {
 		PermittedDNSDomains:   a.PermittedDNS,
 		ExcludedDNSDomains:    a.ExcludedDNS,
 		SignatureAlgorithm:    a.Signature,
+		ExtraExtensions:       a.Extensions,
 	}
 
 	ca := &CA{Key: key, Issuer: issuer}
