@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 )
@@ -93,5 +94,45 @@ func TestPendingUIDLIsForgottenOnceAbsent(t *testing.T) {
 	}
 	if d.Done("gone") || !d.Pending("there") {
 		t.Errorf("Done(gone) = %v, Pending(there) = %v", d.Done("gone"), d.Pending("there"))
+	}
+}
+
+// Two messages may have one UIDL. Once the first is deleted, the other must not be taken for it, although its
+// content was never seen; and a program may be killed before it has ended the record.
+func TestAcknowledgedUIDLIsForgottenAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(ctx context.Context, d *Maildrop) error{
+		"not all was seen": func(ctx context.Context, d *Maildrop) error { return d.End(ctx, false) },
+		"no end":           func(context.Context, *Maildrop) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, j := t.Context(), openOn(t, &disk{}, filepath.Join(t.TempDir(), "state.db"))
+			d, err := j.Maildrop(ctx, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range []error{
+				beginDrop(ctx, d),
+				d.Record(ctx, []string{"twin", "kept"}, true, true),
+				d.Acknowledged(ctx, []string{"twin"}),
+				end(ctx, d),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			d, err = j.Maildrop(ctx, "a")
+			if err == nil {
+				err = beginDrop(ctx, d)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if twin, kept := d.MarkListed([]byte("twin")), d.MarkListed([]byte("kept")); twin.Done || !kept.Pending {
+				t.Errorf("twin %+v, kept %+v", twin, kept)
+			}
+		})
 	}
 }

@@ -92,7 +92,7 @@ func (d *Maildrop) Delivered() int {
 	defer d.mu.Unlock()
 	there, all := 0, 0
 	for i := range d.marks.list {
-		if k := &d.marks.list[i]; k.state == isDelivered {
+		if k := &d.marks.list[i]; k.state == isDelivered && !k.deleted {
 			all++
 			if k.absent == 0 {
 				there++
@@ -113,7 +113,7 @@ func (d *Maildrop) Pending(uidl string) bool {
 // Sight is what is known of a message that the server lists.
 type Sight struct {
 	UIDL    string
-	Done    bool  // see Maildrop.Done
+	Done    bool  // see Maildrop.Done; not if its deletion was confirmed: the UIDL may be another's now
 	Pending bool  // see Maildrop.Pending
 	Adopted bool  // see Maildrop.Adopt
 	Size    int64 // of the message that is pending, 0 = not known
@@ -129,8 +129,8 @@ func (d *Maildrop) MarkListed(uidl []byte) Sight {
 	escaped := escapeBytes(uidl)
 	k := d.marks.see(escaped)
 	s := Sight{
-		UIDL: k.uidl, Done: k.done(), Pending: k.pending(), Adopted: k.state == isAdopted, Size: k.size,
-		Again: k.listed, Held: len(escaped),
+		UIDL: k.uidl, Done: k.done() && !k.deleted, Pending: k.pending(), Adopted: k.state == isAdopted,
+		Size: k.size, Again: k.listed, Held: len(escaped),
 	}
 
 	// The server is spoken to with its own bytes; the escaped form is the journal's.
