@@ -29,10 +29,11 @@ func (d *drop) Open(context.Context, string) (Mailbox, error) {
 	return d, nil
 }
 
-func (d *drop) Counts() Counts { return Counts{Messages: len(d.there), New: len(d.todo)} }
-func (d *drop) Limit(n int)    { d.todo = d.todo[:n] }
-func (d *drop) Only(Ref)       {}
-func (d *drop) Spare([]Ref)    {}
+func (d *drop) Counts() Counts  { return Counts{Messages: len(d.there), New: len(d.todo)} }
+func (d *drop) Limit(n int)     { d.todo = d.todo[:n] }
+func (d *drop) Only(Ref)        {}
+func (d *drop) New([]Ref) []Ref { return nil }
+func (d *drop) Spare([]Ref)     {}
 
 func (d *drop) Leave(messages []Ref) {
 	d.todo = slices.DeleteFunc(d.todo, func(uid string) bool {

@@ -19,9 +19,16 @@ const lastInLineTime = time.Hour
 type lastInLine struct {
 	limited bool                     // there is a FetchLimit, or an Expunge
 	failed  map[refusedKey]time.Time // when they were tried
-	waiting map[refusedKey]bool      // left out of this retrieval
+	resting bool                     // some of them in the last retrieval: this one is for the others
+	due     []Ref                    // of the mailbox, to be tried again, the one that has waited longest first
 	now     map[refusedKey]bool      // failed in this retrieval, which may have several sessions
 	text    string                   // what the journal has
+}
+
+// keptFailure is how the journal has one.
+type keptFailure struct {
+	keptMessage
+	Lately bool `json:"lately,omitempty"` // it failed in the last retrieval
 }
 
 func lastInLineNote(a *Account) string { return a.Key + " last in line" }
@@ -33,7 +40,7 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 	}
 
 	text, err := a.Journal.Note(ctx, lastInLineNote(a))
-	var list []keptMessage
+	var list []keptFailure
 	if err == nil && text != "" {
 		err = json.Unmarshal([]byte(text), &list)
 	}
@@ -43,13 +50,13 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 
 	l := &lastInLine{
 		limited: a.FetchLimit > 0 || a.Expunge > 0,
-		failed:  map[refusedKey]time.Time{}, waiting: map[refusedKey]bool{}, now: map[refusedKey]bool{},
-		text: text,
+		failed:  map[refusedKey]time.Time{}, now: map[refusedKey]bool{}, text: text,
 	}
 
 	for _, m := range list {
-		if a.now().Sub(m.Last) < forgetTime {
-			l.failed[refusedKey{m.Mailbox, Ref{m.UIDValidity, string(m.UID)}}] = m.Last
+		if a.now().Sub(m.Last) < obstacleTime {
+			l.failed[refusedKey{m.Mailbox, m.ref()}] = m.Last
+			l.resting = l.resting || m.Lately
 		}
 	}
 
@@ -57,40 +64,70 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 }
 
 // wait returns the messages of a mailbox with so many new ones that let the others pass.
-func (l *lastInLine) wait(mailbox string, fresh int, now time.Time) []Ref {
+func (l *lastInLine) wait(mailbox string, m Leaver, fresh int, now time.Time) []Ref {
 	if l == nil {
 		return nil
 	}
 
+	failedAt := func(ref Ref) time.Time { return l.failed[refusedKey{mailbox, ref}] }
+	var waiting, due []Ref
+	for _, ref := range l.stillNew(mailbox, m) {
+		switch {
+		case l.now[refusedKey{mailbox, ref}]:
+		case l.resting || now.Sub(failedAt(ref)) < lastInLineTime:
+			waiting = append(waiting, ref)
+		default:
+			due = append(due, ref)
+		}
+	}
+	if fresh <= len(waiting) { // there are no others to let pass
+		waiting, due = nil, waiting
+	}
+
+	slices.SortFunc(due, func(a, b Ref) int { return failedAt(a).Compare(failedAt(b)) })
+	l.due = due
+	return waiting
+}
+
+// surplus returns those that are to be tried again of which a limit of n messages has no room: those that were
+// tried longest ago come first, or they would never be tried again.
+func (l *lastInLine) surplus(n int) []Ref {
+	if l == nil {
+		return nil
+	}
+	return l.due[min(max(0, n), len(l.due)):]
+}
+
+// stillNew returns the messages of a mailbox that could not be delivered, and forgets those that are not new
+// any more: they came, or the user has deleted them.
+func (l *lastInLine) stillNew(mailbox string, m Leaver) []Ref {
 	var refs []Ref
-	for key, last := range l.failed {
-		if key.mailbox == mailbox && !l.now[key] && now.Sub(last) < lastInLineTime {
+	for key := range l.failed {
+		if key.mailbox == mailbox {
 			refs = append(refs, key.Ref)
 		}
 	}
-
-	if fresh <= len(refs) { // there are no others to let pass
+	if len(refs) == 0 { // the usual case
 		return nil
 	}
 
-	for _, ref := range refs {
-		l.waiting[refusedKey{mailbox, ref}] = true
+	fresh := m.New(refs)
+	isNew := make(map[Ref]bool, len(fresh))
+	for _, ref := range fresh {
+		isNew[ref] = true
 	}
-
-	return refs
+	for _, ref := range refs {
+		if key := (refusedKey{mailbox, ref}); !l.now[key] && !isNew[ref] {
+			delete(l.failed, key)
+		}
+	}
+	return fresh
 }
 
-// tried takes in what became of the messages of a mailbox that did not wait.
+// tried takes in which messages of a mailbox have failed.
 func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
 	if l == nil {
 		return
-	}
-
-	for key := range l.failed {
-		// It was tried, and is not among those that failed: it came, or the user has deleted it.
-		if key.mailbox == mailbox && !l.waiting[key] && !l.now[key] {
-			delete(l.failed, key)
-		}
 	}
 
 	for _, f := range failed {
@@ -108,13 +145,14 @@ func (a *Account) keepLastInLine(l *lastInLine) {
 		return
 	}
 
-	list := make([]keptMessage, 0, len(l.failed))
+	list := make([]keptFailure, 0, len(l.failed))
 	for key, last := range l.failed {
-		list = append(list, keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), last})
+		m := keptMessage{key.mailbox, key.UIDValidity, []byte(key.UID), last}
+		list = append(list, keptFailure{m, l.now[key]})
 	}
 
 	// A map has no order, and the text is compared with what the journal has.
-	slices.SortFunc(list, func(a, b keptMessage) int {
+	slices.SortFunc(list, func(a, b keptFailure) int {
 		return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UIDValidity, b.UIDValidity),
 			slices.Compare(a.UID, b.UID))
 	})

@@ -106,7 +106,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		return a.noteSessionEnd(ctx, name, err, p)
 	}
 	c := a.count(m, name, p)
-	more := a.limit(m, &c, p.res, waiting)
+	more := a.limit(m, &c, waiting, p)
 	p.res.New += c.New
 
 	t := &transfer{
@@ -205,7 +205,7 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
 		l.Leave(p.shares.wait(name, m, p.destinations.outages))
 		fresh := m.Counts().New
-		l.Leave(p.last.wait(name, fresh, a.now()))
+		l.Leave(p.last.wait(name, l, fresh, a.now()))
 		waiting = fresh - m.Counts().New
 	}
 	return waiting
@@ -213,9 +213,13 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 
 // limit takes what is too much for this session out of c and m, where some messages wait already, and says
 // whether another session is to retrieve it.
-func (a *Account) limit(m Mailbox, c *Counts, res *Result, waiting int) (more bool) {
+func (a *Account) limit(m Mailbox, c *Counts, waiting int, p *progress) (more bool) {
+	res := p.res
 	limitTo := func(n int) {
 		waiting += c.New - n
+		if l, ok := m.(Leaver); ok {
+			l.Leave(p.last.surplus(n))
+		}
 		m.Limit(n)
 		c.New = n
 	}

@@ -88,6 +88,8 @@ func (b *fakeMailbox) Leave(messages []Ref) {
 	}
 }
 
+func (b *fakeMailbox) New([]Ref) []Ref { return nil }
+
 func (b *fakeMailbox) Only(message Ref) { b.tell("only %v", message) }
 
 func (b *fakeMailbox) Retrieve(ctx context.Context, q *Queue) error {

@@ -62,6 +62,8 @@ type Leaver interface {
 	// Leave is called before Limit, perhaps more than once, with messages of any UIDVALIDITY, also such that
 	// are not new.
 	Leave(messages []Ref)
+	// New returns those of the messages that are new.
+	New(messages []Ref) []Ref
 	// Only leaves out all but one. It is called instead of Leave.
 	Only(message Ref)
 }

@@ -193,6 +193,35 @@ func TestRefusedLetOtherSessionsPass(t *testing.T) {
 	r.wants(t, numbered(8))
 }
 
+// Where passes are rare, so that the hour is over each time, every second one is for the others.
+func TestRefusedLetOthersPassInRarePasses(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, _ := pickyRig(t, protocol)
+			now := time.Now()
+			r.a.Now, r.a.FetchLimit = func() time.Time { return now }, 1
+			refuseFirst(p, 2)
+			r.append(t, "INBOX", numbered(5)...)
+
+			for i, want := range []int{0, 0, 1, 0, 1, 0, 1, 0} {
+				now = now.Add(25 * time.Hour)
+				if res, err := fetch.Retrieve(t.Context(), r.a); res.Delivered != want {
+					t.Errorf("pass %d: %d delivered, want %d: %v", i+1, res.Delivered, want, err)
+				}
+			}
+
+			clear(p.refuse)
+			for range 3 { // the last one of which lets nobody pass
+				now = now.Add(25 * time.Hour)
+				_, _ = fetch.Retrieve(t.Context(), r.a)
+			}
+			r.wants(t, numbered(5))
+		})
+	}
+}
+
 // refuseFirst refuses the first n messages of numbered, for now.
 func refuseFirst(p *picky, n int) {
 	for i := range n {

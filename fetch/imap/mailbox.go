@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -148,6 +149,14 @@ func (m *mailbox) Leave(messages []fetch.Ref) {
 	m.todo = m.todo.Minus(m.uids(messages))
 	m.counts.Seen += int(before - m.todo.Len())
 	m.counts.New = int(m.todo.Len())
+}
+
+// New implements fetch.Leaver.
+func (m *mailbox) New(messages []fetch.Ref) []fetch.Ref {
+	return slices.DeleteFunc(slices.Clone(messages), func(ref fetch.Ref) bool {
+		uid := m.uids([]fetch.Ref{ref})
+		return uid.IsEmpty() || !m.todo.Contains(uid.Max())
+	})
 }
 
 // Only implements fetch.Leaver.

@@ -175,6 +175,17 @@ func (m *maildrop) Leave(messages []fetch.Ref) {
 	m.counts.New = len(m.todo)
 }
 
+// New implements fetch.Leaver.
+func (m *maildrop) New(messages []fetch.Ref) (fresh []fetch.Ref) {
+	asked := named(messages)
+	for _, num := range m.todo {
+		if uidl := m.listing.rows[num-1].uidl; asked[uidl] {
+			fresh = append(fresh, fetch.Ref{UID: uidl})
+		}
+	}
+	return fresh
+}
+
 // Only implements fetch.Leaver.
 func (m *maildrop) Only(message fetch.Ref) {
 	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool {
