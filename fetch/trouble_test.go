@@ -79,11 +79,12 @@ func TestManyRefusedMessages(t *testing.T) {
 // of twice.
 func TestDeletedMailIsBack(t *testing.T) {
 	t.Parallel()
-	for _, noTOP := range []bool{false, true} {
-		t.Run(fmt.Sprintf("no TOP %v", noTOP), func(t *testing.T) {
+	for _, o := range []fetchtest.POPOptions{{}, {NoTOP: true}, {ShortTOP: true}} {
+		t.Run(fmt.Sprintf("no TOP %v, short %v", o.NoTOP, o.ShortTOP), func(t *testing.T) {
 			t.Parallel()
 			back := 0
-			s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoTOP: noTOP, Undeletes: func(string) bool { return back > 0 }})
+			o.Undeletes = func(string) bool { return back > 0 }
+			s := fetchtest.StartPOPServer(t, o)
 			r, e := rigOn(t, s)
 			messages := numbered(5)
 			r.append(t, "INBOX", messages...)
@@ -107,7 +108,7 @@ func TestDeletedMailIsBack(t *testing.T) {
 			r.retrieve(t, 2)
 			r.holds(t, "INBOX", 0)
 			tops := strings.Count(strings.Join(s.Commands(), " "), "TOP")
-			if want := 3*5 + 2; !noTOP && tops != want {
+			if want := 3*5 + 2; !o.NoTOP && tops != want {
 				t.Errorf("%d TOP, want %d", tops, want)
 			}
 		})

@@ -20,6 +20,7 @@ type POPOptions struct {
 
 	NoCAPA, NoUIDL, NoTOP bool // the command is unknown
 	NoPipelining          bool // not offered, and a client that pipelines anyway fails the test
+	ShortTOP              bool // TOP leaves out the empty line behind the header
 	NoStuffing            bool // dots at the beginning of lines are not doubled
 	DropsPipelined        bool // offered, but what the client sends before the answer is discarded
 	Exclusive             bool // one session at a time (RFC 1939 section 4); the next one is told [IN-USE]

@@ -171,7 +171,13 @@ func (p *popSession) transaction(verb, arg string) {
 		p.one(arg, func(_ int, m popMessage) { p.retrieve(m) })
 	case verb == "TOP" && !o.NoTOP:
 		number, lines, _ := strings.Cut(arg, " ")
-		p.one(number, func(_ int, m popMessage) { p.body(top(m.text, lines)) })
+		p.one(number, func(_ int, m popMessage) {
+			text := top(m.text, lines)
+			if o.ShortTOP {
+				text = strings.TrimSuffix(text, "\r\n")
+			}
+			p.body(text)
+		})
 	case verb == "DELE":
 		p.one(arg, func(n int, _ popMessage) {
 			p.deleted[n] = true

@@ -36,6 +36,8 @@ type retrieval struct {
 	line  []byte    // commands, reused
 	late  []int32   // to be asked for behind todo
 
+	peeked map[uint32]bool // whose header, as TOP gives it, is another than before
+
 	streak fetch.Streak
 	over   error       // why nothing more is asked for
 	quota  bool        // it is that
@@ -205,7 +207,7 @@ func (r *retrieval) send() error {
 
 		start := len(r.line)
 		// The header is enough to tell whether it is the message that we had: the text may be large.
-		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP
+		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP && !r.peeked[it.Num]
 		r.line = appendRequest(r.line, it.Num, peek)
 		if s.c.Tracing() {
 			s.c.TraceOut(string(r.line[start:]))
@@ -274,8 +276,7 @@ func (r *retrieval) read(next request) error {
 
 	it.Body, it.Short = body, fetch.IsFarShorter(n, it.Size)
 	r.streak.Reset()
-	if next.peek || r.m.traces[int32(it.Num)] != "" {
-		r.compare(next)
+	if r.m.traces[int32(it.Num)] != "" && !r.isAnother(next) {
 		return nil
 	}
 	// See acceptDoubted. Some servers count wrongly, so this alone is no proof.

@@ -47,27 +47,32 @@ func (m *maildrop) isAnother(r *row) {
 	m.reused++
 }
 
-// compare finds out whether a message is the one that was delivered under its UIDL before.
-func (r *retrieval) compare(next request) {
+// isAnother tells whether a message that came is another than the one that was delivered under its UIDL
+// before, as far as is known by now.
+func (r *retrieval) isAnother(next request) bool {
 	it, num := next.Item, int32(next.Num)
 	looks, row := it.Looks(), &r.m.listing.rows[num-1]
 	if fetch.SameLooks(looks, r.m.traces[num]) {
 		r.m.same = append(r.m.same, returned{deletion{int(num), it.UID}, row.pending, it.Size, looks})
 		it.Body.Release()
-		return
+		return false
 	}
 
-	// Found out: when it comes as a whole it is not compared again.
-	delete(r.m.traces, num)
+	// It comes as a whole now, which is compared too: some servers show another header in answer to TOP.
+	if next.peek {
+		it.Body.Release()
+		if r.peeked == nil {
+			r.peeked = make(map[uint32]bool)
+		}
+		r.peeked[it.Num] = true
+		r.askAgain(it)
+		return false
+	}
+
 	if row.pending {
 		r.m.isAnother(row)
 	}
-	if next.peek {
-		it.Body.Release()
-		r.askAgain(it)
-		return
-	}
-	r.put(it)
+	return true
 }
 
 // recordSame records the messages that came back as delivered, and plans the deletion of all that are the
