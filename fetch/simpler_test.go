@@ -3,6 +3,7 @@ package fetch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -49,15 +50,21 @@ func TestSameErrorOfBothSessions(t *testing.T) {
 	}
 }
 
-// A server that offers PIPELINING and drops what is pipelined is read all the same, by a single pass too.
-func TestPipelinedCommandsAreDropped(t *testing.T) {
+// A server that offers PIPELINING and drops what is pipelined, or leaves then, is read all the same, by a single
+// pass too.
+func TestPipelinedCommandsAreNotTaken(t *testing.T) {
 	t.Parallel()
-	m := popMailbox(fetchtest.StartPOPServer(t, fetchtest.POPOptions{DropsPipelined: true}))
-	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}, m)
-	r.a.Timeout = 3 * time.Second
-	r.append(t, "INBOX", numbered(5)...)
-	r.retrieve(t, 5)
-	if left := r.count(t, "INBOX"); left != 0 {
-		t.Errorf("%d messages are left", left)
+	for _, o := range []fetchtest.POPOptions{{DropsPipelined: true}, {EndsPipelined: true}} {
+		t.Run(fmt.Sprintf("ends %v", o.EndsPipelined), func(t *testing.T) {
+			t.Parallel()
+			v := variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}
+			r := newRig(t, v, popMailbox(fetchtest.StartPOPServer(t, o)))
+			r.a.Timeout = 3 * time.Second
+			r.append(t, "INBOX", numbered(5)...)
+			r.retrieve(t, 5)
+			if left := r.count(t, "INBOX"); left != 0 {
+				t.Errorf("%d messages are left", left)
+			}
+		})
 	}
 }

@@ -51,6 +51,9 @@ func (s *POPServer) serve(conn net.Conn) {
 		if s.o.NoPipelining && p.in.Buffered() > 0 {
 			s.fail("the client pipelines after %.20q", line)
 		}
+		if s.o.EndsPipelined && p.ready && p.in.Buffered() > 0 {
+			return
+		}
 		if s.o.DropsPipelined {
 			_, _ = p.in.Discard(p.in.Buffered())
 		}

@@ -116,10 +116,28 @@ func (s *session) pipelining() bool {
 // remembered, and, with silent, one that did not answer: it may have dropped what came behind the first
 // command. The error then is a fetch.ErrSimpler: a single pass has no later one to do better.
 func (s *session) pipelined(err error, silent bool) error {
+	if errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err) {
+		return s.simpler(err)
+	}
+	return err
+}
+
+// simpler remembers that the server does not pipeline after all.
+func (s *session) simpler(err error) error {
 	// Where one command was sent at a time, pipelining can't be the cause.
-	if err != nil && s.pipelining() && (errors.Is(err, errOutOfStep) || silent && wire.IsTimeout(err)) {
-		s.quirks.slow.Add(s.host)
-		return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
+	if !s.pipelining() {
+		return err
+	}
+	s.quirks.slow.Add(s.host)
+	return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
+}
+
+// listFailed explains why there is no list. A server, or a scanner in front of it, that ends the connection
+// without a word may do so because commands came together.
+func (s *session) listFailed(ctx context.Context, err error) error {
+	err = s.cause(ctx, s.pipelined(err, true))
+	if ctx.Err() == nil && fetch.KindOf(err) == fetch.KindNetwork && wire.HasEnded(err) {
+		return s.simpler(err)
 	}
 	return err
 }

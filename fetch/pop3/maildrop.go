@@ -47,7 +47,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 
 	together, err := s.askList()
 	if err != nil {
-		return nil, s.cause(ctx, err)
+		return nil, s.listFailed(ctx, err)
 	}
 
 	// While the server prepares its answers: both may take a while with many messages.
@@ -62,7 +62,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 
 	listing, err := s.list(record, together)
 	if err != nil {
-		return nil, s.cause(ctx, s.pipelined(err, true))
+		return nil, s.listFailed(ctx, err)
 	}
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
 		return nil, fetch.Fail(fetch.KindConfig,

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"fetchd/tlsverify"
@@ -334,3 +335,9 @@ func trimEOL(line []byte) []byte {
 
 // IsTimeout tells whether err is a server that did not answer in time.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// HasEnded tells whether err is that of a connection whose other end is closed.
+func HasEnded(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ECONNRESET)
+}

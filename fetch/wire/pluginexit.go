@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"fetchd/tlsverify/hints"
@@ -51,7 +49,7 @@ func (p *pluginConn) Read(b []byte) (int, error) {
 		p.brought.Store(true)
 	}
 	// Bytes come first: what the server said last may be the better explanation.
-	if n == 0 && isGone(err) {
+	if n == 0 && HasEnded(err) {
 		err = p.explain(err)
 	}
 	return n, err
@@ -60,7 +58,7 @@ func (p *pluginConn) Read(b []byte) (int, error) {
 // Write is a write to the plugin's input; its error is explained as Read's.
 func (p *pluginConn) Write(b []byte) (int, error) {
 	n, err := p.Conn.Write(b)
-	if isGone(err) {
+	if HasEnded(err) {
 		err = p.explain(err)
 	}
 	return n, err
@@ -68,11 +66,6 @@ func (p *pluginConn) Write(b []byte) (int, error) {
 
 // errEnded is how a plugin ended that has not failed.
 var errEnded = errors.New("it ended, with exit status 0")
-
-// isGone tells whether err is that of a connection whose other end is closed.
-func isGone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-}
 
 // explain turns the end of the connection into the plugin's, if that failed. It ends its output before it
 // is gone.
