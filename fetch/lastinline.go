@@ -20,7 +20,7 @@ type lastInLine struct {
 	limited bool                     // there is a FetchLimit, or an Expunge
 	failed  map[refusedKey]time.Time // when they were tried
 	resting bool                     // some of them in the last retrieval: this one is for the others
-	due     []Ref                    // of the mailbox, to be tried again, the one that has waited longest first
+	due     []Ref                    // of the mailbox, to be tried again; who has waited longest is first
 	now     map[refusedKey]bool      // failed in this retrieval, which may have several sessions
 	text    string                   // what the journal has
 }
@@ -89,8 +89,8 @@ func (l *lastInLine) wait(mailbox string, m Leaver, fresh int, now time.Time) []
 	return waiting
 }
 
-// surplus returns those that are to be tried again of which a limit of n messages has no room: those that were
-// tried longest ago come first, or they would never be tried again.
+// surplus returns those that are to be tried again for which a limit of n messages has no room: those that
+// were tried longest ago come first, or they would never be tried again.
 func (l *lastInLine) surplus(n int) []Ref {
 	if l == nil {
 		return nil

@@ -23,7 +23,7 @@ type POPOptions struct {
 	ShortTOP              bool // TOP leaves out the empty line behind the header
 	NoStuffing            bool // dots at the beginning of lines are not doubled
 	DropsPipelined        bool // offered, but what the client sends before the answer is discarded
-	EndsPipelined         bool // offered, but a client that has logged in and pipelines is left without a word
+	EndsPipelined         bool // offered, but who pipelines behind the login is left without a word
 	Exclusive             bool // one session at a time (RFC 1939 section 4); the next one is told [IN-USE]
 
 	Retr func(uidl string) Reaction // to each RETR; nil = send the message
