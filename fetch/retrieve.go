@@ -112,6 +112,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	t := &transfer{
 		a: a, to: p.destinations.of(a, name), m: m, name: name, total: c.New, res: p.res,
 		delivered: p.delivered, met: p.obstacles, peer: s.Peer(), shares: p.shares, turns: p.turns,
+		waiting: waiting,
 	}
 	if c.New > 0 {
 		if err := a.transferNew(ctx, t, p); err != nil {

@@ -5,7 +5,8 @@ import (
 )
 
 // roomMost is how many messages in a row may not fit before no other is tried: those behind a few large ones
-// may be small, and the retrieval must not fetch all that there is for a disk that is full.
+// may be small, and the retrieval must not fetch all that there is for a disk that is full. Those that come
+// last in line because of that allow as many more, so that a pass soon gets behind any number of them.
 const roomMost = 5
 
 // lacksRoom tells whether a message failed for want of room where it is kept or where it was to go.
@@ -25,7 +26,7 @@ func (t *transfer) outOfRoom(items []*Item, results []error) error {
 			t.unfit = 0
 		}
 	}
-	if t.unfit < roomMost {
+	if t.unfit < max(roomMost, t.waiting) {
 		return nil
 	}
 

@@ -112,14 +112,38 @@ func TestFullDiskEndsTheRetrieval(t *testing.T) {
 	}
 }
 
-// Messages too large for what is left of a disk are not all fetched in vain, and those behind them come with
-// the next retrieval at the latest.
+// oneByOne is a disk that takes no groups.
+type oneByOne struct{ disk *disk }
+
+func (d oneByOne) HasRoom() bool  { return d.disk.HasRoom() }
+func (d oneByOne) String() string { return d.disk.String() }
+
+func (d oneByOne) Deliver(ctx context.Context, m *delivery.Message) error {
+	return d.disk.Deliver(ctx, m)
+}
+
+// Messages too large for what is left of a disk are not all fetched in vain, and those behind forty of them
+// come with the fifth retrieval at the latest, however few come at a time: 5, 5, 10 and 20 are tried before.
 func TestLargeMessagesOnANearlyFullDisk(t *testing.T) {
 	t.Parallel()
-	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
-		t.Run(protocol.String(), func(t *testing.T) {
+	tests := []struct {
+		name     string
+		protocol fetch.Protocol
+		groups   bool
+	}{
+		{"IMAP", fetch.IMAP, true},
+		{"IMAP, one by one", fetch.IMAP, false},
+		{"POP3", fetch.POP3, true},
+		{"POP3, one by one", fetch.POP3, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, d, _ := diskRig(t, protocol)
+			r, d, _ := diskRig(t, tt.protocol)
+			if !tt.groups {
+				r.a.Deliverer = oneByOne{d}
+			}
+
 			large := fmt.Appendf(nil, "Subject: large\r\n\r\n%s", strings.Repeat("of some size\r\n", 1000))
 			var messages [][]byte
 			for i := range 40 {
@@ -129,7 +153,7 @@ func TestLargeMessagesOnANearlyFullDisk(t *testing.T) {
 			r.append(t, "INBOX", append(messages, small...)...)
 			d.free(8 << 10)
 
-			for pass := 0; len(r.delivered(t)) < len(small) && pass < 3; pass++ {
+			for pass := 0; len(r.delivered(t)) < len(small) && pass < 5; pass++ {
 				_, _ = r.pass(t)
 			}
 			r.wants(t, small)

@@ -31,6 +31,7 @@ type transfer struct {
 	shares    *shares
 	turns     Turns
 	total     int
+	waiting   int           // messages that are last in line
 	delivered *atomic.Int64 // of all that the Retriever does
 
 	trace traceLine // has its own lock
