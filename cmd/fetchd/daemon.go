@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -81,10 +80,13 @@ func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts
 	d.accounts.Store(int64(accounts))
 	collectFor(accounts, d.p.env)
 	d.stamp = d.fileStamp()
-	var err1, err2 error
-	d.teller, err1 = s.newTeller(cfg, before)
-	d.manager, err2 = process.NewNotifier(s.p.env)
-	return d, errors.Join(err1, err2)
+	var err error
+	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
+		// The variable may have come from the session that started us: mail is worth more than who is told.
+		s.log.Warn("the service manager is told nothing", "err", err)
+	}
+	d.teller, err = s.newTeller(cfg, before)
+	return d, err
 }
 
 // setScheduler makes the scheduler, which continues with what the report of the last daemon or pass says of

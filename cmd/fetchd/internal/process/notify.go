@@ -1,12 +1,13 @@
 package process
 
 import (
-	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fetchd/tlsverify/hints"
 )
 
 // Notifier tells the service manager how the daemon is (sd_notify(3)). The nil Notifier, for when there is no
@@ -36,7 +37,8 @@ func NewNotifier(env func(string) string) (*Notifier, error) {
 
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("connect to the service manager: %w", err)
+		return nil, hints.Errorf("NOTIFY_SOCKET names its socket; unset it where there is none",
+			"connect to the service manager: %w", err)
 	}
 
 	n := &Notifier{conn: conn, every: statusInterval}
