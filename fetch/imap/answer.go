@@ -13,7 +13,9 @@ import (
 // answer passes on a tagged response or a continuation request.
 func (g *guard) answer(r imapline.Reply) error {
 	if r.Tag == "+" {
-		g.answered(r.Tag)
+		if !g.answered(r.Tag) {
+			return nil
+		}
 		// Without the server's text, which imapclient has no use for.
 		g.out = []byte("+\r\n")
 		return nil
@@ -79,7 +81,7 @@ func (g *guard) status(r imapline.Reply) error {
 		return nil
 	}
 
-	v, err := strconv.ParseUint(r.Args, 10, 32)
+	v, err := strconv.ParseUint(strings.TrimSpace(r.Args), 10, 32)
 	if expected := g.selectedValidity(); r.Code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
 		// All UIDs that we know, and those of commands under way, may mean other messages now.
 		return g.conn.Break(errRenumbered)
@@ -94,8 +96,9 @@ func (g *guard) status(r imapline.Reply) error {
 // data passes on a line of untagged data and, unless that is the message body, the literal at its end.
 func (g *guard) data(line []byte) error {
 	r := &g.resp
-	if g.marks && r.kind == "FETCH" && !r.dropped {
-		line = tidyMarks(line)
+	// Deeper a line is within a value.
+	if first := r.lines == 0; r.kind == "FETCH" && !r.dropped && (first || r.depth == 1) {
+		line = g.tidyFetch(line, first)
 	}
 
 	r.lines++

@@ -33,9 +33,7 @@ func (m *mailbox) readParts(ctx context.Context, msg *imapclient.FetchMessageDat
 		case imapclient.FetchItemDataRFC822Size:
 			listed = data.Size
 		case imapclient.FetchItemDataInternalDate:
-			if data.Time.Unix() != 0 { // see noDate
-				it.Date = data.Time
-			}
+			it.Date = data.Time
 		case imapclient.FetchItemDataFlags:
 			it.Flags = flagWords(data.Flags)
 		case imapclient.FetchItemDataBodySection:
@@ -74,6 +72,11 @@ func isComplete(it *fetch.Item, listed int64) bool {
 // isWhole tells whether a body section is the whole message, as we asked for it.
 func isWhole(s *imap.FetchItemBodySection) bool {
 	return s.Specifier == imap.PartSpecifierNone && len(s.Part) == 0 && s.Partial == nil
+}
+
+// isHeader tells whether a body section is the header, or the fields of it that we asked for.
+func isHeader(s *imap.FetchItemBodySection) bool {
+	return s.Specifier == imap.PartSpecifierHeader && len(s.Part) == 0
 }
 
 // spool copies a literal, which must be as long as announced. If the disk does not take it, the rest is read

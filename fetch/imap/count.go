@@ -12,10 +12,10 @@ func (g *guard) noteMessages(kind string, line []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case err != nil: // imapclient ends the connection over it
+	case err != nil:
 	case kind == "EXISTS":
 		g.messages = uint32(n)
-	case g.messages > 0:
+	case n > 0 && g.messages > 0:
 		g.messages--
 	}
 }

@@ -175,7 +175,7 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 		case imapclient.FetchItemDataRFC822Size:
 			it.Size = data.Size
 		case imapclient.FetchItemDataBodySection:
-			if data.Literal == nil {
+			if data.Literal == nil || !isHeader(data.Section) {
 				continue
 			}
 			if n, err := io.Copy(it.Body, data.Literal); err != nil || n != data.Literal.Size() {

@@ -120,7 +120,7 @@ func readFields(msg *imapclient.FetchMessageData) (uid uint32, header []byte, er
 		case imapclient.FetchItemDataUID:
 			uid = uint32(data.UID)
 		case imapclient.FetchItemDataBodySection:
-			if data.Literal == nil {
+			if data.Literal == nil || !isHeader(data.Section) {
 				continue
 			}
 			header, err = io.ReadAll(io.LimitReader(data.Literal, delivery.HeaderLimit))

@@ -30,6 +30,7 @@ type guard struct {
 	marks   bool // we ask for the dates and flags of messages
 
 	out      []byte // checked bytes not yet read by imapclient
+	tidy     []byte // where lines are written anew
 	body     int64  // bytes left of a message body that is passed through
 	resp     response
 	text     int // bytes of responses since the last tagged one, bodies apart
@@ -45,6 +46,7 @@ type guard struct {
 	named     []string  // tags in ESEARCH since the last answer to a command, "" for none
 	quiet     bool      // the server owes us no answer
 	validity  uint32    // of the selected mailbox; 0 = none
+	garbled   bool      // the result of a search was none
 	unseen    bool      // the server said that there is an unseen message in it
 	messages  uint32    // how many there are, according to the server
 	own       ownNames
@@ -198,10 +200,14 @@ func (g *guard) isAwaited(tag string) bool {
 }
 
 // answered notes a response with tag, or the continuation that begins an IDLE ("+"). While no command waits
-// for an answer the server may be silent for long.
-func (g *guard) answered(tag string) {
+// for an answer the server may be silent for long. False means that nothing waits for a continuation: no
+// other command of ours has one.
+func (g *guard) answered(tag string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if tag == "+" && !g.idle {
+		return false
+	}
 	if tag != "+" {
 		g.named = nil
 	}
@@ -211,6 +217,7 @@ func (g *guard) answered(tag string) {
 		g.conn.Quiet(quietTimeout)
 	}
 	g.turn.Broadcast()
+	return true
 }
 
 // patience changes how long the server may take for the answers that it owes us; 0 is back to the account's
@@ -233,6 +240,7 @@ func (g *guard) rest() error {
 	if !quiet || g.resp.started {
 		return nil
 	}
+	g.tidy = nil
 	return g.conn.Rest()
 }
 

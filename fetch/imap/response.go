@@ -74,6 +74,7 @@ func (g *guard) next() error {
 		return g.data(line)
 	}
 
+	line = tidyStart(line)
 	bare := bytes.TrimRight(line, "\r\n")
 	if len(bare) == 0 { // some servers send an empty line after a literal
 		return nil
@@ -87,33 +88,64 @@ func (g *guard) next() error {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
 		return g.status(imapline.Parse(bare))
 	default:
+		dropped := !known[kind]
 		if kind == "LIST" {
-			if own := g.ownName(bare); len(own) != len(bare) {
-				bare, line = own, append(own[:len(own):len(own)], "\r\n"...)
-			}
+			tidy, isList := tidyList(bare)
+			bare = g.ownName(tidy)
+			line = append(bare[:len(bare):len(bare)], "\r\n"...)
+			dropped = !isList || g.misnamed(bare)
 		}
 		// Dropped data are still followed to their end: they may hold literals in which a "* OK" would be
 		// text.
-		g.resp = response{started: true, kind: kind, dropped: !known[kind] || kind == "LIST" &&
-			g.misnamed(bare)}
+		g.resp = response{started: true, kind: kind, dropped: dropped}
 		return g.data(line)
 	}
 }
 
-// kindOf returns the name of the data in an untagged response, in upper case.
+// kindOf returns the name of the data in an untagged response, in upper case; "" if imapclient can't take its
+// number.
 func kindOf(line []byte) string {
 	// The name stands at the beginning; the line may be megabytes long.
 	rest, ok := bytes.CutPrefix(line[:min(len(line), 64)], []byte("* "))
 	if !ok {
 		return ""
 	}
-	if len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9' {
-		_, rest, _ = bytes.Cut(rest, []byte(" "))
+	isNumbered := len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9'
+	if isNumbered {
+		var number []byte
+		number, rest, _ = bytes.Cut(rest, []byte(" "))
+		if _, err := strconv.ParseUint(string(number), 10, 32); err != nil {
+			return ""
+		}
 	}
 	if i := bytes.IndexAny(rest, " ("); i >= 0 {
 		rest = rest[:i]
 	}
-	return string(bytes.ToUpper(rest))
+
+	kind := string(bytes.ToUpper(rest))
+	if !isNumbered && numbered[kind] {
+		return ""
+	}
+	return kind
+}
+
+// numbered are the data with a number before their name.
+var numbered = map[string]bool{"EXISTS": true, "EXPUNGE": true, "FETCH": true}
+
+// tidyStart is an untagged response with one blank before its number, and before its name.
+func tidyStart(line []byte) []byte {
+	start := line[:min(len(line), 64)]
+	if !bytes.HasPrefix(start, []byte("*")) || !bytes.Contains(start, []byte("  ")) {
+		return line
+	}
+
+	rest := bytes.TrimLeft(line[1:], " ")
+	digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789"))
+	out := append([]byte("* "), rest[:digits]...)
+	if digits > 0 {
+		out = append(out, ' ')
+	}
+	return append(out, bytes.TrimLeft(rest[digits:], " ")...)
 }
 
 // admit counts a message body of size bytes, which may be one that nobody asked for.
@@ -231,6 +263,22 @@ func (g *guard) found(line []byte) error {
 	return nil
 }
 
+// noteGarbled notes that the result of a search is none.
+func (g *guard) noteGarbled() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.garbled = true
+}
+
+// wasGarbled tells whether the result of a search was none since it was asked last.
+func (g *guard) wasGarbled() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.garbled
+	g.garbled = false
+	return was
+}
+
 // searchTag finds the tag in an ESEARCH response.
 var searchTag = pattern.New(`(?i)^\* ESEARCH \(TAG "?([^" )]+)"?\)`)
 
@@ -313,7 +361,10 @@ func (g *guard) finish(line []byte) error {
 	switch {
 	case r.dropped:
 	case r.kind == "SEARCH" || r.kind == "ESEARCH":
-		g.out = sortedResult(line)
+		var ok bool
+		if g.out, ok = sortedResult(line); !ok {
+			g.noteGarbled()
+		}
 		// Counted after sorting, over all lines: imapclient inserts each number into what it has, so disorder
 		// costs the square of it.
 		if g.order(g.out); g.unsorted > maxUnsorted {

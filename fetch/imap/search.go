@@ -178,7 +178,7 @@ func (s *session) accepted(q query) (journal.Set, query, error) {
 // refusedSearch is the error of a search that the server refused, though perhaps not other commands.
 type refusedSearch struct {
 	error
-	bad bool // it was taken for no command
+	bad bool // it was taken for no command, or RETURN was not understood
 }
 
 func (r refusedSearch) Unwrap() error { return r.error }
@@ -210,14 +210,18 @@ func (s *session) result(q query) (journal.Set, error) {
 		}
 		return set, refusedSearch{failed, no.Type == imap.StatusResponseTypeBad}
 	}
-	// A mistake here would make new mail look as if it did not exist.
-	if data.All == nil && data.Count > 0 {
-		return set, s.broken(fmt.Errorf("server found %d messages and did not name them", data.Count))
-	}
-
 	uids, ok := data.All.(imap.UIDSet)
-	if !ok && data.All != nil {
-		return set, s.broken(errors.New("server answered a search for UIDs with something else"))
+	switch {
+	case s.guard.wasGarbled():
+		err = errors.New("server answered a search with what are no UIDs")
+	// A mistake here would make new mail look as if it did not exist.
+	case data.All == nil && data.Count > 0:
+		err = fmt.Errorf("server found %d messages and did not name them", data.Count)
+	case !ok && data.All != nil: // sequence numbers, or UIDs: it can't be told
+		err = errors.New("server answered a search for UIDs with something else")
+	}
+	if err != nil {
+		return set, refusedSearch{err, q.extended}
 	}
 
 	for _, r := range uids {

@@ -12,48 +12,63 @@ import (
 )
 
 // foundAll finds the set in an ESEARCH response.
-var foundAll = pattern.New(`(?i)^(\* ESEARCH .*\bALL )([0-9:,]+)(.*)$`)
+var foundAll = pattern.New(`^(\* ESEARCH .*?)( ALL(?: (\S+))?)( .*)?$`)
 
 // sortedResult is a line with the result of a search as imapclient can take it: its numbers in rising order,
-// as it sorts by inserting, and without blanks too many. What it doesn't know it leaves as it is.
-func sortedResult(line []byte) []byte {
+// as it sorts by inserting, and without blanks too many. What is no UID is left out: ok says that there is
+// none of that.
+func sortedResult(line []byte) (out []byte, ok bool) {
 	bare := bytes.TrimRight(line, " \r\n")
 	if kindOf(bare) == "ESEARCH" {
-		bare = inCapitals(bare)
-		if m := foundAll().FindSubmatch(bare); m != nil {
-			if set, ok := sortedSet(string(m[2])); ok {
-				return slices.Concat(m[1], []byte(set), m[3], []byte("\r\n"))
-			}
-		}
-		return append(bare, "\r\n"...)
+		out, ok = sortedSets(inCapitals(bare))
+		return append(out, "\r\n"...), ok
 	}
 
 	const start = "* SEARCH"
-	if len(bare) < len(start) || !bytes.EqualFold(bare[:len(start)], []byte(start)) {
-		return line
-	}
-
-	numbers := make([]uint32, 0, bytes.Count(bare, []byte(" ")))
-	for word := range bytes.FieldsSeq(bare[len(start):]) { // no list of them: there may be a million
+	words, modSeq, _ := bytes.Cut(bare[len(start):], []byte("(")) // RFC 7162: (MODSEQ 5)
+	ok = len(modSeq) == 0 || bytes.HasSuffix(modSeq, []byte(")"))
+	isTidy := len(modSeq) == 0 && len(bare)+len("\r\n") == len(line) && !bytes.Contains(bare, []byte("  "))
+	numbers := make([]uint32, 0, bytes.Count(words, []byte(" ")))
+	for word := range bytes.FieldsSeq(words) { // no list of them: there may be a million
 		n, err := strconv.ParseUint(string(word), 10, 32)
-		if err != nil { // MODSEQ, or what imapclient refuses
-			return line
+		ok = ok && err == nil
+		if err != nil || n == 0 { // no message has 0: it says that nothing was found
+			isTidy = false
+			continue
 		}
 		numbers = append(numbers, uint32(n))
 	}
 
-	if isTidy := len(bare)+len("\r\n") == len(line) && !bytes.Contains(bare, []byte("  ")); isTidy &&
-		slices.IsSorted(numbers) {
-		return line
+	if ok && isTidy && slices.IsSorted(numbers) {
+		return line, true
 	}
 
 	slices.Sort(numbers)
-	out := append(make([]byte, 0, len(line)+2), "* SEARCH"...)
+	out = append(make([]byte, 0, len(line)+2), start...)
 	for _, n := range numbers {
 		out = strconv.AppendUint(append(out, ' '), uint64(n), 10)
 	}
 
-	return append(out, "\r\n"...)
+	return append(out, "\r\n"...), ok
+}
+
+// sortedSets is sortedResult for ESEARCH.
+func sortedSets(line []byte) (out []byte, ok bool) {
+	m := foundAll().FindSubmatch(line)
+	if m == nil {
+		return line[:len(line):len(line)], true
+	}
+
+	before, all, found, after := m[1], m[2], string(m[3]), m[4]
+	switch set, isSet := sortedSet(found); {
+	case found == "" || found == "NIL" || found == `""`:
+		all, ok = nil, true
+	case isSet:
+		all, ok = []byte(" ALL "+set), true
+	default:
+		all = nil
+	}
+	return slices.Concat(before, all, after), ok
 }
 
 // inCapitals is an ESEARCH response with its words in capital letters: imapclient knows TAG and UID in no

@@ -77,8 +77,8 @@ func (e *excuses) noteDelivered(id int, s *wildServer) {
 	}
 }
 
-// mayBeMissing tells whether a message that was new, and was not delivered, could not be told from old mail, or
-// is not there.
+// mayBeMissing tells whether a message that was new, and was not delivered, could not be told from old mail,
+// or is not there.
 func (h *history) mayBeMissing(id int) bool {
 	shown := false
 	for _, m := range h.visible() {

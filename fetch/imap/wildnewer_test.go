@@ -53,8 +53,8 @@ func (s *wildServer) dress(line string) string {
 	words, literal, _ := strings.Cut(line, "{")
 	isPlain := len(words) == len(line)
 	if s.small {
-		// The tag is the client's word, and imapclient knows NIL in no other letters.
-		words = strings.NewReplacer(`(tag "t`, `(tag "T`, " nil)", " NIL)").Replace(strings.ToLower(words))
+		// The tag is the client's word.
+		words = strings.Replace(strings.ToLower(words), `(tag "t`, `(tag "T`, 1)
 	}
 	if isPlain && s.blank {
 		words += " "
