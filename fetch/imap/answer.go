@@ -3,6 +3,7 @@ package imap
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -70,6 +71,11 @@ func plainAnswer(r imapline.Reply) []byte {
 func (g *guard) status(r imapline.Reply) error {
 	g.alerts.show(r)
 	switch {
+	case r.Word == "NO" || r.Word == "BAD":
+		g.mu.Lock()
+		g.warning = r
+		g.mu.Unlock()
+		return nil
 	case r.Word == "BYE":
 		return g.conn.Break(fmt.Errorf("server ended the connection: BYE %s", g.conn.Quoted([]byte(r.Text))))
 	case r.Word == "OK" && r.Code == "UNSEEN":
@@ -82,6 +88,11 @@ func (g *guard) status(r imapline.Reply) error {
 	}
 
 	v, err := strconv.ParseUint(strings.TrimSpace(r.Args), 10, 32)
+	if r.Code == "UIDVALIDITY" && err != nil { // GreenMail has milliseconds
+		v, err = strconv.ParseUint(strings.TrimSpace(r.Args), 10, 64)
+		v = v%math.MaxUint32 + 1
+	}
+
 	if expected := g.selectedValidity(); r.Code == "UIDVALIDITY" && expected != 0 && uint64(expected) != v {
 		// All UIDs that we know, and those of commands under way, may mean other messages now.
 		return g.conn.Break(errRenumbered)

@@ -10,7 +10,8 @@ import (
 func withoutReturn(answer string) pass {
 	return pass{esearchOf(1, answer) + step(3, `UID SEARCH RETURN \(ALL\) UNSEEN$`,
 		"S: * ESEARCH "+strings.Replace(answer, "T2", "T3", 1)+"\n") +
-		step(4, "UID SEARCH UNSEEN$", names("1")) + step(5, "UID FETCH 1 ", fetched(1, "ab")) + bye, "1=ab", ""}
+		step(4, "UID SEARCH UNSEEN$", names("1")) + step(5, "UID FETCH 1 ", fetched(1, "ab")) + bye,
+		"1=ab", ""}
 }
 
 // What a search has found is understood in many forms. Where it is not, other commands take its place.
@@ -39,6 +40,7 @@ func TestFound(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				r.Keep, r.MarkSeen = true, false
+
 				expect(t, r, tt.passes...)
 			})
 		})

@@ -57,6 +57,8 @@ type guard struct {
 	insertion uidInsertion
 	bodyCut   bool // the response with the last message body did not end as it must
 
+	warning imapline.Reply // the last NO or BAD without a tag since the last answer to a command
+
 	// message bodies since the last answer to a command, or the last one that was asked for
 	unasked      int
 	unaskedBytes int64 // their sizes
@@ -168,6 +170,13 @@ func (g *guard) saidUnseen() bool {
 	return g.unseen
 }
 
+// lastWarning is the last NO or BAD without a tag since the last answer to a command; false = there is none.
+func (g *guard) lastWarning() (imapline.Reply, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.warning, g.warning.Word != ""
+}
+
 // expectFlags says whether responses with flags are of interest.
 func (g *guard) expectFlags(on bool) {
 	g.mu.Lock()
@@ -209,7 +218,7 @@ func (g *guard) answered(tag string) bool {
 		return false
 	}
 	if tag != "+" {
-		g.named = nil
+		g.named, g.warning = nil, imapline.Reply{}
 	}
 	g.open = slices.DeleteFunc(g.open, func(t string) bool { return t == tag })
 	// Only now: while an answer is owed, silence means trouble; afterwards it is the normal state.

@@ -215,6 +215,10 @@ func (s *session) failed(act string, err error) error {
 			refusal, _ := s.refused(act, ierr)
 			return thenLeft(refusal, cerr)
 		}
+		// Some answer a command so and never end it. It may be a mere warning, so it decides nothing.
+		if r, warned := s.guard.lastWarning(); warned {
+			act += fmt.Sprintf(": the server says %s %s; then", r.Word, s.conn.Quoted([]byte(r.Text)))
+		}
 		return fetch.Fail(fetch.KindNetwork, fmt.Errorf("%s: %w", act, cerr))
 	}
 	if answered {

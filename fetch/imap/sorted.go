@@ -12,7 +12,7 @@ import (
 )
 
 // foundAll finds the set in an ESEARCH response.
-var foundAll = pattern.New(`^(\* ESEARCH .*?)( ALL(?: (\S+))?)( .*)?$`)
+var foundAll = pattern.New(`^(\* ESEARCH .*?) ALL(?: (\S+))?( .*)?$`)
 
 // sortedResult is a line with the result of a search as imapclient can take it: its numbers in rising order,
 // as it sorts by inserting, and without blanks too many. What is no UID is left out: ok says that there is
@@ -59,16 +59,15 @@ func sortedSets(line []byte) (out []byte, ok bool) {
 		return line[:len(line):len(line)], true
 	}
 
-	before, all, found, after := m[1], m[2], string(m[3]), m[4]
-	switch set, isSet := sortedSet(found); {
-	case found == "" || found == "NIL" || found == `""`:
-		all, ok = nil, true
-	case isSet:
-		all, ok = []byte(" ALL "+set), true
-	default:
-		all = nil
+	found := string(m[2])
+	if found == "" || found == "NIL" || found == `""` {
+		return slices.Concat(m[1], m[3]), true
 	}
-	return slices.Concat(before, all, after), ok
+	set, ok := sortedSet(found)
+	if !ok {
+		return slices.Concat(m[1], m[3]), false
+	}
+	return slices.Concat(m[1], []byte(" ALL "+set), m[3]), true
 }
 
 // inCapitals is an ESEARCH response with its words in capital letters: imapclient knows TAG and UID in no

@@ -65,6 +65,7 @@ func TestSpellings(t *testing.T) {
 		{"unknown data", `* XYZ (a {2}|ab "c)|*|* |* 1 FETCH (UID 1 BODY[] {2}|ab)`},
 		{"a folder that nobody asked for", `* LIST (\X ) nil a|* 1 FETCH (UID 1 BODY[] {2}|ab)`},
 	} {
+
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -94,8 +95,9 @@ func TestSpellingsOfNothing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				got, err := tt.play(t, step(4, "UID SEARCH UID 1", names("1"))+
-					step(5, "UID FETCH 1 ", tt.script())+bye)
+				alone := step(4, "UID SEARCH UID 1", names("1")) + step(5, "UID FETCH 1 ", tt.script())
+				got, err := tt.play(t, alone+bye)
+
 				if got != "2=cd" || err == nil || !strings.Contains(err.Error(), "sends no text") {
 					t.Errorf("%q, %v", got, err)
 				}
@@ -132,7 +134,8 @@ func TestRestOfATextIsNoItem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
-		got, _, err := r.run(found("1", "1") + spelling{fetch: `* 1 FETCH (UID 1 BODY[] {2}|ab and more)`}.script())
+		longer := spelling{fetch: `* 1 FETCH (UID 1 BODY[] {2}|ab and more)`}
+		got, _, err := r.run(found("1", "1") + longer.script())
 		if err == nil {
 			t.Errorf("%q, no error", got)
 		}

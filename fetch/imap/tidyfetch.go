@@ -108,6 +108,7 @@ func cutName(rest []byte) (name, left []byte) {
 func valueEnd(text []byte) int {
 	var depth int
 	var quoted, escaped bool
+
 	for i, b := range text {
 		switch {
 		case escaped:
@@ -122,6 +123,7 @@ func valueEnd(text []byte) int {
 		case b == ')':
 			depth--
 		}
+
 		if depth == 0 && !quoted {
 			return i + 1
 		}
@@ -174,13 +176,11 @@ func (g *guard) appendItem(out []byte, it item) []byte {
 
 // appendSection appends the name of a part of a message, and its value unless that follows the line.
 func appendSection(out []byte, it item) []byte {
-	section := bytes.TrimPrefix(bytes.ToUpper(it.name), []byte("BODY"))
-	section = bytes.TrimPrefix(section, []byte(".PEEK")) // as it was asked for
-	name := "BODY[TEXT]"                                 // nobody asked for it; what follows is passed over
+	name := "BODY[TEXT]" // nobody asked for it; what follows is passed over
 	switch {
-	case string(section) == "[]" || it.is("RFC822"):
+	case it.is("BODY[]") || it.is("BODY.PEEK[]") || it.is("RFC822"):
 		name = "BODY[]"
-	case bytes.HasPrefix(section, []byte("[HEADER")) || it.is("RFC822.HEADER"):
+	case isHeaderName(it.name):
 		name = "BODY[HEADER]"
 	case !it.literal:
 		return out
@@ -195,6 +195,16 @@ func appendSection(out []byte, it item) []byte {
 		out = append(out, "NIL"...)
 	}
 	return out
+}
+
+// isHeaderName tells whether an item is the header, or fields of it.
+func isHeaderName(name []byte) bool {
+	for _, start := range []string{"BODY[HEADER", "BODY.PEEK[HEADER", "RFC822.HEADER"} {
+		if len(name) >= len(start) && bytes.EqualFold(name[:len(start)], []byte(start)) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendFlags appends the flags that imapclient can parse, if they are of interest.

@@ -2,8 +2,8 @@ package imap
 
 import "bytes"
 
-// tidyList is a LIST response, `* LIST (attributes) delimiter name`, as imapclient can take it; false if it is
-// none.
+// tidyList is a LIST response, `* LIST (attributes) delimiter name`, as imapclient can take it; false if it
+// is none.
 func tidyList(line []byte) ([]byte, bool) {
 	rest := bytes.TrimLeft(line[len("* LIST"):], " \t")
 	end := len("NIL")

@@ -59,7 +59,10 @@ func (c *wildSession) parse(text string) journal.Set {
 
 func (c *wildSession) search(tag string, words []string) (code string, err error) {
 	found := c.present()
-	keep := func(ok func(*mail) bool) { found = slices.DeleteFunc(found, func(m *mail) bool { return !ok(m) }) }
+	keep := func(ok func(*mail) bool) {
+		found = slices.DeleteFunc(found, func(m *mail) bool { return !ok(m) })
+	}
+
 	extended := false
 	for i := 0; i < len(words); i++ {
 		switch words[i] {
@@ -78,12 +81,14 @@ func (c *wildSession) search(tag string, words []string) (code string, err error
 			keep(func(m *mail) bool { return m.deleted })
 		}
 	}
+
 	found, code = c.within(found)
 	if c.partial > 0 && len(found) > c.partial {
 		if found = found[len(found)-c.partial:]; c.oldest {
 			found = found[:c.partial]
 		}
 	}
+
 	var uids []string
 	for _, m := range found {
 		uids = append(uids, strconv.FormatUint(uint64(m.uid), 10))
@@ -97,6 +102,7 @@ func (c *wildSession) search(tag string, words []string) (code string, err error
 	if c.shuffle {
 		c.rng.Shuffle(len(uids), func(i, j int) { uids[i], uids[j] = uids[j], uids[i] })
 	}
+
 	switch {
 	case c.leaves && !extended && c.maybe(10):
 		return "", c.takesLeave("* SEARCH %s", strings.Join(uids[:c.rng.IntN(len(uids)+1)], " "))

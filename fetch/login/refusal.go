@@ -42,10 +42,10 @@ var refusals = []refusal{
 	{name: "app password", // Gmail, Yahoo, iCloud, mail.ru; QQ and 163 (authorization code)
 		says: words(`(app|application|device)([- ]specific)?[- ]password|authori[sz]ation code`),
 		kind: KindAuth, hint: "make an app password at the provider and write it in place of your own"},
-	{name: "switched off", // Gmail, Yandex, Zoho, GMX
+	{name: "switched off", // Gmail, Yandex, Zoho, GMX, Interia
 		says: words(`\b(imap|pop3?)\b.{0,40}\b((switched|turned) off|disabled|` +
 			`not (enabled|allowed|activated|permitted|available))|` +
-			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\byet to enable (imap|pop3?)\b`),
+			`\b(not|yet to) enabled? .{0,20}\b(imap|pop3?)\b|\b(yet to|please) enable (imap|pop3?)\b`),
 		kind: KindAuth, hint: "switch IMAP or POP on in the provider's settings;" +
 			" if it is on, user, password or token is wrong"},
 	{name: "not connected", // Exchange Online
@@ -80,10 +80,10 @@ var refusals = []refusal{
 		kind: KindBusy, hint: hintPasses},
 	{name: "quota", codes: []string{"LIMIT", "OVERQUOTA"},
 		// Hotmail (Exceeded the login limit), Gmail (bandwidth limits), Yahoo (Rate limit hit), QQ (login
-		// frequency limited)
+		// frequency limited), Exchange Online (Request is throttled. Suggested Backoff Time: …)
 		says: words(`\b(login|rate|bandwidth|command|download|transfer)\b.{0,20}\b(limit|quota)|` +
 			`\bfrequency limited\b|\btoo (many|frequent(ly)?)\b|\brate exceeded\b|\bdaily limit\b|` +
-			`\bmaximum number of (login )?attempts\b`),
+			`\bmaximum number of (login )?attempts\b|\bthrottled\b`),
 		kind: KindServer, hint: hintPasses, forAll: true},
 	{name: "later", codes: []string{"UNAVAILABLE", "SERVERBUG", "SYS/TEMP", "SYS"},
 		// Exchange (Server Unavailable. 15), Gmail (System Error), Dovecot (Temporary authentication failure)

@@ -35,6 +35,8 @@ func TestRefusals(t *testing.T) {
 		{"ALERT", "Your account is not enabled for IMAP use. Please visit your settings", "switched off", KindAuth},
 		{"SYS/PERM", "Your account is not enabled for POP access.", "switched off", KindAuth},
 		{"ALERT", "You are yet to enable IMAP for your account", "switched off", KindAuth},
+		{"ALERT", "Please enable IMAP access in your account settings first.", "switched off", KindAuth},
+		{"", "Request is throttled. Suggested Backoff Time: 299961 milliseconds", "quota", KindServer},
 		{"AUTHENTICATIONFAILED", "LOGIN invalid credentials or IMAP is disabled", "switched off", KindAuth},
 		{"AUTH", "login failure or POP3 disabled, try later.", "switched off", KindAuth},
 		{"", "User is authenticated but not connected.", "not connected", KindAuth},

@@ -35,7 +35,9 @@ func (d *Dialogue) Greeting() (login.Reply, error) {
 	}
 
 	r := Parse(line)
-	if r.Tag != "*" || r.Word != "OK" && r.Word != "PREAUTH" && r.Word != "BYE" {
+	// NO and BAD are no greetings, but some servers refuse us with them, IceWarp without the asterisk.
+	isRefusal := (r.Tag == "*" || r.Tag == "") && (r.Word == "NO" || r.Word == "BAD")
+	if !isRefusal && (r.Tag != "*" || r.Word != "OK" && r.Word != "PREAUTH" && r.Word != "BYE") {
 		return login.Reply{}, d.violation("greeting", line)
 	}
 	d.note(r)
@@ -207,8 +209,12 @@ func (d *Dialogue) final(r login.Reply) (login.Reply, error) {
 // answer waits for the tagged response or a continuation request.
 func (d *Dialogue) answer() (login.Reply, error) {
 	failed := login.Reply{Command: d.command}
+	var refused *login.Reply
 	for range MaxUntagged {
 		line, err := d.Conn.ReadLine(0)
+		if err != nil && refused != nil {
+			return *refused, nil
+		}
 		if err != nil {
 			return failed, err
 		}
@@ -223,8 +229,14 @@ func (d *Dialogue) answer() (login.Reply, error) {
 			return d.reply(r), nil
 		case r.Tag != "*":
 			return failed, d.violation("answer", line)
+		case r.Word == "BYE" && refused != nil:
+			return *refused, nil
 		case r.Word == "BYE":
 			return d.reply(r), nil
+		// Stalwart says this without a tag, and then nothing more until it closes the connection.
+		case r.Word == "NO" && r.Code == "AUTHENTICATIONFAILED":
+			said := d.reply(r)
+			refused = &said
 		}
 
 		d.note(r)

@@ -22,8 +22,8 @@ func Parse(line []byte) Reply {
 
 	var r Reply
 	r.Tag, s, _ = strings.Cut(s, " ")
-	r.Word, r.Text, _ = strings.Cut(s, " ")
-	r.Word = strings.ToUpper(r.Word)
+	r.Word, r.Text, _ = strings.Cut(strings.TrimLeft(s, " "), " ") // DavMail has two blanks, now and then
+	r.Word, r.Text = strings.ToUpper(r.Word), strings.TrimLeft(r.Text, " ")
 	// A code without its closing bracket is text: it decides nothing then.
 	if strings.HasPrefix(r.Text, "[") {
 		if code, text, ok := strings.Cut(r.Text[1:], "]"); ok {
