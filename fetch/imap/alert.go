@@ -17,6 +17,7 @@ type alerts struct {
 	log     *slog.Logger
 	conn    *wire.Conn
 	account string
+	early   bool // TLS may be still to come
 	shown   int
 }
 
@@ -24,6 +25,11 @@ func (l *alerts) show(r imapline.Reply) {
 	if r.Code != "ALERT" || r.Tag != "*" && r.Word != "OK" || l.shown == maxAlerts {
 		return
 	}
+	// What comes before TLS may be from anybody on the way.
+	if l.early && !l.conn.TLS() {
+		return
+	}
+
 	l.shown++
 	l.log.Warn(fetch.EventAlert, "account", l.account, "text", l.conn.Quoted([]byte(r.Text)))
 }

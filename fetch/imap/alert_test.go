@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"fetchd/fetch"
+	"fetchd/tlsverify/tlstest"
 )
 
 // What a server wants its user to read is logged, escaped, and not for ever.
@@ -26,5 +29,26 @@ func TestAlerts(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(log.String())
+	}
+}
+
+// Before TLS anybody on the way could tell the user something (RFC 9051 section 7.1).
+func TestAlertsBeforeTLS(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	r := newRig(t, ca)
+	r.TLS = fetch.StartTLS
+	var log bytes.Buffer
+	r.Log = slog.New(slog.NewTextHandler(&log, nil))
+
+	const clear = "S: * OK [ALERT] forged hi\nC: A1 STARTTLS\nS: * NO [ALERT] forged\n" +
+		"S: A1 OK [ALERT] forged\nTLS\n"
+	const secured = "C: A2 CAPABILITY\nS: * OK [ALERT] genuine\nS: A2 NO no"
+	p := r.play(clear+secured, tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{r.Host}})))
+	_, err := r.Connect(t.Context(), r.Account)
+
+	text := log.String()
+	if strings.Contains(text, "forged") || strings.Count(text, "genuine") != 1 || p.Done() != nil {
+		t.Errorf("%v, and the log is %s", err, text)
 	}
 }

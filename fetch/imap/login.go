@@ -19,7 +19,7 @@ func logIn(ctx context.Context, a *fetch.Account, raw net.Conn, plain bool) (*wi
 	[]string, error) {
 	o := a.Login(service)
 	conn := login.New(raw, o)
-	alerts := &alerts{log: a.Log, conn: conn, account: a.Name}
+	alerts := &alerts{log: a.Log, conn: conn, account: a.Name, early: a.TLS == fetch.StartTLS}
 	d := &imapline.Dialogue{Conn: conn, Compress: a.Compress && !plain, Heard: alerts.show}
 
 	offer, err := login.Run(ctx, conn, d, o)
