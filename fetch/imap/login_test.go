@@ -48,6 +48,12 @@ func TestLogin(t *testing.T) {
 	}{
 		// Greetings.
 		{"greeting BYE", fetch.StartTLS, "S: * BYE too many connections", nil, fetch.KindServer, "too many connections", 0},
+		{"refused for the password before TLS", fetch.StartTLS, "S: * BYE [AUTHENTICATIONFAILED] no", nil,
+			fetch.KindServer, "hint: it came before TLS", 0},
+		{"sent elsewhere before TLS", fetch.StartTLS,
+			"S: * BYE [WEBALERT https://evil.example/] Web login required", nil, fetch.KindServer, "hint: it came before TLS", 0},
+		{"sent elsewhere over TLS", fetch.Wrapped,
+			"TLS\nS: * BYE [WEBALERT https://a.example/] Web login required", nil, fetch.KindAuth, "hint: log in once with a web browser", 0},
 		{"greeting of POP3", fetch.StartTLS, "S: +OK POP3 ready", nil, fetch.KindProtocol, "this is a POP3 server", 0},
 		{"greeting of SMTP", fetch.StartTLS, "S: 220 mx ESMTP", nil, fetch.KindProtocol, "is this the IMAP port", 0},
 		{"greeting of TLS", fetch.StartTLS, "S< \\x15\\x03\\x01\\x00\\x02\\x02\\x0a\\r\\n", nil, fetch.KindProtocol, "does \"ssl\" fit it", 0},
@@ -66,6 +72,8 @@ func TestLogin(t *testing.T) {
 		{"no STARTTLS", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi", nil, fetch.KindTLS, "TLS on port 993, write \"ssl\"", 0},
 		{"a proxy here without TLS", fetch.StartTLS, "S: * OK [CAPABILITY IMAP4rev1] hi", host("127.0.0.1"), fetch.KindTLS, "no TLS needs \"sslproto ''\" in its entry, behind the user's name", 0},
 		{"a proxy here that refuses", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A1 BAD no", host("::1"), fetch.KindTLS, "no TLS needs \"sslproto ''\"", 0},
+		{"STARTTLS answered with a judgement", fetch.StartTLS,
+			"S: * OK hi\nC: A1 STARTTLS\nS: * BYE [EXPIRED] x", nil, fetch.KindServer, "hint: it came before TLS", 0},
 		{"STARTTLS never answered", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nSTALL", nil, fetch.KindNetwork, "STARTTLS: no answer", time.Minute},
 		{"STARTTLS answered with noise", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nENDLESS * OK x\\r\\n", nil, fetch.KindProtocol, "more than 100", 0},
 		{"STARTTLS answered with another tag", fetch.StartTLS, "S: * OK hi\nC: A1 STARTTLS\nS: A2 OK go", nil, fetch.KindProtocol, "A2 OK", 0},
@@ -107,6 +115,8 @@ func TestLogin(t *testing.T) {
 		{"wrong SCRAM proof", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: + dj1BQUE=\nSTALL", nil, fetch.KindAuth, "may not be your server", 0},
 		{"server does not know the password", fetch.StartTLS, upgrade + caps + "AUTH=SCRAM-SHA-256 SASL-IR\nS: A2 OK\nC: ~^A3 AUTHENTICATE\nS: A3 OK trust me", nil, fetch.KindAuth, "", 0},
 		{"unavailable", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN AUTH=LOGIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [UNAVAILABLE] LDAP is down", nil, fetch.KindServer, "LDAP is down", 0},
+		{"TLS ends at a proxy", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\n" +
+			"S: A3 NO [PRIVACYREQUIRED] x", nil, fetch.KindServer, "hint: TLS is in use as far as a", 0},
 		{"crowded", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [ALERT] Too many simultaneous connections. (Failure)", nil, fetch.KindServer, "no more connections at a time", 0},
 		{"in use", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN SASL-IR\nS: A2 OK\nC*\nS: A3 NO [INUSE] other session", nil, fetch.KindBusy, "other session", 0},
 

@@ -28,6 +28,8 @@ type refusal struct {
 const (
 	hintPasses   = "this is temporary; it is tried again next time"
 	hintOperator = "waiting does not help; ask the server's operator"
+	hintProxy    = "TLS is in use as far as a proxy before the server, it seems:" +
+		" ask the operator to tell the server so"
 )
 
 // refusals is the one table, the most telling rows first: the first that fits counts. Codes are those of
@@ -61,7 +63,7 @@ var refusals = []refusal{
 	{name: "expired", codes: []string{"EXPIRED"},
 		says: words(`password (has |is )?expired`),
 		kind: KindAuth, hint: "the password has expired: set a new one at the provider"},
-	{name: "privacy", codes: []string{"PRIVACYREQUIRED"},
+	{name: rowPrivacy, codes: []string{"PRIVACYREQUIRED"},
 		kind: KindTLS, hint: "the server wants TLS first: leave out \"sslproto ''\""},
 	{name: "operator", codes: []string{"CONTACTADMIN", "SYS/PERM"},
 		kind: KindServer, hint: hintOperator},
@@ -92,8 +94,11 @@ var refusals = []refusal{
 		kind: KindServer, hint: hintPasses},
 }
 
-// rowCrowded names the row that has more than a kind and a hint: see ErrCrowded.
-const rowCrowded = "crowded"
+// The rows that are more than a kind and a hint.
+const (
+	rowCrowded = "crowded" // see ErrCrowded
+	rowPrivacy = "privacy" // means something else over TLS
+)
 
 func words(expression string) func() *regexp.Regexp { return pattern.New(`(?is)` + expression) }
 
@@ -120,6 +125,25 @@ func (a *attempt) describeReply(r Reply) string {
 	return fmt.Sprintf("%s: the server answers %s %s%s", r.Command, r.Word, code, text)
 }
 
+// row is the row that fits, or one of kind def.
+func (a *attempt) row(r Reply, def Kind) refusal {
+	row := r.row(def)
+	switch {
+	// Anybody on the way may have said it. What passes by itself does no harm; more is not believed, as it
+	// would stop the retrieval for long, and send the user wherever it likes.
+	case a.early() && row.hint != hintPasses:
+		hint := fmt.Sprintf("it came before TLS and may be anybody's: try again, or write %s"+
+			" if the server has TLS on port %d", a.o.Service.wrapWord(), a.o.Service.Wrapped)
+		return refusal{kind: def, hint: hint}
+	case a.conn.TLS() && row.name == rowPrivacy:
+		return refusal{kind: KindServer, hint: hintProxy}
+	}
+	return row
+}
+
+// early tells whether TLS is still to come, so that what the server says is not proven to be its own.
+func (a *attempt) early() bool { return a.o.TLS == StartTLS && !a.conn.TLS() }
+
 // judged tells whether the server named the password or the user as the reason for a refusal.
 func (r Reply) judged() bool {
 	return slices.Contains([]string{"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "AUTH", "EXPIRED"}, r.Code)
@@ -144,12 +168,12 @@ func (r Reply) row(def Kind) refusal {
 func (a *attempt) refusal(r Reply, def Kind) error {
 	switch r.Status {
 	case Ended:
-		row := r.row(KindServer)
+		row := a.row(r, KindServer)
 		err := fmt.Errorf("server ended the connection: %w",
 			row.explain(errors.New(a.describeReply(r)), row.hint))
 		return Fail(row.kind, a.conn.Break(err))
 	case Refused:
-		row := r.row(def)
+		row := a.row(r, def)
 		return Fail(row.kind, row.explain(errors.New(a.describeReply(r)), row.hint))
 	}
 	return Fail(KindProtocol, a.conn.Break(fmt.Errorf("%s, which is no answer to it", a.describeReply(r))))
@@ -161,7 +185,7 @@ func (a *attempt) loginRefusal(r Reply, t *try) error {
 		return a.refusal(r, KindServer)
 	}
 
-	row := r.row(KindAuth)
+	row := a.row(r, KindAuth)
 	hint := row.hint
 	if hint == "" {
 		hint = a.hint(t)
