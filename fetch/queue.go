@@ -38,8 +38,11 @@ func Window(latency time.Duration) int64 {
 
 // Queue holds messages between the connection that retrieves them and the delivery that takes them.
 type Queue struct {
-	spool delivery.SpoolOptions
-	turns Turns
+	// Changed only before the queue is used.
+	spool  delivery.SpoolOptions
+	turns  Turns
+	linger time.Duration // how long the first item of a group waits for others
+
 	ready chan struct{} // capacity 1: something was put, or the queue was closed
 	low   chan struct{} // capacity 1: the backlog shrank
 
@@ -53,7 +56,8 @@ type Queue struct {
 // NewQueue returns an empty queue whose spools follow o.
 func NewQueue(o delivery.SpoolOptions) *Queue {
 	o.Blocks = new(delivery.Blocks)
-	return &Queue{spool: o, turns: always{}, ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
+	return &Queue{spool: o, turns: always{}, linger: groupLinger,
+		ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
 }
 
 // NewSpool returns a spool for the next message: in memory while the backlog is small.
@@ -143,7 +147,7 @@ func (q *Queue) close() {
 }
 
 // take returns the next items, at least one and at most count or until their sizes pass bytes; nil when the
-// queue is closed and empty. A taker of more than one waits a moment for a full group: what a group shares is
+// queue is closed and empty. A taker of more than one lingers for a full group: what a group shares is
 // expensive.
 func (q *Queue) take(count int, bytes int64) []*Item {
 	var linger <-chan time.Time
@@ -157,9 +161,9 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 		}
 
 		// A group is also full if the next item no longer fits, and at the end, when nothing more will come.
-		full := n == count || n < len(q.items) || sum >= groupEnough || q.closed
+		full := n == count || n < len(q.items) || sum >= groupEnough || q.closed || n > 0 && q.linger == 0
 		if n > 0 && !full && linger == nil {
-			timer := time.NewTimer(groupLinger)
+			timer := time.NewTimer(q.linger)
 			defer timer.Stop()
 			// One timer for the whole group: otherwise a server that sends slowly could hold up the first
 			// message forever.

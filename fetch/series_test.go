@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"fetchd/delivery"
 	"fetchd/fetch/fetchtest"
@@ -67,6 +69,25 @@ func TestSeries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A message of a series does not wait for those behind it: each is delivered while the next one comes.
+func TestSeriesBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const step, messages = time.Millisecond, 3
+		told := &story{}
+		s := &fakeServer{told, []*fakeMailbox{{name: "a", n: messages, pause: step}}}
+		a := leasedAccount(told, &endingLease{story: told, after: "-"}, false)
+		a.Deliverer = &fakeSeries{fakeDeliverer: &fakeDeliverer{story: told, slow: step}}
+		a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
+
+		start := time.Now()
+		res, err := Retrieve(t.Context(), a)
+		if d := time.Since(start); d != messages*step || res.Delivered != messages || err != nil {
+			t.Errorf("%d delivered after %v: %v", res.Delivered, d, err)
+		}
+	})
 }
 
 // Who has a message that others don't have is known to the next pass, also of another process, and to it

@@ -70,11 +70,14 @@ func (t *transfer) run(ctx context.Context) error {
 	q := NewQueue(t.a.spoolOptions())
 	q.turns = t.turns
 
-	// A destination that takes groups is at its best with large ones, which one worker makes.
+	// A destination that takes groups is at its best with large ones, which one worker makes. In a series
+	// nothing is shared: the first message need not wait, and while it is delivered the next ones gather.
 	workers, group := max(1, t.a.Jobs), 1
 	switch t.to.(type) {
-	case delivery.GroupDeliverer, delivery.SeriesDeliverer:
+	case delivery.GroupDeliverer:
 		workers, group = 1, groupCount
+	case delivery.SeriesDeliverer:
+		workers, group, q.linger = 1, groupCount, 0
 	}
 
 	var wg sync.WaitGroup
