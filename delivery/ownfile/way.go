@@ -32,31 +32,36 @@ func (w way) check() error {
 		rest = append(names(wd), rest...)
 	}
 
+	var dir fs.FileInfo // of at; nil = not looked at yet
 	for len(rest) > 0 {
 		name := rest[0]
 		rest = rest[1:]
 		if name == ".." { // of what a link leads to, so that the path must not be cleaned before
-			at = filepath.Dir(at)
+			at, dir = filepath.Dir(at), nil
 			continue
 		}
 
-		step := step{dir: at, entry: filepath.Join(at, name), last: len(rest) == 0, own: w.own}
-		target, err := os.Readlink(step.entry)
-		step.link = err == nil
+		step := step{path: filepath.Join(at, name), dirPath: at, dir: dir, last: len(rest) == 0, own: w.own}
 		if err := step.check(); err != nil {
 			return err
 		}
-		if !step.link || step.own && step.last { // an own file is not opened through a link
-			at = step.entry
+		if !step.isLink() || step.own && step.last { // an own file is not opened through a link
+			at, dir = step.path, step.entry
 			continue
+		}
+
+		target, err := os.Readlink(step.path)
+		if err != nil {
+			return err
 		}
 		if links++; links > maxLinks {
 			return fmt.Errorf("%s: too many symbolic links", w.path)
 		}
-		if filepath.IsAbs(target) {
-			at = "/"
-		}
 
+		dir = step.dir
+		if filepath.IsAbs(target) {
+			at, dir = "/", nil
+		}
 		rest = append(names(target), rest...)
 	}
 
@@ -71,41 +76,52 @@ func names(path string) []string {
 
 // step is an entry of a directory that a way goes through, or its end.
 type step struct {
-	dir, entry      string
-	link, last, own bool
+	path, dirPath string
+	last, own     bool
+
+	// What check has seen. A directory that the last step has led to was seen by that: a way looks at
+	// everything once.
+	dir, entry fs.FileInfo
 }
+
+// isLink tells whether check has seen a symbolic link.
+func (s *step) isLink() bool { return s.entry != nil && s.entry.Mode()&fs.ModeSymlink != 0 }
 
 // check returns an *Error if somebody else could exchange the entry. What can't be seen is passed over where
 // the file is open already.
-func (s step) check() error {
-	info, err := os.Stat(s.dir)
-	if err != nil {
-		return s.missing(err)
-	}
-	entry, err := os.Lstat(s.entry)
-	if err != nil && !s.last {
-		return s.missing(err)
+func (s *step) check() (err error) {
+	if s.dir == nil {
+		if s.dir, err = os.Stat(s.dirPath); err != nil {
+			return s.missing(err)
+		}
 	}
 
-	if info.Mode()&fs.ModeSticky != 0 && isTrusted(info) { // nobody but its owner moves an entry
-		if err != nil || s.last && s.own || isTrusted(entry) {
+	if s.entry, err = os.Lstat(s.path); err != nil {
+		s.entry = nil // and no FileInfo that holds nothing
+		if !s.last {
+			return s.missing(err)
+		}
+	}
+
+	if s.dir.Mode()&fs.ModeSticky != 0 && isTrusted(s.dir) { // nobody but its owner moves an entry
+		if s.entry == nil || s.last && s.own || isTrusted(s.entry) {
 			return nil
 		}
-		uid, _ := owner(entry)
-		return refuse(entry, s.entry, "use a directory in which others can't make files",
+		uid, _ := owner(s.entry)
+		return refuse(s.entry, s.path, "use a directory in which others can't make files",
 			"it belongs to uid %d, who can exchange it", uid)
 	}
 
 	switch {
 	case s.last && s.own:
-		return exchangedOwn(info, s.dir)
-	case s.last || s.link:
-		return writtenDir(info, s.dir)
+		return exchangedOwn(s.dir, s.dirPath)
+	case s.last || s.isLink():
+		return writtenDir(s.dir, s.dirPath)
 	}
-	return exchangedByAll(info, s.dir)
+	return exchangedByAll(s.dir, s.dirPath)
 }
 
-func (s step) missing(err error) error {
+func (s *step) missing(err error) error {
 	if s.own {
 		return err
 	}
