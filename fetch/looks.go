@@ -28,6 +28,9 @@ func SameLooks(a, b string) bool {
 
 // MayLookLike tells whether a message of a size may look like that; its header shows whether it does.
 func MayLookLike(looks string, size int64) bool {
+	if looks == "" { // nearly always: every new message is asked about
+		return false
+	}
 	before, digest := splitLooks(looks)
 	return digest != "" && isNear(before, size)
 }
