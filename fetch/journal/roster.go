@@ -21,10 +21,11 @@ type roster struct {
 func newRoster() *roster { return &roster{seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}} }
 
 // mayHold tells whether there may be a record of k. If not, there is none as far as tx can see.
-func (r *roster) mayHold(ctx context.Context, tx *sql.Tx, newer *sql.Stmt, k key) (bool, error) {
+func (r *roster) mayHold(ctx context.Context, tx *sql.Tx, k key) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rows, err := tx.StmtContext(ctx, newer).QueryContext(ctx, r.last)
+	rows, err := tx.QueryContext(ctx,
+		"SELECT id, account, protocol, name FROM mailbox NOT INDEXED WHERE id>? ORDER BY id", r.last)
 	if err != nil {
 		return false, err
 	}
@@ -44,10 +45,9 @@ func (r *roster) mayHold(ctx context.Context, tx *sql.Tx, newer *sql.Stmt, k key
 	return ok, rows.Err()
 }
 
-// errIfLost returns an error if there is a record of k, which the index did not find in tx. newer is the
-// query for rows behind an id.
-func (r *roster) errIfLost(ctx context.Context, tx *sql.Tx, newer *sql.Stmt, k key) error {
-	may, err := r.mayHold(ctx, tx, newer, k)
+// errIfLost returns an error if there is a record of k, which the index did not find in tx.
+func (r *roster) errIfLost(ctx context.Context, tx *sql.Tx, k key) error {
+	may, err := r.mayHold(ctx, tx, k)
 	if err != nil || !may {
 		return err
 	}

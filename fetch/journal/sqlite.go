@@ -23,7 +23,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &sqliteStore{db, &reader{db: db}, newRoster(), w}, nil
+	return &sqliteStore{db, newReader(db), newRoster(), w}, nil
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
@@ -41,10 +41,15 @@ const whereKey = " WHERE account=? AND protocol=? AND name=?"
 func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
 
 func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
-	queries, err := s.reader.prepared(ctx)
+	headOf, err := s.reader.prepared(ctx, selectHead)
 	if err != nil {
 		return saved{}, err
 	}
+	rowsOf, err := s.reader.prepared(ctx, selectRows)
+	if err != nil {
+		return saved{}, err
+	}
+
 	// One transaction, so that the head and the rows are of the same moment.
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -54,15 +59,15 @@ func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
 	defer tx.Rollback()
 
 	r := saved{box: box{key: k}}
-	found := tx.StmtContext(ctx, queries.head).QueryRowContext(ctx, k.args()...)
+	found := tx.StmtContext(ctx, headOf).QueryRowContext(ctx, k.args()...)
 	err = found.Scan(append(r.scan(), &r.sum)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, s.roster.errIfLost(ctx, tx, queries.roster, k)
+		return r, s.roster.errIfLost(ctx, tx, k)
 	}
 
 	r.isThere = true
 	if err == nil {
-		r.rows, err = scanRows(tx.StmtContext(ctx, queries.rows).QueryContext(ctx, r.id))
+		r.rows, err = scanRows(tx.StmtContext(ctx, rowsOf).QueryContext(ctx, r.id))
 	}
 
 	return r, err
@@ -97,9 +102,9 @@ func scanRows(found *sql.Rows, err error) ([]row, error) {
 }
 
 func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
-	queries, err := s.reader.prepared(ctx)
+	runOf, err := s.reader.prepared(ctx, selectRun)
 	if err == nil {
-		err = queries.run.QueryRowContext(ctx, k.args()...).Scan(&run)
+		err = runOf.QueryRowContext(ctx, k.args()...).Scan(&run)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -208,9 +213,9 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 }
 
 func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum uint32, err error) {
-	queries, err := s.reader.prepared(ctx)
+	noteOf, err := s.reader.prepared(ctx, selectNote)
 	if err == nil {
-		err = queries.note.QueryRowContext(ctx, name).Scan(&text, &sum)
+		err = noteOf.QueryRowContext(ctx, name).Scan(&text, &sum)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", 0, nil
