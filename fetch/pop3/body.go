@@ -74,7 +74,7 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 		}
 
 		// Runs up to the next line that begins with a dot, so that a large message is copied in large parts.
-		i := bytes.Index(rest, lineDot)
+		i := nextDotLine(rest)
 		if i >= 0 {
 			put(rest[:i+2])
 			done += i + 2
@@ -89,5 +89,19 @@ func unstuff(b []byte, lineStart bool, put func([]byte)) (done, need int, start 
 
 		put(rest[:end])
 		return done + end, len(rest) - end + 1, bytes.HasSuffix(rest, lineDot[:2])
+	}
+}
+
+// nextDotLine is the index of the first lineDot in b, -1 if there is none. It looks for the dots: text has
+// about as many of them as lines, and what is encoded, which is most of all mail, has none.
+func nextDotLine(b []byte) int {
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(b[at:], '.')
+		if i < 0 {
+			return -1
+		}
+		if at += i; bytes.HasSuffix(b[:at+1], lineDot) {
+			return at - 2
+		}
 	}
 }
