@@ -58,13 +58,17 @@ func (x *index) slot(list []mark, uidl []byte) *int32 {
 	}
 }
 
-// add adds the last element of list.
-func (x *index) add(list []mark) {
-	if x.used++; 4*x.used > 3*len(x.slots) { // a fuller table is slow
-		x.slots = make([]int32, 2*len(x.slots))
-		for i := range list[:len(list)-1] {
-			*x.slot(list, []byte(list[i].uidl)) = int32(i + 1)
-		}
+// add adds the last element of list, for whose UIDL slot returned free.
+func (x *index) add(list []mark, free *int32) {
+	x.used++
+	if 4*x.used <= 3*len(x.slots) {
+		*free = int32(len(list))
+		return
 	}
-	*x.slot(list, []byte(list[len(list)-1].uidl)) = int32(len(list))
+
+	// A fuller table is slow.
+	x.slots = make([]int32, 2*len(x.slots))
+	for i := range list {
+		*x.slot(list, []byte(list[i].uidl)) = int32(i + 1)
+	}
 }

@@ -136,28 +136,35 @@ func (m *marks) lookUp(uidl string) *mark {
 
 // place returns the mark of an escaped UIDL, and makes one if there is none.
 func (m *marks) place(uidl string) *mark {
-	if k := m.lookUp(uidl); k != nil {
-		return k
+	at := m.index.slot(m.list, []byte(uidl))
+	if *at == 0 {
+		return m.add(uidl, at)
 	}
+	return &m.list[*at-1]
+}
+
+// add makes the mark of an escaped UIDL, to which the index gives the slot at.
+func (m *marks) add(uidl string, at *int32) *mark {
 	m.list = append(m.list, mark{uidl: uidl})
-	m.index.add(m.list)
+	m.index.add(m.list, at)
 	return &m.list[len(m.list)-1]
 }
 
 // see returns the mark of an escaped UIDL that the server lists now.
 func (m *marks) see(uidl []byte) *mark {
-	i := m.next
 	// Most servers list in the order of arrival, in which we recorded: then no hash is needed.
-	if i >= len(m.list) || m.list[i].uidl != string(uidl) {
-		at := *m.index.slot(m.list, uidl)
-		if at == 0 {
-			m.place(m.arena.keep(uidl))
-			at = int32(len(m.list))
-		}
-		i = int(at - 1)
+	if m.next < len(m.list) && m.list[m.next].uidl == string(uidl) {
+		m.next++
+		return &m.list[m.next-1]
 	}
-	m.next = i + 1
-	return &m.list[i]
+
+	at := m.index.slot(m.list, uidl)
+	if *at == 0 {
+		m.next = len(m.list) + 1
+		return m.add(m.arena.keep(uidl), at)
+	}
+	m.next = int(*at)
+	return &m.list[m.next-1]
 }
 
 // restart prepares the marks for another listing.
