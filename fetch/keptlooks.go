@@ -50,6 +50,9 @@ func (a *Account) keepLooks(ctx context.Context, mailbox string, looks []string)
 		if err := writeNote(ctx, a.Journal, fullLooksNote(a, mailbox, k.Full), full); err != nil {
 			return err
 		}
+		if k.Full < looksPages { // there is none to be forgotten yet
+			continue
+		}
 		forgotten := fullLooksNote(a, mailbox, k.Full-looksPages)
 		if err := Fail(KindJournal, a.Journal.SetNote(ctx, forgotten, "")); err != nil {
 			return err
