@@ -29,8 +29,8 @@ const addressUsual = 96
 // without "@" and "!".
 //
 // It reads the first HeaderLimit bytes and never fails: it ignores what it does not understand. It does not
-// use net/mail, which refuses much of what arrives in practice. The address contains no blanks, control
-// characters or angle brackets, is valid UTF-8 and at most 320 bytes long.
+// use net/mail, which refuses much of what arrives in practice. The address contains no control characters,
+// angle brackets or, but in a quoted local part, blanks, is valid UTF-8 and at most 320 bytes long.
 func SenderOf(header []byte) (string, bool) {
 	header = headerOf(header[:min(len(header), HeaderLimit)])
 	var values [len(senderFields)][]byte
@@ -72,11 +72,25 @@ func addressIn(value []byte) string {
 	}
 
 	address := string(s.found)
-	if strings.ContainsFunc(address, breaksLine) {
+	if breaksAddress(address) {
 		return ""
 	}
 
 	return address
+}
+
+// breaksAddress tells whether something in address would end or split it. A blank may stand in the quotes of a
+// local part, if a host shows that it is one.
+func breaksAddress(address string) bool {
+	local, host := splitLast(address)
+	quoted := isQuoted(local) && host != ""
+	return strings.ContainsFunc(host, breaksLine) ||
+		strings.ContainsFunc(local, func(r rune) bool { return breaksLine(r) && (r != ' ' || !quoted) })
+}
+
+// isQuoted tells whether a local part is one quoted string.
+func isQuoted(local string) bool {
+	return len(local) > 1 && local[0] == '"' && quotedLength([]byte(local)) == len(local)
 }
 
 // breaksLine tells whether r would end or split an address in a command or a header.

@@ -96,9 +96,8 @@ func splitLast(address string) (local, host string) {
 // hold.
 func isMailbox(address string) bool {
 	local, host := splitLast(address)
-	quoted := len(local) > 1 && quotedLength([]byte(local)) == len(local) && local[0] == '"'
-	return local != "" && host != "" && (quoted || !strings.ContainsAny(local, `@"(),:;<>[\]`)) &&
-		!strings.ContainsFunc(address, func(r rune) bool { return breaksLine(r) && (r != ' ' || !quoted) })
+	return local != "" && host != "" && (isQuoted(local) || !strings.ContainsAny(local, `@"(),:;<>[\]`)) &&
+		!breaksAddress(address)
 }
 
 // Takes tells whether a command can hold the address of a local name.
