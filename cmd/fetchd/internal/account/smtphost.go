@@ -71,6 +71,9 @@ func parseSMTPHost(text string, lmtp bool) (smtpHost, error) {
 		}
 	}
 
+	if mode == "notls" && h.proto != "" {
+		return h, hints.Errorf("remove one of them", "/notls and /tlsproto contradict each other")
+	}
 	h.begin(mode)
 	return h, nil
 }
@@ -113,8 +116,8 @@ func (h *smtpHost) begin(mode string) {
 	case mode == "tls" || mode == "" && h.Port == submissionsPort:
 		h.TLS = login.Wrapped
 	// A server of this machine seldom has a certificate that anybody would trust, and nobody else can listen
-	// in.
-	case mode == "" && wire.IsLoopback(h.Host):
+	// in. Whoever names a version of TLS wants TLS there too.
+	case mode == "" && h.proto == "" && wire.IsLoopback(h.Host):
 		h.TLS = login.ClearText
 	default:
 		h.TLS = login.StartTLS

@@ -34,6 +34,7 @@ func TestSMTPHosts(t *testing.T) {
 		{"mail.example.org/2465/tls", false, "SMTP to mail.example.org:2465 TLS"},
 		{"mail.example.org/starttls/2587", false, "SMTP to mail.example.org:2587 STARTTLS"},
 		{"mail.example.org/tlsproto=tls1.3", false, "SMTP to mail.example.org:25 STARTTLS"},
+		{"localhost/2525/tlsproto=tls1.3", false, "SMTP to localhost:2525 STARTTLS"},
 		{"mail.example.org/notls", false, "SMTP to mail.example.org:25 clear"},
 		{"mail.example.org/24", true, "LMTP to mail.example.org:24 STARTTLS"},
 		{"/run/lmtp", true, `LMTP to "/run/lmtp" clear`},
@@ -42,6 +43,20 @@ func TestSMTPHosts(t *testing.T) {
 		h, err := parseSMTPHost(tt.text, tt.lmtp)
 		if got := h.SMTPServer.String() + " " + mode[h.TLS]; err != nil || got != tt.want {
 			t.Errorf("smtphost %q: %s, %v; want %s", tt.text, got, err, tt.want)
+		}
+	}
+}
+
+func TestSMTPHostsRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"h/tls/notls":             "/tls and /notls contradict each other",
+		"h/tlsproto=tls1.3/notls": "/notls and /tlsproto contradict each other",
+		"h/25/26":                 "a second port",
+		"h/TLS":                   "neither a port nor a suffix",
+	} {
+		if _, err := parseSMTPHost(text, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("smtphost %q: %v; want %s", text, err, want)
 		}
 	}
 }
