@@ -79,8 +79,8 @@ func addressIn(value []byte) string {
 	return address
 }
 
-// breaksAddress tells whether something in address would end or split it. A blank may stand in the quotes of a
-// local part, if a host shows that it is one.
+// breaksAddress tells whether something in address would end or split it. A blank may stand in the quotes of
+// a local part, if a host shows that it is one.
 func breaksAddress(address string) bool {
 	local, host := splitLast(address)
 	quoted := isQuoted(local) && host != ""

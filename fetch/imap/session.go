@@ -152,6 +152,10 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 	for _, name := range s.a.ExcludedMailboxes {
 		add(imapline.DecodeName(name))
 	}
+	// Mail that was moved there would be retrieved again, under another number.
+	if s.a.MoveTo != "" && len(s.a.Patterns) > 0 {
+		add(imapline.DecodeName(s.a.MoveTo))
+	}
 
 	excluded := len(out)
 	for _, name := range s.a.Mailboxes {

@@ -263,6 +263,22 @@ func TestPatternBesidesFolders(t *testing.T) {
 	}
 }
 
+// TestPatternAndMoveTo: what was moved is not retrieved again from where it went.
+func TestPatternAndMoveTo(t *testing.T) {
+	t.Parallel()
+	srv := fetchtest.StartMemServer(t, nil, false)
+	srv.Create(t, "Entwürfe")
+	srv.Append(t, "INBOX", message(1))
+
+	a := account(t, srv.Port, nil, &recipient{})
+	a.TLS, a.Patterns, a.MoveTo = fetch.ClearText, []string{"*"}, "Entw&APw-rfe"
+	for i := range 2 {
+		if res := retrieve(t, a); res.Delivered != 1-i || srv.Count(t, "Entwürfe") != 1 {
+			t.Errorf("pass %d: %+v", i, res)
+		}
+	}
+}
+
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	srv := fetchtest.StartMemServer(t, nil, false)

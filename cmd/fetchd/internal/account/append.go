@@ -52,10 +52,12 @@ func (t *appendTarget) mayBeSource(u *rcfile.User) bool {
 	if len(sources) == 0 {
 		sources = []string{"INBOX"}
 	}
+
 	return slices.ContainsFunc(sources, func(source string) bool {
 		target := t.folder(source)
 		isMeant := func(pattern string) bool { return isLike(target, pattern) }
-		return strings.EqualFold(target, source) || slices.ContainsFunc(u.FolderPatterns, isMeant)
+		return strings.EqualFold(canonical(target), canonical(source)) ||
+			slices.ContainsFunc(u.FolderPatterns, isMeant)
 	})
 }
 

@@ -75,6 +75,8 @@ func TestAppendRefusals(t *testing.T) {
 		{"into itself", "append 'imaps://bob@h'", "mail back into the folder"},
 		{"into itself, of the same name", "folder Work append 'imaps://bob@h/%folder'",
 			"mail back into the folder"},
+		{"into itself, in another encoding", "folder 'Entw&APw-rfe' append 'imaps://bob@h/Entwürfe'",
+			"mail back into the folder"},
 		{"into a folder of a pattern", "folderpattern '*' append 'imaps://bob@h/Old'",
 			"mail back into the folder"},
 		{"into one below", "folderpattern 'Work/%' append 'imaps://bob@h/Work/Old'",

@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fetchd/fetch"
@@ -38,9 +39,18 @@ func disposalReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if err := onFetchedReason(u); err != nil {
 		return err
 	}
-	if disposal(u).MoveTo != "" && RetrievalProtocol(poll.Protocol.Value) == fetch.POP3 {
+	to := disposal(u).MoveTo
+	isTarget := func(folder string) bool { return canonical(folder) == canonical(to) }
+
+	switch {
+	case to == "":
+	case RetrievalProtocol(poll.Protocol.Value) == fetch.POP3:
 		return hints.Errorf("remove it, or retrieve with IMAP",
 			"delivered messages can't be moved with POP3, which has no folders")
+	// Under its new number each message would be new in each pass.
+	case slices.ContainsFunc(namedFolders(u), isTarget):
+		return hints.Errorf("name another folder to move it to",
+			"mail that was moved to %.100q would be retrieved from there again and again", to)
 	}
 	return nil
 }

@@ -38,14 +38,17 @@ func TestOnFetched(t *testing.T) {
 func TestOnFetchedRefuses(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]string{
-		"proto imap user x onfetched sene":             `onfetched "sene" is none`,
-		"proto imap user x onfetched move":             `onfetched "move" is none`,
-		"proto imap user x onfetched move a b":         `onfetched "move a b" is none`,
-		"proto imap user x onfetched seen keep":        "onfetched and keep both say",
-		"proto imap user x onfetched seen no markseen": "onfetched and markseen both say",
-		"proto imap user x onfetched move a moveto b":  "onfetched and moveto both say",
-		"proto pop3 user x onfetched move a":           "can't be moved with POP3",
-		"proto pop3 user x moveto a":                   "can't be moved with POP3",
+		"proto imap user x onfetched sene":                          `onfetched "sene" is none`,
+		"proto imap user x onfetched move":                          `onfetched "move" is none`,
+		"proto imap user x onfetched move a b":                      `onfetched "move a b" is none`,
+		"proto imap user x onfetched seen keep":                     "onfetched and keep both say",
+		"proto imap user x onfetched seen no markseen":              "onfetched and markseen both say",
+		"proto imap user x onfetched move a moveto b":               "onfetched and moveto both say",
+		"proto imap user x moveto inbox":                            "again and again",
+		"proto imap user x folder a b onfetched move b":             "again and again",
+		"proto imap user x folder 'Entw&APw-rfe' moveto 'Entwürfe'": "again and again",
+		"proto pop3 user x onfetched move a":                        "can't be moved with POP3",
+		"proto pop3 user x moveto a":                                "can't be moved with POP3",
 	} {
 		_, _, err := resolveText(t, "poll h "+words+"\n")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"fetchd/fetch"
+	"fetchd/fetch/login/imapline"
+	"fetchd/rcfile"
 )
 
 // knownMailboxes are the mailboxes of an account that are known before it logs in.
@@ -15,6 +17,14 @@ func knownMailboxes(a *fetch.Account) []string {
 		return []string{"INBOX"}
 	}
 	return a.Mailboxes
+}
+
+// namedFolders are the folders that an entry names.
+func namedFolders(u *rcfile.User) []string {
+	if len(u.Folders) == 0 && len(u.FolderPatterns) == 0 {
+		return []string{"INBOX"}
+	}
+	return u.Folders
 }
 
 // ownedMailboxes are what the accounts of one record in the journal retrieve.
@@ -98,9 +108,10 @@ func without(names, others []string) []string {
 	return left
 }
 
-// canonical returns one spelling for all names of a mailbox: only INBOX may be written in any case (RFC
-// 9051).
+// canonical returns one spelling for all names of a mailbox: the rc file may hold them in modified UTF-7 too,
+// and only INBOX may be written in any case (RFC 9051).
 func canonical(box string) string {
+	box = imapline.DecodeName(box)
 	if strings.EqualFold(box, "INBOX") {
 		return "INBOX"
 	}
@@ -127,7 +138,8 @@ func SharedMailboxes(accounts []*fetch.Account) []Warning {
 	seen := map[string]*fetch.Account{}
 	for _, a := range accounts {
 		for _, box := range knownMailboxes(a) {
-			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.Owner(), box)
+			id := fmt.Sprintf("%s\x00%d\x00%s\x00%s", strings.ToLower(a.Host), a.Port, a.Owner(),
+				canonical(box))
 			// Behind different plugins the same host name may be different servers.
 			if other := seen[id]; other != nil && a.Plugin == other.Plugin {
 				text := fmt.Sprintf("mailbox %q of this login is also retrieved by poll %q", box, other.Poll)

@@ -264,6 +264,10 @@ func TestResolveSeparatesOwners(t *testing.T) {
 		{"a pattern, then a folder", "poll h proto imap user ann folderpattern '*'\npoll h proto imap user ann", "[] [*] [INBOX];[] [] []", ""},
 		{"patterns that may meet", "poll h proto imap user ann folderpattern 'Lists/*'\npoll h proto imap user ann folderpattern '%' 'Work/*'",
 			"[] [Lists/*] [];[] [Work/*] []", `pattern "%" is left out`},
+		{"a name in both encodings",
+			"poll h proto imap user ann folder 'Entwürfe'\n" +
+				"poll h proto imap user ann folder A 'Entw&APw-rfe'",
+			"[Entwürfe] [] [];[A] [] []", `"Entw&APw-rfe" is left out: ` + left},
 		{"a name three times", "poll h proto imap user ann\npoll h proto imap user ann folder B\npoll h proto imap user ann folder B C", "[] [] [];[B] [] [];[C] [] []", `"B" is left out`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
