@@ -141,6 +141,8 @@ type daemon struct {
 	file      *statusFile
 	refused   atomic.Pointer[status.Report] // of those that can't be retrieved from
 	finished  atomic.Int64                  // retrievals that have ended
+
+	journalGone bool // owned by serve
 }
 
 // serve acts on signals, and on a changed rc file, until ctx ends.
@@ -153,6 +155,7 @@ func (d *daemon) serve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-poll.C:
+			d.checkJournal()
 			d.reloadChanged(ctx)
 
 		case sig := <-d.p.signals.wake:
@@ -176,6 +179,15 @@ func (d *daemon) serve(ctx context.Context) {
 			d.tellManager()
 		}
 	}
+}
+
+// checkJournal warns once if the journal was removed.
+func (d *daemon) checkJournal() {
+	err := d.journal.CheckPlace()
+	if err != nil && !d.journalGone {
+		d.log.Warn("what is delivered is not recorded for good", "err", err)
+	}
+	d.journalGone = err != nil
 }
 
 // logTrouble names the accounts in trouble: whoever reads the log now may not have read it when they failed.

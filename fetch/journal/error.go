@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -35,7 +36,10 @@ var (
 	errIndex = fmt.Errorf("%w: an index does not lead to what is there", ErrDamaged)
 )
 
-var errHeld = errors.New("another program holds it")
+var (
+	errHeld = errors.New("another program holds it")
+	errGone = errors.New("its file was removed while it is open")
+)
 
 // syncError: a sync failed, now or earlier. What was written may not survive a power failure.
 type syncError struct{ err error }
@@ -84,6 +88,11 @@ func explain(path, act string, err error) error {
 		switch damage.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		// An empty file is a database too, for SQLite: somebody has truncated it since it was opened.
+		case sqlite3.SQLITE_ERROR:
+			if strings.Contains(damage.Error(), "no such table") {
+				err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
 		}
 	}
 	return hints.Errorf(hintFor(err, path), "%s journal %q: %w", act, path, err)
@@ -107,6 +116,8 @@ func hintFor(err error, path string) string {
 	case errors.Is(err, errUnsettled):
 		return "see whether the disk is faulty: nothing is deleted on a server until this works, " +
 			"and each retrieval tries it again"
+	case errors.Is(err, errGone):
+		return "restart fetchd, which puts it back when it ends: until then a crash would lose it"
 	case errors.Is(err, errHeld):
 		return codeHint(sqlite3.SQLITE_BUSY)
 	case errors.As(err, &damage):

@@ -12,6 +12,7 @@ type sqliteStore struct {
 	reader *reader
 	roster *roster
 	w      *writer
+	path   string
 }
 
 func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, error) {
@@ -23,7 +24,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &sqliteStore{db, newReader(db), newRoster(), w}, nil
+	return &sqliteStore{db, newReader(db), newRoster(), w, path}, nil
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
@@ -264,9 +265,9 @@ func (s *sqliteStore) sync(ctx context.Context) error {
 
 func (s *sqliteStore) close() error {
 	// The writer first: its connection is one of the database's.
-	err := s.w.stop()
+	r, err := s.w.stop(s.path)
 	if dbErr := s.db.Close(); err == nil {
 		err = dbErr
 	}
-	return err
+	return errors.Join(err, r.putBack(s.w.place.sync))
 }

@@ -288,16 +288,17 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 	return s, nil
 }
 
-// stop takes the turn for ever, makes everything durable and closes the connection.
-func (w *writer) stop() error {
+// stop takes the turn for ever, makes everything durable and closes the connection. If the file at path is
+// gone, what it held is rescued.
+func (w *writer) stop(path string) (rescued, error) {
 	close(w.quit)
 	w.turn <- struct{}{}
-	var err error
+	r, err := w.rescue(context.Background(), path)
 	if w.dirty {
-		err = errors.Join(w.place.settle(), w.sync())
+		err = errors.Join(err, w.place.settle(), w.sync())
 	}
 	for _, s := range w.stmts {
 		s.Close()
 	}
-	return errors.Join(err, w.conn.Close(), w.log.Close())
+	return r, errors.Join(err, w.conn.Close(), w.log.Close())
 }
