@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -108,6 +109,30 @@ func (d *Maildrop) Pending(uidl string) bool {
 	defer d.mu.Unlock()
 	k := d.marks.find(uidl)
 	return k != nil && k.pending()
+}
+
+// AwaitsDeletion tells whether something was delivered and is still to be deleted, other than what has a UIDL
+// with this prefix.
+func (d *Maildrop) AwaitsDeletion(besides string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.marks.list, func(k mark) bool {
+		return k.pending() && !strings.HasPrefix(k.uidl, besides)
+	})
+}
+
+// Trace notes what messages look like that are about to be deleted, for Looks.
+func (d *Maildrop) Trace(ctx context.Context, uidls, looks []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rows := traceRows(d.j.now().Unix(), uidls, looks)
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := d.mayRecord(traces); err != nil {
+		return err
+	}
+	return d.append(ctx, rows, false)
 }
 
 // Sight is what is known of a message that the server lists.

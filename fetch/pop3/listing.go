@@ -11,6 +11,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/journal"
+	"fetchd/tlsverify/hints"
 )
 
 // Bounds of a listing.
@@ -124,11 +125,16 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		return true, nil
 	}
 	// Only a server that neither offers UIDL nor gives another reason, by a code, is believed to have none.
-	if refused := refusal(s.c, err); refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
+	// What has a UIDL in the journal would look new, though, and one that only today has none all the more.
+	refused := refusal(s.c, err)
+	isUnknown := refused != nil && refused.Code == "" && !s.caps.has("UIDL")
+	if isUnknown && !record.AwaitsDeletion(contentPrefix) {
 		return false, nil
 	}
+	if isUnknown {
+		err = hints.Add(err, "what is still to be deleted is known by the UIDLs that the server gave before")
+	}
 	if err != nil {
-		// A server that only today has no UIDLs must not make everything look new.
 		return false, classify(err, fetch.KindServer)
 	}
 

@@ -194,6 +194,9 @@ func (m *maildrop) Only(message fetch.Ref) {
 	m.counts.New = len(m.todo)
 }
 
+// contentPrefix begins the identity of a message that has no UIDL.
+const contentPrefix = "sha256:"
+
 // identify gives a message without a UIDL an identity by its content. It returns false if an earlier
 // retrieval has delivered the message, which then only needs to be deleted. Copies with the same content are
 // told apart by their order.
@@ -203,7 +206,7 @@ func (m *maildrop) identify(it *fetch.Item) (bool, error) {
 		return false, err
 	}
 
-	uid := "sha256:" + hex.EncodeToString(hash.Sum(nil))
+	uid := contentPrefix + hex.EncodeToString(hash.Sum(nil))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hashes[uid]++
