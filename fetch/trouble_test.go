@@ -115,6 +115,34 @@ func TestDeletedMailIsBack(t *testing.T) {
 	}
 }
 
+// Kept mail that is removed in time, and is back, is removed again and not delivered.
+func TestRemovedMailIsBack(t *testing.T) {
+	t.Parallel()
+	back := true
+	s := fetchtest.StartPOPServer(t, fetchtest.POPOptions{Undeletes: func(string) bool { return back }})
+	r, e := rigOn(t, s)
+	now := time.Now()
+	r.a.Now = func() time.Time { return now }
+	r.a.Keep, r.a.KeepDays = true, 3
+	r.append(t, "INBOX", numbered(3)...)
+
+	r.retrieve(t, 3)
+	for range 3 {
+		now = now.Add(4 * 24 * time.Hour)
+		r.retrieve(t, 0)
+	}
+	r.holds(t, "INBOX", 3)
+
+	back = false
+	for range 2 {
+		now = now.Add(4 * 24 * time.Hour)
+		r.retrieve(t, 0)
+	}
+	r.holds(t, "INBOX", 0)
+	r.wants(t, numbered(3))
+	e.expect(t, "WARN "+fetch.EventBack, 1)
+}
+
 // A server may use a UIDL again once its message is gone, and we may not have heard that it is. The next
 // message under it is another one, also if it has the same size.
 func TestUIDLOfPendingDeletionIsUsedAgain(t *testing.T) {

@@ -3,6 +3,7 @@ package pop3
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -38,6 +39,9 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	if len(m.deletes) == 0 {
 		return nil, nil, nil
 	}
+	if err := m.traceExpired(ctx); err != nil {
+		return nil, nil, err
+	}
 	// One sync for all records of this retrieval and of earlier ones. It comes before the first DELE: a
 	// server may delete although it doesn't answer QUIT, and after a power failure the messages must still be
 	// known as delivered.
@@ -60,6 +64,34 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 	}
 
 	return gone, refused, nil
+}
+
+// tracedMost is how many of the messages that expire at once are looked at: the journal keeps no more.
+const tracedMost = 2000
+
+// traceExpired notes what kept messages look like that are deleted now: some servers bring back what they have
+// deleted, and it must not be delivered again. What is deleted once it was delivered has its trace by then.
+func (m *maildrop) traceExpired(ctx context.Context) error {
+	if !m.s.a.Keep || m.s.a.Flush || m.s.caps != nil && !m.s.caps.has("TOP") {
+		return nil
+	}
+
+	var nums []int32
+	for _, d := range m.deletes {
+		if r := &m.listing.rows[d.num-1]; r.done && r.uidl != "" {
+			nums = append(nums, int32(d.num))
+		}
+	}
+	known, err := m.looks(nums[max(0, len(nums)-tracedMost):])
+	if err != nil || len(known) == 0 {
+		return err
+	}
+
+	uids, looks := make([]string, 0, len(known)), make([]string, 0, len(known))
+	for _, uid := range slices.Sorted(maps.Keys(known)) {
+		uids, looks = append(uids, uid), append(looks, known[uid])
+	}
+	return fetch.Fail(fetch.KindJournal, m.record.Trace(ctx, uids, looks))
 }
 
 // end ends the journal's record. The journal may forget messages that are gone from the server, after a

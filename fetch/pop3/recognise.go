@@ -17,7 +17,7 @@ func (m *maildrop) recognise(ctx context.Context) error {
 		return nil
 	}
 
-	u := fetch.Unknown{Looks: func(context.Context) (map[string]string, error) { return m.looks() }}
+	u := fetch.Unknown{Looks: func(context.Context) (map[string]string, error) { return m.looks(m.todo) }}
 	if !isNew {
 		u.Delivered = m.record.Delivered()
 	}
@@ -70,15 +70,15 @@ func (m *maildrop) recordKnown(ctx context.Context, known fetch.Known) error {
 // topWindow is how many headers are asked for at once; the commands fit into the buffers of any TCP.
 const topWindow = 100
 
-// looks asks what the new messages look like, by UIDL, until the server refuses.
-func (m *maildrop) looks() (map[string]string, error) {
-	s, out := m.s, make(map[string]string, len(m.todo))
+// looks asks what messages look like, by UIDL, until the server refuses.
+func (m *maildrop) looks(of []int32) (map[string]string, error) {
+	s, out := m.s, make(map[string]string, len(of))
 	most := 1
 	if s.pipelining() {
 		most = topWindow
 	}
 
-	for window := range slices.Chunk(m.todo, most) {
+	for window := range slices.Chunk(of, most) {
 		var line []byte
 		for _, num := range window {
 			start := len(line)
