@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -58,30 +56,6 @@ func TestWildServers(t *testing.T) {
 	}
 }
 
-// A lateWriter takes what is written after the other end was closed, as a TCP connection does; reading tells
-// of it.
-type lateWriter struct{ net.Conn }
-
-func (c lateWriter) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	if err = open(err); err == nil {
-		n = len(p)
-	}
-	return n, err
-}
-
-func (c lateWriter) SetDeadline(t time.Time) error      { return open(c.Conn.SetDeadline(t)) }
-func (c lateWriter) SetReadDeadline(t time.Time) error  { return open(c.Conn.SetReadDeadline(t)) }
-func (c lateWriter) SetWriteDeadline(t time.Time) error { return open(c.Conn.SetWriteDeadline(t)) }
-
-// open is err, unless that says that a pipe is closed.
-func open(err error) error {
-	if errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return err
-}
-
 func live(t *testing.T, r *rig, seed uint64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -118,9 +92,9 @@ func live(t *testing.T, r *rig, seed uint64) {
 		if !s.kept {
 			h.serving.Wait() // for the session before it in this pass
 		}
-		client, server := net.Pipe()
+		client, server := fetchtest.LatePipe()
 		h.serving.Go(func() { s.serve(server) })
-		return h.quirks.begin(ctx, a, lateWriter{client})
+		return h.quirks.begin(ctx, a, client)
 	}
 	h.run(t)
 }
