@@ -69,8 +69,9 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 // tracedMost is how many of the messages that expire at once are looked at: the journal keeps no more.
 const tracedMost = 2000
 
-// traceExpired notes what kept messages look like that are deleted now: some servers bring back what they have
-// deleted, and it must not be delivered again. What is deleted once it was delivered has its trace by then.
+// traceExpired notes what kept messages look like that are deleted now: some servers bring back what they
+// have deleted, and it must not be delivered again. What is deleted once it was delivered has its trace by
+// then.
 func (m *maildrop) traceExpired(ctx context.Context) error {
 	if !m.s.a.Keep || m.s.a.Flush || m.s.caps != nil && !m.s.caps.has("TOP") {
 		return nil

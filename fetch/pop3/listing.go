@@ -124,18 +124,8 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 	if messages == 0 && refusal(s.c, err) != nil { // some servers refuse to list an empty maildrop
 		return true, nil
 	}
-	// Only a server that neither offers UIDL nor gives another reason, by a code, is believed to have none.
-	// What has a UIDL in the journal would look new, though, and one that only today has none all the more.
-	refused := refusal(s.c, err)
-	isUnknown := refused != nil && refused.Code == "" && !s.caps.has("UIDL")
-	if isUnknown && !record.AwaitsDeletion(contentPrefix) {
-		return false, nil
-	}
-	if isUnknown {
-		err = hints.Add(err, "what is still to be deleted is known by the UIDLs that the server gave before")
-	}
-	if err != nil {
-		return false, classify(err, fetch.KindServer)
+	if has, err := s.hasUIDL(record, err); !has {
+		return false, err
 	}
 
 	l.rows = make([]row, 0, min(messages, roomFor))
@@ -183,6 +173,21 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 	}
 
 	return true, s.complete("UIDL", l, messages)
+}
+
+// hasUIDL tells whether the server has UIDLs, where err is the result of the command. What was retrieved by
+// them is not told by anything else.
+func (s *session) hasUIDL(record *journal.Maildrop, err error) (bool, error) {
+	refused := refusal(s.c, err)
+	// Only a server that neither offers UIDL nor gives another reason, by a code, is believed to have none.
+	if refused != nil && refused.Code == "" && !s.caps.has("UIDL") {
+		if !record.AwaitsDeletion(contentPrefix) {
+			return false, nil
+		}
+		err = hints.Add(err, "what is still to be deleted is known by the UIDLs that the server gave before")
+	}
+	// One that only today has no UIDLs must not make everything look new.
+	return err == nil, classify(err, fetch.KindServer)
 }
 
 // listSizes fills in the sizes.
