@@ -107,9 +107,10 @@ func (g *guard) status(r imapline.Reply) error {
 // data passes on a line of untagged data and, unless that is the message body, the literal at its end.
 func (g *guard) data(line []byte) error {
 	r := &g.resp
+	understood := true
 	// Deeper a line is within a value.
 	if first := r.lines == 0; r.kind == "FETCH" && !r.dropped && (first || r.depth == 1) {
-		line = g.tidyFetch(line, first)
+		line, understood = g.tidyFetch(line, first)
 	}
 
 	r.lines++
@@ -123,7 +124,7 @@ func (g *guard) data(line []byte) error {
 
 	before, size, ok := literal(line)
 	switch {
-	case r.body && !r.goesOn(line, ok):
+	case r.body && !(understood && r.goesOn(line, ok)):
 		return g.violation("a message that is not as long as it was announced: %s follows it",
 			g.conn.Quoted(bytes.TrimRight(line, "\r\n")))
 	case size < 0:

@@ -17,19 +17,19 @@ func (it *item) is(name string) bool { return bytes.EqualFold(it.name, []byte(na
 // tidyFetch is a line of a FETCH response as imapclient can take it: what we ask for, in one spelling, and
 // nothing else. imapclient ends the connection over a name that it doesn't know, or a value of another form.
 // first says that it is the response's first line. A line of which not all is understood stays as it is.
-func (g *guard) tidyFetch(line []byte, first bool) []byte {
+func (g *guard) tidyFetch(line []byte, first bool) (out []byte, understood bool) {
 	rest := bytes.TrimRight(line, "\r\n")
-	out := g.tidy[:0]
+	out = g.tidy[:0]
 	if first {
 		start, list, ok := bytes.Cut(rest, []byte("("))
 		if !ok {
 			g.resp.dropped = true
-			return line
+			return line, false
 		}
 		out = append(append(out, bytes.TrimRight(start, " \t")...), " ("...)
 		rest = list
 	} else if len(rest) > 0 && rest[0] != ' ' && rest[0] != ')' {
-		return line
+		return line, false
 	}
 
 	for {
@@ -42,7 +42,7 @@ func (g *guard) tidyFetch(line []byte, first bool) []byte {
 		it, left, ok := cutItem(rest)
 		// The rest of a text that is longer than it was announced may look like items.
 		if !ok || g.resp.body && !isCommon(it) {
-			return line
+			return line, false
 		}
 		if out, rest = g.appendItem(out, it), left; it.literal {
 			out = append(append(out, it.value...), "\r\n"...)
@@ -51,7 +51,7 @@ func (g *guard) tidyFetch(line []byte, first bool) []byte {
 	}
 
 	g.tidy = out
-	return out
+	return out, true
 }
 
 // cutItem cuts the first item off rest, which starts with its name.
@@ -138,7 +138,7 @@ func isCommon(it item) bool {
 			return true
 		}
 	}
-	return false
+	return len(it.name) > 5 && bytes.EqualFold(it.name[:5], []byte("BODY["))
 }
 
 // appendItem appends an item to a response, unless it is of no use.
