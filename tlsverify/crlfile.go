@@ -19,6 +19,7 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 	files := filesOf(path)
 	var all []*x509.RevocationList
 	for _, f := range files {
+		unsafe := check(f) // before it is read: afterwards it may be another one
 		data, err := readBounded(f)
 		if err != nil {
 			return nil, loadError("sslcrlfile", f, err, hint)
@@ -26,6 +27,9 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 		lists, err := parseLists(data)
 		if err != nil && len(files) == 1 { // a directory may hold other files too
 			return nil, loadError("sslcrlfile", f, err, hint)
+		}
+		if len(lists) > 0 && unsafe != nil {
+			return nil, loadError("sslcrlfile", path, unsafe, hint)
 		}
 		all = append(all, lists...)
 	}

@@ -108,14 +108,19 @@ func TestAllFilesAreChecked(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "root.pem"), ca.PEM())
+	lists := t.TempDir()
+	write(t, filepath.Join(lists, "list.pem"), list)
 	o := Options{
-		Host: host, CAFile: ca.File(t), CAPath: dir, CRL: tlstest.WriteFile(t, "crl.pem", list),
+		Host: host, CAFile: ca.File(t), CAPath: dir, CRL: lists,
 		CertFile: tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)), KeyFile: tlstest.WriteFile(t, "key.pem", key),
 	}
 	policy(t, o)
 
 	refusal := errors.New("others could have written it")
-	for _, bad := range []string{o.CAFile, o.CAPath, o.CRL, o.CertFile, o.KeyFile} {
+	for _, bad := range []string{
+		o.CAFile, o.CAPath, o.CRL, o.CertFile, o.KeyFile,
+		filepath.Join(dir, "root.pem"), filepath.Join(o.CRL, "list.pem"),
+	} {
 		o.Files = &Files{Check: func(path string) error {
 			if path == bad {
 				return refusal
@@ -126,6 +131,16 @@ func TestAllFilesAreChecked(t *testing.T) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
+
+	// What holds no certificate is not believed, so whoever writes it changes nothing.
+	write(t, filepath.Join(dir, "README"), []byte("roots\n"))
+	o.Files = &Files{Check: func(path string) error {
+		if filepath.Base(path) == "README" {
+			return refusal
+		}
+		return nil
+	}}
+	policy(t, o)
 }
 
 // A pair is replaced as a whole: as long as certificate and key don't belong together, the old one is shown.

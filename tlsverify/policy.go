@@ -230,7 +230,10 @@ func (p *Policy) knownKey() *Pin {
 	return p.lastKey
 }
 
-// loadError names the rc-file word and the file, and ends in the next step.
+// loadError names the rc-file word and the file, and ends in the next step, unless err knows a better one.
 func loadError(word, path string, err error, next string) error {
+	if hints.Of(err) != "" {
+		next = ""
+	}
 	return hints.Errorf(next, "%s %q: %w", word, path, err)
 }

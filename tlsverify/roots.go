@@ -53,7 +53,7 @@ func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
 	}{
 		{"sslcertfile", places.file, "give a PEM file with the certificates to trust", readCertificates},
 		{"sslcertpath", places.dir, "give a directory of PEM files with the certificates to trust",
-			readDirectory},
+			func(dir string) ([]*x509.Certificate, error) { return readDirectory(dir, check) }},
 	} {
 		if place.path == "" {
 			continue
@@ -138,8 +138,9 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 }
 
 // readDirectory reads each file of a directory that holds certificates. What can't be read as one is passed
-// over, as long as there is one that can: such directories also hold keys, lists and read-me files.
-func readDirectory(dir string) ([]*x509.Certificate, error) {
+// over, as long as there is one that can: such directories also hold keys, lists and read-me files. Each file
+// that counts must pass check: links lead to other directories.
+func readDirectory(dir string, check func(string) error) ([]*x509.Certificate, error) {
 	files, err := regularFiles(dir)
 	if err != nil {
 		return nil, err
@@ -148,10 +149,15 @@ func readDirectory(dir string) ([]*x509.Certificate, error) {
 	seen := map[string]bool{}
 	var certs []*x509.Certificate
 	for _, f := range files {
+		unsafe := check(f) // before it is read: afterwards it may be another one
 		more, err := readCertificates(f)
 		if err != nil {
 			continue
 		}
+		if unsafe != nil {
+			return nil, unsafe
+		}
+
 		for _, c := range more {
 			if !seen[string(c.Raw)] { // c_rehash links each file once more
 				seen[string(c.Raw)] = true
