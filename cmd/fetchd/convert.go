@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -64,7 +65,7 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.fail(exit.Syntax, err)
 	}
 
-	for _, w := range cfg.Warnings() {
+	for _, w := range slices.Concat(cfg.Warnings(), refusals(cfg)) {
 		fmt.Fprintf(p.stderr, "%s: WARNING: %s\n", p.name, logging.Escape(w.Error()))
 	}
 
@@ -83,6 +84,19 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 	}
 
 	return exit.Mail
+}
+
+// refusals are the reasons why accounts of cfg can't be retrieved from. Not all are to be seen in the new
+// file: a stray quote mark is a part of the text there.
+func refusals(cfg *rcfile.Config) []*rcfile.Error {
+	var all []*rcfile.Error
+	for i := range cfg.Polls {
+		poll := &cfg.Polls[i]
+		for k := range poll.Users {
+			all = append(all, poll.Refusals(&poll.Users[k])...)
+		}
+	}
+	return all
 }
 
 // refuseToShow returns an error if passwords of cfg would be shown on a terminal unasked.
