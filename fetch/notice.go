@@ -57,12 +57,14 @@ func (m *Refusals) skipped(mailbox string, items []*Item, deleted bool) {
 		}
 	}
 
+	if len(sizes) == 0 {
+		delete(m.oversized, mailbox)
+		return
+	}
 	if m.oversized == nil {
 		m.oversized = make(map[string][]int64)
 	}
-	if m.oversized[mailbox] = sizes; len(sizes) == 0 {
-		delete(m.oversized, mailbox)
-	}
+	m.oversized[mailbox] = sizes
 }
 
 // announce remembers what the next notice says of a message that was set aside; the lock is held.

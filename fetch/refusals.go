@@ -193,11 +193,14 @@ func (m *Refusals) summary(mailbox string) (n int, more bool) {
 		}
 	}
 
+	// Fewer than before is no news: some were delivered, or tried again.
+	if n == 0 { // as nearly always: most accounts need no map
+		delete(m.logged, mailbox)
+		return 0, false
+	}
 	if m.logged == nil {
 		m.logged = make(map[string]int)
 	}
-
-	// Fewer than before is no news: some were delivered, or tried again.
 	more = n > m.logged[mailbox]
 	m.logged[mailbox] = n
 	return n, more
