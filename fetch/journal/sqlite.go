@@ -42,6 +42,10 @@ const whereKey = " WHERE account=? AND protocol=? AND name=?"
 func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
 
 func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
+	ctx, err := moment(ctx)
+	if err != nil {
+		return saved{}, err
+	}
 	headOf, err := s.reader.prepared(ctx, selectHead)
 	if err != nil {
 		return saved{}, err
@@ -103,6 +107,11 @@ func scanRows(found *sql.Rows, err error) ([]row, error) {
 }
 
 func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
+	ctx, err = moment(ctx)
+	if err != nil {
+		return 0, err
+	}
+
 	runOf, err := s.reader.prepared(ctx, selectRun)
 	if err == nil {
 		err = runOf.QueryRowContext(ctx, k.args()...).Scan(&run)
@@ -214,6 +223,11 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 }
 
 func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum uint32, err error) {
+	ctx, err = moment(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+
 	noteOf, err := s.reader.prepared(ctx, selectNote)
 	if err == nil {
 		err = noteOf.QueryRowContext(ctx, name).Scan(&text, &sum)
