@@ -14,7 +14,8 @@ import (
 // with KeepAlive, or one that watches its mailbox (Idle). It belongs to one goroutine, but for Delivered.
 type Retriever struct {
 	a     *Account
-	s     Session // nil = no connection is kept
+	dial  Connector // nil = the account's
+	s     Session   // nil = no connection is kept
 	brief bool
 	turns Turns
 	said  said
@@ -58,6 +59,9 @@ func (r *Retriever) Delivered() int64 { return r.delivered.Load() }
 
 // Connected tells whether a connection is kept.
 func (r *Retriever) Connected() bool { return r.s != nil }
+
+// ConnectBy makes the next connections by dial instead of the account's Connector.
+func (r *Retriever) ConnectBy(dial Connector) { r.dial = dial }
 
 // Brief says whether connections end with their retrieval from now on, whatever the account says.
 func (r *Retriever) Brief(on bool) { r.brief = on }
@@ -169,7 +173,11 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 	}
 
 	if r.s == nil {
-		s, err := r.a.Connect(ctx, r.a)
+		dial := r.dial
+		if dial == nil {
+			dial = r.a.Connect
+		}
+		s, err := dial(ctx, r.a)
 		if err != nil {
 			return err
 		}

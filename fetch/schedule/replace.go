@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"fetchd/fetch"
 )
@@ -63,7 +64,8 @@ func (s *Scheduler) begin(wanted map[string]*fetch.Account) {
 func (s *Scheduler) newRunner(a *fetch.Account, n int) *runner {
 	ctx, cancel := context.WithCancel(s.ctx)
 	r := &runner{s: s, a: a, cancel: cancel, wake: make(chan struct{}, 1),
-		looks: make(chan struct{}, 1), ended: make(chan struct{})}
+		looks: make(chan struct{}, 1), ended: make(chan struct{}), timer: time.NewTimer(lookInterval)}
+	r.timer.Stop() // until it is reset
 	for _, l := range s.leaving {
 		if l.a.Name == a.Name { // which a changed account still has
 			r.after = append(r.after, l)

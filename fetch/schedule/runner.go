@@ -33,6 +33,7 @@ type runner struct {
 	after  []*runner // those of the same account that have to end before
 	start  time.Time // when the first retrieval is due
 	seat   *seat     // which belongs to the goroutine of run, but for its crowds
+	timer  *time.Timer
 
 	// Owned by the goroutine of run.
 	kept     bool // one of s.kept is ours
@@ -65,52 +66,64 @@ func (r *runner) hasEnded() bool {
 
 func (r *runner) run(ctx context.Context) {
 	defer close(r.ended)
-	// A message in hand of the former account isn't recorded yet: we would retrieve it again.
-	for _, before := range r.after {
-		<-before.ended
-	}
-
-	r.after = nil
+	r.awaitFormer()
 	r.pause(ctx, r.start)
 
-	ret := fetch.NewRetriever(r.seat.account())
+	ret := r.seat.retriever()
 	// Deferred calls run backwards: first the connection is closed, and then its place is free for others.
 	defer r.seat.leave()
 	defer r.releaseKept() // when the connection is closed
 	defer ret.Close()
 
 	for ctx.Err() == nil {
+		until, err := r.round(ctx, ret)
 		// A mistake of ours in one account: it is tried again after a while, and the others go on.
-		if err := r.round(ctx, ret); err != nil {
-			r.a.LogPanic(err)
-			r.a.Log.Error(fetch.EventQueryFailed, "account", r.a.Name, "err", err, "kind", fetch.KindOf(err))
-			r.pause(ctx, r.due(err))
+		if err != nil {
+			r.logPanic(err)
+			until = r.due(err)
 		}
+		// Not in round: a wait that is no deeper than this fits into the smallest stack there is.
+		r.pause(ctx, until)
 	}
 }
 
-// round is one retrieval and the wait for the next one. The only error is a panic.
-func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (panicked error) {
+// awaitFormer waits for those of the same account that have to end before.
+func (r *runner) awaitFormer() {
+	// A message in hand of the former account isn't recorded yet: we would retrieve it again.
+	for _, before := range r.after {
+		<-before.ended
+	}
+	r.after = nil
+}
+
+// logPanic logs what panicked in a round.
+func (r *runner) logPanic(err error) {
+	r.a.LogPanic(err)
+	r.a.Log.Error(fetch.EventQueryFailed, "account", r.a.Name, "err", err, "kind", fetch.KindOf(err))
+}
+
+// round is one retrieval and, if the server tells of mail, the wait for that. It returns until when to pause
+// then; zero = not at all. The only error is a panic.
+func (r *runner) round(ctx context.Context, ret *fetch.Retriever) (until time.Time, panicked error) {
 	defer fault.Recover(&panicked)
 	began := time.Now()
 	var found, watches bool
 	var due time.Time
 	err := fault.OnOtherStack(func() { found, watches, due = r.look(ctx, ret) })
 	if err != nil || ctx.Err() != nil {
-		return err
+		return time.Time{}, err
 	}
 
 	if !watches || !r.watch(ctx, ret) {
-		r.pause(ctx, due)
-		return nil
+		return due, nil
 	}
 	if r.vain++; found || time.Since(began) > vainTime {
 		r.vain = 0
 	} else if r.vain > vainMost {
-		r.pause(ctx, r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)))
+		return r.from(min(vainTime, time.Duration(r.vain-vainMost)*time.Second)), nil
 	}
 
-	return nil
+	return time.Time{}, nil
 }
 
 // look is one retrieval, and all that follows from it: whether there was mail, whether the server will tell
@@ -298,16 +311,14 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 	}
 
 	r.record.set(Waiting, until)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	// Long waits are worth a look now and then: a user who has mended the password expects no restart.
-	ticker := time.NewTicker(lookInterval)
-	defer ticker.Stop()
+	end := time.Now().Add(d) // by the clock that nobody sets
+	defer r.timer.Stop()
 
-	for {
+	for ; d > 0; d = time.Until(end) {
+		// Long waits are worth a look now and then: a user who has mended the password expects no restart.
+		r.timer.Reset(min(d, lookInterval))
 		select {
-		case <-timer.C:
-			return
+		case <-r.timer.C:
 		case <-ctx.Done():
 			return
 		case <-r.up:
@@ -315,11 +326,10 @@ func (r *runner) pause(ctx context.Context, until time.Time) {
 		case <-r.wake:
 			r.forget()
 			return
-		case <-ticker.C:
 		case <-r.looks:
 		}
 
-		if r.mended() {
+		if r.looksMended() {
 			r.forget()
 			return
 		}

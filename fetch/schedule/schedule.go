@@ -158,7 +158,7 @@ func (s *Scheduler) once(ctx context.Context, a *fetch.Account) Outcome {
 	seat := s.newSeat(a)
 	s.mu.Unlock()
 	defer seat.leave()
-	r := fetch.NewRetriever(seat.account())
+	r := seat.retriever()
 	r.Brief(true)
 
 	o := Outcome{Account: a}

@@ -42,14 +42,14 @@ func (s *Scheduler) newSeat(a *fetch.Account) *seat {
 	return p
 }
 
-// account is the account with a connector that tells the crowds.
-func (p *seat) account() *fetch.Account {
-	a := *p.a
-	a.Connect = p.connect
-	return &a
+// retriever is the account's, whose connector tells the crowds.
+func (p *seat) retriever() *fetch.Retriever {
+	r := fetch.NewRetriever(p.a)
+	r.ConnectBy(p.connect)
+	return r
 }
 
-// connect is the account's fetch.Connector.
+// connect is the retriever's fetch.Connector.
 func (p *seat) connect(ctx context.Context, _ *fetch.Account) (fetch.Session, error) {
 	p.close(true) // the session before, of the same retrieval
 	for i, c := range p.crowds {
