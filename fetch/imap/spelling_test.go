@@ -53,6 +53,8 @@ func TestSpellings(t *testing.T) {
 		{"MODSEQ without a list", `* 1 FETCH (UID 1 MODSEQ 5 BODY[] {2}|ab)`},
 		{"Gmail's items", `* 1 FETCH (X-GM-MSGID 1 X-GM-LABELS ("\\Inbox" "a)") UID 1 BODY[] {2}|ab)`},
 		{"items of RFC 8474", `* 1 FETCH (UID 1 EMAILID (M1) THREADID NIL BODY[] {2}|ab)`},
+		{"items behind the text", `* 1 FETCH (UID 1 BODY[] {2}|ab X-GM-LABELS ("a)") EMAILID (M1))`},
+		{"more behind the text", `* 1 FETCH (UID 1 BODY[] {2}|ab ENVELOPE (nil) x-owner "b" SAVEDATE NIL)`},
 		{"an unknown literal", `* 1 FETCH (UID 1 X-A {3}|xyz BODY[] {2}|ab)`},
 		{"an envelope", `* 1 FETCH (UID 1 ENVELOPE (nil "a" (("b" nil "c" "d"))) BODY[] {2}|ab)`},
 		{"headers", `* 1 FETCH (UID 1 BODY[HEADER] nil BODY[header.fields ("To" )] {2}|| BODY[] {2}|ab)`},

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -131,14 +132,21 @@ func valueEnd(text []byte) int {
 	return -1
 }
 
-// isCommon tells whether servers are known to send an item behind a message body.
+// behindBodies are the items that some servers send behind a message body, also where nobody asked for them.
+var behindBodies = []string{
+	"FLAGS", "UID", "RFC822.SIZE", "INTERNALDATE", "ENVELOPE", "BODYSTRUCTURE", // RFC 9051 section 7.5.2
+	"MODSEQ", "EMAILID", "THREADID", "SAVEDATE", "PREVIEW", "ANNOTATION", // RFC 7162, 8474, 8514, 8970, 5257
+}
+
+// isCommon tells whether servers may send an item behind a message body.
 func isCommon(it item) bool {
-	for _, name := range []string{"FLAGS", "UID", "RFC822.SIZE", "INTERNALDATE", "MODSEQ"} {
-		if it.is(name) {
-			return true
-		}
+	if slices.ContainsFunc(behindBodies, it.is) {
+		return true
 	}
-	return len(it.name) > 5 && bytes.EqualFold(it.name[:5], []byte("BODY["))
+
+	// Gmail has X-GM-MSGID and others.
+	name := bytes.ToUpper(it.name)
+	return bytes.HasPrefix(name, []byte("BODY[")) || bytes.HasPrefix(name, []byte("X-"))
 }
 
 // appendItem appends an item to a response, unless it is of no use.
