@@ -30,10 +30,8 @@ func (o *SMTPOptions) smtpRecipients(domain string, names []string) []smtpRecipi
 
 // recipient is the address of a local name. One with a host stays as it is.
 func (o *SMTPOptions) recipient(domain, name string) string {
-	switch {
-	case o.Recipient != "":
-		return o.Recipient
-	case strings.Contains(name, "@"):
+	name = cmp.Or(o.Recipient, name)
+	if strings.Contains(name, "@") {
 		return name
 	}
 	return quoteLocal(name) + "@" + domain
