@@ -208,27 +208,36 @@ func (g *guard) check(line []byte) error {
 
 // nest follows parentheses and quotes through line. A quoted string ends on its line.
 func (r *response) nest(line []byte) bool {
-	quoted, escaped := false, false
+	n := nesting{depth: r.depth}
 	for _, b := range line {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && b == '\\':
-			escaped = true
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '(':
-			r.depth++
-		case b == ')':
-			r.depth--
-		}
-		if r.depth > maxDepth || r.depth < 0 {
+		if n.take(b); n.depth > maxDepth || n.depth < 0 {
 			return false
 		}
 	}
+	r.depth = n.depth
+	return !n.quoted
+}
 
-	return !quoted
+// nesting is how deep in parentheses an octet stands, and whether in quotes.
+type nesting struct {
+	depth           int
+	quoted, escaped bool
+}
+
+func (n *nesting) take(b byte) {
+	switch {
+	case n.escaped:
+		n.escaped = false
+	case n.quoted && b == '\\':
+		n.escaped = true
+	case b == '"':
+		n.quoted = !n.quoted
+	case n.quoted:
+	case b == '(':
+		n.depth++
+	case b == ')':
+		n.depth--
+	}
 }
 
 // found checks the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a

@@ -107,25 +107,9 @@ func cutName(rest []byte) (name, left []byte) {
 
 // valueEnd is where the quoted string or list ends with which text begins, -1 if it does not.
 func valueEnd(text []byte) int {
-	var depth int
-	var quoted, escaped bool
-
+	var n nesting
 	for i, b := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && b == '\\':
-			escaped = true
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '(':
-			depth++
-		case b == ')':
-			depth--
-		}
-
-		if depth == 0 && !quoted {
+		if n.take(b); n.depth == 0 && !n.quoted {
 			return i + 1
 		}
 	}
