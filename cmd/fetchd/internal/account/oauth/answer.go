@@ -100,8 +100,13 @@ func wholeSeconds(raw json.RawMessage) int {
 }
 
 // checkToken refuses an access token that would be something else than a token in what is said to a mail
-// server (RFC 6750 section 2.1).
+// server (RFC 6750 section 2.1), or is of a kind that a mail server does not take (RFC 6749 section 7.1).
 func checkToken(token *oauth2.Token) error {
+	// Some issuers leave the kind out. The error doesn't show it, as it may be a secret that they repeat.
+	if kind := token.TokenType; kind != "" && !strings.EqualFold(kind, "bearer") {
+		return errors.New("its access token is no Bearer token, and mail servers take no other")
+	}
+
 	isOdd := func(r rune) bool { return r <= ' ' || r > '~' }
 	if strings.ContainsFunc(token.AccessToken, isOdd) {
 		return errors.New("its access token holds what can't stand in a login")

@@ -100,7 +100,11 @@ func (c Client) needsLogin(reason error) error {
 
 // said is the provider's answer for people, without secrets.
 func said(answer *oauth2.RetrieveError, g *grant) string {
-	text := fmt.Sprintf("status %d", answer.Response.StatusCode)
+	status := answer.Response.StatusCode
+	text := fmt.Sprintf("status %d", status)
+	if status >= 300 && status < 400 {
+		text += ", to another address, which gets nothing"
+	}
 	if answer.ErrorCode != "" {
 		text = fmt.Sprintf("%.100q", clean(answer.ErrorCode, g))
 	}

@@ -72,6 +72,7 @@ func TestHostileAnswers(t *testing.T) {
 	}{
 		{"line break", `{"access_token":"x\r\nA1 LOGOUT"}`, "can't stand in a login"},
 		{"another field of the login", `{"access_token":"x\u0001host=evil"}`, "can't stand in a login"},
+		{"another kind of token", `{"access_token":"x","token_type":"mac"}`, "no Bearer token"},
 		{"NUL", `{"access_token":"x\u0000"}`, "can't stand in a login"},
 		{"blank", `{"access_token":"x y"}`, "can't stand in a login"},
 		{"not ASCII", `{"access_token":"x\u202ey"}`, "can't stand in a login"},

@@ -207,7 +207,7 @@ func TestFailures(t *testing.T) {
 		{"redirect", func(w http.ResponseWriter, req *http.Request) {
 			http.Redirect(w, req, "/token", http.StatusTemporaryRedirect)
 		},
-			fetch.KindNetwork, "status 307", 1},
+			fetch.KindNetwork, "status 307, to another address, which gets nothing", 1},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			fetch.KindNetwork, "EOF", 1},
 	} {
