@@ -317,7 +317,13 @@ func TestMboxLocked(t *testing.T) {
 		if err := delivery.LockFile(int(f.Fd())); err != nil {
 			t.Fatal(err)
 		}
-		return func() { f.Close() }
+		return func() {
+			// A child that another test has forked holds a copy of the descriptor until it runs its program.
+			if err := delivery.UnlockFile(int(f.Fd())); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+		}
 	}
 	dotlock := func(text string) func(t *testing.T, path string) func() {
 		return func(t *testing.T, path string) func() {
