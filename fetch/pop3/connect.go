@@ -86,6 +86,8 @@ type session struct {
 	window int64       // how many bytes of messages to ask for at a time
 	noCAPA *ReplyError // how CAPA was refused behind the login
 	ended  bool        // QUIT was sent
+
+	together bool // the list was asked for at once, by what was listed before the login, and is awaited
 }
 
 // Mailboxes implements fetch.Session: a maildrop has no name.
@@ -125,7 +127,7 @@ func (s *session) pipelined(err error, silent bool) error {
 // simpler remembers that the server does not pipeline after all.
 func (s *session) simpler(err error) error {
 	// Where one command was sent at a time, pipelining can't be the cause.
-	if !s.pipelining() {
+	if !s.pipelining() && !s.together {
 		return err
 	}
 	s.quirks.slow.Add(s.host)

@@ -49,6 +49,7 @@ type listing struct {
 // pipelines.
 func (s *session) askList() (together bool, _ error) {
 	together = s.pipelining()
+	s.together = together
 	if s.caps != nil {
 		if err := s.c.WriteLine("CAPA", ""); err != nil {
 			return false, network("CAPA", err)

@@ -64,6 +64,7 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 	if err != nil {
 		return nil, s.listFailed(ctx, err)
 	}
+	s.together = false
 	if s.a.Keep && !listing.uidl && len(listing.rows) > 0 {
 		return nil, fetch.Fail(fetch.KindConfig,
 			hints.Errorf("write \"nokeep\", or use IMAP",
