@@ -50,14 +50,15 @@ func TestSameErrorOfBothSessions(t *testing.T) {
 	}
 }
 
-// A server that offers PIPELINING and drops what is pipelined, or leaves then, is read all the same, by a single
-// pass too.
+// A server that offers PIPELINING and drops what is pipelined, or leaves then, is read all the same, by a
+// single pass too.
 func TestPipelinedCommandsAreNotTaken(t *testing.T) {
 	t.Parallel()
 	for _, o := range []fetchtest.POPOptions{{DropsPipelined: true}, {EndsPipelined: true}} {
 		t.Run(fmt.Sprintf("ends %v", o.EndsPipelined), func(t *testing.T) {
 			t.Parallel()
-			v := variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}
+			s := &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}
+			v := variant{server: s, mode: fetch.ClearText}
 			r := newRig(t, v, popMailbox(fetchtest.StartPOPServer(t, o)))
 			r.a.Timeout = 3 * time.Second
 			r.append(t, "INBOX", numbered(5)...)

@@ -130,7 +130,8 @@ func TestAcknowledgedUIDLIsForgottenAtOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if twin, kept := d.MarkListed([]byte("twin")), d.MarkListed([]byte("kept")); twin.Done || !kept.Pending {
+			twin, kept := d.MarkListed([]byte("twin")), d.MarkListed([]byte("kept"))
+			if twin.Done || !kept.Pending {
 				t.Errorf("twin %+v, kept %+v", twin, kept)
 			}
 		})

@@ -79,12 +79,14 @@ func live(t *testing.T, j *journal.Journal, dir string, seed uint64) {
 		},
 		Delivery: fetch.Delivery{Deliverer: h, Recipients: []string{"ann"}, SpoolDir: dir},
 	}
+
 	h.Connect = func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		h.serving.Wait() // for the session before it in this pass
 		client, server := fetchtest.LatePipe()
 		h.serving.Go(func() { h.serve(server) })
 		return h.quirks.start(ctx, a, client)
 	}
+
 	h.choose()
 	h.run(t)
 }
@@ -94,6 +96,7 @@ func newHistory(seed uint64) *history {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	some := func() bool { return rng.IntN(8) == 0 }
 	kind := func(most int) int { return max(0, rng.IntN(3*most+3)-2*most-2) }
+
 	h := &history{
 		Handler: slog.DiscardHandler, seed: seed, quirks: new(Quirks), clock: time.Unix(1_700_000_000, 0),
 		got: map[int]int{}, had: map[string]bool{}, failed: map[int]int{}, named: map[string]bool{},
@@ -107,6 +110,7 @@ func newHistory(seed uint64) *history {
 			pipelines: rng.IntN(3), capa: kind(3), busy: some(), turns: some(),
 		}},
 	}
+
 	h.deletes, h.hears = h.noteDeleted, h.killedAt
 	h.renamed, h.stays = h.noteRenamed, h.noteStays
 	h.gone = func(m *letter) { h.excused[m.id] = true }

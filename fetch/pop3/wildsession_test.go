@@ -141,6 +141,7 @@ func (c *wildSession) letIn(verb string) error {
 	default:
 		c.say("-ERR what")
 	}
+
 	return nil
 }
 
@@ -215,6 +216,7 @@ func (c *wildSession) obey(verb, arg string) error {
 	if c.vanish && c.maybe(4) && len(c.box) > 0 {
 		c.others()
 	}
+
 	switch verb {
 	case "CAPA":
 		c.capabilities()
