@@ -100,6 +100,9 @@ func TestGuard(t *testing.T) {
 		{"large literal in a list of headers", "* 1 FETCH (BODY[HEADER.FIELDS (BODY[] {9000000}\r\n", "",
 			"a literal of"},
 		{"large literal in a search", "* ESEARCH {9000000}\r\n", "", "a literal of"},
+		{"a tag that is a literal", "* ESEARCH (TAG {2}\r\nT2)\r\n* SEARCH {1}\r\n1\r\n",
+			"* ESEARCH (TAG {2}\r\nT2)\r\n* SEARCH {1}\r\n1\r\n", ""},
+		{"a search with a number", "* 5 SEARCH 1\r\n* 5 ESEARCH\r\n* 2 EXISTS\r\n", "* 2 EXISTS\r\n", ""},
 		{"large response", "* LIST () NIL " + strings.Repeat("x", maxResponse) + "\r\n", "", "more than"},
 		{"large response of small literals",
 			"* LIST () NIL " + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000), 200), "*",
@@ -319,6 +322,7 @@ func FuzzGuard(f *testing.F) {
 		"* 1 FETCH (UID 1 BODY[] {3}\r\nabc FLAGS (\\Seen))\r\n* 1 EXISTS\r\n", "* LIST (\\A) \"/\" {3}\r\na\"b\r\n",
 		"* 1 FETCH (BODY[] {3}\r\nabc UID 7)\r\nT1 OK\r\n", "* ESEARCH (TAG \"T1\") UID ALL 1:5,9\r\n* SEARCH 3 2 1\r\n",
 		"* 1 FETCH (BODYSTRUCTURE ((((\"a\" \"b\" NIL NIL NIL \"x\" 5)\r\n", "* XFOO {2}\r\n\r\n\"\r\n", "* 1 FETCH (BODY[HEADER.FIELDS (BODY[] {9}\r\n",
+		"* ESEARCH (TAG {2}\r\nT2)\r\n* SEARCH {1}\r\n1\r\n* 5 SEARCH 1\r\n* LIST\r\n* 1 FETCH (\r\n",
 		"* 1 FETCH (ENVELOPE (\"{5}\" NIL) BODY[1.MIME] \"\\\"\" BINARY[] ~{1}\r\n\x00)\r\n",
 	} {
 		f.Add([]byte(s), uint8(3), false)
@@ -334,6 +338,9 @@ func FuzzGuard(f *testing.F) {
 			out, err := pull(g, size+3)
 			if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("ends with %v", err)
+			}
+			if fetch.KindOf(err) == fetch.KindInternal { // the guard makes an error of it
+				t.Fatalf("a panic: %v", err)
 			}
 			if out += fmt.Sprint(" ", err, g.endInsertion()); i > 0 && out != first {
 				t.Errorf("in pieces %q, whole %q", first, out)

@@ -123,7 +123,7 @@ func kindOf(line []byte) string {
 	}
 
 	kind := string(bytes.ToUpper(rest))
-	if !isNumbered && numbered[kind] {
+	if isNumbered != numbered[kind] {
 		return ""
 	}
 	return kind

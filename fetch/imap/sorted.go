@@ -25,6 +25,9 @@ func sortedResult(line []byte) (out []byte, ok bool) {
 	}
 
 	const start = "* SEARCH"
+	if len(bare) < len(start) || !bytes.EqualFold(bare[:len(start)], []byte(start)) { // it follows a literal
+		return line, true
+	}
 	words, modSeq, _ := bytes.Cut(bare[len(start):], []byte("(")) // RFC 7162: (MODSEQ 5)
 	ok = len(modSeq) == 0 || bytes.HasSuffix(modSeq, []byte(")"))
 	isTidy := len(modSeq) == 0 && len(bare)+len("\r\n") == len(line) && !bytes.Contains(bare, []byte("  "))
