@@ -136,6 +136,20 @@ func TestRefusedIsSetAside(t *testing.T) {
 	}
 }
 
+// limitedRig is a rig with a clock and a fetchlimit, and with so many messages, the first of which are
+// refused.
+func limitedRig(t *testing.T, protocol fetch.Protocol, limit, refused, messages int) (
+	*rig, *picky, *time.Time,
+) {
+	t.Helper()
+	r, p, _ := pickyRig(t, protocol)
+	now := time.Now()
+	r.a.Now, r.a.FetchLimit = func() time.Time { return now }, limit
+	refuseFirst(p, refused)
+	r.append(t, "INBOX", numbered(messages)...)
+	return r, p, &now
+}
+
 // Messages that an agent refuses again and again use up the fetchlimit of one pass, and let those behind them
 // come then, also where each pass is a process of its own. They are tried again when nothing else is new, or
 // after an hour.
@@ -144,14 +158,10 @@ func TestRefusedLetOthersPass(t *testing.T) {
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
-			r, p, _ := pickyRig(t, protocol)
-			now := time.Now()
-			r.a.Now, r.a.FetchLimit = func() time.Time { return now }, 3
-			refuseFirst(p, 3)
-			r.append(t, "INBOX", numbered(8)...)
+			r, p, now := limitedRig(t, protocol, 3, 3, 8)
 			round := func(delivered, refused int, limited bool) {
 				t.Helper()
-				now = now.Add(5 * time.Minute)
+				*now = now.Add(5 * time.Minute)
 				res, err := fetch.Retrieve(t.Context(), r.a)
 				if res.Delivered != delivered || p.refused != refused || res.LimitHit != limited {
 					t.Errorf("delivered %d, refused %d, limit %v; want %d, %d, %v: %v",
@@ -165,7 +175,7 @@ func TestRefusedLetOthersPass(t *testing.T) {
 			r.append(t, "INBOX", numbered(9)[8])
 			round(1, 6, true)
 			r.append(t, "INBOX", numbered(10)[9])
-			now = now.Add(time.Hour)
+			*now = now.Add(time.Hour)
 			round(0, 9, true)
 			clear(p.refuse)
 			round(1, 9, true)
@@ -199,14 +209,9 @@ func TestRefusedLetOthersPassInRarePasses(t *testing.T) {
 	for _, protocol := range []fetch.Protocol{fetch.IMAP, fetch.POP3} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
-			r, p, _ := pickyRig(t, protocol)
-			now := time.Now()
-			r.a.Now, r.a.FetchLimit = func() time.Time { return now }, 1
-			refuseFirst(p, 2)
-			r.append(t, "INBOX", numbered(5)...)
-
+			r, p, now := limitedRig(t, protocol, 1, 2, 5)
 			for i, want := range []int{0, 0, 1, 0, 1, 0, 1, 0} {
-				now = now.Add(25 * time.Hour)
+				*now = now.Add(25 * time.Hour)
 				if res, err := fetch.Retrieve(t.Context(), r.a); res.Delivered != want {
 					t.Errorf("pass %d: %d delivered, want %d: %v", i+1, res.Delivered, want, err)
 				}
@@ -214,7 +219,7 @@ func TestRefusedLetOthersPassInRarePasses(t *testing.T) {
 
 			clear(p.refuse)
 			for range 3 { // the last one of which lets nobody pass
-				now = now.Add(25 * time.Hour)
+				*now = now.Add(25 * time.Hour)
 				_, _ = fetch.Retrieve(t.Context(), r.a)
 			}
 			r.wants(t, numbered(5))

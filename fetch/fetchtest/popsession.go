@@ -161,6 +161,7 @@ func (p *popSession) logIn(user, password string) {
 
 func (p *popSession) transaction(verb, arg string) {
 	o := p.s.o
+
 	switch {
 	case verb == "STAT":
 		n, size := 0, 0
@@ -174,13 +175,7 @@ func (p *popSession) transaction(verb, arg string) {
 		p.one(arg, func(_ int, m popMessage) { p.retrieve(m) })
 	case verb == "TOP" && !o.NoTOP:
 		number, lines, _ := strings.Cut(arg, " ")
-		p.one(number, func(_ int, m popMessage) {
-			text := top(m.text, lines)
-			if o.ShortTOP {
-				text = strings.TrimSuffix(text, "\r\n")
-			}
-			p.body(text)
-		})
+		p.one(number, func(_ int, m popMessage) { p.body(p.top(m, lines)) })
 	case verb == "DELE":
 		p.one(arg, func(n int, _ popMessage) {
 			p.deleted[n] = true
@@ -255,14 +250,18 @@ func (p *popSession) body(text string) {
 }
 
 // top is a message's header and its first lines.
-func top(text, lines string) string {
+func (p *popSession) top(m popMessage, lines string) string {
+	text := m.text
 	n, err := strconv.Atoi(lines)
-	head, rest, ok := strings.Cut(text, "\r\n\r\n")
-	if err != nil || !ok {
-		return text
+	if head, rest, ok := strings.Cut(text, "\r\n\r\n"); err == nil && ok {
+		body := strings.SplitAfterN(rest, "\r\n", n+1)
+		text = head + "\r\n\r\n" + strings.Join(body[:min(n, len(body))], "")
 	}
-	body := strings.SplitAfterN(rest, "\r\n", n+1)
-	return head + "\r\n\r\n" + strings.Join(body[:min(n, len(body))], "")
+
+	if p.s.o.ShortTOP {
+		text = strings.TrimSuffix(text, "\r\n")
+	}
+	return text
 }
 
 func (p *popSession) quit() {
