@@ -13,32 +13,44 @@ const (
 	selectNote = "SELECT text, sum FROM note WHERE name=?"
 )
 
-// reader keeps the readers' queries, prepared: to parse them each time took longer than to run them.
-type reader struct {
-	db *sql.DB
+// statements are queries that were prepared at their first use: to parse them each time took longer than to
+// run them, and many programs open a journal and need few. All queries are constant, so they don't grow.
+type statements map[string]*sql.Stmt
 
-	mu         sync.Mutex // guards what follows
-	statements map[string]*sql.Stmt
+// preparer is a sql.DB or a sql.Conn.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-func newReader(db *sql.DB) *reader { return &reader{db: db, statements: map[string]*sql.Stmt{}} }
-
-// prepared returns the statement for one of a few constant queries, which is prepared at its first use: many
-// programs open a journal to write into it, or to list it. The caller must have no transaction, because it
-// may have to wait for a connection.
-func (r *reader) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s := r.statements[query]; s != nil {
-		return s, nil
+func (s statements) prepared(ctx context.Context, by preparer, query string) (*sql.Stmt, error) {
+	if stmt := s[query]; stmt != nil {
+		return stmt, nil
 	}
 
-	s, err := r.db.PrepareContext(ctx, query)
+	stmt, err := by.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	r.statements[query] = s
-	return s, nil
+	s[query] = stmt
+	return stmt, nil
+}
+
+// reader keeps the readers' statements.
+type reader struct {
+	db *sql.DB
+
+	mu    sync.Mutex // guards what follows
+	stmts statements
+}
+
+func newReader(db *sql.DB) *reader { return &reader{db: db, stmts: statements{}} }
+
+// prepared returns the statement for a query. The caller must have no transaction, because it may have to
+// wait for a connection.
+func (r *reader) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stmts.prepared(ctx, r.db, query)
 }
 
 // moment is the context for queries of a moment, unless ctx has ended. database/sql and the driver each start

@@ -47,7 +47,7 @@ type writer struct {
 
 	// Owned by whoever has the turn, and by stop for ever.
 	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt
+	stmts   statements
 	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
 	syncLog func(*os.File) error
 	dirty   bool  // something was committed since the last sync
@@ -63,7 +63,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	}
 
 	w := &writer{
-		conn: conn, stmts: map[string]*sql.Stmt{}, syncLog: o.Sync,
+		conn: conn, stmts: statements{}, syncLog: o.Sync,
 		place: settler{dir: filepath.Dir(path), sync: o.SyncDir},
 		turn:  make(chan struct{}, 1), orders: make(chan order), quit: make(chan struct{}),
 	}
@@ -266,8 +266,7 @@ func (w *writer) sync() error {
 	return nil
 }
 
-// exec runs a statement, which is prepared at its first use. There are few statements, and they are
-// constant.
+// exec runs a statement.
 func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	stmt, err := w.prepared(ctx, query)
 	if err != nil {
@@ -277,15 +276,7 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Resul
 }
 
 func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s := w.stmts[query]; s != nil {
-		return s, nil
-	}
-	s, err := w.conn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	w.stmts[query] = s
-	return s, nil
+	return w.stmts.prepared(ctx, w.conn, query)
 }
 
 // stop takes the turn for ever, makes everything durable and closes the connection. If the file at path is
