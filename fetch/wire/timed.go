@@ -17,6 +17,7 @@ type timedConn struct {
 
 	mu      sync.Mutex // guards what follows
 	timeout time.Duration
+	until   time.Time     // the deadline of reads
 	err     error         // the first one
 	failed  chan struct{} // closed with the first error; made when somebody waits
 	debt    debt          // of the peer
@@ -31,6 +32,9 @@ type timedConn struct {
 }
 
 var longAgo = time.Unix(1, 0)
+
+// lateLook is how long a read whose time is over looks for an answer that is there already.
+const lateLook = 100 * time.Millisecond
 
 // fail makes err the connection's error unless it has one, wakes all readers and writers, and returns the
 // connection's error.
@@ -64,8 +68,14 @@ func (t *timedConn) setTimeout(d time.Duration, quiet bool) {
 	}
 	t.quiet = quiet
 	if t.err == nil {
-		_ = t.Conn.SetReadDeadline(time.Now().Add(d))
+		_ = t.readUntil(time.Now().Add(d))
 	}
+}
+
+// readUntil sets the deadline of reads; the lock is held.
+func (t *timedConn) readUntil(end time.Time) error {
+	t.until = end
+	return t.Conn.SetReadDeadline(end)
 }
 
 // replace puts conn in the old one's place.
@@ -97,13 +107,17 @@ func (t *timedConn) Read(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), max(t.rate/4, 1))]
 	}
 
-	if err := t.arm(t.Conn.SetReadDeadline); err != nil {
+	if err := t.arm(t.readUntil); err != nil {
 		return 0, t.fail(err)
 	}
 
 	// The wait for the rate limit is over: it must not count as the peer's.
 	began := time.Now()
 	n, err := t.Conn.Read(p)
+	if n == 0 && isNetTimeout(err) {
+		n, err = t.readLate(p, err)
+	}
+
 	if n > 0 { // an error that came with bytes comes again: crypto/tls returns the last ones with io.EOF
 		err = t.progress(began, n)
 	}
@@ -116,6 +130,20 @@ func (t *timedConn) Read(p []byte) (int, error) {
 	}
 
 	return n, err
+}
+
+// readLate is a read behind one that ended with late. The program may have been stopped, as by Ctrl-Z, while
+// the peer answered in time: to drop that answer would, for one, deliver a message twice.
+func (t *timedConn) readLate(p []byte, late error) (int, error) {
+	now := time.Now()
+	t.mu.Lock()
+	looks := t.err == nil && now.After(t.until) && t.readUntil(now.Add(lateLook)) == nil
+	t.mu.Unlock()
+
+	if !looks {
+		return 0, late
+	}
+	return t.Conn.Read(p)
 }
 
 // progress counts n bytes that were read since began.
@@ -133,7 +161,8 @@ func (t *timedConn) progress(began time.Time, n int) error {
 
 	var err error
 	if !t.quiet {
-		err = t.debt.add(now.Sub(began), n)
+		// A read that took longer was none that waited: we were stopped meanwhile.
+		err = t.debt.add(min(now.Sub(began), t.timeout), n)
 	}
 
 	t.mu.Unlock()
@@ -173,10 +202,15 @@ func (t *timedConn) ended(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	// The deadline may be ours or that of fail: whichever was first is the connection's error.
-	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+	if isNetTimeout(err) {
 		err = t.timeoutError("answer")
 	}
 	return t.fail(err)
+}
+
+func isNetTimeout(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
 }
 
 func (t *timedConn) timeoutError(what string) error {
