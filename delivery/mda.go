@@ -243,7 +243,14 @@ func (a *MDA) process(ctx context.Context, path string, argv []string, stdin, st
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stdout
 	// A group of its own: what the agent starts ends with it, and signals of our terminal don't reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.cred}
-	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
+	cmd.Cancel = func() error {
+		// In time perhaps, while we were stopped: then its status counts. A process that has ended can still
+		// be sent a signal.
+		if childHasEnded(cmd.Process.Pid) {
+			return os.ErrProcessDone
+		}
+		return signalGroup(cmd, syscall.SIGTERM)
+	}
 	cmd.WaitDelay = a.grace
 	return cmd
 }
