@@ -159,6 +159,10 @@ func (r *reporter) boundedCount(k *Keyword, w word) (n int, refused *Error, ok b
 // count reads a number.
 func (r *reporter) count(k *Keyword, w word) (int, bool) {
 	hint := numberHint(k.Kind)
+	if k.Name == "interval" { // which looks like a time
+		hint = "write a number of polls: with 2, it is every other one"
+	}
+
 	if w.quoted {
 		r.errf(w.pos, hint, "%q wants a number, not the text %q", k.Name, clip(w.text))
 		return 0, false

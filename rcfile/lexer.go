@@ -1,6 +1,10 @@
 package rcfile
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // word is one token of fetchmail's grammar, or one value of the TOML grammar.
 type word struct {
@@ -26,6 +30,8 @@ type lexer struct {
 	line  int // its line, from 1
 	start int // offset of the beginning of that line
 	multi Pos // where the last quoted text of several lines began
+
+	quoteAt Pos // where the last quoted text began
 }
 
 const (
@@ -129,6 +135,7 @@ func (l *lexer) scan(w *word) {
 
 func (l *lexer) quoted(w *word, inner string) {
 	w.quoted = true
+	l.quoteAt = w.pos
 	if strings.HasSuffix(inner, `\`) && !strings.HasSuffix(inner, `\\`) {
 		l.warn(w.pos, "a backslash doesn't keep a quote mark from ending the text",
 			"use the other quote mark, or \\x22")
@@ -172,7 +179,8 @@ func (l *lexer) multiHint() string {
 	return "; the text quoted at " + l.multi.String() + " goes over several lines"
 }
 
-// control refuses bytes in a bare word that look like a blank but are none.
+// control refuses bytes in a bare word that look like a blank or like nothing but are a part of it, and quote
+// marks of typography, which quote nothing.
 func (l *lexer) control(pos Pos, text string) {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] == 0x7f {
@@ -180,7 +188,27 @@ func (l *lexer) control(pos Pos, text string) {
 			return
 		}
 	}
-	if strings.Contains(text, "\u00a0") {
-		l.err(pos, "no-break space in a word", "replace it by a blank, or quote the text if it is meant")
+
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("“”„‟‘’‚‛«»", first) {
+		l.errf(pos, `write " or '`, "the quote mark %c quotes nothing", first)
+		return
 	}
+
+	i := strings.IndexFunc(text, isInvisible)
+	switch {
+	case i < 0:
+	case strings.HasPrefix(text[i:], "\u00a0"):
+		l.err(pos, "no-break space in a word", "replace it by a blank, or quote the text if it is meant")
+	default:
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		l.errf(pos, "remove it, or quote the text if it is meant", "the invisible character %U in a word", r)
+	}
+}
+
+// isInvisible tells whether nothing is seen of r, which is no blank for fetchmail. The two joiners, which
+// belong to words of some scripts, are left alone.
+func isInvisible(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return r > unicode.MaxASCII && r != nonJoiner && r != joiner &&
+		unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp)
 }

@@ -37,12 +37,19 @@ func (p *parser) hereList(first, second word) {
 		p.token()
 		return
 	}
+	if p.behindQuoted(second) {
+		return
+	}
 	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`,
 		"%s after a user's name is not an option", described(second))
 }
 
 func suggestOption(w word) string {
-	hint := suggest(w.text, yieldWords(func(k *Keyword) bool { return k.Scope == Login }))
+	hint := habit(w.text)
+	if hint == "" {
+		hint = suggest(w.text, yieldWords(func(k *Keyword) bool { return k.Scope == Login }))
+	}
+
 	switch {
 	case hint != "":
 		return hint + " or "

@@ -3,6 +3,7 @@ package rcfile
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -114,4 +115,16 @@ func numberHint(kind Kind) string {
 		return "write bytes, or 10k, 5M, 1G"
 	}
 	return "write digits, without quotes"
+}
+
+// isUnit tells whether a word behind a number of the kind is its unit: written in full, or behind a blank.
+func isUnit(kind Kind, word string) bool {
+	units := ""
+	switch kind {
+	case Seconds, Days:
+		units = "s sec secs second seconds m min mins minute minutes h hour hours d day days"
+	case Bytes:
+		units = "b byte bytes k kb kib m mb mib g gb gib"
+	}
+	return slices.Contains(strings.Fields(units), strings.ToLower(word))
 }

@@ -112,7 +112,7 @@ func (p *parser) newUser(pos Pos) {
 // parseOption reads and stores the value of an option.
 func (p *parser) parseOption(f found, w word, no bool) {
 	k := f.Keyword
-	p.private = false
+	p.last = Flag
 	switch {
 	case k.Kind == Flag:
 		p.setFlag(p.entry.slot(k), k, !no, w.pos)
@@ -200,6 +200,13 @@ func (p *parser) endsList(list string, w word, line int) bool {
 func (p *parser) reportSuspectElement(list string, w word) {
 	// of which only a lost letter is noticed: many names are one letter away from a keyword of three
 	const shortest = 3
+	if !w.quoted && p.behindQuoted(w) {
+		return
+	}
+	if !w.quoted && w.before == ':' && list == "smtphost" && strings.Trim(w.text, "0123456789") == "" {
+		p.errf(w.pos, `write "/" before it, as in localhost/25`, "port %q behind a colon", clip(w.text))
+		return
+	}
 	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
 		p.errf(w.pos, "quote it if it is an element; else look at the word before it",
 			"number %q in the list of %q", clip(w.text), list)
@@ -230,13 +237,14 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 	}
 
 	switch {
-	case w.end || w.equals:
-		p.errf(p.head, "", "%q needs a value, found %s", k.Name, described(w))
-		if w.equals {
-			p.recover()
-		} else {
-			p.unreadWord(w)
-		}
+	case w.equals:
+		p.errf(p.head, `write the value straight after the word, without "="`,
+			`%q needs a value, found "="`, k.Name)
+		p.recover()
+		return w, false
+	case w.end:
+		p.errf(p.head, "", "%q needs a value, found the end of the file", k.Name)
+		p.unreadWord(w)
 		return w, false
 	// The value was forgotten, most likely. To take the keyword for it would also lose the option that it
 	// begins.
@@ -250,7 +258,7 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 			w.text, k.Name)
 	}
 
-	p.private = k.Kind == Private
+	p.last = k.Kind
 	p.commentWarning(w, k.Name)
 	return p.glue(k, w), true
 }
@@ -290,7 +298,7 @@ func (p *parser) commentWarning(w word, name string) {
 
 // shown is a word for a message, unless it may be of a secret.
 func (p *parser) shown(w word) string {
-	if p.private {
+	if p.last == Private {
 		return "the word here"
 	}
 	return strconv.Quote(clip(w.text))

@@ -14,7 +14,7 @@ type parser struct {
 	entry   entry
 	head    Pos  // the keyword whose value is read
 	early   word // the user option that opened a user without a name
-	private bool // the last value was a secret
+	last    Kind // of the last value; Flag if no value came since the last option
 	place   place
 	started bool // a poll, skip, defaults or include was read
 }
@@ -111,13 +111,17 @@ func (p *parser) misplaced(w word, f found, known bool) {
 	case known:
 		p.errf(w.pos, `write "poll NAME" before it`, "option %q before the first entry", w.text)
 	default:
+		otherwise := "expected poll, skip, defaults, set or include"
+		if strings.Contains(w.text, ".") {
+			otherwise = `write "poll" before the name of a server`
+		}
 		p.unknown(w, func(yield func(string) bool) {
 			for _, k := range topWords {
 				if !k.has(tomlOnly) && !yield(k.Name) {
 					return
 				}
 			}
-		}, "expected poll, skip, defaults, set or include")
+		}, otherwise)
 	}
 }
 
@@ -125,24 +129,50 @@ const needsQuotes = "a value that holds , ; : or = needs quotes"
 
 // unknown reports a word that isn't a keyword where one must stand.
 func (p *parser) unknown(w word, candidates func(yield func(string) bool), otherwise string) {
-	hint := suggest(w.text, candidates)
+	if p.behindQuoted(w) {
+		return
+	}
+
+	hint := habit(w.text)
+	if hint == "" {
+		hint = suggest(w.text, candidates)
+	}
+
 	switch {
+	case w.before == ':' && strings.HasPrefix(w.text, "//"):
+		hint = `write the server's name alone; "protocol" and "ssl" say the rest`
 	case w.before == ':' && w.text != "" && strings.Trim(w.text, "0123456789") == "":
 		hint = "write port " + clip(w.text)
+	case w.equals && strings.IndexByte(blanks, w.before) >= 0:
+		hint = `leave "=" out`
 	case w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0, w.equals:
 		hint = needsQuotes
+	case hint == "" && isUnit(p.last, w.text):
+		hint = numberHint(p.last)
 	case hint == "":
 		hint = otherwise
 	}
 
 	switch {
-	case p.private:
+	case p.last == Private:
 		p.err(w.pos, "unknown word after a secret", hint)
 	case w.quoted:
 		p.errf(w.pos, otherwise, "unexpected text %q", clip(w.text))
 	default:
 		p.errf(w.pos, hint, "unknown word %q", clip(w.text))
 	}
+}
+
+// behindQuoted reports a word that begins where quoted text ends, without a blank between. Mostly the text
+// lacked its second quote mark and took the first one of a later text for it, so that the word may be of a
+// secret and must not be shown.
+func (p *parser) behindQuoted(w word) bool {
+	if w.before != '"' && w.before != '\'' || w.text == "" {
+		return false
+	}
+	p.errf(w.pos, "look for a quote mark that is missing in what is quoted at "+p.quoteAt.String(),
+		"text goes on straight after quoted text")
+	return true
 }
 
 // recover skips to the next statement.
@@ -199,11 +229,12 @@ func (p *parser) badSet(w word) {
 		return
 	}
 	if f, ok := p.keyword(w, false); ok {
-		p.errf(w.pos, "write it in an entry, or in defaults", `%q can't be set for all`, w.text)
 		if f.Scope == Top {
+			p.errf(w.pos, `write it without "set"`, `%q can't be set`, w.text)
 			p.unreadWord(w)
 			return
 		}
+		p.errf(w.pos, "write it in an entry, or in defaults", `%q can't be set for all`, w.text)
 	} else {
 		p.unknown(w, func(yield func(string) bool) {
 			for _, k := range globalWords {
@@ -230,7 +261,7 @@ func (p *parser) poll(head word, active bool) {
 		return
 	}
 
-	p.private = false
+	p.last = Flag
 	p.builder.reporter.entry = name.pos
 	p.commentWarning(name, head.text)
 	p.builder.poll = Poll{Pos: name.pos, Name: name.text, Active: active}

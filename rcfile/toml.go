@@ -92,7 +92,11 @@ func (b *builder) tomlSyntax(name, text string, err error) {
 		}
 	}
 
-	b.err(pos, msg, "")
+	hint := ""
+	if strings.HasPrefix(msg, "expected value but found") {
+		hint = `text stands in quotes in TOML; for fetchmail's grammar write "poll NAME", without "="`
+	}
+	b.err(pos, msg, hint)
 }
 
 // lineAt returns the n-th line of text without its end, or "".

@@ -10,6 +10,8 @@ var protocols = []Value{
 	{Name: "pop3"},
 	{Name: "apop", Verdict: Warned, Note: "its MD5 challenge is weak; it is only used over TLS; prefer pop3"},
 	{Name: "sdps", Verdict: Warned, Note: "Demon's extension is gone; plain pop3 is spoken"},
+	{Name: "imaps", Verdict: Refused, Note: "use imap, and ssl among the options of the user"},
+	{Name: "pop3s", Verdict: Refused, Note: "use pop3, and ssl among the options of the user"},
 	{Name: "pop2", Verdict: Refused, Note: "use pop3 or imap"},
 	{Name: "rpop", Verdict: Refused, Note: "use pop3"},
 	{Name: "kpop", Verdict: Refused, Note: "there is no Kerberos here; use pop3"},
