@@ -189,7 +189,8 @@ func (l *lexer) control(pos Pos, text string) {
 		}
 	}
 
-	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("“”„‟‘’‚‛«»", first) {
+	const typographic = "“”„‟‘’‚‛«»"
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune(typographic, first) {
 		l.errf(pos, `write " or '`, "the quote mark %c quotes nothing", first)
 		return
 	}
