@@ -52,7 +52,7 @@ const (
 
 // Reply is an answer of the server, or its greeting.
 type Reply struct {
-	Command  string // the command that is answered, without secrets; set beside an error too
+	Command  string // the command that is answered, without secrets; also beside an error without it
 	Status   Status
 	Word     string // the server's: "NO", "-ERR", "535"
 	Code     string // response code in upper case, without brackets and arguments; "" = none
@@ -72,5 +72,10 @@ type Offer struct {
 	NoLogin    string   // why the protocol's own login can't be used; "" = it can
 }
 
-// failed adds the command to an error. The Kind stays.
-func failed(r Reply, err error) error { return fmt.Errorf("%s: %w", r.Command, err) }
+// failed adds the command to an error that does not name it. The Kind stays.
+func failed(r Reply, err error) error {
+	if r.Command == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", r.Command, err)
+}

@@ -90,6 +90,20 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 	}
 }
 
+// An error in the answer to CAPA names the command once, whoever has asked.
+func TestCapaIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	endless := "+OK\r\n" + strings.Repeat("X\r\n", maxCapabilities)
+	for _, said := range []string{"hello\r\n", "+OK\r\nUSER\r\n", endless} {
+		a := stranger(fetch.ClearText, "any", new(strings.Builder))
+		server := &fetchtest.Tape{R: strings.NewReader("+OK\r\n" + said), Size: 4096}
+		_, err := new(Quirks).start(t.Context(), a, server)
+		if strings.Count(fmt.Sprint(err), "CAPA") != 1 {
+			t.Errorf("%.20q: %v", said, err)
+		}
+	}
+}
+
 // FuzzGreeting: whatever a server says from its greeting on, the login comes to an end, in clear text the
 // same one in whatever pieces; its error is fit to be shown, nothing shows the password, and where TLS is
 // wanted no login is tried without it.

@@ -42,14 +42,13 @@ func (d *dialogue) StartTLS() (login.Reply, error) { return d.run("STLS", "STLS"
 
 // Capabilities implements login.Protocol. A server that doesn't know CAPA offers nothing.
 func (d *dialogue) Capabilities() (login.Reply, error) {
-	r := login.Reply{Command: "CAPA"}
-	var err error
-	if d.caps, err = askCapabilities(d.c); err != nil {
-		return r, err
+	caps, err := askCapabilities(d.c)
+	if d.caps = caps; err != nil {
+		return login.Reply{}, err // which names the command
 	}
 
-	r.Status, r.Offer = login.OK, &login.Offer{Mechanisms: d.caps["SASL"], MaxInitial: maxInitial}
-	return r, nil
+	offer := &login.Offer{Mechanisms: caps["SASL"], MaxInitial: maxInitial}
+	return login.Reply{Command: "CAPA", Status: login.OK, Offer: offer}, nil
 }
 
 // Login implements login.Protocol with USER and PASS, which travel together if the server pipelines.
