@@ -52,7 +52,9 @@ func TestSyslog(t *testing.T) {
 		}, `<19>.* fetchd\[\d+\]: ann@h: a; b`},
 		{"warning", func() { l.Warn("odd", "account", "ann@h") }, `<20>.* fetchd\[\d+\]: WARNING: ann@h: odd`},
 		{"information", func() { l.Info(fetch.EventNoMail, "account", "ann@h") }, `<22>.* fetchd\[\d+\]: No mail for ann at h`},
-		{"protocol", func() { l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "POP3> QUIT") }, `<23>.* fetchd\[\d+\]: POP3> QUIT`},
+		{"protocol", func() {
+			l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "POP3> QUIT")
+		}, `<23>.* fetchd\[\d+\]: ann@h: POP3> QUIT`},
 		{"debug", func() { l.Debug("x", "n", 1) }, `<23>.* fetchd\[\d+\]: x n=1`},
 		{"controls", func() { l.Warn("x", "account", "ann@h", "uid", "\x1b[2J\u009b\u202e\n<19>") },
 			`<20>.* fetchd\[\d+\]: WARNING: ann@h: x uid=\\x1b\[2J\\u009b\\u202e\\x0a<19>`},

@@ -142,7 +142,8 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 	case EventEvidence:
 		return evidenceLines(level, f)
 	case EventTrace:
-		return one("%s", f.text("line"))
+		// Accounts are retrieved at once, and the lines of their sessions stand between each other.
+		return one("%s: %s", f.text("account"), f.text("line"))
 	}
 
 	return plainLines(level, event, attrs)

@@ -154,7 +154,9 @@ func TestWording(t *testing.T) {
 			l.Log(t.Context(), LevelTrace, EventEvidence, "account", "ann@h", "details", []string{"expected: x", "presented: y"})
 		}, "fetchd: ann@h: expected: x\nfetchd: ann@h: presented: y\n", ""},
 		{"protocol hidden", 0, false, func(l *slog.Logger) { l.Log(t.Context(), LevelTrace, EventTrace, "line", "POP3> QUIT") }, "", ""},
-		{"protocol", 1, false, func(l *slog.Logger) { l.Log(t.Context(), LevelTrace, EventTrace, "line", "POP3> QUIT") }, "fetchd: POP3> QUIT\n", ""},
+		{"protocol", 1, false, func(l *slog.Logger) {
+			l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "POP3> QUIT")
+		}, "fetchd: ann@h: POP3> QUIT\n", ""},
 		{"foreign bytes", 0, false, func(l *slog.Logger) { l.Info("x", "err", errors.New("a\r\nb\xff\u202eé")) }, "fetchd: x: a\\x0d; b\\xff\\u202eé\n", ""},
 	}
 	for _, tt := range tests {
