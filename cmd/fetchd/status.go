@@ -116,7 +116,8 @@ func (p *program) currentStatus(ctx context.Context, c *cli.CommandLine) (status
 		return report, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		next := fmt.Sprintf("--pidfile names the lock of a daemon; without one, %s retrieves once", p.name)
+		next := fmt.Sprintf("%s -d 300 starts a daemon, %s makes one pass; --pidfile names the lock of a "+
+			"daemon that has another", p.name, p.name)
 		err = hints.Errorf(next,
 			"no daemon answers at %s, and no pass was recorded", status.SocketOf(locks[0]))
 	}

@@ -54,7 +54,7 @@ func (r *Report) source() string {
 	if r.PID != 0 {
 		return fmt.Sprintf("daemon %d, since %s", r.PID, r.time(r.Started))
 	}
-	return "no daemon runs, this was so at " + r.time(r.At)
+	return "no daemon runs; as of " + r.time(r.At)
 }
 
 func (r *Report) writeAccount(b *strings.Builder, a Account, whole bool) {

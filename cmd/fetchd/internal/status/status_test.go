@@ -77,7 +77,7 @@ func TestOutput(t *testing.T) {
 			Failure: &Failure{"login", "no\x1b[2J | entry", noon.AddDate(0, 0, -1), later, 12}},
 		{Name: "bob@h", Mailboxes: []string{"Lists"}, State: "ok"},
 	}}
-	const want = `2 accounts, 1 in trouble; no daemon runs, this was so at 13:00
+	const want = `2 accounts, 1 in trouble; no daemon runs; as of 13:00
 login refused        bob@h INBOX: 1 set aside
                      since Apr 30 12:00, 12 times: no\x1b[2J | entry
 ok                   ann@h: last success 12:00; 3 messages, 300 bytes
