@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"hash/maphash"
 	"sync"
 )
@@ -20,11 +19,11 @@ type roster struct {
 
 func newRoster() *roster { return &roster{seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}} }
 
-// mayHold tells whether there may be a record of k. If not, there is none as far as tx can see.
-func (r *roster) mayHold(ctx context.Context, tx *sql.Tx, k key) (bool, error) {
+// mayHold tells whether there may be a record of k by now.
+func (r *roster) mayHold(ctx context.Context, from queryer, k key) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rows, err := tx.QueryContext(ctx,
+	rows, err := from.QueryContext(ctx,
 		"SELECT id, account, protocol, name FROM mailbox NOT INDEXED WHERE id>? ORDER BY id", r.last)
 	if err != nil {
 		return false, err
@@ -45,17 +44,21 @@ func (r *roster) mayHold(ctx context.Context, tx *sql.Tx, k key) (bool, error) {
 	return ok, rows.Err()
 }
 
-// errIfLost returns an error if there is a record of k, which the index did not find in tx.
-func (r *roster) errIfLost(ctx context.Context, tx *sql.Tx, k key) error {
-	may, err := r.mayHold(ctx, tx, k)
+// errIfLost returns an error if there is a record of k that the index does not find.
+func (r *roster) errIfLost(ctx context.Context, from *source, k key) error {
+	may, err := r.mayHold(ctx, from, k)
 	if err != nil || !may {
 		return err
 	}
 
-	// Another key may have the same hash, and a record that was written since tx began is not lost.
-	n := 0
-	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM mailbox NOT INDEXED"+whereKey, k.args()...).Scan(&n)
-	if err == nil && n > 0 {
+	// Another key may have the same hash, and one that was written meanwhile is in the index too.
+	stmt, err := from.prepared(ctx, countLost)
+	if err != nil {
+		return err
+	}
+	lost := 0
+	err = stmt.QueryRowContext(ctx, append(k.args(), k.args()...)...).Scan(&lost)
+	if err == nil && lost > 0 {
 		err = errIndex
 	}
 	return err

@@ -8,11 +8,11 @@ import (
 
 // sqliteStore is a store in a SQLite database: many readers, one writer.
 type sqliteStore struct {
-	db     *sql.DB // readers
-	reader *reader
-	roster *roster
-	w      *writer
-	path   string
+	db      *sql.DB // of all connections
+	readers *source // db, for those that read while the writer is busy
+	roster  *roster
+	w       *writer
+	path    string
 }
 
 func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, error) {
@@ -24,7 +24,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &sqliteStore{db, newReader(db), newRoster(), w, path}, nil
+	return &sqliteStore{db, newSource(db), newRoster(), w, path}, nil
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
@@ -41,44 +41,44 @@ const whereKey = " WHERE account=? AND protocol=? AND name=?"
 
 func (k *key) args() []any { return []any{k.account, string(k.protocol), k.mailbox} }
 
-func (s *sqliteStore) load(ctx context.Context, k key) (saved, error) {
-	ctx, err := moment(ctx)
-	if err != nil {
-		return saved{}, err
-	}
-	headOf, err := s.reader.prepared(ctx, selectHead)
-	if err != nil {
-		return saved{}, err
-	}
-	rowsOf, err := s.reader.prepared(ctx, selectRows)
-	if err != nil {
-		return saved{}, err
-	}
-
-	// One transaction, so that the head and the rows are of the same moment.
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return saved{}, err
-	}
-
-	defer tx.Rollback()
-
-	r := saved{box: box{key: k}}
-	found := tx.StmtContext(ctx, headOf).QueryRowContext(ctx, k.args()...)
-	err = found.Scan(append(r.scan(), &r.sum)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, s.roster.errIfLost(ctx, tx, k)
-	}
-
-	r.isThere = true
-	if err == nil {
-		r.rows, err = scanRows(tx.StmtContext(ctx, rowsOf).QueryContext(ctx, r.id))
-	}
-
+func (s *sqliteStore) load(ctx context.Context, k key) (r saved, err error) {
+	err = s.read(ctx, func(ctx context.Context, from *source) error {
+		r, err = from.load(ctx, k)
+		if err == nil && !r.isThere {
+			return s.roster.errIfLost(ctx, from, k)
+		}
+		return err
+	})
 	return r, err
 }
 
-// queryer is a database, a connection or a transaction.
+func (s *source) load(ctx context.Context, k key) (saved, error) {
+	r := saved{box: box{key: k}}
+	stmt, err := s.prepared(ctx, selectRecord)
+	if err != nil {
+		return r, err
+	}
+	found, err := stmt.QueryContext(ctx, k.args()...)
+	if err != nil {
+		return r, err
+	}
+	defer found.Close()
+
+	for found.Next() {
+		var next row
+		if err := found.Scan(append(r.scan(), &r.sum, &next.what, &next.at, &next.uids)...); err != nil {
+			return r, err
+		}
+		r.isThere = true
+		if next.what != "" { // a head without rows has one of nothing
+			r.rows = append(r.rows, next)
+		}
+	}
+
+	return r, found.Err()
+}
+
+// queryer is a database or a connection.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
@@ -107,22 +107,26 @@ func scanRows(found *sql.Rows, err error) ([]row, error) {
 }
 
 func (s *sqliteStore) run(ctx context.Context, k key) (run int64, err error) {
-	ctx, err = moment(ctx)
-	if err != nil {
-		return 0, err
-	}
-
-	runOf, err := s.reader.prepared(ctx, selectRun)
-	if err == nil {
-		err = runOf.QueryRowContext(ctx, k.args()...).Scan(&run)
-	}
+	err = s.read(ctx, func(ctx context.Context, from *source) error {
+		stmt, err := from.prepared(ctx, selectRun)
+		if err == nil {
+			err = stmt.QueryRowContext(ctx, k.args()...).Scan(&run)
+		}
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
 	return run, err
 }
 
-func (s *sqliteStore) list(ctx context.Context) ([]box, error) { return listBoxes(ctx, s.db) }
+func (s *sqliteStore) list(ctx context.Context) (boxes []box, err error) {
+	err = s.read(ctx, func(ctx context.Context, from *source) error {
+		boxes, err = listBoxes(ctx, from)
+		return err
+	})
+	return boxes, err
+}
 
 func listBoxes(ctx context.Context, q queryer) ([]box, error) {
 	found, err := q.QueryContext(ctx,
@@ -223,26 +227,32 @@ func (w *writer) newHead(ctx context.Context, b *box) error {
 }
 
 func (s *sqliteStore) note(ctx context.Context, name string) (text string, sum uint32, err error) {
-	ctx, err = moment(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-
-	noteOf, err := s.reader.prepared(ctx, selectNote)
-	if err == nil {
-		err = noteOf.QueryRowContext(ctx, name).Scan(&text, &sum)
-	}
+	err = s.read(ctx, func(ctx context.Context, from *source) error {
+		stmt, err := from.prepared(ctx, selectNote)
+		if err == nil {
+			err = stmt.QueryRowContext(ctx, name).Scan(&text, &sum)
+		}
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", 0, nil
 	}
 	return text, sum, err
 }
 
-func (s *sqliteStore) notes(ctx context.Context, prefix string) (map[string]noted, error) {
+func (s *sqliteStore) notes(ctx context.Context, prefix string) (found map[string]noted, err error) {
+	err = s.read(ctx, func(ctx context.Context, from *source) error {
+		found, err = from.notes(ctx, prefix)
+		return err
+	})
+	return found, err
+}
+
+func (s *source) notes(ctx context.Context, prefix string) (map[string]noted, error) {
 	// A range of the primary key: LIKE would look at every note.
 	end := []byte(prefix)
 	end[len(end)-1]++
-	rows, err := s.db.QueryContext(ctx, "SELECT name, text, sum FROM note WHERE name >= ? AND name < ?",
+	rows, err := s.QueryContext(ctx, "SELECT name, text, sum FROM note WHERE name >= ? AND name < ?",
 		prefix, string(end))
 	if err != nil {
 		return nil, err

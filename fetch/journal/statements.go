@@ -6,56 +6,79 @@ import (
 	"sync"
 )
 
-// The readers' queries of each retrieval.
+// The readers' queries of each retrieval. Each is one statement, so that what it finds is of one moment.
 const (
-	selectHead = "SELECT " + head + ", sum FROM mailbox" + whereKey
+	selectRecord = "SELECT " + head + ", sum, coalesce(what, ''), coalesce(at, 0), coalesce(uids, '') " +
+		"FROM mailbox LEFT JOIN record ON record.mailbox=mailbox.id" + whereKey + " ORDER BY n"
 	selectRun  = "SELECT run FROM mailbox" + whereKey
 	selectNote = "SELECT text, sum FROM note WHERE name=?"
+
+	// countLost counts the records of a key, given twice, that the index does not find.
+	countLost = "SELECT (SELECT count(*) FROM mailbox NOT INDEXED" + whereKey + ") - " +
+		"(SELECT count(*) FROM mailbox" + whereKey + ")"
 )
 
-// statements are queries that were prepared at their first use: to parse them each time took longer than to
-// run them, and many programs open a journal and need few. All queries are constant, so they don't grow.
-type statements map[string]*sql.Stmt
+// source is a sql.DB or a sql.Conn with the statements that were prepared on it at their first use: to parse
+// them each time took longer than to run them, and many programs open a journal and need few. All queries are
+// constant, so they don't grow.
+type source struct {
+	database
 
-// preparer is a sql.DB or a sql.Conn.
-type preparer interface {
+	mu    sync.Mutex // guards what follows
+	stmts map[string]*sql.Stmt
+}
+
+type database interface {
+	queryer
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-func (s statements) prepared(ctx context.Context, by preparer, query string) (*sql.Stmt, error) {
-	if stmt := s[query]; stmt != nil {
+func newSource(d database) *source { return &source{database: d, stmts: map[string]*sql.Stmt{}} }
+
+// prepared returns the statement for a query.
+func (s *source) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt := s.stmts[query]; stmt != nil {
 		return stmt, nil
 	}
 
-	stmt, err := by.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	s[query] = stmt
+	s.stmts[query] = stmt
 	return stmt, nil
 }
 
-// reader keeps the readers' statements.
-type reader struct {
-	db *sql.DB
-
-	mu    sync.Mutex // guards what follows
-	stmts statements
+// close closes the statements.
+func (s *source) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stmt := range s.stmts {
+		stmt.Close()
+	}
 }
 
-func newReader(db *sql.DB) *reader { return &reader{db: db, stmts: statements{}} }
+// read calls f with a source of what is committed, unless ctx has ended.
+//
+// That is the writer's connection if nobody writes at this moment. A program with one account then opens no
+// other, which would take longer than all that it reads. Nobody waits for the writer, whose turn may last as
+// long as a sync.
+//
+// f's context does not end. database/sql and the driver each start a goroutine for each query, which waits
+// for the end of its context: these cost more than the query, which is over before it could be ended.
+func (s *sqliteStore) read(ctx context.Context, f func(context.Context, *source) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 
-// prepared returns the statement for a query. The caller must have no transaction, because it may have to
-// wait for a connection.
-func (r *reader) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stmts.prepared(ctx, r.db, query)
-}
-
-// moment is the context for queries of a moment, unless ctx has ended. database/sql and the driver each start
-// a goroutine for each query, which waits for the end of its context: these cost more than the query, which
-// is over before it could be ended.
-func moment(ctx context.Context) (context.Context, error) {
-	return context.WithoutCancel(ctx), ctx.Err()
+	select {
+	case s.w.turn <- struct{}{}:
+		defer func() { <-s.w.turn }()
+		return f(ctx, s.w.own)
+	default:
+		return f(ctx, s.readers)
+	}
 }

@@ -47,7 +47,7 @@ type writer struct {
 
 	// Owned by whoever has the turn, and by stop for ever.
 	conn    *sql.Conn
-	stmts   statements
+	own     *source  // conn
 	log     *os.File // the write-ahead log; SQLite keeps the file as long as conn is open
 	syncLog func(*os.File) error
 	dirty   bool  // something was committed since the last sync
@@ -63,7 +63,7 @@ func newWriter(ctx context.Context, db *sql.DB, path string, o Options) (*writer
 	}
 
 	w := &writer{
-		conn: conn, stmts: statements{}, syncLog: o.Sync,
+		conn: conn, own: newSource(conn), syncLog: o.Sync,
 		place: settler{dir: filepath.Dir(path), sync: o.SyncDir},
 		turn:  make(chan struct{}, 1), orders: make(chan order), quit: make(chan struct{}),
 	}
@@ -276,7 +276,7 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (sql.Resul
 }
 
 func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	return w.stmts.prepared(ctx, w.conn, query)
+	return w.own.prepared(ctx, query)
 }
 
 // stop takes the turn for ever, makes everything durable and closes the connection. If the file at path is
@@ -288,8 +288,6 @@ func (w *writer) stop(path string) (rescued, error) {
 	if w.dirty {
 		err = errors.Join(err, w.place.settle(), w.sync())
 	}
-	for _, s := range w.stmts {
-		s.Close()
-	}
+	w.own.close()
 	return r, errors.Join(err, w.conn.Close(), w.log.Close())
 }
