@@ -18,6 +18,8 @@ import (
 type drop struct {
 	there, todo []string
 	retrieved   []string
+	inDoubt     bool // an earlier run may have delivered what is there
+	doubt       bool // the next one is to know that
 }
 
 func (d *drop) Mailboxes(context.Context) ([]string, error) { return []string{""}, nil }
@@ -34,6 +36,8 @@ func (d *drop) Limit(n int)     { d.todo = d.todo[:n] }
 func (d *drop) Only(Ref)        {}
 func (d *drop) New([]Ref) []Ref { return nil }
 func (d *drop) Spare([]Ref)     {}
+func (d *drop) Doubt()          { d.doubt = true }
+func (d *drop) InDoubt() bool   { return d.inDoubt }
 
 func (d *drop) Leave(messages []Ref) {
 	d.todo = slices.DeleteFunc(d.todo, func(uid string) bool {
@@ -52,7 +56,7 @@ func (d *drop) Headers(context.Context, []Ref, []string, func(Ref, []byte)) erro
 
 func (d *drop) Retrieve(_ context.Context, q *Queue) error {
 	for n, uid := range d.todo {
-		it := &Item{N: n + 1, Num: uint32(n + 1), UID: uid, Size: 3, Body: q.NewSpool()}
+		it := &Item{N: n + 1, Num: uint32(n + 1), UID: uid, Size: 3, Body: q.NewSpool(), Repeat: d.inDoubt}
 		_, _ = fmt.Fprintf(it.Body, "x: y\n\n%s\n", uid)
 		if err := it.Body.Close(); err != nil {
 			return err

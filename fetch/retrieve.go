@@ -201,13 +201,20 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 	case !ok:
 	case p.only != nil:
 		l.Only(p.only.ref())
+		keepDoubt(m)
 	default:
 		// First those that don't count at all: which messages come last depends on how many are left then.
-		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.left, p.obstacles.inTheWay(name)))
+		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.obstacles.inTheWay(name)))
+		all := m.Counts().New
+		l.Leave(p.left)
 		l.Leave(p.shares.wait(name, m, p.destinations.outages))
 		fresh := m.Counts().New
 		l.Leave(p.last.wait(name, l, fresh, a.now()))
 		waiting = fresh - m.Counts().New
+
+		if m.Counts().New < all {
+			keepDoubt(m)
+		}
 	}
 	return waiting
 }
@@ -223,6 +230,7 @@ func (a *Account) limit(m Mailbox, c *Counts, waiting int, p *progress) (more bo
 		}
 		m.Limit(n)
 		c.New = n
+		keepDoubt(m)
 	}
 
 	// Failures count too, or a destination that refuses everything would be given all of it in each pass.

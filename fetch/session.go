@@ -72,6 +72,8 @@ type Leaver interface {
 type Doubter interface {
 	// Doubt makes the next retrieval set Repeat for all messages that are not recorded.
 	Doubt()
+	// InDoubt tells whether this one does so.
+	InDoubt() bool
 }
 
 // Leveled is a Mailbox whose name may have levels.

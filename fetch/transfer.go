@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -212,11 +211,7 @@ func (t *transfer) settle(ctx context.Context, items []*Item, results []error) e
 	if err := t.shares.note(ctx, t.name, items, results); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(results, isUnclear) {
-		if m, ok := t.m.(Doubter); ok {
-			m.Doubt()
-		}
-	}
+	t.noteDoubts(items, results)
 
 	// Only what is recorded counts as delivered, also where the server refuses the acknowledgement.
 	for i, it := range items {
@@ -263,8 +258,6 @@ func isPartial(err error) bool {
 	_, ok := errors.AsType[*delivery.PartialError](err)
 	return ok
 }
-
-func isUnclear(err error) bool { return errors.Is(err, delivery.ErrUnclear) }
 
 // recordAndAcknowledge returns why the items are not acknowledged, or the error of a record that was not
 // made.

@@ -273,6 +273,9 @@ func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 // Doubt implements fetch.Doubter.
 func (m *mailbox) Doubt() { m.rec.Doubt() }
 
+// InDoubt implements fetch.Doubter.
+func (m *mailbox) InDoubt() bool { return m.rec.Repeat() }
+
 // forgets tells whether an acknowledged message is gone from this mailbox.
 func (m *mailbox) forgets() bool { return !m.s.a.Keep || m.s.a.MoveTo != "" }
 

@@ -263,6 +263,9 @@ func (m *maildrop) Acknowledge(_ context.Context, items []*fetch.Item) error {
 // Doubt implements fetch.Doubter.
 func (m *maildrop) Doubt() { m.record.Doubt() }
 
+// InDoubt implements fetch.Doubter.
+func (m *maildrop) InDoubt() bool { return m.record.Repeat() }
+
 // Skip implements fetch.Mailbox.
 func (m *maildrop) Skip(ctx context.Context, items []*fetch.Item) error {
 	var uids []string
