@@ -26,9 +26,10 @@ type AppendOptions struct {
 	Auth     string // rc-file word, see login.Options
 	Password func(context.Context) (string, error)
 
-	// Folder is where a message of the source's folder goes, in UTF-8 or modified UTF-7, with "/" between the
-	// levels where the server has another character; nil = INBOX.
+	// Folder is where a message of the source's folder goes, in UTF-8 or modified UTF-7; nil = INBOX. "/"
+	// stands between the levels of both, whatever the servers have there.
 	Folder   func(source string) string
+	BySource bool // Folder makes use of source
 	Create   bool // folders that are missing
 	Keywords bool // flags that are not the system's, too
 
@@ -87,6 +88,9 @@ func (d *Append) String() string { return d.o.Name }
 // KeepsMarks implements MarkKeeper.
 func (d *Append) KeepsMarks() bool { return true }
 
+// KeepsFolders implements FolderKeeper.
+func (d *Append) KeepsFolders() bool { return d.o.BySource }
+
 // Deliver implements Deliverer.
 func (d *Append) Deliver(ctx context.Context, m *Message) error {
 	return d.DeliverGroup(ctx, []*Message{m})[0]
@@ -139,6 +143,9 @@ func (d *Append) folderOf(m *Message) string {
 	source := m.Mailbox
 	if source == "" {
 		source = "INBOX"
+	}
+	if m.Separator != "" {
+		source = strings.ReplaceAll(source, m.Separator, "/")
 	}
 	name := d.o.Folder(source)
 	// One spelling, so that what is known of the folder is known once.

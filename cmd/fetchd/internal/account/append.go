@@ -131,8 +131,9 @@ func (r *Resolver) openAppend(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliv
 	}
 	o := delivery.AppendOptions{
 		Host: t.host, Port: t.port, TLS: t.tls, Policy: policy, User: t.user, Auth: u.AppendAuth.Or("any"),
-		Password: r.env.Secrets.Password(t.login(u)), Folder: t.folder, Create: u.AppendCreate.Value,
-		Keywords: u.AppendKeywords.Value, Name: t.String(), Timeout: timeout(poll), Log: r.env.Log,
+		Password: r.env.Secrets.Password(t.login(u)), Folder: t.folder, BySource: len(t.parts) > 1,
+		Create: u.AppendCreate.Value, Keywords: u.AppendKeywords.Value, Name: t.String(),
+		Timeout: timeout(poll), Log: r.env.Log,
 	}
 	if r.env.Trace != nil {
 		o.Trace = r.env.Trace(o.Name)

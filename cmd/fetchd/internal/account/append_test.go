@@ -25,6 +25,7 @@ func TestParseAppend(t *testing.T) {
 		{"escapes", "imaps://a%3Ab%40c@h/Entw%C3%BCrfe/50%25", "", "a:b@c h 0 1 Entwürfe/50%"},
 		{"UTF-8", "imaps://ann@h/Entwürfe", "", "ann h 0 1 Entwürfe"},
 		{"source", "imaps://ann@h/Old/%folder/x", "", "ann h 0 1 Old/A/b/x"},
+		{"UTF-7 beside the source", "imaps://ann@h/Entw&APw-rfe/%folder", "", "ann h 0 1 Entwürfe/A/b"},
 		{"source alone", "imaps://ann@h/%folder", "", "ann h 0 1 A/b"},
 		{"escaped source", "imaps://ann@h/%25folder", "", "ann h 0 1 %folder"},
 		{"IPv6", "imaps://ann@[::1]:1143/x", "", "ann ::1 1143 1 x"},
@@ -63,6 +64,26 @@ func TestParseAppend(t *testing.T) {
 				t.Errorf("%s, want %s", text, tt.want)
 			}
 		})
+	}
+}
+
+// TestAppendFolders: each part of a name may be in UTF-8 or in modified UTF-7, whatever the others are in.
+func TestAppendFolders(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ url, source, want string }{
+		{"imaps://ann@h/Ärger/%folder", "Entw&APw-rfe", "Ärger/Entwürfe"},
+		{"imaps://ann@h/Entw&APw-rfe/%folder", "Ärger", "Entwürfe/Ärger"},
+		{"imaps://ann@h/R&D/%folder", "Entw&APw-rfe", "R&D/Entwürfe"},
+		{"imaps://ann@h/R&-D/%folder", "Q&-A", "R&D/Q&A"},
+	} {
+		u := &rcfile.User{Append: rcfile.Opt[string]{Value: tt.url, Set: true}}
+		target, err := parseAppend(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := target.folder(tt.source); got != tt.want {
+			t.Errorf("%s of %s is %s, want %s", tt.url, tt.source, got, tt.want)
+		}
 	}
 }
 

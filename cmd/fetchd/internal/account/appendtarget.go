@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"fetchd/fetch/login"
+	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/wire"
 	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
@@ -22,7 +23,7 @@ type appendTarget struct {
 	host string
 	port int // 0 = that of the scheme
 
-	parts []string // of the folder's name, between which the source's folder stands; nil = INBOX
+	parts []string // of the folder's name in UTF-8, between which the source's folder stands; nil = INBOX
 }
 
 // sourceFolder is what stands for the folder that a message comes from. It is no escape: "fo" is not
@@ -126,7 +127,7 @@ func (t *appendTarget) parseFolder(path string) error {
 		if err != nil {
 			return err
 		}
-		t.parts = append(t.parts, text)
+		t.parts = append(t.parts, imapline.DecodeName(text))
 	}
 	return nil
 }
@@ -144,12 +145,13 @@ func unescape(text string) (string, error) {
 	return plain, nil
 }
 
-// folder is the name of the folder for mail of the source's folder.
+// folder is the name, in UTF-8, of the folder for mail of the source's folder.
 func (t *appendTarget) folder(source string) string {
 	if t.parts == nil {
 		return "INBOX"
 	}
-	return strings.Join(t.parts, source)
+	// Each part by itself: the user may write one in UTF-8 and have another from a server in UTF-7.
+	return strings.Join(t.parts, imapline.DecodeName(source))
 }
 
 // String names the folder for the log.
