@@ -52,6 +52,7 @@ func TestAppendDialogues(t *testing.T) {
 	)
 	plus := loggedIn("LITERAL+") + appended
 	asked := loggedIn("") + "C: A1 APPEND \"INBOX\" {20}\n"
+	const isThere = "C: A2 LIST \"\" \"INBOX\"\nS: * LIST () \"/\" INBOX\nS: A2 OK\n"
 	text := strings.TrimPrefix(appended, "C: A1 APPEND \"INBOX\" {20+}\n")
 	for _, tt := range []struct {
 		name, dialogue string
@@ -67,8 +68,13 @@ func TestAppendDialogues(t *testing.T) {
 		{"news in between", plus + "S: * 5 EXISTS\nS: * OK [ALERT] {5}\nS: * LIST () \"/\" {1}\nS: x\n" +
 			"S: A1 OK done\n" + logout, 0, "", false},
 
-		{"NO", plus + "S: A1 NO not now\n" + logout, temporary, `refused with NO "not now"`, false},
-		{"NO before the literal", asked + "S: A1 NO not now\n" + logout, temporary, "not now", false},
+		{"NO", plus + "S: A1 NO not now\n" + isThere + logout, temporary, `refused with NO "not now"`, false},
+		{"NO, and LIST too", plus + "S: A1 NO not now\nC: A2 LIST \"\" \"INBOX\"\nS: A2 NO\n" + logout,
+			temporary, "not now", false},
+		{"NO before the literal", asked + "S: A1 NO not now\n" + isThere + logout, temporary, "not now",
+			false},
+		{"no folder, without a code", plus + "S: A1 NO what?\nC: A2 LIST \"\" \"INBOX\"\nS: A2 OK\n" + logout,
+			unusable, "what?\": the folder is not there; hint: make it there", false},
 		{"no folder", plus + "S: A1 NO [TRYCREATE] what?\n" + logout, unusable, "appendcreate", false},
 		{"nonexistent folder", plus + "S: A1 NO [NONEXISTENT] what?\n" + logout, unusable, "appendcreate",
 			false},
@@ -86,8 +92,8 @@ func TestAppendDialogues(t *testing.T) {
 		{"no APPENDLIMIT by STATUS", loggedIn("LITERAL+ APPENDLIMIT") +
 			"C: A1 STATUS \"INBOX\" (APPENDLIMIT)\nS: * STATUS INBOX (APPENDLIMIT NIL)\nS: A1 OK\n" +
 			strings.Replace(appended, "A1", "A2", 1) + "S: A2 OK done\n" + logout, 0, "", false},
-		{"control characters", plus + "S< A1 NO \\x1b[2J\\x00\\r\\n\n" + logout, temporary, `\x1b[2J\x00`,
-			false},
+		{"control characters", plus + "S< A1 NO \\x1b[2J\\x00\\r\\n\n" + isThere + logout, temporary,
+			`\x1b[2J\x00`, false},
 
 		{"BAD", plus + "S: A1 BAD what?\n", temporary, `refused with BAD "what?"`, false},
 		{"BYE", plus + "S: * BYE down\n", temporary, "BYE \"down\"", true},
@@ -168,8 +174,9 @@ func TestAppendGroup(t *testing.T) {
 			"S: A2 OK\nS: A3 OK\n" + logout, "ok ok ok"},
 		{"another order", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
 			"S: A3 NO x\nS: A2 OK\n" + logout, "ok ok no"},
-		{"one refused", loggedIn("LITERAL+") + one(1, "S: A1 NO x\n") + one(2, "S: A2 OK\n") +
-			one(3, "S: A3 OK\n") + logout, "no ok ok"},
+		{"one refused", loggedIn("LITERAL+") + one(1,
+			"S: A1 NO x\nC: A2 LIST \"\" \"INBOX\"\nS: * LIST () \"/\" INBOX\nS: A2 OK\n") +
+			one(3, "S: A3 OK\n") + one(4, "S: A4 OK\n") + logout, "no ok ok"},
 		{"full", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
 			"S: A2 NO [OVERQUOTA] x\nS: A3 NO [OVERQUOTA] x\n" + logout, "ok no no"},
 		{"full at once", loggedIn("LITERAL+") + one(1, "S: A1 NO [OVERQUOTA] x\n") + logout, "no no no"},
@@ -179,6 +186,10 @@ func TestAppendGroup(t *testing.T) {
 			"S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 OK\nC: A3 SUBSCRIBE \"INBOX\"\n"+
 				"S: A3 NO\n") +
 			one(4, "S: A4 OK\n") + one(5, "") + one(6, "") + "S: A5 OK\nS: A6 OK\n" + logout, "ok ok ok"},
+		{"made although the server does not say that it is missing", loggedIn("LITERAL+") + one(1,
+			"S: A1 NO x\nC: A2 LIST \"\" \"INBOX\"\nS: A2 OK\nC: A3 CREATE \"INBOX\"\nS: A3 OK\n"+
+				"C: A4 SUBSCRIBE \"INBOX\"\nS: A4 OK\n") +
+			one(5, "S: A5 OK\n") + one(6, "") + one(7, "") + "S: A6 OK\nS: A7 OK\n" + logout, "ok ok ok"},
 		{"can't be made", loggedIn("LITERAL+") + one(1,
 			"S: A1 NO [TRYCREATE] x\nC: A2 CREATE \"INBOX\"\nS: A2 NO never\n") + logout, "no no no"},
 	} {
@@ -223,6 +234,11 @@ func TestAppendCommands(t *testing.T) {
 		}},
 		{"UTF-8", "Entwürfe & mehr", "", `"Entw&APw-rfe &- mehr"`, nil},
 		{"UTF-7", "Entw&APw-rfe", "", `"Entw&APw-rfe"`, nil},
+		{"the source's levels", "Old/%folder", "C: A1 LIST \"\" \"\"\nS: * LIST () \"/\" \"\"\nS: A1 OK\n",
+			`"Old/Work/2026"`, func(o *delivery.AppendOptions, m *delivery.Message) {
+				m.Mailbox, m.Separator = "Work.2026", "."
+				o.Folder = func(source string) string { return "Old/" + source }
+			}},
 		{"quotes", `a"b\c`, "", `"a\"b\\c"`, nil},
 		{"levels", "Old/Work", "C: A1 LIST \"\" \"\"\nS: * LIST (\\Noselect) \"/\" \"\"\nS: A1 OK\n",
 			`"Old/Work"`, nil},

@@ -26,6 +26,9 @@ const (
 	// earlierMost is how many messages of a folder are looked at, the newest: an earlier copy came with an
 	// earlier retrieval, or the one before.
 	earlierMost = 200_000
+	// newestMost is how many of the newest messages are looked at whatever their sizes: there are servers
+	// that estimate these, Exchange for one. A killed run leaves the messages of a group.
+	newestMost = 300
 	// earlierPage and headerPage are how many messages one command names.
 	earlierPage = 5000
 	headerPage  = 200
@@ -47,6 +50,8 @@ type earlierCopies struct {
 	validity string
 	sizes    []earlierSize          // by UID
 	headers  map[uint32]*seenHeader // of those that were looked at
+
+	newest, last uint32 // the first and the last of the newest ones, as they were at the first look
 }
 
 type earlierSize struct {
@@ -142,7 +147,7 @@ func (s *appendSession) examine(items []*appendItem) (count int, there bool, err
 	if !errors.Is(refusal, errNoFolder) {
 		// A plain NO may mean that it can't be opened at the moment. To take that for "not there" would
 		// deliver a copy.
-		there, err = s.isListed()
+		there, err = s.mayBeThere()
 	}
 	if there {
 		for _, it := range items {
@@ -152,13 +157,14 @@ func (s *appendSession) examine(items []*appendItem) (count int, there bool, err
 	return 0, false, err
 }
 
-// isListed tells whether the folder is there, of a server that does not say why it can't be opened.
-func (s *appendSession) isListed() (there bool, err error) {
-	_, err = s.run(`LIST "" `+s.folder.wire, func(r *response) error {
+// mayBeThere tells whether the folder is there, of a server that does not say why it can't be used. It may be
+// where the server does not answer that either.
+func (s *appendSession) mayBeThere() (there bool, err error) {
+	got, err := s.run(`LIST "" `+s.folder.wire, func(r *response) error {
 		there = there || imapline.Parse(r.line).Word == "LIST"
 		return nil
 	})
-	return there, err
+	return there || got.Word != "OK", err
 }
 
 // What is found in FETCH responses.
@@ -206,6 +212,9 @@ func (s *appendSession) listSizes(count int) error {
 			return err
 		}
 	}
+	if n := len(known.sizes); n > 0 {
+		known.newest, known.last = known.sizes[max(0, n-newestMost)].uid, known.sizes[n-1].uid
+	}
 	return nil
 }
 
@@ -219,8 +228,8 @@ func (s *appendSession) ask(command string, hear func(*response) error) error {
 	return err
 }
 
-// candidates are the messages in the folder that may be copies of items by their sizes, and whose headers
-// were not looked at yet.
+// candidates are the messages in the folder that may be copies of items, by their sizes or as they are new,
+// and whose headers were not looked at yet.
 func (s *appendSession) candidates(items []*appendItem) []uint32 {
 	sizes := make([]int64, len(items))
 	for i, it := range items {
@@ -228,11 +237,16 @@ func (s *appendSession) candidates(items []*appendItem) []uint32 {
 	}
 	slices.Sort(sizes)
 
+	hasKey := slices.ContainsFunc(items, func(it *appendItem) bool { return it.key != "" })
+	known := s.folder.earlier
+	isNewest := func(c earlierSize) bool { return hasKey && c.uid >= known.newest && c.uid <= known.last }
+
 	var uids []uint32
-	for _, c := range s.folder.earlier.sizes {
+	for _, c := range known.sizes {
 		// A folder may have 200,000 messages, so each of them must be cheap to pass over.
 		i, _ := slices.BinarySearch(sizes, c.size-traceDrift)
-		if i < len(sizes) && sizes[i] <= c.size+traceDrift && s.folder.earlier.headers[c.uid] == nil {
+		alike := i < len(sizes) && sizes[i] <= c.size+traceDrift
+		if (alike || isNewest(c)) && known.headers[c.uid] == nil {
 			uids = append(uids, c.uid)
 		}
 	}
@@ -299,7 +313,14 @@ func (s *appendSession) claim(ctx context.Context, it *appendItem) error {
 
 	for _, c := range known.sizes {
 		seen := known.headers[c.uid]
-		if seen == nil || !it.isCopy(c.size, seen, digest) {
+		if seen == nil || !it.isLike(c.size, seen, digest) {
+			continue
+		}
+		isWhole, err := s.isWhole(c, it)
+		if err != nil {
+			return err
+		}
+		if !isWhole {
 			continue
 		}
 		// Two messages may be alike, and only one of them have arrived.
@@ -312,14 +333,29 @@ func (s *appendSession) claim(ctx context.Context, it *appendItem) error {
 	return nil
 }
 
-// isCopy tells whether a message in the folder is a copy of the item.
-func (it *appendItem) isCopy(size int64, seen *seenHeader, digest [sha256.Size]byte) bool {
+// isLike tells whether a message in the folder is a copy of the item as far as its header says.
+func (it *appendItem) isLike(size int64, seen *seenHeader, digest [sha256.Size]byte) bool {
 	if it.key != "" {
-		return size >= it.size-traceDrift && size <= it.size+traceDrift && slices.Contains(seen.keys, it.key)
+		return slices.Contains(seen.keys, it.key)
 	}
 	dated := it.m.InternalDate.IsZero() || seen.date.IsZero() ||
 		it.m.InternalDate.Unix() == seen.date.Unix()
 	return size == it.size && !seen.claimed && dated && seen.digest == digest
+}
+
+// isWhole tells whether a message in the folder, which is like the item, is not only its beginning. A size
+// that is too small may be an estimate: then an octet near the end is asked for.
+func (s *appendSession) isWhole(c earlierSize, it *appendItem) (is bool, err error) {
+	end := it.size - traceDrift
+	if c.size >= end {
+		return true, nil
+	}
+	err = s.ask(fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.1>)", c.uid, end-1), func(r *response) error {
+		uid := found(fetchedUID(), slices.Concat(r.line, r.rest))
+		is = is || uid == int64(c.uid) && len(r.literals) == 1 && len(r.literals[0]) == 1
+		return nil
+	})
+	return is, err
 }
 
 // digest is that of the item's header as it is sent.

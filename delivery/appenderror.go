@@ -22,10 +22,12 @@ type appendRefusal struct {
 	hint  string
 }
 
+var lacksFolder = appendRefusal{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable,
+	err: errNoFolder, hint: "make it there, or write appendcreate"}
+
 // appendRefusals is that table. Other refusals are those of one message, and may pass.
 var appendRefusals = []appendRefusal{
-	{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable, err: errNoFolder,
-		hint: "make it there, or write appendcreate"},
+	lacksFolder,
 	{codes: []string{"OVERQUOTA"}, class: Unusable, err: errOverQuota,
 		hint: "mail stays on its server until there is room again"},
 	{codes: []string{"LIMIT"}, class: Unusable, hint: "mail stays on its server until there is room again"},
@@ -48,6 +50,7 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 			it.state, it.alone = appendWaiting, true
 		default:
 			it.fail(s.refused("message", got))
+			it.unexplained = got.Word == "NO" && got.Code == ""
 			if LacksRoom(it.err) && it.size > roomSmall { // for others there may be some
 				it.err = &Error{Class: Temporary, Err: it.err}
 			}
@@ -73,16 +76,22 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 
 // refused is the error of an answer that says no; act is what it is to.
 func (s *appendSession) refused(act string, got imapline.Reply) error {
-	err := fmt.Errorf("%s: %s for %s: refused with %s", s.d, act, s.folder.wire, s.words(got))
-
-	row := appendRefusal{class: Temporary, hint: hintKept}
-	for _, r := range appendRefusals {
+	for _, row := range appendRefusals {
 		// Not for BAD, which says that the command was wrong, whatever code comes with it.
-		if got.Word == "NO" && slices.Contains(r.codes, got.Code) {
-			row = r
-			break
+		if got.Word == "NO" && slices.Contains(row.codes, got.Code) {
+			return row.of(s.refusal(act, got))
 		}
 	}
+	return appendRefusal{class: Temporary, hint: hintKept}.of(s.refusal(act, got))
+}
+
+// refusal is what the server says.
+func (s *appendSession) refusal(act string, got imapline.Reply) error {
+	return fmt.Errorf("%s: %s for %s: refused with %s", s.d, act, s.folder.wire, s.words(got))
+}
+
+// of gives an error what the row says of it.
+func (row appendRefusal) of(err error) error {
 	if row.err != nil {
 		err = fmt.Errorf("%w: %w", err, row.err)
 	}

@@ -1,12 +1,14 @@
 package delivery
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"fetchd/fetch/login/imapline"
 	"fetchd/fetch/pattern"
+	"fetchd/tlsverify/hints"
 )
 
 // enter makes a folder the one that messages go to.
@@ -88,6 +90,23 @@ func (s *appendSession) limit(f *appendFolder) (limit int64, err error) {
 	return limit, err
 }
 
+// findFolder looks whether the folder is there to which the server took no message, without a word why: not
+// all have a code for that.
+func (s *appendSession) findFolder(it *appendItem) error {
+	if !it.unexplained {
+		return nil
+	}
+	there, err := s.mayBeThere()
+	if err == nil && !there {
+		problem, _ := hints.Split(it.err)
+		it.fail(lacksFolder.of(errors.New(problem)))
+	}
+	return err
+}
+
+// hintCreate is for a server that refuses to make a folder.
+const hintCreate = "make it there, or name another one; with some servers all are below INBOX, as INBOX/Work"
+
 // create makes the folder of a message, and subscribes to it so that mail readers show it. It gives the
 // message its error where the server refuses to.
 func (s *appendSession) create(it *appendItem) (made bool, err error) {
@@ -97,7 +116,7 @@ func (s *appendSession) create(it *appendItem) (made bool, err error) {
 	}
 	// Another connection may have made it meanwhile.
 	if got.Word != "OK" && got.Code != "ALREADYEXISTS" {
-		it.fail(&Error{Class: Unusable, Err: s.refused("CREATE", got)})
+		it.fail(appendRefusal{class: Unusable, hint: hintCreate}.of(s.refusal("CREATE", got)))
 		return false, nil
 	}
 	// A refusal does not matter: the folder is there, and takes the message.

@@ -14,6 +14,8 @@ type appendItem struct {
 	alone  bool   // refused with others: looked for, and then sent by itself
 	state  appendState
 	err    error // why it is not delivered
+
+	unexplained bool // refused without a code
 }
 
 type appendState int

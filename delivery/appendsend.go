@@ -74,6 +74,9 @@ func (s *appendSession) prove(ctx context.Context, it *appendItem) error {
 	if err := s.await(0); err != nil {
 		return err
 	}
+	if err := s.findFolder(it); err != nil {
+		return err
+	}
 	if errors.Is(it.err, errNoFolder) && s.d.o.Create {
 		made, err := s.create(it)
 		if err != nil || !made {

@@ -69,3 +69,6 @@ func UnlockFile(fd int) error { return setLock(fd, unix.F_UNLCK) }
 
 // LocksAreOfFiles tells whether LockFile holds against another open file of the same process.
 const LocksAreOfFiles = runtime.GOOS == "linux"
+
+// KeyOf is the identifier in the Received: line of a message that is appended.
+func KeyOf(m *Message) string { return appendKey(m) }
