@@ -32,7 +32,7 @@ func (v *Verdict) Describe(w io.Writer) error {
 		describeCertificate(out, i, c)
 	}
 
-	out.Printf("identity: %s", cmp.Or(v.MatchedIdentity, "not matched"))
+	out.Printf("identity: %s", cmp.Or(plainIdentity(v.MatchedIdentity), "not matched"))
 	out.Printf("pin: %s", cmp.Or(v.MatchedPin, "none"))
 	if len(v.Chain) > 0 {
 		out.Printf("trusted root: %s", show.Quote(Subject(v.Chain[len(v.Chain)-1])))

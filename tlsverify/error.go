@@ -43,7 +43,7 @@ func (e *IdentityError) problem() string {
 		e.wanted())
 }
 
-// wanted are the expected names as the user knows them; -v tells of what kind they are.
+// wanted are the expected names as the user knows them.
 func (e *IdentityError) wanted() string {
 	names := make([]string, len(e.Want))
 	for i, w := range e.Want {
@@ -76,9 +76,9 @@ func (e *IdentityError) Hint() string {
 func (e *IdentityError) Details() []string {
 	var d []string
 	for _, w := range e.Want {
-		d = append(d, "expected: "+w)
+		d = append(d, "expected: "+show.Quote(WithoutKind(w)))
 	}
-	for _, p := range e.Presented {
+	for _, p := range withoutKinds(e.Presented) {
 		d = append(d, "presented: "+show.Quote(p))
 	}
 	return d

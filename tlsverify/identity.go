@@ -41,10 +41,18 @@ func (r ReferenceID) String() string {
 	return r.Kind.String() + " " + r.Name
 }
 
-// WithoutKind is the name in the text of an identity: its kind is jargon, for those who ask for evidence.
+// WithoutKind is the name in the text of an identity: its kind is jargon.
 func WithoutKind(identity string) string {
 	_, name, _ := strings.Cut(identity, "-ID ")
 	return name
+}
+
+// plainIdentity is the text of an identity for people: the one kind that matters to them is the last resort.
+func plainIdentity(identity string) string {
+	if strings.HasPrefix(identity, CNID.String()) {
+		return WithoutKind(identity) + " (its common name only)"
+	}
+	return WithoutKind(identity)
 }
 
 func (r ReferenceID) name() string {

@@ -17,6 +17,29 @@ import (
 
 // TestDescribeHostileCertificates: fetchmail-SA-2010-01 (8-bit and huge names), -2010-02 (invalid multibyte),
 // -2009-01.
+// What -v tells of names is what the certificate has, in no jargon.
+func TestIdentityInPlainWords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ identity, want string }{
+		{"DNS-ID mail.example.org", "identity: mail.example.org\n"},
+		{"SRV-ID _imaps.example.net", "identity: _imaps.example.net\n"},
+		{"IP-ID 192.0.2.1", "identity: 192.0.2.1\n"},
+		{"CN-ID mail.example.org", "identity: mail.example.org (its common name only)\n"},
+		{"", "identity: not matched\n"},
+	} {
+		var out strings.Builder
+		err := (&Verdict{MatchedIdentity: tt.identity}).Describe(&out)
+		if err != nil || !strings.Contains(out.String(), tt.want) {
+			t.Errorf("%q: %q, %v", tt.identity, out.String(), err)
+		}
+	}
+
+	e := &IdentityError{Want: []string{"IP-ID 192.0.2.1"}, Presented: []string{"DNS:localhost"}}
+	if got := strings.Join(e.Details(), " "); got != `expected: "192.0.2.1" presented: "localhost"` {
+		t.Error(got)
+	}
+}
+
 func TestDescribeHostileCertificates(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)

@@ -242,8 +242,12 @@ func (m *mailbox) sendRest(ctx context.Context) error {
 
 // notAcknowledged says why the server did not take an acknowledgement.
 func (m *mailbox) notAcknowledged(err error) error {
-	if m.s.a.MoveTo == "" {
-		return m.s.failed("acknowledge", err)
+	switch {
+	case m.s.a.MoveTo != "":
+	case m.s.a.Keep:
+		return m.s.failed("mark what was delivered as read", err)
+	default:
+		return m.s.failed("delete what was delivered (it does not come again)", err)
 	}
 	// TRYCREATE, or NONEXISTENT from servers with the codes of RFC 5530, means that there is no such folder.
 	// We make none: the name may be a slip of the pen.

@@ -21,12 +21,12 @@ func (g *guard) answer(r imapline.Reply) error {
 		g.out = []byte("+\r\n")
 		return nil
 	}
+	said := strings.TrimSpace(r.Tag + " " + r.Word + " " + r.Text)
 	if r.Word != "OK" && r.Word != "NO" && r.Word != "BAD" {
-		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(r.Tag+" "+r.Word+" "+r.Text)))
+		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(said)))
 	}
 	if !g.isAwaited(r.Tag) {
-		return g.violation("an answer to no command under way: %s",
-			g.conn.Quoted([]byte(r.Tag+" "+r.Word+" "+r.Text)))
+		return g.violation("an answer to no command under way: %s", g.conn.Quoted([]byte(said)))
 	}
 	// imapclient would wait for news forever.
 	if g.endsIdle(r) {

@@ -102,6 +102,8 @@ func TestLogin(t *testing.T) {
 		{"line break in the password", fetch.StartTLS, upgrade + caps + "\nS: A2 OK", user("ann", "x\r\nA4 DELETE INBOX"), fetch.KindAuth, "line break", 0},
 		{"OAuth alone", fetch.StartTLS, upgrade + caps + "LOGINDISABLED AUTH=XOAUTH2\nS: A2 OK", nil,
 			fetch.KindAuth, "hint: it lets in by OAuth: write oauth", 0},
+		{"LOGINDISABLED in clear text", fetch.ClearText, "S: * OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi",
+			nil, fetch.KindAuth, "nobody in without TLS", 0},
 		{"LOGINDISABLED", fetch.StartTLS, upgrade + caps + "LOGINDISABLED\nS: A2 OK", nil, fetch.KindAuth, "disabled LOGIN", 0},
 		{"word not offered", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK", auth("cram-md5"), fetch.KindAuth, "cram-md5", 0},
 		{"CAPABILITY refused", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nS: A2 BAD what", nil, fetch.KindProtocol, "CAPABILITY: the server answers BAD", 0},

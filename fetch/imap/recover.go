@@ -99,13 +99,13 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 		return b, nil
 	}
 
-	err := errNotSent
+	err := fmt.Errorf("message %d: %w", one.Max(), errNotSent)
 	if b.no != nil {
-		err = fmt.Errorf("%w: %w", errNotSent, b.no)
+		err = fmt.Errorf("%w: %w", err, b.no)
 	}
 
 	m.put(&fetch.Item{Num: one.Max(), UIDValidity: m.validity, Err: err}, q)
 	return b, nil
 }
 
-var errNotSent = errors.New("the server lists this message but sends no text of it; it stays there")
+var errNotSent = errors.New("the server lists it but sends no text of it, and it stays there")

@@ -101,6 +101,10 @@ func TestReported(t *testing.T) {
 			"C: ~^T3 UID SEARCH\nS: T3 BAD what is UID\n" +
 			"C: T4 FETCH 1:* (UID FLAGS)\nS: T4 BAD what is UID" + bye,
 			"", "what is UID"}}},
+		{"SEARCH is refused, and no flags come", false, []pass{{untilSearch + "S: T2 NO search failed\n" +
+			"C: T3 FETCH 1:* (UID FLAGS)\nS: T3 OK" + bye, "", "search failed"}}},
+		{"an answer that is none", false, []pass{{found("1", "1") + "S: blah",
+			"", `is no IMAP response: "blah"`}}},
 		{"Exchange Online: FETCH is throttled", true, []pass{
 			{two + "S: T3 BAD Request is throttled. Suggested Backoff Time: 9 milliseconds" + bye,
 				"", "throttled"}}},

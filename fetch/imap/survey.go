@@ -167,6 +167,10 @@ func (m *mailbox) confirmByFlags(v *view) error {
 		v.found, v.seen = union(v.found, unseen).Minus(seen), seen
 		// If the server counts none, nothing was asked.
 		v.flagged = v.most > 0
+		if v.refused != nil && v.least > 0 && union(v.found, v.seen).IsEmpty() {
+			// Nobody would ever hear of the messages that neither way names.
+			return v.refused
+		}
 	}
 	m.counted = time.Time{}
 	// Only when the numbers agree may the next retrieval trust what it knows.

@@ -54,6 +54,9 @@ func (a *attempt) noWayHint() string {
 	if slices.ContainsFunc(a.offer.Mechanisms, isToken) {
 		return `it lets in by OAuth: write oauth in place of the password, see "fetchd help oauth"`
 	}
+	if a.offer.NoLogin != "" && a.o.TLS == ClearText {
+		return "it may let nobody in without TLS: remove sslproto '' or sslmode none"
+	}
 	return "the server must offer PLAIN, LOGIN or SCRAM"
 }
 

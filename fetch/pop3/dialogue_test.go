@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -314,9 +315,18 @@ func (s *scenario) checkError(err error) {
 	case s.err != nil && kindName(err) != s.kind:
 		s.t.Errorf("kind %s, want %s", kindName(err), s.kind)
 	}
+	if err != nil && saysTwice(err.Error()) {
+		s.t.Errorf("the error says a part of it twice in a row: %v", err)
+	}
 	if err != nil && (len(err.Error()) > 2000 || strings.ContainsAny(strings.ReplaceAll(err.Error(), "\n", ""), "\r\x00\x1b")) {
 		s.t.Errorf("the error has %d bytes, or control characters: %q", len(err.Error()), err)
 	}
+}
+
+// saysTwice tells whether two parts of a message that follow each other are the same: "CAPA: CAPA: …".
+func saysTwice(text string) bool {
+	parts := strings.Split(text, ": ")
+	return len(slices.Compact(slices.Clone(parts))) < len(parts)
 }
 
 func kindName(err error) string {

@@ -103,7 +103,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 		if errors.As(err, &refused) || s.c.Err() != nil {
 			return 0, classify(err, fetch.KindServer)
 		}
-		return 0, outOfStep(s.c, fmt.Errorf("STAT: %v", err)) // malformed numbers
+		return 0, outOfStep(s.c, errors.New("STAT: the server's answer is not two numbers"))
 	}
 	if messages < 0 || messages > maxMessages || l.octets < 0 {
 		return 0, outOfStep(s.c, fmt.Errorf("STAT: %d messages of %d octets can't be", messages, l.octets))

@@ -287,10 +287,13 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 // the connection's.
 func (c *Conn) Reader() *bufio.Reader { return c.r }
 
-// readError turns a clean end into io.ErrUnexpectedEOF: no server may end a connection while we read.
+// errHungUp is the error of a connection that the other side has ended in good order.
+var errHungUp = fmt.Errorf("the server ended the connection (%w)", io.ErrUnexpectedEOF)
+
+// readError turns a clean end into errHungUp: no server may end a connection while we read.
 func (c *Conn) readError(err error) error {
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+		err = errHungUp
 	}
 	return c.Break(err)
 }

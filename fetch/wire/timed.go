@@ -199,7 +199,7 @@ func (t *timedConn) noteWrite() {
 // connection while we read.
 func (t *timedConn) ended(err error) error {
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+		err = errHungUp
 	}
 	// The deadline may be ours or that of fail: whichever was first is the connection's error.
 	if isNetTimeout(err) {
