@@ -146,7 +146,7 @@ func TestExcludeWithoutTOP(t *testing.T) {
 	r.append(t, "INBOX", append(numbered(3), large)...)
 	r.retrieve(t, 3)
 	r.holds(t, "INBOX", 1)
-	if n := r.headersAsked(); n != 1 {
+	if n := r.headersAsked(); n != 3 { // the first refusals may be of messages that are gone
 		t.Errorf("%d headers were asked for", n)
 	}
 }

@@ -341,7 +341,7 @@ func TestAcknowledge(t *testing.T) {
 				"C: T7 EXPUNGE\nS: * 1 EXPUNGE\nS: T7 OK" + bye,
 				"", ""}, nothing}},
 		{"killed before the acknowledgement", nil, []pass{
-			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "delete what was delivered"},
+			{one("UIDPLUS") + "C: T4 " + store + "CLOSE", "1=ab", "delete what was"},
 			{left("UIDPLUS", false, 1, "ab") + "C: T5 " + store +
 				"C: T6 UID EXPUNGE 1\nS: T5 OK\nS: * 1 EXPUNGE\nS: T6 OK" + bye, "", ""}, nothing}},
 		{"never answered", nil, []pass{{one("UIDPLUS") + "C: T4 " + store + "STALL", "1=ab", "no answer"}}},

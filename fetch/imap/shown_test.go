@@ -50,7 +50,7 @@ func whole9(subject string) string {
 
 // cutOffBeforeDeletion is a pass that delivers a message and never learns whether it was deleted.
 var cutOffBeforeDeletion = pass{found("9", "9") + whole9("a") +
-	"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "delete what was delivered"}
+	"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=Subject: a\n\n", "delete what was"}
 
 // pendingHeader asks for the header of the message under UID 9, and gets it, or none.
 func pendingHeader(tag int, header string) string {
@@ -230,13 +230,13 @@ func TestShownInPart(t *testing.T) {
 				expunged(5, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
 		{"UIDs went back, and a pending message is there", false, []pass{
 			{found("2 9", "2,9") + fetched(2, "b") + fetched(9, "i") +
-				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "delete what was delivered"},
+				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "delete what was"},
 			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
 				step(3, "UID SEARCH UNSEEN", names("")) + step(4, "UID SEARCH SEEN", names("1 2")) +
 				step(5, "UID FETCH 2 ", fetched(2, "b")) + expunged(6, 1, "2") + bye, "", ""}}},
 		{"UIDs went back, a pending message is there, and the retrieval is cut off", false, []pass{
 			{found("2 9", "2,9") + fetched(2, "b") + fetched(9, "i") +
-				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "delete what was delivered"},
+				"S: T3 OK\nC: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "2=b 9=i", "delete what was"},
 			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
 				step(3, "UID SEARCH UNSEEN", names("")) + step(4, "UID SEARCH SEEN", names("1 2")) +
 				"C: ~^T5 UID FETCH 2 \nCLOSE", "", "fetch"},

@@ -21,7 +21,7 @@ func TestSyncFails(t *testing.T) {
 	kept := pass{selected("", 10, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "ab") +
 		"S: T3 OK\nC: T4 UID STORE 1 +FLAGS.SILENT (\\Seen)\nS: T4 OK" + bye, "1=ab", ""}
 	unanswered := pass{selected("", 10, "1") + "C: ~^T3 UID FETCH 1 \n" + fetched(1, "ab") +
-		"S: T3 OK\nC: ~^T4 UID STORE 1 \nCLOSE", "1=ab", "delete what was delivered"}
+		"S: T3 OK\nC: ~^T4 UID STORE 1 \nCLOSE", "1=ab", "delete what was"}
 	tests := []struct {
 		name   string
 		keep   bool

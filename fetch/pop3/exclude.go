@@ -75,20 +75,20 @@ func (m *maildrop) Headers(
 	if m.s.pipelining() {
 		window = headersWindow
 	}
+	var answers topAnswers
 	for part := range slices.Chunk(nums, window) {
-		known, err := m.tops(part, each)
-		if err != nil {
+		if err := m.tops(part, each, &answers); err != nil {
 			return m.s.cause(ctx, m.s.pipelined(err, true))
 		}
-		if !known && m.s.caps == nil {
-			break // a server that does not know the command, and has nothing to say so with
+		if answers.areHopeless(m.s) {
+			break
 		}
 	}
 	return nil
 }
 
-// tops asks for the headers of some messages at once, and tells whether the server gave any.
-func (m *maildrop) tops(nums []int, each func(fetch.Ref, []byte)) (gave bool, err error) {
+// tops asks for the headers of some messages at once.
+func (m *maildrop) tops(nums []int, each func(fetch.Ref, []byte), answers *topAnswers) error {
 	var commands []byte
 	for _, num := range nums {
 		start := len(commands)
@@ -97,20 +97,19 @@ func (m *maildrop) tops(nums []int, each func(fetch.Ref, []byte)) (gave bool, er
 		commands = append(commands, "\r\n"...)
 	}
 	if err := m.s.c.Write(commands); err != nil {
-		return false, network("TOP", err)
+		return network("TOP", err)
 	}
 
 	for _, num := range nums {
 		header, err := m.readTop(num)
 		if err != nil { // at this message, perhaps each time
-			return gave, fetch.At(m.item(0, int32(num)), err)
+			return fetch.At(m.item(0, int32(num)), err)
 		}
-		if header != nil {
+		if answers.add(header != nil); header != nil {
 			each(fetch.Ref{UID: m.listing.rows[num-1].uidl}, header)
-			gave = true
 		}
 	}
-	return gave, nil
+	return nil
 }
 
 // readTop reads the header of a message; nil = the server refuses it.

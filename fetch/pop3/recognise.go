@@ -70,9 +70,40 @@ func (m *maildrop) recordKnown(ctx context.Context, known fetch.Known) error {
 // topWindow is how many headers are asked for at once; the commands fit into the buffers of any TCP.
 const topWindow = 100
 
-// looks asks what messages look like, by UIDL, until the server refuses.
+// After so many refusals, and no header before them, no more headers are asked for: the server does not know
+// TOP, or will not give any although it lists it. One refusal says less: others may just have deleted that
+// message.
+const (
+	topRefusals       = 3
+	listedTOPRefusals = 100
+)
+
+// topAnswers is how a server has answered TOP.
+type topAnswers struct {
+	given   bool
+	refused int
+}
+
+// add notes an answer.
+func (t *topAnswers) add(given bool) {
+	if t.given = t.given || given; !given {
+		t.refused++
+	}
+}
+
+// areHopeless tells whether s will not give the headers of other messages either.
+func (t *topAnswers) areHopeless(s *session) bool {
+	most := topRefusals
+	if s.caps.has("TOP") {
+		most = listedTOPRefusals
+	}
+	return !t.given && t.refused >= most
+}
+
+// looks asks what messages look like, by UIDL. Those of which the server refuses the header are missing.
 func (m *maildrop) looks(of []int32) (map[string]string, error) {
 	s, out := m.s, make(map[string]string, len(of))
+	var answers topAnswers
 	most := 1
 	if s.pipelining() {
 		most = topWindow
@@ -92,19 +123,18 @@ func (m *maildrop) looks(of []int32) (map[string]string, error) {
 			return nil, network("TOP", err)
 		}
 
-		refused := false
 		for _, num := range window {
 			r := &m.listing.rows[num-1]
 			looks, err := s.header(int(num), r.size)
 			if err != nil {
 				return nil, s.pipelined(err, true)
 			}
-			if refused = refused || looks == ""; looks != "" && r.uidl != "" {
+			if answers.add(looks != ""); looks != "" && r.uidl != "" {
 				out[r.uidl] = looks
 			}
 		}
-		if refused { // it will not give the others either
-			return out, nil
+		if answers.areHopeless(s) {
+			break
 		}
 	}
 	return out, nil

@@ -67,8 +67,15 @@ func TestWildMaildrops(t *testing.T) {
 func live(t *testing.T, j *journal.Journal, dir string, seed uint64) {
 	t.Helper()
 	h := newHistory(seed)
+	h.begin(j, dir)
+	h.choose()
+	h.run(t)
+}
+
+// begin makes the account.
+func (h *history) begin(j *journal.Journal, dir string) {
 	h.Account = &fetch.Account{
-		Name: "ann@mail.example.org", Key: fmt.Sprint("wild ", seed), Journal: j, Log: slog.New(h),
+		Name: "ann@mail.example.org", Key: fmt.Sprint("wild ", h.seed), Journal: j, Log: slog.New(h),
 		Now: func() time.Time { return h.clock },
 		Server: fetch.Server{
 			Host: "mail.example.org", Protocol: fetch.POP3, TLS: fetch.ClearText, Timeout: time.Minute,
@@ -86,9 +93,6 @@ func live(t *testing.T, j *journal.Journal, dir string, seed uint64) {
 		h.serving.Go(func() { h.serve(server) })
 		return h.quirks.start(ctx, a, client)
 	}
-
-	h.choose()
-	h.run(t)
 }
 
 // newHistory draws a server's habits.
