@@ -33,7 +33,7 @@ func connect(path string) (*sql.DB, error) {
 	}
 	// The one more is the writer's.
 	db.SetMaxOpenConns(readers + 1)
-	db.SetMaxIdleConns(1)
+	db.SetMaxIdleConns(readers)
 	return db, nil
 }
 
