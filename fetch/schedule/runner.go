@@ -299,7 +299,11 @@ func (r *runner) due(err error) time.Time {
 // from is in about d from now: accounts that have begun together don't stay together.
 func (r *runner) from(d time.Duration) time.Time {
 	d += time.Duration(float64(d) * jitter * (2*r.s.opt.Rand() - 1))
-	return time.Now().Add(d)
+	due := time.Now().Add(d)
+	if d < shortWait {
+		return due
+	}
+	return r.s.onBeat(due)
 }
 
 // pause waits until a time, or until the server is there again. It also ends when the runner is woken or what

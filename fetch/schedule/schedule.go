@@ -53,9 +53,10 @@ type Options struct {
 
 // Scheduler runs the retrievals of a set of accounts. Its methods may be called from anywhere.
 type Scheduler struct {
-	opt  Options
-	kept chan struct{}  // a token for each connection open between retrievals; nil = any number
-	wg   sync.WaitGroup // of runners
+	opt   Options
+	began time.Time      // the first beat
+	kept  chan struct{}  // a token for each connection open between retrievals; nil = any number
+	wg    sync.WaitGroup // of runners
 
 	// A retrieval is in one of these at a time; see startFactor and slowTime.
 	starts    *limit // connecting, or looking for mail
@@ -94,6 +95,7 @@ func New(o Options) *Scheduler {
 
 	s := &Scheduler{
 		opt:     o,
+		began:   time.Now(),
 		hosts:   map[string]*host{},
 		logins:  map[string]*crowd{},
 		runners: map[string]*runner{},

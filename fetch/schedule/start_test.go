@@ -61,6 +61,25 @@ func TestStartsAreSpread(t *testing.T) {
 	}
 }
 
+// Accounts are due in beats, whenever their last retrieval has ended.
+func TestRetrievalsBeginInBeats(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n = 200
+		s, start := &server{takes: 70 * time.Millisecond}, time.Now()
+		run(t, 3*time.Minute, Options{Interval: time.Minute, MaxPerHost: n}, nil, numbered(s, n)...)
+
+		if len(s.connects) < 3*n {
+			t.Errorf("only %d retrievals", len(s.connects))
+		}
+		for _, at := range s.connects {
+			if after := at.Sub(start); after%beat != 0 {
+				t.Errorf("one began after %v", after)
+			}
+		}
+	})
+}
+
 // What a reload adds to many accounts starts at once, and each account has the same moment at every start.
 func TestStartMoments(t *testing.T) {
 	t.Parallel()
