@@ -41,7 +41,7 @@ func (r *reporter) setWord(slot any, k *Keyword, w word) {
 		return
 	}
 
-	r.doubtEscape(k, w)
+	r.doubt(k, w)
 	if k.Verdict == Warned {
 		r.warnOnce(k.Name, w.pos, `"`+k.Name+`": `+k.Note, "")
 	}
@@ -159,8 +159,11 @@ func (r *reporter) boundedCount(k *Keyword, w word) (n int, refused *Error, ok b
 // count reads a number.
 func (r *reporter) count(k *Keyword, w word) (int, bool) {
 	hint := numberHint(k.Kind)
-	if k.Name == "interval" { // which looks like a time
+	switch k.Name {
+	case "interval": // which looks like a time
 		hint = "write a number of polls: with 2, it is every other one"
+	case "port":
+		hint = "write digits, without quotes, or service and a name"
 	}
 
 	if w.quoted {

@@ -20,6 +20,8 @@ func habit(word string) string {
 		return `write "user" before the login name`
 	case "passfile":
 		return `did you mean "passwordfile"?`
+	case "passwordcmd", "passcmd", "passwordcommand", "password_command":
+		return `did you mean "passwordeval"?`
 	case "//", "/*", "--":
 		return `a comment begins with "#"`
 	}

@@ -95,6 +95,7 @@ func (p *parser) names(list string, w word) {
 		}
 
 		p.doubtEscape(words.entry["is"].Keyword, w)
+		p.doubtPath(w)
 		p.builder.addName(p.entry.user, name)
 		next := p.peek()
 		if next.end || next.equals || p.endsList(list, *next, line) {

@@ -258,6 +258,10 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 			w.text, k.Name)
 	}
 
+	if k.has(anyWord) {
+		p.doubtLine(k, w)
+	}
+
 	p.last = k.Kind
 	p.commentWarning(w, k.Name)
 	return p.glue(k, w), true

@@ -139,7 +139,7 @@ func (p *parser) unknown(w word, candidates func(yield func(string) bool), other
 	}
 
 	switch {
-	case w.before == ':' && strings.HasPrefix(w.text, "//"):
+	case w.before == ':' && strings.HasPrefix(w.text, "//") && p.last == Flag:
 		hint = `write the server's name alone; "protocol" and "ssl" say the rest`
 	case w.before == ':' && w.text != "" && strings.Trim(w.text, "0123456789") == "":
 		hint = "write port " + clip(w.text)
