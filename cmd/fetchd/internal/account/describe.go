@@ -26,6 +26,12 @@ func Summary(a *fetch.Account) string {
 		text += " in clear text"
 	}
 
+	before := ", folders "
+	for _, name := range slices.Concat(a.Mailboxes, a.Patterns) {
+		text += fmt.Sprintf("%s%q", before, name)
+		before = ", "
+	}
+
 	if a.Keep {
 		text += ", kept there"
 	}
