@@ -2,10 +2,15 @@ package tlsverify
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -147,6 +152,29 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestRareKey: what a server lacks it does not say. Where ECDHE can't be it, that is not named.
+func TestRareKey(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+
+	for proto, ecdhe := range map[string]bool{"": true, "tls1.3": false, "tls1+": false} {
+		_, err := meetConfig(t, policy(t, Options{Host: host, Proto: proto}), tlstest.ServerConfig(cert))
+		if err == nil || !strings.Contains(err.Error(), "P-224") ||
+			strings.Contains(err.Error(), "ECDHE") != ecdhe {
+			t.Errorf("sslproto %q: %v", proto, err)
+		}
+	}
+}
+
 // Old servers have RSA key exchange only; it is spoken where old versions are let in, and otherwise named.
 func TestRSAKeyExchange(t *testing.T) {
 	t.Parallel()
@@ -163,7 +191,7 @@ func TestRSAKeyExchange(t *testing.T) {
 			if (err == nil) != c.ok || c.ok && v.Cipher != tls.CipherSuiteName(suite) {
 				t.Errorf("sslproto %q, %s: %v", c.proto, tls.CipherSuiteName(suite), err)
 			}
-			if err != nil && !strings.Contains(err.Error(), "it may lack ECDHE key exchange; hint: ") {
+			if err != nil && !strings.Contains(err.Error(), "it may lack ECDHE key exchange, or ") {
 				t.Errorf("sslproto %q: %v", c.proto, err)
 			}
 		}
