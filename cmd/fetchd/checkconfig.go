@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"fetchd/cmd/fetchd/internal/account"
 	"fetchd/cmd/fetchd/internal/cli"
@@ -118,7 +119,7 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 
 	// Account makes each account alone; what Resolve does over all of them comes here.
 	accounts, warnings := account.SeparateOwners(accounts)
-	k.warn(append(warnings, account.SharedMailboxes(accounts)...))
+	k.warn(slices.Concat(warnings, account.SharedMailboxes(accounts), r.Circles(polls)))
 	k.reportRefusal(errors.Join(s.checkWatched(cfg), r.CheckAdministrator(cfg)))
 }
 

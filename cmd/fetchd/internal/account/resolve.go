@@ -125,7 +125,8 @@ func (r *Resolver) Resolve(cfg *rcfile.Config, polls []*rcfile.Poll, j *journal.
 
 	// Over all accounts at once, and in the file's order: the earlier entry keeps what two of them name.
 	all, more := SeparateOwners(all)
-	return all, append(warnings, more...), errors.Join(errs...)
+	warnings = append(warnings, more...)
+	return all, append(warnings, r.Circles(polls)...), errors.Join(errs...)
 }
 
 // Account makes the account of one user of a poll, without a journal; the error is that of Resolve. Unlike
