@@ -37,10 +37,11 @@ func TestDoubtRemains(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			server := &drop{there: []string{"1", "2"}, inDoubt: tt.inDoubt}
+			connect := func(context.Context, *Account) (Session, error) { return server, nil }
 			_, _ = NewRetriever(&Account{
 				Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler),
 				Journal: fetchtest.OpenJournal(t), Selection: Selection{FetchLimit: tt.limit},
-				Server:   Server{Connect: func(context.Context, *Account) (Session, error) { return server, nil }},
+				Server:   Server{Connect: connect},
 				Delivery: Delivery{Recipients: []string{"ann"}, Deliverer: tt.to},
 			}).Retrieve(t.Context())
 			if len(server.retrieved) == 0 || server.doubt != tt.wanted {
