@@ -66,6 +66,7 @@ func BenchmarkRecord(b *testing.B) {
 				if err == nil {
 					err = begin(b.Context(), m, 1)
 				}
+				defer reportCPU(b)()
 				for i := uint32(0); b.Loop() && err == nil; i++ {
 					var s journal.Set
 					s.AddRange(i*size+1, i*size+size)

@@ -89,6 +89,7 @@ func tracesOfTheDeleted(t *testing.T, h *house) {
 	fold := func() {
 		for range 20 {
 			must(t, begin(ctx, m, 7))
+			must(t, m.Reopen(ctx, set(t, "5000"))) // not the same again: that would make no row of its own
 			must(t, m.Vacate(ctx, set(t, "5000"), nil))
 			must(t, m.End(ctx, 9))
 		}
@@ -106,6 +107,10 @@ func tracesOfTheDeleted(t *testing.T, h *house) {
 	same(t, "traces after a month", len(m.Traces(set(t, "1:3000"))), 0)
 }
 
+// withoutLast takes from a journal what version 4 of its schema has brought.
+const withoutLast = `ALTER TABLE mailbox DROP COLUMN last_what; ALTER TABLE mailbox DROP COLUMN last_at;
+	ALTER TABLE mailbox DROP COLUMN last_uids`
+
 // A journal of version 2, which has no census, is brought up to date; its checksums hold.
 func TestVersion2(t *testing.T) {
 	t.Parallel()
@@ -116,16 +121,20 @@ func TestVersion2(t *testing.T) {
 	m, err := j.Mailbox(ctx, "ann", "INBOX")
 	must(t, err)
 	must(t, begin(ctx, m, 7))
-	must(t, m.Record(ctx, set(t, "1:5"), false, false))
+	var odd journal.Set // too long a text for the head, where version 2 had no row
+	for uid := uint32(1); uid < 300; uid += 2 {
+		odd.Add(uid)
+	}
+	must(t, m.Record(ctx, odd, false, false))
 	must(t, m.End(ctx, 6))
 	must(t, j.Close())
 	execSQL(t, path, `ALTER TABLE mailbox DROP COLUMN first; ALTER TABLE mailbox DROP COLUMN settled;
-		ALTER TABLE mailbox DROP COLUMN looked; PRAGMA user_version=2`)
+		ALTER TABLE mailbox DROP COLUMN looked; `+withoutLast+`; PRAGMA user_version=2`)
 	j, err = journal.Open(ctx, path)
 	must(t, err)
 	m, err = j.Mailbox(ctx, "ann", "INBOX")
 	must(t, err)
-	same(t, "record", sets(m), "done 1:5, vacant , delivered 1:5, pending ")
+	same(t, "record", m.Delivered().String(), odd.String())
 	same(t, "census", m.Census(), journal.Census{})
 	must(t, j.Close())
 }

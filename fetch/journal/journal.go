@@ -2,9 +2,10 @@
 // deleted on the server before its delivery. It is a SQLite database; `sqlite3 FILE` shows it.
 //
 // A record is a short log of facts (delivered, still to be acknowledged, acknowledged, gone from the server
-// …), one row for each batch, that End folds together from time to time. One goroutine writes for all
-// accounts and commits what is waiting together. The package doesn't decide what is new, and does not talk
-// to servers.
+// …), one row for each batch, that End folds together from time to time. The last row is in the record's
+// head and grows while the same happens again, so that a message that is recorded alone changes one row of
+// one page. One goroutine writes for all accounts and commits what is waiting together. The package doesn't
+// decide what is new, and does not talk to servers.
 package journal
 
 import (

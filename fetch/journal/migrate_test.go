@@ -2,6 +2,7 @@ package journal
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -53,6 +54,34 @@ func TestVersion1(t *testing.T) {
 	m := startMailbox(t, j, "INBOX")
 	if err := m.Record(ctx, SetOf(1), false, true); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestVersion3 opens a journal that was written by the program as it was before version 4 of the schema, and
+// goes on with it.
+func TestVersion3(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	_, want := soundJournal(t) // the same was written then
+	path := unpack(t, "testdata/version3.db.gz")
+	for range 2 { // once from version 3
+		j := openOn(t, &disk{}, path)
+		got, errs := picture(ctx, j)
+		if err := errors.Join(errs[:]...); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	m := startMailbox(t, openOn(t, &disk{}, path), "INBOX")
+	if err := m.Record(ctx, SetOf(13), true, true); err != nil {
+		t.Fatal(err)
+	}
+	m, err := openOn(t, &disk{}, path).Mailbox(ctx, "ann", "INBOX")
+	if err != nil || m.Pending().String() != "10,12:13" {
+		t.Errorf("pending %v, %v", m, err)
 	}
 }
 

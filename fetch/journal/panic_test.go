@@ -19,7 +19,8 @@ func TestPanicInATask(t *testing.T) {
 	}
 	defer j.Close()
 	var p *fault.Error
-	if err := j.store.(*sqliteStore).w.do(t.Context(), true, func(context.Context, *writer) error { panic("trap") }); !errors.As(err, &p) {
+	trap := order{durable: true, task: func(context.Context, *writer) error { panic("trap") }}
+	if err := j.store.(*sqliteStore).w.do(t.Context(), trap); !errors.As(err, &p) {
 		t.Errorf("%v", err)
 	}
 	startMailbox(t, j, "INBOX")
@@ -44,7 +45,8 @@ func TestPanicInACommit(t *testing.T) {
 
 	w := j.store.(*sqliteStore).w
 	nothing := func(context.Context, *writer) error { return nil }
-	orders := []order{{nothing, true, make(chan error, 1)}, {nothing, true, make(chan error, 1)}}
+	orders := []order{{task: nothing, durable: true, done: make(chan error, 1)},
+		{task: nothing, durable: true, done: make(chan error, 1)}}
 
 	w.group(t.Context(), orders)
 	for _, o := range orders {
@@ -55,7 +57,7 @@ func TestPanicInACommit(t *testing.T) {
 	}
 
 	fails = false
-	if err := w.do(t.Context(), false, nothing); err != nil {
+	if err := w.do(t.Context(), order{task: nothing}); err != nil {
 		t.Error(err)
 	}
 }

@@ -56,7 +56,7 @@ func (r *record) mayRecord(what fact) error {
 func (r *record) drop(left ...row) {
 	b := &r.box
 	// The run stays: it is the turn, not the content.
-	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain = 0, 0, Census{}, 0, 0, 0
+	b.validity, b.uidNext, b.census, b.rows, b.folded, b.chain, b.last = 0, 0, Census{}, 0, 0, 0, row{}
 	r.dropped, r.left = b.run > 0, left
 }
 

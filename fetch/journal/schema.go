@@ -12,7 +12,7 @@ const applicationID = 0x66746364
 // schema is what a new journal has, of the newest version.
 //
 // mailbox: the heads of the records; see box. sum is the checksum of a record with its rows.
-// record: what happened in a mailbox, in the order of n; see row.
+// record: what happened in a mailbox, in the order of n; see row. What happened last is in mailbox.
 // note: texts by name, with their checksums; see Note and ImportFetchids.
 const schema = `
 CREATE TABLE mailbox (
@@ -30,6 +30,9 @@ CREATE TABLE mailbox (
 	first INTEGER NOT NULL DEFAULT 0,
 	settled INTEGER NOT NULL DEFAULT 0,
 	looked INTEGER NOT NULL DEFAULT 0,
+	last_what TEXT NOT NULL DEFAULT '',
+	last_at INTEGER NOT NULL DEFAULT 0,
+	last_uids TEXT NOT NULL DEFAULT '',
 	UNIQUE (account, protocol, name)
 );
 ` + recordTable + noteTable
@@ -71,7 +74,10 @@ INSERT INTO note SELECT 'imported ' || file, uids || ' UIDLs', 0 FROM imported;
 DROP TABLE imported;`, `
 ALTER TABLE mailbox ADD COLUMN first INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE mailbox ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE mailbox ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;`,
+ALTER TABLE mailbox ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;`, `
+ALTER TABLE mailbox ADD COLUMN last_what TEXT NOT NULL DEFAULT '';
+ALTER TABLE mailbox ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mailbox ADD COLUMN last_uids TEXT NOT NULL DEFAULT '';`,
 	}
 }
 

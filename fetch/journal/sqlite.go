@@ -28,12 +28,13 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqliteStore, erro
 }
 
 // head are the columns of the table mailbox that make up a box without its key; see scan.
-const head = "id, run, in_use, uidvalidity, uidnext, first, settled, looked, changed, folded"
+const head = "id, run, in_use, uidvalidity, uidnext, first, settled, looked, changed, folded, " +
+	"last_what, last_at, last_uids"
 
 func (b *box) scan() []any {
 	c := &b.census
 	return []any{&b.id, &b.run, &b.inUse, &b.validity, &b.uidNext, &c.First, &c.Settled, &c.Looked,
-		&b.changed, &b.folded}
+		&b.changed, &b.folded, &b.last.what, &b.last.at, &b.last.uids}
 }
 
 // whereKey finds the head of a record by its key's args.
@@ -150,14 +151,16 @@ func listBoxes(ctx context.Context, q queryer) ([]box, error) {
 }
 
 func (s *sqliteStore) save(ctx context.Context, durable bool, changes ...*change) error {
-	return s.w.do(ctx, durable, func(ctx context.Context, w *writer) error {
+	o := order{durable: durable, single: len(changes) == 1 && changes[0].isOneStatement()}
+	o.task = func(ctx context.Context, w *writer) error {
 		for _, c := range changes {
 			if err := w.change(ctx, c); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
+	return s.w.do(ctx, o)
 }
 
 // change writes the head, if the store still has the one that the change starts from, and the rows.
@@ -193,9 +196,10 @@ func (w *writer) head(ctx context.Context, c *change) error {
 	}
 
 	res, err := w.exec(ctx, "UPDATE mailbox SET run=?, in_use=?, uidvalidity=?, uidnext=?, "+
-		"first=?, settled=?, looked=?, changed=?, folded=?, sum=? WHERE id=? AND run=?",
+		"first=?, settled=?, looked=?, changed=?, folded=?, last_what=?, last_at=?, last_uids=?, sum=? "+
+		"WHERE id=? AND run=?",
 		b.run, b.inUse, b.validity, b.uidNext, b.census.First, b.census.Settled, b.census.Looked,
-		b.changed, b.folded, b.sum(), b.id, c.from)
+		b.changed, b.folded, string(b.last.what), b.last.at, b.last.uids, b.sum(), b.id, c.from)
 
 	if err != nil {
 		return err
@@ -212,14 +216,15 @@ func (w *writer) head(ctx context.Context, c *change) error {
 
 func (w *writer) newHead(ctx context.Context, b *box) error {
 	stmt, err := w.prepared(ctx, "INSERT INTO mailbox (account, protocol, name, run, in_use, uidvalidity, "+
-		"uidnext, first, settled, looked, changed, folded, sum) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
+		"uidnext, first, settled, looked, changed, folded, last_what, last_at, last_uids, sum) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id")
 	if err != nil {
 		return err
 	}
 	// ON CONFLICT DO NOTHING returns no row: another process has made it a moment ago.
 	err = stmt.QueryRowContext(ctx, append(b.key.args(), b.run, b.inUse, b.validity, b.uidNext,
-		b.census.First, b.census.Settled, b.census.Looked, b.changed, b.folded, b.sum())...).Scan(&b.id)
+		b.census.First, b.census.Settled, b.census.Looked, b.changed, b.folded,
+		string(b.last.what), b.last.at, b.last.uids, b.sum())...).Scan(&b.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b.errTaken()
 	}
@@ -272,7 +277,7 @@ func (s *source) notes(ctx context.Context, prefix string) (map[string]noted, er
 }
 
 func (s *sqliteStore) setNote(ctx context.Context, name, text string, sum uint32) error {
-	return s.w.do(ctx, false, func(ctx context.Context, w *writer) error {
+	return s.w.do(ctx, order{single: true, task: func(ctx context.Context, w *writer) error {
 		if text == "" {
 			_, err := w.exec(ctx, "DELETE FROM note WHERE name=?", name)
 			return err
@@ -280,11 +285,11 @@ func (s *sqliteStore) setNote(ctx context.Context, name, text string, sum uint32
 		_, err := w.exec(ctx, "INSERT OR REPLACE INTO note (name, text, sum) VALUES (?, ?, ?)",
 			name, text, sum)
 		return err
-	})
+	}})
 }
 
 func (s *sqliteStore) sync(ctx context.Context) error {
-	return s.w.do(ctx, true, func(context.Context, *writer) error { return nil })
+	return s.w.do(ctx, order{durable: true, task: func(context.Context, *writer) error { return nil }})
 }
 
 func (s *sqliteStore) close() error {

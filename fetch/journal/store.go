@@ -40,10 +40,10 @@ type saved struct {
 	box
 	isThere bool // false = it has never been written, and box is empty
 	sum     uint32
-	rows    []row
+	rows    []row // without the last one, which is in the head
 }
 
-// load returns a record and makes sure that it is intact.
+// load returns a record with all its rows and makes sure that it is intact.
 func (j *Journal) load(ctx context.Context, k key) (saved, error) {
 	s, err := j.store.load(ctx, k)
 	if err != nil {
@@ -53,6 +53,9 @@ func (j *Journal) load(ctx context.Context, k key) (saved, error) {
 	// Every time: a record decides what is deleted on the server.
 	if s.isThere && s.sum != s.box.sum() {
 		return saved{}, s.damage(errSum)
+	}
+	if s.last != (row{}) {
+		s.rows = append(s.rows, s.last)
 	}
 	return s, nil
 }

@@ -196,7 +196,7 @@ func TestGroupSyncFails(t *testing.T) {
 	orders := make([]order, 3)
 	for i := range orders {
 		task := func(context.Context, *writer) error { runs++; return nil }
-		orders[i] = order{task, i == 1, make(chan error, 1)}
+		orders[i] = order{task: task, durable: i == 1, done: make(chan error, 1)}
 	}
 	j.store.(*sqliteStore).w.group(t.Context(), orders)
 	for i, o := range orders {

@@ -28,6 +28,7 @@ type task func(context.Context, *writer) error
 
 type order struct {
 	task    task
+	single  bool // the task is one statement
 	durable bool
 	done    chan error
 }
@@ -137,13 +138,13 @@ func (w *writer) rewrite(ctx context.Context) error {
 	}
 }
 
-// do waits until t is committed. If ctx ends before anybody has begun with it, t is withdrawn; after that the
-// wait is bounded by busyTimeout.
-func (w *writer) do(ctx context.Context, durable bool, t task) error {
+// do waits until o is committed. If ctx ends before anybody has begun with o, it is withdrawn; after that
+// the wait is bounded by busyTimeout.
+func (w *writer) do(ctx context.Context, o order) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := order{t, durable, make(chan error, 1)}
+	o.done = make(chan error, 1)
 	select {
 	case w.turn <- struct{}{}:
 		w.lead(ctx, o)
@@ -223,6 +224,25 @@ func (w *writer) commit(ctx context.Context, orders []order) (err error) {
 		}
 	}
 
+	if err := w.transact(ctx, orders); err != nil {
+		return err
+	}
+
+	w.dirty = true
+	if durable {
+		return w.sync()
+	}
+
+	return nil
+}
+
+// transact runs all orders in one transaction.
+func (w *writer) transact(ctx context.Context, orders []order) error {
+	// A statement is a transaction by itself, and BEGIN and COMMIT would cost as much as it does.
+	if len(orders) == 1 && orders[0].single {
+		return orders[0].run(ctx, w)
+	}
+
 	// IMMEDIATE takes the lock now: a transaction that asks for it later may fail in the middle.
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -236,11 +256,6 @@ func (w *writer) commit(ctx context.Context, orders []order) (err error) {
 
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		return w.rollback(ctx, err)
-	}
-
-	w.dirty = true
-	if durable {
-		return w.sync()
 	}
 
 	return nil

@@ -31,7 +31,8 @@ func TestHeldByAnotherForAll(t *testing.T) {
 	}
 	orders := make([]order, 16)
 	for i := range orders {
-		orders[i] = order{func(context.Context, *writer) error { return nil }, false, make(chan error, 1)}
+		nothing := func(context.Context, *writer) error { return nil }
+		orders[i] = order{task: nothing, done: make(chan error, 1)}
 	}
 	start := time.Now()
 	s.w.group(t.Context(), orders)
