@@ -34,6 +34,7 @@ func NewRetriever(a *Account) *Retriever { return &Retriever{a: a, turns: always
 // connection that turns out to be dead is replaced once. ctx must be the same for all calls, or one that
 // outlives them: the connection ends with it.
 func (r *Retriever) Retrieve(ctx context.Context) (Result, error) {
+	fault.ReserveStack()
 	var res Result
 	kept := r.s != nil
 	// Nobody is asked for mail that still has no place.

@@ -81,7 +81,10 @@ func (t *transfer) run(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	for range workers {
-		wg.Go(func() { t.work(ctx, cancel, q, group) })
+		wg.Go(func() {
+			fault.ReserveStack()
+			t.work(ctx, cancel, q, group)
+		})
 	}
 
 	// The queue is closed after the last message: workers end when they have dealt with that.

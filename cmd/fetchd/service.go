@@ -20,6 +20,7 @@ import (
 	"fetchd/delivery"
 	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 	"fetchd/fetch/journal"
 	"fetchd/fetch/schedule"
 	"fetchd/rcfile"
@@ -96,6 +97,7 @@ func (s *service) resolveAtStart(ctx context.Context, cfg *rcfile.Config) ([]*fe
 	resolved := make(chan struct{})
 	go func() {
 		defer close(resolved)
+		fault.ReserveStack()
 		accounts, err = s.resolveAccounts(cfg)
 	}()
 

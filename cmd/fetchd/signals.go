@@ -11,6 +11,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/fetch"
+	"fetchd/fetch/fault"
 )
 
 // endTimeout bounds the shutdown after a signal: the message in hand has fetch.Grace.
@@ -61,7 +62,10 @@ func (s *service) interruptibly(ctx context.Context, f func(context.Context) exi
 	defer cancel()
 	defer signal.Stop(s.p.signals.end) // a second one, or one when all is done
 	ended := make(chan exit.Status, 1)
-	go func() { ended <- f(ctx) }()
+	go func() {
+		fault.ReserveStack()
+		ended <- f(ctx)
+	}()
 
 	select {
 	case st := <-ended:
