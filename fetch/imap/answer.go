@@ -108,7 +108,7 @@ func (g *guard) status(r imapline.Reply) error {
 func (g *guard) data(line []byte) error {
 	r := &g.resp
 	understood := true
-	// Deeper a line is within a value.
+	// Deeper, a line is within a value.
 	if first := r.lines == 0; r.kind == "FETCH" && !r.dropped && (first || r.depth == 1) {
 		line, understood = g.tidyFetch(line, first)
 	}

@@ -114,7 +114,7 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	if next == 0 { // an old server that does not give UIDNEXT
 		next = max(v.found.Max(), v.seen.Max()) + 1
 	}
-	// What has a UID that was not given out yet is no message, or came after SELECT; old it is not.
+	// What has a UID that was not given out yet is no message, or came after SELECT: it is not old.
 	v.seen = v.seen.And(below(next))
 
 	// Before anything is written: where it can't be told what is new, the next retrieval must find that too.
@@ -202,7 +202,7 @@ func (m *mailbox) findNew(ctx context.Context, v *view) error {
 	named := v.found
 	v.found = named.Minus(done)
 	// After UIDs went back, what was delivered and is to be deleted looks new as well, also to the retrieval
-	// behind one that did not come to it.
+	// after one that was cut off before it had dealt with that.
 	m.deleted.before = m.rec.Traces(v.found)
 	// The usual case: one search, and nothing new. Everything below costs more and is needed rarely.
 	if v.among == missed && v.refused == nil && v.fits(m.settled+v.found.Len()) &&

@@ -14,8 +14,8 @@ import (
 // buffers of any TCP.
 const headersWindow = 256
 
-// Judgeable implements fetch.Excluder. Not a message without a UIDL, which can't be told again, nor one that
-// may have been delivered before and is still to be deleted.
+// Judgeable implements fetch.Excluder. A message without a UIDL is not: it can't be recognised next time. Nor
+// is one that may have been delivered before and is still to be deleted.
 func (m *maildrop) Judgeable() (all []fetch.Ref) {
 	for _, num := range m.todo {
 		if r := &m.listing.rows[num-1]; r.uidl != "" && !r.pending {

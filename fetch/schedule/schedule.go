@@ -39,8 +39,8 @@ type Options struct {
 	Started func()
 	// Done is called after each retrieval, from several goroutines; nil = nobody.
 	Done func(Outcome)
-	// Seed tells where an account is in time that Run has not had before; nil = they are all new. It must not
-	// call the Scheduler.
+	// Seed tells where another process left off with an account that Run has not had before; nil = they are
+	// all new. It must not call the Scheduler.
 	Seed func(*fetch.Account) Seed
 	// Rand gives jitter in [0,1); nil = math/rand.
 	Rand func() float64
