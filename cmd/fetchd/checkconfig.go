@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"fetchd/cmd/fetchd/internal/account"
+	"fetchd/cmd/fetchd/internal/account/secret"
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
@@ -84,8 +85,8 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	r := s.resolver
 	r.Survey(cfg)
 	finder := k.p.newFinder(at, k.log)
-	var accounts []*fetch.Account
 
+	var accounts []*fetch.Account
 	for _, poll := range polls {
 		for i := range poll.Users {
 			u := &poll.Users[i]
@@ -97,22 +98,9 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 			}
 
 			accounts = append(accounts, a)
-
-			login := r.Login(poll, u)
-			stored, err := finder.Stored(login)
-			missing := r.Check(poll, u)
-			if err != nil {
-				missing = append(missing, err)
-			}
-
-			k.printSummary(a, missing)
+			k.checkPassword(a, finder, r.Login(poll, u), r.Check(poll, u))
 			for _, text := range account.Doubts(&cfg.Globals, poll, u, a) {
 				k.log.Warn(text, "account", a.Name)
-			}
-
-			if err == nil && !stored && login.Needed {
-				k.log.Warn("no password is named or stored; systemd hands it over, or the terminal is asked",
-					"account", a.Name)
 			}
 		}
 	}
@@ -121,6 +109,22 @@ func (k *configCheck) checkPolls(c *cli.CommandLine, at *places, cfg *rcfile.Con
 	accounts, warnings := account.SeparateOwners(accounts)
 	k.warn(slices.Concat(warnings, account.SharedMailboxes(accounts), r.Circles(polls)))
 	k.reportRefusal(errors.Join(s.checkWatched(cfg), r.CheckAdministrator(cfg)))
+}
+
+// checkPassword looks for the password, and says what is done for the account and what is missing for that.
+func (k *configCheck) checkPassword(
+	a *fetch.Account, finder *secret.Finder, login secret.Login, missing []error,
+) {
+	stored, err := finder.Stored(login)
+	if err != nil {
+		missing = append(missing, err)
+	}
+
+	k.printSummary(a, missing)
+	if err == nil && !stored && login.Needed {
+		k.log.Warn("no password is named or stored; systemd hands it over, or the terminal is asked",
+			"account", a.Name)
+	}
 }
 
 func (k *configCheck) warn(warnings []account.Warning) {
