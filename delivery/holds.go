@@ -86,7 +86,7 @@ func beginningOf(name string) []byte {
 
 // Holds implements Holds: it looks into the folder of the messages' mailbox.
 func (d *MaildirFolders) Holds(ctx context.Context, m Message, uids []string) ([]bool, error) {
-	name, ok := FolderName(m.Mailbox, m.Separator)
+	name, ok := folderName(m.Mailbox, m.Separator)
 	if !ok {
 		return make([]bool, len(uids)), nil
 	}

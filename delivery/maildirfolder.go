@@ -68,7 +68,7 @@ func (d *MaildirFolders) DeliverGroup(ctx context.Context, ms []*Message) []erro
 
 // deliverFrom delivers messages that come from one folder.
 func (d *MaildirFolders) deliverFrom(ctx context.Context, mailbox, separator string, ms []*Message) []error {
-	name, ok := FolderName(mailbox, separator)
+	name, ok := folderName(mailbox, separator)
 	if !ok {
 		errs := make([]error, len(ms))
 		for i := range errs {
@@ -95,13 +95,13 @@ func (d *MaildirFolders) of(name string) *Maildir {
 	return d.made[name]
 }
 
-// FolderName is the directory that a mailbox has in a Maildir++, "" for the Maildir itself. It begins with a
+// folderName is the directory that a mailbox has in a Maildir++, "" for the Maildir itself. It begins with a
 // dot, which also stands between the levels of the name; the rest is modified UTF-7, as Dovecot and Courier
 // have it. So it never leads anywhere else. It is not ok if nothing of the name is left.
 //
 // separator is what stands between the levels on the server. Then "." and "/" within a level are written as
 // %2e and %2f, so that two mailboxes are two directories. If it is not known, "", both stand between levels.
-func FolderName(mailbox, separator string) (dir string, ok bool) {
+func folderName(mailbox, separator string) (dir string, ok bool) {
 	if mailbox == "" || strings.EqualFold(mailbox, "INBOX") {
 		return "", true
 	}

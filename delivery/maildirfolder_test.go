@@ -26,7 +26,7 @@ func TestFolderName(t *testing.T) {
 		{"../../etc/passwd", ".etc.passwd"}, {"/etc", ".etc"}, {".hidden", ".hidden"}, {"a..b//c", ".a.b.c"},
 		{"new", ".new"}, {"a\nb\x00", ".a&AAo-b&AAA-"}, {"with blanks", ".with blanks"},
 	} {
-		got, ok := FolderName(tt.mailbox, "")
+		got, ok := folderName(tt.mailbox, "")
 		if !ok {
 			got = "refused"
 		}
@@ -46,7 +46,7 @@ func TestFolderNameOfSeparator(t *testing.T) {
 		{"a^b.c", "^", ".a.b%2ec"}, {"Entwürfe/x", "/", ".Entw&APw-rfe.x"}, {"..", "/", ".%2e%2e"},
 		{"../../etc", "/", ".%2e%2e.%2e%2e.etc"}, {"/", "/", ""},
 	} {
-		if got, _ := FolderName(tt.mailbox, tt.separator); got != tt.want {
+		if got, _ := folderName(tt.mailbox, tt.separator); got != tt.want {
 			t.Errorf("%q with %q: %q, want %q", tt.mailbox, tt.separator, got, tt.want)
 		}
 	}
@@ -58,11 +58,11 @@ func FuzzFolderName(f *testing.F) {
 	f.Add("&AC8-../a&AC4ALg-", "a/b", "/")
 	f.Add("a%2eb", "a.b", "/")
 	f.Fuzz(func(t *testing.T, mailbox, other, separator string) {
-		dir, ok := FolderName(mailbox, separator)
+		dir, ok := folderName(mailbox, separator)
 		if !ok || dir == "" {
 			return
 		}
-		second, _ := FolderName(other, separator)
+		second, _ := folderName(other, separator)
 		if dir == second && len(separator) == 1 && separator[0] < 0x80 && differ(mailbox, other, separator) {
 			t.Errorf("%q and %q both become %q", mailbox, other, dir)
 		}

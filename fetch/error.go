@@ -38,16 +38,9 @@ var (
 	ErrNotJudged  = login.ErrNotJudged
 )
 
-// ErrOtherProtocol is in the error of a Connector whose server has greeted in another protocol.
-var ErrOtherProtocol = login.ErrOtherProtocol
-
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.
 func KindOf(err error) Kind { return login.KindOf(err) }
 
 // Fail gives err the Kind k, unless it is nil or has one already.
 func Fail(k Kind, err error) error { return login.Fail(k, err) }
-
-// Again marks err, of a Connector or Session, as one after which another session may do better at once: it is
-// ErrSimpler without its text.
-func Again(err error) error { return login.Again(err) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fetchd/delivery"
+	"fetchd/fetch/login"
 	"fetchd/tlsverify"
 )
 
@@ -294,7 +295,8 @@ func FirstOf(connectors ...Connector) Connector {
 			s, err := connect(ctx, a)
 			// Only "nobody is there" leads on, and a greeting that says that it is another protocol's server.
 			// After a refused login that would only be another failed attempt, which servers count.
-			absent := KindOf(err) == KindNetwork && !inHandshake(err) || errors.Is(err, ErrOtherProtocol)
+			absent := KindOf(err) == KindNetwork && !inHandshake(err) ||
+				errors.Is(err, login.ErrOtherProtocol)
 			if err == nil || !absent {
 				return s, err
 			}

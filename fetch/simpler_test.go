@@ -12,12 +12,13 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
+	"fetchd/fetch/login"
 	"fetchd/fetch/pop3"
 )
 
 func TestAgain(t *testing.T) {
 	t.Parallel()
-	err := fetch.Fail(fetch.KindTLS, fetch.Again(io.ErrUnexpectedEOF))
+	err := fetch.Fail(fetch.KindTLS, login.Again(io.ErrUnexpectedEOF))
 	if err.Error() != io.ErrUnexpectedEOF.Error() || !errors.Is(err, fetch.ErrSimpler) || !errors.Is(err, io.ErrUnexpectedEOF) || fetch.KindOf(err) != fetch.KindTLS {
 		t.Errorf("%v, %v", err, fetch.KindOf(err))
 	}
@@ -35,7 +36,7 @@ func TestSameErrorOfBothSessions(t *testing.T) {
 			Server: fetch.Server{Connect: func(context.Context, *fetch.Account) (fetch.Session, error) {
 				text := sessions[0]
 				sessions = sessions[1:]
-				return nil, fetch.Fail(fetch.KindTLS, fetch.Again(errors.New(text)))
+				return nil, fetch.Fail(fetch.KindTLS, login.Again(errors.New(text)))
 			}},
 		})
 		return err.Error()

@@ -47,7 +47,7 @@ func FuzzNetrc(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		n, _, err := ParseNetrc("f", text)
+		n, _, err := parseNetrc("f", text)
 		if err != nil {
 			return
 		}

@@ -80,7 +80,7 @@ func LoadNetrc(path string) (*Netrc, []*Error, error) {
 	}
 
 	// First what it holds: a file without passwords may be read by anybody.
-	n, warnings, err := ParseNetrc(path, text)
+	n, warnings, err := parseNetrc(path, text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,10 +115,10 @@ func (n *Netrc) secret() bool {
 	return false
 }
 
-// ParseNetrc reads machine, login, password and account; "default" is read over, because a password must not
+// parseNetrc reads machine, login, password and account; "default" is read over, because a password must not
 // go to a server that nobody named, and so are macdef bodies. As for fetchmail, a mistake is only a warning:
 // the file belongs to other programs too.
-func ParseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
+func parseNetrc(name string, text []byte) (*Netrc, []*Error, error) {
 	if i := strings.IndexByte(string(text), 0); i >= 0 {
 		return nil, nil, &Error{Pos: placeOf(name, text, i), Msg: "the file holds a NUL byte",
 			Next: "save it as plain text"}

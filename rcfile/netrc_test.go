@@ -24,7 +24,7 @@ machine via.example login ann passwd a\b#c" d"e # end
 machine nologin.example password nobody
 default login ann password everywhere
 machine after.default login ann password after`
-	n, warnings, err := ParseNetrc("netrc", []byte(text))
+	n, warnings, err := parseNetrc("netrc", []byte(text))
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err)
 	}
@@ -67,17 +67,17 @@ func TestNetrcMistakes(t *testing.T) {
 		"machine a password my tok":         "n:2:23: unknown word after a password; hint: a password with a blank needs quotes",
 		"machine a login b password 'a\rb'": `n:2:19: the value of "password" holds a line end`,
 	} {
-		n, warnings, err := ParseNetrc("n", []byte("machine h login l password p\n"+text))
+		n, warnings, err := parseNetrc("n", []byte("machine h login l password p\n"+text))
 		if err != nil || len(warnings) == 0 || !strings.HasPrefix(warnings[0].Error(), want) {
 			t.Errorf("%q: %v, %v", text, warnings, err)
 		} else if s, _ := n.Lookup("l", "h"); s.Reveal() != "p" {
 			t.Errorf("%q: the good line is lost", text)
 		}
 	}
-	if _, warnings, _ := ParseNetrc("n", []byte("login ann")); len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), `n:1:1: "login" before the first machine`) {
+	if _, warnings, _ := parseNetrc("n", []byte("login ann")); len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), `n:1:1: "login" before the first machine`) {
 		t.Errorf("no machine: %v", warnings)
 	}
-	if _, _, err := ParseNetrc("n", []byte("machine a\x00")); err == nil || !strings.HasPrefix(err.Error(), "n:1:10: the file holds a NUL byte") {
+	if _, _, err := parseNetrc("n", []byte("machine a\x00")); err == nil || !strings.HasPrefix(err.Error(), "n:1:10: the file holds a NUL byte") {
 		t.Errorf("NUL: %v", err)
 	}
 }

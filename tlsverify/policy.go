@@ -118,7 +118,7 @@ func (p *Policy) setIdentity() error {
 
 func (p *Policy) setProto() error {
 	var err error
-	p.proto, err = ParseProto(p.opt.Proto)
+	p.proto, err = parseProto(p.opt.Proto)
 	return err
 }
 

@@ -43,10 +43,10 @@ var protoRanges = [...]struct {
 	{"tls1.3+", ProtoRange{Min: tls.VersionTLS13}},
 }
 
-// ParseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means
+// parseProto reads an sslproto word, in any case. "" is the default; what the explicit empty word means
 // (never TLS) is the caller's business. The range is usable even on error. What to warn of is said where the
 // words are read.
-func ParseProto(word string) (ProtoRange, error) {
+func parseProto(word string) (ProtoRange, error) {
 	safe := ProtoRange{Min: tls.VersionTLS12}
 	w := strings.ToLower(strings.TrimSpace(word))
 	for _, e := range protoRanges {

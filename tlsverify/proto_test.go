@@ -39,7 +39,7 @@ func TestParseProto(t *testing.T) {
 	for _, c := range cases {
 		t.Run("word "+c.name[:min(len(c.name), 10)], func(t *testing.T) {
 			t.Parallel()
-			r, err := ParseProto(c.name)
+			r, err := parseProto(c.name)
 			if r.Min != c.min || r.Max != c.max || (err != nil) != c.refused {
 				t.Errorf("got %v, %v", r, err)
 			}

@@ -89,7 +89,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 }
 
 func describeTLS(u *rcfile.User) string {
-	mode, err := TLSMode(u)
+	mode, err := tlsMode(u)
 	if err != nil {
 		return err.Error()
 	}

@@ -62,7 +62,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 		add(mistake)
 	}
 
-	port, err := Port(poll)
+	port, err := port(poll)
 	// Otherwise the place has been reported with the parser's words.
 	if poll.Service.Refused == nil {
 		add(err)
@@ -71,7 +71,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 		add(&rcfile.Error{Pos: poll.Plugin.Pos, Msg: err.Error()})
 	}
 
-	mode, err := TLSMode(u)
+	mode, err := tlsMode(u)
 	add(err, srvContradiction(poll, mode))
 	_, _, mistakes := pins(u)
 	add(mistakes...)

@@ -152,7 +152,7 @@ func (r *Resolver) warn(account, text string) {
 }
 
 func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
-	port, err := Port(poll)
+	port, err := port(poll)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (r *Resolver) Login(poll *rcfile.Poll, u *rcfile.User) secret.Login {
 		Name: r.loginName(u), Secrets: u.CopySecrets(),
 		Needed: auth != "external" && auth != "implicit",
 	}
-	if mode, err := TLSMode(u); err == nil && mode != fetch.ClearText {
+	if mode, err := tlsMode(u); err == nil && mode != fetch.ClearText {
 		l.KeyFile = u.SSLKey.Or(u.SSLCert.Value)
 	}
 	return l

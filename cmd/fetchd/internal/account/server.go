@@ -34,8 +34,8 @@ func Host(poll *rcfile.Poll) string {
 	return text
 }
 
-// Port is the port number of the poll's service, 0 for the protocol's default. The error is an *rcfile.Error.
-func Port(poll *rcfile.Poll) (int, error) {
+// port is the port number of the poll's service, 0 for the protocol's default. The error is an *rcfile.Error.
+func port(poll *rcfile.Poll) (int, error) {
 	if !poll.Service.Set || poll.Service.Value == "" {
 		return 0, nil
 	}

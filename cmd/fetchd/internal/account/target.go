@@ -16,7 +16,7 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 		}
 	}
 
-	mode, err := TLSMode(u)
+	mode, err := tlsMode(u)
 	// A plugin may lead anywhere; what answers directly at that host proves nothing about it.
 	if err != nil || mode == fetch.ClearText || poll.Plugin.Set {
 		return o, false, err
@@ -35,14 +35,14 @@ func (r *Resolver) Target(poll *rcfile.Poll, u *rcfile.User) (o check.Options, o
 
 // Address says how to reach the server of an entry. If the protocol is not named, it is taken to be IMAP.
 func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
-	mode, err := TLSMode(u)
+	mode, err := tlsMode(u)
 	o := check.Options{Host: Host(poll), Proto: "imap", Wrapped: mode == fetch.Wrapped}
 	// Everything else that proto accepts, such as apop, is POP3.
 	if word := poll.Protocol.Or("auto"); word != "imap" && word != "auto" {
 		o.Proto = "pop3"
 	}
 	if err == nil {
-		o.Port, err = Port(poll)
+		o.Port, err = port(poll)
 	}
 	return o, err
 }

@@ -16,7 +16,7 @@ import (
 // setTrust sets when TLS starts and what the server must prove.
 func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	var err error
-	if a.TLS, err = TLSMode(u); err != nil {
+	if a.TLS, err = tlsMode(u); err != nil {
 		return err
 	}
 	// The warnings come before the first error, so that they are known even for an account that is refused.
@@ -55,9 +55,9 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	return nil
 }
 
-// TLSMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an
+// tlsMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an
 // *rcfile.Error.
-func TLSMode(u *rcfile.User) (fetch.TLSMode, error) {
+func tlsMode(u *rcfile.User) (fetch.TLSMode, error) {
 	switch {
 	case u.SSLMode.Set && u.SSLMode.Value == "none":
 		// The contradiction is refused and not decided: the user believes to have TLS.
