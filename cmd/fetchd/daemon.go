@@ -181,7 +181,7 @@ func (d *daemon) serve(ctx context.Context) {
 	}
 }
 
-// checkJournal warns once if the journal was removed.
+// checkJournal warns once if the journal was removed or replaced.
 func (d *daemon) checkJournal() {
 	err := d.journal.CheckPlace()
 	if err != nil && !d.journalGone {

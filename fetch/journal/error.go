@@ -39,6 +39,8 @@ var (
 var (
 	errHeld = errors.New("another program holds it")
 	errGone = errors.New("its file was removed while it is open")
+
+	errReplaced = errors.New("another file has taken its place while it is open")
 )
 
 // syncError: a sync failed, now or earlier. What was written may not survive a power failure.
@@ -118,6 +120,9 @@ func hintFor(err error, path string) string {
 			"and each retrieval tries it again"
 	case errors.Is(err, errGone):
 		return "restart fetchd, which puts it back when it ends: until then a crash would lose it"
+	case errors.Is(err, errReplaced):
+		return "put the right one back while fetchd does not run: " +
+			"what is recorded now is lost when it ends, and may come again"
 	case errors.Is(err, errHeld):
 		return codeHint(sqlite3.SQLITE_BUSY)
 	case errors.As(err, &damage):

@@ -26,6 +26,7 @@ type Options struct {
 // Journal is an open journal. It is safe for concurrent use, by several processes too.
 type Journal struct {
 	path  string
+	file  os.FileInfo // at path when it was opened; nil if there was none
 	store store
 	now   func() time.Time
 	close func() error
@@ -62,7 +63,11 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 		return nil, explain(path, "open", err)
 	}
 
-	return over(s, path, o.Now), nil
+	j := over(s, path, o.Now)
+	if info, err := os.Stat(path); err == nil { // else CheckPlace says that it is gone
+		j.file = info
+	}
+	return j, nil
 }
 
 // over makes a journal on the store s.

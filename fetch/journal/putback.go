@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 )
 
-// CheckPlace returns an error if somebody has removed or renamed the file of the open journal. It works on,
-// but another process begins a new one, and nothing is left of it when this one is killed. Close puts it
-// back.
+// CheckPlace returns an error if somebody has removed, renamed or replaced the file of the open journal. It
+// works on, but another process takes what is there, and nothing is left of it when this one is killed. Close
+// puts it back, unless there is another file by now.
 func (j *Journal) CheckPlace() error {
 	if isGone(j.path) {
 		return explain(j.path, "keep", errGone)
+	}
+	is, err := os.Stat(j.path)
+	if j.file != nil && err == nil && !os.SameFile(is, j.file) {
+		return explain(j.path, "keep", errReplaced)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,33 @@ func TestRemovedWhileOpen(t *testing.T) {
 				t.Errorf("%q are left", left)
 			}
 		})
+	}
+}
+
+// A journal that somebody replaces while it is open says so, and does not take the other one's place.
+func TestReplacedWhileOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fetchd.db")
+	fill(t, path)
+	backup := path + ".backup"
+	fill(t, backup)
+	j := openOn(t, &disk{}, path)
+	if err := j.CheckPlace(); err != nil {
+		t.Error(err)
+	}
+
+	want, err := os.Stat(backup)
+	if err := errors.Join(err, os.Rename(backup, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.CheckPlace(); !errors.Is(err, errReplaced) || !strings.Contains(err.Error(), "put the right one") {
+		t.Error(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	if is, err := os.Stat(path); err != nil || !os.SameFile(is, want) {
+		t.Errorf("the other file has gone: %v", err)
 	}
 }
 
