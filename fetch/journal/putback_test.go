@@ -66,8 +66,9 @@ func TestReplacedWhileOpen(t *testing.T) {
 	if err := errors.Join(err, os.Rename(backup, path)); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.CheckPlace(); !errors.Is(err, errReplaced) || !strings.Contains(err.Error(), "put the right one") {
-		t.Error(err)
+	replaced := j.CheckPlace()
+	if !errors.Is(replaced, errReplaced) || !strings.Contains(replaced.Error(), "put the right one") {
+		t.Error(replaced)
 	}
 	if err := j.Close(); err != nil {
 		t.Error(err)

@@ -1,6 +1,7 @@
 package pop3
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -29,7 +30,7 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	if err := m.end(ctx, gone); err != nil {
 		return len(gone), fetch.Fail(fetch.KindJournal, err)
 	}
-	return len(gone), classify(refused, fetch.KindServer)
+	return len(gone), cmp.Or(classify(refused, fetch.KindServer), m.listing.disagree())
 }
 
 // delete deletes the planned messages and ends the session. It returns those that the server has deleted, and
@@ -111,10 +112,10 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 	return m.record.End(ctx, !m.unread())
 }
 
-// unread tells whether there are messages without a UIDL whose content we have not seen: any message that the
-// journal knows by its content may be among them, so none of these can be forgotten.
+// unread tells whether there are messages that are left out, or have no UIDL and whose content we have not
+// seen: any that the journal knows may be among them, so none of these can be forgotten.
 func (m *maildrop) unread() bool {
-	n := 0
+	n := m.listing.left
 	for i := range m.listing.rows {
 		if m.listing.rows[i].uidl == "" {
 			n++

@@ -21,7 +21,10 @@ import (
 
 // Quirks remembers servers that offer PIPELINING and then get it wrong; they get one command at a time. The
 // zero value is ready to use. It is safe for concurrent use.
-type Quirks struct{ slow wire.Unable }
+type Quirks struct {
+	slow      wire.Unable // does not pipeline
+	miscounts wire.Unable // STAT counts more messages than the lists have, and that was said
+}
 
 // Connect is a fetch.Connector that knows no quirks.
 func Connect(ctx context.Context, a *fetch.Account) (fetch.Session, error) {

@@ -31,7 +31,8 @@ const (
 type row struct {
 	uidl    string // "" = it can't be identified by one: it has none, or that of an earlier message
 	size    int64
-	listed  bool
+	listed  bool  // in the list that was read last
+	left    bool  // a list lacks it, so it is left to another session
 	done    bool  // the journal knows uidl as delivered or old
 	pending bool  // the journal knows uidl as not yet deleted
 	adopted bool  // the journal knows uidl as one that is never to be delivered or deleted
@@ -43,6 +44,17 @@ type listing struct {
 	octets int64
 	rows   []row
 	uidl   bool // the server knows UIDL
+	counts int  // how many messages there are, according to STAT
+	left   int  // how many of rows are left
+}
+
+// spare is by how many rows a list may be longer than STAT said, and by as many again as have come.
+const spare = 100
+
+// most is the highest number that may come when so many rows have: STAT may be wrong, but a hostile number
+// must not make room for as many rows.
+func (l *listing) most(rows int) int64 {
+	return int64(min(max(l.counts, 2*rows+spare), maxMessages))
 }
 
 // askList asks for the maildrop's state: capabilities, totals, UIDLs and sizes, all at once if the server
@@ -77,7 +89,7 @@ func (s *session) list(record *journal.Maildrop, together bool) (*listing, error
 
 	l := new(listing)
 	messages, err := s.stat(l)
-	if err != nil || messages == 0 && !together {
+	if l.counts = messages; err != nil || messages == 0 && !together {
 		return l, err
 	}
 
@@ -86,7 +98,22 @@ func (s *session) list(record *journal.Maildrop, together bool) (*listing, error
 		return nil, err
 	}
 
-	return l, s.listSizes(l, messages)
+	if err := s.listSizes(l, messages); err != nil {
+		return nil, err
+	}
+	s.checkCount(l)
+	return l, nil
+}
+
+// checkCount tells, once, of a server that counts messages which no list names. What can be retrieved is in
+// the lists, so it is no error.
+func (s *session) checkCount(l *listing) {
+	if l.counts <= len(l.rows) || s.a.Log == nil || s.quirks.miscounts.Has(s.host) {
+		return
+	}
+	s.quirks.miscounts.Add(s.host)
+	s.a.Log.Warn("the server counts messages that it does not list", "account", s.a.Name,
+		"count", l.counts-len(l.rows))
 }
 
 func (s *session) stat(l *listing) (messages int, err error) {
@@ -131,7 +158,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 
 	l.rows = make([]row, 0, min(messages, roomFor))
 	rows, bytes, same := 0, 0, 0
-	err = s.readRows("UIDL", messages, func(num int, rest []byte) error {
+	err = s.readRows("UIDL", l, func(num int, rest []byte) error {
 		l.grow(num)
 		// By now the server has sent megabytes itself, so its number is credible.
 		if rows++; rows == roomFor {
@@ -173,7 +200,8 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 			same-duplicatesNamed)
 	}
 
-	return true, s.complete("UIDL", l, messages)
+	l.leaveUnlisted()
+	return true, nil
 }
 
 // hasUIDL tells whether the server has UIDLs, where err is the result of the command. What was retrieved by
@@ -206,7 +234,8 @@ func (s *session) listSizes(l *listing, messages int) error {
 		l.rows[i].listed = false
 	}
 
-	err := s.readRows("LIST", messages, func(num int, rest []byte) error {
+	known := len(l.rows)
+	err := s.readRows("LIST", l, func(num int, rest []byte) error {
 		l.grow(num)
 		r := &l.rows[num-1]
 		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow (RFC 1939 section 5)
@@ -215,6 +244,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 			return errors.New("no size, or a second one for the same message")
 		}
 		r.size, r.listed = n, true
+		r.left = r.left || l.uidl && int(num) > known // UIDL lacks it
 		return nil
 	})
 
@@ -222,7 +252,8 @@ func (s *session) listSizes(l *listing, messages int) error {
 		return err
 	}
 
-	return s.complete("LIST", l, messages)
+	l.leaveUnlisted()
+	return nil
 }
 
 // grow makes room for message num while rows arrive, so that memory grows with what was sent, not with what
@@ -233,19 +264,31 @@ func (l *listing) grow(num int) {
 	}
 }
 
-// complete checks that every message was listed.
-func (s *session) complete(command string, l *listing, messages int) error {
-	for i := range messages {
-		if i >= len(l.rows) || !l.rows[i].listed {
-			return outOfStep(s.c, fmt.Errorf("%s: message %d of %d is not listed", command, i+1, messages))
+// leaveUnlisted leaves out messages that the list which was read last lacks: without its size, or without the
+// UIDL that others have, nobody knows what is to be done with one.
+func (l *listing) leaveUnlisted() {
+	l.left = 0
+	for i := range l.rows {
+		r := &l.rows[i]
+		if r.left = r.left || !r.listed; r.left {
+			l.left++
 		}
 	}
-	return nil
+}
+
+// disagree is the error of a server whose lists lack messages; nil = there is none.
+func (l *listing) disagree() error {
+	if l.left == 0 {
+		return nil
+	}
+	return fetch.Fail(fetch.KindServer, hints.Errorf("if it stays so, use IMAP, or ask the server's operator",
+		"UIDL and LIST don't name the same messages: %d of %d were left on the server until they do",
+		l.left, len(l.rows)))
 }
 
 // readRows reads the rows "number text" of a list up to its end.
-func (s *session) readRows(command string, messages int, each func(num int, rest []byte) error) error {
-	for {
+func (s *session) readRows(command string, l *listing, each func(num int, rest []byte) error) error {
+	for rows := 0; ; rows++ {
 		line, err := s.c.ReadLine(maxRow)
 		if err != nil {
 			return network(command, err)
@@ -256,8 +299,7 @@ func (s *session) readRows(command string, messages int, each func(num int, rest
 		}
 
 		text, rest, _ := bytes.Cut(line, []byte{' '})
-		// Not above what STAT said: a hostile number would make room for as many rows.
-		num, ok := number(text, int64(messages))
+		num, ok := number(text, l.most(rows))
 		if !ok || num == 0 {
 			err = errors.New("no number of a message")
 		} else {

@@ -121,6 +121,10 @@ func (m *maildrop) classifyRows(expired map[string]bool) {
 	var unsure []int32
 	for i := range m.listing.rows {
 		num, r := i+1, &m.listing.rows[i]
+		if r.left {
+			continue
+		}
+
 		// The UIDL is of a message that was to be deleted, but the size is not: the server has given it away
 		// again, unless it has written into the message.
 		if r.pending && r.before > 0 && r.before != r.size && !m.suspect(num, r) {

@@ -36,6 +36,10 @@ func (m *maildrop) recognise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A message that is left out now would not be recognised later, beside those that are.
+	if m.listing.left > 0 && m.s.a.Keep && (!isNew || len(known.Delivered) > 0) {
+		return m.listing.disagree()
+	}
 	if err := m.recordKnown(ctx, known); err != nil {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
