@@ -173,6 +173,10 @@ func TestSMTPSeries(t *testing.T) {
 			"S: 250 d\nS: 250 d\nS: 250 a\nS: 250 b\nS: 354 c\n", 0, "+--"},
 		{"no answer to a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
 			"S: 250 a\nS: 250 b\nS: 354 c\n", 0, "---"},
+		{"no answer to a dot, and the next is refused", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" +
+			content + next + "S: 250 a\nS: 550 b\nS: 503 c\nSTALL", 0, "---"},
+		{"the next is welcome, and an end", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
+			"S: 250 d\nS: 250 a\nS: 250 b\nCLOSE", 0, "+--"},
 		{"an end behind a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
 			"S: 250 d\nCLOSE", 0, "+--"},
 	} {

@@ -80,7 +80,11 @@ func (s *smtpSession) ask(t *transaction, command string) (smtpReply, error) {
 	if err := s.w.Flush(); err != nil {
 		return smtpReply{}, s.broken(command, err)
 	}
-	return s.reply(command)
+	r, err := s.reply(command)
+	if err == nil {
+		t.answered, t.last = t.answered+1, r.code
+	}
+	return r, err
 }
 
 // reply reads an answer; act is what it is to. One that says that the server leaves breaks the connection.
@@ -319,16 +323,22 @@ func (s *smtpSession) mayFollow(t *transaction) bool {
 
 var errLeftOut = errors.New("the server has left out an answer to it, and gone on with the next message")
 
-// confirm reads the answers to the commands of next, which are on their way behind the dot of t. Where the
-// server asks for next too early, it has not answered that dot: what was taken for the answer is that to
-// MAIL, and nobody knows whether t was taken.
+// confirm reads the answers to the commands of next, which are on their way behind the dot of t. Where they
+// are one too few, the server may not have answered that dot: what was taken for the answer is that to MAIL,
+// and nobody knows whether t was taken.
 func (s *smtpSession) confirm(t, next *transaction) error {
 	_ = s.introduce(next) // what it says is said when its turn comes
-	if !next.early {
+	if !next.early && !s.lacksLast(next) {
 		return nil
 	}
 	t.delivered, t.refused = nil, nil
 	return s.broken("message", errLeftOut)
+}
+
+// lacksLast tells whether the connection ended, or the server fell silent, where all but the answer to DATA
+// had come, and the last of them may be that one: DATA is refused where each recipient is.
+func (s *smtpSession) lacksLast(t *transaction) bool {
+	return s.conn.Err() != nil && t.answered == len(t.commands)-1 && t.last >= 400
 }
 
 // judgementOf reads one answer, which is for these recipients.

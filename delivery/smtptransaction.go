@@ -24,6 +24,8 @@ type transaction struct {
 
 	introduced bool  // the server has answered the commands
 	answer     error // that it gave to them, see introduce
+	answered   int   // how many of them it has answered
+	last       int   // code of the last of these answers
 	early      bool  // it asked for the message before its turn: it has left out an answer
 
 	accepted  []smtpRecipient
