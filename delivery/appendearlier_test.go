@@ -36,7 +36,8 @@ func TestAppendLooks(t *testing.T) {
 		{"only its beginning", size(900) + headers + "S< %HEADER%\nS: A3 OK\n" +
 			near + "S: * 1 FETCH (UID 7 BODY[]<3879> \"\")\nS: A4 OK\n" + closed(5) + sent(6), "it was sent"},
 		{"another message", size(5100) + headers +
-			"S< * 1 FETCH (UID 7 BODY[HEADER]<0> {6}\\r\\nX: y\\r\\n)\\r\\n\nS: A3 OK\n" + closed(4) + sent(5), "it was sent"},
+			"S< * 1 FETCH (UID 7 BODY[HEADER]<0> {6}\\r\\nX: y\\r\\n)\\r\\n\nS: A3 OK\n" +
+			closed(4) + sent(5), "it was sent"},
 
 		{"the folder can't be opened", refused + "S: * LIST () \"/\" INBOX\nS: A2 OK\n", "not now"},
 		{"the folder is not there", refused + "S: A2 OK\n" + sent(3), "it was sent"},

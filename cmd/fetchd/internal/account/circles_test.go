@@ -52,7 +52,8 @@ func TestCirclesOfMoves(t *testing.T) {
 		poll a2 via a proto imap user ann password x folder Old append 'imaps://ann@c'
 		poll c proto pop3 user ann password x append 'imap://ann@a'
 	`)
-	if err != nil || !strings.HasPrefix(said, "ann@a: ") || !strings.HasSuffix(said, "by way of ann@a2, ann@c\n") {
+	if err != nil || !strings.HasPrefix(said, "ann@a: ") ||
+		!strings.HasSuffix(said, "by way of ann@a2, ann@c\n") {
 		t.Errorf("%v, %q", err, said)
 	}
 }
