@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
 )
 
@@ -59,13 +59,7 @@ func giveBackMemory(ctx context.Context) {
 
 // heapHolds is how much of the machine's memory the heap has.
 func heapHolds() (bytes uint64) {
-	samples := []metrics.Sample{
-		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
-		{Name: "/memory/classes/heap/free:bytes"},
-	}
-	metrics.Read(samples)
-	for _, s := range samples {
-		bytes += s.Value.Uint64()
-	}
-	return bytes
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapSys - m.HeapReleased
 }

@@ -3,7 +3,7 @@ package status
 import (
 	"fmt"
 	"io"
-	"runtime/metrics"
+	"runtime"
 	"strings"
 	"time"
 
@@ -131,18 +131,17 @@ func (m *metricsWriter) sample(name, labels string, value float64) {
 
 // runtime tells what the process uses.
 func (m *metricsWriter) runtime() {
-	samples := []metrics.Sample{
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/sched/goroutines:goroutines"},
-	}
-	metrics.Read(samples)
-	for i, f := range []struct{ name, help string }{
-		{"go_memory_total_bytes", "Memory mapped by the Go runtime."},
-		{"go_memory_heap_objects_bytes", "Memory of live objects and those not yet swept."},
-		{"go_goroutines", "Goroutines."},
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	for _, f := range []struct {
+		name, help string
+		value      uint64
+	}{
+		{"go_memory_total_bytes", "Memory mapped by the Go runtime.", memory.Sys},
+		{"go_memory_heap_objects_bytes", "Memory of live objects and those not yet swept.", memory.HeapAlloc},
+		{"go_goroutines", "Goroutines.", uint64(runtime.NumGoroutine())},
 	} {
 		m.family(f.name, "gauge", f.help)
-		m.sample(f.name, "", float64(samples[i].Value.Uint64()))
+		m.sample(f.name, "", float64(f.value))
 	}
 }
