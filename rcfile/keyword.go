@@ -104,11 +104,24 @@ func (k *Keyword) Argument() string {
 	case k.has(isCommand):
 		return "COMMAND"
 	}
-	return map[Kind]string{
-		Text: "NAME", Private: "NAME", Enum: "WORD", Count: "N", Seconds: "SECONDS", Days: "DAYS",
-		Bytes:    "SIZE",
-		TextList: "LIST", Codes: "LIST", Names: "LIST",
-	}[k.Kind]
+
+	switch k.Kind {
+	case Text, Private:
+		return "NAME"
+	case Enum:
+		return "WORD"
+	case Count:
+		return "N"
+	case Seconds:
+		return "SECONDS"
+	case Days:
+		return "DAYS"
+	case Bytes:
+		return "SIZE"
+	case TextList, Codes, Names:
+		return "LIST"
+	}
+	return ""
 }
 
 // Accepted lists the words that an Enum may be, without those that are refused.
@@ -120,7 +133,11 @@ func Keywords() []Keyword { return slices.Clone(keywords) }
 
 // KeywordOf returns a copy of the first keyword of that name, which must exist.
 func KeywordOf(name string) Keyword {
-	return keywords[slices.IndexFunc(keywords, func(k Keyword) bool { return k.Name == name })]
+	i := 0
+	for keywords[i].Name != name {
+		i++
+	}
+	return keywords[i]
 }
 
 // keywords is the one table; it is never changed.
@@ -178,7 +195,8 @@ type index struct{ set, entry map[string]found }
 var words = newIndex(keywords)
 
 func newIndex(table []Keyword) index {
-	x := index{map[string]found{}, map[string]found{}}
+	// With room for the negated words, so that they need not grow at each start of the program.
+	x := index{map[string]found{}, make(map[string]found, 2*len(table))}
 	for i := range table {
 		k := &table[i]
 		for _, name := range append([]string{k.Name}, k.Aliases...) {

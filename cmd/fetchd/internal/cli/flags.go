@@ -129,6 +129,7 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	// pflag would print errors in its own words, and the usage behind them.
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
+	known := map[string]bool{}
 	for i := range table {
 		o := &table[i]
 		for j, name := range o.Names() {
@@ -136,6 +137,7 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 			if j == 0 {
 				short = o.Short
 			}
+			known[name] = true
 			f := fs.VarPF(flagValue{o, c}, name, short, o.Help)
 			if o.Arg == "" {
 				f.NoOptDefVal = noArgument
@@ -144,6 +146,9 @@ func newFlagSet(c *CommandLine, table []Option) *pflag.FlagSet {
 	}
 
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if known[name] { // pflag asks for each option at once
+			return pflag.NormalizedName(name)
+		}
 		return pflag.NormalizedName(unabbreviate(table, name))
 	})
 	return fs
