@@ -12,10 +12,9 @@ import (
 // hangs up after some minutes (Dovecot: 5); so a request waits until the backlog is low, and what was
 // requested is always read, into memory first and beyond queueMemory into temporary files.
 const (
-	queueMemory   = 8 << 20           // bytes of messages held in memory
-	queueLowBytes = 1 << 20           // a new request waits until the backlog is below this …
-	queueLowCount = 512               // … and this
-	groupEnough   = queueLowBytes / 2 // more is not waited for: it has room to come meanwhile
+	queueMemory   = 8 << 20 // bytes of messages held in memory
+	queueLow      = 2       // a new request waits until the backlog is below so many windows …
+	queueLowCount = 512     // … and this
 	groupLinger   = 10 * time.Millisecond
 	queueHigh     = 64 << 20 // beyond this even what was requested has to wait
 )
@@ -48,6 +47,7 @@ type Queue struct {
 
 	mu     sync.Mutex // guards what follows
 	items  []*Item
+	window int64 // a group of so many bytes is enough: more has room to come meanwhile
 	count  int   // put and not yet done, including those taken
 	bytes  int64 // of these
 	closed bool
@@ -56,8 +56,15 @@ type Queue struct {
 // NewQueue returns an empty queue whose spools follow o.
 func NewQueue(o delivery.SpoolOptions) *Queue {
 	o.Blocks = new(delivery.Blocks)
-	return &Queue{spool: o, turns: always{}, linger: groupLinger,
+	return &Queue{spool: o, turns: always{}, linger: groupLinger, window: nearWindow,
 		ready: make(chan struct{}, 1), low: make(chan struct{}, 1)}
+}
+
+// SetWindow fits the queue to a session that asks for so many bytes at a time.
+func (q *Queue) SetWindow(bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.window = bytes
 }
 
 // NewSpool returns a spool for the next message: in memory while the backlog is small.
@@ -99,8 +106,11 @@ func (q *Queue) Wait(ctx context.Context) error {
 		}
 	}
 
-	return q.until(ctx, func() bool { return q.bytes < queueLowBytes && q.count < queueLowCount })
+	return q.until(ctx, q.isLow)
 }
+
+// isLow tells whether the backlog is low; the lock is held.
+func (q *Queue) isLow() bool { return q.bytes < queueLow*q.window && q.count < queueLowCount }
 
 // until blocks until ok, which is called with the lock held, or ctx ends.
 func (q *Queue) until(ctx context.Context, ok func() bool) error {
@@ -130,7 +140,7 @@ func (q *Queue) Low() bool {
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.bytes < queueLowBytes && q.count < queueLowCount
+	return q.isLow()
 }
 
 // Throttle blocks while the backlog is so large that not even what was requested should be read.
@@ -161,7 +171,7 @@ func (q *Queue) take(count int, bytes int64) []*Item {
 		}
 
 		// A group is also full if the next item no longer fits, and at the end, when nothing more will come.
-		full := n == count || n < len(q.items) || sum >= groupEnough || q.closed || n > 0 && q.linger == 0
+		full := n == count || n < len(q.items) || sum >= q.window || q.closed || n > 0 && q.linger == 0
 		if n > 0 && !full && linger == nil {
 			timer := time.NewTimer(q.linger)
 			defer timer.Stop()

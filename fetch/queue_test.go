@@ -139,7 +139,7 @@ func TestQueueTakesEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := NewQueue(delivery.SpoolOptions{})
 		for n := range uint32(3) {
-			q.Put(item(t, q, n+1, groupEnough/2))
+			q.Put(item(t, q, n+1, nearWindow/2))
 		}
 		start := time.Now()
 		some := q.take(100, groupBytes)
@@ -147,6 +147,29 @@ func TestQueueTakesEnough(t *testing.T) {
 			t.Errorf("%d after %v", len(some), d)
 		}
 		q.done(some)
+	})
+}
+
+// A session that asks for more at a time has larger groups, and asks again while more waits.
+func TestQueueFitsTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, factor := range []int64{1, 2, 4} {
+			q := NewQueue(delivery.SpoolOptions{})
+			q.SetWindow(factor * nearWindow)
+			for n := range uint32(3) {
+				q.Put(item(t, q, n+1, nearWindow))
+			}
+			if low := q.Low(); low != (factor > 1) {
+				t.Errorf("window × %d: a backlog of three is low: %v", factor, low)
+			}
+
+			start := time.Now()
+			q.done(q.take(100, groupBytes))
+			if waited := time.Since(start) > 0; waited != (factor > 3) {
+				t.Errorf("window × %d: a group of three waits for more: %v", factor, waited)
+			}
+		}
 	})
 }
 
@@ -179,7 +202,7 @@ func TestQueueBackPressure(t *testing.T) {
 			<-time.After(time.Second)
 			q.done(q.take(1, 1))
 			synctest.Wait()
-			if len(waited) > 0 != (q.bytes < queueLowBytes) {
+			if len(waited) > 0 != (q.bytes < queueLow*nearWindow) {
 				t.Fatalf("with %d bytes left: asks for more is %v", q.bytes, len(waited) > 0)
 			}
 		}

