@@ -74,7 +74,7 @@ func (l *lastInLine) wait(mailbox string, m Leaver, fresh int, now time.Time) []
 	for _, ref := range l.stillNew(mailbox, m) {
 		switch {
 		case l.now[refusedKey{mailbox, ref}]:
-		case l.resting || now.Sub(failedAt(ref)) < lastInLineTime:
+		case l.resting || !HasPassed(lastInLineTime, failedAt(ref), now):
 			waiting = append(waiting, ref)
 		default:
 			due = append(due, ref)

@@ -127,7 +127,7 @@ func (m *Refusals) dueNotices(a *Account, err error) (all []Notice) {
 
 	if len(m.oversized) == 0 {
 		m.told = time.Time{}
-	} else if now := a.now(); m.told.IsZero() || now.Sub(m.told) >= a.Warnings {
+	} else if now := a.now(); m.told.IsZero() || HasPassed(a.Warnings, m.told, now) {
 		m.told = now
 		all = append(all, m.oversizedNotice(a))
 	}

@@ -169,7 +169,7 @@ func (o *obstacles) due(now time.Time, all bool) []obstacle {
 	}
 	var due []obstacle
 	for _, b := range o.List {
-		if b.Deaths >= obstacleDeaths && (all || !b.isGivenUp() || now.Sub(b.Last) >= setAsideTime) {
+		if b.Deaths >= obstacleDeaths && (all || !b.isGivenUp() || HasPassed(setAsideTime, b.Last, now)) {
 			due = append(due, b)
 		}
 	}
@@ -285,10 +285,10 @@ func (a *Account) reportReturned(mailbox string, n int, p *progress) {
 	// Some servers bring deleted mail back with each session: one warning a month is enough.
 	level := slog.LevelWarn
 	if o := p.obstacles; o != nil {
-		if a.now().Sub(o.Returned) < returnedTime {
-			level = slog.LevelDebug
+		if now := a.now(); HasPassed(returnedTime, o.Returned, now) {
+			o.Returned = now
 		} else {
-			o.Returned = a.now()
+			level = slog.LevelDebug
 		}
 	}
 	a.Log.Log(context.Background(), level, EventBack, "account", a.Name, "mailbox", mailbox, "count", n)

@@ -166,11 +166,11 @@ func (m *Refusals) aside(mailbox string, now time.Time) []Ref {
 
 	var refs []Ref
 	for key, r := range m.refused {
-		switch age := now.Sub(r.last); {
+		switch {
 		case key.mailbox != mailbox:
-		case age > forgetTime: // it is gone from the server, as it would have been tried again
+		case now.Sub(r.last) > forgetTime: // it is gone from the server, as it would have been tried again
 			delete(m.refused, key)
-		case r.aside && age < setAsideTime:
+		case r.aside && !HasPassed(setAsideTime, r.last, now):
 			refs = append(refs, key.Ref)
 		}
 	}

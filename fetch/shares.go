@@ -167,7 +167,7 @@ func (s *shares) noteOne(ctx context.Context, key refusedKey, result error) erro
 		return nil
 	case result == nil:
 		delete(s.had, key)
-	case s.a.now().Sub(s.had[key].Last) > setAsideTime: // still there, and not to be forgotten
+	case HasPassed(setAsideTime, s.had[key].Last, s.a.now()): // still there, and not to be forgotten
 		s.had[key].Last = s.a.now()
 	default:
 		return nil
@@ -184,7 +184,7 @@ func (s *shares) add(key refusedKey, recipients []string) (changed bool) {
 	}
 
 	now := s.a.now()
-	changed = now.Sub(h.Last) > setAsideTime
+	changed = HasPassed(setAsideTime, h.Last, now)
 	for _, r := range recipients {
 		if !slices.Contains(h.Recipients, r) {
 			h.Recipients, changed = append(h.Recipients, r), true

@@ -45,7 +45,7 @@ func (m *mailbox) scope() scope {
 		return complete
 	case isFirst(m.rec):
 		return unread
-	case m.now().Sub(time.Unix(c.Looked, 0)) > resurvey:
+	case fetch.HasPassed(resurvey, time.Unix(c.Looked, 0), m.now()):
 		return complete
 	}
 	return missed

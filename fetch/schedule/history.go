@@ -128,12 +128,15 @@ func (p *past) recent(at time.Time) []hour {
 		return nil
 	}
 	n := hourOf(at)
-	for i, h := range p.hours {
-		if h.number+dayHours > n {
-			return p.hours[i:]
-		}
+	list := p.hours
+	for len(list) > 0 && list[0].number+dayHours <= n {
+		list = list[1:]
 	}
-	return nil
+	// Those of a clock that was far ahead would be recent for as long.
+	for len(list) > 0 && list[len(list)-1].number > n+dayHours {
+		list = list[:len(list)-1]
+	}
+	return list
 }
 
 // hour is that of a time; those of the day before it are dropped.

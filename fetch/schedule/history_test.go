@@ -68,6 +68,8 @@ func TestHistory(t *testing.T) {
 			"1/10/2, 0:1/2, @0 +0 -0 !0 x1 from 0: down, @1 +1 -0 !0, @2 +0 -0 !0 x1 from 2: down"},
 		{"a clock that was put back", []step{{3 * hour, mail(1)}, {hour, mail(1)}}, hour,
 			"2/20/0, 3:2/0, @180 +1 -0 !0, @60 +1 -0 !0"},
+		{"a clock that was a week ahead", []step{{7 * 24 * hour, mail(1)}, {0, mail(1)}}, 0,
+			"1/10/0, 0:1/0, @10080 +1 -0 !0, @0 +1 -0 !0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/fetch"
 )
 
 const (
@@ -58,8 +59,8 @@ func (r *Report) due(rows []Account) []Alert {
 		c, lasts := found[topic]
 		told, wasTold := rows[0].Told[topic]
 		switch {
-		case lasts && r.At.Sub(rows[0].Told[topic+elsewhere]) < alertAgain:
-		case lasts && (!wasTold || r.At.Sub(told) >= alertAgain):
+		case lasts && !fetch.HasPassed(alertAgain, rows[0].Told[topic+elsewhere], r.At):
+		case lasts && (!wasTold || fetch.HasPassed(alertAgain, told, r.At)):
 			alerts = append(alerts, Alert{rows[0].Name, c.state, c.since, c.text, topic, c.shared})
 		case lasts || !wasTold:
 		// A failure that has become one that may pass is not over.
@@ -95,7 +96,9 @@ func (s *Alerts) Take(r *Report) []Alert {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fill(r)
-	s.times = slices.DeleteFunc(s.times, func(t time.Time) bool { return r.At.Sub(t) >= alertWindow })
+	s.times = slices.DeleteFunc(s.times, func(t time.Time) bool {
+		return fetch.HasPassed(alertWindow, t, r.At)
+	})
 
 	var alerts []Alert
 	shared := map[string]bool{}

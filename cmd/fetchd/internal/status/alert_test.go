@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,5 +100,19 @@ func TestAlertEnvironment(t *testing.T) {
 		if strings.ContainsAny(line, "\n\x00\x1b") {
 			t.Errorf("%q", line)
 		}
+	}
+}
+
+// TestAlertsAfterAClockThatWasAhead: what was told in a year from now is told again.
+func TestAlertsAfterAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	later := noon.AddDate(1, 0, 0)
+	before := Report{
+		Accounts: []Account{{Name: "ann", Told: map[string]time.Time{topicFailure: later}}},
+		Alerts:   slices.Repeat([]time.Time{later}, maxAlerts),
+	}
+	report := Of(nil, map[string]string{"ann": "no"}, noon)
+	if got := NewAlerts(before).Take(&report); len(got) != 1 {
+		t.Errorf("told: %v", got)
 	}
 }

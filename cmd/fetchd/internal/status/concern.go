@@ -91,7 +91,7 @@ func (f *Failure) lasts(at time.Time) bool {
 		fetch.KindUnknown, fetch.KindNetwork, fetch.KindServer, fetch.KindBusy, fetch.KindDelivery,
 	}
 	mayPass := slices.ContainsFunc(passing, func(k fetch.Kind) bool { return k.String() == f.Kind })
-	return !mayPass || at.Sub(f.Since) >= passingTime
+	return !mayPass || fetch.HasPassed(passingTime, f.Since, at)
 }
 
 // silentSince tells whether an account of a daemon is neither retrieved from nor failing, and since when. One
