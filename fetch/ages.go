@@ -10,6 +10,9 @@ const (
 	// agesCheck is how often kept messages are compared with what is known of them: days are what counts.
 	agesCheck = 6 * time.Hour
 	keptDay   = 24 * time.Hour
+	// agesGap is the longest time between two looks of which the clock is believed. After it the machine was
+	// off, or the clock is wrong.
+	agesGap = 36 * time.Hour
 	// agesBrake is the number of messages beyond which a pass never removes more than half of a mailbox
 	// without being told to: rather a slip of the pen in the rc file than what anybody wants.
 	agesBrake = 100
@@ -54,7 +57,7 @@ func (a *Account) Ages(ctx context.Context, mailbox string, validity uint32) (*A
 	if g.kept.UIDValidity != validity { // the UIDs are other messages' now
 		g.kept = keptAges{UIDValidity: validity}
 	}
-	if since := a.now().Sub(g.kept.Checked); since >= 0 && since < agesCheck && !a.RemoveMany {
+	if !HasPassed(agesCheck, g.kept.Checked, a.now()) && !a.RemoveMany {
 		return nil, nil
 	}
 	return g, nil
@@ -71,6 +74,13 @@ func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([
 		}
 	}
 
+	// A clock that is a month ahead for one pass must not remove what is kept for a week: what has become old
+	// since the last look waits for the next one.
+	until := now
+	if now.Sub(g.kept.Checked) > agesGap && !g.a.RemoveMany {
+		until = g.kept.Checked
+	}
+
 	var expired []string
 	ages := map[time.Time][][]byte{}
 	for _, uid := range delivered {
@@ -79,7 +89,7 @@ func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([
 			since = now
 		}
 		ages[since] = append(ages[since], []byte(uid))
-		if now.Sub(since) >= time.Duration(g.a.KeepDays)*keptDay {
+		if until.Sub(since) >= time.Duration(g.a.KeepDays)*keptDay {
 			expired = append(expired, uid)
 		}
 	}

@@ -45,6 +45,11 @@ func TestAges(t *testing.T) {
 	check("and counts from there", 47*hour, 7, "1", "")
 	check("until its time is over", 7*hour, 7, "1", "1")
 	check("the mailbox is another", 6*hour, 8, "1", "")
+	check("and another", 6*hour, 9, "1", "")
+	check("the clock is ahead", 40*24*hour, 9, "1 2", "")
+	check("and put right", -40*24*hour, 9, "1 2", "")
+	check("and nobody has looked for a week", 7*24*hour, 9, "1 2", "")
+	check("until now", 6*hour, 9, "1 2", "1 2")
 
 	a.RemoveMany = true
 	check("told to", time.Minute, 8, "1", "")

@@ -123,19 +123,19 @@ func TestRemovedMailIsBack(t *testing.T) {
 	r, e := rigOn(t, s)
 	now := time.Now()
 	r.a.Now = func() time.Time { return now }
-	r.a.Keep, r.a.KeepDays = true, 3
+	r.a.Keep, r.a.KeepDays = true, 1
 	r.append(t, "INBOX", numbered(3)...)
 
 	r.retrieve(t, 3)
 	for range 3 {
-		now = now.Add(4 * 24 * time.Hour)
+		now = now.Add(30 * time.Hour)
 		r.retrieve(t, 0)
 	}
 	r.holds(t, "INBOX", 3)
 
 	back = false
 	for range 2 {
-		now = now.Add(4 * 24 * time.Hour)
+		now = now.Add(30 * time.Hour)
 		r.retrieve(t, 0)
 	}
 	r.holds(t, "INBOX", 0)

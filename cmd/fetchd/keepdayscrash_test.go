@@ -159,7 +159,11 @@ func (v *victim) age(t *testing.T, days int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("%q:%q", part[1], at.AddDate(0, 0, -days).Format(time.RFC3339Nano))
+		ago := days
+		if part[1] == "checked" {
+			ago = 1 // a longer time without a look would not count
+		}
+		return fmt.Sprintf("%q:%q", part[1], at.AddDate(0, 0, -ago).Format(time.RFC3339Nano))
 	})
 	if err := j.SetNote(t.Context(), note, text); err != nil {
 		t.Fatal(err)
