@@ -28,6 +28,9 @@ type Loader struct {
 	// AsWritten leaves relative paths and a leading ~ as they stand in the file (for a conversion into one
 	// beside it); what an included file of another directory says gets its directory.
 	AsWritten bool
+	// Opened is told of each file, and directory of files, before it is opened: what changes there may change
+	// the configuration. nil = nobody wants to know.
+	Opened func(path string)
 	// Partial returns what could be read of a file with mistakes, beside the error: to look for further
 	// mistakes in it, not to act on it.
 	Partial bool
@@ -91,8 +94,7 @@ func (l *loading) file(path string, from Pos) error {
 		return err
 	}
 
-	// Without O_NONBLOCK a FIFO would hang before it could be refused.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := l.openFile(path)
 	if err != nil {
 		return fmt.Errorf("rc file: %w", err)
 	}
@@ -121,6 +123,14 @@ func (l *loading) file(path string, from Pos) error {
 	// Who may read it depends on what it holds, so that comes after the parsing; on the open file, not on its
 	// name.
 	return l.checked(f, func() { l.parse(path, text, format) })
+}
+
+func (l *loading) openFile(path string) (*os.File, error) {
+	if l.Opened != nil {
+		l.Opened(path)
+	}
+	// Without O_NONBLOCK a FIFO would hang before it could be refused.
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 // checks tells whether the file at path must be safe from others.
@@ -231,7 +241,7 @@ func (l *loading) includeOne(w word, file string) {
 // included lists the files that path means: itself, or those in it where it is a directory, in which nobody
 // else may be able to make one.
 func (l *loading) included(w word, path string) ([]string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := l.openFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,11 @@ package tlsverify
 import (
 	"crypto/x509"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"weak"
 )
 
@@ -106,7 +108,8 @@ func (r *fileReader[T]) current() (T, error) {
 	return value, nil
 }
 
-// Stamp changes when one of the files does, or a file in one of the directories. "" names none.
+// Stamp changes when one of the files does, or a file in one of the directories; also when its mode or owner
+// is set right, or another file takes its place. "" names none.
 func Stamp(paths ...string) string {
 	var b strings.Builder
 	for _, path := range paths {
@@ -119,10 +122,19 @@ func Stamp(paths ...string) string {
 		case err != nil: // it may come later
 		case st.IsDir():
 			files, _ := regularFiles(path) // what can't be read now will be another time
-			b.WriteString(Stamp(files...))
+			fmt.Fprintf(&b, "%s %s\n%s", path, guard(st), Stamp(files...))
 		default:
-			fmt.Fprintf(&b, "%s %d %d\n", path, st.Size(), st.ModTime().UnixNano())
+			fmt.Fprintf(&b, "%s %d %d %s\n", path, st.Size(), st.ModTime().UnixNano(), guard(st))
 		}
 	}
 	return b.String()
+}
+
+// guard is the part of a stamp that says which file it is, and who may do what with it.
+func guard(st fs.FileInfo) string {
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return st.Mode().String()
+	}
+	return fmt.Sprintf("%v %d %d %d", st.Mode(), sys.Uid, sys.Gid, sys.Ino)
 }

@@ -208,3 +208,36 @@ func TestFilesAreShared(t *testing.T) {
 		t.Error("kept although no policy uses it")
 	}
 }
+
+// A file that was refused for its permissions, or those of its directory, is looked at again once they are
+// set right, as the error demands.
+func TestStampSeesPermissions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, path string
+		wrong      os.FileMode
+		right      os.FileMode
+	}{
+		{"file", "dir/file", 0o666, 0o600},
+		{"directory", "dir", 0o777, 0o700},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			path := filepath.Join(root, tt.path)
+			err := errors.Join(os.Mkdir(filepath.Join(root, "dir"), 0o700),
+				os.WriteFile(filepath.Join(root, "dir/file"), []byte("x"), 0o600), os.Chmod(path, tt.wrong))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			before := Stamp(path)
+			if err := os.Chmod(path, tt.right); err != nil {
+				t.Fatal(err)
+			}
+			if Stamp(path) == before {
+				t.Error("nothing has changed")
+			}
+		})
+	}
+}

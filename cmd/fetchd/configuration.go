@@ -23,6 +23,8 @@ func (p *program) configuration(c *cli.CommandLine, at *places) (*rcfile.Config,
 		Credentials: secret.Credentials(p.env),
 		Partial:     true,
 	}
+	p.rcfiles = new(rcFiles)
+	loader.Opened = p.rcfiles.note
 
 	// Read whole, and kept: a daemon that is started in the background reads the same text again.
 	if c.Rcfile.Value == "-" {

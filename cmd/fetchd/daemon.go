@@ -79,7 +79,6 @@ func (s *service) newDaemon(cfg *rcfile.Config, interval time.Duration, accounts
 		file: newStatusFile(statusPath(s.at, cfg))}
 	d.accounts.Store(int64(accounts))
 	collectFor(accounts, d.p.env)
-	d.stamp = d.fileStamp()
 	var err error
 	if d.manager, err = process.NewNotifier(s.p.env); err != nil {
 		// The variable may have come from the session that started us: mail is worth more than who is told.
@@ -132,7 +131,6 @@ type daemon struct {
 	manager   *process.Notifier
 	interval  time.Duration
 	path      string       // of the rc file
-	stamp     string       // fileStamp when the rc file was last read
 	fixed     string       // fixedSettings when the daemon started
 	accounts  atomic.Int64 // how many there are now
 	teller    *teller

@@ -12,7 +12,6 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/login"
-	"fetchd/tlsverify"
 	"fetchd/tlsverify/hints"
 )
 
@@ -107,7 +106,7 @@ func (s *service) noteLogin(ctx context.Context, a *fetch.Account, l refusedLogi
 // loginStamp changes with the rc file, the options, and the files that the password is in. It holds no
 // secret.
 func (s *service) loginStamp(a *fetch.Account) string {
-	parts := []string{tlsverify.Stamp(s.c.Rcfile.Or(s.at.rcfile)), strings.Join(s.p.args, "\x00")}
+	parts := []string{s.p.rcfiles.stamp, strings.Join(s.p.args, "\x00")}
 	if a.Stamp != nil {
 		parts = append(parts, a.Stamp())
 	}

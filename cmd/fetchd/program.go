@@ -30,6 +30,7 @@ type program struct {
 	detached  *detached         // nil = in the foreground
 	collected map[string]string // passwords obtained at the start, by account or keyPassID; nil = not yet
 	rctext    io.Reader         // the rc file as read from standard input, for the daemon; nil = it is a file
+	rcfiles   *rcFiles          // of the last configuration
 }
 
 // run runs the subcommand that the arguments name, or else polls.

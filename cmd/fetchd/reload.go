@@ -18,17 +18,15 @@ func (d *daemon) reopenLog() {
 	}
 }
 
-// reloadChanged reads the rc file again if it was changed.
+// reloadChanged reads the rc file again if it, or a file that it includes, was changed.
 func (d *daemon) reloadChanged(ctx context.Context) {
-	if d.fileStamp() != d.stamp {
+	if d.p.rcfiles.haveChanged() {
 		d.reload(ctx)
 	}
 }
 
 // reload reads the rc file again. A broken one, or one that leaves no account, changes nothing.
 func (d *daemon) reload(ctx context.Context) {
-	// Before the file is read: a change that comes meanwhile is noticed the next time.
-	d.stamp = d.fileStamp()
 	if d.path == "-" {
 		d.log.Warn("the configuration came from standard input and can't be read again")
 		return
@@ -89,13 +87,4 @@ func fixedSettings(g rcfile.Globals) string {
 		g.Pidfile.Value,
 		g.Syslog.Value, g.MaxPolls.Value, g.MaxPerHost.Value, g.Metrics.Value,
 		g.StatusPage.Value, g.Alert.Value, g.Notify.Value, g.Postmaster.Value)
-}
-
-// fileStamp changes when the rc file does.
-func (d *daemon) fileStamp() string {
-	info, err := os.Stat(d.path)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
