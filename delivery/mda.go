@@ -234,15 +234,16 @@ func (a *MDA) start(ctx context.Context, stdin *os.File, m *Message) (*exec.Cmd,
 	return cmd, output, cmd.Start()
 }
 
-// process prepares a process of the agent in a process group of its own.
+// process prepares a process of the agent in a session of its own.
 func (a *MDA) process(ctx context.Context, path string, argv []string, stdin, stdout *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = argv
 	cmd.Env = a.env
 	cmd.Dir = a.dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stdout
-	// A group of its own: what the agent starts ends with it, and signals of our terminal don't reach it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.cred}
+	// What the agent starts ends with it, signals of our terminal don't reach it, and a question there fails
+	// and does not stop it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: a.cred}
 	cmd.Cancel = func() error {
 		// In time perhaps, while we were stopped: then its status counts. A process that has ended can still
 		// be sent a signal.

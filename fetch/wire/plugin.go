@@ -82,8 +82,9 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 	cmd := exec.Command("/bin/sh", "-c", command)
 	p := &pluginConn{Conn: conn, cmd: cmd, command: command, exited: make(chan struct{})}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, &p.said
-	// Its own process group, so that what the shell started is killed with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own, so that what the shell started is killed with it. Without a terminal ssh fails,
+	// where it would be stopped when it asks for a pass phrase.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = pluginGrace // what it leaves running in the background may have its standard error
 	if err := cmd.Start(); err != nil {
 		_ = conn.Close()

@@ -25,7 +25,9 @@ func Run(ctx context.Context, command string, limit time.Duration, out, problems
 
 	cmd := exec.CommandContext(timed, "/bin/sh", "-c", command)
 	cmd.Env = append(os.Environ(), environment...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that Cancel reaches what the shell started too
+	// A session of its own: Cancel reaches what the shell has started too, and a command that asks something
+	// fails, where a terminal that is not its own would stop it until the time limit.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// Otherwise Run would wait for every process that holds the pipe, such as an agent that the command has
 	// put into the background.
