@@ -38,9 +38,12 @@ func evalWithin(ctx context.Context, command string, limit time.Duration) (strin
 	}
 
 	text, err := readPassword(&out.Buffer)
-	if err != nil {
-		err = fmt.Errorf("passwordeval: %s: %w", shell.Describe(command), err)
-		return "", fetch.Fail(fetch.KindAuth, err)
+	switch {
+	// Of "gpg -d FILE | head -n 1" the status is that of head: gpg's words alone tell what is wrong.
+	case errors.Is(err, errEmpty):
+		return "", evalError(command, err, lastLine(problems.String()))
+	case err != nil:
+		return "", evalError(command, err, "")
 	}
 	return text, nil
 }

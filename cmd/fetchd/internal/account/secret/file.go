@@ -102,6 +102,8 @@ func readWithin(ctx context.Context, f *os.File, limit time.Duration) (string, e
 	return text, err
 }
 
+var errEmpty = errors.New("the first line, which should be the password, is empty")
+
 // byteOrderMark is what some editors begin a file of UTF-8 with.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -118,7 +120,7 @@ func readPassword(r io.Reader) (string, error) {
 	text := strings.TrimRight(string(bytes.TrimPrefix(line, byteOrderMark)), "\r\n")
 	switch {
 	case text == "":
-		return "", errors.New("the first line, which should be the password, is empty")
+		return "", errEmpty
 	// It would end the password, or begin another field, in what is sent to the server. Mostly the file is
 	// UTF-16.
 	case strings.Contains(text, "\x00"):

@@ -98,6 +98,8 @@ func TestEvalPasswordFails(t *testing.T) {
 		{"shell syntax", "P=sesame; exit 4", fetch.KindAuth, "passwordeval: the command: exit status 4"},
 		{"no such helper", "/no/such/helper", fetch.KindAuth, `"/no/such/helper": exit status 127`},
 		{"no output", "true", fetch.KindAuth, `"true": the first line`},
+		{"no output, at the end of a pipe", "sh -c 'echo gpg: no key >&2; exit 2' | head -n 1",
+			fetch.KindAuth, `"sh": the first line, which should be the password, is empty: "gpg: no key"`},
 		{"too long", "echo first >&2; sleep 60", fetch.KindNetwork,
 			`"echo": it did not end within 500ms: "first"`},
 	} {
