@@ -1,11 +1,14 @@
 package tlsverify
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"fetchd/tlsverify/internal/show"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -30,6 +33,53 @@ func TestClientCertificate(t *testing.T) {
 	o.CertFile, o.KeyFile = tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(client), key...)), ""
 	if _, err := meetConfig(t, policy(t, o), cfg); err != nil {
 		t.Errorf("one file: %v", err)
+	}
+
+	mark := []byte("\ufeff")
+	o.CertFile, o.KeyFile = tlstest.WriteFile(t, "cert.pem", append(mark, tlstest.CertPEM(client)...)),
+		tlstest.WriteFile(t, "key.pem", append(mark, key...))
+	if _, err := meetConfig(t, policy(t, o), cfg); err != nil {
+		t.Errorf("with byte order marks: %v", err)
+	}
+}
+
+// A server that refuses our certificate says little of why; what we know ourselves is told.
+func TestRefusedClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	end := time.Now().Add(-time.Hour)
+	for _, tt := range []struct {
+		name   string
+		client tls.Certificate
+		want   string
+	}{
+		{"of another authority", tlstest.NewCA(t).Leaf(tlstest.Leaf{CN: "ann", Usage: usage}),
+			"does not accept that of sslcert (remote error: tls: unknown certificate authority); " +
+				"hint: add its issuers"},
+		{"without its issuer", ca.Intermediate(tlstest.Authority{}).Leaf(
+			tlstest.Leaf{CN: "ann", Usage: usage, Bare: true}), "hint: add its issuers to that file"},
+		{"expired", ca.Leaf(tlstest.Leaf{CN: "ann", Usage: usage,
+			NotBefore: end.AddDate(-1, 0, 0), NotAfter: end}),
+			"that of sslcert, which expired on " + show.Date(end) + " (remote error: tls: expired " +
+				"certificate); hint: get a new one"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			key, err := tlstest.KeyPEM(tt.client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			both := append(tlstest.CertPEM(tt.client), key...)
+			o := Options{Host: host, CAFile: ca.File(t), CertFile: tlstest.WriteFile(t, "both.pem", both)}
+
+			cfg := ca.ClientCAs(tlstest.ServerConfig(ca.Leaf(good())))
+			cfg.MaxVersion = tls.VersionTLS12 // which refuses it in the handshake
+			_, err = meetConfig(t, policy(t, o), cfg)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v\nwant %s", err, tt.want)
+			}
+		})
 	}
 }
 

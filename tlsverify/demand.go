@@ -4,8 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"time"
 
 	"fetchd/tlsverify/hints"
+	"fetchd/tlsverify/internal/show"
 )
 
 // clientDemand says what became of a server's request for a client certificate.
@@ -15,18 +17,28 @@ var (
 	noDemand         clientDemand
 	clientMissing    = clientDemand{"and there is none", "name one with sslcert and sslkey"}
 	clientWithheld   = clientDemand{state: "and is not shown it, because it is not trusted itself"}
-	clientUnaccepted = clientDemand{"and does not accept that of sslcert", "ask the operator for another"}
+	clientUnaccepted = clientDemand{"and does not accept that of sslcert",
+		"add its issuers to that file if they are missing, or ask the operator for another"}
 )
+
+// clientExpired is clientUnaccepted where our own certificate is to blame.
+func clientExpired(end time.Time) clientDemand {
+	return clientDemand{"and does not accept that of sslcert, which expired on " + show.Date(end),
+		"get a new one"}
+}
 
 // answer gives the certificate for a server that asks for one: an empty one if there is none, or if the
 // server is refused.
-func (d *clientDemand) answer(client *tls.Certificate, refusal error) *tls.Certificate {
+func (d *clientDemand) answer(client *tls.Certificate, refusal error, now time.Time) *tls.Certificate {
 	*d = clientUnaccepted // which is reported only if the server refuses us all the same
 	switch {
 	case client == nil:
 		*d = clientMissing
 	case refusal != nil:
 		*d = clientWithheld
+	case now.After(client.Leaf.NotAfter):
+		*d = clientExpired(client.Leaf.NotAfter)
+		return client
 	default:
 		return client
 	}

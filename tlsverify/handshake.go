@@ -29,7 +29,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 		return err
 	}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return v.demand.answer(client, nil), nil
+		return v.demand.answer(client, nil, p.Now()), nil
 	}
 	if sessions != nil { // a nil *sessionCache in the interface would not be nil
 		cfg.ClientSessionCache = sessions
@@ -72,7 +72,7 @@ func (p *Policy) Probe(ctx context.Context, conn net.Conn, o Offer) (*Sight, err
 	}
 
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		return s.demand.answer(p.client(), s.Refusal), nil
+		return s.demand.answer(p.client(), s.Refusal, p.Now()), nil
 	}
 
 	h := &head{Conn: conn}

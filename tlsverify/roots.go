@@ -1,6 +1,7 @@
 package tlsverify
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -202,7 +203,8 @@ func readBounded(path string) ([]byte, error) {
 		return nil, fmt.Errorf("has %d bytes, more than %d", st.Size(), maxCertFile)
 	}
 	data, err := os.ReadFile(path)
-	return data, unwrapPath(err)
+	// With a byte order mark, which some editors write, the first line would not begin the first block.
+	return bytes.TrimPrefix(data, []byte("\ufeff")), unwrapPath(err)
 }
 
 // unwrapPath drops the path that the message names already.

@@ -103,3 +103,42 @@ func TestKeyPassQuestionIsEnded(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Whoever can read a private key can log in with it; one that is encrypted, or that systemd guards, is safe.
+func TestExposedKey(t *testing.T) {
+	t.Parallel()
+	pair := tlstest.NewCA(t).Leaf(tlstest.Leaf{CN: "ann"})
+	plain, err := tlstest.KeyPEM(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, locked := lockedPair(t, "sesame")
+	open := tlstest.WriteFile(t, "key.pem", plain)
+	both := tlstest.WriteFile(t, "both.pem", append(tlstest.CertPEM(pair), plain...))
+
+	for _, tt := range []struct {
+		name, words, file, credentials string
+		mode                           os.FileMode
+		want                           bool
+	}{
+		{"readable", "sslcert " + cert + " sslkey " + open, open, "", 0o644, true},
+		{"by a group", "sslcert " + cert + " sslkey " + open, open, "", 0o640, false},
+		{"in one file", "sslcert " + both, both, "", 0o644, true},
+		{"encrypted", "sslcert " + cert + " sslkey " + locked, locked, "", 0o644, false},
+		{"a credential", "sslcert " + both, both, filepath.Dir(both), 0o644, false},
+		{"none", "", open, "", 0o644, false},
+	} {
+		if err := os.Chmod(tt.file, tt.mode); err != nil {
+			t.Fatal(err)
+		}
+		text := "poll h proto imap user ann password x " + tt.words + "\n"
+		cfg, err := rcfile.Parse("rc", []byte(text), rcfile.Fetchmailrc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := New(Environment{Getenv: environment("CREDENTIALS_DIRECTORY", tt.credentials)})
+		if got := r.exposedKey(&cfg.Polls[0].Users[0]); (got != "") != tt.want {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}

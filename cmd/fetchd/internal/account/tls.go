@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -51,8 +52,24 @@ func (r *Resolver) setTrust(a *fetch.Account, u *rcfile.User) error {
 	for _, text := range a.Policy.Warnings() {
 		r.warn(a.Name, text)
 	}
+	if text := r.exposedKey(u); text != "" {
+		r.warn(a.Name, text)
+	}
 
 	return nil
+}
+
+// exposedKey warns of a private key that everybody on this machine can read; "" = they can't, or it is
+// encrypted. Some groups may read keys for a reason.
+func (r *Resolver) exposedKey(u *rcfile.User) string {
+	path := u.SSLKey.Or(u.SSLCert.Value)
+	info, err := os.Stat(path)
+	if path == "" || err != nil || info.Mode().Perm()&0o004 == 0 ||
+		secret.IsCredential(r.env.Getenv, path) || tlsverify.KeyEncrypted(path) {
+		return ""
+	}
+	return fmt.Sprintf("sslkey %s can be read by everybody (%04o); run: chmod 600 %[1]s", path,
+		info.Mode().Perm())
 }
 
 // tlsMode evaluates sslmode, ssl and sslproto. STARTTLS is the default and never optional. The error is an

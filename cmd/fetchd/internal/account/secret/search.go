@@ -58,12 +58,14 @@ func Credentials(getenv func(string) string) string {
 	return filepath.Clean(dir)
 }
 
-// isCredential tells whether path names a credential. systemd itself controls who may read those, with an
+// IsCredential tells whether path names a credential. systemd itself controls who may read those, with an
 // access list where it can, which is why they belong to root and their mode has group bits.
-func (f *Finder) isCredential(path string) bool {
-	dir := Credentials(f.Getenv)
+func IsCredential(getenv func(string) string, path string) bool {
+	dir := Credentials(getenv)
 	return dir != "" && filepath.Dir(path) == dir
 }
+
+func (f *Finder) isCredential(path string) bool { return IsCredential(f.Getenv, path) }
 
 // fromNetrc looks the login up in .netrc, by the poll's name and then by the host.
 func (f *Finder) fromNetrc(l Login) (string, bool, error) {
