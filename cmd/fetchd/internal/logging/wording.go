@@ -132,6 +132,11 @@ func wording(level slog.Level, event string, attrs []slog.Attr) []line {
 			hint: "fetchall in the entry, or -a in a single call, retrieves these too"}}
 	case fetch.EventExcluded:
 		return one("%s excluded, left on the server for %s", Counted(f.number("count"), "message"), f.where())
+	case fetch.EventRecognised:
+		return one("%s", recognisedLine(f))
+	case fetch.EventExpired:
+		return one("%s for %s: kept for %d days, and removed now", Counted(f.number("count"), "message"),
+			f.where(), f.number("days"))
 	case fetch.EventLimit:
 		return one("fetchlimit %d reached; %s left on the server for %s", f.number("limit"),
 			Counted(f.number("count"), "message"), f.where())
@@ -200,6 +205,15 @@ func mailboxLine(f fields) string {
 		octets = fmt.Sprintf(" (%d octets)", f.number("size"))
 	}
 	return fmt.Sprintf("%s%s for %s%s.", Counted(f.number("total"), "message"), seen, f.where(), octets)
+}
+
+func recognisedLine(f fields) string {
+	text := fmt.Sprintf("%s for %s: delivered before, and not delivered again",
+		Counted(f.number("count"), "message"), f.where())
+	if n := f.number("adopted"); n > 0 {
+		text += fmt.Sprintf("; %d more count as delivered", n)
+	}
+	return text
 }
 
 // Counted is "1 message" or "2 messages".

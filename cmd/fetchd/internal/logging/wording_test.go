@@ -108,10 +108,13 @@ func TestWording(t *testing.T) {
 		{"too much to remove", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventBrake, "account", "ann@h", "mailbox", "INBOX", "count", 61, "total", 120)
 			l.Info(fetch.EventExpired, "account", "ann@h", "mailbox", "INBOX", "count", 3, "days", 30)
-		}, "fetchd: ann@h: old mail is removed mailbox=INBOX count=3 days=30\n",
+		}, "fetchd: 3 messages for ann at h: kept for 30 days, and removed now\n",
 			"fetchd: WARNING: ann@h: 61 of 120 in mailbox \"INBOX\" are older than keepdays, more than " +
 				"half: " +
 				"they stay; a pass with --yes removes them\n"},
+		{"delivered before", 0, false, func(l *slog.Logger) {
+			l.Info(fetch.EventRecognised, "account", "ann@h", "mailbox", "", "count", 1, "adopted", 0)
+		}, "fetchd: 1 message for ann at h: delivered before, and not delivered again\n", ""},
 		{"nobody's", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17")
 		},
