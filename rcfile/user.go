@@ -317,7 +317,7 @@ var loginWords = []Keyword{
 		user: func(u *User) any { return &u.FetchLimit }},
 	{Name: "fetchsizelimit", Kind: Count, Default: 100, Verdict: Warned,
 		Note: "sizes are asked for in batches of its own choice",
-		Help: "all sizes are asked at once",
+		Help: "sizes are asked for in batches of its own choice",
 		user: func(u *User) any { return &u.FetchSizeLimit }},
 	{Name: "fastuidl", Kind: Count, Default: 4, Verdict: Warned,
 		Note: "the whole list of UIDs is always read",

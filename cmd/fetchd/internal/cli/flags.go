@@ -114,9 +114,6 @@ func (v flagValue) Set(arg string) error {
 	// again.
 	v.c.QuitLast = v.c.QuitLast && v.option.finds
 	v.c.Given = append(v.c.Given, v.option.Long)
-	if v.option.warn != "" {
-		v.c.Warnings = append(v.c.Warnings, "--"+v.option.Long+" "+v.option.warn)
-	}
 	if v.option.set == nil {
 		v.c.Own[v.option.Long] = strings.TrimSuffix(arg, noArgument)
 		return nil

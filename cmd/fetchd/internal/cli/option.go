@@ -22,9 +22,8 @@ type Option struct {
 	Values  string // blank-separated words that the argument may be, for completion; "" = anything
 	group   string
 	Help    string
-	own     bool   // fetchmail 6.4 does not have it, so it makes no abbreviation of fetchmail's ambiguous
-	warn    string // printed once when the option is used: it does nothing here, or it is dangerous
-	finds   bool   // it says which daemon is meant, or what is said: behind --quit it asks for nothing more
+	own     bool // fetchmail 6.4 does not have it, so it makes no abbreviation of fetchmail's ambiguous
+	finds   bool // it says which daemon is meant, or what is said: behind --quit it asks for nothing more
 	set     func(c *CommandLine, arg string) error
 }
 

@@ -168,8 +168,7 @@ func deliverOptions() []Option {
 			Help: "accepted for old scripts: senders are never told"},
 		{keyword: "softbounce", group: groupDeliver},
 		{keyword: "softbounce", off: true, group: groupDeliver,
-			Help: "does nothing: refused mail always stays",
-			warn: "does nothing: refused mail always stays on the server"},
+			Help: "hand refused mail to the postmaster"},
 
 		{keyword: "invisible", group: groupDeliver},
 		{keyword: "rewrite", off: true, Short: "n", group: groupDeliver,
