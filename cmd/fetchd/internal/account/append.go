@@ -41,7 +41,7 @@ func appendReason(poll *rcfile.Poll, u *rcfile.User) error {
 // isAt tells whether the folder is on the server that the entry retrieves from. An unusable port is refused
 // elsewhere.
 func (t *appendTarget) isAt(poll *rcfile.Poll) bool {
-	port, _ := port(poll)
+	port, _ := portOf(poll)
 	return isOneServer(Host(poll), port, t.host, t.port)
 }
 

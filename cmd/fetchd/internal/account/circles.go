@@ -103,8 +103,8 @@ func (c *circles) next(step circleStep) (all []circleStep) {
 
 	// In the login's own mailbox, which another entry may know by another name.
 	to := disposal(e.u).MoveTo
-	n, _ := port(e.poll)
-	own := &appendTarget{host: Host(e.poll), port: n}
+	port, _ := portOf(e.poll)
+	own := &appendTarget{host: Host(e.poll), port: port}
 	for _, other := range c.byLogin[c.login(e.u)] {
 		if to != "" && other != e && other.retrieves(own, canonical(to)) {
 			all = append(all, circleStep{other, canonical(to)})

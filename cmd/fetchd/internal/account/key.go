@@ -49,7 +49,7 @@ func (k key) sameButPort(other key) bool {
 
 // Key is the account's name in the journal.
 func (r *Resolver) Key(poll *rcfile.Poll, u *rcfile.User) (string, error) {
-	port, err := port(poll)
+	port, err := portOf(poll)
 	return r.key(poll, u, port).String(), err
 }
 

@@ -62,7 +62,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 		add(mistake)
 	}
 
-	port, err := port(poll)
+	port, err := portOf(poll)
 	// Otherwise the place has been reported with the parser's words.
 	if poll.Service.Refused == nil {
 		add(err)

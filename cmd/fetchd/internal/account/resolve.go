@@ -152,7 +152,7 @@ func (r *Resolver) warn(account, text string) {
 }
 
 func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, error) {
-	port, err := port(poll)
+	port, err := portOf(poll)
 	if err != nil {
 		return nil, err
 	}

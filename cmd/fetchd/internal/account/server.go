@@ -34,8 +34,9 @@ func Host(poll *rcfile.Poll) string {
 	return text
 }
 
-// port is the port number of the poll's service, 0 for the protocol's default. The error is an *rcfile.Error.
-func port(poll *rcfile.Poll) (int, error) {
+// portOf is the port number of the poll's service, 0 for the protocol's default. The error is an
+// *rcfile.Error.
+func portOf(poll *rcfile.Poll) (int, error) {
 	if !poll.Service.Set || poll.Service.Value == "" {
 		return 0, nil
 	}

@@ -42,7 +42,7 @@ func Address(poll *rcfile.Poll, u *rcfile.User) (check.Options, error) {
 		o.Proto = "pop3"
 	}
 	if err == nil {
-		o.Port, err = port(poll)
+		o.Port, err = portOf(poll)
 	}
 	return o, err
 }
