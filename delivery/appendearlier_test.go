@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,6 +52,53 @@ func TestAppendLooks(t *testing.T) {
 			answer := fmt.Sprintf(`* 1 FETCH (UID 7 BODY[HEADER]<0> {%d}\r\n%s)\r\n`, len(header),
 				strings.NewReplacer("\r", `\r`, "\n", `\n`, "\t", `\t`).Replace(header))
 			d := appendTo(t, loggedIn("")+strings.ReplaceAll(tt.dialogue, "%HEADER%", answer)+logout, nil)
+			err := d.Deliver(t.Context(), m)
+			_ = d.Close()
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v, want %q", err, tt.says)
+			}
+		})
+	}
+}
+
+// TestAppendAfterADoubt: a server may have ended the connection over several messages in one command, so each
+// has one of its own then.
+func TestAppendAfterADoubt(t *testing.T) {
+	t.Parallel()
+	dialogue := loggedIn("LITERAL+ MULTIAPPEND") + "C: A1 EXAMINE \"INBOX\"\nS: * 0 EXISTS\nS: A1 OK\n" +
+		"C: A2 CLOSE\nS: A2 OK\n"
+	for n := 3; n <= 5; n++ {
+		dialogue += strings.Replace(appended, "A1", fmt.Sprint("A", n), 1) + fmt.Sprintf("S: A%d OK\n", n)
+	}
+	d := appendTo(t, dialogue+logout, nil)
+	ms := []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3")}
+	for _, m := range ms {
+		m.Repeat = true
+	}
+	if err := errors.Join(d.DeliverGroup(t.Context(), ms)...); err != nil {
+		t.Error(err)
+	}
+	_ = d.Close()
+}
+
+// TestAppendWithoutKeywords: a message that is refused with its keywords goes without them, if that may be
+// why.
+func TestAppendWithoutKeywords(t *testing.T) {
+	t.Parallel()
+	with := strings.Replace(appended, `"INBOX"`, `"INBOX" (\Flagged Work)`, 1)
+	again := strings.Replace(appended, `A1 APPEND "INBOX"`, `A2 APPEND "INBOX" (\Flagged)`, 1)
+	for _, tt := range []struct{ name, dialogue, says string }{
+		{"taken", with + "S: A1 OK\n", ""},
+		{"no more of them", with + "S: A1 NO [LIMIT] 128\n" + again + "S: A2 OK\n", ""},
+		{"refused in any case", with + "S: A1 NO [CANNOT] x\n" + again + "S: A2 NO [CANNOT] y\n", "y"},
+		{"for another reason", with + "S: A1 NO [OVERQUOTA] x\n", "x"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := appendTo(t, loggedIn("LITERAL+")+tt.dialogue+logout,
+				func(o *delivery.AppendOptions) { o.Keywords = true })
+			m := newMail(t, "1")
+			m.Flags = []string{`\Flagged`, "Work"}
 			err := d.Deliver(t.Context(), m)
 			_ = d.Close()
 			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {

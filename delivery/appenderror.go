@@ -48,6 +48,8 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 			it.state = appendDone
 		case several:
 			it.state, it.alone = appendWaiting, true
+		case s.leaveKeywords(it, got):
+			it.state = appendWaiting
 		default:
 			it.fail(s.refused("message", got))
 			it.unexplained = got.Word == "NO" && got.Code == ""

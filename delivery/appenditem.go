@@ -16,6 +16,7 @@ type appendItem struct {
 	err    error // why it is not delivered
 
 	unexplained bool // refused without a code
+	bare        bool // it goes without its keywords, with which it was refused
 }
 
 type appendState int
@@ -31,6 +32,10 @@ const (
 
 // isOpen tells whether it can and must still be sent.
 func (it *appendItem) isOpen() bool { return it.state == appendWaiting && it.err == nil }
+
+// goesAlone tells whether it has a command of its own. After a doubt each has, as a server, or something
+// before it, may end the connection over several.
+func (it *appendItem) goesAlone() bool { return it.alone || it.m.Repeat }
 
 // fail gives it a result.
 func (it *appendItem) fail(err error) { it.state, it.err = appendFailed, err }

@@ -1,19 +1,32 @@
 package delivery
 
 import (
+	"slices"
 	"strings"
+
+	"fetchd/fetch/login/imapline"
 )
 
 // marks are a message's flags and date as they stand in APPEND.
-func (s *appendSession) marks(m *Message) string {
+func (s *appendSession) marks(it *appendItem) string {
 	text := ""
-	if flags := keptFlags(m.Flags, s.d.o.Keywords); len(flags) > 0 {
+	if flags := keptFlags(it.m.Flags, s.d.o.Keywords && !it.bare); len(flags) > 0 {
 		text = " (" + strings.Join(flags, " ") + ")"
 	}
-	if !m.InternalDate.IsZero() {
-		text += m.InternalDate.Format(` "_2-Jan-2006 15:04:05 -0700"`)
+	if !it.m.InternalDate.IsZero() {
+		text += it.m.InternalDate.Format(` "_2-Jan-2006 15:04:05 -0700"`)
 	}
 	return text
+}
+
+// leaveKeywords has a message go without its keywords if the refusal may be about these: a mailbox may take
+// no more of them, or none at all.
+func (s *appendSession) leaveKeywords(it *appendItem, got imapline.Reply) bool {
+	if it.bare || !s.d.o.Keywords || !slices.Contains([]string{"", "CANNOT", "LIMIT"}, got.Code) {
+		return false
+	}
+	it.bare = len(keptFlags(it.m.Flags, true)) > len(keptFlags(it.m.Flags, false))
+	return it.bare
 }
 
 // keptFlags are those that a copy is to have: of the system's the ones that say something of the message, and

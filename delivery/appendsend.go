@@ -50,7 +50,8 @@ func (s *appendSession) isTooLarge(it *appendItem) bool {
 // batch is what goes with one command: the first of the items, and those after it that can.
 func (s *appendSession) batch(items []appendItem) []*appendItem {
 	batch := []*appendItem{&items[0]}
-	if !s.has("MULTIAPPEND") || s.d.noBatches.Load() || items[0].alone || !s.sendsUnasked(items[0].size) {
+	if !s.has("MULTIAPPEND") || s.d.noBatches.Load() || items[0].goesAlone() ||
+		!s.sendsUnasked(items[0].size) {
 		return batch
 	}
 
@@ -61,7 +62,7 @@ func (s *appendSession) batch(items []appendItem) []*appendItem {
 			break
 		}
 		fits := it.folder == s.folder.name && !s.isTooLarge(it) && s.sendsUnasked(it.size)
-		if !fits || !it.isOpen() || it.alone {
+		if !fits || !it.isOpen() || it.goesAlone() {
 			break
 		}
 		batch = append(batch, it)
@@ -183,7 +184,7 @@ func (s *appendSession) announced(it *appendItem) string {
 	if s.sendsUnasked(it.size) {
 		plus = "+"
 	}
-	return fmt.Sprintf("%s {%d%s}", s.marks(it.m), it.size, plus)
+	return fmt.Sprintf("%s {%d%s}", s.marks(it), it.size, plus)
 }
 
 // writeAll sends the messages of a command but for the last octet, which it returns.
