@@ -12,6 +12,7 @@ func completionCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "completion", Args: "bash|zsh|fish",
 		Summary: "Prints a completion script for the shell; the shell's own manual says where it goes.",
+		Words:   func() string { return "bash zsh fish" },
 	}
 }
 

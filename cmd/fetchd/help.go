@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -16,7 +17,16 @@ func helpCommand() cli.Subcommand {
 		Name: "help", Args: "[TOPIC]",
 		Summary: "Prints a guide, or one section of the check-list for servers; without TOPIC, " +
 			"what there is.",
+		Words: topicNames,
 	}
+}
+
+func topicNames() string {
+	var names []string
+	for topic := range docs.Topics() {
+		names = append(names, topic)
+	}
+	return strings.Join(names, " ")
 }
 
 func runHelp(_ context.Context, p *program, c *cli.CommandLine) exit.Status {

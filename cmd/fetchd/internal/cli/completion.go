@@ -25,43 +25,74 @@ func WriteCompletion(w io.Writer, shell, name string, subs []Subcommand) bool {
 // fileArgument tells whether the option's argument is a file.
 func fileArgument(o *Option) bool { return o.Arg == "FILE" || o.Arg == "DIR" }
 
+// bashCompletion completes options, the values of those that have a few, and what stands behind subcommands.
 func bashCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
-	var words, files []string
 	fmt.Fprintf(w, "_%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"+
-		"\tcase $prev in\n", name)
+		"\tlocal sub=${COMP_WORDS[1]} own= words=\n\tcase $sub in\n", name)
+	for i := range subs {
+		fmt.Fprintf(w, "\t%s) own='%s' words='%s';;\n", subs[i].Name, longOptions(subs[i].Options),
+			subs[i].words())
+	}
+
+	// Those of a subcommand come first: its --proto has other values.
+	fmt.Fprint(w, "\tesac\n\tcase $sub,$prev in\n")
+	for i := range subs {
+		bashValues(w, subs[i].Name, subs[i].Options)
+	}
+	bashValues(w, "*", table)
+	fmt.Fprint(w, "\tesac\n")
+
+	complete := func(words string) string { return `COMPREPLY=($(compgen -W ` + words + ` -- "$cur"))` }
+	fmt.Fprintf(w, "\tif [[ $cur == -* ]]; then\n\t\t%s\n\telif [[ $COMP_CWORD == 1 ]]; then\n\t\t%s\n"+
+		"\telse\n\t\t%s\n\tfi\n}\n", complete(`"$own `+longOptions(table)+`"`),
+		complete("'"+names(subs)+"'"), complete(`"$words"`))
+	fmt.Fprintf(w, "complete -o default -F _%s %s\n", name, name)
+}
+
+// bashValues completes the values of options behind sub, a subcommand or "*".
+func bashValues(w io.Writer, sub string, table []Option) {
 	for i := range table {
 		o := &table[i]
-		words = append(words, "--"+o.Long)
-		if fileArgument(o) {
-			files = append(files, spellings(o)...)
+		words := "-W '" + o.Values + "'"
+		switch {
+		case fileArgument(o):
+			words = "-f"
+		case o.Values == "":
+			continue
 		}
-		if o.Values != "" {
-			fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return;;\n",
-				strings.Join(spellings(o), "|"), o.Values)
-		}
-	}
 
-	fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n\tesac\n",
-		strings.Join(files, "|"))
-	names := make([]string, len(subs))
-	for i, sub := range subs {
-		names[i] = sub.Name
-		for _, o := range sub.Options {
-			words = append(words, "--"+o.Long)
+		var patterns []string
+		for _, spelling := range spellings(o) {
+			patterns = append(patterns, sub+","+spelling)
 		}
+		fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen %s -- \"$cur\")); return;;\n",
+			strings.Join(patterns, "|"), words)
 	}
+}
 
-	fmt.Fprintf(w, "\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n",
-		strings.Join(words, " "))
-	fmt.Fprintf(w, "\telif [[ $COMP_CWORD == 1 ]]; then\n\t\tCOMPREPLY=($(compgen -W '%s' -- "+
-		"\"$cur\"))\n\tfi\n}\n", strings.Join(names, " "))
-	fmt.Fprintf(w, "complete -o default -F _%s %s\n", name, name)
+func longOptions(table []Option) string {
+	var words []string
+	for i := range table {
+		words = append(words, "--"+table[i].Long)
+	}
+	return strings.Join(words, " ")
+}
+
+func names(subs []Subcommand) string {
+	var words []string
+	for i := range subs {
+		words = append(words, subs[i].Name)
+	}
+	return strings.Join(words, " ")
 }
 
 func spellings(o *Option) []string {
 	s := []string{"--" + o.Long}
 	if o.Short != "" {
 		s = append(s, "'-"+o.Short+"'")
+	}
+	for _, alias := range o.aliases {
+		s = append(s, "--"+alias)
 	}
 	return s
 }
@@ -86,39 +117,42 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 		}
 	}
 
-	var items []string
-	for _, sub := range subs {
-		items = append(items, sub.Name)
-	}
-
-	fmt.Fprintf(w, "  %s\n", shell.Quote("*:server:("+strings.Join(items, " ")+")"))
+	fmt.Fprintf(w, "  %s\n", shell.Quote("*:server:("+names(subs)+")"))
 }
 
 func fishCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
 	fmt.Fprintf(w, "complete -c %s -f\n", name)
 	for i := range table {
-		o := &table[i]
-		line := "complete -c " + name + " -l " + o.Long
-		if o.Short != "" {
-			line += " -s " + shell.Quote(o.Short)
-		}
-		switch {
-		case fileArgument(o):
-			line += " -r -F"
-		case o.Values != "":
-			line += " -x -a " + shell.Quote(o.Values)
-		case o.Arg != "":
-			line += " -x"
-		}
-		fmt.Fprintf(w, "%s -d %s\n", line, shell.Quote(o.Help))
+		fishOption(w, "complete -c "+name, &table[i])
 	}
 
-	for _, sub := range subs {
+	for i := range subs {
+		sub := &subs[i]
 		fmt.Fprintf(w, "complete -c %s -n __fish_use_subcommand -a %s -d %s\n", name, sub.Name,
 			shell.Quote(sub.Summary))
-		for _, o := range sub.Options {
-			fmt.Fprintf(w, "complete -c %s -n '__fish_seen_subcommand_from %s' -l %s -d %s\n", name, sub.Name,
-				o.Long, shell.Quote(o.Help))
+		behind := fmt.Sprintf("complete -c %s -n '__fish_seen_subcommand_from %s'", name, sub.Name)
+		for j := range sub.Options {
+			fishOption(w, behind, &sub.Options[j])
+		}
+		if words := sub.words(); words != "" {
+			fmt.Fprintf(w, "%s -a %s\n", behind, shell.Quote(words))
 		}
 	}
+}
+
+// fishOption writes the line of an option, which begins with what says where it may stand.
+func fishOption(w io.Writer, line string, o *Option) {
+	line += " -l " + o.Long
+	if o.Short != "" {
+		line += " -s " + shell.Quote(o.Short)
+	}
+	switch {
+	case fileArgument(o):
+		line += " -r -F"
+	case o.Values != "":
+		line += " -x -a " + shell.Quote(o.Values)
+	case o.Arg != "":
+		line += " -x"
+	}
+	fmt.Fprintf(w, "%s -d %s\n", line, shell.Quote(o.Help))
 }
