@@ -33,6 +33,15 @@ func Dump(w io.Writer, c *Config, options DumpOptions) error {
 	return encoder.Encode(object{{"globals", globals}, {"polls", polls}})
 }
 
+// DumpPoll writes one of the polls that Dump writes, on lines of any length.
+func DumpPoll(w io.Writer, p *Poll, options DumpOptions) error {
+	text, err := dumper{options}.poll(p).MarshalJSON()
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
 // object is a JSON object that keeps its order.
 type object []member
 
@@ -44,25 +53,44 @@ type member struct {
 // MarshalJSON implements json.Marshaler.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	b.WriteByte('{')
+	err := writeJSON(&b, o)
+	return b.Bytes(), err
+}
 
-	for i, m := range o {
+// writeJSON writes a value, and what is in it right behind: encoding/json would check, and copy, the text of
+// an object once for each object that it is in.
+func writeJSON(b *bytes.Buffer, value any) error {
+	switch v := value.(type) {
+	case object:
+		return writeSeries(b, '{', '}', len(v), func(i int) error {
+			if err := writeJSON(b, v[i].key); err != nil {
+				return err
+			}
+			b.WriteByte(':')
+			return writeJSON(b, v[i].value)
+		})
+	case []any:
+		return writeSeries(b, '[', ']', len(v), func(i int) error { return writeJSON(b, v[i]) })
+	}
+
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// writeSeries writes n values, each of which write writes.
+func writeSeries(b *bytes.Buffer, begin, end byte, n int, write func(i int) error) error {
+	b.WriteByte(begin)
+	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		if err := encoder.Encode(m.key); err != nil {
-			return nil, err
-		}
-		b.WriteByte(':')
-		if err := encoder.Encode(m.value); err != nil {
-			return nil, err
+		if err := write(i); err != nil {
+			return err
 		}
 	}
-
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	b.WriteByte(end)
+	return nil
 }
 
 type dumper struct{ DumpOptions }

@@ -24,9 +24,8 @@ func (r *Resolver) settings(poll *rcfile.Poll, u *rcfile.User) string {
 		// It is one of the file's "set" options, and yet a recipient of this account.
 		mac.Write([]byte(r.postmasterName()))
 	}
-	// Dump has every setting, also those that are added one day: a list of fields kept here would miss them.
-	cfg := &rcfile.Config{Polls: []rcfile.Poll{one}}
-	if err := rcfile.Dump(mac, cfg, rcfile.DumpOptions{ShowSecrets: true}); err != nil {
+	// It has every setting, also those that are added one day: a list of fields kept here would miss them.
+	if err := rcfile.DumpPoll(mac, &one, rcfile.DumpOptions{ShowSecrets: true}); err != nil {
 		return rand.Text() // as if it had changed
 	}
 	return hex.EncodeToString(mac.Sum(nil))
