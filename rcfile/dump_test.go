@@ -10,7 +10,8 @@ import (
 // One poll is dumped as it is among the others.
 func TestDumpPoll(t *testing.T) {
 	t.Parallel()
-	c := mustParse(t, "x", `poll a user "<&>" pass "\"" folder "x", "y" user b is l = r here poll "\xff" user c keep`)
+	c := mustParse(t, "x", `poll a user "<&>" pass "\"" folder "x", "y" user b is l = r here
+		poll "\xff" user c keep`)
 	polls := dumped(t, c)["polls"].([]any)
 	if len(polls) != len(c.Polls) {
 		t.Fatalf("%d polls", len(polls))
