@@ -55,6 +55,7 @@ type guard struct {
 	limits    map[string]uint32 // the UID at which the server ended a command before its end, by tag
 	limit     uint32            // how many messages the server will process in one command; 0 = all
 	insertion uidInsertion
+	textFirst bool // a message body came before any UID
 	bodyCut   bool // the response with the last message body did not end as it must
 
 	warning imapline.Reply // the last NO or BAD without a tag since the last answer to a command

@@ -11,6 +11,7 @@ import (
 
 // askForRest asks, one by one, for messages that came in doubt, and for those that did not come.
 func (m *mailbox) askForRest(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
+	m.s.rememberOrder()
 	if err := m.askAgain(ctx, q); err != nil {
 		return err
 	}

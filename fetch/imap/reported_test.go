@@ -71,6 +71,9 @@ func TestReported(t *testing.T) {
 	untilSearch, _, _ := strings.Cut(found("1", "1"), "S: * SEARCH")
 	header := spelling{fetch: `* 1 FETCH (UID 1 RFC822.SIZE 2 BODY[HEADER] {2}|ab)`}
 	const validity = "S: * OK [UIDVALIDITY 1] ok\n"
+	last := func(uid, text string) string { // the UID is behind the text
+		return spelling{fetch: "* 1 fetch (rfc822.size 2 body[] {2}|" + text + " uid " + uid + ")"}.script()
+	}
 
 	for _, tt := range []struct {
 		name    string
@@ -93,6 +96,13 @@ func TestReported(t *testing.T) {
 		{"QQ: a blank before the end of the list", false, []pass{{found("1", "1") +
 			spelling{fetch: `* 1 FETCH (UID 1 BODY[] {2}|ab UID 1 )`}.script() + "S: T3 OK" + bye,
 			"1=ab", ""}}},
+		{"UIDs behind texts, in small letters: each text comes once, but for the first ones", false, []pass{
+			{found("1", "1") + last("1", "ab") + "S: T3 OK\n" + step(4, "UID SEARCH UID 1", names("1")) +
+				step(5, "UID FETCH 1 ", last("1", "ab")) + bye, "1=ab", ""},
+			{strings.Replace(holds(3, "10 11"), "UIDNEXT 10", "UIDNEXT 12", 1) +
+				step(3, "UID SEARCH UID 10:11", names("10 11")) +
+				step(4, "UID FETCH 10 .UID RFC822.SIZE", last("10", "cd")) +
+				step(5, "UID FETCH 11 .UID RFC822.SIZE", last("11", "ef")) + bye, "10=cd 11=ef", ""}}},
 		{"263.net: texts are NIL", false, []pass{{two + "S: * 1 FETCH (UID 1 BODY[] NIL)\n" +
 			fetched(2, "cd") + "S: T3 OK\n" + step(4, "UID SEARCH UID 1", names("1")) +
 			step(5, "UID FETCH 1 ", "S: * 1 FETCH (UID 1 RFC822.SIZE 31888 BODY[] NIL)\n") + bye,

@@ -77,6 +77,12 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	var count, bytes uint64
 
 	for len(under) > 0 || !todo.IsEmpty() {
+		if !todo.IsEmpty() && m.s.sendsTextFirst() { // all would come twice
+			lost.AddSet(todo)
+			todo = journal.Set{}
+			continue
+		}
+
 		// The second batch only while there is room: what was asked for must be read, or the server hangs up.
 		// With none under way there is time to wait for room.
 		for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {

@@ -52,6 +52,7 @@ type Quirks struct {
 	plain      wire.Unable // they can't compress
 	noReturn   wire.Unable // they offer ESEARCH and refuse SEARCH RETURN
 	oneAtATime wire.Unable // they refuse a command that comes before SELECT is answered
+	textFirst  wire.Unable // they name the UID of a message behind its text
 }
 
 // Connect is a fetch.Connector that knows no quirks.

@@ -1,6 +1,10 @@
 package imap
 
-import "fetchd/fetch/pattern"
+import (
+	"bytes"
+
+	"fetchd/fetch/pattern"
+)
 
 // uidInsertion serves servers (Exchange) that send BODY[] before UID: imapclient drops such a message. The
 // message is then asked for alone, so that its UID is known, and the guard inserts this UID before the body.
@@ -38,6 +42,31 @@ func (g *guard) endInsertion() bool {
 	return g.bodyCut || c.inserted && !c.confirmed
 }
 
+func (g *guard) noteTextFirst() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.textFirst = true
+}
+
+func (g *guard) gotTextFirst() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.textFirst
+}
+
+// sendsTextFirst tells whether the server names UIDs behind texts, so that a batch brings nothing of use.
+func (s *session) sendsTextFirst() bool {
+	s.rememberOrder()
+	return s.quirks.textFirst.Has(server(s.a))
+}
+
+// rememberOrder makes the next session know a server that names UIDs behind texts.
+func (s *session) rememberOrder() {
+	if s.guard.gotTextFirst() {
+		s.quirks.textFirst.Add(server(s.a))
+	}
+}
+
 func (g *guard) uidToInsert() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,6 +90,9 @@ func (g *guard) noteNamedUID(line []byte) {
 // withInsertedUID inserts the expected UID into the line before a body, unless the server has named a UID.
 func (g *guard) withInsertedUID(line []byte) []byte {
 	uid := g.uidToInsert()
+	if uid == "" && g.resp.lines == 1 && !bytes.Contains(line, []byte("UID ")) {
+		g.noteTextFirst()
+	}
 	if uid == "" || g.resp.uid != "" {
 		return line
 	}
