@@ -168,8 +168,11 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 
 		r := &l.rows[num-1]
 		// With two UIDLs for one message, one of them is another's: nothing in this list can be believed.
-		if len(rest) == 0 || r.listed {
-			return errors.New("no UIDL, or a second one for the same message")
+		if r.listed {
+			return errors.New("a second UIDL for the same message")
+		}
+		if len(rest) == 0 { // as if it were not in the list
+			return nil
 		}
 
 		r.listed = true
@@ -240,6 +243,9 @@ func (s *session) listSizes(l *listing, messages int) error {
 		r := &l.rows[num-1]
 		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow (RFC 1939 section 5)
 		n, ok := number(size, 1<<62)
+		if len(size) == 0 { // as if it were not in the list
+			return nil
+		}
 		if !ok || r.listed {
 			return errors.New("no size, or a second one for the same message")
 		}
