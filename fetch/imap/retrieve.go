@@ -83,17 +83,9 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			continue
 		}
 
-		// The second batch only while there is room: what was asked for must be read, or the server hangs up.
-		// With none under way there is time to wait for room.
-		for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {
-			if len(under) == 0 {
-				if err := q.Wait(ctx); err != nil {
-					return fetch.Fail(fetch.KindNetwork, err)
-				}
-			}
-			var set journal.Set
-			set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
-			under = append(under, m.request(ctx, &batch{uids: set}, m.items(false), q))
+		var err error
+		if under, todo, err = m.fill(ctx, under, todo, size, q); err != nil {
+			return err
 		}
 
 		b := under[0]
@@ -129,6 +121,26 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	}
 
 	return m.askForRest(ctx, lost, q)
+}
+
+// fill sends batches of todo, of size messages, until two are under way: the second one only while there is
+// room, as what was asked for must be read, or the server hangs up. With none under way there is time to wait
+// for room.
+func (m *mailbox) fill(ctx context.Context, under []*batch, todo journal.Set, size uint64, q *fetch.Queue) (
+	[]*batch, journal.Set, error,
+) {
+	for len(under) < 2 && !todo.IsEmpty() && (len(under) == 0 || q.Low()) {
+		if len(under) == 0 {
+			if err := q.Wait(ctx); err != nil {
+				return nil, todo, fetch.Fail(fetch.KindNetwork, err)
+			}
+		}
+
+		var set journal.Set
+		set, todo = headText(todo, min(size, uint64(m.s.guard.messageLimit())))
+		under = append(under, m.request(ctx, &batch{uids: set}, m.items(false), q))
+	}
+	return under, todo, nil
 }
 
 // awaitEnd waits for the batches that end with a broken connection.
