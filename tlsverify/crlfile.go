@@ -1,15 +1,22 @@
 package tlsverify
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
-var errNoList = errors.New("holds no revocation list")
+var (
+	errNoList  = errors.New("holds no revocation list")
+	errCutList = errors.New("holds a revocation list that is cut off or damaged")
+)
 
-// loadLists reads the revocation lists in a file, or in the files of a directory.
+// loadLists reads the revocation lists in a file, or in the files of a directory, which may hold other files
+// too. A list that can't be read is an error: it may be the one that a certificate is on.
 func loadLists(path string, check func(string) error) ([]*x509.RevocationList, error) {
 	const hint = "give a file, or a directory of files, with revocation lists in PEM or DER"
 	if err := check(path); err != nil {
@@ -25,7 +32,8 @@ func loadLists(path string, check func(string) error) ([]*x509.RevocationList, e
 			return nil, loadError("sslcrlfile", f, err, hint)
 		}
 		lists, err := parseLists(data)
-		if err != nil && len(files) == 1 { // a directory may hold other files too
+		isOther := errors.Is(err, errNoList) && !strings.EqualFold(filepath.Ext(f), ".crl")
+		if err != nil && (len(files) == 1 || !isOther) {
 			return nil, loadError("sslcrlfile", f, err, hint)
 		}
 		if len(lists) > 0 && unsafe != nil {
@@ -50,6 +58,9 @@ func filesOf(path string) []string {
 	return files
 }
 
+// listType is what PEM calls a revocation list.
+const listType = "X509 CRL"
+
 // parseLists reads one list in DER, or any number in PEM.
 func parseLists(data []byte) ([]*x509.RevocationList, error) {
 	if l, err := x509.ParseRevocationList(data); err == nil {
@@ -58,20 +69,22 @@ func parseLists(data []byte) ([]*x509.RevocationList, error) {
 
 	var lists []*x509.RevocationList
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "X509 CRL" {
+		if block.Type != listType {
 			continue
 		}
 		l, err := x509.ParseRevocationList(block.Bytes)
 		if err != nil {
-			// One bad list is an error: without it a revoked certificate would pass.
 			return lists, err
 		}
 		lists = append(lists, l)
 	}
 
-	if len(lists) == 0 {
+	// The decoder passes over what has no end.
+	switch begun := bytes.Count(data, []byte("-----BEGIN "+listType+"-----")); {
+	case begun > len(lists):
+		return lists, errCutList
+	case begun == 0:
 		return nil, errNoList
 	}
-
 	return lists, nil
 }

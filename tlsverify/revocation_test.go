@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -205,6 +207,45 @@ func TestRevocationListIsReadAgain(t *testing.T) {
 	}
 	if _, err := meet(t, p, cert); !as[*RevokedError](err) {
 		t.Errorf("lists that are gone: %v", err)
+	}
+}
+
+// TestDamagedRevocationLists: a list that can't be read may be the one with the server on it, so that others
+// beside it prove nothing.
+func TestDamagedRevocationLists(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	from, until := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	whole := crl(t, ca, from, until)
+	block, _ := pem.Decode(whole)
+	damaged := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes[:len(block.Bytes)/2]})
+
+	for _, tt := range []struct {
+		name  string
+		files map[string][]byte
+		ok    bool
+	}{
+		{"whole", map[string][]byte{"a.crl": whole, "b.crl": block.Bytes}, true},
+		{"other files beside it", map[string][]byte{"a": whole, "README": []byte("x"), "ca.pem": ca.PEM()},
+			true},
+		{"cut off behind another", map[string][]byte{"a": slices.Concat(whole, whole[:len(whole)/2])}, false},
+		{"damaged behind another", map[string][]byte{"a": slices.Concat(whole, damaged)}, false},
+		{"cut off, another file", map[string][]byte{"a": whole, "b": whole[:len(whole)/2]}, false},
+		{"damaged, another file", map[string][]byte{"a": whole, "b": damaged}, false},
+		{"cut off in DER", map[string][]byte{"a": whole, "b.CRL": block.Bytes[:len(block.Bytes)/2]}, false},
+		{"empty", map[string][]byte{"a": whole, "b.crl": nil}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, data := range tt.files {
+				write(t, dir+"/"+name, data)
+			}
+			_, err := New(Options{Host: host, CAFile: ca.File(t), CRL: dir})
+			if (err == nil) != tt.ok {
+				t.Error(err)
+			}
+		})
 	}
 }
 
