@@ -133,7 +133,7 @@ func (d *Append) connect(ctx context.Context) (*appendSession, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%s: %w", d, context.Cause(ctx))
 	}
-	// Whatever happened at the login here, it is none of the account that the mail comes from.
+	// Whatever happened at this login, it says nothing of the account that the mail comes from.
 	return nil, &login.Error{Kind: login.KindDelivery,
 		Err: &Error{Class: Unusable, Err: &UnreachableError{[]error{fmt.Errorf("%s: %w", d, err)}}}}
 }

@@ -25,7 +25,7 @@ type MaildirOptions struct {
 	// KeepDate gives files the time at which the message came there.
 	KeepFlags, KeepDate bool
 
-	above string // the Maildir that this is a folder of; "" = it is none
+	above string // the Maildir that this is a folder of; "" = of none
 }
 
 // KeepsMarks tells whether the options need the flags or dates of messages.

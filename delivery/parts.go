@@ -28,8 +28,8 @@ func (p *parts) addOf(key string, delivered []string, err error) {
 	}
 }
 
-// result is that of the whole message. someWork tells whether a destination works, be it one that has this
-// message already: then other messages can still be delivered.
+// result is that of the whole message. someWork tells whether a destination works, which may be one that has
+// this message already: then other messages can still be delivered.
 func (p *parts) result(someWork bool) error {
 	if len(p.errs) == 0 {
 		return nil

@@ -41,7 +41,7 @@ func (r *smtpSeries) deliver(ctx context.Context, m, next *Message) error {
 		return nil
 	}
 
-	// Whatever happened at the login here, it is none of the account that the mail comes from.
+	// Whatever happened at this login, it says nothing of the account that the mail comes from.
 	err = &login.Error{Kind: login.KindDelivery, Err: err}
 	if len(delivered) > 0 {
 		return &PartialError{Delivered: delivered, Err: err}

@@ -95,7 +95,7 @@ func (v variant) String() string {
 		word(v.keep, "keep", "delete"), word(v.mda, "MDA", "Maildir")}, ", ")
 }
 
-// server is a kind of server that has an empty mailbox for who asks.
+// server is a kind of server that has an empty mailbox for each test.
 type server struct {
 	name     string
 	protocol fetch.Protocol

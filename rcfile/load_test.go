@@ -259,8 +259,8 @@ func TestIncludeMistakes(t *testing.T) {
 	}
 }
 
-// TestIncludesOfOthers: what another user could have written is never read, be it without a secret: it would
-// say where the secrets go.
+// TestIncludesOfOthers: what another user could have written is never read, even without a secret in it: it
+// would say where the secrets go.
 // TestIncludesThatMultiply would else read 64,000,000 files.
 func TestIncludesThatMultiply(t *testing.T) {
 	t.Parallel()

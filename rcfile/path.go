@@ -73,8 +73,8 @@ func (k *Keyword) namesFile(value string) bool {
 	return k.has(isPath) && value != "" && !isOutput
 }
 
-// kindOf returns the keyword that the first word of a destination is, and what follows; a keyword of no kind
-// if it is none.
+// kindOf returns the keyword that the first word of a destination is, and what follows; a keyword without
+// a name if it is no destination.
 func kindOf(destination string) (kind *Keyword, value string) {
 	name, value, _ := strings.Cut(destination, ":")
 	if f, ok := words.lookup(name, false); ok && f.Scope == Login && !f.negated {

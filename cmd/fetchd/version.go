@@ -17,7 +17,7 @@ import (
 	"fetchd/rcfile"
 )
 
-// version is what the linker was told that this release is called; "" = it is none.
+// version is the release's name, as the linker was told; "" = this is no release.
 var version string
 
 // release names this build: by its version, or by the commit that it was made from.

@@ -20,8 +20,8 @@ import (
 const postfixStart = 20 * time.Second
 
 // Postfix is a private Postfix on 127.0.0.1 that lasts for a test. Its certificate is for localhost. It takes
-// mail for anybody at localhost, over TLS and from who has logged in alone, but refuses it for "refused" and
-// defers it for "deferred".
+// mail for anybody at localhost, over TLS and from clients that have logged in, but refuses it for "refused"
+// and defers it for "deferred".
 type Postfix struct {
 	Port   int
 	CAFile string

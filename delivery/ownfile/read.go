@@ -60,7 +60,7 @@ func CheckDir(f *os.File) error {
 }
 
 // written returns an *Error for a file that is somebody else's, or that a group or all can write. The
-// user's own group is no exception here, as it is none for fetchmail's rc file.
+// user's own group is no exception here, and neither is it for fetchmail's rc file.
 func written(info fs.FileInfo, path string) error {
 	switch {
 	case !isTrusted(info):

@@ -241,8 +241,8 @@ func (n *nesting) take(b byte) {
 }
 
 // found checks the results of searches. One that names a tag (RFC 4466 section 2.6.2) must name that of a
-// command under way, and be its only one: imapclient would pass over the first kind, and take the last of the
-// second for all.
+// command under way, and be the only one for it: imapclient would pass over a result for no command, and take
+// the last one of several for all.
 func (g *guard) found(line []byte) error {
 	// Only the first line names the tag.
 	if g.resp.lines > 1 {

@@ -214,7 +214,7 @@ func TestStaysIsSaidOnce(t *testing.T) {
 	}
 }
 
-// A retrieval that ends between a FETCH's NO and its own end, be it with the process, leaves the original of
+// A retrieval that ends between a FETCH's NO and its own end, perhaps with the process, leaves the original of
 // what may not be whole: the next one does not delete it. What came again with OK is deleted then.
 func TestDoubtOutlivesItsSession(t *testing.T) {
 	t.Parallel()

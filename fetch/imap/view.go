@@ -167,7 +167,7 @@ func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext,
 			"known", m.rec.Done().Max())
 		// What waits for its delivery is not old because somebody has read it meanwhile, nor is what was to
-		// be deleted, be it the same message or another one.
+		// be deleted, whether it is the same message or another one.
 		m.open = below(max(m.rec.UIDNext(), m.rec.Done().Max())).Minus(m.rec.Done())
 		m.open.AddSet(uidsOf(m.rec.Traces(m.rec.Done())))
 		m.rec.Restart()

@@ -276,7 +276,7 @@ func TestMalformedRecord(t *testing.T) {
 	}
 }
 
-// Without the note of who has a message it would come to some a second time.
+// Without the note about which recipients have a message, some would get it a second time.
 func TestChangedShare(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal.db")

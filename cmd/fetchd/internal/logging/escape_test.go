@@ -11,7 +11,7 @@ import (
 	"fetchd/fetch"
 )
 
-// hostile are characters that do something to a terminal, or to who reads: C0, DEL, C1, the direction of a
+// hostile are characters that do something to a terminal, or to readers: C0, DEL, C1, the direction of a
 // line, what can't be seen, line separators, a tag beyond 16 bits, and bytes that are no UTF-8.
 const hostile = "\x1b[2J\x7f\u0085\u009b1m\u00a0\u00ad\u061c\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041\xff"
 

@@ -297,7 +297,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 }
 
-// TestFetchmailOfAnotherUser: it is none of ours to end, be we root.
+// TestFetchmailOfAnotherUser: we must not end it, even as root.
 func TestFetchmailOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/comm"); err != nil || os.Geteuid() != 0 {

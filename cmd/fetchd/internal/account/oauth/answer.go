@@ -90,7 +90,7 @@ func tidy(object map[string]json.RawMessage, hidden *wire.Concealer) ([]byte, er
 	return json.Marshal(object)
 }
 
-// wholeSeconds reads a number that may have a fraction, or be written as a string; 0 = it is none.
+// wholeSeconds reads a number that may have a fraction, or be written as a string; 0 = it is no number.
 func wholeSeconds(raw json.RawMessage) int {
 	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || !(seconds > 0) { // which is true of NaN
