@@ -142,8 +142,8 @@ func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
 // continueRecords takes over the UIDs that fetchmail remembers, and our own record of an account whose port
 // was changed, so that nobody gets a message twice.
 func (s *service) continueRecords(ctx context.Context, cfg *rcfile.Config, accounts []*fetch.Account) error {
-	err := account.ContinueRecords(ctx, s.journal, accounts, func(a *fetch.Account, from string) {
-		s.log.Info("the record of "+from+" is continued as "+a.Key, "account", a.Name)
+	err := account.ContinueRecords(ctx, s.journal, accounts, func(a *fetch.Account, port string) {
+		s.log.Info("what was delivered through "+port+" counts as delivered", "account", a.Name)
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"fetchd/fetch"
@@ -12,9 +13,9 @@ import (
 // its mail would be new again. The record to continue is the last used one of the same poll, via and user
 // that belongs to no account. It is copied, not moved: another rc file, or an entry that is skipped today,
 // may still need it. A record with another via is not continued, as that may lead to other mail. continued is
-// called for each account that got a record.
+// called for each account that got a record, with the port that it was kept for.
 func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.Account,
-	continued func(a *fetch.Account, from string)) error {
+	continued func(a *fetch.Account, port string)) error {
 	recorded, err := j.Names(ctx)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func ContinueRecords(ctx context.Context, j *journal.Journal, accounts []*fetch.
 		if err := j.Copy(ctx, from, a.Key); err != nil {
 			return err
 		}
-		continued(a, from)
+		continued(a, portIn(from))
 	}
 
 	return nil
@@ -62,4 +63,13 @@ func sameButPort(a, b string) bool {
 	x, okX := parseKey(a)
 	y, okY := parseKey(b)
 	return okX && okY && x.sameButPort(y)
+}
+
+// portIn is the port in a record's name, for people.
+func portIn(record string) string {
+	k, _ := parseKey(record)
+	if k.port == 0 {
+		return "the default port"
+	}
+	return fmt.Sprintf("port %d", k.port)
 }
