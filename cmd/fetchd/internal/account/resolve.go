@@ -179,7 +179,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		return nil, err
 	}
 	a.RemoveMany = r.env.RemoveMany
-	if a.FetchAll && a.Keep && (isInFile(u.FetchAll) || isInFile(u.Keep)) { // else it is meant, for once
+	if a.FetchAll && a.Keep && isInFile(u.FetchAll) && isInFile(u.Keep) { // else it is meant, for once
 		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+
 			"the rc file should have only one of them")
 	}
