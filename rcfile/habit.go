@@ -25,5 +25,6 @@ func habit(word string) string {
 	case "//", "/*", "--":
 		return `a comment begins with "#"`
 	}
+
 	return ""
 }

@@ -74,10 +74,15 @@ func TestNetrcMistakes(t *testing.T) {
 			t.Errorf("%q: the good line is lost", text)
 		}
 	}
-	if _, warnings, _ := parseNetrc("n", []byte("login ann")); len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), `n:1:1: "login" before the first machine`) {
+
+	_, warnings, _ := parseNetrc("n", []byte("login ann"))
+	const early = `n:1:1: "login" before the first machine`
+	if len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), early) {
 		t.Errorf("no machine: %v", warnings)
 	}
-	if _, _, err := parseNetrc("n", []byte("machine a\x00")); err == nil || !strings.HasPrefix(err.Error(), "n:1:10: the file holds a NUL byte") {
+
+	_, _, err := parseNetrc("n", []byte("machine a\x00"))
+	if err == nil || !strings.HasPrefix(err.Error(), "n:1:10: the file holds a NUL byte") {
 		t.Errorf("NUL: %v", err)
 	}
 }

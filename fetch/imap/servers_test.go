@@ -214,8 +214,8 @@ func TestStaysIsSaidOnce(t *testing.T) {
 	}
 }
 
-// A retrieval that ends between a FETCH's NO and its own end, perhaps with the process, leaves the original of
-// what may not be whole: the next one does not delete it. What came again with OK is deleted then.
+// A retrieval that ends between a FETCH's NO and its own end, perhaps with the process, leaves the original
+// of what may not be whole: the next one does not delete it. What came again with OK is deleted then.
 func TestDoubtOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	again := "C: T4 UID FETCH 1 (UID RFC822.SIZE BODY.PEEK[])\n"
