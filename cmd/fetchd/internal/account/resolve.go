@@ -174,25 +174,20 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	a.Grant = r.env.Secrets.Grant(login)
 	// After setTrust: the stamp covers the files of the policy.
 	a.Stamp = r.stamp(a, login)
-	setRetrieval(a, poll, u)
-	if a.Exclude, err = exclude(u); err != nil {
+
+	if err := r.setSelection(a, poll, u); err != nil {
 		return nil, err
-	}
-	a.RemoveMany = r.env.RemoveMany
-	if a.FetchAll && a.Keep && isInFile(u.FetchAll) && isInFile(u.Keep) { // else it is meant, for once
-		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+
-			"the rc file should have only one of them")
 	}
 	if err := r.setDelivery(a, poll, u); err != nil {
 		return nil, err
 	}
+
 	if r.env.Trace != nil {
 		a.Trace = r.env.Trace(a.Name)
 	}
 	if r.env.Hidden != nil {
 		a.Hidden = r.env.Hidden(a.Name)
 	}
-
 	// By key, not by account: a reload makes new accounts, and what was set aside must stay so.
 	a.Refusals = r.refusalsOf(a.Key)
 
@@ -206,6 +201,21 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	a.Connect = r.requirePassword(a.Connect, login)
 	a.Connect = runHooks(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	return a, nil
+}
+
+// setSelection says what is retrieved, and what becomes of it on the server.
+func (r *Resolver) setSelection(a *fetch.Account, poll *rcfile.Poll, u *rcfile.User) (err error) {
+	setRetrieval(a, poll, u)
+	a.RemoveMany = r.env.RemoveMany
+	if a.Exclude, err = exclude(u); err != nil {
+		return err
+	}
+
+	if a.FetchAll && a.Keep && isInFile(u.FetchAll) && isInFile(u.Keep) { // else it is meant, for once
+		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+
+			"the rc file should have only one of them")
+	}
+	return nil
 }
 
 // newAccount is the account as far as its entry says it in so many words.
