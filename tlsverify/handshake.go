@@ -41,6 +41,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.offer())
 	}
 
+	h.end()
 	// Only a server that passed: its key is what later ones are compared with.
 	p.remember(v)
 	return tc, v, nil

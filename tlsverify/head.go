@@ -12,17 +12,21 @@ const headSize = 256
 type head struct {
 	net.Conn
 	first []byte
+	over  bool // the handshake is: nothing is kept any more
 }
 
 // Read is called by the handshake alone until that is over, and nobody looks at first afterwards: it needs no
 // lock.
 func (h *head) Read(b []byte) (int, error) {
 	n, err := h.Conn.Read(b)
-	if room := headSize - len(h.first); room > 0 && n > 0 {
+	if room := headSize - len(h.first); !h.over && room > 0 && n > 0 {
 		h.first = append(h.first, b[:min(n, room)]...)
 	}
 	return n, err
 }
+
+// end forgets what was kept: the connection may last for days.
+func (h *head) end() { h.first, h.over = nil, true }
 
 const (
 	recordAlert     = 21

@@ -162,6 +162,9 @@ func exchangeAt(t *testing.T, p *Policy, cfg *tls.Config, port int) (*Verdict, e
 	}
 
 	_, err = bufio.NewReader(tc).ReadString('\n')
+	if kept := tc.NetConn().(*head).first; kept != nil {
+		t.Errorf("%d bytes of the handshake are kept behind it", len(kept))
+	}
 	return v, err
 }
 
