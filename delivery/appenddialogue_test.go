@@ -177,6 +177,8 @@ func TestAppendGroup(t *testing.T) {
 		{"one refused", loggedIn("LITERAL+") + one(1,
 			"S: A1 NO x\nC: A2 LIST \"\" \"INBOX\"\nS: * LIST () \"/\" INBOX\nS: A2 OK\n") +
 			one(3, "S: A3 OK\n") + one(4, "S: A4 OK\n") + logout, "no ok ok"},
+		{"one not understood", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
+			"S: A2 BAD x\n", "ok no unclear"},
 		{"full", loggedIn("LITERAL+") + one(1, "S: A1 OK\n") + one(2, "") + one(3, "") +
 			"S: A2 NO [OVERQUOTA] x\nS: A3 NO [OVERQUOTA] x\n" + logout, "ok no no"},
 		{"full at once", loggedIn("LITERAL+") + one(1, "S: A1 NO [OVERQUOTA] x\n") + logout, "no no no"},
@@ -197,8 +199,12 @@ func TestAppendGroup(t *testing.T) {
 			t.Parallel()
 			d := appendTo(t, tt.dialogue, func(o *delivery.AppendOptions) { o.Create = true })
 			var got []string
+			var twice error // names the destination more than once
 			for _, err := range d.DeliverGroup(t.Context(), []*delivery.Message{newMail(t, "1"),
 				newMail(t, "2"), newMail(t, "3")}) {
+				if strings.Count(fmt.Sprint(err), "append to") > 1 {
+					twice = err
+				}
 				switch {
 				case err == nil:
 					got = append(got, "ok")
@@ -209,8 +215,8 @@ func TestAppendGroup(t *testing.T) {
 				}
 			}
 			_ = d.Close()
-			if text := strings.Join(got, " "); text != tt.want {
-				t.Errorf("%s, want %s", text, tt.want)
+			if text := strings.Join(got, " "); text != tt.want || twice != nil {
+				t.Errorf("%s, %v, want %s", text, twice, tt.want)
 			}
 		})
 	}

@@ -223,7 +223,7 @@ func (s *appendSession) ask(command string, hear func(*response) error) error {
 	got, err := s.run(command, hear)
 	if err == nil && got.Word != "OK" {
 		// To go on without the answer could deliver a message twice.
-		err = s.conn.Break(s.refused("look for earlier copies", got))
+		err = s.conn.Break(s.no("look for earlier copies", got))
 	}
 	return err
 }

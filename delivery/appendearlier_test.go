@@ -87,6 +87,7 @@ func TestAppendWithoutKeywords(t *testing.T) {
 	t.Parallel()
 	with := strings.Replace(appended, `"INBOX"`, `"INBOX" (\Flagged Work)`, 1)
 	again := strings.Replace(appended, `A1 APPEND "INBOX"`, `A2 APPEND "INBOX" (\Flagged)`, 1)
+
 	for _, tt := range []struct{ name, dialogue, says string }{
 		{"taken", with + "S: A1 OK\n", ""},
 		{"no more of them", with + "S: A1 NO [LIMIT] 128\n" + again + "S: A2 OK\n", ""},

@@ -71,7 +71,7 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 		if several {
 			s.d.noBatches.Store(true)
 		}
-		return s.conn.Break(s.refused("message", got))
+		return s.conn.Break(s.no("message", got))
 	}
 	return nil
 }
@@ -87,9 +87,14 @@ func (s *appendSession) refused(act string, got imapline.Reply) error {
 	return appendRefusal{class: Temporary, hint: hintKept}.of(s.refusal(act, got))
 }
 
-// refusal is what the server says.
+// refusal is what the server says, without what it means.
 func (s *appendSession) refusal(act string, got imapline.Reply) error {
-	return fmt.Errorf("%s: %s for %s: refused with %s", s.d, act, s.folder.wire, s.words(got))
+	return fmt.Errorf("%s: %w", s.d, s.no(act, got))
+}
+
+// no is a refusal for which the connection is broken, see broken.
+func (s *appendSession) no(act string, got imapline.Reply) error {
+	return fmt.Errorf("%s for %s: refused with %s", act, s.folder.wire, s.words(got))
 }
 
 // of gives an error what the row says of it.
