@@ -17,6 +17,7 @@ func TestCircles(t *testing.T) {
 		more  = "folder INBOX Work append 'imaps://bob@b/%folder'"
 		found = "folderpattern 'W*' folder INBOX append 'imaps://bob@b/%folder'"
 	)
+
 	for _, tt := range []struct{ name, a, b, says string }{
 		{"into each other", toB, toA,
 			`ann@a: mail from "INBOX" goes in a circle and comes back again and again, by way of bob@b`},
