@@ -161,7 +161,7 @@ func (r *reporter) count(k *Keyword, w word) (int, bool) {
 	hint := numberHint(k.Kind)
 	switch k.Name {
 	case "interval": // which looks like a time
-		hint = "write a number of polls: with 2, it is every other one"
+		hint = `write a number of polls, 2 for every other one, or "every" and a time`
 	case "port":
 		hint = "write digits, without quotes, or service and a name"
 	}

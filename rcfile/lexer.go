@@ -17,7 +17,7 @@ type word struct {
 	after  byte // the byte straight after the token, 0 at the end of the file
 	before byte // the byte straight before it, 0 at the beginning
 	hidden bool // a comment and at least one line end stood before it
-	stray  bool // a quote mark in it was reported as a mistake
+	stray  bool // a character in it was reported as a mistake, which as a value stops its account alone
 	odd    escapeDoubt
 }
 
@@ -130,6 +130,7 @@ func (l *lexer) scan(w *word) {
 	// fetchmail compares words before it looks at escapes
 	w.quoted = w.text != strings.TrimSuffix(rest[:bare], `\`)
 	l.control(w.pos, rest[:bare])
+	w.stray = l.looksOther(w.pos, rest[:bare]) || w.stray
 	l.at += bare
 }
 
@@ -179,8 +180,7 @@ func (l *lexer) multiHint() string {
 	return "; the text quoted at " + l.multi.String() + " goes over several lines"
 }
 
-// control refuses bytes in a bare word that look like a blank or like nothing but are a part of it, and quote
-// marks of typography, which quote nothing.
+// control refuses bytes in a bare word that look like a blank but are none.
 func (l *lexer) control(pos Pos, text string) {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] == 0x7f {
@@ -188,22 +188,28 @@ func (l *lexer) control(pos Pos, text string) {
 			return
 		}
 	}
+	if strings.Contains(text, "\u00a0") {
+		l.err(pos, "no-break space in a word", "replace it by a blank, or quote the text if it is meant")
+	}
+}
 
+// looksOther reports a bare word that is not what it looks like: it begins with a quote mark of typography,
+// which quotes nothing, or holds a character that can't be seen.
+func (l *lexer) looksOther(pos Pos, text string) bool {
 	const typographic = "“”„‟‘’‚‛«»"
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune(typographic, first) {
 		l.errf(pos, `write " or '`, "the quote mark %c quotes nothing", first)
-		return
+		return true
 	}
 
 	i := strings.IndexFunc(text, isInvisible)
-	switch {
-	case i < 0:
-	case strings.HasPrefix(text[i:], "\u00a0"):
-		l.err(pos, "no-break space in a word", "replace it by a blank, or quote the text if it is meant")
-	default:
-		r, _ := utf8.DecodeRuneInString(text[i:])
-		l.errf(pos, "remove it, or quote the text if it is meant", "the invisible character %U in a word", r)
+	if i < 0 || strings.HasPrefix(text[i:], "\u00a0") {
+		return false
 	}
+
+	r, _ := utf8.DecodeRuneInString(text[i:])
+	l.errf(pos, "remove it, or quote the text if it is meant", "the invisible character %U in a word", r)
+	return true
 }
 
 // isInvisible tells whether nothing is seen of r, which is no blank for fetchmail. The two joiners, which

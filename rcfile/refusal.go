@@ -85,9 +85,9 @@ func (k *Keyword) hasEmpty(value string) bool {
 func (r *reporter) refusal(k *Keyword, w word) *Error {
 	v, known := k.value(w.text)
 	switch {
-	case w.stray && k.Scope != Global:
+	case w.stray && k.Scope != Global && k.Kind != TextList:
 		// It is read up to the next blank, as fetchmail reads it, so that what follows it is understood all
-		// the same.
+		// the same. An element of a list can't be refused, so there it stays a mistake of the file.
 		return r.withdraw(w.pos)
 	case k.Kind == Enum && !known:
 		return k.unknown(w)
