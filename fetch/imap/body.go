@@ -57,6 +57,8 @@ func (m *mailbox) readBody(ctx context.Context, lit imap.LiteralReader, b *batch
 		return err
 	}
 
+	// The server goes on: it has not stopped with the message before.
+	m.putWaiting(b, q)
 	b.began = it.Num
 	it.Body, it.Size = q.NewSpool(), lit.Size()
 	it.Body.Grow(it.Size)

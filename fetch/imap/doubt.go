@@ -175,7 +175,7 @@ func (m *mailbox) askAgain(ctx context.Context, q *fetch.Queue) error {
 			m.drop(b)
 			return err
 		}
-		m.advance(b, q)
+		m.putHeld(b, q)
 	}
 
 	return nil

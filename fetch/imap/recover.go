@@ -89,11 +89,7 @@ func (m *mailbox) single(ctx context.Context, one journal.Set, q *fetch.Queue) (
 	m.s.guard.insertUID(one.String())
 	defer m.s.guard.insertUID("")
 	b := m.request(ctx, &batch{uids: one}, m.items(true), q)
-	m.advance(b, q)
-	if err := <-b.done; err != nil {
-		return nil, m.at(b, err)
-	}
-	if err := m.judge(ctx, b); err != nil {
+	if err := m.await(ctx, b, q); err != nil {
 		return nil, err
 	}
 	if !b.got.IsEmpty() || b.over {

@@ -90,12 +90,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 
 		b := under[0]
 		under = under[1:]
-		m.advance(b, q)
-		if err := <-b.done; err != nil {
-			m.awaitEnd(under, q)
-			return m.at(b, err)
-		}
-		if err := m.judge(ctx, b); err != nil {
+		if err := m.await(ctx, b, q); err != nil {
 			m.awaitEnd(under, q)
 			return err
 		}
@@ -143,22 +138,30 @@ func (m *mailbox) fill(ctx context.Context, under []*batch, todo journal.Set, si
 	return under, todo, nil
 }
 
+// await makes b the first batch, waits for its end and judges its messages.
+func (m *mailbox) await(ctx context.Context, b *batch, q *fetch.Queue) error {
+	// Whatever the end is: a server that leaves behind each message would otherwise never get rid of one.
+	defer m.putHeld(b, q)
+	m.advance(b, q)
+	if err := <-b.done; err != nil {
+		return m.at(b, err)
+	}
+	return m.judge(ctx, b)
+}
+
 // awaitEnd waits for the batches that end with a broken connection.
 func (m *mailbox) awaitEnd(under []*batch, q *fetch.Queue) {
 	for _, b := range under {
 		m.advance(b, q)
 		<-b.done
+		m.putHeld(b, q)
 	}
 }
 
 // giveUp ends a retrieval from a server that gives out no more for now. It still reads what was asked for.
 func (m *mailbox) giveUp(ctx context.Context, under []*batch, why error, q *fetch.Queue) error {
 	for _, b := range under {
-		m.advance(b, q)
-		if err := <-b.done; err != nil {
-			return m.at(b, err)
-		}
-		if err := m.judge(ctx, b); err != nil {
+		if err := m.await(ctx, b, q); err != nil {
 			return err
 		}
 	}
@@ -170,6 +173,32 @@ func (m *mailbox) advance(b *batch, q *fetch.Queue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b.first = true
+	m.putFollowed(b, q)
+}
+
+// putFollowed puts the messages that were held back into q, but for the last: with that one the server may
+// have stopped, and say NO. Before that is known it must not be recorded, as the next process would take it
+// for whole and delete it. m.mu is held.
+func (m *mailbox) putFollowed(b *batch, q *fetch.Queue) {
+	for ; len(b.held) > 1; b.held = b.held[1:] {
+		m.put(b.held[0], q)
+	}
+}
+
+// putWaiting puts what waits for the batch to go on into q, if b is the first one.
+func (m *mailbox) putWaiting(b *batch, q *fetch.Queue) {
+	m.mu.Lock()
+	first := b.first
+	m.mu.Unlock()
+	if first {
+		m.putHeld(b, q)
+	}
+}
+
+// putHeld puts all that is still held back into q: the batch has ended, or goes on.
+func (m *mailbox) putHeld(b *batch, q *fetch.Queue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, it := range b.held {
 		m.put(it, q)
 	}
@@ -282,14 +311,13 @@ func (m *mailbox) keepInOrder(b *batch, it *fetch.Item, q *fetch.Queue) {
 	}
 }
 
-// putOrHold puts a message into q unless it has to wait; m.mu is held.
+// putOrHold holds a message back, and puts those into q that need not wait; m.mu is held.
 func (m *mailbox) putOrHold(b *batch, it *fetch.Item, q *fetch.Queue) {
+	b.held = append(b.held, it)
 	isLarge := b.bytes > heldBytes // order is worth only so much memory
 	if b.first || isLarge && !b.alone {
-		m.put(it, q)
-		return
+		m.putFollowed(b, q)
 	}
-	b.held = append(b.held, it)
 }
 
 // release frees the text of a message that is not passed on.
