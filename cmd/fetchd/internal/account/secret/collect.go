@@ -64,6 +64,10 @@ func (f *Finder) askPassword(l Login, prompt func(string) (string, error)) error
 	if err != nil {
 		return fmt.Errorf("read the password for %s: %w", l.Account, err)
 	}
+	// Not sent to the server: it would count as a refused login, after which some lock the account.
+	if text == "" {
+		return nil
+	}
 
 	f.Collected[l.Account] = text
 	return nil

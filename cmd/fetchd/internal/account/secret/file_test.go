@@ -173,6 +173,19 @@ func TestPromptsOnce(t *testing.T) {
 	}
 }
 
+// Return alone is no password: to send an empty one would only be another refused login.
+func TestNothingIsTyped(t *testing.T) {
+	t.Parallel()
+	f, _, _ := finderIn(t)
+	l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: &rcfile.Secrets{}, Needed: true}
+	if err := f.Collect([]Login{l}, func(string) (string, error) { return "", nil }, nil); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := f.Password(l)(t.Context()); err == nil || !strings.Contains(err.Error(), "can't find") {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // What was typed for one login is not sent by another of the same name that says where its password is.
 func TestTypedPasswordStays(t *testing.T) {
 	t.Parallel()
