@@ -24,8 +24,11 @@ func judgePlace(at place, writer *owner, err error) (class Class, hint string) {
 	case errors.Is(err, errOpenToSwap):
 		return Unusable, "make the " + at.kind + " and give it to its user, whose rights are then used"
 
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return Temporary, "make room on the disk or raise the quota; " + hintKept
+	case errors.Is(err, unix.EFBIG):
+		return Temporary, "raise the limit on a file's size: ulimit -f, or LimitFSIZE of the service; " +
+			hintKept
 	case errors.Is(err, unix.ENOENT):
 		return Unusable, at.missing
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
