@@ -1,18 +1,19 @@
 package process
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 )
 
-// hasOpen tells whether the process that the lock file f names has f open, as the holder of the lock does.
+// holds tells whether the process that the lock file f names has the lock.
 // The file may name a process that ended long ago, and whose number a stranger has now: its next holder
 // hasn't written to it yet, or some other process that may read the file has locked it. We can inspect only
 // the processes of our own user; root can inspect all. Where there is no /proc the file is believed: it is
 // ours, and nobody else can write to it.
-func hasOpen(pid int, f *os.File) bool {
+func holds(pid int, f *os.File) bool {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		return true
 	}
@@ -31,12 +32,20 @@ func hasOpen(pid int, f *os.File) bool {
 	for _, e := range list {
 		// The link's text would be the path, which may have been renamed or be a different file by now; the
 		// file itself is what is locked.
-		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, info) {
+		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, info) &&
+			hasLocked(pid, e.Name()) {
 			return true
 		}
 	}
 
 	return false
+}
+
+// hasLocked tells whether a process has the lock of the file that it has open as fd. Others have the file
+// open too, to ask who has it: such as we ourselves, where the holder has our number in another container.
+func hasLocked(pid int, fd string) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, fd))
+	return err != nil || bytes.Contains(text, []byte("FLOCK")) // proc(5)
 }
 
 // isFetchmail tells, where there is a /proc, whether a process is a fetchmail of this user. fetchmail doesn't

@@ -118,7 +118,7 @@ func (l *Lock) Release() {
 // readHolder finds out which process holds the lock. The PID is 0 if the holder has not written it yet.
 func readHolder(f *os.File) *LockedError {
 	e := readLock(f)
-	if e.PID <= 1 || !hasOpen(e.PID, f) {
+	if e.PID <= 1 || !holds(e.PID, f) {
 		e.PID = 0
 	}
 	return e
