@@ -51,10 +51,12 @@ func TestLastOneWaitsForTheAnswer(t *testing.T) {
 				r := newRig(t, nil)
 				c := &clocked{taker: r.taker, start: time.Now()}
 				r.Deliverer = c
+
 				script := found("1 2", "1:2") + fetched(1, "ab") + "WAIT 1s\n" + fetched(2, "cd")
 				if tt.end != "STALL" {
 					script += "WAIT 2s\n"
 				}
+
 				_, _, err := r.run(script + tt.end)
 				if got := strings.Join(c.when, " "); got != tt.want {
 					t.Errorf("delivered %s, want %s", got, tt.want)

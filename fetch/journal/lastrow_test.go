@@ -68,9 +68,8 @@ func writeAtRandom(t *testing.T, seed uint64, tick time.Duration) (said []string
 	t.Helper()
 	ctx, now := t.Context(), time.Unix(1700000000, 0)
 	shelf := newShelf()
-	open := func() *Journal {
-		return over(&memoryStore{shelf: shelf}, "memory", func() time.Time { now = now.Add(tick); return now })
-	}
+	clock := func() time.Time { now = now.Add(tick); return now }
+	open := func() *Journal { return over(&memoryStore{shelf: shelf}, "memory", clock) }
 	must := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +120,8 @@ func writeAtRandom(t *testing.T, seed uint64, tick time.Duration) (said []string
 	said = append(said, fmt.Sprint(m.Done(), m.Pending(), m.Delivered(), m.Vacant(), m.Traces(all)))
 	for i := range 20 {
 		uidl := fmt.Sprint("u", i)
-		said = append(said, strings.TrimSpace(fmt.Sprintf("%+v %q", d.MarkListed([]byte(uidl)), d.Looks(uidl))))
+		listed := fmt.Sprintf("%+v %q", d.MarkListed([]byte(uidl)), d.Looks(uidl))
+		said = append(said, strings.TrimSpace(listed))
 	}
 	return said, m.box.rows + d.box.rows
 }
