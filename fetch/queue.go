@@ -20,9 +20,10 @@ const (
 )
 
 // How much is asked for at a time: enough for a server to have always something to send, but on a long way as
-// much as fills it.
+// much as fills it. With 512 KB 5,000 messages of 4 KB take 1 MB more and at most a few percent less time,
+// with 256 they take a tenth longer.
 const (
-	nearWindow = 512 << 10
+	nearWindow = 384 << 10
 	farWindow  = 2 << 20
 	farLatency = 10 * time.Millisecond
 )

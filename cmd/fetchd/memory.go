@@ -12,13 +12,13 @@ import (
 // thousands of logins have left behind. So once in memoryTick a heap that is larger by one of memorySpare
 // parts than after the last time is collected, and what is free is given back.
 const (
-	memoryTick  = time.Minute
+	memoryTick  = 20 * time.Second
 	memorySpare = 16
 )
 
-// manyAccounts is how many make the heap worth more collections: from there on it grows to one and a half
-// times of what is in use. GOGC in the environment says otherwise.
-const manyAccounts, oftenPercent, usualPercent = 500, 50, 100
+// manyAccounts is how many make the heap worth more collections: from there on it grows by two fifths of what
+// is in use. GOGC in the environment says otherwise.
+const manyAccounts, oftenPercent, usualPercent = 500, 40, 100
 
 // collectFor fits the collector to so many accounts.
 func collectFor(accounts int, env func(string) string) {

@@ -391,11 +391,11 @@ func TestBatchesOutOfOrder(t *testing.T) {
 	})
 }
 
-// The first batches are of a fixed size; those that follow have half a megabyte, and more on a long way.
+// The first batches are of a fixed size; those that follow have 384 KB, and more on a long way.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, wait, third string }{
-		{"near", "", "513:640"},
+		{"near", "", "513:608"},
 		{"far", "WAIT 50ms\n", "513:1012"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
