@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -122,7 +123,7 @@ func TestSpoolErrorsStick(t *testing.T) {
 	}
 	s.Release()
 
-	s = NewSpool(SpoolOptions{Dir: "/nonexistent", Memory: -1})
+	s = NewSpool(SpoolOptions{Dir: filepath.Join(t.TempDir(), "missing"), Memory: -1})
 	if _, err := s.Write([]byte("12345")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Write without a directory: %v", err)
 	}
