@@ -113,12 +113,14 @@ func (p *parser) newUser(pos Pos) {
 func (p *parser) parseOption(f found, w word, no bool) {
 	k := f.Keyword
 	p.last = Flag
+
 	switch {
 	case k.Kind == Flag:
 		p.setFlag(p.entry.slot(k), k, !no, w.pos)
 		if k.Name == "keep" && !no {
 			p.keepDays()
 		}
+
 	case k.Name == "envelope" && no:
 		p.builder.poll.Envelope = Opt[string]{Set: true, Pos: w.pos}
 	case k.Name == "envelope":

@@ -80,6 +80,7 @@ func (m *mailbox) sendAll(uids journal.Set, send func(journal.Set, chan<- ack)) 
 // the goroutine; it ends with the connection at the latest.
 func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 	set, a := uidSet(uids), m.s.a
+
 	switch {
 	// The only one of the ways that is atomic: there is no moment at which the message is in both folders.
 	case a.MoveTo != "" && m.s.has("MOVE"):
@@ -90,6 +91,7 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 				return err
 			})
 		}()
+
 	case a.MoveTo != "":
 		cmd := m.s.client.Copy(set, imapline.DecodeName(a.MoveTo))
 		go func() {
@@ -104,6 +106,7 @@ func (m *mailbox) send(uids journal.Set, done chan<- ack) {
 				done <- a
 			}
 		}()
+
 	// \Seen only: for other mail programs, since the journal alone decides what is new to us.
 	case a.Keep:
 		cmd := m.s.client.Store(set, addFlags(imap.FlagSeen), nil)

@@ -13,6 +13,9 @@ import (
 func TestReportedLogins(t *testing.T) {
 	t.Parallel()
 	const login = "S: * OK [CAPABILITY IMAP4rev1] hi\nC: A1 LOGIN \"ann\" \"sesame\"\n"
+	const noLogin = "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN LOGINDISABLED] hi\nC: A1 AUTHENTICATE PLAIN\n"
+	const plain = "C: AGFubgBzZXNhbWU=\nS: A1 OK\nC: A2 CAPABILITY\nS: * CAPABILITY IMAP4rev1\n" +
+		"S: A2 OK\nC: T1 LOGOUT"
 	const notOn = "[ALERT] Please enable IMAP access in your account settings first.\n"
 	const failed = "S: * NO [AUTHENTICATIONFAILED] Authentication failed\n"
 	const throttled = "Request is throttled. Suggested Backoff Time: 299961 milliseconds\n"
@@ -51,8 +54,9 @@ func TestReportedLogins(t *testing.T) {
 		{"Exchange: no backend", login + "S: A1 NO Server Unavailable. 15", fetch.KindServer, "temporary", 0},
 		{"a proxy: no backend", login + "S: A1 NO [SERVERBUG] Internal error occurred.",
 			fetch.KindServer, "temporary", 0},
+		{"Migadu: a challenge without its blank", noLogin + "S: +\n" + plain, 0, "", 0},
+		{"a challenge of words", noLogin + "S: + go ahead\n" + plain, 0, "", 0},
 	} {
-
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"fetchd/fetch"
 )
 
 // More retrievals as users of other programs have reported them.
@@ -88,27 +85,4 @@ func fetchedText(text string) string {
 	text = strings.ReplaceAll(text, "\n", `\r\n`)
 	size := len(text) - 2*strings.Count(text, `\r\n`)
 	return fmt.Sprintf("S< * 1 FETCH (UID 1 BODY[] {%d}\\r\\n%s)\\r\\n\n", size, text)
-}
-
-// More logins, likewise.
-func TestReportedLoginsToo(t *testing.T) {
-	t.Parallel()
-	const plain = "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN LOGINDISABLED] hi\nC: A1 AUTHENTICATE PLAIN\n"
-	const in = "C: AGFubgBzZXNhbWU=\nS: A1 OK\nC: A2 CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: A2 OK\n"
-
-	for _, tt := range []struct {
-		name, script string
-		kind         fetch.Kind
-		want         string
-	}{
-		{"Migadu: a challenge without its blank", plain + "S: +\n" + in + "C: T1 LOGOUT", 0, ""},
-		{"a challenge of words", plain + "S: + go ahead\n" + in + "C: T1 LOGOUT", 0, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				checkLogin(t, newRig(t, nil), tt.script, nil, tt.kind, tt.want, time.Duration(0))
-			})
-		})
-	}
 }

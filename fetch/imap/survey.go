@@ -162,6 +162,7 @@ func (m *mailbox) confirmByFlags(v *view) error {
 		if err != nil {
 			return errors.Join(v.refused, err)
 		}
+
 		// What a search named stays: flags that were not sent say nothing, and a message too many is better
 		// than one too few.
 		v.found, v.seen = union(v.found, unseen).Minus(seen), seen
@@ -172,6 +173,7 @@ func (m *mailbox) confirmByFlags(v *view) error {
 			return v.refused
 		}
 	}
+
 	m.counted = time.Time{}
 	// Only when the numbers agree may the next retrieval trust what it knows.
 	if v.fits(union(v.found, v.seen).Len()) {
