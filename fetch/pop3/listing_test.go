@@ -186,13 +186,14 @@ func TestManyDuplicatesAreSummedUp(t *testing.T) {
 	}
 }
 
-// FuzzListing: what comes out of a listing is complete: as many rows as STAT said, each with its size.
+// FuzzListing: what comes out of a listing is complete: each row has its size, or is left to another session.
 func FuzzListing(f *testing.F) {
 	f.Add(bigListing(3))
 	f.Add("+OK 0 0\r\n")
 	f.Add("+OK 1 5\r\n-ERR\r\n+OK\r\n1 5\r\n.\r\n")
 	f.Add("+OK 1 5\r\n+OK\r\n1 \xff\r\n.\r\n+OK\r\n1 5 x\r\n.\r\n")
 	f.Add("+OK 2 5\r\n+OK\r\n2 a\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n")
+	f.Add("+OK 2 5\r\n+OK\r\n1 b\r\n2 a\r\n.\r\n+OK\r\n1 5\r\n.\r\n")
 	j := fetchtest.OpenJournal(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := listingOf(t, j, strings.NewReader(text))
@@ -202,12 +203,19 @@ func FuzzListing(f *testing.F) {
 			}
 			return
 		}
-		seen := map[string]bool{}
+
+		seen, left := map[string]bool{}, 0
 		for i, r := range l.rows {
-			if !r.listed || r.size < 0 || r.uidl != "" && seen[r.uidl] {
+			if !r.listed && !r.left || r.size < 0 || r.uidl != "" && seen[r.uidl] {
 				t.Fatalf("row %d: %+v", i+1, r)
 			}
 			seen[r.uidl] = true
+			if r.left {
+				left++
+			}
+		}
+		if left != l.left || (left > 0) != (l.disagree() != nil) {
+			t.Fatalf("%d rows are left, and %d counted: %v", left, l.left, l.disagree())
 		}
 	})
 }
