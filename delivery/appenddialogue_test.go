@@ -156,6 +156,7 @@ func TestAppendGroup(t *testing.T) {
 			message, says)
 	}
 	const look = "C: A3 EXAMINE \"INBOX\"\nS: * 0 EXISTS\nS: A3 OK\nC: A4 CLOSE\nS: A4 OK\n"
+
 	for _, tt := range []struct{ name, dialogue, want string }{
 		{"several in one", loggedIn("LITERAL+ MULTIAPPEND") + one(1, "S: A1 OK\n") +
 			both(2, "S: A2 OK [APPENDUID 1 2:3]\n") + logout, "ok ok ok"},
@@ -200,8 +201,8 @@ func TestAppendGroup(t *testing.T) {
 			d := appendTo(t, tt.dialogue, func(o *delivery.AppendOptions) { o.Create = true })
 			var got []string
 			var twice error // names the destination more than once
-			for _, err := range d.DeliverGroup(t.Context(), []*delivery.Message{newMail(t, "1"),
-				newMail(t, "2"), newMail(t, "3")}) {
+
+			for _, err := range d.DeliverGroup(t.Context(), newMails(t, "1", "2", "3")) {
 				if strings.Count(fmt.Sprint(err), "append to") > 1 {
 					twice = err
 				}
@@ -214,6 +215,7 @@ func TestAppendGroup(t *testing.T) {
 					got = append(got, "no")
 				}
 			}
+
 			_ = d.Close()
 			if text := strings.Join(got, " "); text != tt.want || twice != nil {
 				t.Errorf("%s, %v, want %s", text, twice, tt.want)
@@ -308,6 +310,7 @@ func TestAppendSeveralUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { _ = ln.Close() })
 	served := make(chan int, 1)
 	go func() {
@@ -323,14 +326,16 @@ func TestAppendSeveralUnknown(t *testing.T) {
 		}
 		served <- n
 	}()
+
 	d := newAppend(t, delivery.AppendOptions{Host: "localhost", Port: ln.Addr().(*net.TCPAddr).Port,
 		User: "ann", Password: secretOf("sesame")})
-	ms := []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3"), newMail(t, "4")}
+	ms := newMails(t, "1", "2", "3", "4")
 	for range 2 {
 		if err := errors.Join(d.DeliverGroup(t.Context(), ms)...); err != nil {
 			t.Error(err)
 		}
 	}
+
 	_ = d.Close()
 	_ = ln.Close()
 	if n := <-served; n != 2 {

@@ -71,7 +71,7 @@ func TestAppendAfterADoubt(t *testing.T) {
 		dialogue += strings.Replace(appended, "A1", fmt.Sprint("A", n), 1) + fmt.Sprintf("S: A%d OK\n", n)
 	}
 	d := appendTo(t, dialogue+logout, nil)
-	ms := []*delivery.Message{newMail(t, "1"), newMail(t, "2"), newMail(t, "3")}
+	ms := newMails(t, "1", "2", "3")
 	for _, m := range ms {
 		m.Repeat = true
 	}

@@ -128,17 +128,22 @@ func batchesIn(t *testing.T, path string) [][]byte {
 
 func TestMDAContract(t *testing.T) {
 	t.Parallel()
-	const agent = `if test -f status; then s=$(cat status); if test "$s" = 127; then no-such-agent; fi; exit "$s"; fi
+	const agent = `if test -f status; then
+			s=$(cat status); if test "$s" = 127; then no-such-agent; fi; exit "$s"
+		fi
 		f=$(mktemp out/tmp.XXXXXX) && cat >"$f" && : %T %F`
+
 	deliverytest.Run(t, "mda", func(t *testing.T) deliverytest.Target {
 		dir := t.TempDir()
 		if err := os.Mkdir(filepath.Join(dir, "out"), 0o700); err != nil {
 			t.Fatal(err)
 		}
+
 		mda, err := delivery.NewMDA(delivery.MDAOptions{Command: agent, Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		exits := func(status int) func(t *testing.T) func() {
 			return func(t *testing.T) func() { return writeStatus(t, filepath.Join(dir, "status"), status) }
 		}

@@ -92,7 +92,9 @@ func crashMDA(dir string) error {
 		return err
 	}
 	mda, err := delivery.NewMDA(delivery.MDAOptions{
-		Command: "touch started; read first; while test ! -e go; do sleep 0.02; done; cat >part && mv part whole", Dir: dir,
+		Command: "touch started; read first; " +
+			"while test ! -e go; do sleep 0.02; done; cat >part && mv part whole",
+		Dir: dir,
 	})
 	if err != nil {
 		return err
@@ -151,7 +153,8 @@ func TestMaildirKilled(t *testing.T) {
 func uidsIn(t *testing.T, dir string) map[int]bool {
 	t.Helper()
 	found := make(map[int]bool)
-	for _, data := range append(filesIn(t, filepath.Join(dir, "new")), filesIn(t, filepath.Join(dir, "cur"))...) {
+	for _, data := range append(filesIn(t, filepath.Join(dir, "new")),
+		filesIn(t, filepath.Join(dir, "cur"))...) {
 		trace, body, _ := strings.Cut(string(data), "\n")
 		var uid int
 		if _, err := fmt.Sscanf(body, "Subject: %d", &uid); err != nil {
@@ -179,7 +182,8 @@ func readSome(t *testing.T, dir string) {
 		if i%3 != 0 {
 			continue
 		}
-		if err := os.Rename(filepath.Join(dir, "new", e.Name()), filepath.Join(dir, "cur", e.Name()+":2,S")); err != nil {
+		err := os.Rename(filepath.Join(dir, "new", e.Name()), filepath.Join(dir, "cur", e.Name()+":2,S"))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -198,7 +202,8 @@ func TestMDAGetsAllOfItWhenWeAreKilled(t *testing.T) {
 	}
 	waitFor(t, filepath.Join(dir, "whole"))
 	got, err := os.ReadFile(filepath.Join(dir, "whole"))
-	_, body, _ := strings.Cut(string(got), "\n") // Received; the line before it, Return-Path, the agent has read
+	// Received; the line before it, Return-Path, the agent has read.
+	_, body, _ := strings.Cut(string(got), "\n")
 	if err != nil || body != crashBody(2999) {
 		t.Errorf("the agent got %d bytes, %v", len(got), err)
 	}

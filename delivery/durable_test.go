@@ -61,7 +61,8 @@ func (r *recorder) kind(dir string, fd int) string {
 		return err.Error()
 	}
 	for _, name := range []string{"new", "cur", ".", ".."} {
-		if err := unix.Stat(filepath.Join(dir, name), &sub); err == nil && sub.Ino == st.Ino && sub.Dev == st.Dev {
+		err := unix.Stat(filepath.Join(dir, name), &sub)
+		if err == nil && sub.Ino == st.Ino && sub.Dev == st.Dev {
 			return name
 		}
 	}

@@ -41,15 +41,19 @@ func TestDropFields(t *testing.T) {
 	t.Parallel()
 	status, delivered := delivery.HeaderRules{DropStatus: true}, delivery.HeaderRules{DropDelivered: true}
 	both := delivery.HeaderRules{DropStatus: true, DropDelivered: true}
+
 	for _, tt := range []struct {
 		name       string
 		rules      delivery.HeaderRules
 		text, want string
 	}{
-		{"nothing asked", delivery.HeaderRules{}, "Status: RO\nDelivered-To: x\n\nb", "Status: RO\nDelivered-To: x\n\nb"},
+		{"nothing asked", delivery.HeaderRules{},
+			"Status: RO\nDelivered-To: x\n\nb", "Status: RO\nDelivered-To: x\n\nb"},
 		{"nothing there", both, "Subject: x\n\nStatus: RO\n", "Subject: x\n\nStatus: RO\n"},
-		{"status", status, "A: 1\nSTATUS: RO\nX-Mozilla-Status : 1\nX-Status: A\nDelivered-To: x\n\nStatus: b", "A: 1\nX-Status: A\nDelivered-To: x\n\nStatus: b"},
-		{"every one, with its folds", both, "Delivered-To: x\n\ty\nA: 1\nDelivered-To: z\nStatus:\n\n", "A: 1\n\n"},
+		{"status", status, "A: 1\nSTATUS: RO\nX-Mozilla-Status : 1\nX-Status: A\n" +
+			"Delivered-To: x\n\nStatus: b", "A: 1\nX-Status: A\nDelivered-To: x\n\nStatus: b"},
+		{"every one, with its folds", both,
+			"Delivered-To: x\n\ty\nA: 1\nDelivered-To: z\nStatus:\n\n", "A: 1\n\n"},
 		{"CRLF", delivered, "Delivered-To: x\r\n y\r\nA: 1\r\n\r\nb\r\n", "A: 1\r\n\r\nb\r\n"},
 		{"only those", both, "Status: O\nDelivered-To: x\n\nb", "\nb"},
 		{"no body", both, "Status: O\nA: 1\n", "A: 1\n"},
@@ -71,21 +75,25 @@ func TestRewrite(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, want string }{
 		{"bare", "To: joe\n", "To: joe@h\n"},
-		{"each field", "From: a\nTO: b\nCc: c\nBCC: d\nReply-To: e\n", "From: a@h\nTO: b@h\nCc: c@h\nBCC: d@h\nReply-To: e@h\n"},
+		{"each field", "From: a\nTO: b\nCc: c\nBCC: d\nReply-To: e\n",
+			"From: a@h\nTO: b@h\nCc: c@h\nBCC: d@h\nReply-To: e@h\n"},
 		{"no other field", "Sender: a\nSubject: b\nResent-To: c\n", "Sender: a\nSubject: b\nResent-To: c\n"},
 		{"complete", "To: joe@x.org, <ann@y.org>\n", "To: joe@x.org, <ann@y.org>\n"},
 		{"list", "To: joe, ann@x, bob , eve\n", "To: joe@h, ann@x, bob@h , eve@h\n"},
 		{"angle", "To: Joe User <joe>, <ann>\n", "To: Joe User <joe@h>, <ann@h>\n"},
 		{"quoted name", "To: \"User, Joe <x>\" <joe>\n", "To: \"User, Joe <x>\" <joe@h>\n"},
-		{"quoted local part", "To: \"joe user\", <\"a b\">, \"a\".b\n", "To: \"joe user\"@h, <\"a b\"@h>, \"a\".b\n"},
-		{"comment", "To: joe (Joe, at home (now)), (x) ann(y)\n", "To: joe@h (Joe, at home (now)), (x) ann@h(y)\n"},
+		{"quoted local part", "To: \"joe user\", <\"a b\">, \"a\".b\n",
+			"To: \"joe user\"@h, <\"a b\"@h>, \"a\".b\n"},
+		{"comment", "To: joe (Joe, at home (now)), (x) ann(y)\n",
+			"To: joe@h (Joe, at home (now)), (x) ann@h(y)\n"},
 		{"comment in angle", "To: Joe < joe (x) >\n", "To: Joe < joe@h (x) >\n"},
 		{"fold", "To: joe,\n\tann\n  (x),\r\n bob\n", "To: joe@h,\n\tann@h\n  (x),\r\n bob@h\n"},
 		{"group", "To: friends: joe, Ann <ann>;, bob\n", "To: friends: joe@h, Ann <ann@h>;, bob@h\n"},
 		{"empty group", "To: undisclosed-recipients:;\n", "To: undisclosed-recipients:;\n"},
 		{"open group", "To: mailto:joe\n", "To: mailto:joe\n"},
 		{"no group", "To: joe; ann\n", "To: joe; ann\n"},
-		{"encoded word", "To: =?utf-8?q?J=C3=B6?= <joe>, =?utf-8?q?x?=\n", "To: =?utf-8?q?J=C3=B6?= <joe@h>, =?utf-8?q?x?=\n"},
+		{"encoded word", "To: =?utf-8?q?J=C3=B6?= <joe>, =?utf-8?q?x?=\n",
+			"To: =?utf-8?q?J=C3=B6?= <joe@h>, =?utf-8?q?x?=\n"},
 		{"8-bit name", "To: J\xf6rg <joe>, J\xf6rg\n", "To: J\xf6rg <joe@h>, J\xf6rg\n"},
 		{"empty list", "To: , ,\nCc:\nBcc: <>\n", "To: , ,\nCc:\nBcc: <>\n"},
 		{"two words", "To: Joe User, ann\n", "To: Joe User, ann@h\n"},
@@ -110,7 +118,9 @@ func TestRewrite(t *testing.T) {
 			if got := edited(t, rules, tt.text); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if got := edited(t, rules, tt.text+"\nTo: joe\n"); got != tt.want+"\nTo: joe\n" && strings.HasSuffix(tt.text, "\n") {
+
+			got := edited(t, rules, tt.text+"\nTo: joe\n")
+			if got != tt.want+"\nTo: joe\n" && strings.HasSuffix(tt.text, "\n") {
 				t.Errorf("with a body: %q", got)
 			}
 		})
@@ -159,8 +169,9 @@ func TestBrokenHeader(t *testing.T) {
 func TestAddressHost(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{
-		"mail.example.org": "mail.example.org", "192.0.2.1": "[192.0.2.1]", "2001:db8::1": "[IPv6:2001:db8::1]",
-		"": "", "fe80::1%eth0": "", "a b": "", "a\r\nX: y": "", "a,b": "",
+		"mail.example.org": "mail.example.org", "192.0.2.1": "[192.0.2.1]",
+		"2001:db8::1": "[IPv6:2001:db8::1]", "": "", "fe80::1%eth0": "", "a b": "", "a\r\nX: y": "",
+		"a,b": "",
 	} {
 		if got := delivery.AddressHost(host); got != want {
 			t.Errorf("%q: got %q, want %q", host, got, want)
@@ -171,11 +182,13 @@ func TestAddressHost(t *testing.T) {
 // FuzzEdit: the body stays, so do the lines that no rule is about, and a second time changes nothing.
 func FuzzEdit(f *testing.F) {
 	for _, text := range []string{
-		"", "\n", "Status: O\n\nb", "To: joe, \"a\n b\" <ann> (c), g: x, y;\nDelivered-To: z\n\nTo: joe\n", "To: a@[x], (\\\n", "From: \"\n\n",
+		"", "\n", "Status: O\n\nb", "To: joe, \"a\n b\" <ann> (c), g: x, y;\nDelivered-To: z\n\nTo: joe\n",
+		"To: a@[x], (\\\n", "From: \"\n\n",
 		"To:<\"a>b\">\r\nCc: =?x?q?y?=\r\n\r\nb\r\n", " To: a\nTo : b", "Bcc: a b, c.d, .e, <@a:b>\n",
 	} {
 		f.Add([]byte(text), uint8(7))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte, which uint8) {
 		if len(text) > delivery.HeaderLimit/4 {
 			return
@@ -184,12 +197,14 @@ func FuzzEdit(f *testing.F) {
 		if which&4 != 0 {
 			rules.Rewrite = "[IPv6:::1]"
 		}
+
 		s := spooled(t, string(text))
 		e := rules.Edit(s)
 		delivery.BrokenHeader(s)
 		if e == nil {
 			return
 		}
+
 		header, body := text[:e.Skip], text[e.Skip:]
 		if !bytes.Equal(header, s.Header()) || len(e.Head) > len(header)+delivery.HeaderLimit {
 			t.Errorf("%d bytes in place of %d", len(e.Head), e.Skip)
@@ -197,7 +212,9 @@ func FuzzEdit(f *testing.F) {
 		if got := edited(t, rules, string(e.Head)+string(body)); got != string(e.Head)+string(body) {
 			t.Errorf("again: %q\nfrom %q", got, e.Head)
 		}
-		at := 0 // every line of the edited header is in the original, in this order, but for what was inserted
+
+		// Every line of the edited header is in the original, in this order, but for what was inserted.
+		at := 0
 		for line := range bytes.Lines(bytes.ReplaceAll(e.Head, []byte("@[IPv6:::1]"), nil)) {
 			found := bytes.Index(bytes.ReplaceAll(header, []byte("@[IPv6:::1]"), nil)[at:], line)
 			if found < 0 {

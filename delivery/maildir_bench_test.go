@@ -34,10 +34,14 @@ func benchmarkGroups(b *testing.B, d *Maildir, group int) {
 	if err := body.Close(); err != nil {
 		b.Fatal(err)
 	}
+
 	ms := make([]*Message, group)
 	for i := range ms {
-		ms[i] = &Message{Account: "ann@mail.example.org", UIDValidity: 7, Body: body, Trace: []byte("Received: from x\n")}
+		ms[i] = &Message{
+			Account: "ann@mail.example.org", UIDValidity: 7, Body: body, Trace: []byte("Received: from x\n"),
+		}
 	}
+
 	b.ReportAllocs()
 	uid := 0
 	for b.Loop() {
@@ -45,6 +49,7 @@ func benchmarkGroups(b *testing.B, d *Maildir, group int) {
 			uid++
 			ms[i].UID = fmt.Sprint(uid)
 		}
+
 		for _, err := range d.DeliverGroup(context.Background(), ms) {
 			if err != nil {
 				b.Fatal(err)

@@ -65,12 +65,15 @@ func TestMaildirMakesWhatIsMissing(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(dir, missing)); err != nil {
 				t.Fatal(err)
 			}
+
 			deliver(t, d, mailFrom(t, "2", "b\n"))
 			for _, sub := range []string{"", "tmp", "new", "cur"} {
-				if info, err := os.Stat(filepath.Join(dir, sub)); err != nil || info.Mode() != os.ModeDir|0o700 {
+				info, err := os.Stat(filepath.Join(dir, sub))
+				if err != nil || info.Mode() != os.ModeDir|0o700 {
 					t.Errorf("%q: %v %v", sub, info, err)
 				}
 			}
+
 			name := namesIn(t, dir, "new")[0]
 			if info, err := os.Stat(filepath.Join(dir, "new", name)); err != nil || info.Mode() != 0o600 {
 				t.Errorf("message: %v %v", info, err)
@@ -123,7 +126,8 @@ func TestMaildirRepeat(t *testing.T) {
 
 func moveToCur(flags string) func(t *testing.T, dir, name string) {
 	return func(t *testing.T, dir, name string) {
-		if err := os.Rename(filepath.Join(dir, "new", name), filepath.Join(dir, "cur", name+flags)); err != nil {
+		err := os.Rename(filepath.Join(dir, "new", name), filepath.Join(dir, "cur", name+flags))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +147,8 @@ func TestMaildirReplacesLeftoverInTmp(t *testing.T) {
 	d := NewMaildir(MaildirOptions{Dir: dir})
 	deliver(t, d, mailFrom(t, "1", "first\n"))
 	m := mailFrom(t, "2", "short\n")
-	if err := os.WriteFile(filepath.Join(dir, "tmp", messageName(m)+firstTry), []byte("half of a longer message"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tmp", messageName(m)+firstTry),
+		[]byte("half of a longer message"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	deliver(t, d, m)
@@ -270,16 +275,19 @@ func TestMessageName(t *testing.T) {
 	if got := messageName(&base); got != want {
 		t.Errorf("got %q: a new format breaks the repeat after an upgrade, want %q", got, want)
 	}
+
 	seen := map[string]string{}
 	for name, m := range map[string]Message{
-		"base":             base,
-		"other account":    {Account: "b@h", Mailbox: "INBOX", UIDValidity: 1, UID: "12", Body: body},
-		"other mailbox":    {Account: "a@h", Mailbox: "Work", UIDValidity: 1, UID: "12", Body: body},
-		"shifted":          {Account: "a@hI", Mailbox: "NBOX", UIDValidity: 1, UID: "12", Body: body},
-		"other validity":   {Account: "a@h", Mailbox: "INBOX", UIDValidity: 2, UID: "12", Body: body},
-		"leading zero":     {Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "012", Body: body},
-		"punctuation":      {Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "1/2", Body: body},
-		"other body":       {Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "12", Body: spoolOf(t, "y")},
+		"base":           base,
+		"other account":  {Account: "b@h", Mailbox: "INBOX", UIDValidity: 1, UID: "12", Body: body},
+		"other mailbox":  {Account: "a@h", Mailbox: "Work", UIDValidity: 1, UID: "12", Body: body},
+		"shifted":        {Account: "a@hI", Mailbox: "NBOX", UIDValidity: 1, UID: "12", Body: body},
+		"other validity": {Account: "a@h", Mailbox: "INBOX", UIDValidity: 2, UID: "12", Body: body},
+		"leading zero":   {Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "012", Body: body},
+		"punctuation":    {Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "1/2", Body: body},
+		"other body": {
+			Account: "a@h", Mailbox: "INBOX", UIDValidity: 1, UID: "12", Body: spoolOf(t, "y"),
+		},
 		"long UIDL":        {Account: "a@h", UID: strings.Repeat("x", 1<<20), Body: body},
 		"other long UIDL":  {Account: "a@h", UID: strings.Repeat("x", 1<<20) + "y", Body: body},
 		"no UID":           {Account: "a@h", Body: body},
@@ -310,7 +318,9 @@ func FuzzMessageName(f *testing.F) {
 	f.Add("a@h", "INBOX", uint32(1), "12")
 	f.Add("", "", uint32(0), "\x00:/,\n../é")
 	f.Fuzz(func(t *testing.T, account, mailbox string, validity uint32, uid string) {
-		m := &Message{Account: account, Mailbox: mailbox, UIDValidity: validity, UID: uid, Body: spoolOf(t, uid)}
+		m := &Message{
+			Account: account, Mailbox: mailbox, UIDValidity: validity, UID: uid, Body: spoolOf(t, uid),
+		}
 		name := messageName(m)
 		checkName(t, name)
 		if name != messageName(m) {

@@ -36,8 +36,8 @@ func TestFolderName(t *testing.T) {
 	}
 }
 
-// With the server's separator, what else divides levels on disk is written otherwise, and names that have none
-// of it are what they were.
+// With the server's separator, what else divides levels on disk is written otherwise, and names that have
+// none of it are what they were.
 func TestFolderNameOfSeparator(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ mailbox, separator, want string }{

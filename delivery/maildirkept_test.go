@@ -143,7 +143,9 @@ func TestMaildirMovedWithinOneDirectory(t *testing.T) {
 			d, _ := recorded(t, syncEach)
 			m := mailFrom(t, "1", "text\n")
 			deliver(t, d, m)
-			d.sys.move = func(_ int, from string, dir int, to string) error { return move(dir, from, dir, to) }
+			d.sys.move = func(_ int, from string, dir int, to string) error {
+				return move(dir, from, dir, to)
+			}
 			g := opened(t, d)
 			_ = unix.Close(g.tmp)
 			g.tmp = -1
@@ -151,12 +153,14 @@ func TestMaildirMovedWithinOneDirectory(t *testing.T) {
 			if g.tmp, err = openDir(filepath.Join(d.dir, "new")); err != nil {
 				t.Fatal(err)
 			}
+
 			g.items = make([]maildirItem, 1)
 			g.claimNames([]*Message{m})
 			g.store(t.Context())
 			if !slices.Contains(namesIn(t, d.dir, "new"), messageName(m)) {
 				t.Error("a delivered message is taken for what a killed run left in tmp")
 			}
+
 			g.publish(t.Context())
 			g.end()
 			if left := namesIn(t, d.dir, "new"); g.items[0].result() != nil || len(left) != 1 {
@@ -201,6 +205,7 @@ func TestMaildirItselfIsKept(t *testing.T) {
 				if exists { // made by a process that was killed before it synced
 					opened(t, NewMaildir(MaildirOptions{Dir: d.dir})).close()
 				}
+
 				r := &recorder{how: syncEach, fail: map[string]error{failing: unix.EIO}}
 				d.sys = r.calls(d.dir)
 				for _, uid := range []string{"1", "2", "3"} {
@@ -209,6 +214,7 @@ func TestMaildirItselfIsKept(t *testing.T) {
 						t.Errorf("message %s: %v", uid, err)
 					}
 				}
+
 				if _, err := os.Stat(d.dir); !exists && !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("what may not last is still there: %v", err)
 				}
@@ -217,7 +223,8 @@ func TestMaildirItselfIsKept(t *testing.T) {
 				deliver(t, d, mailFrom(t, "1", "text\n"))
 				deliver(t, d, mailFrom(t, "2", "text\n"))
 				want := []string{
-					"fsync .", "fsync ..", "fsync file", "move", "fsync new", "fsync file", "move", "fsync new",
+					"fsync .", "fsync ..", "fsync file", "move", "fsync new", "fsync file", "move",
+					"fsync new",
 				}
 				if !slices.Equal(r.events, want) {
 					t.Errorf("got %q, want %q", r.events, want)

@@ -127,9 +127,11 @@ func deliverFromHostile(t *testing.T, command string) {
 	a := newMDA(t, MDAOptions{
 		Command: strings.ReplaceAll(command, "ARGS", argsScript(t)), Dir: dir, Env: []string{"OUT=" + out},
 	})
+
 	for _, sender := range []string{
-		"ann@x", "a`touch P`@x", "a$(touch P)@x", `'";touch P;"'@x`, "a;touch P\ntouch P\n|touch P&touch P #@x", "a >P @x",
-		`\";touch P;\"`, "-oQ/tmp/x@evil", "!!!touch!P", "~root ${HOME} $HOME *",
+		"ann@x", "a`touch P`@x", "a$(touch P)@x", `'";touch P;"'@x`,
+		"a;touch P\ntouch P\n|touch P&touch P #@x", "a >P @x", `\";touch P;\"`, "-oQ/tmp/x@evil",
+		"!!!touch!P", "~root ${HOME} $HOME *",
 	} {
 		m := mailFrom(t, "1", "x")
 		m.Sender = sender
@@ -142,6 +144,7 @@ func deliverFromHostile(t *testing.T, command string) {
 			t.Errorf("sender %q: the agent got %q", sender, got)
 		}
 	}
+
 	if left := namesIn(t, dir, ""); !slices.Equal(left, []string{"out"}) {
 		t.Errorf("a sender was run: files %q", left)
 	}
@@ -163,7 +166,8 @@ func TestMDARefusesNames(t *testing.T) {
 		{`procmail -d "o'neil" # %T`, "o'neil", true},
 	} {
 		_, err := NewMDA(MDAOptions{Command: tt.command, Recipients: []string{"bob", tt.name}})
-		if fine := err == nil; fine != tt.fine || !fine && !strings.Contains(err.Error(), "the agent would be told") {
+		fine := err == nil
+		if fine != tt.fine || !fine && !strings.Contains(err.Error(), "the agent would be told") {
 			t.Errorf("%q for %q: %v", tt.command, tt.name, err)
 		}
 	}

@@ -95,7 +95,8 @@ func TestLookAt(t *testing.T) {
 	if err := os.Symlink("/nowhere", dir+"/link"); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := inspectEntry(dir + "/link"); err != nil || e.link != "/nowhere" || int(e.uid) != os.Geteuid() {
+	if e, err := inspectEntry(dir + "/link"); err != nil ||
+		e.link != "/nowhere" || int(e.uid) != os.Geteuid() {
 		t.Errorf("link: %+v, %v", e, err)
 	}
 	if e, err := inspectEntry(dir); err != nil || e.link != "" || e.mode&0o700 != 0o700 {

@@ -8,6 +8,7 @@ import (
 
 func TestSenderOf(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name, header, want string
 		found              bool
@@ -18,7 +19,8 @@ func TestSenderOf(t *testing.T) {
 		{"no end", "From: a@b", "a@b", true},
 		{"CRLF", "To: x\r\nFrom: a@b\r\n\r\n", "a@b", true},
 		{"not in the body", "To: x\n\nFrom: a@b\n", "", false},
-		{"order", "From: f@x\nReply-To: r@x\nSender: s@x\nResent-Sender: rs@x\nReturn-Path: <p@x>\n\n", "p@x", true},
+		{"order", "From: f@x\nReply-To: r@x\nSender: s@x\n" +
+			"Resent-Sender: rs@x\nReturn-Path: <p@x>\n\n", "p@x", true},
 		{"resent sender", "From: f@x\nSender: s@x\nResent-Sender: rs@x\n\n", "rs@x", true},
 		{"sender", "From: f@x\nSender: s@x\n\n", "s@x", true},
 		{"sender without host", "From: f@x\nSender: s\n\n", "f@x", true},
@@ -80,11 +82,12 @@ func TestSenderOf(t *testing.T) {
 
 func FuzzSenderOf(f *testing.F) {
 	for _, seed := range []string{
-		"From: Ann <a@x>\r\n\r\n", "Return-Path: <>\n\n", "Sender: (c(\\)) \"q\\\" <@h:a@b>\n", "From: a @ b . c d\n\n", ":\n: :\n\n",
-		"From: \xff<\xc3\xbc@\u2028x>\n",
+		"From: Ann <a@x>\r\n\r\n", "Return-Path: <>\n\n", "Sender: (c(\\)) \"q\\\" <@h:a@b>\n",
+		"From: a @ b . c d\n\n", ":\n: :\n\n", "From: \xff<\xc3\xbc@\u2028x>\n",
 	} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, header []byte) {
 		sender, found := SenderOf(header)
 		if len(sender) > addressLimit || !utf8.ValidString(sender) || breaksAddress(sender) {
@@ -93,11 +96,14 @@ func FuzzSenderOf(f *testing.F) {
 		if sender == "" && found && !strings.Contains(strings.ToLower(string(header)), "return-path") {
 			t.Error("a null sender out of nothing")
 		}
+
 		// What we write on top of a delivered message is what we read back.
-		if again, ok := SenderOf(append(returnPath(sender), header...)); found && !strings.ContainsAny(sender, "\"(),:;\\") &&
+		again, ok := SenderOf(append(returnPath(sender), header...))
+		if found && !strings.ContainsAny(sender, "\"(),:;\\") &&
 			(!ok || again != sender) {
 			t.Errorf("%q came back as %q", sender, again)
 		}
+
 		head := headerOf(header)
 		start, end := fieldSpan(head, "Return-Path")
 		if start < 0 || end < start || end > len(head) {
@@ -108,6 +114,7 @@ func FuzzSenderOf(f *testing.F) {
 
 func TestHeader(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct{ name, body, want string }{
 		{"empty", "", ""},
 		{"plain", "A: 1\n\nx", "A: 1\n\n"},
@@ -117,12 +124,15 @@ func TestHeader(t *testing.T) {
 		{"no body", "A: 1\n", "A: 1\n"},
 		{"no line end", "A: 1", "A: 1"},
 		{"a blank is no end", "A: 1\n \n\nx", "A: 1\n \n\n"},
-		{"too long", strings.Repeat("A: 1\n", HeaderLimit), strings.Repeat("A: 1\n", HeaderLimit)[:HeaderLimit]},
+		{"too long", strings.Repeat("A: 1\n", HeaderLimit),
+			strings.Repeat("A: 1\n", HeaderLimit)[:HeaderLimit]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			for _, memory := range []int{0, -1} {
-				s := fill(t, SpoolOptions{KeepCR: true, Dir: t.TempDir(), Memory: memory}, []byte(tt.body), 4096)
+				s := fill(t, SpoolOptions{KeepCR: true, Dir: t.TempDir(), Memory: memory},
+					[]byte(tt.body), 4096)
 				if got := string(s.Header()); got != tt.want {
 					t.Errorf("got %.80q (%d bytes)", got, len(got))
 				}

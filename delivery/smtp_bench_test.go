@@ -26,20 +26,24 @@ func BenchmarkSMTP(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+
 			defer d.Close()
 			m := deliverytest.NewMessage(b, "1", benchBody())
 			ms := make([]*delivery.Message, b.N)
 			for i := range ms {
 				ms[i] = m
 			}
+
 			b.ResetTimer()
-			if err := d.DeliverSeries(b.Context(), ms, func(_ int, err error) error { return err }); err != nil {
+			if err := d.DeliverSeries(b.Context(), ms,
+				func(_ int, err error) error { return err }); err != nil {
 				b.Fatal(err)
 			}
 			if n := len(sink.Got()); n != b.N {
 				b.Fatalf("%d messages", n)
 			}
 		})
+
 		b.Run(name+" raw", func(b *testing.B) {
 			_, server := benchSink(b, lmtp)
 			if err := deliverRaw(b, server, lmtp); err != nil {

@@ -24,14 +24,19 @@ func sinkTo(t testing.TB, sink *deliverytest.Sink, change func(*delivery.SMTPOpt
 		server.Host = "localhost"
 		server.Port = sink.Listen(t, "127.0.0.1:0").(*net.TCPAddr).Port
 	}
-	o := delivery.SMTPOptions{Servers: []delivery.SMTPServer{server}, Name: "client.example.org", Timeout: 20 * time.Second}
+
+	o := delivery.SMTPOptions{
+		Servers: []delivery.SMTPServer{server}, Name: "client.example.org", Timeout: 20 * time.Second,
+	}
 	if change != nil {
 		change(&o)
 	}
+
 	d, err := delivery.NewSMTP(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { _ = d.Close() })
 	return d
 }

@@ -13,9 +13,13 @@ import (
 // FuzzSMTPReply: whatever a server sends, a reply has a code from 200 to 599 and bounded text, and what is
 // none breaks the connection for good.
 func FuzzSMTPReply(f *testing.F) {
-	for _, seed := range []string{"250 ok\r\n", "250-a\r\n250 b\r\n", "250\r\n", "354 go\n", "199 x\r\n", "250-a\r\n550 b\r\n", "25", "", "\r\n", "334AAAA\r\n", "999 x\r\n", "250\x00x\r\n"} {
+	for _, seed := range []string{
+		"250 ok\r\n", "250-a\r\n250 b\r\n", "250\r\n", "354 go\n", "199 x\r\n", "250-a\r\n550 b\r\n",
+		"25", "", "\r\n", "334AAAA\r\n", "999 x\r\n", "250\x00x\r\n",
+	} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, data []byte) {
 		client, server := net.Pipe()
 		conn := wire.New(client, wire.Options{Timeout: time.Second})
@@ -24,6 +28,7 @@ func FuzzSMTPReply(f *testing.F) {
 			_ = server.Close()
 		}()
 		defer conn.Close()
+
 		for range 10 {
 			r, err := readSMTPReply(conn)
 			if err != nil {
@@ -35,6 +40,7 @@ func FuzzSMTPReply(f *testing.F) {
 				}
 				return
 			}
+
 			if r.code < 200 || r.code > 599 || len(r.text()) > smtpText ||
 				len(r.lines()) == 0 || len(r.lines()) > smtpLines {
 				t.Fatalf("%+v", r)
@@ -69,7 +75,9 @@ func TestSMTPReplyConceals(t *testing.T) {
 // FuzzLineEnds: however a message is cut into pieces, what is sent has no line end but CRLF, no line that is
 // a dot, and is the message again once the dots are taken away.
 func FuzzLineEnds(f *testing.F) {
-	for _, seed := range []string{"", ".", "a\r\n.\r\nb", "\n.\n", "\r.\r", ".\r\n..\r\n", "a\r", "\r\r\n\n", "x\x00\n"} {
+	for _, seed := range []string{
+		"", ".", "a\r\n.\r\nb", "\n.\n", "\r.\r", ".\r\n..\r\n", "a\r", "\r\r\n\n", "x\x00\n",
+	} {
 		f.Add([]byte(seed), 1)
 		f.Add([]byte(seed), 3)
 	}
@@ -90,7 +98,8 @@ func FuzzLineEnds(f *testing.F) {
 			t.Fatalf("in pieces %q, at once %q", got, want)
 		}
 
-		plain := bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+		plain := bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")),
+			[]byte("\r"), []byte("\n"))
 		if len(plain) > 0 && plain[len(plain)-1] != '\n' {
 			plain = append(plain, '\n')
 		}

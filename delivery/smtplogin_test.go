@@ -25,7 +25,9 @@ func TestSMTPLogin(t *testing.T) {
 					return &smtpDialogue{conn: c, lmtp: lmtp, name: "localhost"}
 				},
 				Dialect: smtpDialect{},
-				Codes:   map[login.Kind]string{login.KindAuth: "", login.KindServer: "454", login.KindBusy: ""},
+				Codes: map[login.Kind]string{
+					login.KindAuth: "", login.KindServer: "454", login.KindBusy: "",
+				},
 			})
 		})
 	}
@@ -58,7 +60,9 @@ func (smtpDialect) Read(line string) logintest.Command {
 
 func (smtpDialect) Reply(_ logintest.Command, s login.Status, code, text string) string {
 	if code == "" {
-		code = map[login.Status]string{login.OK: "235", login.Refused: "535", login.Challenge: "334", login.Ended: "421"}[s]
+		code = map[login.Status]string{
+			login.OK: "235", login.Refused: "535", login.Challenge: "334", login.Ended: "421",
+		}[s]
 	}
 	return code + " " + text + "\r\n"
 }

@@ -24,7 +24,9 @@ func TestLMTPToDovecot(t *testing.T) {
 	t.Parallel()
 	dovecot := fetchtest.StartDovecot(t)
 	d, err := delivery.NewSMTP(delivery.SMTPOptions{
-		Servers: []delivery.SMTPServer{{Host: "localhost", Port: dovecot.LMTP, LMTP: true, TLS: login.ClearText}},
+		Servers: []delivery.SMTPServer{
+			{Host: "localhost", Port: dovecot.LMTP, LMTP: true, TLS: login.ClearText},
+		},
 		Timeout: 20 * time.Second,
 	})
 	if err != nil {
@@ -100,7 +102,8 @@ func TestSMTPToPostfix(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "sasl")
-	dovecot := fetchtest.StartDovecot(t, "service auth {", "unix_listener "+socket+" {", "mode = 0666", "}", "}")
+	dovecot := fetchtest.StartDovecot(t,
+		"service auth {", "unix_listener "+socket+" {", "mode = 0666", "}", "}")
 	postfix := deliverytest.StartPostfix(t, socket)
 	policy, err := tlsverify.New(tlsverify.Options{Host: "localhost", CAFile: postfix.CAFile})
 	if err != nil {

@@ -32,6 +32,7 @@ func TestSMTPOverTLS(t *testing.T) {
 			return ""
 		}
 	}
+
 	for _, tt := range []struct {
 		name   string
 		mode   login.Mode
@@ -43,15 +44,23 @@ func TestSMTPOverTLS(t *testing.T) {
 	}{
 		{"STARTTLS", login.StartTLS, good, []string{"STARTTLS", "PIPELINING"}, "", nil, ""},
 		{"from the first byte", login.Wrapped, good, []string{"PIPELINING"}, "", nil, ""},
-		{"with a login", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN LOGIN", "PIPELINING"}, "relay", nil, ""},
-		{"no STARTTLS", login.StartTLS, good, []string{"AUTH PLAIN"}, "relay", nil, "does not offer STARTTLS"},
-		{"STARTTLS refused", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"}, "relay", answers("STARTTLS", "454 no"), "454"},
-		{"another's certificate", login.StartTLS, other, []string{"STARTTLS", "AUTH PLAIN"}, "relay", nil, "other.example.org"},
-		{"another's certificate at once", login.Wrapped, other, []string{"AUTH PLAIN"}, "relay", nil, "other.example.org"},
-		{"login refused", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"}, "relay", answers("AUTH", "535 no "+plain), "refused"},
+		{"with a login", login.StartTLS, good,
+			[]string{"STARTTLS", "AUTH PLAIN LOGIN", "PIPELINING"}, "relay", nil, ""},
+		{"no STARTTLS", login.StartTLS, good, []string{"AUTH PLAIN"},
+			"relay", nil, "does not offer STARTTLS"},
+		{"STARTTLS refused", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"},
+			"relay", answers("STARTTLS", "454 no"), "454"},
+		{"another's certificate", login.StartTLS, other,
+			[]string{"STARTTLS", "AUTH PLAIN"}, "relay", nil, "other.example.org"},
+		{"another's certificate at once", login.Wrapped, other,
+			[]string{"AUTH PLAIN"}, "relay", nil, "other.example.org"},
+		{"login refused", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"},
+			"relay", answers("AUTH", "535 no "+plain), "refused"},
 		{"login not offered", login.StartTLS, good, []string{"STARTTLS"}, "relay", nil, "no way to log in"},
-		{"login unknown", login.StartTLS, good, []string{"STARTTLS", "AUTH GSSAPI"}, "relay", nil, "no way to log in"},
-		{"EHLO unknown", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"}, "relay", answers("EHLO", "502 what?"), "does not offer STARTTLS"},
+		{"login unknown", login.StartTLS, good,
+			[]string{"STARTTLS", "AUTH GSSAPI"}, "relay", nil, "no way to log in"},
+		{"EHLO unknown", login.StartTLS, good, []string{"STARTTLS", "AUTH PLAIN"},
+			"relay", answers("EHLO", "502 what?"), "does not offer STARTTLS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +68,10 @@ func TestSMTPOverTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sink := &deliverytest.Sink{TLS: tt.config, Wrapped: tt.mode == login.Wrapped, Offer: tt.offer, Answer: tt.answer}
+
+			sink := &deliverytest.Sink{
+				TLS: tt.config, Wrapped: tt.mode == login.Wrapped, Offer: tt.offer, Answer: tt.answer,
+			}
 			port := sink.Listen(t, "127.0.0.1:0").(*net.TCPAddr).Port
 			d, err := delivery.NewSMTP(delivery.SMTPOptions{
 				Servers: []delivery.SMTPServer{{Host: "localhost", Port: port, TLS: tt.mode, Policy: policy}},
@@ -69,6 +81,7 @@ func TestSMTPOverTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			defer d.Close()
 			for range 2 {
 				err = d.Deliver(t.Context(), newMail(t, "1"))
@@ -76,13 +89,16 @@ func TestSMTPOverTLS(t *testing.T) {
 					t.Error(err)
 				}
 			}
+
 			if tt.says == "" {
 				if n, _ := sink.Sessions(); n != 1 || len(sink.Got()) != 2 {
 					t.Errorf("%d connections, %d messages", n, len(sink.Got()))
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), tt.says) || delivery.ClassOf(err) != delivery.Unusable {
+
+			if err == nil || !strings.Contains(err.Error(), tt.says) ||
+				delivery.ClassOf(err) != delivery.Unusable {
 				t.Errorf("%v, want %s", err, tt.says)
 			}
 			if len(sink.Got()) != 0 {

@@ -53,6 +53,7 @@ func checkSpool(t testing.TB, s *Spool, want []byte) {
 
 func TestSpoolLineEnds(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", ""},
 		{"CRLF", "a\r\nb\r\n", "a\nb\n"},
@@ -66,9 +67,11 @@ func TestSpoolLineEnds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			for piece := 1; piece <= len(tt.in)+1; piece++ {
 				for _, memory := range []int{0, -1, 3} {
-					checkSpool(t, fill(t, SpoolOptions{Memory: memory, Dir: t.TempDir()}, []byte(tt.in), piece), []byte(tt.want))
+					checkSpool(t, fill(t, SpoolOptions{Memory: memory, Dir: t.TempDir()},
+						[]byte(tt.in), piece), []byte(tt.want))
 				}
 				checkSpool(t, fill(t, SpoolOptions{KeepCR: true}, []byte(tt.in), piece), []byte(tt.in))
 			}

@@ -26,7 +26,8 @@ func TestHeaderDigest(t *testing.T) {
 		same       bool
 	}{
 		{"another body", "Subject: x\r\nTo: ann\r\n\r\nother\r\n", true},
-		{"status fields", "Status: RO\r\nSubject: x\r\nx-uidl: 7\r\n folded\r\nTo: ann\r\nX-IMAPbase: 1 2\r\n\r\n", true},
+		{"status fields", "Status: RO\r\nSubject: x\r\nx-uidl: 7\r\n" +
+			" folded\r\nTo: ann\r\nX-IMAPbase: 1 2\r\n\r\n", true},
 		{"another subject", "Subject: y\r\nTo: ann\r\n\r\nbody\r\n", false},
 		{"a field less", "Subject: x\r\n\r\nTo: ann\r\n", false},
 		{"no header", "\r\n", false},
