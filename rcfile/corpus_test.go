@@ -171,7 +171,8 @@ func checkPlaces(t testing.TB, err error, text []byte) {
 	t.Helper()
 	lines := strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")
 	for _, e := range split(t, err) {
-		if e.Pos.Line < 1 || e.Pos.Line > len(lines) || e.Pos.Col < 1 || e.Pos.Col > len(lines[e.Pos.Line-1])+1 {
+		if e.Pos.Line < 1 || e.Pos.Line > len(lines) ||
+			e.Pos.Col < 1 || e.Pos.Col > len(lines[e.Pos.Line-1])+1 {
 			t.Errorf("place outside the file: %v", e)
 		}
 	}

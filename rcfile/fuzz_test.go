@@ -43,7 +43,10 @@ func property(t *testing.T, text []byte, format Format) {
 
 // FuzzNetrc wants: no panic, no value that could add a command, errors inside the file.
 func FuzzNetrc(f *testing.F) {
-	for _, text := range []string{"machine a login b password c", "default login a password b\nmacdef x\ny\n\nmachine z", `machine "a b" login 'c' password "d\"e"`, "machine", "\xff\x00"} {
+	for _, text := range []string{
+		"machine a login b password c", "default login a password b\nmacdef x\ny\n\nmachine z",
+		`machine "a b" login 'c' password "d\"e"`, "machine", "\xff\x00",
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -64,7 +67,8 @@ func manyPolls(n int) []byte {
 	var b strings.Builder
 	b.WriteString("set daemon 300\ndefaults proto imap timeout 60 ssl keep\n")
 	for i := range n {
-		fmt.Fprintf(&b, "poll mail%d.example.org port 993\n  user \"user%d\" there with password \"p%d\" is local%d here\n  folder INBOX Work mda \"/usr/bin/procmail -d %%T\" fetchall\n", i, i, i, i)
+		fmt.Fprintf(&b, "poll mail%d.example.org port 993\n  user \"user%d\" there with password \"p%d\" "+
+			"is local%d here\n  folder INBOX Work mda \"/usr/bin/procmail -d %%T\" fetchall\n", i, i, i, i)
 	}
 	return []byte(b.String())
 }
@@ -127,7 +131,8 @@ func TestLongListsAreCheap(t *testing.T) {
 	b.WriteString(" here mda '" + strings.Repeat("m", 20000) + "' properties " + strings.Repeat("p", 20000))
 	c := mustParse(t, "long", b.String())
 	u := c.Polls[0].Users[0]
-	if len(u.Locals) != 3000 || len(u.MDA.Value) != 20000 || len(u.Properties.Value) != 20000 || len(c.Warnings()) > 0 {
+	if len(u.Locals) != 3000 || len(u.MDA.Value) != 20000 ||
+		len(u.Properties.Value) != 20000 || len(c.Warnings()) > 0 {
 		t.Errorf("%d names, warnings %v", len(u.Locals), c.Warnings())
 	}
 	roundTrip(t, c)

@@ -102,20 +102,26 @@ func TestLoadKindsOfFile(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "rc"), filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for name, ok := range map[string]bool{filepath.Join(dir, "link"): true, os.DevNull: true, filepath.Join(dir, "none"): false} {
+
+	for name, ok := range map[string]bool{
+		filepath.Join(dir, "link"): true, os.DevNull: true, filepath.Join(dir, "none"): false,
+	} {
 		if _, err := Load(name, Auto); (err == nil) != ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, name := range []string{pipe, dir, "/dev/zero"} {
 		if _, err := Load(name, Auto); err == nil || !strings.Contains(err.Error(), "regular file") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+
 	if _, err := Load(filepath.Join(dir, "none"), Auto); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
@@ -135,26 +141,30 @@ func TestLoadStdin(t *testing.T) {
 func TestLoadPaths(t *testing.T) {
 	t.Parallel()
 	const text = `set logfile l set idfile /i set pidfile p
-poll x proto imap user a sslcert c sslkey k sslcertfile f sslcertpath d bsmtp b maildir m mbox ~/M passwordfile w
- sslcrlfile r
+poll x proto imap user a sslcert c sslkey k sslcertfile f sslcertpath d bsmtp b maildir m mbox ~/M
+ passwordfile w sslcrlfile r
 poll y proto imap user a bsmtp - sslcert ~/c smtphost host/24 ~/lmtp
 `
+
 	dir := filesIn(t, map[string]string{"rc": text})
 	c, err := Load(filepath.Join(dir, "rc"), Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	u, v := c.Polls[0].Users[0], c.Polls[1].Users[0]
 	for _, tt := range []struct {
 		got  Opt[string]
 		want string
 	}{
 		{c.Globals.Logfile, dir + "/l"}, {c.Globals.Idfile, "/i"}, {c.Globals.Pidfile, dir + "/p"},
-		{u.SSLCert, dir + "/c"}, {u.SSLKey, dir + "/k"}, {u.SSLCertFile, dir + "/f"}, {u.SSLCertPath, dir + "/d"},
+		{u.SSLCert, dir + "/c"}, {u.SSLKey, dir + "/k"},
+		{u.SSLCertFile, dir + "/f"}, {u.SSLCertPath, dir + "/d"},
 		{u.BSMTP, dir + "/b"}, {u.Maildir, dir + "/m"}, {u.Mbox, home + "/M"}, {u.PasswordFile, dir + "/w"},
 		{u.SSLCRLFile, dir + "/r"}, {v.BSMTP, "-"}, {v.SSLCert, home + "/c"},
 	} {
@@ -162,6 +172,7 @@ poll y proto imap user a bsmtp - sslcert ~/c smtphost host/24 ~/lmtp
 			t.Errorf("%s, want %s", tt.got.Value, tt.want)
 		}
 	}
+
 	if want := []string{"host/24", home + "/lmtp"}; !slices.Equal(v.SMTPHosts, want) {
 		t.Errorf("%q, want %q", v.SMTPHosts, want)
 	}
@@ -183,7 +194,10 @@ func TestConvertedPathsOfIncludes(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := c.Polls[0].Users[0]
-	got := []string{c.Globals.Logfile.Value, u.Maildir.Value, u.Mbox.Value, u.SSLCertFile.Value, c.Polls[1].Users[0].Maildir.Value}
+	got := []string{
+		c.Globals.Logfile.Value, u.Maildir.Value, u.Mbox.Value, u.SSLCertFile.Value,
+		c.Polls[1].Users[0].Maildir.Value,
+	}
 	if want := []string{"l", dir + "/sub/M", "~/M", "/c", "M"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -192,7 +206,8 @@ func TestConvertedPathsOfIncludes(t *testing.T) {
 func TestInclude(t *testing.T) {
 	t.Parallel()
 	dir := filesIn(t, map[string]string{
-		"rc":              "set daemon 5\ndefaults proto imap timeout 7\npoll first user a\ninclude sub/one.rc\ninclude conf.d\npoll last user z\n",
+		"rc": "set daemon 5\ndefaults proto imap timeout 7\npoll first user a\n" +
+			"include sub/one.rc\ninclude conf.d\npoll last user z\n",
 		"sub/one.rc":      "set daemon 6\ndefaults keep\npoll one user b sslcert c\ninclude deeper.toml\n",
 		"sub/deeper.toml": "[[poll]]\nname = 'deep'\nuser = 'c'\n",
 		"conf.d/b.rc":     "poll b user d no keep\n",
@@ -200,10 +215,12 @@ func TestInclude(t *testing.T) {
 		"conf.d/skip.me":  "nonsense",
 		"conf.d/.hid.rc":  "nonsense",
 	})
+
 	c, err := Load(filepath.Join(dir, "rc"), Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var names []string
 	for _, p := range c.Polls {
 		names = append(names, p.Name)
@@ -212,6 +229,7 @@ func TestInclude(t *testing.T) {
 			t.Errorf("%s: wrong defaults", p.Name)
 		}
 	}
+
 	if got := strings.Join(names, " "); got != "first one deep a b last" {
 		t.Errorf("order: %s", got)
 	}
@@ -237,6 +255,7 @@ func TestIncludeMistakes(t *testing.T) {
 		"other":       "include other.d\n",
 		"other.d/a":   "poll x proto imap user a\n",
 	})
+
 	for name, want := range map[string]string{
 		"circle":  "circle:2:9: " + dir + "/circle includes itself",
 		"missing": "missing:1:9: include: open",
@@ -249,12 +268,15 @@ func TestIncludeMistakes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+
 	_, err := Load(filepath.Join(dir, "broken"), Auto)
 	if !strings.Contains(err.Error(), "broken:2:14: unknown protocol") {
 		t.Errorf("the error after the include is missing: %v", err)
 	}
+
 	c, err := Load(filepath.Join(dir, "other"), Auto)
-	if err != nil || len(c.Warnings()) != 1 || !strings.Contains(c.Warnings()[0].Error(), "other:1:9: include: nothing in") {
+	if err != nil || len(c.Warnings()) != 1 ||
+		!strings.Contains(c.Warnings()[0].Error(), "other:1:9: include: nothing in") {
 		t.Errorf("a directory without rc files: %v, warnings %v", err, c.Warnings())
 	}
 }
@@ -291,10 +313,13 @@ func TestIncludesOfOthers(t *testing.T) {
 		{"directory like /tmp", "d", map[string]string{"d/x.rc": theft}, 0o777 | fs.ModeSticky, "chmod go-w"},
 		{"open file", "d", map[string]string{"d/x.rc@622": "# nothing"}, 0o700, "chmod 600"},
 		{"one file in an open directory", "d/x.rc", map[string]string{"d/x.rc": theft}, 0o777, "chmod go-w"},
-		{"one file in a directory like /tmp", "d/x.rc", map[string]string{"d/x.rc": theft}, 0o777 | fs.ModeSticky, ""},
-		{"within another", "one.rc", map[string]string{"one.rc": "include d", "d/x.rc": theft}, 0o777, "chmod go-w"},
+		{"one file in a directory like /tmp", "d/x.rc",
+			map[string]string{"d/x.rc": theft}, 0o777 | fs.ModeSticky, ""},
+		{"within another", "one.rc",
+			map[string]string{"one.rc": "include d", "d/x.rc": theft}, 0o777, "chmod go-w"},
 		{"readable secret", "d/x.rc", map[string]string{"d/x.rc@644": theft}, 0o700, "chmod 600"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -302,12 +327,17 @@ func TestIncludesOfOthers(t *testing.T) {
 			if err := os.Chmod(filepath.Join(dir, "d"), tt.mode); err != nil {
 				t.Fatal(err)
 			}
+
 			outer := "include " + filepath.Join(dir, tt.include)
 			rc := filepath.Join(filesIn(t, map[string]string{"rc": outer}), "rc")
 			for name, load := range map[string]func() (*Config, error){
-				"file":        func() (*Config, error) { return Load(rc, Auto) },
-				"stdin":       func() (*Config, error) { return Loader{Stdin: strings.NewReader(outer)}.Load("-") },
-				"credentials": func() (*Config, error) { return Loader{Credentials: filepath.Dir(rc)}.Load(rc) },
+				"file": func() (*Config, error) { return Load(rc, Auto) },
+				"stdin": func() (*Config, error) {
+					return Loader{Stdin: strings.NewReader(outer)}.Load("-")
+				},
+				"credentials": func() (*Config, error) {
+					return Loader{Credentials: filepath.Dir(rc)}.Load(rc)
+				},
 			} {
 				_, err := load()
 				refused, ok := errors.AsType[*PermissionError](err)
@@ -315,6 +345,7 @@ func TestIncludesOfOthers(t *testing.T) {
 					t.Errorf("%s: %v, want %q", name, err, tt.want)
 				}
 			}
+
 			if _, err := (Loader{SkipPermissions: true}).Load(rc); err != nil {
 				t.Errorf("with the check off: %v", err)
 			}
@@ -340,9 +371,10 @@ func TestCredentials(t *testing.T) {
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Format{
-		"": Fetchmailrc, "# c\n[global]": TOML, "[[poll]]": TOML, "poll [x]": Fetchmailrc, "set daemon = 5": Fetchmailrc,
-		"include = ['a']": TOML, "include a": Fetchmailrc, "poll = []": TOML, "defaults = {}": TOML, "defaults keep": Fetchmailrc,
-		"poll a": Fetchmailrc, "global.daemon = 5": TOML,
+		"": Fetchmailrc, "# c\n[global]": TOML, "[[poll]]": TOML, "poll [x]": Fetchmailrc,
+		"set daemon = 5": Fetchmailrc, "include = ['a']": TOML, "include a": Fetchmailrc,
+		"poll = []": TOML, "defaults = {}": TOML, "defaults keep": Fetchmailrc, "poll a": Fetchmailrc,
+		"global.daemon = 5": TOML,
 	} {
 		if got := detect("rc", []byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)

@@ -59,12 +59,13 @@ machine after.default login ann password after`
 func TestNetrcMistakes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"machine":                           `n:2:1: "machine" without a value`,
-		"machine a\n  passwort x":           `n:3:3: unknown word "passwort"`,
-		"machine a login b port 5":          `n:2:19: unknown word "port"`,
-		"machine a login \"b\npassword c":   "n:2:17: quoted text has no end",
-		"machine a password \"b":            "n:2:20: quoted text has no end",
-		"machine a password my tok":         "n:2:23: unknown word after a password; hint: a password with a blank needs quotes",
+		"machine":                         `n:2:1: "machine" without a value`,
+		"machine a\n  passwort x":         `n:3:3: unknown word "passwort"`,
+		"machine a login b port 5":        `n:2:19: unknown word "port"`,
+		"machine a login \"b\npassword c": "n:2:17: quoted text has no end",
+		"machine a password \"b":          "n:2:20: quoted text has no end",
+		"machine a password my tok": "n:2:23: " +
+			"unknown word after a password; hint: a password with a blank needs quotes",
 		"machine a login b password 'a\rb'": `n:2:19: the value of "password" holds a line end`,
 	} {
 		n, warnings, err := parseNetrc("n", []byte("machine h login l password p\n"+text))
@@ -90,11 +91,24 @@ func TestNetrcMistakes(t *testing.T) {
 func TestLoadNetrc(t *testing.T) {
 	t.Parallel()
 	const text = "machine h login l password p\n"
-	dir := filesIn(t, map[string]string{"good": text, "open@640": text, "open2@620": text, "harmless@666": "machine h login l\n", "exec@700": text, "d/x": text})
+	dir := filesIn(t, map[string]string{
+		"good": text, "open@640": text, "open2@620": text, "harmless@666": "machine h login l\n",
+		"exec@700": text, "d/x": text,
+	})
 	if err := os.Chmod(filepath.Join(dir, "d"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][2]bool{"good": {true, false}, "exec": {true, false}, "open": {false, true}, "d/x": {false, true}, "open2": {false, true}, "harmless": {false, false}, "none": {false, false}, ".": {false, true}} {
+
+	for name, want := range map[string][2]bool{
+		"good":     {true, false},
+		"exec":     {true, false},
+		"open":     {false, true},
+		"d/x":      {false, true},
+		"open2":    {false, true},
+		"harmless": {false, false},
+		"none":     {false, false},
+		".":        {false, true},
+	} {
 		n, warnings, err := LoadNetrc(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)

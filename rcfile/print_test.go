@@ -57,7 +57,8 @@ func TestTOMLTwins(t *testing.T) {
 		other, isTOML := strings.CutSuffix(file, ".toml")
 		if text, err := os.ReadFile(other + ".rc"); isTOML && err == nil {
 			twins++
-			if !Equal(mustParse(t, file, string(readFile(t, file))), mustParse(t, other+".rc", string(text))) {
+			if !Equal(mustParse(t, file, string(readFile(t, file))),
+				mustParse(t, other+".rc", string(text))) {
 				t.Errorf("%s and its .rc twin differ", file)
 			}
 		}
@@ -75,7 +76,11 @@ func TestEveryKeywordIsInTheCorpus(t *testing.T) {
 		all.Write(readFile(t, file))
 		all.WriteByte(' ')
 	}
-	text := " " + strings.Join(strings.FieldsFunc(all.String(), func(r rune) bool { return strings.ContainsRune(" \t\r\n,;:=[]{}", r) }), " ") + " "
+
+	words := strings.FieldsFunc(all.String(), func(r rune) bool {
+		return strings.ContainsRune(" \t\r\n,;:=[]{}", r)
+	})
+	text := " " + strings.Join(words, " ") + " "
 	for _, k := range Keywords() {
 		for _, name := range append([]string{k.Name}, k.Aliases...) {
 			switch name {
@@ -86,6 +91,7 @@ func TestEveryKeywordIsInTheCorpus(t *testing.T) {
 				}
 			}
 		}
+
 		for _, v := range k.Values {
 			if v.Verdict != Refused && v.Name != "" && !strings.Contains(text, " "+v.Name+" ") &&
 				!strings.Contains(all.String(), `"`+v.Name+`"`) && k.Name != "sslmode" &&
@@ -142,14 +148,28 @@ func TestDumpHidesSecrets(t *testing.T) {
 func TestMessagesHideSecrets(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"poll x user a pass tok;tik", "poll x user a pass tok=tik", "poll x user a pass tok tik",
-		"poll x user a pass \"tok\ntik\"", "poll x user a pass \"tok\"tik", "poll x user a pass # c\ntok keep frob",
-		"poll x user a pass \"tok\\0tik\"", "poll x user a pass tok keep esmtppassword tik", "poll x user a sslkeypass tok tik",
-		"[[poll]]\nname='x'\npassword=[\"tok\"]", "[[poll]]\nname='x'\npassword = tok", "[[poll]]\nname='x'\n'pass' = true tik",
-		"[[poll]]\nname='x'\npassword = \"t\\qik tok\"", "[[poll]]\nname='x'\npassword = \"tok\ntik\"", "[[poll]]\nname='x'\npassword=\"tok\\ntik\"",
-		"[[poll]]\nname='x'\nuser={user='u', password=truetok}", "poll = [{name='x', password=\"tok\\u00z\"}]", "defaults.password = falsetok",
-		"[[poll]]\nname='x'\npassword = \"\"\"\ntok\\u00z\"\"\"", "[[poll]]\nname='x'\npassword =\"\"\"a\ntik\"\"\" tok",
-		"[[poll]]\nname='x'\nuser=[{password='a', esmtppassword=\"tok\\xz\"}]", "[[poll]]\nname='x'\n\"pass\" = 1.2.tik",
+		"poll x user a pass tok;tik",
+		"poll x user a pass tok=tik",
+		"poll x user a pass tok tik",
+		"poll x user a pass \"tok\ntik\"",
+		"poll x user a pass \"tok\"tik",
+		"poll x user a pass # c\ntok keep frob",
+		"poll x user a pass \"tok\\0tik\"",
+		"poll x user a pass tok keep esmtppassword tik",
+		"poll x user a sslkeypass tok tik",
+		"[[poll]]\nname='x'\npassword=[\"tok\"]",
+		"[[poll]]\nname='x'\npassword = tok",
+		"[[poll]]\nname='x'\n'pass' = true tik",
+		"[[poll]]\nname='x'\npassword = \"t\\qik tok\"",
+		"[[poll]]\nname='x'\npassword = \"tok\ntik\"",
+		"[[poll]]\nname='x'\npassword=\"tok\\ntik\"",
+		"[[poll]]\nname='x'\nuser={user='u', password=truetok}",
+		"poll = [{name='x', password=\"tok\\u00z\"}]",
+		"defaults.password = falsetok",
+		"[[poll]]\nname='x'\npassword = \"\"\"\ntok\\u00z\"\"\"",
+		"[[poll]]\nname='x'\npassword =\"\"\"a\ntik\"\"\" tok",
+		"[[poll]]\nname='x'\nuser=[{password='a', esmtppassword=\"tok\\xz\"}]",
+		"[[poll]]\nname='x'\n\"pass\" = 1.2.tik",
 	} {
 		c, err := Parse("rc", []byte(text), Auto)
 		said := fmt.Sprint(err)
@@ -158,6 +178,7 @@ func TestMessagesHideSecrets(t *testing.T) {
 				said += w.Error()
 			}
 		}
+
 		if strings.Contains(said, "tok") || strings.Contains(said, "tik") {
 			t.Errorf("%q: %s", text, said)
 		}

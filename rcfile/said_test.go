@@ -14,18 +14,26 @@ func TestSay(t *testing.T) {
 		warning             string
 		err                 string
 	}{
-		{"text", "mda", "a, b", func(s *Said) bool { return s.User.MDA.Value == "a, b" && s.User.MDA.Pos.File == "--x" }, "", ""},
-		{"file at home", "sslcertfile", "~/ca.pem", func(s *Said) bool {
-			return strings.HasSuffix(s.User.SSLCertFile.Value, "/ca.pem") && s.User.SSLCertFile.Value[0] == '/'
+		{"text", "mda", "a, b", func(s *Said) bool {
+			return s.User.MDA.Value == "a, b" && s.User.MDA.Pos.File == "--x"
 		}, "", ""},
-		{"word in any case", "protocol", "Imap", func(s *Said) bool { return s.Poll.Protocol.Value == "imap" }, "", ""},
+		{"file at home", "sslcertfile", "~/ca.pem", func(s *Said) bool {
+			return strings.HasSuffix(s.User.SSLCertFile.Value, "/ca.pem") &&
+				s.User.SSLCertFile.Value[0] == '/'
+		}, "", ""},
+		{"word in any case", "protocol", "Imap",
+			func(s *Said) bool { return s.Poll.Protocol.Value == "imap" }, "", ""},
 		{"list", "folder", "a, b,,c", func(s *Said) bool {
 			return slices.Equal(s.User.Folders, []string{"old", "a", "b", "c"})
 		}, "", ""},
-		{"codes", "antispam", "571,550", func(s *Said) bool { return slices.Equal(s.User.AntiSpam, []int{571, 550}) }, "", ""},
+		{"codes", "antispam", "571,550", func(s *Said) bool {
+			return slices.Equal(s.User.AntiSpam, []int{571, 550})
+		}, "", ""},
 		{"duration", "daemon", "5m", func(s *Said) bool { return s.Globals.Daemon.Value == 300 }, "", ""},
-		{"warned word", "sslproto", "tls1.1", func(s *Said) bool { return s.User.SSLProto.Set }, "--x: sslproto", ""},
-		{"warned keyword", "principal", "p", func(s *Said) bool { return s.Poll.Principal.Set }, "--x: there is no Kerberos", ""},
+		{"warned word", "sslproto", "tls1.1",
+			func(s *Said) bool { return s.User.SSLProto.Set }, "--x: sslproto", ""},
+		{"warned keyword", "principal", "p",
+			func(s *Said) bool { return s.Poll.Principal.Set }, "--x: there is no Kerberos", ""},
 		{"unknown word", "protocol", "foo", nil, "", `unknown protocol "foo"; hint: one of auto, imap`},
 		{"refused word", "protocol", "etrn", nil, "", "not supported"},
 		{"no number", "limit", "x", nil, "", `"x"`},
@@ -41,7 +49,9 @@ func TestSay(t *testing.T) {
 			if err == nil && !tt.want(s) {
 				t.Errorf("%+v", s)
 			}
-			if got := strings.Join(warnings, "\n"); (got != "") != (tt.warning != "") || !strings.HasPrefix(got, tt.warning) {
+
+			got := strings.Join(warnings, "\n")
+			if (got != "") != (tt.warning != "") || !strings.HasPrefix(got, tt.warning) {
 				t.Errorf("warnings %q, want %q", got, tt.warning)
 			}
 		})
