@@ -81,7 +81,9 @@ func TestReplacedByOthers(t *testing.T) {
 	before, after := tlstest.NewCA(t), tlstest.NewCA(t)
 	file := before.File(t)
 	var refusal error
-	p := policy(t, Options{Host: host, CAFile: file, Files: &Files{Check: func(string) error { return refusal }}})
+	p := policy(t, Options{
+		Host: host, CAFile: file, Files: &Files{Check: func(string) error { return refusal }},
+	})
 
 	refusal = errors.New("others could have written it")
 	replace(t, file, after.PEM())
@@ -112,7 +114,8 @@ func TestAllFilesAreChecked(t *testing.T) {
 	write(t, filepath.Join(lists, "list.pem"), list)
 	o := Options{
 		Host: host, CAFile: ca.File(t), CAPath: dir, CRL: lists,
-		CertFile: tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)), KeyFile: tlstest.WriteFile(t, "key.pem", key),
+		CertFile: tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)),
+		KeyFile:  tlstest.WriteFile(t, "key.pem", key),
 	}
 	policy(t, o)
 
@@ -148,7 +151,8 @@ func TestReplacedClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := tlstest.NewCA(t)
 	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	before, after := ca.Leaf(tlstest.Leaf{CN: "ann", Usage: usage}), ca.Leaf(tlstest.Leaf{CN: "bob", Usage: usage})
+	before := ca.Leaf(tlstest.Leaf{CN: "ann", Usage: usage})
+	after := ca.Leaf(tlstest.Leaf{CN: "bob", Usage: usage})
 	key := func(c tls.Certificate) []byte {
 		text, err := tlstest.KeyPEM(c)
 		if err != nil {
@@ -190,7 +194,9 @@ func TestFilesAreShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Host: host, CAFile: ca.File(t), CRL: tlstest.WriteFile(t, "crl.pem", list), Files: new(Files)}
+	o := Options{
+		Host: host, CAFile: ca.File(t), CRL: tlstest.WriteFile(t, "crl.pem", list), Files: new(Files),
+	}
 	one, two := policy(t, o), policy(t, o)
 	if one.roots().pool != two.roots().pool || one.crls != two.crls {
 		t.Error("each has its own")

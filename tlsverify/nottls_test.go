@@ -32,13 +32,15 @@ func TestNotTLS(t *testing.T) {
 			wrapped + `said "+OK ready <1@x>", which looks like plain POP3; ` +
 				`hint: leave ssl out to use STLS, or use port 995`},
 		{"POP3 instead of IMAP", imap, 110, "+OK ready\r\n",
-			wrapped + `said "+OK ready", which looks like plain POP3; hint: imap is configured: check proto and port`},
+			wrapped + `said "+OK ready", which looks like plain POP3; ` +
+				`hint: imap is configured: check proto and port`},
 		{"any protocol", Options{}, 110, "+OK ready\r\n",
 			wrapped + `said "+OK ready", which looks like plain POP3; ` +
 				`hint: leave ssl out to use STLS, or use port 995`},
 		{"found by SRV", found, 143, "* OK ready\r\n",
-			wrapped + `said "* OK ready", which looks like plain IMAP; hint: the record _imaps._tcp.example.net ` +
-				`names a port without TLS: tell the operator, or name the server without srv`},
+			wrapped + `said "* OK ready", which looks like plain IMAP; ` +
+				`hint: the record _imaps._tcp.example.net names a port without TLS: ` +
+				`tell the operator, or name the server without srv`},
 		{"busy", imap, 993, "* BYE too many connections\r\n",
 			wrapped + `said "* BYE too many connections", which looks like plain IMAP that turns us away; ` +
 				`hint: try again later`},
@@ -55,7 +57,8 @@ func TestNotTLS(t *testing.T) {
 			wrapped + `said "220 mail.example.org ESMTP", which looks like plain SMTP or LMTP; ` +
 				`hint: leave ssl out to use STARTTLS, or use port 465`},
 		{"HTTP", imap, 443, "HTTP/1.1 400 Bad Request\r\nServer: x\r\n",
-			wrapped + `said "HTTP/1.1 400 Bad Request", which looks like a web server; hint: check host and port`},
+			wrapped + `said "HTTP/1.1 400 Bad Request", which looks like a web server; ` +
+				`hint: check host and port`},
 		{"SSH", imap, 22, "SSH-2.0-OpenSSH_9\r\n",
 			wrapped + `said "SSH-2.0-OpenSSH_9", which looks like an SSH server; hint: check host and port`},
 		{"ManageSieve", Options{}, 4190, "\"IMPLEMENTATION\" \"x\"\r\n",
@@ -67,6 +70,7 @@ func TestNotTLS(t *testing.T) {
 			wrapped + `said "hello ` + strings.Repeat("x", 74) + `", which is of no protocol known here; ` +
 				`hint: check host and port`},
 	}
+
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
