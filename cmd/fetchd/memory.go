@@ -5,12 +5,17 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"fetchd/cmd/fetchd/internal/process"
 )
 
 // The runtime lets the heap grow to twice what is in use before it looks what that is, and gives back little
 // of it. A daemon whose accounts wait for mail does too little to get there: it would hold for hours what
 // thousands of logins have left behind. So once in memoryTick a heap that is larger by one of memorySpare
 // parts than after the last time is collected, and what is free is given back.
+//
+// The program's file is given back as often. It is twice as large as what an account at rest runs of it:
+// the rest read an rc file, opened the journal and logged in.
 const (
 	memoryTick  = 20 * time.Second
 	memorySpare = 16
@@ -53,6 +58,8 @@ func giveBackMemory(ctx context.Context) {
 				debug.FreeOSMemory()
 				least = heapHolds()
 			}
+			// Last, as collecting runs much of the program.
+			process.GiveBackProgram()
 		}
 	}
 }
