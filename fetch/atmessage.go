@@ -20,5 +20,5 @@ func At(it *Item, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &AtMessage{Ref: it.ref(), Size: max(0, it.Size), Err: err}
+	return &AtMessage{Ref: it.place(), Size: max(0, it.Size), Err: err}
 }

@@ -133,7 +133,7 @@ func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
 	for _, f := range failed {
 		// Only the order is lost beyond the bound: those messages are tried with the others.
 		if (l.limited || f.tooLarge) && len(l.failed) < refusedMost {
-			key := refusedKey{mailbox, f.Ref}
+			key := refusedKey{mailbox, f.place}
 			l.failed[key], l.now[key] = now, true
 		}
 	}

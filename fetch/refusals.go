@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -34,13 +35,18 @@ type Refusals struct {
 	note     string // what the journal has
 }
 
-// Ref names a message in its mailbox.
+// Ref names a message in its mailbox. Over POP3 one may have no UID but its place, which says where it is
+// listed among those like it: another may have that by the next session, so it decides no more than what is
+// retrieved first, or later.
 type Ref struct {
 	UIDValidity uint32 // 0 for POP3
-	UID         string
+	UID         string // or place
 }
 
-func (it *Item) ref() Ref { return Ref{it.UIDValidity, it.UID} }
+func (it *Item) ref() Ref { return Ref{it.UIDValidity, cmp.Or(it.UID, it.Place)} }
+
+// place is the Ref by which the next session can know the message before it has retrieved it.
+func (it *Item) place() Ref { return Ref{it.UIDValidity, cmp.Or(it.Place, it.UID)} }
 
 type refusedKey struct {
 	mailbox string
@@ -58,6 +64,7 @@ type refusal struct {
 // failure is a message that could not be delivered in this retrieval.
 type failure struct {
 	Ref
+	place    Ref
 	class    delivery.Class
 	text     string // for the notice
 	refused  bool   // by the server: it could not be had

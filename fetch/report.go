@@ -12,7 +12,7 @@ import (
 // report logs and counts one message.
 func (t *transfer) report(it *Item, err error) {
 	// Even a refusal shows that the session survives this message.
-	t.met.answered(t.name, it.ref(), err == nil)
+	t.met.answered(t.name, it.place(), err == nil)
 	if err != nil {
 		t.reportFailure(it, err)
 		return
@@ -51,16 +51,16 @@ func (t *transfer) reportFailure(it *Item, err error) {
 		t.keepFailure(it, err, level > slog.LevelDebug)
 	}
 	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
-		"n", it.N, "total", t.total, "size", it.Size, "uid", it.UID, "err", err)
+		"n", it.N, "total", t.total, "size", it.Size, "uid", it.ref().UID, "err", err)
 }
 
 // keepFailure keeps what the end of the transfer needs of a failure; reported tells whether its text was
 // shown.
 func (t *transfer) keepFailure(it *Item, err error, reported bool) {
-	f := failure{Ref: it.ref(), class: delivery.ClassOf(err), refused: it.Err != nil}
+	f := failure{Ref: it.ref(), place: it.place(), class: delivery.ClassOf(err), refused: it.Err != nil}
 	f.tooLarge = lacksRoom(it, err) && f.class == delivery.Temporary
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
-		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.UID), it.Size, err)
+		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.ref().UID), it.Size, err)
 	}
 	t.failed = append(t.failed, f)
 	// One error stands for all in the exit status, so the worst is kept: what may still need the user.

@@ -184,7 +184,7 @@ func (a *Account) commit(ctx context.Context, t *transfer, more bool, p *progres
 	p.more = more && t.worked && err == nil && t.trouble == nil
 	if p.more { // not for another mailbox: it may have the same numbers
 		for _, f := range t.failed {
-			p.left = append(p.left, f.Ref)
+			p.left = append(p.left, f.place)
 		}
 	}
 	if t.trouble != nil {

@@ -102,6 +102,7 @@ type Item struct {
 	N           int       // number in this mailbox's retrieval, from 1
 	Num         uint32    // IMAP UID, or POP3 message number
 	UID         string    // IMAP UID in decimal, or UIDL
+	Place       string    // what it is known by before its text has come, where it has no UID; see Ref
 	UIDValidity uint32    // 0 for POP3
 	Size        int64     // octets as the server counts them
 	Date        time.Time // when it came to the server, and its flags there; only if Account.WantsMarks

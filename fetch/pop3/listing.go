@@ -46,6 +46,8 @@ type listing struct {
 	uidl   bool // the server knows UIDL
 	counts int  // how many messages there are, according to STAT
 	left   int  // how many of rows are left
+
+	nth []int32 // see place; nil = each message has a UIDL
 }
 
 // spare is by how many rows a list may be longer than STAT said, and by as many again as have come.
@@ -102,6 +104,7 @@ func (s *session) list(record *journal.Maildrop, together bool) (*listing, error
 		return nil, err
 	}
 	s.checkCount(l)
+	l.countAlike()
 	return l, nil
 }
 

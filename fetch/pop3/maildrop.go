@@ -172,10 +172,13 @@ func (m *maildrop) DeletesAtEnd() {}
 // Limit implements fetch.Mailbox.
 func (m *maildrop) Limit(n int) { m.todo = m.todo[:max(0, min(n, len(m.todo)))] }
 
-// Leave implements fetch.Leaver. A message without a UIDL can't be told from others, and is not left out.
+// Leave implements fetch.Leaver.
 func (m *maildrop) Leave(messages []fetch.Ref) {
+	if len(messages) == 0 {
+		return
+	}
 	left := named(messages)
-	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return left[m.listing.rows[num-1].uidl] })
+	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return left[m.listing.nameOf(num)] })
 	m.counts.Seen += m.counts.New - len(m.todo)
 	m.counts.New = len(m.todo)
 }
@@ -184,8 +187,8 @@ func (m *maildrop) Leave(messages []fetch.Ref) {
 func (m *maildrop) New(messages []fetch.Ref) (fresh []fetch.Ref) {
 	asked := named(messages)
 	for _, num := range m.todo {
-		if uidl := m.listing.rows[num-1].uidl; asked[uidl] {
-			fresh = append(fresh, fetch.Ref{UID: uidl})
+		if name := m.listing.nameOf(num); asked[name] {
+			fresh = append(fresh, fetch.Ref{UID: name})
 		}
 	}
 	return fresh
@@ -193,9 +196,7 @@ func (m *maildrop) New(messages []fetch.Ref) (fresh []fetch.Ref) {
 
 // Only implements fetch.Leaver.
 func (m *maildrop) Only(message fetch.Ref) {
-	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool {
-		return m.listing.rows[num-1].uidl != message.UID
-	})
+	m.todo = slices.DeleteFunc(m.todo, func(num int32) bool { return m.listing.nameOf(num) != message.UID })
 	m.counts.New = len(m.todo)
 }
 
@@ -287,7 +288,11 @@ func (m *maildrop) Skip(ctx context.Context, items []*fetch.Item) error {
 // item makes the n-th item, from 1, of message num.
 func (m *maildrop) item(n int, num int32) *fetch.Item {
 	r := &m.listing.rows[num-1]
-	return &fetch.Item{N: n, Num: uint32(num), UID: r.uidl, Size: r.size, Repeat: m.record.Repeat()}
+	it := &fetch.Item{N: n, Num: uint32(num), UID: r.uidl, Size: r.size, Repeat: m.record.Repeat()}
+	if r.uidl == "" {
+		it.Place = m.listing.place(num)
+	}
+	return it
 }
 
 // finish closes a spool that holds a complete body.
