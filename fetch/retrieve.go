@@ -101,6 +101,10 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 		return err
 	}
 
+	if r, ok := m.(Releaser); ok {
+		defer r.Release()
+	}
+
 	// What is left out is no longer new, so it comes before the counts.
 	waiting := a.leaveOut(m, name, p)
 	if err := a.exclude(ctx, m, name, p); err != nil {

@@ -57,6 +57,12 @@ type Mailbox interface {
 	Commit(ctx context.Context) (deleted int, err error)
 }
 
+// Releaser is a Mailbox whose record in the journal no other process can write.
+type Releaser interface {
+	// Release ends that. It is called last, whatever the result was; Open does it itself if it fails.
+	Release()
+}
+
 // Leaver is a Mailbox that can leave out new messages: they stay new, and are not retrieved this time.
 type Leaver interface {
 	// Leave is called before Limit, perhaps more than once, with messages of any UIDVALIDITY, also such that

@@ -36,6 +36,7 @@ type record interface {
 	Acknowledged(ctx context.Context, uids journal.Set) error
 	Sync(ctx context.Context) error
 	End(ctx context.Context, uidNext uint32) error
+	Release()
 }
 
 // mailbox implements fetch.Mailbox.
@@ -61,11 +62,17 @@ type mailbox struct {
 }
 
 // Open implements fetch.Session.
-func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) {
+func (s *session) Open(ctx context.Context, name string) (_ fetch.Mailbox, err error) {
 	rec, err := s.a.Journal.Mailbox(ctx, s.a.Key, name)
 	if err != nil {
 		return nil, fetch.Fail(fetch.KindJournal, err)
 	}
+
+	defer func() {
+		if err != nil {
+			rec.Release()
+		}
+	}()
 
 	m := &mailbox{s: s, name: name, rec: rec}
 	// Before SELECT: commands that a failed retrieval has left under way would act on the new mailbox.
@@ -95,6 +102,9 @@ func (s *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) 
 
 	return m, err
 }
+
+// Release implements fetch.Releaser.
+func (m *mailbox) Release() { m.rec.Release() }
 
 // plan decides what to do with the messages that were found.
 func (m *mailbox) plan(ctx context.Context, v view) error {

@@ -33,6 +33,7 @@ func (n *notes) Restart()                              {}
 func (n *notes) Claim(context.Context) error           { return nil }
 func (n *notes) Repeat() bool                          { return false }
 func (n *notes) Doubt()                                {}
+func (n *notes) Release()                              {}
 func (n *notes) UIDNext() uint32                       { return 1 }
 func (n *notes) Done() journal.Set                     { return journal.Set{} }
 func (n *notes) Pending() journal.Set                  { return journal.Set{} }

@@ -28,6 +28,7 @@ type Journal struct {
 	path  string
 	file  os.FileInfo // at path when it was opened; nil if there was none
 	store store
+	holds holds
 	now   func() time.Time
 	close func() error
 }
@@ -64,6 +65,7 @@ func OpenWith(ctx context.Context, path string, o Options) (*Journal, error) {
 	}
 
 	j := over(s, path, o.Now)
+	j.holds.path = path + lockSuffix
 	if info, err := os.Stat(path); err == nil { // else CheckPlace says that it is gone
 		j.file = info
 	}
@@ -75,7 +77,12 @@ func over(s store, path string, now func() time.Time) *Journal {
 	if now == nil {
 		now = time.Now
 	}
-	return &Journal{path: path, store: s, now: now, close: sync.OnceValue(s.close)}
+	j := &Journal{path: path, store: s, now: now}
+	j.close = sync.OnceValue(func() error {
+		defer j.holds.close() // last: as long as we write, nobody else does
+		return s.close()
+	})
+	return j
 }
 
 // Close ends all writing durably. Writing to a closed journal is an error; closing it again gives the same

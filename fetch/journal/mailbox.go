@@ -257,6 +257,14 @@ func (m *Mailbox) End(ctx context.Context, uidNext uint32) error {
 	return err
 }
 
+// Release gives the record to other processes, after an End too, or where none comes. What a retrieval has
+// written keeps it from them: until Start, nothing can be written again.
+func (m *Mailbox) Release() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.release()
+}
+
 // fold returns the shortest rows with the content of the record. Vacant UIDs are scattered between others,
 // so the rows before are shorter if they include the vacant ones; the later row overrules them.
 func (m *Mailbox) fold(now int64) []row {

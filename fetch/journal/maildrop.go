@@ -288,3 +288,10 @@ func (d *Maildrop) End(ctx context.Context, all bool) error {
 
 	return d.end(ctx, c)
 }
+
+// Release is as for Mailbox.
+func (d *Maildrop) Release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.release()
+}

@@ -35,7 +35,8 @@ func TestFilesArePrivate(t *testing.T) {
 		}
 		return errors.Join(err, err2)
 	}))
-	same(t, "files", found, "/a drwx------\n/a/b drwx------\n/a/b/fetchd.db -rw-------\n/a/b/fetchd.db-shm -rw-------\n/a/b/fetchd.db-wal -rw-------\n")
+	same(t, "files", found, "/a drwx------\n/a/b drwx------\n/a/b/fetchd.db -rw-------\n"+
+		"/a/b/fetchd.db-shm -rw-------\n/a/b/fetchd.db-wal -rw-------\n/a/b/fetchd.db.lock -rw-------\n")
 }
 
 func TestOddPaths(t *testing.T) {
@@ -245,6 +246,8 @@ func TestChild(t *testing.T) {
 		limited(t, args[1], args[2])
 	case "writer":
 		crashWriter(t, args[1], args[2])
+	case "holder":
+		holdRecord(t, args[1])
 	}
 }
 

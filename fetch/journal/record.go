@@ -17,6 +17,7 @@ type record struct {
 	left    []row // but for these
 	started bool
 	claimed bool
+	held    bool // no other process can write it
 	repeat  bool
 	doubted bool
 }
@@ -87,12 +88,35 @@ func (r *record) next() *change {
 }
 
 func (r *record) write(ctx context.Context, durable bool, c *change) error {
+	if err := r.hold(); err != nil {
+		return explain(r.j.path, "write", err)
+	}
+
 	err := r.j.store.save(ctx, durable, c)
 	if written(err) {
 		// Also after a failed sync, as the store has it then.
 		r.box, r.dropped = c.to, false
 	}
 	return explain(r.j.path, "write", err)
+}
+
+// hold keeps other processes from the record: from the first write on, not only from the claim, as whatever
+// they write meanwhile makes our next write fail.
+func (r *record) hold() error {
+	if r.held {
+		return nil
+	}
+	err := r.j.holds.take(r.box.key)
+	r.held = err == nil
+	return err
+}
+
+// release ends a retrieval, which may not have reached its end: other processes may write the record again.
+func (r *record) release() {
+	if r.held {
+		r.j.holds.release(r.box.key)
+	}
+	r.started, r.claimed, r.held = false, false, false
 }
 
 // written tells whether a write with the result err has happened.
@@ -109,7 +133,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 	}
 	// Nothing was delivered and nothing is to be noted: an idle poll writes nothing.
 	if c == nil && !r.box.inUse {
-		r.started, r.claimed = false, false
+		r.release()
 		return nil
 	}
 
@@ -120,7 +144,7 @@ func (r *record) end(ctx context.Context, c *change) error {
 	c.to.inUse, c.to.changed = r.doubted, r.j.now().Unix()
 	err := r.write(ctx, false, c)
 	if err == nil {
-		r.started, r.claimed = false, false
+		r.release()
 	}
 
 	return err

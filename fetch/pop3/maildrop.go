@@ -84,11 +84,15 @@ func (s *session) Open(ctx context.Context, _ string) (fetch.Mailbox, error) {
 		return nil, s.c.Break(err)
 	}
 	m.classifyRows(expired)
-	if err := m.recognise(ctx); err != nil {
+	if err := m.recognise(ctx); err != nil { // which may have written
+		m.Release()
 		return nil, err
 	}
 	return m, nil
 }
+
+// Release implements fetch.Releaser.
+func (m *maildrop) Release() { m.record.Release() }
 
 // expired are the UIDLs of messages that were delivered and kept for long enough.
 func (m *maildrop) expired(ctx context.Context) (map[string]bool, error) {
