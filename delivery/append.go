@@ -127,6 +127,10 @@ func (d *Append) connect(ctx context.Context) (*appendSession, error) {
 	}
 
 	s, err := d.open(ctx)
+	if errors.Is(err, login.ErrSimpler) {
+		s, err = d.open(ctx)
+	}
+
 	switch {
 	case err == nil:
 		return s, nil

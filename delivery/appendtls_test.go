@@ -28,6 +28,7 @@ func TestAppendOverTLS(t *testing.T) {
 		{"from the first byte", login.Wrapped, login.Wrapped, false, ""},
 		{"another's certificate", login.StartTLS, login.StartTLS, true, "other.example.org"},
 		{"another's certificate at once", login.Wrapped, login.Wrapped, true, "other.example.org"},
+		{"no name of the protocol", login.Wrapped, login.Wrapped, false, ""},
 		{"no STARTTLS", login.ClearText, login.StartTLS, false, "does not offer STARTTLS"},
 		{"no TLS", login.ClearText, login.Wrapped, false, "TLS"},
 	} {
@@ -40,8 +41,13 @@ func TestAppendOverTLS(t *testing.T) {
 			if tt.server == login.ClearText {
 				config = nil
 			}
+			if tt.name == "no name of the protocol" {
+				config = config.Clone()
+				config.NextProtos = []string{"h2"}
+			}
 			s := fetchtest.StartMemServer(t, config, tt.server == login.Wrapped)
-			policy, err := tlsverify.New(tlsverify.Options{Host: "localhost", CAFile: ca.File(t)})
+			policy, err := tlsverify.New(tlsverify.Options{
+				Host: "localhost", CAFile: ca.File(t), ALPN: []string{"imap"}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,6 +30,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
 		err = noCipherError(o)
 	}
+	err = p.withoutNames(err, o)
 	// crypto/tls says only that the connection was closed, which happened because the context ended.
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = errors.Join(cause, err)

@@ -2,8 +2,6 @@ package tlsverify
 
 import (
 	"crypto/tls"
-	"errors"
-	"net"
 	"time"
 
 	"fetchd/tlsverify/hints"
@@ -48,9 +46,7 @@ func (d *clientDemand) answer(client *tls.Certificate, refusal error, now time.T
 
 // explain gives err its cause if the server refuses the client's certificate.
 func (d clientDemand) explain(err error) error {
-	op, ok := errors.AsType[*net.OpError](err)
-	// crypto/tls has no type for an alert of the peer; this is how it marks one.
-	if d == noDemand || !ok || op.Op != "remote error" {
+	if d == noDemand || remoteAlert(err) == "" {
 		return err
 	}
 	return hints.Errorf(d.hint, "the server asked for a client certificate %s (%w)", d.state, err)

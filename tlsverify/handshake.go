@@ -22,7 +22,8 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	v := p.newVerdict()
 	client := p.client() // once: sessions are kept apart by it
 	sessions := p.sessions(conn, client)
-	cfg := p.config(p.offer())
+	offer := p.offer() // once: another connection may change it
+	cfg := p.config(offer)
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
 		err := p.verify(cs, v)
 		p.opt.LastSeen.note(v, err == nil)
@@ -38,7 +39,7 @@ func (p *Policy) Client(ctx context.Context, conn net.Conn) (*tls.Conn, *Verdict
 	h := &head{Conn: conn}
 	tc := tls.Client(h, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, p.offer())
+		return nil, v.orNil(), p.classify(ctx, v.Explain(err), h, offer)
 	}
 
 	h.end()
@@ -65,6 +66,7 @@ func (p *Policy) Probe(ctx context.Context, conn net.Conn, o Offer) (*Sight, err
 	}
 
 	s := &Sight{}
+	o.names = p.protocolNames()
 	cfg := p.config(o)
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
 		s.State = cs
@@ -107,7 +109,7 @@ func (p *Policy) config(o Offer) *tls.Config {
 		MinVersion:         o.Versions.Min,
 		MaxVersion:         o.Versions.Max,
 		CipherSuites:       o.suites(),
-		NextProtos:         p.opt.ALPN,
+		NextProtos:         o.names,
 		Time:               p.Now,
 		InsecureSkipVerify: true,
 	}

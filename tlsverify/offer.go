@@ -9,11 +9,15 @@ import (
 type Offer struct {
 	Versions ProtoRange
 	RSA      bool // RSA key exchange too, which has no forward secrecy, for servers that have nothing better
+
+	names []string // of protocols
 }
 
 // offer is what the policy lets in: a range with versions that are no longer safe is for old servers, and
 // these often lack ECDHE.
-func (p *Policy) offer() Offer { return Offer{p.proto, p.proto.Min < tls.VersionTLS12} }
+func (p *Policy) offer() Offer {
+	return Offer{p.proto, p.proto.Min < tls.VersionTLS12, p.protocolNames()}
+}
 
 // rsaKeyExchange are cipher suites of TLS 1.2 and older with a cipher that is still good.
 var rsaKeyExchange = [...]uint16{

@@ -57,7 +57,8 @@ type Options struct {
 	Files *Files
 	// ExpiryWarn is how long before its end a certificate is warned about: 0 = 14 days, negative = never.
 	ExpiryWarn time.Duration
-	ALPN       []string
+	// ALPN are the names of the protocol that are offered to the server, which need not know them.
+	ALPN []string
 	// SessionCache keeps sessions for resumption; nil = none. Policies may share one: each checks a resumed
 	// session again.
 	SessionCache tls.ClientSessionCache
@@ -79,9 +80,10 @@ type Policy struct {
 	ready       bool
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	lastKey *Pin      // of the last accepted certificate, to tell a renewal from another key
-	shown   time.Time // when a server last showed its certificate
+	mu       sync.Mutex
+	lastKey  *Pin      // of the last accepted certificate, to tell a renewal from another key
+	shown    time.Time // when a server last showed its certificate
+	nameless bool      // the server knows none of the names in opt.ALPN
 }
 
 // New loads what the options name. Its errors name the file or word and the next step.

@@ -70,6 +70,8 @@ func (a *attempt) secure(ctx context.Context) error {
 		return Fail(KindNetwork, err)
 	case verdict != nil && verdict.Resumed:
 		err = Again(err) // the ticket is forgotten now: a full handshake may succeed
+	case errors.Is(err, tlsverify.ErrProtocolName):
+		err = Again(err)
 	}
 
 	// Cut in the middle: that is the line or the server; no proof has failed.

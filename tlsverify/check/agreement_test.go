@@ -74,8 +74,6 @@ func TestCheckListFindsWhatTurnsClientsAway(t *testing.T) {
 			"asked for a client certificate"},
 		{"client certificate wished for",
 			func(c *tls.Config) { ca.ClientCAs(c).ClientAuth = tls.RequestClientCert }, ""},
-		{"another protocol", func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} },
-			"no application protocol"},
 	}
 
 	for _, c := range cases {
@@ -90,6 +88,25 @@ func TestCheckListFindsWhatTurnsClientsAway(t *testing.T) {
 				c.want != "" && found(r, Addresses, OK) {
 				t.Errorf("%s, wrapped %v:\n%s", c.name, wrapped, text(t, r))
 			}
+		}
+	}
+}
+
+// Some programs insist on the name of their protocol: that the server turns them away is a remark for its
+// operator.
+func TestCheckListSaysThatNamesAreTurnedAway(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	cfg := modern(ca.Leaf(good()))
+	cfg.NextProtos = []string{"http/1.1"}
+	for _, wrapped := range []bool{true, false} {
+		r := overTCP(t, mailServer{cfg: cfg, d: dialects[0], wrapped: wrapped, told: make(chan string, 1000)},
+			Options{Proto: "imap", Wrapped: wrapped,
+				Policy: tlsverify.Options{CAFile: ca.File(t), ALPN: []string{"imap"}}})
+		said := text(t, r)
+		if !found(r, Reach, Warn) || !found(r, Chain, OK) || r.ExitStatus() != int(Warn) ||
+			!strings.Contains(said, "no application protocol") {
+			t.Errorf("wrapped %v:\n%s", wrapped, said)
 		}
 	}
 }

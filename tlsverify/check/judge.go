@@ -55,6 +55,11 @@ func (c *checker) judge(s sight) []Item {
 		return j.items
 	}
 
+	if s.nameless != nil {
+		text, _ := problem(s.nameless)
+		j.add(Reach, Warn, "programs that name their protocol are turned away: %s", text)
+	}
+
 	j.sent = s.state.PeerCertificates[:min(len(s.state.PeerCertificates), maxJudged)]
 	j.versions(s)
 	j.keyExchange(s)

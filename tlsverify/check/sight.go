@@ -18,6 +18,7 @@ import (
 type sight struct {
 	addr     netip.Addr
 	err      error // no TLS came about
+	nameless error // it came about only without a protocol's name; nil = with it
 	state    *tls.ConnectionState
 	start    startTLS
 	versions [len(checkedVersions)]error // nil = offered
@@ -72,6 +73,10 @@ func (c *checker) examine(ctx context.Context, a netip.Addr) sight {
 func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 	s := sight{addr: a}
 	s.state, s.err = c.connect(ctx, a, everything, &s.start, nil)
+	if errors.Is(s.err, tlsverify.ErrProtocolName) {
+		s.nameless = s.err
+		s.state, s.err = c.connect(ctx, a, everything, &s.start, nil)
+	}
 
 	if _, failed := errors.AsType[*tlsverify.HandshakeError](s.err); failed && s.state == nil {
 		err := c.converse(ctx, a, &startTLS{}, nil, c.strict.ProbeUnsupported)

@@ -80,6 +80,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("bounded/silence at each answer", func(t *testing.T) { t.Parallel(); silent(t, s, certs) })
 	t.Run("turned away/at each answer", func(t *testing.T) { t.Parallel(); closing(t, s, certs) })
 	t.Run("unproven/resumed session", func(t *testing.T) { t.Parallel(); resumed(t, s, certs) })
+	t.Run("logged in/no name of the protocol", func(t *testing.T) { t.Parallel(); nameless(t, s, certs) })
 }
 
 // newRig is a login by PLAIN over STARTTLS to an honest server.
@@ -259,6 +260,28 @@ func resumed(t *testing.T, s Subject, certs *certificates) {
 			t.Errorf("not resumed, and is to be tried again: %v", err)
 		}
 	})
+}
+
+// nameless is a server whose TLS turns away whoever names a protocol that it does not know. It is told no
+// name from then on, and another session succeeds at once.
+func nameless(t *testing.T, s Subject, certs *certificates) {
+	web := certs.good.Clone()
+	web.NextProtos = []string{"h2"}
+	p := policy(t, tlsverify.Options{CAFile: certs.caFile, ALPN: []string{"imap"}})
+	meet := func(test func(r *rig)) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, s, certs)
+			r.cert, r.Policy = web, p
+			test(r)
+		})
+	}
+
+	meet(func(r *rig) {
+		if err := r.fails(login.KindTLS, "no application protocol"); !errors.Is(err, login.ErrSimpler) {
+			t.Errorf("named: %v", err)
+		}
+	})
+	meet(func(r *rig) { r.succeeds("PLAIN") })
 }
 
 var errHelper = errors.New("the helper says no")

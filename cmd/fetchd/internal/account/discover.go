@@ -77,6 +77,9 @@ func (r *Resolver) connectTarget(ctx context.Context, a fetch.Account, o tlsveri
 
 	// a is a copy, so that two connections of the account don't see each other's targets.
 	s, err := connect(ctx, &a)
+	if errors.Is(err, fetch.ErrSimpler) { // what was learnt of the server is in this policy alone
+		s, err = connect(ctx, &a)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("_%s._tcp.%s: %w", t.Service, t.Domain, err)
 	}
