@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
@@ -23,28 +24,29 @@ const maxForeign = 64 << 20
 // convertForeign writes the configuration of another program as an rc file, or with --uids what it has
 // retrieved.
 func (p *program) convertForeign(c *cli.CommandLine, home string) exit.Status {
-	program := c.Own["from"]
-	if program != "getmail" && program != "mpop" {
-		return p.usage(fmt.Errorf("option --from: %q is none of: getmail, mpop", program))
+	program, is := foreign.Find(c.Own["from"])
+	if !is {
+		return p.usage(fmt.Errorf("option --from: %q is none of: %s", c.Own["from"],
+			strings.Join(foreign.Names(), ", ")))
 	}
 
-	accounts, err := p.foreignAccounts(program, home, c.Servers)
+	found, err := p.readForeign(program, home, c.Servers)
 	if err != nil {
 		return p.fail(statusOfForeign(err), err)
 	}
 
 	var text bytes.Buffer
 	if c.Has("uids") {
-		err = p.writeUIDs(&text, accounts)
+		err = p.writeUIDs(&text, found.Accounts)
 	} else {
 		cfg := &rcfile.Config{}
-		for _, a := range accounts {
+		for _, a := range found.Accounts {
 			cfg.Polls = append(cfg.Polls, a.Poll)
 		}
 		if err := p.refuseToShow(c, cfg); err != nil {
 			return p.fail(exit.Syntax, err)
 		}
-		err = foreign.Print(&text, accounts, foreignFormat(c.Own["to"]))
+		err = foreign.Print(&text, found, foreignFormat(c.Own["to"]))
 	}
 	if err != nil {
 		return p.fail(statusOfForeign(err), err)
@@ -72,63 +74,54 @@ func foreignFormat(word string) rcfile.Format {
 	return rcfile.Fetchmailrc
 }
 
-// foreignAccounts are the accounts of the files, or of the one where the program keeps it.
-func (p *program) foreignAccounts(program, home string, files []string) ([]foreign.Account, error) {
+// readForeign reads the files, or the one where the program keeps its configuration.
+func (p *program) readForeign(program foreign.Program, home string, files []string) (foreign.Configuration,
+	error) {
 	if len(files) == 0 {
-		files = []string{p.foreignFile(program, home)}
+		files = []string{p.foreignPlace(program, home)}
 	}
 
-	var all []foreign.Account
+	var all foreign.Configuration
 	for _, file := range files {
-		text, err := readForeign(file)
+		text, err := readBounded(file)
 		if err != nil {
-			return nil, hints.Errorf("name the file", "%s: %w", program, err)
+			return all, hints.Errorf("name the file", "%s: %w", program.Name, err)
 		}
 
-		found, err := parseForeign(program, file, text)
+		found, err := program.Read(text, filepath.Dir(file))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return all, fmt.Errorf("%s: %w", file, err)
 		}
-		all = append(all, found...)
+		all.Notes = append(all.Notes, found.Notes...)
+		all.Accounts = append(all.Accounts, found.Accounts...)
 	}
 	return all, nil
 }
 
-func parseForeign(program, file string, text []byte) ([]foreign.Account, error) {
-	if program == "mpop" {
-		return foreign.Mpop(text)
-	}
-	a, err := foreign.Getmail(text, filepath.Dir(file))
-	return []foreign.Account{a}, err
-}
-
-// foreignFile is where the program has its configuration.
-func (p *program) foreignFile(program, home string) string {
+// foreignPlace is where the program has its configuration, or would have it.
+func (p *program) foreignPlace(program foreign.Program, home string) string {
 	etc := p.env("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(etc) {
 		etc = filepath.Join(home, ".config")
 	}
 
-	places := []string{filepath.Join(home, ".mpoprc"), filepath.Join(etc, "mpop", "config")}
-	if program == "getmail" {
-		places = []string{
-			filepath.Join(etc, "getmail", "getmailrc"), filepath.Join(home, ".getmail", "getmailrc"),
-		}
-	}
-	if _, err := os.Stat(places[0]); err != nil {
-		if _, err := os.Stat(places[1]); err == nil {
-			return places[1]
+	places := program.Places(home, etc)
+	for _, place := range places {
+		if _, err := os.Stat(place); err == nil {
+			return place
 		}
 	}
 	return places[0]
 }
 
-func readForeign(path string) ([]byte, error) {
+// readBounded reads a file of another program.
+func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+
 	text, err := io.ReadAll(io.LimitReader(f, maxForeign+1))
 	if len(text) > maxForeign {
 		err = fmt.Errorf("%s has more than %d bytes", path, maxForeign)
@@ -141,11 +134,11 @@ func (p *program) writeUIDs(w io.Writer, accounts []foreign.Account) error {
 	for _, a := range accounts {
 		file := rcfile.ExpandHome(a.Seen.File)
 		if file == "" {
-			p.say("%s: no record of IMAP messages can be taken over; see %s help moving", a.Poll.Name, p.name)
+			p.say("%s: there is no record that can be taken over; see %s help moving", a.Poll.Name, p.name)
 			continue
 		}
 
-		text, err := readForeign(file)
+		text, err := readBounded(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			p.say("%s: there is no record %s: all that is on the server counts as new", a.Poll.Name, file)
 			continue

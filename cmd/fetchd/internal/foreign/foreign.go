@@ -20,10 +20,24 @@ type Account struct {
 	Seen  Record      // which messages the other program has retrieved
 }
 
+// Configuration is what a file, or several, of the other program says.
+type Configuration struct {
+	Notes    []string // what belongs to no account
+	Accounts []Account
+}
+
 // Print writes the accounts as an rc file in the given grammar, the notes of each above its entry as
 // comments. It contains the passwords. The error is of an account that the grammar can't say.
-func Print(w io.Writer, accounts []Account, format rcfile.Format) error {
+func Print(w io.Writer, found Configuration, format rcfile.Format) error {
+	accounts := found.Accounts
 	var out bytes.Buffer
+	for _, note := range found.Notes {
+		fmt.Fprintf(&out, "# %s\n", oneLine(note))
+	}
+	if len(found.Notes) > 0 {
+		out.WriteByte('\n')
+	}
+
 	for i := range accounts {
 		a := &accounts[i]
 		if i > 0 {

@@ -13,7 +13,7 @@ import (
 // TestConversions compares what becomes of each file of testdata with the one beside it.
 func TestConversions(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"getmail", "mpop"} {
+	for _, program := range Names() {
 		files, err := filepath.Glob("testdata/*." + program)
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
@@ -22,9 +22,9 @@ func TestConversions(t *testing.T) {
 			t.Run(filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
 				var got strings.Builder
-				accounts, err := parse(program, read(t, file))
+				found, err := parse(program, read(t, file))
 				if err == nil {
-					err = Print(&got, accounts, rcfile.Fetchmailrc)
+					err = Print(&got, found, rcfile.Fetchmailrc)
 				}
 				if err != nil {
 					got.WriteString("error: " + err.Error() + "\n")
@@ -46,12 +46,9 @@ func read(t testing.TB, path string) []byte {
 	return text
 }
 
-func parse(program string, text []byte) ([]Account, error) {
-	if program == "mpop" {
-		return Mpop(text)
-	}
-	a, err := Getmail(text, "/dir")
-	return []Account{a}, err
+func parse(program string, text []byte) (Configuration, error) {
+	p, _ := Find(program)
+	return p.Read(text, "/dir")
 }
 
 // FuzzMpop and FuzzGetmail: whatever the file says, what is printed is an rc file with as many accounts, in
@@ -68,21 +65,21 @@ func fuzz(f *testing.F, program string) {
 		f.Add(read(f, file))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		accounts, err := parse(program, text)
+		found, err := parse(program, text)
 		if err != nil {
 			return
 		}
 		for _, format := range []rcfile.Format{rcfile.Fetchmailrc, rcfile.TOML} {
 			var out bytes.Buffer
-			if Print(&out, accounts, format) != nil {
+			if Print(&out, found, format) != nil {
 				continue
 			}
 			cfg, err := rcfile.Parse("f", out.Bytes(), format)
-			if err != nil || len(cfg.Polls) != len(accounts) {
+			if err != nil || len(cfg.Polls) != len(found.Accounts) {
 				t.Fatalf("%v: %v\n%s", format, err, out.Bytes())
 			}
 			want := &rcfile.Config{}
-			for _, a := range accounts {
+			for _, a := range found.Accounts {
 				want.Polls = append(want.Polls, a.Poll)
 			}
 			if !rcfile.Equal(want, cfg) {

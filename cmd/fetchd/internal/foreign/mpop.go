@@ -28,13 +28,13 @@ type mpopAccount struct {
 }
 
 // Mpop reads the configuration of mpop.
-func Mpop(text []byte) ([]Account, error) {
+func Mpop(text []byte) (Configuration, error) {
 	read, err := readMpop(text)
 	if err != nil {
-		return nil, err
+		return Configuration{}, err
 	}
 
-	var all []Account
+	var found Configuration
 	for _, m := range read {
 		// "account default : work" only says which account is meant by default; all are polled here.
 		if m.name == "default" && m.isCopied {
@@ -42,11 +42,11 @@ func Mpop(text []byte) ([]Account, error) {
 		}
 		a, err := m.convert()
 		if err != nil {
-			return nil, err
+			return Configuration{}, err
 		}
-		all = append(all, a)
+		found.Accounts = append(found.Accounts, a)
 	}
-	return all, nil
+	return found, nil
 }
 
 // readMpop reads the accounts, derived from each other as mpop does it.
