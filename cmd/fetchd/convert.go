@@ -19,14 +19,14 @@ import (
 func convertCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "convert",
-		Args: "[--from getmail|mpop [--uids]] [--to toml|fetchmailrc] [--output NEW] [FILE]",
+		Args: "[--from fdm|getmail|mpop [--uids]] [--to toml|fetchmailrc] [--output NEW] [FILE]",
 		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with " +
 			"--show-secrets. " +
 			"Comments are lost and defaults are merged into the entries. With --from it reads the " +
 			"configuration of another program, and notes what has no equivalent.",
 		Options: []cli.Option{
 			{Long: "from", Arg: "PROGRAM", Values: strings.Join(foreign.Names(), " "),
-				Help: "FILE is of getmail6 or mpop (or several are); by default where it keeps it"},
+				Help: "FILE is of fdm, getmail6 or mpop (or several are); by default where it keeps it"},
 			{Long: "uids", Help: "with --from: write which POP3 messages it has retrieved, for ~/.fetchids"},
 			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc",
 				Help: "toml or fetchmailrc; by default the one that FILE is not in"},

@@ -1,5 +1,5 @@
-// Package foreign reads the configuration of other retrieval programs, getmail6 and mpop, and says it in the
-// words of our rc file. What has no equivalent becomes a note; nothing is dropped without one. It runs no
+// Package foreign reads the configuration of other retrieval programs, fdm, getmail6 and mpop, and says it in
+// the words of our rc file. What has no equivalent becomes a note; nothing is dropped without one. It runs no
 // command and reads only the records of retrieved messages that it is asked for.
 package foreign
 

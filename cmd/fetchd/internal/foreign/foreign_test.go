@@ -51,8 +51,9 @@ func parse(program string, text []byte) (Configuration, error) {
 	return p.Read(text, "/dir")
 }
 
-// FuzzMpop and FuzzGetmail: whatever the file says, what is printed is an rc file with as many accounts, in
-// both grammars, and each says the same.
+// FuzzFdm, FuzzMpop and FuzzGetmail: whatever the file says, what is printed is an rc file with as many
+// accounts, in both grammars, and each says the same.
+func FuzzFdm(f *testing.F)     { fuzz(f, "fdm") }
 func FuzzMpop(f *testing.F)    { fuzz(f, "mpop") }
 func FuzzGetmail(f *testing.F) { fuzz(f, "getmail") }
 
@@ -100,6 +101,11 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fdm, err := Fdm([]byte(`account "work" pop3s server "pop.example.org" user "ann" pass "x" new-only ` +
+		`cache "%h/uids-%a"`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name      string
 		record    Record
@@ -110,6 +116,8 @@ func TestRecords(t *testing.T) {
 		{"mpop", mpop, mpopFile, "ann@pop.example.org a\nann@pop.example.org #b\n",
 			"~/uids/ann_at_pop.example.org"},
 		{"mpop's place", mpopRecord("", "ann", "h"), "", "", "~/.mpop_uidls/ann_at_h"},
+		{"fdm", fdm.Accounts[0].Seen, "2 ab\n4 c d\n5 long\n3 a b\nx\n1 e\n",
+			"ann@pop.example.org ab\nann@pop.example.org e\n", "~/uids-work"},
 		{"getmail", getmail.Seen, "a\x001700000000\nno time\n b c\x001\n\x001\n", "an/:n@pop.example.org a\n",
 			"/dir/oldmail-pop.example.org-995-an-n"},
 	} {

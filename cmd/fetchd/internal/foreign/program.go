@@ -19,6 +19,13 @@ type Program struct {
 
 var programs = []Program{
 	{
+		Name: "fdm",
+		Places: func(home, _ string) []string {
+			return []string{filepath.Join(home, ".fdm.conf"), "/etc/fdm.conf"}
+		},
+		Read: func(text []byte, _ string) (Configuration, error) { return Fdm(text) },
+	},
+	{
 		Name: "getmail",
 		Places: func(home, etc string) []string {
 			return []string{

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -65,6 +66,18 @@ func getmailUIDs(text []byte, _, _ string) []string {
 		uid, _, ok := bytes.Cut(bytes.TrimSpace(line), []byte{0})
 		if ok {
 			uids = append(uids, string(uid))
+		}
+	}
+	return uids
+}
+
+// fdmUIDs are those of a file of fdm, which is for one account: on each line the length of the UID, and it.
+func fdmUIDs(text []byte, _, _ string) []string {
+	var uids []string
+	for line := range bytes.Lines(text) {
+		length, uid, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), " ")
+		if n, err := strconv.Atoi(length); err == nil && n == len(uid) {
+			uids = append(uids, uid)
 		}
 	}
 	return uids
