@@ -13,7 +13,8 @@ import (
 // What a server wants its user to read is logged, escaped, and not for ever.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	const greeting = "S: * PREAUTH [ALERT] mailbox full \x1b[31m\nC: A1 CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: A1 OK [ALERT] renamed\n"
+	const greeting = "S: * PREAUTH [ALERT] mailbox full \x1b[31m\n" +
+		"C: A1 CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: A1 OK [ALERT] renamed\n"
 	_, session, _ := strings.Cut(selected("", 10, ""), "hello\n")
 	session = strings.ReplaceAll(session, "S: T2 OK", strings.Repeat("S: * NO [ALERT] again\n", 9)+"S: T2 OK")
 	r := newRig(t, nil)
@@ -22,11 +23,16 @@ func TestAlerts(t *testing.T) {
 	if _, _, err := r.run(greeting + session + bye); err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]int{"alert of the server": maxAlerts, `mailbox full \\x1b[31m`: 1, "renamed": 1, "again": maxAlerts - 2, "\x1b": 0} {
+
+	for text, want := range map[string]int{
+		"alert of the server": maxAlerts, `mailbox full \\x1b[31m`: 1, "renamed": 1,
+		"again": maxAlerts - 2, "\x1b": 0,
+	} {
 		if n := strings.Count(log.String(), text); n != want {
 			t.Errorf("%q is there %d times, want %d", text, n, want)
 		}
 	}
+
 	if t.Failed() {
 		t.Log(log.String())
 	}

@@ -49,10 +49,12 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &fetch.Account{
 				Name: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler),
-				Server: fetch.Server{Protocol: fetch.IMAP, Host: "mail.example.org", TLS: fetch.ClearText, Timeout: time.Minute},
+				Server: fetch.Server{Protocol: fetch.IMAP, Host: "mail.example.org",
+					TLS: fetch.ClearText, Timeout: time.Minute},
 				Credentials: fetch.Credentials{User: "ann", Auth: "any",
 					Password: func(context.Context) (string, error) { return "sesame", nil }},
 			}
+
 			source := &endless{begin: tt.begin, text: tt.text}
 			var s fetch.Session
 			var err error
@@ -62,6 +64,7 @@ func TestFloodsBeforeTheLogin(t *testing.T) {
 				_ = s.Close()
 				t.Error("no error")
 			}
+
 			const most = (imapline.MaxUntagged + 2) * wire.MaxLine // one command's answer
 			if source.sent > most || n > 10*most {
 				t.Errorf("%d bytes are read and %d allocated (%v)", source.sent, n, err)

@@ -24,6 +24,7 @@ func TestMissing(t *testing.T) {
 	var all journal.Set
 	all.AddRange(1, ^uint32(0))
 	short := everyOther(2650) // gaps of some 6,070 bytes
+
 	for _, tt := range []struct {
 		name string
 		done journal.Set
@@ -34,11 +35,14 @@ func TestMissing(t *testing.T) {
 		{"all is done", all, ""},
 		{"as many gaps as fit", short, ",2648,2650:*"},
 		{"more gaps than fit", everyOther(3000), "2:*"},
-		{"more gaps than fit, the first ones done", journalUnion(everyOther(3000), setOf(t, "1:100")), "102:*"},
+		{"more gaps than fit, the first ones done",
+			journalUnion(everyOther(3000), setOf(t, "1:100")), "102:*"},
 	} {
 		got := missing(tt.done).String()
+
 		if tt.name == "as many gaps as fit" {
-			if !strings.HasPrefix(got, "2,4,6,") || !strings.HasSuffix(got, tt.want) || len(got) > maxSetText+20 || len(got) < maxSetText-500 {
+			if !strings.HasPrefix(got, "2,4,6,") || !strings.HasSuffix(got, tt.want) ||
+				len(got) > maxSetText+20 || len(got) < maxSetText-500 {
 				t.Errorf("%s: %d bytes, %.20s…%s", tt.name, len(got), got, got[max(0, len(got)-20):])
 			}
 		} else if got != tt.want {
@@ -72,22 +76,25 @@ func TestMoreGapsThanACommandHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		must := func(err error) {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
+
 		must(rec.Start(t.Context(), 1))
 		must(rec.Claim(t.Context()))
 		must(rec.Record(t.Context(), everyOther(3000), false, false))
 		rec.SetCensus(journal.Census{Settled: 1500, Looked: time.Now().Unix()})
 		must(rec.End(t.Context(), 3000))
 		search := func(found, set string) string {
-			script := strings.Replace(selected("", 3002, found), "UID SEARCH", "UID SEARCH UID "+set+"$", 1)
+			script := asking(selected("", 3002, found), "UID "+set)
 			return existsLine.ReplaceAllString(script, "S: * 1503 EXISTS")
 		}
 		expect(t, r,
-			pass{search("2 3 5 2998 2999 3001", `2:\*`) + "C: ~^T3 UID FETCH 2,2998,3001 \n" + fetched(2, "ab") + fetched(2998, "cd") +
+			pass{search("2 3 5 2998 2999 3001", `2:\*`) +
+				"C: ~^T3 UID FETCH 2,2998,3001 \n" + fetched(2, "ab") + fetched(2998, "cd") +
 				fetched(3001, "ef") + "S: T3 OK" + bye, "2=ab 2998=cd 3001=ef", ""},
 			pass{search("", `3002:\*`) + bye, "", ""})
 	})

@@ -133,7 +133,9 @@ func TestGuard(t *testing.T) {
 			if got != tt.want && tt.want != "*" {
 				t.Errorf("lets through %.300q, want %.300q", got, tt.want)
 			}
-			ok := tt.err != "" && strings.Contains(err.Error(), tt.err) || tt.err == "" && errors.Is(err, io.ErrUnexpectedEOF) // the tape's end
+			// The tape's end.
+			ok := tt.err != "" && strings.Contains(err.Error(), tt.err) ||
+				tt.err == "" && errors.Is(err, io.ErrUnexpectedEOF)
 			if _, again := g.Read(make([]byte, 1)); !ok || !errors.Is(again, err) {
 				t.Errorf("error %v, want %s; then %v", err, tt.err, again)
 			}
@@ -289,7 +291,9 @@ func TestGuardTimeouts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			deadlines := &deadlineTape{Tape: fetchtest.Tape{R: strings.NewReader(tt.in), Size: 1 << 10}}
-			g := newGuard(wire.New(deadlines, wire.Options{Timeout: time.Minute}), nil, &alerts{log: slog.New(slog.DiscardHandler)})
+			g := newGuard(wire.New(deadlines, wire.Options{Timeout: time.Minute}),
+				nil, &alerts{log: slog.New(slog.DiscardHandler)})
+
 			for _, step := range tt.steps {
 				step(g)
 			}
@@ -318,16 +322,23 @@ func TestViolationsAreProtocolErrors(t *testing.T) {
 
 func FuzzGuard(f *testing.F) {
 	for _, s := range []string{
-		"", "T1 OK [A b] c\r\n", "* OK [UIDVALIDITY 5] x\r\n+ x\r\n* BYE x\r\n",
-		"* 1 FETCH (UID 1 BODY[] {3}\r\nabc FLAGS (\\Seen))\r\n* 1 EXISTS\r\n", "* LIST (\\A) \"/\" {3}\r\na\"b\r\n",
-		"* 1 FETCH (BODY[] {3}\r\nabc UID 7)\r\nT1 OK\r\n", "* ESEARCH (TAG \"T1\") UID ALL 1:5,9\r\n* SEARCH 3 2 1\r\n",
-		"* 1 FETCH (BODYSTRUCTURE ((((\"a\" \"b\" NIL NIL NIL \"x\" 5)\r\n", "* XFOO {2}\r\n\r\n\"\r\n", "* 1 FETCH (BODY[HEADER.FIELDS (BODY[] {9}\r\n",
+		"",
+		"T1 OK [A b] c\r\n",
+		"* OK [UIDVALIDITY 5] x\r\n+ x\r\n* BYE x\r\n",
+		"* 1 FETCH (UID 1 BODY[] {3}\r\nabc FLAGS (\\Seen))\r\n* 1 EXISTS\r\n",
+		"* LIST (\\A) \"/\" {3}\r\na\"b\r\n",
+		"* 1 FETCH (BODY[] {3}\r\nabc UID 7)\r\nT1 OK\r\n",
+		"* ESEARCH (TAG \"T1\") UID ALL 1:5,9\r\n* SEARCH 3 2 1\r\n",
+		"* 1 FETCH (BODYSTRUCTURE ((((\"a\" \"b\" NIL NIL NIL \"x\" 5)\r\n",
+		"* XFOO {2}\r\n\r\n\"\r\n",
+		"* 1 FETCH (BODY[HEADER.FIELDS (BODY[] {9}\r\n",
 		"* ESEARCH (TAG {2}\r\nT2)\r\n* SEARCH {1}\r\n1\r\n* 5 SEARCH 1\r\n* LIST\r\n* 1 FETCH (\r\n",
 		"* 1 FETCH (ENVELOPE (\"{5}\" NIL) BODY[1.MIME] \"\\\"\" BINARY[] ~{1}\r\n\x00)\r\n",
 	} {
 		f.Add([]byte(s), uint8(3), false)
 		f.Add([]byte(s), uint8(1), true)
 	}
+
 	f.Fuzz(func(t *testing.T, in []byte, chunk uint8, claim bool) {
 		var first string
 		for i, size := range []int{max(1, int(chunk)), len(in) + 1} {
@@ -335,6 +346,7 @@ func FuzzGuard(f *testing.F) {
 			if claim {
 				g.insertUID("7")
 			}
+
 			out, err := pull(g, size+3)
 			if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("ends with %v", err)
@@ -349,6 +361,7 @@ func FuzzGuard(f *testing.F) {
 				t.Errorf("%d bytes become %d", len(in), len(out))
 			}
 		}
+
 		g := guardOn(bytes.NewReader(in), len(in)+1)
 		client := imapclient.New(g, nil)
 		<-client.Closed()

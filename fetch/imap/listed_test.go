@@ -35,7 +35,10 @@ func TestListedName(t *testing.T) {
 			t.Errorf("%s: %q, %v, decodable %v", tt.line, name, ok, decodable(name))
 		}
 	}
-	for _, line := range []string{"* LIST", "* LIST ()", `* LIST () "/"`, `* LIST () "/" {3}`, `* LIST () NIL`} {
+
+	for _, line := range []string{
+		"* LIST", "* LIST ()", `* LIST () "/"`, `* LIST () "/" {3}`, `* LIST () NIL`,
+	} {
 		if name, ok := listedName([]byte(line)); ok {
 			t.Errorf("%s names %q", line, name)
 		}
@@ -55,6 +58,7 @@ func TestMisnamedMailbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	names, err := s.Mailboxes(t.Context())
 	if err != nil || !slices.Equal(names, []string{"a", "b"}) {
 		t.Errorf("%q, %v", names, err)
@@ -62,7 +66,8 @@ func TestMisnamedMailbox(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if strings.Count(log.String(), "mailbox left out") != maxAlerts || strings.Contains(log.String(), "\x1b") {
+	if strings.Count(log.String(), "mailbox left out") != maxAlerts ||
+		strings.Contains(log.String(), "\x1b") {
 		t.Errorf("log: %s", log.String())
 	}
 }

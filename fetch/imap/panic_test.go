@@ -26,11 +26,16 @@ func TestPanicOnTheConnection(t *testing.T) {
 		{"IMAP< * 9 EXISTS", "S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC*\nC*\nS: * 9 EXISTS\n"},
 		{"IMAP< T2 OK", selected("", 3, "1 2")},
 		{"IMAP> T3 UID FETCH", selected("", 3, "1 2")},
-		{"IMAP< * 2 FETCH", selected("", 3, "1 2") + "C*\n" + fetched(1, "one") + "S< * 2 FETCH (UID 2 BODY[] {3}\\r\\n\n"},
-		{"IMAP< T3 OK", selected("", 3, "1 2") + "C*\n" + fetched(1, "one") + fetched(2, "two") + "S: T3 OK done\n"},
-		{"IMAP> T4 ", selected("", 3, "1 2") + "C*\n" + fetched(1, "one") + fetched(2, "two") + "S: T3 OK done\n"},
-		{"IMAP< T4 OK", selected("", 3, "1 2") + "C*\n" + fetched(1, "one") + fetched(2, "two") + "S: T3 OK done\nC*\nS: T4 OK done\n"},
+		{"IMAP< * 2 FETCH", selected("", 3, "1 2") + "C*\n" +
+			fetched(1, "one") + "S< * 2 FETCH (UID 2 BODY[] {3}\\r\\n\n"},
+		{"IMAP< T3 OK", selected("", 3, "1 2") + "C*\n" +
+			fetched(1, "one") + fetched(2, "two") + "S: T3 OK done\n"},
+		{"IMAP> T4 ", selected("", 3, "1 2") + "C*\n" +
+			fetched(1, "one") + fetched(2, "two") + "S: T3 OK done\n"},
+		{"IMAP< T4 OK", selected("", 3, "1 2") + "C*\n" + fetched(1, "one") +
+			fetched(2, "two") + "S: T3 OK done\nC*\nS: T4 OK done\n"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.trap, func(t *testing.T) {
 			t.Parallel()
@@ -43,11 +48,13 @@ func TestPanicOnTheConnection(t *testing.T) {
 						panic("trap")
 					}
 				}
+
 				p := r.play(tt.script+"STALL", nil)
 				_, err := fetch.Retrieve(t.Context(), r.Account)
 				if perr := p.Done(); perr != nil {
 					t.Errorf("dialogue %v", perr)
 				}
+
 				synctest.Wait()
 				if !reached || fetch.KindOf(err) != fetch.KindInternal {
 					t.Errorf("reached: %v, error of kind %v: %v", reached, fetch.KindOf(err), err)
@@ -68,14 +75,17 @@ func TestPanicBesideTheConnection(t *testing.T) {
 		{"batch", m.receive(t.Context(), &batch{}, nil)},
 		{"message", m.message(t.Context(), nil, &batch{}, nil)},
 		{"acknowledgement", ack{}.after(func() error { panic("trap") }).err},
-		{"imapclient's reader", panicked(fmt.Errorf("fetch: %w", errors.New("imapclient: panic reading response: odd\ngoroutine 7 [running]:\n")))},
+		{"imapclient's reader", panicked(fmt.Errorf("fetch: %w",
+			errors.New("imapclient: panic reading response: odd\ngoroutine 7 [running]:\n")))},
 	}
+
 	for _, tt := range tests {
 		var p *fault.Error
 		if !errors.As(tt.err, &p) || len(p.Stack) == 0 || strings.Contains(tt.err.Error(), "goroutine") {
 			t.Errorf("%s: %v", tt.name, tt.err)
 		}
 	}
+
 	if m.s.conn.Err() == nil {
 		t.Error("the connection goes on, and the other batch waits")
 	}

@@ -64,7 +64,8 @@ func newRig(t testing.TB, ca *tlstest.CA) *rig {
 	j := fetchtest.OpenJournal(t)
 	r := &rig{t: t, taker: &taker{}}
 	r.Account = &fetch.Account{
-		Name: "ann@mail.example.org", Poll: "mail.example.org", Key: "mail.example.org||ann", Journal: j, Log: slog.New(slog.DiscardHandler),
+		Name: "ann@mail.example.org", Poll: "mail.example.org",
+		Key: "mail.example.org||ann", Journal: j, Log: slog.New(slog.DiscardHandler),
 		Server: fetch.Server{
 			Protocol: fetch.IMAP,
 			Host:     "mail.example.org",
@@ -78,6 +79,7 @@ func newRig(t testing.TB, ca *tlstest.CA) *rig {
 		Disposal: fetch.Disposal{MarkSeen: true},
 		Delivery: fetch.Delivery{Recipients: []string{"ann"}, Deliverer: r.taker},
 	}
+
 	r.Trace = func(line string) {
 		r.mu.Lock()
 		r.trace = append(r.trace, line)
@@ -125,7 +127,9 @@ func (r *rig) secretless(where string) {
 		r.t.Fatal(err)
 	}
 	encode := base64.RawStdEncoding.EncodeToString
-	for _, secret := range []string{password, encode([]byte(password)), encode([]byte("\x00" + r.User + "\x00" + password))} {
+	for _, secret := range []string{
+		password, encode([]byte(password)), encode([]byte("\x00" + r.User + "\x00" + password)),
+	} {
 		if strings.Contains(where, secret) {
 			r.t.Errorf("the password (%q) is in %.300q", secret, where)
 		}

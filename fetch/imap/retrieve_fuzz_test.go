@@ -137,7 +137,9 @@ func retrieveFrom(t *testing.T, parts [][]byte, uids journal.Set, keep bool) ([]
 	rec, taker := &notes{}, &taker{}
 	a := &fetch.Account{
 		Name: "ann@mail.example.org", Key: "ann", Log: slog.New(slog.DiscardHandler),
-		Server:      fetch.Server{Protocol: fetch.IMAP, Host: "mail.example.org", TLS: fetch.ClearText, Timeout: time.Minute},
+		Server: fetch.Server{
+			Protocol: fetch.IMAP, Host: "mail.example.org", TLS: fetch.ClearText, Timeout: time.Minute,
+		},
 		Credentials: fetch.Credentials{User: "ann"},
 		Disposal:    fetch.Disposal{Keep: keep, MarkSeen: true},
 		Delivery:    fetch.Delivery{Recipients: []string{"ann"}, Deliverer: taker, KeepCR: true},
@@ -162,17 +164,25 @@ func FuzzRetrieve(f *testing.F) {
 		two  = "* 1 FETCH (UID 1 BODY[] {2}\r\nab)\r\n* 2 FETCH (UID 2 BODY[] {3}\r\ncde)\r\n"
 		acks = "\x00T2 OK\r\n\x00* 1 EXPUNGE\r\nT3 OK\r\n"
 	)
+
 	for _, s := range []string{
-		"", two + "T1 OK\r\n" + acks, two + "* 3 FETCH (UID 3 BODY[] {1}\r\nx FLAGS (\\Seen))\r\nT1 OK\r\n\x00* 1 EXPUNGE\r\nT2 OK\r\nT3 OK\r\n",
-		"* 1 FETCH (UID 1 BODY[] {9}\r\nab", "* 1 FETCH (UID 1 BODY[] {2}\r\nabc)\r\n", "* 1 FETCH (BODY[] {2}\r\nab UID 1)\r\nT1 OK\r\n\x00* SEARCH 1\r\nT2 OK\r\n" +
-			"\x00* 1 FETCH (BODY[] {2}\r\nab UID 1)\r\nT3 OK\r\n\x00T4 OK\r\n", "* 1 FETCH (UID 1 BODY[] \"a\\\"b\")\r\nT1 OK\r\n\x00T2 OK\r\n",
-		"* 7 FETCH (UID 7 BODY[] {2}\r\nab)\r\n" + two + "T1 NO x\r\n", two + two + "T1 OK\r\n", "* BYE x\r\n", two + "\x00T2 NO x\r\n\x00T3 BAD\r\nT1 OK\r\n",
-		"* 1 FETCH (UID 1 BODY[] {0}\r\n)\r\nT1 OK\r\n\x00* ESEARCH (TAG \"T2\") UID ALL 1\r\nT2 OK\r\n\x00* 1 FETCH (UID 1 RFC822.SIZE 0 BODY[] {0}\r\n)\r\nT3 OK\r\n",
-		"* OK [UIDVALIDITY 2] x\r\n" + two + "* 1 FETCH (UID 1 BODY[] NIL)\r\n+ x\r\nT1 OK\r\n", "* 1 FETCH (UID 1 UID 2 BODY[] {2}\r\nab BODY[] {2}\r\ncd)\r\nT1 OK\r\n",
+		"", two + "T1 OK\r\n" + acks, two + "* 3 FETCH (UID 3 BODY[] {1}\r\n" +
+			"x FLAGS (\\Seen))\r\nT1 OK\r\n\x00* 1 EXPUNGE\r\nT2 OK\r\nT3 OK\r\n",
+		"* 1 FETCH (UID 1 BODY[] {9}\r\nab", "* 1 FETCH (UID 1 BODY[] {2}\r\nabc)\r\n",
+		"* 1 FETCH (BODY[] {2}\r\nab UID 1)\r\nT1 OK\r\n\x00* SEARCH 1\r\nT2 OK\r\n" +
+			"\x00* 1 FETCH (BODY[] {2}\r\nab UID 1)\r\nT3 OK\r\n\x00T4 OK\r\n",
+		"* 1 FETCH (UID 1 BODY[] \"a\\\"b\")\r\nT1 OK\r\n\x00T2 OK\r\n",
+		"* 7 FETCH (UID 7 BODY[] {2}\r\nab)\r\n" + two + "T1 NO x\r\n",
+		two + two + "T1 OK\r\n", "* BYE x\r\n", two + "\x00T2 NO x\r\n\x00T3 BAD\r\nT1 OK\r\n",
+		"* 1 FETCH (UID 1 BODY[] {0}\r\n)\r\nT1 OK\r\n\x00* ESEARCH (TAG \"T2\") UID ALL 1\r\n" +
+			"T2 OK\r\n\x00* 1 FETCH (UID 1 RFC822.SIZE 0 BODY[] {0}\r\n)\r\nT3 OK\r\n",
+		"* OK [UIDVALIDITY 2] x\r\n" + two + "* 1 FETCH (UID 1 BODY[] NIL)\r\n+ x\r\nT1 OK\r\n",
+		"* 1 FETCH (UID 1 UID 2 BODY[] {2}\r\nab BODY[] {2}\r\ncd)\r\nT1 OK\r\n",
 	} {
 		f.Add([]byte(s), false, false)
 		f.Add([]byte(s), true, true)
 	}
+
 	f.Add([]byte(two+"T1 NO x\r\n\x00"+two[:36]+"T2 OK\r\n\x00* 2 FETCH (UID 2 BODY[] {3}\r\nxyz)\r\n"+
 		"T3 OK\r\n\x00T4 NO\r\n\x00T5 OK\r\n"), false, false)
 	f.Fuzz(func(t *testing.T, said []byte, many, keep bool) {
@@ -181,7 +191,9 @@ func FuzzRetrieve(f *testing.F) {
 		if many { // two batches
 			uids = setOf(t, "1:300")
 		}
-		parts := append([][]byte{[]byte("* PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS ESEARCH] x\r\n")}, bytes.Split(said, []byte{0})...)
+
+		parts := append([][]byte{[]byte("* PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS ESEARCH] x\r\n")},
+			bytes.Split(said, []byte{0})...)
 		synctest.Test(t, func(t *testing.T) {
 			got, rec, err := retrieveFrom(t, parts, uids, keep)
 			checkRetrieved(t, bytes.ReplaceAll(said, []byte{0}, nil), uids, got, rec, err)
@@ -245,7 +257,8 @@ func sentWhole(said []byte, text string) bool {
 			return false
 		}
 		at := from + i
-		if m := literalEnd.FindSubmatch(said[max(0, at-100):at]); m != nil && string(m[1]) == strconv.Itoa(len(text)) {
+		m := literalEnd.FindSubmatch(said[max(0, at-100):at])
+		if m != nil && string(m[1]) == strconv.Itoa(len(text)) {
 			return true
 		}
 		from = at + 1
@@ -258,12 +271,14 @@ func TestRetrieveFuzzedDelivers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var script strings.Builder
 		for uid := range 300 {
-			fmt.Fprintf(&script, "* %d FETCH (UID %d BODY[] {%d}\r\n%d)\r\n", uid+1, uid+1, len(fmt.Sprint(uid)), uid)
+			fmt.Fprintf(&script, "* %d FETCH (UID %d BODY[] {%d}\r\n%d)\r\n",
+				uid+1, uid+1, len(fmt.Sprint(uid)), uid)
 		}
 		said := script.String() + "T1 OK\r\nT2 OK\r\n" // two batches are under way
 		parts := [][]byte{[]byte("* PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS] x\r\n"), nil, []byte(said)}
 		got, rec, err := retrieveFrom(t, parts, setOf(t, "1:300"), false)
-		if len(got) != 300 || rec.recorded.Len() != 300 || err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if len(got) != 300 || rec.recorded.Len() != 300 || err == nil ||
+			errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d delivered, %v recorded, %v", len(got), rec.recorded, err)
 		}
 		checkRetrieved(t, []byte(said), setOf(t, "1:300"), got, rec, err)

@@ -19,36 +19,53 @@ func TestServers(t *testing.T) {
 	for uid := 30_000; uid > 0; uid-- {
 		fmt.Fprintf(&many, " %d", uid)
 	}
+
 	for _, tt := range []struct {
 		name   string
 		setup  func(*fetch.Account)
 		passes []pass
 	}{
 		{"SELECT before ID is unsafe", func(a *fetch.Account) { a.Version = "fetchd/0.1" }, []pass{{
-			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: T1 ID (\"name\" \"fetchd\" \"version\" \"0.1\")\nS: * ID NIL\nS: T1 OK\n" +
-				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\n" +
+				"C: T1 ID (\"name\" \"fetchd\" \"version\" \"0.1\")\nS: * ID NIL\nS: T1 OK\n" +
+				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\n" +
+				"S: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
 		{"ID is refused", nil, []pass{{
 			"S: * PREAUTH [CAPABILITY IMAP4rev1 ID] hello\nC: ~^T1 ID\nS: T1 BAD what\n" +
-				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
+				"C: T2 SELECT INBOX\nC: T3 UID SEARCH UNSEEN\nS: * 0 EXISTS\n" +
+				"S: * OK [UIDVALIDITY 1]\nS: T2 OK\nS: * SEARCH\nS: T3 OK" + bye, "", ""}}},
 		{"30,000 results in falling order", func(a *fetch.Account) { a.FetchLimit = 1 }, []pass{{
-			strings.Replace(strings.Replace(holds(30_000, ""), "SEARCH \n", "SEARCH"+many.String()+"\n", 1), "UIDNEXT 10", "UIDNEXT 30001", 1) +
+			strings.Replace(strings.Replace(holds(30_000, ""), "SEARCH \n", "SEARCH"+many.String()+"\n", 1),
+				"UIDNEXT 10", "UIDNEXT 30001", 1) +
 				step(3, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""}}},
 		{"SEARCH RETURN is BAD", nil, []pass{
-			{strings.Replace(strings.SplitN(selected("ESEARCH", 10, ""), "S: * SEARCH", 2)[0], "0 EXISTS", "1 EXISTS", 1) + "S: T2 BAD syntax\n" +
-				"C: T3 UID SEARCH RETURN (ALL) UNSEEN\nS: T3 BAD syntax\nC: T4 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T4 OK\n" +
+			{strings.Replace(strings.SplitN(selected("ESEARCH", 10, ""), "S: * SEARCH", 2)[0],
+				"0 EXISTS", "1 EXISTS", 1) + "S: T2 BAD syntax\n" +
+				"C: T3 UID SEARCH RETURN (ALL) UNSEEN\nS: T3 BAD syntax\n" +
+				"C: T4 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T4 OK\n" +
 				step(5, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""},
 			{strings.Replace(holds(1, ""), "IMAP4rev1", "IMAP4rev1 ESEARCH", 1) + bye, "", ""}}},
 		{"a command before SELECT is answered is BAD", nil, []pass{
 			{strings.SplitN(holds(1, ""), "S: * SEARCH", 2)[0] + "S: T2 BAD not selected\n" +
-				"C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\n" + step(4, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""},
-			{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\nS: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T1 OK\n" +
+				"C: T3 UID SEARCH UNSEEN\nS: * SEARCH 1\nS: T3 OK\n" +
+				step(4, "UID FETCH 1 ", fetched(1, "a")) + bye, "1=a", ""},
+			{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: T1 EXAMINE INBOX\n" +
+				"S: * 1 EXISTS\nS: * OK [UIDVALIDITY 1] ok\nS: * OK [UIDNEXT 10] ok\nS: T1 OK\n" +
 				step(2, `UID SEARCH UID 10:\*`, names("")) + bye, "", ""}}},
-		{"MOVE is answered with a bare code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
-			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
-				"C: T4 UID MOVE 1 \"Done\"\nS: * [COPYUID 2 1 1]\nS: * 1 EXPUNGE\nS: T4 OK" + bye, "1=ab", ""}}},
-		{"MOVE is answered with half a code", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
-			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
-				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\nS: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
+		{"MOVE is answered with a bare code", func(a *fetch.Account) {
+			a.Keep, a.MoveTo = false, "Done"
+		}, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) +
+				fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: * [COPYUID 2 1 1]\n" +
+				"S: * 1 EXPUNGE\nS: T4 OK" + bye, "1=ab", ""}}},
+		{"MOVE is answered with half a code", func(a *fetch.Account) {
+			a.Keep, a.MoveTo = false, "Done"
+		}, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) +
+				fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: * OK [COPYUID 2 1\nS: * OK [COPYUID]\n" +
+				"S: * 1 EXPUNGE\nS: T4 OK [COPYUID 2  ]" + bye, "1=ab", ""}}},
 		{"EXAMINE gives no UIDVALIDITY, SELECT does", nil, []pass{
 			{settledBySelect(found("1", "1") + fetched(1, "a") + "S: T3 OK" + bye), "1=a", ""},
 			{strings.Replace(examined, "S: * OK [UIDVALIDITY 1] ok\n", "", 1) + selectedAgain(1, "") + bye,
@@ -79,11 +96,16 @@ func TestServers(t *testing.T) {
 				"S: T1 BAD User is authenticated but not connected.\nS: * BYE Connection closed. 14\nCLOSE",
 			"", `select "INBOX": BAD "User is authenticated but not connected."; then ` +
 				`server ended the connection: BYE "Connection closed. 14"; hint: the login is known`}}},
-		{"a moveto folder that is not there", func(a *fetch.Account) { a.Keep, a.MoveTo = false, "Done" }, []pass{{
-			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) + fetched(1, "ab") + "S: T3 OK\n" +
-				"C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye, "1=ab", `move to "Done": NO [TRYCREATE] "none"`}}},
+		{"a moveto folder that is not there", func(a *fetch.Account) {
+			a.Keep, a.MoveTo = false, "Done"
+		}, []pass{{
+			strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 MOVE", 1) +
+				fetched(1, "ab") + "S: T3 OK\n" +
+				"C: T4 UID MOVE 1 \"Done\"\nS: T4 NO [TRYCREATE] none" + bye,
+			"1=ab", `move to "Done": NO [TRYCREATE] "none"`}}},
 		{"Exchange sends a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, standIn) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
+			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) +
+				fetched(1, standIn) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
 				"1=" + standIn + " 2=cd", ""},
 			{holds(1, "") + bye, "", ""}}},
 		{"a search leaves out what is too large", func(a *fetch.Account) { a.Limit = 100 }, []pass{{
@@ -104,7 +126,8 @@ func TestServers(t *testing.T) {
 			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetched(1, standIn)) + bye, "1=" + standIn, ""},
 			{whole(1, 10, "1") + step(3, "UID FETCH 1 ", fetched(1, standIn)) + bye, "", ""}}},
 		{"a message that quotes half of a stand-in", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
+			{strings.Replace(found("1", "1"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) +
+				fetched(1, "the message has not been deleted") + "S: T3 OK\n" + expunged(4, 1, "1") + bye,
 				"1=the message has not been deleted", ""}}},
 		{"a message far shorter than announced", func(a *fetch.Account) { a.Keep, a.Flush = false, true },
 			[]pass{
@@ -151,8 +174,10 @@ func TestServers(t *testing.T) {
 			{found("1", "1") + fetched(1, "ab") + "S: T3 NO read error\n" + bye, "1=ab", ""},
 			{holds(1, "") + bye, "", ""}}},
 		{"UW-IMAP's folder data", func(a *fetch.Account) { a.Keep = false }, []pass{
-			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) + fmt.Sprintf("S< * 1 FETCH (UID 1 BODY[] {%d}\\r\\n%s)\\r\\n\n",
-				len(folderData), strings.ReplaceAll(folderData, "\r\n", `\r\n`)) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye, "2=cd", ""},
+			{strings.Replace(found("1 2", "1:2"), "IMAP4rev1", "IMAP4rev1 UIDPLUS", 1) +
+				fmt.Sprintf("S< * 1 FETCH (UID 1 BODY[] {%d}\\r\\n%s)\\r\\n\n",
+					len(folderData), strings.ReplaceAll(folderData, "\r\n", `\r\n`)) +
+				fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye, "2=cd", ""},
 			{holds(1, "") + bye, "", ""}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,22 +278,28 @@ func TestListedInOwnEncoding(t *testing.T) {
 		r := newRig(t, nil)
 		r.Patterns, r.Keep, r.MarkSeen = []string{"*"}, true, false
 		box := func(tag int, name string) string {
-			return fmt.Sprintf("C: T%d SELECT %s\nC: ~^T%d UID SEARCH\nS: * 0 EXISTS\nS: * OK [UIDVALIDITY 1] x\nS: T%d OK\nS: * SEARCH\nS: T%d OK\n",
+			return fmt.Sprintf("C: T%d SELECT %s\nC: ~^T%d UID SEARCH\nS: * 0 EXISTS\n"+
+				"S: * OK [UIDVALIDITY 1] x\nS: T%d OK\nS: * SEARCH\nS: T%d OK\n",
 				tag, name, tag+1, tag, tag+1)
 		}
-		expect(t, r, pass{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\nS: * LIST () \"|\" \"R&D\"\nS: * LIST () \"|\" A&B\n" +
-			"S: * LIST () \"|\" \"x&-y\"\nS: T1 OK\n" + box(2, `"R&D"`) + box(4, `"A&B"`) + box(6, `"x&-y"`) + bye, "", ""})
+		expect(t, r, pass{"S: * PREAUTH [CAPABILITY IMAP4rev1] hello\n" +
+			"C: ~^T1 LIST\nS: * LIST () \"|\" \"R&D\"\nS: * LIST () \"|\" A&B\n" +
+			"S: * LIST () \"|\" \"x&-y\"\nS: T1 OK\n" + box(2, `"R&D"`) +
+			box(4, `"A&B"`) + box(6, `"x&-y"`) + bye, "", ""})
 	})
 }
 
 // unnumbered is holds with a UIDVALIDITY of 0.
 func unnumbered(n int, found string) string {
-	return strings.NewReplacer("UIDVALIDITY 1", "UIDVALIDITY 0", "IMAP4rev1", "IMAP4rev1 UIDPLUS").Replace(holds(n, found))
+	return strings.NewReplacer("UIDVALIDITY 1", "UIDVALIDITY 0",
+		"IMAP4rev1", "IMAP4rev1 UIDPLUS").Replace(holds(n, found))
 }
 
 const (
-	standIn    = "The following message could not be retrieved from the server. The message has not been deleted."
-	folderData = "From: Mail System Internal Data <MAILER-DAEMON>\r\nSubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n\r\nx\r\n"
+	standIn = "The following message could not be retrieved " +
+		"from the server. The message has not been deleted."
+	folderData = "From: Mail System Internal Data <MAILER-DAEMON>\r\n" +
+		"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n\r\nx\r\n"
 )
 
 // A folder whose name stands without quotes and has blanks is left out, the others are not.
@@ -278,7 +309,8 @@ func TestListedWithoutQuotes(t *testing.T) {
 	r.Patterns = []string{"*"}
 	var log bytes.Buffer
 	r.Log = slog.New(slog.NewTextHandler(&log, nil))
-	r.play("S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\nS: * LIST () \"/\" a\nS: * LIST () \"/\" Sent Items\n"+
+	r.play("S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\n"+
+		"S: * LIST () \"/\" a\nS: * LIST () \"/\" Sent Items\n"+
 		"S: * LIST () \"/\" \"b c\"\nS: T1 OK"+bye, nil)
 	s, err := r.Connect(t.Context(), r.Account)
 	if err != nil {

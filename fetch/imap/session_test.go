@@ -58,8 +58,10 @@ func (r *recipient) take() []string {
 // account is one for the server at port, with a policy that trusts ca.
 func account(t *testing.T, port int, ca *tlstest.CA, r *recipient) *fetch.Account {
 	t.Helper()
+
 	a := &fetch.Account{
-		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann", Journal: fetchtest.OpenJournal(t), Log: slog.New(slog.DiscardHandler),
+		Name: "ann@localhost", Poll: "localhost", Key: "localhost||ann",
+		Journal: fetchtest.OpenJournal(t), Log: slog.New(slog.DiscardHandler),
 		Server: fetch.Server{
 			Protocol: fetch.IMAP,
 			Connect:  imap.Connect,
@@ -75,6 +77,7 @@ func account(t *testing.T, port int, ca *tlstest.CA, r *recipient) *fetch.Accoun
 		Disposal: fetch.Disposal{MarkSeen: true},
 		Delivery: fetch.Delivery{Recipients: []string{"ann"}, Deliverer: r},
 	}
+
 	if ca != nil {
 		policy, err := tlsverify.New(tlsverify.Options{Host: "localhost", CAFile: ca.File(t)})
 		if err != nil {

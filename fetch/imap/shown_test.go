@@ -28,7 +28,8 @@ func limited(tag int, uids string, limit, last int) string {
 // limitedStart is selected for n messages, with a search that is limited.
 func limitedStart(n, next int, uids string, limit, last int) string {
 	script, _, _ := strings.Cut(holds(n, ""), "S: * SEARCH")
-	return strings.Replace(script, "UIDNEXT 10", fmt.Sprint("UIDNEXT ", next), 1) + limited(2, uids, limit, last)
+	return strings.Replace(script, "UIDNEXT 10", fmt.Sprint("UIDNEXT ", next), 1) +
+		limited(2, uids, limit, last)
 }
 
 // refused is selected for n messages, and a first search that the server refuses.
@@ -39,7 +40,8 @@ func refused(next int, answer string, n int) string {
 
 // expunged is the acknowledgement of messages, from T tag on.
 func expunged(tag, n int, set string) string {
-	return fmt.Sprintf("C: ~^T%d UID STORE %s \nC: T%d UID EXPUNGE %s\nS: T%d OK\n", tag, set, tag+1, set, tag) +
+	return fmt.Sprintf("C: ~^T%d UID STORE %s \n"+
+		"C: T%d UID EXPUNGE %s\nS: T%d OK\n", tag, set, tag+1, set, tag) +
 		strings.Repeat("S: * 1 EXPUNGE\n", n) + fmt.Sprintf("S: T%d OK\n", tag+1)
 }
 
@@ -75,33 +77,45 @@ func TestShownInPart(t *testing.T) {
 			{limitedStart(5, 6, "4 5", 2, 4) +
 				"C: T3 UID SEARCH UID 1:3 UNSEEN\n" + limited(3, "2 3", 2, 2) +
 				step(4, "UID SEARCH UID 1:1 UNSEEN$|^T4 UID SEARCH UID 1 UNSEEN$", names("1")) +
-				step(5, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + step(6, "UID FETCH 3:4 ", fetched(3, "c")+fetched(4, "d")) +
+				step(5, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) +
+				step(6, "UID FETCH 3:4 ", fetched(3, "c")+fetched(4, "d")) +
 				step(7, "UID FETCH 5 ", fetched(5, "e")) + bye, "1=a 2=b 3=c 4=d 5=e", ""},
 			{limitedStart(8, 9, "7 8", 2, 7) + step(3, `UID SEARCH UID 6:\* UID 1:6$`, names("6")) +
-				step(4, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) + step(5, "UID FETCH 8 ", fetched(8, "h")) + bye, "6=f 7=g 8=h", ""}}},
+				step(4, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) +
+				step(5, "UID FETCH 8 ", fetched(8, "h")) + bye, "6=f 7=g 8=h", ""}}},
 		{"searches are limited, oldest first", true, []pass{
 			{limitedStart(3, 6, "1 2", 2, 2) + step(3, `UID SEARCH UID 3:\* UNSEEN$`, names("3")) +
-				step(4, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + step(5, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
+				step(4, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) +
+				step(5, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
 		{"a FETCH is limited", true, []pass{
-			{holds(3, "1 2 3") + "C: ~^T3 UID FETCH 1:3 \n" + fetched(3, "c") + "S: T3 OK [MESSAGELIMIT 1 3] partial\n" +
-				step(4, "UID FETCH 1 ", fetched(1, "a")) + step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "3=c 1=a 2=b", ""}}},
+			{holds(3, "1 2 3") + "C: ~^T3 UID FETCH 1:3 \n" +
+				fetched(3, "c") + "S: T3 OK [MESSAGELIMIT 1 3] partial\n" +
+				step(4, "UID FETCH 1 ", fetched(1, "a")) +
+				step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "3=c 1=a 2=b", ""}}},
 		{"a later search names a part, and so does the one for all", true, []pass{
-			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) + step(3, "UID SEARCH SEEN", seen) + bye, "", ""},
-			{holds(5, "5") + step(3, "UID SEARCH ALL", names("1 2 4 5")) + flags("1 \\Seen", "2 \\Seen", "3", "4", "5") +
-				step(5, "UID FETCH 3:5 ", fetched(3, "c")+fetched(4, "d")+fetched(5, "e")) + bye, "3=c 4=d 5=e", ""},
+			{strings.Replace(holds(2, ""), "UIDNEXT 10", "UIDNEXT 3", 1) +
+				step(3, "UID SEARCH SEEN", seen) + bye, "", ""},
+			{holds(5, "5") + step(3, "UID SEARCH ALL", names("1 2 4 5")) +
+				flags("1 \\Seen", "2 \\Seen", "3", "4", "5") +
+				step(5, "UID FETCH 3:5 ", fetched(3, "c")+fetched(4, "d")+fetched(5, "e")) + bye,
+				"3=c 4=d 5=e", ""},
 			{holds(5, "") + bye, "", ""}}},
 		{"a late UID", true, []pass{
-			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
-			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("")) +
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye,
+				"4=d 5=e", ""},
+			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) +
+				step(4, "UID SEARCH UID 2 SEEN", names("")) +
 				step(5, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
 			{holds(3, "") + bye, "", ""}}},
 		{"a late UID that is old mail", true, []pass{
-			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
-			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) + step(4, "UID SEARCH UID 2 SEEN", names("2")) + bye, "", ""},
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye,
+				"4=d 5=e", ""},
+			{holds(3, "") + step(3, "UID SEARCH ALL", names("2 4 5")) +
+				step(4, "UID SEARCH UID 2 SEEN", names("2")) + bye, "", ""},
 			{holds(3, "") + bye, "", ""}}},
 		{"the first contact ends before anything is delivered", true, []pass{
 			{selected("", 3, "1 2") + "C: ~^T3 UID FETCH 1:2 \nCLOSE", "", "fetch"},
-			{strings.Replace(selected("", 3, "1 2"), "UID SEARCH", "UID SEARCH UID 1:\\*$", 1) +
+			{asking(selected("", 3, "1 2"), "UID 1:\\*") +
 				step(3, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) + bye, "1=a 2=b", ""}}},
 		{"the same in a mailbox that was renumbered", false, []pass{
 			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "a")) + expunged(4, 1, "1") + bye,
@@ -170,23 +184,31 @@ func TestShownInPart(t *testing.T) {
 				step(7, "UID FETCH 1:2 ", fetched(1, "a")+fetched(2, "b")) +
 				step(8, "UID FETCH 3 ", fetched(3, "c")) + bye, "1=a 2=b 3=c", ""}}},
 		{"others delete", true, []pass{
-			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye, "4=d 5=e", ""},
+			{holds(2, "4 5") + step(3, "UID FETCH 4:5 ", fetched(4, "d")+fetched(5, "e")) + bye,
+				"4=d 5=e", ""},
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("5")) + bye, "", ""},
 			{holds(1, "") + bye, "", ""}}},
 		{"a limited view", false, []pass{
-			{holds(2, "8 9") + step(3, "UID FETCH 8:9 ", fetched(8, "h")+fetched(9, "i")) + expunged(4, 2, "8:9") + bye, "8=h 9=i", ""},
-			{holds(2, "") + step(3, "UID SEARCH ALL", names("6 7")) + step(4, "UID SEARCH UID 6:7 SEEN", names("")) +
-				step(5, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) + expunged(6, 2, "6:7") + bye, "6=f 7=g", ""},
+			{holds(2, "8 9") + step(3, "UID FETCH 8:9 ", fetched(8, "h")+fetched(9, "i")) +
+				expunged(4, 2, "8:9") + bye, "8=h 9=i", ""},
+			{holds(2, "") + step(3, "UID SEARCH ALL", names("6 7")) +
+				step(4, "UID SEARCH UID 6:7 SEEN", names("")) +
+				step(5, "UID FETCH 6:7 ", fetched(6, "f")+fetched(7, "g")) +
+				expunged(6, 2, "6:7") + bye, "6=f 7=g", ""},
 			{holds(0, "") + bye, "", ""}}},
 		{"UIDs are given out again", false, []pass{
-			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "first")) + expunged(4, 1, "1") + bye, "1=first", ""},
-			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) +
+			{selected("", 2, "1") + step(3, "UID FETCH 1 ", fetched(1, "first")) +
+				expunged(4, 1, "1") + bye, "1=first", ""},
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) +
+				step(3, "UID SEARCH ALL", names("1")) +
 				step(4, "UID FETCH 1 ", fetched(1, "second")) + expunged(5, 1, "1") + bye, "1=second", ""},
-			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) +
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) +
+				step(3, "UID SEARCH ALL", names("1")) +
 				step(4, "UID FETCH 1 ", fetched(1, "third")) + expunged(5, 1, "1") + bye, "1=third", ""}}},
 		{"the lowest free UID, below others", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
-			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) + step(3, "UID SEARCH ALL", names("1")) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
+			{strings.Replace(holds(1, ""), "UIDNEXT 10", "UIDNEXT 2", 1) +
+				step(3, "UID SEARCH ALL", names("1")) + step(4, "UID SEARCH UID 1 SEEN", names("")) +
 				step(5, "UID FETCH 1 ", fetched(1, "x")) + expunged(6, 1, "1") + bye, "1=x", ""}}},
 		{"the UID of old mail that is gone", false, []pass{
 			{holds(2, "") + step(3, "UID SEARCH SEEN", seen) + bye, "", ""},
@@ -200,11 +222,18 @@ func TestShownInPart(t *testing.T) {
 			{holds(0, "") + bye, "", ""}}},
 		{"a pending UID is given out again", false, []pass{
 			cutOffBeforeDeletion,
-			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
-				step(5, "UID FETCH 9 ", "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: b\\r\\n\\r\\n)\\r\\n\n") + expunged(6, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
+				"C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\n" +
+				"S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {14}\\r\\n" +
+				"Subject: b\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
+				step(5, "UID FETCH 9 ", "S< * 1 FETCH (UID 9 BODY[] {14}\\r\\nSubject: b\\r\\n\\r\\n"+
+					")\\r\\n\n") + expunged(6, 1, "9") + bye, "9=Subject: b\n\n", ""}}},
 		{"a pending message got status fields", false, []pass{
 			cutOffBeforeDeletion,
-			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) + "C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\nS< * 1 FETCH (UID 9 RFC822.SIZE 25 BODY[HEADER] {25}\\r\\nStatus: O\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
+				"C: T4 UID FETCH 9 (UID RFC822.SIZE BODY.PEEK[HEADER])\n" +
+				"S< * 1 FETCH (UID 9 RFC822.SIZE 25 BODY[HEADER] {25}\\r\\n" +
+				"Status: O\\r\\nSubject: a\\r\\n\\r\\n)\\r\\n\nS: T4 OK\n" +
 				expunged(5, 1, "9") + bye, "", ""}}},
 		{"a pending message of which no header comes", false, []pass{
 			cutOffBeforeDeletion,
@@ -261,12 +290,16 @@ func TestShownInPart(t *testing.T) {
 			{holds(0, "5") + step(3, "UID SEARCH UID 5 SEEN", names("5")) + bye, "", ""}}},
 		{"a mailbox moved to a new server", false, []pass{
 			{found("9", "9") + fetched(9, "ab") + "S: T3 OK\n" + expunged(4, 1, "9") + bye, "9=ab", ""},
-			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH ALL", names("1 2")) +
-				step(4, "UID FETCH 1:2 ", fetched(1, "x")+fetched(2, "y")) + expunged(5, 2, "1:2") + bye, "1=x 2=y", ""}}},
+			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) +
+				step(3, "UID SEARCH ALL", names("1 2")) +
+				step(4, "UID FETCH 1:2 ", fetched(1, "x")+fetched(2, "y")) +
+				expunged(5, 2, "1:2") + bye, "1=x 2=y", ""}}},
 		{"a mailbox with old mail moved to a new server", false, []pass{
 			{holds(1, "") + step(3, "UID SEARCH SEEN", names("5")) + bye, "", ""},
-			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) + step(3, "UID SEARCH UNSEEN", names("2")) +
-				step(4, "UID SEARCH SEEN", names("1")) + step(5, "UID FETCH 2 ", fetched(2, "y")) + expunged(6, 1, "2") + bye, "2=y", ""}}},
+			{strings.Replace(holds(2, "1 2"), "UIDVALIDITY 1", "UIDVALIDITY 7", 1) +
+				step(3, "UID SEARCH UNSEEN", names("2")) +
+				step(4, "UID SEARCH SEEN", names("1")) + step(5, "UID FETCH 2 ", fetched(2, "y")) +
+				expunged(6, 1, "2") + bye, "2=y", ""}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -275,9 +308,12 @@ func TestShownInPart(t *testing.T) {
 				if r.Keep = tt.keep; r.Keep {
 					r.MarkSeen = false
 				}
+
 				for i := range tt.passes {
-					tt.passes[i].script = strings.Replace(tt.passes[i].script, "CAPABILITY IMAP4rev1", "CAPABILITY IMAP4rev1 UIDPLUS", 1)
+					tt.passes[i].script = strings.Replace(tt.passes[i].script,
+						"CAPABILITY IMAP4rev1", "CAPABILITY IMAP4rev1 UIDPLUS", 1)
 				}
+
 				var log bytes.Buffer
 				r.Log = slog.New(slog.NewTextHandler(&log, nil))
 				expect(t, r, tt.passes...)
@@ -296,9 +332,11 @@ func TestResurvey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.Keep, r.MarkSeen = true, false
-		expect(t, r, pass{found("4", "4") + fetched(4, "d") + "S: T3 OK" + bye, "4=d", ""}, pass{holds(1, "") + bye, "", ""})
+		expect(t, r, pass{found("4", "4") + fetched(4, "d") + "S: T3 OK" + bye, "4=d", ""},
+			pass{holds(1, "") + bye, "", ""})
 		<-time.After(resurvey + time.Second)
-		expect(t, r, pass{whole(1, 10, "2") + step(3, "UID SEARCH UID 2 SEEN", names("")) + step(4, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
+		expect(t, r, pass{whole(1, 10, "2") + step(3, "UID SEARCH UID 2 SEEN", names("")) +
+			step(4, "UID FETCH 2 ", fetched(2, "b")) + bye, "2=b", ""},
 			pass{holds(1, "") + bye, "", ""})
 	})
 }

@@ -39,16 +39,20 @@ func TestSyncFails(t *testing.T) {
 		{name: "keep", keep: true, pass: kept},
 		{name: "delivered earlier", before: &unanswered,
 			pass: pass{left("UIDPLUS", false, 1, "ab") + bye, "", pending}},
-		{name: "kept earlier, flush", keep: true, before: &kept, after: func(a *fetch.Account) { a.Flush = true },
-			pass: pass{selected("UIDPLUS", 10, "") + "C: T3 UID SEARCH UID 1\nS: * SEARCH 1\nS: T3 OK" + bye, "", pending}},
+		{name: "kept earlier, flush", keep: true,
+			before: &kept, after: func(a *fetch.Account) { a.Flush = true },
+			pass: pass{selected("UIDPLUS", 10, "") + "C: T3 UID SEARCH UID 1\n" +
+				"S: * SEARCH 1\nS: T3 OK" + bye, "", pending}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var broken error
 				path := filepath.Join(t.TempDir(), "state.db")
-				j, err := journal.OpenWith(t.Context(), path, journal.Options{Sync: func(*os.File) error { return broken }})
+				j, err := journal.OpenWith(t.Context(), path,
+					journal.Options{Sync: func(*os.File) error { return broken }})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,6 +65,7 @@ func TestSyncFails(t *testing.T) {
 				if tt.after != nil {
 					tt.after(r.Account)
 				}
+
 				broken = errors.New("input/output error")
 				got, _, err := r.run(tt.pass.script)
 				if got != tt.pass.got || (err == nil) != (tt.pass.err == "") {

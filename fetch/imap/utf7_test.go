@@ -73,17 +73,22 @@ func encoded(name string) string {
 }
 
 func FuzzDecodeUTF7(f *testing.F) {
-	for _, s := range []string{"INBOX", "Entwürfe", "R&D", "台北/日本語", "😀&😀", "a\ufffdb", "\u0080", "&", "&-", "x&APw-", `a"b\c`} {
+	for _, s := range []string{
+		"INBOX", "Entwürfe", "R&D", "台北/日本語", "😀&😀", "a\ufffdb", "\u0080", "&", "&-", "x&APw-", `a"b\c`,
+	} {
 		f.Add(s)
 	}
+
 	f.Fuzz(func(t *testing.T, name string) {
 		got := imapline.DecodeName(name)
-		if !utf8.ValidString(name) || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < 0x80 && unicode.IsControl(r) }) {
+		if !utf8.ValidString(name) || name == "" ||
+			strings.ContainsFunc(name, func(r rune) bool { return r < 0x80 && unicode.IsControl(r) }) {
 			if len(got) > 2*len(name) {
 				t.Errorf("%q gives %q", name, got)
 			}
 			return
 		}
+
 		if strings.EqualFold(name, "INBOX") {
 			return
 		}

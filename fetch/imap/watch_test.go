@@ -23,6 +23,7 @@ func TestWatchScripted(t *testing.T) {
 		}
 		return script
 	}
+
 	tests := []struct {
 		name    string
 		script  string
@@ -82,6 +83,7 @@ func TestWatchScripted(t *testing.T) {
 			time.Minute + wokenTimeout},
 		{"cancelled", idle + "STALL", time.Hour, false, "context canceled", time.Minute},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,6 +97,7 @@ func TestWatchScripted(t *testing.T) {
 				if _, err := ret.Retrieve(ctx); err != nil {
 					t.Fatal(err)
 				}
+
 				wake := make(chan struct{}, 1)
 				switch tt.name {
 				case "woken", "woken, and the connection is dead":
@@ -102,14 +105,17 @@ func TestWatchScripted(t *testing.T) {
 				case "cancelled":
 					time.AfterFunc(time.Minute, cancel)
 				}
+
 				start := time.Now()
 				changed, err := ret.Watch(ctx, wake, tt.timeout)
-				if changed != tt.changed || (tt.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.err) {
+				if changed != tt.changed || (tt.err == "") != (err == nil) ||
+					err != nil && !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("changed %v, error %v", changed, err)
 				}
 				if d := time.Since(start); d != tt.after {
 					t.Errorf("after %v, want %v", d, tt.after)
 				}
+
 				_ = ret.Close()
 				if err := p.Done(); err != nil {
 					t.Error(err)
@@ -131,7 +137,8 @@ func TestDeadKeptConnectionIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if _, err := ret.Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "a second connection") {
+		_, err := ret.Retrieve(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "a second connection") {
 			t.Errorf("error %v", err)
 		}
 		if d := time.Since(start); d != aliveTimeout {
@@ -147,9 +154,12 @@ func TestKeptConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.Keep, r.MarkSeen, r.KeepAlive = true, false, true
-		p := r.play(selected("", 10, "")+"C: T3 NOOP\nC: T4 UID SEARCH UID 10:*\nS< T3 OK\\r\\n* SEARCH\\r\\nT4 OK\\r\\n\n"+
-			"C: T5 NOOP\nC: T6 UID SEARCH UID 10:*\nS: * 1 EXISTS\nS: T5 OK\nS: * SEARCH 10\nS: T6 OK\nC: ~^T7 UID FETCH 10 \n"+
+		p := r.play(selected("", 10, "")+"C: T3 NOOP\n"+
+			"C: T4 UID SEARCH UID 10:*\nS< T3 OK\\r\\n* SEARCH\\r\\nT4 OK\\r\\n\n"+
+			"C: T5 NOOP\nC: T6 UID SEARCH UID 10:*\nS: * 1 EXISTS\n"+
+			"S: T5 OK\nS: * SEARCH 10\nS: T6 OK\nC: ~^T7 UID FETCH 10 \n"+
 			fetched(10, "ab")+"S: T7 OK"+bye, nil)
+
 		ret := fetch.NewRetriever(r.Account)
 		for range 2 {
 			if _, err := ret.Retrieve(t.Context()); err != nil {
@@ -157,9 +167,12 @@ func TestKeptConnection(t *testing.T) {
 			}
 			<-time.After(20 * time.Minute)
 		}
-		if res, err := ret.Retrieve(t.Context()); err != nil || r.taker.take() != "10=ab" || res.Messages != 1 {
+
+		if res, err := ret.Retrieve(t.Context()); err != nil ||
+			r.taker.take() != "10=ab" || res.Messages != 1 {
 			t.Errorf("%+v, %v", res, err)
 		}
+
 		_ = ret.Close()
 		if err := p.Done(); err != nil {
 			t.Error(err)
@@ -173,6 +186,7 @@ func TestManyMailboxes(t *testing.T) {
 	const n = 200_000
 	var script strings.Builder
 	script.WriteString("S: * PREAUTH [CAPABILITY IMAP4rev1] hello\nC: ~^T1 LIST\n")
+
 	for i := range n {
 		fmt.Fprintf(&script, "S: * LIST () \"/\" box%06d\n", i)
 	}
@@ -184,7 +198,9 @@ func TestManyMailboxes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // work that grows with the square needs longer
+
+	// Work that grows with the square needs longer.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	names, err := s.Mailboxes(ctx)
 	if err != nil || len(names) != n {
@@ -201,10 +217,12 @@ func TestAnnouncedBeforeItIsFound(t *testing.T) {
 		r.Keep, r.MarkSeen, r.Idle = true, false, true
 		script := strings.Replace(selected("IDLE", 10, ""), "0 EXISTS", "1 EXISTS", 1) +
 			step(3, "UID SEARCH SEEN", names("")) + step(4, "FETCH 1:. ", "")
+
 		for range 3 {
 			script += "C: TIDLE IDLE\nS: +\nC: DONE\nS: TIDLE OK\n"
 			script += step(1, "NOOP", "") + step(2, "UID SEARCH ALL", names("")) + step(3, "FETCH 1", "")
 		}
+
 		script += "C: TIDLE IDLE\nS: +\nWAIT 2m\nS: * 2 EXISTS\nC: DONE\nS: TIDLE OK\n"
 		p := r.play(script+bye, nil)
 		ret := fetch.NewRetriever(r.Account)
@@ -213,10 +231,12 @@ func TestAnnouncedBeforeItIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			if changed, err := ret.Watch(t.Context(), nil, time.Hour); !changed || err != nil || time.Since(start) != want {
+			changed, err := ret.Watch(t.Context(), nil, time.Hour)
+			if !changed || err != nil || time.Since(start) != want {
 				t.Errorf("changed %v, %v after %v, want %v", changed, err, time.Since(start), want)
 			}
 		}
+
 		_ = ret.Close()
 		if err := p.Done(); err != nil {
 			t.Error(err)

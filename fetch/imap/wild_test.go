@@ -34,8 +34,8 @@ var wildSeeds = []uint64{92, 128, 514, 576, 613, 665, 968, 985, 1021, 1515, 2417
 	8377, 12043, 12182, 15340, 15946, newerSeeds + 11, newerSeeds + 14,
 	newerSeeds + 35, newerSeeds + 1612, newerSeeds + 4145, newerSeeds + 6102, newerSeeds + 6388}
 
-// Whatever a server's habits are, each message is delivered, and once, and what was there and \Seen before us is
-// not delivered. What can't be told is left out, see excuses.
+// Whatever a server's habits are, each message is delivered, and once, and what was there and \Seen before
+// us is not delivered. What can't be told is left out, see excuses.
 func TestWildServers(t *testing.T) {
 	t.Parallel()
 	first, end := fetchtest.Histories(t, 100)
@@ -185,7 +185,9 @@ func (h *history) happen() {
 			h.noteRemoved(m.id)
 		}
 	}
-	s.log = append(s.log, fmt.Sprintf("-- %d messages, UIDVALIDITY %d, next %d", len(s.box), s.validity, s.next))
+
+	s.log = append(s.log,
+		fmt.Sprintf("-- %d messages, UIDVALIDITY %d, next %d", len(s.box), s.validity, s.next))
 }
 
 // noteKnown notes what others may read and unread from now on, and what they deleted.
