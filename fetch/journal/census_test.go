@@ -11,7 +11,8 @@ import (
 
 // sets names the sets of a mailbox's record.
 func sets(m *journal.Mailbox) string {
-	return fmt.Sprintf("done %v, vacant %v, delivered %v, pending %v", m.Done(), m.Vacant(), m.Delivered(), m.Pending())
+	return fmt.Sprintf("done %v, vacant %v, delivered %v, pending %v",
+		m.Done(), m.Vacant(), m.Delivered(), m.Pending())
 }
 
 func vacantUIDs(t *testing.T, h *house) {
@@ -73,7 +74,10 @@ func tracesOfTheDeleted(t *testing.T, h *house) {
 	ctx := t.Context()
 	m := h.mailbox(t, "INBOX")
 	must(t, begin(ctx, m, 7))
-	must(t, m.RecordTraced(ctx, set(t, "1:2"), []journal.Trace{{UID: 1, Looks: "a1"}, {UID: 2, Looks: "b2"}}, false))
+	must(t, m.RecordTraced(ctx, set(t, "1:2"), []journal.Trace{
+		{UID: 1, Looks: "a1"},
+		{UID: 2, Looks: "b2"},
+	}, false))
 	must(t, m.Vacate(ctx, set(t, "1:2"), nil))
 	must(t, m.RecordTraced(ctx, set(t, "1"), []journal.Trace{{UID: 1, Looks: "again"}}, false))
 	same(t, "sets", sets(m), "done 1:2, vacant 2, delivered 1, pending 1")

@@ -102,7 +102,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func readUntilKilled(t *testing.T, path string, first int, early bool, life time.Duration, said map[string]bool) {
+func readUntilKilled(t *testing.T, path string, first int,
+	early bool, life time.Duration, said map[string]bool) {
 	cmd := child(t, "writer", path, strconv.Itoa(first))
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -136,6 +137,7 @@ func checkSaid(t *testing.T, path string, first int, said map[string]bool) {
 	j, err := journal.Open(t.Context(), path)
 	must(t, err)
 	defer j.Close()
+
 	for a := first; a < first+accountsEach; a++ {
 		m, err := j.Mailbox(t.Context(), fmt.Sprint("account", a), "INBOX")
 		must(t, err)
@@ -144,13 +146,17 @@ func checkSaid(t *testing.T, path string, first int, said map[string]bool) {
 		done, pending := m.Done(), m.Pending()
 		for line := range said {
 			var account, uid int
-			if n, _ := fmt.Sscanf(line, "mailbox %d %d", &account, &uid); n == 2 && account == a && !done.Contains(uint32(uid)) {
+			if n, _ := fmt.Sscanf(line, "mailbox %d %d", &account, &uid); n == 2 &&
+				account == a && !done.Contains(uint32(uid)) {
 				t.Errorf("lost: %s", line)
 			}
-			if n, _ := fmt.Sscanf(line, "acknowledged %d %d", &account, &uid); n == 2 && account == a && pending.Contains(uint32(uid)) {
+			if n, _ := fmt.Sscanf(line, "acknowledged %d %d", &account, &uid); n == 2 &&
+				account == a && pending.Contains(uint32(uid)) {
 				t.Errorf("lost: %s", line)
 			}
-			if n, _ := fmt.Sscanf(line, "maildrop %d %d", &account, &uid); n == 2 && account == a && !d.Done(fmt.Sprint("u", uid)) {
+
+			n, _ := fmt.Sscanf(line, "maildrop %d %d", &account, &uid)
+			if n == 2 && account == a && !d.Done(fmt.Sprint("u", uid)) {
 				t.Errorf("lost: %s", line)
 			}
 		}

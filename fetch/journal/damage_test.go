@@ -18,7 +18,8 @@ func picture(ctx context.Context, j *Journal) (texts [3]string, errs [3]error) {
 	for i, name := range []string{"ann", "bob"} {
 		m, err := j.Mailbox(ctx, name, "INBOX")
 		if errs[i] = err; err == nil {
-			texts[i] = fmt.Sprint(m.UIDValidity(), m.UIDNext(), m.Done(), m.Pending(), m.Delivered(), m.box.inUse)
+			texts[i] = fmt.Sprint(m.UIDValidity(), m.UIDNext(),
+				m.Done(), m.Pending(), m.Delivered(), m.box.inUse)
 		}
 	}
 	d, err := j.Maildrop(ctx, "carl")
@@ -171,7 +172,8 @@ func TestChangedRecord(t *testing.T) {
 		{"the last row's UIDs", "UPDATE mailbox SET last_uids='12' WHERE account='ann'"},
 		{"the last row's fact", "UPDATE mailbox SET last_what='forgotten' WHERE account='ann'"},
 		{"the last row's time", "UPDATE mailbox SET last_at=last_at+1 WHERE account='ann'"},
-		{"another one's row", "INSERT INTO record SELECT " + ann + ", 4, what, at, uids FROM record WHERE n=2 AND mailbox=(SELECT id FROM mailbox WHERE account='bob')"},
+		{"another one's row", "INSERT INTO record SELECT " + ann + ", 4, what, at, " +
+			"uids FROM record WHERE n=2 AND mailbox=(SELECT id FROM mailbox WHERE account='bob')"},
 		{"rows in another order", "UPDATE record SET n=n+10 WHERE n<2 AND mailbox=" + ann},
 		{"the mark", "UPDATE mailbox SET in_use=0 WHERE account='ann'"},
 		{"the UIDVALIDITY", "UPDATE mailbox SET uidvalidity=8 WHERE account='ann'"},
@@ -192,21 +194,27 @@ func TestChangedRecord(t *testing.T) {
 			if tt.name == "the name" {
 				name = "anna"
 			}
+
 			_, err := j.Mailbox(t.Context(), name, "INBOX")
 			var damage *damageError
 			if !errors.As(err, &damage) || !errors.Is(err, ErrDamaged) {
 				t.Fatalf("error %v", err)
 			}
+
 			for _, want := range []string{name, "INBOX", "checksum", "hint: ", "backup", damage.cure, path} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q lacks %q", err, want)
 				}
 			}
-			if m, err := j.Mailbox(t.Context(), "bob", "INBOX"); err != nil || m.Pending().String() != "10,13" {
+
+			if m, err := j.Mailbox(t.Context(), "bob", "INBOX"); err != nil ||
+				m.Pending().String() != "10,13" {
 				t.Errorf("another account: %v, %v", m, err)
 			}
+
 			runSQL(t, path, damage.cure)
-			if m, err := j.Mailbox(t.Context(), name, "INBOX"); err != nil || m.UIDValidity() != 0 || !m.Done().IsEmpty() {
+			if m, err := j.Mailbox(t.Context(), name, "INBOX"); err != nil ||
+				m.UIDValidity() != 0 || !m.Done().IsEmpty() {
 				t.Errorf("after the cure: %v", err)
 			}
 		})

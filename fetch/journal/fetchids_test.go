@@ -26,6 +26,7 @@ func TestImportFetchids(t *testing.T) {
 		"ann@example.org " + strings.Repeat("l", 70000) + "\n" +
 		"ann@example.org 1\n" +
 		"ann@example.org last"
+
 	j, err := journal.Open(t.Context(), filepath.Join(t.TempDir(), "j.db"))
 	must(t, err)
 	defer j.Close()
@@ -37,9 +38,13 @@ func TestImportFetchids(t *testing.T) {
 	same(t, "new", ann.New(), false)
 	must(t, beginDrop(t.Context(), ann))
 	same(t, "repeat", ann.Repeat(), false)
-	for uidl, want := range map[string]bool{"1": true, "2@x": true, "last": true, "9": false, "u\\1": false, "": false} {
+
+	for uidl, want := range map[string]bool{
+		"1": true, "2@x": true, "last": true, "9": false, "u\\1": false, "": false,
+	} {
 		same(t, uidl, ann.Done(uidl), want)
 	}
+
 	strange, err := j.Maildrop(t.Context(), "strange user@home on example.org")
 	must(t, err)
 	same(t, "a user with a blank and an @", strange.Done("u\\1"), true)
@@ -76,6 +81,7 @@ func TestImportFetchidsOnce(t *testing.T) {
 		must(t, err)
 		return n
 	}
+
 	same(t, "with a stranger", load("ann@example.org 1\nbob@elsewhere.net 2\n", time.Hour), 1)
 	same(t, "again, in case he is known now", load("ann@example.org 1\nbob@elsewhere.net 2\n", time.Hour), 0)
 	same(t, "looked at", calls, 2)
@@ -84,7 +90,8 @@ func TestImportFetchidsOnce(t *testing.T) {
 	must(t, beginDrop(t.Context(), d))
 	must(t, d.Acknowledged(t.Context(), []string{"1"}))
 	must(t, d.End(t.Context(), true)) // forgets it
-	same(t, "with a stranger, when some was forgotten", load("ann@example.org 1\nbob@elsewhere.net 2\n", time.Hour), 0)
+	same(t, "with a stranger, when some was forgotten",
+		load("ann@example.org 1\nbob@elsewhere.net 2\n", time.Hour), 0)
 	same(t, "changed", load("ann@example.org 1\nann@example.org 3\n", 0), 2)
 	same(t, "unchanged", load("ann@example.org 1\nann@example.org 3\n", 0), 0)
 	same(t, "looked at", calls, 0)
@@ -97,7 +104,8 @@ func TestImportFetchidsUnreadable(t *testing.T) {
 	must(t, err)
 	defer j.Close()
 	broken := errors.New("broken")
-	if _, err := j.ImportFetchids(t.Context(), iotest.ErrReader(broken), onlyExample); !errors.Is(err, broken) {
+	if _, err := j.ImportFetchids(t.Context(),
+		iotest.ErrReader(broken), onlyExample); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -25,8 +25,10 @@ func TestVersion1(t *testing.T) {
 		}
 		if inbox.UIDValidity() != 7 || inbox.UIDNext() != 15 || inbox.Done().String() != "1:12,14" ||
 			inbox.Pending().String() != "12,14" || inbox.Delivered().String() != "11:12,14" {
-			t.Errorf("INBOX: %d, %d, %v, %v", inbox.UIDValidity(), inbox.UIDNext(), inbox.Done(), inbox.Pending())
+			t.Errorf("INBOX: %d, %d, %v, %v", inbox.UIDValidity(),
+				inbox.UIDNext(), inbox.Done(), inbox.Pending())
 		}
+
 		cut, err := j.Mailbox(ctx, "ann@example.org", "cut off")
 		if err != nil {
 			t.Fatal(err)
@@ -34,6 +36,7 @@ func TestVersion1(t *testing.T) {
 		if err := cut.Start(ctx, 9); err != nil || !cut.Repeat() || cut.Done().String() != "3" {
 			t.Errorf("cut off: %v, %v, %v", err, cut.Repeat(), cut.Done())
 		}
+
 		bob, err := j.Maildrop(ctx, "bob@example.org")
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +45,9 @@ func TestVersion1(t *testing.T) {
 			got != (Sight{UIDL: "b", Done: true, Pending: true, Size: 123, Held: 1}) {
 			t.Errorf("maildrop: %+v", got)
 		}
-		n, err := j.ImportFetchids(ctx, oldFetchids(), func(user, host string) (string, bool) { return user + "@" + host, true })
+
+		n, err := j.ImportFetchids(ctx, oldFetchids(),
+			func(user, host string) (string, bool) { return user + "@" + host, true })
 		if n != 0 || err != nil {
 			t.Errorf("fetchmail's file was imported again: %d, %v", n, err)
 		}
@@ -50,6 +55,7 @@ func TestVersion1(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	j := openOn(t, &disk{}, path)
 	m := startMailbox(t, j, "INBOX")
 	if err := m.Record(ctx, SetOf(1), false, true); err != nil {

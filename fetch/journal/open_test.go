@@ -91,15 +91,27 @@ func TestOpenRefuses(t *testing.T) {
 		damaged bool
 		want    []string
 	}{
-		{"an empty file", func(t *testing.T, path string) { must(t, os.WriteFile(path, nil, 0o600)) }, true, []string{"empty file", "backup"}},
+		{"an empty file", func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, nil, 0o600))
+		}, true, []string{"empty file", "backup"}},
 		{"a text", func(t *testing.T, path string) {
 			must(t, os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600))
 		}, true, []string{"not a database", ".recover"}},
-		{"a spoilt header", func(t *testing.T, path string) { overwrite(t, path, 0, 64) }, true, []string{"damaged"}},
-		{"a spoilt schema", func(t *testing.T, path string) { overwrite(t, path, 100, 4096) }, true, []string{"damaged"}},
-		{"half a file", func(t *testing.T, path string) { must(t, os.Truncate(path, 5000)) }, true, []string{"damaged"}},
-		{"another database", func(t *testing.T, path string) { execSQL(t, path, "PRAGMA application_id=7") }, true, []string{"not a journal of fetchd"}},
-		{"a newer schema", func(t *testing.T, path string) { execSQL(t, path, "PRAGMA user_version=99") }, false, []string{"version 99", "newer fetchd"}},
+		{"a spoilt header", func(t *testing.T, path string) {
+			overwrite(t, path, 0, 64)
+		}, true, []string{"damaged"}},
+		{"a spoilt schema", func(t *testing.T, path string) {
+			overwrite(t, path, 100, 4096)
+		}, true, []string{"damaged"}},
+		{"half a file", func(t *testing.T, path string) {
+			must(t, os.Truncate(path, 5000))
+		}, true, []string{"damaged"}},
+		{"another database", func(t *testing.T, path string) {
+			execSQL(t, path, "PRAGMA application_id=7")
+		}, true, []string{"not a journal of fetchd"}},
+		{"a newer schema", func(t *testing.T, path string) {
+			execSQL(t, path, "PRAGMA user_version=99")
+		}, false, []string{"version 99", "newer fetchd"}},
 		{"a log without journal", func(t *testing.T, path string) {
 			must(t, os.Rename(path, path+"-wal"))
 		}, true, []string{"-wal", "back"}},
@@ -108,6 +120,7 @@ func TestOpenRefuses(t *testing.T) {
 			must(t, os.Mkdir(path, 0o700))
 		}, false, []string{"directory"}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,12 +132,14 @@ func TestOpenRefuses(t *testing.T) {
 				j.Close()
 				t.Fatal("opened")
 			}
+
 			same(t, "damaged", errors.Is(err, journal.ErrDamaged), tt.damaged)
 			for _, want := range append(tt.want, path, "hint: ") {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q lacks %q", err, want)
 				}
 			}
+
 			after, _ := os.ReadFile(path)
 			if !bytes.Equal(before, after) {
 				t.Error("the file was changed")
@@ -196,6 +211,7 @@ func TestProvenWritable(t *testing.T) {
 		{"read-only file and directory", "readonly", "must belong to you"},
 		{"read-only directory, new journal", "new-readonly", "hint: its directory"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,6 +224,7 @@ func TestProvenWritable(t *testing.T) {
 				must(t, err)
 				must(t, os.WriteFile(path, data, 0o444))
 			}
+
 			must(t, os.Chmod(dir, 0o555))
 			t.Cleanup(func() { os.Chmod(dir, 0o700) })
 			if strings.HasSuffix(tt.limit, "full") {
@@ -216,10 +233,13 @@ func TestProvenWritable(t *testing.T) {
 					must(t, os.Chmod(path, 0o644))
 				}
 			}
+
 			out, err := child(t, "limited", tt.limit, path).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "refused: ") || !strings.Contains(string(out), tt.want) {
+			if err != nil || !strings.Contains(string(out), "refused: ") ||
+				!strings.Contains(string(out), tt.want) {
 				t.Errorf("%v, %s", err, out)
 			}
+
 			t.Logf("%s", out)
 			left, err := filepath.Glob(path + ".new*")
 			if err != nil || len(left) > 0 {
@@ -231,7 +251,8 @@ func TestProvenWritable(t *testing.T) {
 
 // child is this test binary playing a part of TestChild.
 func child(t *testing.T, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-test.run=^TestChild$", "--"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0],
+		append([]string{"-test.run=^TestChild$", "--"}, args...)...)
 	cmd.Env = append(os.Environ(), "JOURNAL_CHILD=1")
 	return cmd
 }

@@ -26,6 +26,7 @@ func TestOpenRefusesWhatOthersPlanted(t *testing.T) {
 		}
 		must(t, os.Lchown(path, stranger, stranger))
 	}
+
 	tests := []struct {
 		name  string
 		plant func(t *testing.T, dir string)
@@ -61,6 +62,7 @@ func TestOpenRefusesWhatOthersPlanted(t *testing.T) {
 			must(t, os.Chmod(dir, 0o777))
 		}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +74,9 @@ func TestOpenRefusesWhatOthersPlanted(t *testing.T) {
 			if err == nil {
 				j.Close()
 			}
-			if _, ok := errors.AsType[*ownfile.Error](err); !ok || strings.Count(err.Error(), "; hint: ") != 1 {
+
+			_, ok := errors.AsType[*ownfile.Error](err)
+			if !ok || strings.Count(err.Error(), "; hint: ") != 1 {
 				t.Error(err)
 			}
 		})

@@ -64,7 +64,10 @@ func TestSetNeverExpands(t *testing.T) {
 
 func TestParseSetRefuses(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{",", "0", "1,", ",1", "5:4", "4294967296", "1:4294967296", "a", "1:", ":1", "1:2:3", "+1", "-1", " 1", "1:*", "0:5"} {
+	for _, text := range []string{
+		",", "0", "1,", ",1", "5:4", "4294967296", "1:4294967296", "a", "1:", ":1", "1:2:3", "+1", "-1",
+		" 1", "1:*", "0:5",
+	} {
 		if s, err := journal.ParseSet(text); err == nil {
 			t.Errorf("%q is taken as %v", text, s)
 		}

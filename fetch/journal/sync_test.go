@@ -73,7 +73,8 @@ func TestSync(t *testing.T) {
 	d.expect(t, "acknowledged", 0, m.Acknowledged(ctx, SetOf(2)))
 	d.expect(t, "sync", 1, j.Sync(ctx))
 	d.expect(t, "record of a maildrop", 0, drop.Record(ctx, []string{"a"}, false, false))
-	d.expect(t, "durable record of a maildrop", 1, drop.RecordPending(ctx, []string{"b"}, []int64{1}, nil, true))
+	d.expect(t, "durable record of a maildrop", 1,
+		drop.RecordPending(ctx, []string{"b"}, []int64{1}, nil, true))
 	d.expect(t, "end", 0, errors.Join(m.End(ctx, 3), drop.End(ctx, false)))
 	d.expect(t, "close", 1, j.Close())
 }
@@ -126,7 +127,11 @@ func TestGroupSync(t *testing.T) {
 		{"the first durable", []order{{task: write, durable: true}, {task: write}}, 1, 0},
 		{"the last durable", []order{{task: write}, {task: write}, {task: write, durable: true}}, 1, 0},
 		{"all durable", []order{{task: write, durable: true}, {task: write, durable: true}}, 1, 0},
-		{"one by one, since one is broken", []order{{task: broken, durable: true}, {task: write}, {task: write, durable: true}}, 1, 1},
+		{"one by one, since one is broken", []order{
+			{task: broken, durable: true},
+			{task: write},
+			{task: write, durable: true},
+		}, 1, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,6 +140,7 @@ func TestGroupSync(t *testing.T) {
 			for i := range tt.orders {
 				tt.orders[i].done = make(chan error, 1)
 			}
+
 			j.store.(*sqliteStore).w.group(t.Context(), tt.orders)
 			failed := 0
 			for _, o := range tt.orders {
@@ -142,6 +148,7 @@ func TestGroupSync(t *testing.T) {
 					failed++
 				}
 			}
+
 			if failed != tt.failed {
 				t.Errorf("%d failed, want %d", failed, tt.failed)
 			}
@@ -162,7 +169,8 @@ func TestSyncFails(t *testing.T) {
 	d.fail = errors.New("input/output error")
 	refused := func(what string, err error) {
 		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), "input/output error") || !strings.Contains(err.Error(), "hint: ") {
+		if err == nil || !strings.Contains(err.Error(), "input/output error") ||
+			!strings.Contains(err.Error(), "hint: ") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
