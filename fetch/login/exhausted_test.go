@@ -10,6 +10,7 @@ import (
 // for.
 func TestRefusalsBehindTheLogin(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		code, text string
 		kind       Kind
@@ -29,8 +30,10 @@ func TestRefusalsBehindTheLogin(t *testing.T) {
 	} {
 		r := Reply{Code: tt.code, Text: tt.text}
 		err := r.Explain(errors.New("said"), KindServer)
-		if KindOf(err) != tt.kind || strings.Contains(err.Error(), "hint") != tt.hinted || r.Exhausted() != tt.exhausted {
-			t.Errorf("[%s] %s: %v of kind %s, exhausted %v", tt.code, tt.text, err, KindOf(err), r.Exhausted())
+		if KindOf(err) != tt.kind || strings.Contains(err.Error(), "hint") != tt.hinted ||
+			r.Exhausted() != tt.exhausted {
+			t.Errorf("[%s] %s: %v of kind %s, exhausted %v",
+				tt.code, tt.text, err, KindOf(err), r.Exhausted())
 		}
 	}
 }

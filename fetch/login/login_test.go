@@ -71,8 +71,9 @@ func TestNothingIsSentWithoutTLS(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Mode{StartTLS, Wrapped} {
 		for _, m := range []sasl.Mechanism{
-			sasl.NewPlain(cred), sasl.NewLogin(cred), sasl.NewCRAMMD5(cred), sasl.NewSCRAMSHA256(cred), sasl.NewXOAuth2(cred),
-			sasl.ProtocolLogin{Credentials: cred}, sasl.ProtocolLogin{Credentials: cred, Digest: true},
+			sasl.NewPlain(cred), sasl.NewLogin(cred), sasl.NewCRAMMD5(cred), sasl.NewSCRAMSHA256(cred),
+			sasl.NewXOAuth2(cred), sasl.ProtocolLogin{Credentials: cred},
+			sasl.ProtocolLogin{Credentials: cred, Digest: true},
 		} {
 			p := &spoken{}
 			a := newAttempt(t, p)
@@ -96,14 +97,17 @@ func TestMayFollow(t *testing.T) {
 		unproven, proven bool // nobody vouches for the server, or somebody does
 	}{
 		{"password refused", try{mechanism: clear, gaveAway: true, refused: true}, clear, false, false},
-		{"password refused, then a proof", try{mechanism: clear, gaveAway: true, refused: true}, hidden, false, false},
+		{"password refused, then a proof",
+			try{mechanism: clear, gaveAway: true, refused: true}, hidden, false, false},
 		{"gave up after the password", try{mechanism: clear, gaveAway: true}, clear, false, false},
 		{"refused before the password", try{mechanism: clear, refused: true}, clear, true, true},
 		{"gave up before the password", try{mechanism: clear}, clear, true, true},
 		{"proof refused", try{mechanism: hidden, refused: true}, clear, false, true},
 		{"proof refused, then another", try{mechanism: hidden, refused: true}, hidden, true, false},
-		{"proof refused with a code", try{mechanism: hidden, refused: true, judged: true}, clear, false, false},
-		{"proof refused with a code, then another", try{mechanism: hidden, refused: true, judged: true}, hidden, false, false},
+		{"proof refused with a code",
+			try{mechanism: hidden, refused: true, judged: true}, clear, false, false},
+		{"proof refused with a code, then another",
+			try{mechanism: hidden, refused: true, judged: true}, hidden, false, false},
 		{"proof given up", try{mechanism: hidden}, clear, false, true},
 		{"proof given up, then another", try{mechanism: hidden}, hidden, true, true},
 		{"bound proof refused, bound otherwise", try{mechanism: plus[0], refused: true}, plus[1], true, true},
@@ -112,6 +116,7 @@ func TestMayFollow(t *testing.T) {
 		{"bound proof refused, then the password", try{mechanism: plus[1], refused: true}, clear, false,
 			true},
 	}
+
 	for _, tt := range tests {
 		if got := mayFollow(tt.next, &tt.last, false); got != tt.unproven {
 			t.Errorf("%s: %v where nobody vouches for the server", tt.name, got)
@@ -218,10 +223,13 @@ func TestServerEnds(t *testing.T) {
 	offer := &Offer{MaxInitial: 100, Mechanisms: []string{"PLAIN"}}
 	steps := []Reply{{Status: OK}, {Status: OK, Offer: offer}, {Status: OK}}
 	for n := range steps {
-		p := &spoken{replies: append(slices.Clone(steps[:n]), Reply{Status: Ended, Word: "BYE", Text: "restart"})}
+		p := &spoken{
+			replies: append(slices.Clone(steps[:n]), Reply{Status: Ended, Word: "BYE", Text: "restart"}),
+		}
 		a := newAttempt(t, p)
 		_, err := Run(t.Context(), a.conn, p, a.o)
-		if KindOf(err) != KindServer || !strings.Contains(err.Error(), `BYE "restart"`) || a.conn.Err() == nil {
+		if KindOf(err) != KindServer ||
+			!strings.Contains(err.Error(), `BYE "restart"`) || a.conn.Err() == nil {
 			t.Errorf("step %d: %s: %v", n, KindOf(err), err)
 		}
 	}
@@ -231,7 +239,11 @@ func TestServerEnds(t *testing.T) {
 func TestServerEndsOverThePassword(t *testing.T) {
 	t.Parallel()
 	offer := &Offer{Mechanisms: []string{"PLAIN", "LOGIN"}}
-	p := &spoken{replies: []Reply{{Status: OK, Offer: offer}, {Status: Ended, Text: "make an app password"}, {Status: OK}}}
+	p := &spoken{replies: []Reply{
+		{Status: OK, Offer: offer},
+		{Status: Ended, Text: "make an app password"},
+		{Status: OK},
+	}}
 	a := newAttempt(t, p)
 	_, err := Run(t.Context(), a.conn, p, a.o)
 	if KindOf(err) != KindAuth || !slices.Equal(p.sent, []string{"greeting", "AUTH PLAIN "}) {
@@ -243,8 +255,8 @@ func TestServerEndsOverThePassword(t *testing.T) {
 func TestTimestamp(t *testing.T) {
 	t.Parallel()
 	for greeting, want := range map[string]string{
-		"ready <1.2@a>": "<1.2@a>", "<1.2@a> or <1.2@b>": "", "<1.2@a> <": "", "> <1.2@a>": "", "": "", "<12>": "",
-		"<1\x802@a>": "", "<1.2@a": "", "<1.2@a b>": "",
+		"ready <1.2@a>": "<1.2@a>", "<1.2@a> or <1.2@b>": "", "<1.2@a> <": "", "> <1.2@a>": "", "": "",
+		"<12>": "", "<1\x802@a>": "", "<1.2@a": "", "<1.2@a b>": "",
 	} {
 		if got := stampIn(greeting); got != want {
 			t.Errorf("%q: %q, want %q", greeting, got, want)

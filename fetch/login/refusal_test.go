@@ -27,12 +27,15 @@ func TestRefusals(t *testing.T) {
 
 		// The user has to do something at the provider.
 		{"WEBALERT", "Web login required. (Failure)", "web login", KindAuth},
-		{"ALERT", "Please log in via your web browser: http://support.google.com/x (Failure)", "web login", KindAuth},
+		{"ALERT", "Please log in via your web browser: http://support.google.com/x (Failure)",
+			"web login", KindAuth},
 		{"AUTH", "Web login required: https://support.google.com/mail/answer/78754", "web login", KindAuth},
 		{"ALERT", "Application-specific password required: https://x (Failure)", "app password", KindAuth},
-		{"AUTHENTICATIONFAILED", "NEOBHODIM parol prilozheniya / Application password is REQUIRED", "app password", KindAuth},
+		{"AUTHENTICATIONFAILED", "NEOBHODIM parol prilozheniya / Application password is REQUIRED",
+			"app password", KindAuth},
 		{"", "Login fail. Please using authorized code: authorization code needed", "app password", KindAuth},
-		{"ALERT", "Your account is not enabled for IMAP use. Please visit your settings", "switched off", KindAuth},
+		{"ALERT", "Your account is not enabled for IMAP use. Please visit your settings",
+			"switched off", KindAuth},
 		{"SYS/PERM", "Your account is not enabled for POP access.", "switched off", KindAuth},
 		{"ALERT", "You are yet to enable IMAP for your account", "switched off", KindAuth},
 		{"ALERT", "Please enable IMAP access in your account settings first.", "switched off", KindAuth},
@@ -56,7 +59,8 @@ func TestRefusals(t *testing.T) {
 
 		// It passes.
 		{"ALERT", "Too many simultaneous connections. (Failure)", "crowded", KindServer},
-		{"", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)", "crowded", KindServer},
+		{"", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+			"crowded", KindServer},
 		{"LIMIT", "Maximum number of connections exceeded", "crowded", KindServer},
 		{"INUSE", "other session", "in use", KindBusy},
 		{"IN-USE", "", "in use", KindBusy},
@@ -68,7 +72,8 @@ func TestRefusals(t *testing.T) {
 		{"OVERQUOTA", "Account exceeded command or bandwidth limits.", "quota", KindServer},
 		{"", "Server Unavailable. 15", "later", KindServer},
 		{"", "Temporary authentication failure", "later", KindServer},
-		{"", "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests", "quota", KindServer},
+		{"", "Exceeded the login limit for a 15 minute period. Reduce the frequency of requests",
+			"quota", KindServer},
 		{"", "System Error (Failure)", "later", KindServer},
 		{"", "LOGIN Rate limit hit.", "quota", KindServer},
 		{"", "You have exceeded the maximum number of login attempts.", "quota", KindServer},
@@ -81,7 +86,8 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range tests {
 		row := Reply{Code: tt.code, Text: tt.text}.row(KindAuth)
 		if row.name != tt.row || row.kind != tt.kind {
-			t.Errorf("[%s] %s: %q of kind %s, want %q of kind %s", tt.code, tt.text, row.name, row.kind, tt.row, tt.kind)
+			t.Errorf("[%s] %s: %q of kind %s, want %q of kind %s",
+				tt.code, tt.text, row.name, row.kind, tt.row, tt.kind)
 		}
 	}
 }
@@ -91,7 +97,8 @@ func TestRefusalsHaveHints(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, row := range refusals {
-		if seen[row.name] || row.name == "" || row.kind == KindUnknown || (row.hint == "") != (row.name == "wrong") {
+		if seen[row.name] || row.name == "" || row.kind == KindUnknown ||
+			(row.hint == "") != (row.name == "wrong") {
 			t.Errorf("row %q", row.name)
 		}
 		seen[row.name] = true
@@ -113,7 +120,8 @@ func TestReplyText(t *testing.T) {
 		{Reply{Command: "PASS", Word: "-ERR", Text: "no"}, `PASS: the server answers -ERR "no"`},
 		{Reply{Command: "LOGIN", Word: "NO", Code: "WEBALERT", Detail: "https://x", Text: "log in"},
 			`LOGIN: the server answers NO [WEBALERT https://x] "log in"`},
-		{Reply{Command: "LOGIN", Word: "NO", Code: "\x1b[2J", Text: "\x1b"}, `LOGIN: the server answers NO [\x1b[2J] "\x1b"`},
+		{Reply{Command: "LOGIN", Word: "NO", Code: "\x1b[2J", Text: "\x1b"},
+			`LOGIN: the server answers NO [\x1b[2J] "\x1b"`},
 	} {
 		if got := a.describeReply(tt.reply); got != tt.want {
 			t.Errorf("%s, want %s", got, tt.want)
