@@ -35,6 +35,7 @@ func TestBodies(t *testing.T) {
 		{"long line", strings.Repeat("x", 200_000) + "\r\n.\r\n", strings.Repeat("x", 200_000) + "\r\n", ""},
 		{"many dots", strings.Repeat("..\r\n", 50_000) + ".\r\n", strings.Repeat(".\r\n", 50_000), ""},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +44,8 @@ func TestBodies(t *testing.T) {
 				var got bytes.Buffer
 				_, sink, err := readBody(c, &got, 1<<30)
 				if sink != nil || err != nil || got.String() != tt.want {
-					t.Fatalf("in pieces of %d: %.100q, %v, %v; want %.100q", size, got.String(), sink, err, tt.want)
+					t.Fatalf("in pieces of %d: %.100q, %v, %v; want %.100q",
+						size, got.String(), sink, err, tt.want)
 				}
 				if rest, _ := io.ReadAll(c.Reader()); string(rest) != tt.rest {
 					t.Errorf("in pieces of %d: %q is left, want %q", size, rest, tt.rest)
@@ -134,12 +136,17 @@ func plainBody(text string) (body, rest string, ok bool) {
 
 // FuzzBody: the same result for any chunking, and the same as by the plain way.
 func FuzzBody(f *testing.F) {
-	for _, s := range []string{".\r\n", "a\r\n.\r\n", "..\r\n.\r\n", "a\n.\n\r\n.\r\n", "\r\r\n.\r.\r\n.\r\n", "\r\n.\r", "\r\n.a\r\n\r\n.\r\n+OK"} {
+	for _, s := range []string{
+		".\r\n", "a\r\n.\r\n", "..\r\n.\r\n", "a\n.\n\r\n.\r\n", "\r\r\n.\r.\r\n.\r\n", "\r\n.\r",
+		"\r\n.a\r\n\r\n.\r\n+OK",
+	} {
 		f.Add(s, byte(1))
 		f.Add(s, byte(3))
 	}
+
 	f.Fuzz(func(t *testing.T, text string, size byte) {
-		const enough = 2 << 10 // megabytes, which the mutator likes, in pieces of one byte show no more and take seconds
+		// Megabytes, which the mutator likes, in pieces of one byte show no more and take seconds.
+		const enough = 2 << 10
 		text = text[:min(len(text), enough)]
 		c := connOf([]byte(text), int(size)+1)
 		var got bytes.Buffer

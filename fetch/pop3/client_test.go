@@ -41,13 +41,15 @@ func TestGoPOP3DoesNotReadAhead(t *testing.T) {
 		{"DELE", func() error {
 			err := l.run(func(c *gopop3.Conn) error { return c.Dele(1) })
 			var refused *ReplyError
-			if !errors.As(err, &refused) || refused.Code != "X" || refused.Text != "no" || refused.Command != "DELE 1" {
+			if !errors.As(err, &refused) || refused.Code != "X" ||
+				refused.Text != "no" || refused.Command != "DELE 1" {
 				t.Errorf("%#v", err)
 			}
 			return nil
 		}, ""},
 		{"QUIT", func() error { return l.run((*gopop3.Conn).Quit) }, "+OK later"},
 	}
+
 	for _, s := range steps {
 		if err := s.do(); err != nil {
 			t.Fatalf("%s: %v", s.name, err)
@@ -58,6 +60,7 @@ func TestGoPOP3DoesNotReadAhead(t *testing.T) {
 			}
 		}
 	}
+
 	if want := "STAT\r\nUIDL\r\nNOOP\r\nDELE 1\r\nQUIT\r\n"; q.Sent.String() != want {
 		t.Errorf("sent %q, want %q", q.Sent.String(), want)
 	}
@@ -96,7 +99,8 @@ func TestLineBreaksInArgumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"a\r\nDELE 1", "a\nb", "a\rb", "a\x00b"} {
 		q, _, l := newQuiet(t, "+OK\r\n+OK\r\n")
-		if err := l.run(func(c *gopop3.Conn) error { return c.User(bad) }); err == nil || strings.Contains(err.Error(), bad) {
+		err := l.run(func(c *gopop3.Conn) error { return c.User(bad) })
+		if err == nil || strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
 		if q.Sent.Len() > 0 {
@@ -108,9 +112,13 @@ func TestLineBreaksInArgumentsAreRefused(t *testing.T) {
 // FuzzReply: no status line makes the reader crash or accept what isn't +OK, and errors stay short and
 // printable.
 func FuzzReply(f *testing.F) {
-	for _, s := range []string{"", "+OK", "+OK\r", "-ERR", "-ERR [IN-USE] x", "-ERR [", "-ERR [\x00] x", "-ERR [\xff] x", "+", "+ x", "-ERR []]", "+OKAY", "+ok\tx", "334"} {
+	for _, s := range []string{
+		"", "+OK", "+OK\r", "-ERR", "-ERR [IN-USE] x", "-ERR [", "-ERR [\x00] x", "-ERR [\xff] x", "+",
+		"+ x", "-ERR []]", "+OKAY", "+ok\tx", "334",
+	} {
 		f.Add(s)
 	}
+
 	f.Fuzz(func(t *testing.T, line string) {
 		_, c, l := newQuiet(t, line+"\r\n")
 		err := l.run((*gopop3.Conn).Noop)

@@ -16,7 +16,9 @@ func TestLoginContract(t *testing.T) {
 		New:     func(c *wire.Conn) login.Protocol { return &dialogue{c: c} },
 		Dialect: serverSide{},
 		Own:     true,
-		Codes:   map[login.Kind]string{login.KindAuth: "AUTH", login.KindServer: "SYS/TEMP", login.KindBusy: "IN-USE"},
+		Codes: map[login.Kind]string{
+			login.KindAuth: "AUTH", login.KindServer: "SYS/TEMP", login.KindBusy: "IN-USE",
+		},
 	})
 }
 

@@ -29,7 +29,8 @@ import (
 // The dialogues of testdata say, in lines that start with #!, what the account is and what must come of it:
 //
 //	#! tls clear|starttls|wrapped    (clear)
-//	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow, user U, password P
+//	#! auth WORD, keep, fetchall, flush, limit N, limitflush, fetchlimit N, timeout D, slow
+//	#! user U, password P
 //	#! journal UID=done UID=skipped UID=pending UID=20  before it; 20 = pending, of 20 octets
 //	#! syncfails                     of the journal
 //	#! after UID=done UID=pending UID=none
@@ -69,17 +70,21 @@ func TestDialogues(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no dialogues", err)
 	}
+
 	ca := tlstest.NewCA(t)
 	policy, err := tlsverify.New(tlsverify.Options{Host: "mail.example.org", CAFile: ca.File(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	server := tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}}))
 	for _, file := range files {
 		for name, text := range dialogues(t, file) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				run := func(t *testing.T) { newScenario(t, text, policy).run(fetchtest.NewPeer(t, text, server)) }
+				run := func(t *testing.T) {
+					newScenario(t, text, policy).run(fetchtest.NewPeer(t, text, server))
+				}
 				if strings.Contains(text, "#! tls") { // certificates are valid in real time
 					run(t)
 					return
@@ -117,7 +122,8 @@ func newScenario(t *testing.T, text string, policy *tlsverify.Policy) *scenario 
 	t.Helper()
 	s := &scenario{t: t}
 	s.account = &fetch.Account{
-		Name: "ann@mail.example.org", Key: "ann@mail.example.org", Log: slog.New(slog.DiscardHandler), Trace: s.hear,
+		Name: "ann@mail.example.org", Key: "ann@mail.example.org",
+		Log: slog.New(slog.DiscardHandler), Trace: s.hear,
 		Server: fetch.Server{
 			Host:     "mail.example.org",
 			Protocol: fetch.POP3,
@@ -132,6 +138,7 @@ func newScenario(t *testing.T, text string, policy *tlsverify.Policy) *scenario 
 		},
 		Delivery: fetch.Delivery{Deliverer: s, Recipients: []string{"ann"}, SpoolDir: t.TempDir()},
 	}
+
 	for _, line := range strings.Split(text, "\n") {
 		if rest, ok := strings.CutPrefix(line, "#! "); ok {
 			word, value, _ := strings.Cut(rest, " ")
@@ -156,9 +163,12 @@ func (s *scenario) set(word, value string) {
 		}
 		return n
 	}
+
 	switch word {
 	case "tls":
-		a.TLS = map[string]fetch.TLSMode{"clear": fetch.ClearText, "starttls": fetch.StartTLS, "wrapped": fetch.Wrapped}[value]
+		a.TLS = map[string]fetch.TLSMode{
+			"clear": fetch.ClearText, "starttls": fetch.StartTLS, "wrapped": fetch.Wrapped,
+		}[value]
 	case "auth":
 		a.Auth = value
 	case "user":
@@ -256,15 +266,18 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 		connected = true
 		return s.quirks.start(ctx, a, peer.Pipe())
 	}
+
 	result, err := fetch.Retrieve(ctx, a)
 	if perr := peer.Done(); perr != nil {
 		t.Errorf("dialogue %v", perr)
 	}
+
 	s.checkError(err)
 	s.checkResult(result)
 	s.checkJournal(ctx, j)
 	s.checkSecrets(peer, err)
-	if got := s.quirks.slow.Has("mail.example.org:110"); got != s.slow && !strings.Contains(t.Name(), "slow") {
+	got := s.quirks.slow.Has("mail.example.org:110")
+	if got != s.slow && !strings.Contains(t.Name(), "slow") {
 		t.Errorf("remembered as slow: %v", got)
 	}
 	if t.Failed() {
@@ -318,7 +331,8 @@ func (s *scenario) checkError(err error) {
 	if err != nil && saysTwice(err.Error()) {
 		s.t.Errorf("the error says a part of it twice in a row: %v", err)
 	}
-	if err != nil && (len(err.Error()) > 2000 || strings.ContainsAny(strings.ReplaceAll(err.Error(), "\n", ""), "\r\x00\x1b")) {
+	if err != nil && (len(err.Error()) > 2000 ||
+		strings.ContainsAny(strings.ReplaceAll(err.Error(), "\n", ""), "\r\x00\x1b")) {
 		s.t.Errorf("the error has %d bytes, or control characters: %q", len(err.Error()), err)
 	}
 }
@@ -330,17 +344,21 @@ func saysTwice(text string) bool {
 }
 
 func kindName(err error) string {
-	return map[fetch.Kind]string{fetch.KindNetwork: "network", fetch.KindTLS: "tls", fetch.KindAuth: "auth", fetch.KindProtocol: "protocol",
-		fetch.KindServer: "server", fetch.KindBusy: "busy", fetch.KindDelivery: "delivery", fetch.KindJournal: "journal",
-		fetch.KindConfig: "config"}[fetch.KindOf(err)]
+	return map[fetch.Kind]string{
+		fetch.KindNetwork: "network", fetch.KindTLS: "tls", fetch.KindAuth: "auth",
+		fetch.KindProtocol: "protocol", fetch.KindServer: "server", fetch.KindBusy: "busy",
+		fetch.KindDelivery: "delivery", fetch.KindJournal: "journal", fetch.KindConfig: "config",
+	}[fetch.KindOf(err)]
 }
 
 func (s *scenario) checkResult(r fetch.Result) {
 	if strings.Join(s.got, "\x00") != strings.Join(s.mail, "\x00") {
 		s.t.Errorf("delivered %.300q, want %.300q", s.got, s.mail)
 	}
-	have := map[string]int{"messages": r.Messages, "seen": r.Seen, "new": r.New, "delivered": r.Delivered, "deleted": r.Deleted,
-		"oversized": r.Oversized, "failed": r.Failed}
+	have := map[string]int{
+		"messages": r.Messages, "seen": r.Seen, "new": r.New, "delivered": r.Delivered,
+		"deleted": r.Deleted, "oversized": r.Oversized, "failed": r.Failed,
+	}
 	for _, field := range s.result {
 		name, want, _ := strings.Cut(field, "=")
 		if got, ok := have[name]; !ok || fmt.Sprint(got) != want {

@@ -89,8 +89,12 @@ func TestAgainstDovecot(t *testing.T) {
 	for _, m := range messages {
 		want[sha256.Sum256(fetchtest.Canon(m))]++
 	}
+
 	t.Run("logins", func(t *testing.T) {
-		for i, auth := range []string{"any", "any", "any", "any", "password", "plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256"} {
+		for i, auth := range []string{
+			"any", "any", "any", "any", "password", "plain", "login", "cram-md5", "scram-sha-1",
+			"scram-sha-256",
+		} {
 			wrapped, keep := i%2 == 0, i/2%2 == 0
 			t.Run(fmt.Sprintf("%s wrapped=%v keep=%v", auth, wrapped, keep), func(t *testing.T) {
 				t.Parallel()
@@ -101,6 +105,7 @@ func TestAgainstDovecot(t *testing.T) {
 				retrieveTwice(t, d, a, want)
 			})
 		}
+
 		t.Run("wrong name", func(t *testing.T) {
 			t.Parallel()
 			a := accountOn(t, d, d.User(), false)
@@ -109,6 +114,7 @@ func TestAgainstDovecot(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+
 		t.Run("wrong password", func(t *testing.T) {
 			t.Parallel()
 			a := accountOn(t, d, d.User(), true)
@@ -130,19 +136,24 @@ func retrieveTwice(t *testing.T, d *fetchtest.Dovecot, a *fetch.Account, want ma
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for hash, n := range want {
 		total += n
 		if got.got[hash] != n {
 			t.Errorf("%x: %d copies, want %d", hash[:4], got.got[hash], n)
 		}
 	}
+
 	left := 0
 	if a.Keep {
 		left = total
 	}
-	if n := d.Count(t, a.User, "INBOX"); n != left || result.Delivered != total || result.Deleted != total-left {
+
+	n := d.Count(t, a.User, "INBOX")
+	if n != left || result.Delivered != total || result.Deleted != total-left {
 		t.Errorf("%d messages are left, %+v", n, result)
 	}
+
 	again, err := fetch.Retrieve(t.Context(), a)
 	if err != nil || again.New != 0 || again.Seen != left {
 		t.Errorf("again: %+v, %v", again, err)
@@ -154,7 +165,8 @@ func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
 	tb.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(d.CA.Root().Cert)
-	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", d.POP3S), &tls.Config{RootCAs: roots, ServerName: d.Host})
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", d.POP3S),
+		&tls.Config{RootCAs: roots, ServerName: d.Host})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -165,6 +177,7 @@ func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
 			tb.Fatal(err)
 		}
 	}
+
 	line := func() []byte {
 		l, err := r.ReadSlice('\n')
 		if err != nil {
@@ -172,10 +185,12 @@ func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
 		}
 		return l
 	}
+
 	say("USER %s\r\nPASS %s\r\n", user, d.Password)
 	for range 3 {
 		line()
 	}
+
 	const window = 256
 	var commands bytes.Buffer
 	for sent, read := 0, 0; read < n; read++ {
@@ -187,6 +202,7 @@ func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
 				break
 			}
 		}
+
 		if commands.Len() > 0 {
 			say("%s", commands.Bytes())
 		}
@@ -196,6 +212,7 @@ func rawRead(tb testing.TB, d *fetchtest.Dovecot, user string, n int) {
 			}
 		}
 	}
+
 	say("QUIT\r\n")
 	line()
 }
@@ -214,11 +231,13 @@ func (sink) String() string { return "nothing" }
 func BenchmarkRetrieve(b *testing.B) {
 	d := fetchtest.StartDovecot(b)
 	const n = 5000
-	message := append([]byte("Subject: x\r\n\r\n"), bytes.Repeat([]byte("0123456789012345678901234567890123456789012345678901234567890123456789\r\n"), 56)...)
+	message := append([]byte("Subject: x\r\n\r\n"), bytes.Repeat(
+		[]byte("0123456789012345678901234567890123456789012345678901234567890123456789\r\n"), 56)...)
 	messages := make([][]byte, n)
 	for i := range messages {
 		messages[i] = message
 	}
+
 	user := d.User()
 	d.Append(b, user, "INBOX", messages)
 	b.Run("raw", func(b *testing.B) {
@@ -227,6 +246,7 @@ func BenchmarkRetrieve(b *testing.B) {
 			rawRead(b, d, user, n)
 		}
 	})
+
 	b.Run("fetchd", func(b *testing.B) {
 		a := accountOn(b, d, user, true)
 		a.Keep, a.FetchAll, a.Deliverer = true, true, sink{}

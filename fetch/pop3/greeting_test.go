@@ -18,8 +18,10 @@ import (
 func stranger(mode fetch.TLSMode, auth string, heard *strings.Builder) *fetch.Account {
 	return &fetch.Account{
 		Name: "ann@mail.example.org", Key: "ann", Log: slog.New(slog.DiscardHandler),
-		Trace:  func(line string) { fmt.Fprintln(heard, line) },
-		Server: fetch.Server{Host: "mail.example.org", Protocol: fetch.POP3, TLS: mode, Timeout: 5 * time.Minute},
+		Trace: func(line string) { fmt.Fprintln(heard, line) },
+		Server: fetch.Server{
+			Host: "mail.example.org", Protocol: fetch.POP3, TLS: mode, Timeout: 5 * time.Minute,
+		},
 		Credentials: fetch.Credentials{
 			Auth: auth, User: "ann",
 			Password: func(context.Context) (string, error) { return password, nil },
@@ -109,19 +111,31 @@ func TestCapaIsNamedOnce(t *testing.T) {
 // wanted no login is tried without it.
 func FuzzGreeting(f *testing.F) {
 	for _, s := range []string{
-		"", "+OK\r\n", "+OK <1.2@x>\r\n+OK\r\nSTLS\r\nSASL PLAIN\r\n.\r\n+OK\r\n", "-ERR [IN-USE] x\r\n", "* OK IMAP\r\n",
-		"+OK\r\n-ERR\r\n-ERR\r\n+OK\r\n+OK\r\n", "+OK\r\n+OK\r\nUSER\r\nRESP-CODES\r\n.\r\n+OK\r\n-ERR [AUTH] no\r\n",
-		"+OK\r\n+OK\r\nSASL SCRAM-SHA-256 CRAM-MD5 LOGIN\r\n.\r\n+ cj1h\r\n+ eA==\r\n-ERR\r\n+OK\r\n+OK\r\nPIPELINING\r\n.\r\n",
-		"+OK\r\n+OK\r\nSTLS\r\n.\r\n+OK go\r\n\x16\x03\x03\x00\x02", "\r\n.\r\n+OK", "+OK\r\n+OK\r\nSASL PLAIN\r\n.\r\n+\r\n+ \r\n+OK",
+		"",
+		"+OK\r\n",
+		"+OK <1.2@x>\r\n+OK\r\nSTLS\r\nSASL PLAIN\r\n.\r\n+OK\r\n",
+		"-ERR [IN-USE] x\r\n",
+		"* OK IMAP\r\n",
+		"+OK\r\n-ERR\r\n-ERR\r\n+OK\r\n+OK\r\n",
+		"+OK\r\n+OK\r\nUSER\r\nRESP-CODES\r\n.\r\n+OK\r\n-ERR [AUTH] no\r\n",
+		"+OK\r\n+OK\r\nSASL SCRAM-SHA-256 CRAM-MD5 LOGIN\r\n.\r\n" +
+			"+ cj1h\r\n+ eA==\r\n-ERR\r\n+OK\r\n+OK\r\nPIPELINING\r\n.\r\n",
+		"+OK\r\n+OK\r\nSTLS\r\n.\r\n+OK go\r\n\x16\x03\x03\x00\x02",
+		"\r\n.\r\n+OK",
+		"+OK\r\n+OK\r\nSASL PLAIN\r\n.\r\n+\r\n+ \r\n+OK",
 	} {
 		f.Add([]byte(s), uint8(1), uint8(0), true)
 		f.Add([]byte(s), uint8(7), uint8(1), false)
 	}
+
 	policy, err := tlsverify.New(tlsverify.Options{Host: "mail.example.org"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	auths := []string{"any", "password", "plain", "login", "cram-md5", "scram-sha-256", "apop", "implicit", "external"}
+
+	auths := []string{
+		"any", "password", "plain", "login", "cram-md5", "scram-sha-256", "apop", "implicit", "external",
+	}
 	f.Fuzz(func(t *testing.T, said []byte, size, auth uint8, clear bool) {
 		said = said[:min(len(said), 8<<10)]
 		var first string
@@ -131,11 +145,13 @@ func FuzzGreeting(f *testing.F) {
 			if !clear {
 				a.TLS, a.Policy = fetch.StartTLS, policy
 			}
+
 			server := &fetchtest.Tape{R: strings.NewReader(string(said)), Size: size}
 			s, err := new(Quirks).start(t.Context(), a, server)
 			if err == nil {
 				_ = s.Close()
 			}
+
 			checkLogin(t, string(said), server.Sent.String(), heard.String(), err, clear)
 			end := fmt.Sprint(err)
 			if i > 0 && end != first && clear { // over TLS it matters what is there before the handshake

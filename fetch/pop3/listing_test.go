@@ -63,7 +63,8 @@ func TestLargeListing(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if len(l.rows) != n || l.rows[n-1].size != 4000+n-1 || !strings.HasPrefix(l.rows[n-1].uidl, "00000001869f") || !l.uidl {
+	if len(l.rows) != n || l.rows[n-1].size != 4000+n-1 ||
+		!strings.HasPrefix(l.rows[n-1].uidl, "00000001869f") || !l.uidl {
 		t.Errorf("%d rows, the last %+v", len(l.rows), l.rows[len(l.rows)-1])
 	}
 	if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 40 {
@@ -131,10 +132,12 @@ func TestHugeListing(t *testing.T) {
 					}
 				}
 			}()
+
 			l, err := listingOf(t, j, &flood{n: tt.n, length: tt.length})
 			close(stop)
 			<-ended
-			if tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) || tt.err == "" && err != nil {
+			if tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) ||
+				tt.err == "" && err != nil {
 				t.Fatalf("error %v, want %q", err, tt.err)
 			}
 			if err == nil && len(l.rows) != tt.n {
@@ -149,7 +152,11 @@ func TestHugeListing(t *testing.T) {
 
 // heap is the memory that the heap holds of the system's.
 func heap() uint64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
 	metrics.Read(samples)
 	sum := uint64(0)
 	for _, s := range samples {
@@ -166,10 +173,12 @@ func TestManyDuplicatesAreSummedUp(t *testing.T) {
 		for i := range tt.n {
 			text += fmt.Sprintf("%d same\r\n", i+1)
 		}
+
 		text += ".\r\n+OK\r\n"
 		for i := range tt.n {
 			text += fmt.Sprintf("%d 9\r\n", i+1)
 		}
+
 		var log strings.Builder
 		s := quietSession(t, strings.NewReader(text+".\r\n"))
 		s.a.Log = slog.New(slog.NewTextHandler(&log, nil))
@@ -180,7 +189,9 @@ func TestManyDuplicatesAreSummedUp(t *testing.T) {
 		if _, err := s.list(record, false); err != nil {
 			t.Fatal(err)
 		}
-		if n := strings.Count(log.String(), "\n"); n != tt.lines || tt.n == 1000 && !strings.Contains(log.String(), "count=994") {
+
+		n := strings.Count(log.String(), "\n")
+		if n != tt.lines || tt.n == 1000 && !strings.Contains(log.String(), "count=994") {
 			t.Errorf("%d messages: %d lines, want %d:\n%s", tt.n, n, tt.lines, log.String())
 		}
 	}

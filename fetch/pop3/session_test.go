@@ -18,7 +18,8 @@ import (
 // pipelinedStart is a session up to its listing of n messages of the given size.
 func pipelinedStart(n, size int) string {
 	var b strings.Builder
-	b.WriteString("#! auth implicit\nS: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\nS: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n")
+	b.WriteString("#! auth implicit\nS: +OK\nC: CAPA\nS: +OK\nS: PIPELINING\n" +
+		"S: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n")
 	fmt.Fprintf(&b, "S: +OK\nS: PIPELINING\nS: .\nS: +OK %d %d\nS: +OK\n", n, n*size)
 	for i := range n {
 		fmt.Fprintf(&b, "S: %d u%d\n", i+1, i+1)
@@ -59,12 +60,18 @@ func TestDrippingLists(t *testing.T) {
 	for i := range 12_000 {
 		fmt.Fprintf(&rows, "%d 9\\r\\n", i+1)
 	}
+
 	drip := "DRIP 10ms " + rows.String() + "\n"
-	const piped, plain = "S: +OK\nS: PIPELINING\nS: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n", "S: -ERR\nC: NOOP\nS: +OK\nC: STAT\nS: +OK 12000 1\nC: UIDL\n"
+	const (
+		piped = "S: +OK\nS: PIPELINING\nS: .\nC: NOOP\nS: +OK\nC: CAPA\nC: STAT\nC: UIDL\nC: LIST\n"
+		plain = "S: -ERR\nC: NOOP\nS: +OK\nC: STAT\nS: +OK 12000 1\nC: UIDL\n"
+	)
+
 	for _, tt := range []struct{ name, script, command string }{
 		{"UIDL", plain + "S: +OK\n", "UIDL: "},
 		{"LIST", plain + "S: -ERR\nC: LIST\nS: +OK\n", "LIST: "},
-		{"LIST, pipelined", piped + "S: +OK\nS: PIPELINING\nS: .\nS: +OK 12000 1\nS: -ERR\nS: +OK\n", "LIST: "},
+		{"LIST, pipelined", piped + "S: +OK\nS: PIPELINING\n" +
+			"S: .\nS: +OK 12000 1\nS: -ERR\nS: +OK\n", "LIST: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +86,10 @@ func TestDrippingLists(t *testing.T) {
 				defer s.Close()
 				start := time.Now()
 				_, err = s.Open(t.Context(), "")
-				if d := time.Since(start); err == nil || !strings.HasPrefix(err.Error(), tt.command+"the server is too slow") ||
-					fetch.KindOf(err) != fetch.KindNetwork || errors.Is(err, fetch.ErrSimpler) || d > 13*time.Minute {
+				d := time.Since(start)
+				if err == nil || !strings.HasPrefix(err.Error(), tt.command+"the server is too slow") ||
+					fetch.KindOf(err) != fetch.KindNetwork ||
+					errors.Is(err, fetch.ErrSimpler) || d > 13*time.Minute {
 					t.Errorf("error %v after %v", err, d)
 				}
 			})
@@ -92,7 +101,8 @@ func TestDrippingLists(t *testing.T) {
 func TestMessageThatDripsOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		text := pipelinedStart(1, 20) + "C: RETR 1\nS: +OK\n" + "DRIP 1ms 0123456789\\r\\n\n" // a thousand bytes a second
+		// A thousand bytes a second.
+		text := pipelinedStart(1, 20) + "C: RETR 1\nS: +OK\n" + "DRIP 1ms 0123456789\\r\\n\n"
 		a := newScenario(t, text, nil).account
 		a.Timeout, a.Journal, a.SpoolDir = time.Minute, fetchtest.OpenJournal(t), t.TempDir()
 		s, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
@@ -104,9 +114,11 @@ func TestMessageThatDripsOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		start := time.Now()
 		err = m.Retrieve(t.Context(), fetch.NewQueue(delivery.SpoolOptions{Dir: a.SpoolDir}))
-		if d := time.Since(start); !errors.Is(err, wire.ErrSlow) || fetch.KindOf(err) != fetch.KindNetwork || d > 11*time.Minute {
+		d := time.Since(start)
+		if !errors.Is(err, wire.ErrSlow) || fetch.KindOf(err) != fetch.KindNetwork || d > 11*time.Minute {
 			t.Errorf("error %v after %v", err, d)
 		}
 	})
@@ -124,14 +136,18 @@ func openPlaying(t *testing.T, text string) (fetch.Session, fetch.Mailbox, *fetc
 	s := newScenario(t, text, nil)
 	s.account.Timeout = time.Hour
 	peer := fetchtest.NewPeer(t, text, nil)
-	session := &session{a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), quirks: &s.quirks}
+	session := &session{
+		a: s.account, c: wire.New(peer.Pipe(), wire.Options{Timeout: time.Hour}), quirks: &s.quirks,
+	}
 	if err := session.logIn(t.Context(), s.account.Login(service)); err != nil {
 		t.Fatal(err)
 	}
+
 	client, err := newClient(session.c)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	session.client = client
 	s.account.Journal = fetchtest.OpenJournal(t)
 	m, err := session.Open(t.Context(), "")
@@ -168,7 +184,8 @@ func TestAbortIsNoRefusal(t *testing.T) {
 	why := &ReplyError{Command: "RETR 1", Text: "broken"}
 	timer := time.AfterFunc(100*time.Millisecond, func() { cancel(fetch.Fail(fetch.KindServer, why)) })
 	defer timer.Stop()
-	if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); !errors.Is(err, why) || why.Command != "RETR 1" {
+	if err := m.Retrieve(ctx, fetch.NewQueue(delivery.SpoolOptions{})); !errors.Is(err, why) ||
+		why.Command != "RETR 1" {
 		t.Errorf("error %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -181,7 +198,8 @@ func TestBacklogStopsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		for i := range windowCount + windowCount/2 { // the second half was asked for when half of the first was read
+		// The second half was asked for when half of the first was read.
+		for i := range windowCount + windowCount/2 {
 			fmt.Fprintf(&b, "C: RETR %d\nS: +OK\nS: message %d\nS: .\n", i+1, i+1)
 		}
 		s, m, peer := openOn(t, 2000, 11, b.String())
@@ -228,7 +246,11 @@ func TestWindow(t *testing.T) {
 // Silence at any step ends in an error within the time-out, never in waiting.
 func TestSilenceAtEachStep(t *testing.T) {
 	t.Parallel()
-	steps := []string{"S: +OK\n", "C: CAPA\nS: +OK\nS: SASL LOGIN\n", "S: .\n", "C: AUTH LOGIN\n", "S: +\nC*\n", "S: +\nC*\n", "S: +OK\n"}
+	steps := []string{
+		"S: +OK\n", "C: CAPA\nS: +OK\nS: SASL LOGIN\n", "S: .\n", "C: AUTH LOGIN\n", "S: +\nC*\n",
+		"S: +\nC*\n", "S: +OK\n",
+	}
+
 	for i := range steps {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
@@ -238,7 +260,8 @@ func TestSilenceAtEachStep(t *testing.T) {
 				a.Timeout = 5 * time.Minute
 				start := time.Now()
 				_, err := new(Quirks).start(t.Context(), a, fetchtest.NewPeer(t, text, nil).Pipe())
-				if fetch.KindOf(err) != fetch.KindNetwork || time.Since(start) != a.Timeout || !wire.IsTimeout(err) {
+				if fetch.KindOf(err) != fetch.KindNetwork ||
+					time.Since(start) != a.Timeout || !wire.IsTimeout(err) {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
 			})

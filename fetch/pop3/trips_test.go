@@ -19,9 +19,12 @@ func TestRoundTrips(t *testing.T) {
 	d := fetchtest.StartDovecot(t)
 	user := d.User()
 	var messages [][]byte
+
 	for i := range 400 {
-		messages = append(messages, fmt.Appendf(nil, "Subject: %d\r\n\r\n%s\r\n", i, bytes.Repeat([]byte("x"), 2000)))
+		messages = append(messages,
+			fmt.Appendf(nil, "Subject: %d\r\n\r\n%s\r\n", i, bytes.Repeat([]byte("x"), 2000)))
 	}
+
 	d.Append(t, user, "INBOX", messages)
 	a := accountOn(t, d, user, true)
 	proxy := fetchtest.Delay(t, fmt.Sprintf("127.0.0.1:%d", d.POP3S), rtt)
@@ -34,6 +37,7 @@ func TestRoundTrips(t *testing.T) {
 			t.Errorf("%s took %d round trips, more than %d", what, took, most)
 		}
 	}
+
 	var s fetch.Session
 	var m fetch.Mailbox
 	var err error
@@ -45,11 +49,13 @@ func TestRoundTrips(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	trips("listing", 6, open)
 	defer func() { _ = s.Close() }()
 	if m.Counts().New != len(messages) {
 		t.Fatal(m.Counts())
 	}
+
 	m.Limit(300)
 	q := fetch.NewQueue(delivery.SpoolOptions{})
 	trips("300 messages", 2, func() {
@@ -57,16 +63,19 @@ func TestRoundTrips(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+
 	var items []*fetch.Item
 	for i, r := range m.(*maildrop).listing.rows {
 		items = append(items, &fetch.Item{Num: uint32(i + 1), UID: r.uidl})
 	}
+
 	if err := m.Record(t.Context(), items); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Acknowledge(t.Context(), items); err != nil {
 		t.Fatal(err)
 	}
+
 	trips("400 deletions and QUIT", 2, func() {
 		if n, err := m.Commit(t.Context()); err != nil || n != len(items) {
 			t.Fatal(n, err)
