@@ -26,7 +26,8 @@ func names(t *testing.T, ms []Mechanism) string {
 
 func TestChoose(t *testing.T) {
 	t.Parallel()
-	all := strings.Fields("plain LOGIN CRAM-MD5 scram-sha-1 SCRAM-SHA-256 SCRAM-SHA-256-PLUS EXTERNAL XOAUTH2 OAUTHBEARER NTLM DIGEST-MD5")
+	all := strings.Fields("plain LOGIN CRAM-MD5 scram-sha-1 SCRAM-SHA-256 " +
+		"SCRAM-SHA-256-PLUS EXTERNAL XOAUTH2 OAUTHBEARER NTLM DIGEST-MD5")
 	tests := []struct {
 		name, auth string
 		offered    []string
@@ -49,6 +50,7 @@ func TestChoose(t *testing.T) {
 		{"scram-1", "scram-sha-1", all, true, "SCRAM-SHA-1"},
 		{"apop", "apop", all, true, "APOP"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,11 +73,17 @@ func TestChooseRefuses(t *testing.T) {
 			t.Errorf("offered %q: %v", offered, err)
 		}
 	}
-	if _, err := Choose("ntlm", []string{"NTLM"}, ann, true); err == nil || !strings.Contains(err.Error(), "hint:") {
+
+	if _, err := Choose("ntlm", []string{"NTLM"}, ann, true); err == nil ||
+		!strings.Contains(err.Error(), "hint:") {
 		t.Errorf("ntlm: %v", err)
 	}
+
 	for _, bad := range []string{"\r", "\n", "\x00", "x\r\nDELE 1"} {
-		for _, c := range []Credentials{{User: "ann" + bad, Password: "x"}, {User: "ann", Password: "x" + bad}} {
+		for _, c := range []Credentials{
+			{User: "ann" + bad, Password: "x"},
+			{User: "ann", Password: "x" + bad},
+		} {
 			_, err := Choose("any", nil, c, true)
 			if err == nil || strings.Contains(err.Error(), "DELE") {
 				t.Errorf("%q: %v", bad, err)
@@ -122,17 +130,24 @@ func TestChallenges(t *testing.T) {
 // error, or SCRAM accept a server.
 func FuzzChallenges(f *testing.F) {
 	for which := range byte(7) {
-		for _, s := range []string{"", "\n", "Username:\nPassword:", `{"status":"400"}`, "r=x,s=AA==,i=4096\nv=AA==", "<1.2@x>"} {
+		for _, s := range []string{
+			"", "\n", "Username:\nPassword:", `{"status":"400"}`, "r=x,s=AA==,i=4096\nv=AA==", "<1.2@x>",
+		} {
 			f.Add(which, s)
 		}
 	}
-	makers := []func(Credentials) Mechanism{NewPlain, NewLogin, NewExternal, NewCRAMMD5, NewSCRAMSHA1, NewSCRAMSHA256, NewXOAuth2, NewOAuthBearer}
+
+	makers := []func(Credentials) Mechanism{
+		NewPlain, NewLogin, NewExternal, NewCRAMMD5, NewSCRAMSHA1, NewSCRAMSHA256, NewXOAuth2,
+		NewOAuthBearer,
+	}
 	f.Fuzz(func(t *testing.T, which byte, text string) {
 		m := makers[int(which)%len(makers)](ann)
 		name, _, err := m.Start()
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for challenge := range strings.SplitSeq(text, "\n") {
 			if strings.Contains(challenge, "i=") && len(challenge) > 200 {
 				return // hashing up to the bound is slow by design
@@ -145,6 +160,7 @@ func FuzzChallenges(f *testing.F) {
 				t.Fatalf("error %q", err)
 			}
 		}
+
 		if strings.HasPrefix(name, "SCRAM") && m.Finish() == nil {
 			t.Fatal("accepted a server that doesn't know the password")
 		}

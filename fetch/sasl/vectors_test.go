@@ -24,20 +24,26 @@ func TestExchanges(t *testing.T) {
 	}{
 		{"PLAIN", NewPlain(ann), "PLAIN", "\x00ann\x00s3cret", nil, true},
 		{"LOGIN", NewLogin(ann), "LOGIN", "-", []string{"Username:", "ann", "Password:", "s3cret"}, true},
-		{"LOGIN with other words", NewLogin(ann), "LOGIN", "-", []string{"", "ann", "\xff\x00", "s3cret"}, true},
+		{"LOGIN with other words", NewLogin(ann), "LOGIN",
+			"-", []string{"", "ann", "\xff\x00", "s3cret"}, true},
 		{"EXTERNAL", NewExternal(ann), "EXTERNAL", "ann", nil, false},
 		{"EXTERNAL without a name", NewExternal(Credentials{}), "EXTERNAL", "", nil, false},
-		{"RFC 2195 section 2", NewCRAMMD5(Credentials{User: "tim", Password: "tanstaaftanstaaf"}), "CRAM-MD5", "-",
-			[]string{"<1896.697170952@postoffice.reston.mci.net>", "tim b913a602c7eda7a495b4e6e7334d3890"}, false},
-		{"RFC 5802 section 5", newSCRAM("SCRAM-SHA-1", scram.SHA1, pencil, func() string { return "fyko+d2lbbFgONRv9qkxdawL" }),
+		{"RFC 2195 section 2",
+			NewCRAMMD5(Credentials{User: "tim", Password: "tanstaaftanstaaf"}), "CRAM-MD5", "-",
+			[]string{"<1896.697170952@postoffice.reston.mci.net>",
+				"tim b913a602c7eda7a495b4e6e7334d3890"}, false},
+		{"RFC 5802 section 5",
+			newSCRAM("SCRAM-SHA-1", scram.SHA1, pencil, func() string { return "fyko+d2lbbFgONRv9qkxdawL" }),
 			"SCRAM-SHA-1", "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", []string{
 				"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
 				"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
 				"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", ""}, false},
-		{"RFC 7677 section 3", newSCRAM("SCRAM-SHA-256", scram.SHA256, pencil, func() string { return "rOprNGfwEbeRWgbNEkqO" }),
+		{"RFC 7677 section 3",
+			newSCRAM("SCRAM-SHA-256", scram.SHA256, pencil, func() string { return "rOprNGfwEbeRWgbNEkqO" }),
 			"SCRAM-SHA-256", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO", []string{
 				"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
-				"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+				"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0," +
+					"p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
 				"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", ""}, false},
 		{"XOAUTH2", NewXOAuth2(ann), "XOAUTH2", "user=ann\x01auth=Bearer s3cret\x01\x01", nil, true},
 		{"OAUTHBEARER", NewOAuthBearer(ann), "OAUTHBEARER",
@@ -45,19 +51,23 @@ func TestExchanges(t *testing.T) {
 		{"OAUTHBEARER escapes", NewOAuthBearer(Credentials{User: "a=b,c", Password: "t"}), "OAUTHBEARER",
 			"n,a=a=3Db=2Cc,\x01auth=Bearer t\x01\x01", nil, true},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			name, ir, err := tt.mech.Start()
-			if err != nil || name != tt.want || (ir == nil) != (tt.ir == "-") || ir != nil && string(ir) != tt.ir {
+			if err != nil || name != tt.want ||
+				(ir == nil) != (tt.ir == "-") || ir != nil && string(ir) != tt.ir {
 				t.Fatalf("Start = %q, %q, %v; want %q, %q", name, ir, err, tt.want, tt.ir)
 			}
+
 			for i := 0; i < len(tt.steps); i += 2 {
 				got, err := tt.mech.Next([]byte(tt.steps[i]))
 				if err != nil || string(got) != tt.steps[i+1] {
 					t.Fatalf("Next(%q) = %q, %v; want %q", tt.steps[i], got, err, tt.steps[i+1])
 				}
 			}
+
 			if err := tt.mech.Finish(); err != nil {
 				t.Errorf("Finish = %v", err)
 			}
@@ -127,7 +137,8 @@ func TestSCRAMRefuses(t *testing.T) {
 func TestSCRAMTakesWhatSASLprepDoesNot(t *testing.T) {
 	t.Parallel()
 	m := NewSCRAMSHA256(Credentials{User: "ann", Password: "caf\u00e9 \U0001F600"})
-	if name, ir, err := m.Start(); err != nil || name != "SCRAM-SHA-256" || !strings.HasPrefix(string(ir), "n,,n=ann,r=") {
+	name, ir, err := m.Start()
+	if err != nil || name != "SCRAM-SHA-256" || !strings.HasPrefix(string(ir), "n,,n=ann,r=") {
 		t.Errorf("Start = %q, %q, %v", name, ir, err)
 	}
 }
@@ -135,14 +146,18 @@ func TestSCRAMTakesWhatSASLprepDoesNot(t *testing.T) {
 func TestTokenError(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, challenge, status, scope string }{
-		{"RFC 7628", `{"status":"invalid_token","scope":"example_scope","openid-configuration":"https://example.com"}`, "invalid_token", "example_scope"},
-		{"XOAUTH2", `{"status":"401","schemes":"Bearer","scope":"https://mail.google.com/"}`, "401", "https://mail.google.com/"},
+		{"RFC 7628",
+			`{"status":"invalid_token","scope":"example_scope","openid-configuration":"https://example.com"}`,
+			"invalid_token", "example_scope"},
+		{"XOAUTH2", `{"status":"401","schemes":"Bearer","scope":"https://mail.google.com/"}`,
+			"401", "https://mail.google.com/"},
 		{"number", `{"status":400}`, "400", ""},
 		{"no JSON", "go away\r\n", "go away\r\n", ""},
 		{"empty", "", "", ""},
 		{"long", `{"status":"` + strings.Repeat("x", 5000) + `"}`, strings.Repeat("x", 200), ""},
 		{"a megabyte", strings.Repeat("x", 1<<20), "", ""},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +178,8 @@ func TestTokenError(t *testing.T) {
 func TestNothingPrintsThePassword(t *testing.T) {
 	t.Parallel()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		if text := fmt.Sprintf(verb, ann); strings.Contains(text, "s3cret") || !strings.Contains(text, "***") {
+		text := fmt.Sprintf(verb, ann)
+		if strings.Contains(text, "s3cret") || !strings.Contains(text, "***") {
 			t.Errorf("%s gives %s", verb, text)
 		}
 	}
