@@ -33,6 +33,7 @@ var restarts = map[string]error{"refused": syscall.ECONNREFUSED, "ended": fetch.
 // hammered.
 func TestRestartedServer(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name string
 		idle bool
@@ -47,6 +48,7 @@ func TestRestartedServer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				s := &server{watches: true, mail: make(chan struct{}),
@@ -54,7 +56,8 @@ func TestRestartedServer(t *testing.T) {
 				a := s.account("a")
 				a.Idle = tt.idle
 				run(t, 300*time.Second, Options{Interval: time.Minute}, nil, a)
-				if got := seconds(start, s.connects); len(got) < len(tt.want) || !slices.Equal(got[:len(tt.want)], tt.want) {
+				got := seconds(start, s.connects)
+				if len(got) < len(tt.want) || !slices.Equal(got[:len(tt.want)], tt.want) {
 					t.Errorf("connected at %v, want %v", got, tt.want)
 				}
 			})

@@ -47,6 +47,7 @@ func TestHistory(t *testing.T) {
 		minute int
 		o      Outcome
 	}
+
 	for _, tt := range []struct {
 		name  string
 		steps []step
@@ -63,7 +64,8 @@ func TestHistory(t *testing.T) {
 			[]step{{0, failed("down 1")}, {5, failed("down 2")}, {hour, failed("down 3")}},
 			hour, "0/0/3, 0:0/2, 1:0/1, @60 +0 -0 !0 x3 from 0: down 3"},
 		{"of two kinds", []step{{0, failed("down")}, {1, failed("up")}, {2, failed("down")}}, 2,
-			"0/0/3, 0:0/3, @0 +0 -0 !0 x1 from 0: down, @1 +0 -0 !0 x1 from 1: up, @2 +0 -0 !0 x1 from 2: down"},
+			"0/0/3, 0:0/3, @0 +0 -0 !0 x1 from 0: down, " +
+				"@1 +0 -0 !0 x1 from 1: up, @2 +0 -0 !0 x1 from 2: down"},
 		{"mail in between", []step{{0, failed("down")}, {1, mail(1)}, {2, failed("down")}}, 2,
 			"1/10/2, 0:1/2, @0 +0 -0 !0 x1 from 0: down, @1 +1 -0 !0, @2 +0 -0 !0 x1 from 2: down"},
 		{"a clock that was put back", []step{{3 * hour, mail(1)}, {hour, mail(1)}}, hour,
@@ -76,10 +78,12 @@ func TestHistory(t *testing.T) {
 			at := func(minute int) time.Time { return time.Unix(int64(minute)*60, 0) }
 			var r record
 			var without *History // as single passes keep it
+
 			for _, s := range tt.steps {
 				r.end(&s.o, at(s.minute))
 				without = without.With(s.o, at(s.minute))
 			}
+
 			told := r.past.tell(at(tt.at), true)
 			if got := told.line(); got != tt.want {
 				t.Errorf("%s\nwant %s", got, tt.want)

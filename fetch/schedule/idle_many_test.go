@@ -80,7 +80,9 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 	}
 	var policy *tlsverify.Policy
 	if ca != nil {
-		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.Leaf(tlstest.Leaf{IP: []string{"127.0.0.1"}})}})
+		ln = tls.NewListener(ln, &tls.Config{
+			Certificates: []tls.Certificate{ca.Leaf(tlstest.Leaf{IP: []string{"127.0.0.1"}})},
+		})
 		if policy, err = tlsverify.New(tlsverify.Options{Host: "127.0.0.1", CAFile: ca.File(t)}); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +96,9 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	// The interval bounds the time over which the starts are spread.
-	s := New(Options{Interval: 2 * time.Second, MaxPolls: 64, MaxPerHost: 64, Log: slog.New(slog.DiscardHandler)})
+	s := New(Options{
+		Interval: 2 * time.Second, MaxPolls: 64, MaxPerHost: 64, Log: slog.New(slog.DiscardHandler),
+	})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -125,7 +129,8 @@ func testManyIdle(t *testing.T, n int, ca *tlstest.CA) {
 }
 
 // idleAccountsOn are n accounts that watch their INBOX on srv.
-func idleAccountsOn(t *testing.T, srv *fetchtest.IdleServer, n int, policy *tlsverify.Policy, box delivery.Deliverer) []*fetch.Account {
+func idleAccountsOn(t *testing.T, srv *fetchtest.IdleServer, n int,
+	policy *tlsverify.Policy, box delivery.Deliverer) []*fetch.Account {
 	t.Helper()
 	dir := t.TempDir()
 	j, err := journal.Open(t.Context(), filepath.Join(dir, "journal.db"))

@@ -51,7 +51,8 @@ func TestMendedAccountIsRetried(t *testing.T) {
 				}, mended, other)
 
 				if n := len(server.connects); n != 2 || server.connects[1].Sub(start) != tt.within {
-					t.Errorf("connections after %v, want a second one after %v, which fails as a first one does",
+					t.Errorf("connections after %v, "+
+						"want a second one after %v, which fails as a first one does",
 						seconds(start, server.connects), tt.within)
 				}
 				if n := len(otherServer.connects); n != 1 {

@@ -6,142 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
 )
-
-// server is a fake one: it counts connections and retrievals and does what its fields say.
-type server struct {
-	mu       sync.Mutex
-	connects []time.Time
-	looks    []time.Time
-	now, max int // sessions connecting or retrieving at once
-
-	login   time.Duration // of every connection
-	takes   time.Duration // of every retrieval
-	ends    time.Duration // of one that is cancelled: the message in hand
-	fails   func(n int) error
-	watches bool
-	dies    bool // its connections, while they are watched
-	mail    chan struct{}
-
-	open, allowed int            // connections; allowed 0 = any number
-	looked        map[string]int // by mailbox
-}
-
-func (s *server) account(name string) *fetch.Account {
-	return &fetch.Account{
-		Name: name, Key: name, Log: slog.New(slog.DiscardHandler),
-		Server: fetch.Server{
-			Host:     "h",
-			Port:     1,
-			Protocol: fetch.IMAP,
-			Connect: func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
-				if s.login > 0 {
-					select {
-					case <-time.After(s.login):
-					case <-ctx.Done():
-						return nil, ctx.Err()
-					}
-				}
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.connects = append(s.connects, time.Now())
-				if s.fails != nil {
-					if err := s.fails(len(s.connects)); err != nil {
-						return nil, err
-					}
-				}
-				if s.allowed > 0 && s.open == s.allowed {
-					return nil, fetch.Fail(fetch.KindServer, fetch.ErrCrowded)
-				}
-				s.open++
-				return &session{s, a.Mailboxes}, nil
-			},
-		},
-	}
-}
-
-// session implements fetch.Session and fetch.Watcher.
-type session struct {
-	s     *server
-	names []string // none = INBOX
-}
-
-func (c *session) Mailboxes(context.Context) ([]string, error) {
-	if len(c.names) == 0 {
-		return []string{"INBOX"}, nil
-	}
-	return c.names, nil
-}
-
-func (c *session) Open(ctx context.Context, name string) (fetch.Mailbox, error) {
-	c.s.mu.Lock()
-	if c.s.looked == nil {
-		c.s.looked = map[string]int{}
-	}
-	c.s.looked[name]++
-	c.s.looks = append(c.s.looks, time.Now())
-	c.s.now++
-	c.s.max = max(c.s.max, c.s.now)
-	c.s.mu.Unlock()
-	timer := time.NewTimer(c.s.takes)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		<-time.After(c.s.ends)
-	}
-	c.s.mu.Lock()
-	c.s.now--
-	c.s.mu.Unlock()
-	return empty{}, ctx.Err()
-}
-
-func (c *session) Peer() string   { return "" }
-func (c *session) CanWatch() bool { return c.s.watches }
-
-func (c *session) Close() error {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.open--
-	return nil
-}
-
-func (c *session) Watch(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (bool, error) {
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case _, ok := <-c.s.mail:
-		if !ok {
-			return false, errors.New("connection lost")
-		}
-		return true, nil
-	case <-timer.C:
-	case <-wake:
-		if c.s.dies {
-			return false, errors.New("no answer")
-		}
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	return false, nil
-}
-
-// empty is a mailbox without mail.
-type empty struct{}
-
-func (empty) Counts() fetch.Counts                             { return fetch.Counts{} }
-func (empty) Limit(int)                                        {}
-func (empty) Retrieve(context.Context, *fetch.Queue) error     { return nil }
-func (empty) Record(context.Context, []*fetch.Item) error      { return nil }
-func (empty) Acknowledge(context.Context, []*fetch.Item) error { return nil }
-func (empty) Skip(context.Context, []*fetch.Item) error        { return nil }
-func (empty) Commit(context.Context) (int, error)              { return 0, nil }
 
 // run runs a scheduler without jitter for d.
 func run(t *testing.T, d time.Duration, o Options, during func(*Scheduler), accounts ...*fetch.Account) {
@@ -237,7 +107,8 @@ func TestWatch(t *testing.T) {
 		run(t, time.Hour, Options{Interval: time.Minute}, func(*Scheduler) {
 			time.AfterFunc(10*time.Second, func() { s.mail <- struct{}{} })
 		}, a)
-		if got, want := seconds(start, s.looks), []int{0, 10, 10 + 28*60, 10 + 56*60}; !slices.Equal(got, want) {
+		got, want := seconds(start, s.looks), []int{0, 10, 10 + 28*60, 10 + 56*60}
+		if !slices.Equal(got, want) {
 			t.Errorf("looked at %v, want %v", got, want)
 		}
 		if len(s.connects) != 1 {
@@ -298,7 +169,8 @@ func TestLostWatchReconnects(t *testing.T) {
 		a := s.account("a")
 		a.Idle = true
 		run(t, 100*time.Second, Options{Interval: time.Hour}, func(*Scheduler) { close(s.mail) }, a)
-		if got, want := seconds(start, s.connects), []int{0, 1, 3, 7, 15, 31, 61, 91}; !slices.Equal(got, want) {
+		want := []int{0, 1, 3, 7, 15, 31, 61, 91}
+		if got := seconds(start, s.connects); !slices.Equal(got, want) {
 			t.Errorf("connected at %v, want %v", got, want)
 		}
 	})
@@ -314,7 +186,8 @@ func TestLongWatchReconnectsAtOnce(t *testing.T) {
 			<-time.After(40 * time.Second)
 			close(s.mail)
 		}, a)
-		if got, want := seconds(start, s.connects), []int{0, 41, 42}; !slices.Equal(got[:min(3, len(got))], want) {
+		got, want := seconds(start, s.connects), []int{0, 41, 42}
+		if !slices.Equal(got[:min(3, len(got))], want) {
 			t.Errorf("connected at %v, want %v", got, want)
 		}
 	})
@@ -352,7 +225,8 @@ func TestWakeForgetsBackOff(t *testing.T) {
 		run(t, 700*time.Second, Options{Interval: time.Minute}, func(sch *Scheduler) {
 			time.AfterFunc(300*time.Second, sch.Wake)
 		}, s.account("a"))
-		if got, want := seconds(start, s.connects), []int{0, 60, 120, 240, 300, 360, 420, 540}; !slices.Equal(got, want) {
+		want := []int{0, 60, 120, 240, 300, 360, 420, 540}
+		if got := seconds(start, s.connects); !slices.Equal(got, want) {
 			t.Errorf("connected at %v, want %v", got, want)
 		}
 	})
@@ -395,7 +269,8 @@ func TestReplacedAccountWaitsForItself(t *testing.T) {
 		a, changed, again := s.account("a"), s.account("a"), s.account("a")
 		changed.Settings, again.Settings = "other", "third"
 		run(t, 100*time.Second, Options{Interval: time.Hour}, func(sch *Scheduler) {
-			time.AfterFunc(10*time.Second, func() { sch.Replace([]*fetch.Account{changed, other.account("b")}) })
+			time.AfterFunc(10*time.Second,
+				func() { sch.Replace([]*fetch.Account{changed, other.account("b")}) })
 			time.AfterFunc(12*time.Second, func() { sch.Replace(nil) })
 			time.AfterFunc(13*time.Second, func() { sch.Replace([]*fetch.Account{again}) })
 		}, a)
@@ -416,7 +291,8 @@ func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	for _, w := range watched(a) {
 		got = append(got, fmt.Sprint(w.Mailboxes, w.Patterns, w.ExcludedMailboxes, w.Idle))
 	}
-	if want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [Other INBOX Lists] false"}; !slices.Equal(got, want) {
+	want := []string{"[INBOX] [] [] true", "[Lists] [] [] true", "[] [*] [Other INBOX Lists] false"}
+	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -445,8 +321,16 @@ func TestLostDelay(t *testing.T) {
 	t.Parallel()
 	r := &runner{record: new(record)}
 	for i, tt := range []struct{ watched, want time.Duration }{
-		{0, time.Second}, {0, 2 * time.Second}, {0, 4 * time.Second}, {time.Hour, time.Second}, {0, time.Second},
-		{0, 2 * time.Second}, {0, 4 * time.Second}, {0, 8 * time.Second}, {0, 16 * time.Second}, {0, networkDelay},
+		{0, time.Second},
+		{0, 2 * time.Second},
+		{0, 4 * time.Second},
+		{time.Hour, time.Second},
+		{0, time.Second},
+		{0, 2 * time.Second},
+		{0, 4 * time.Second},
+		{0, 8 * time.Second},
+		{0, 16 * time.Second},
+		{0, networkDelay},
 	} {
 		if got := r.lostDelay(tt.watched, errors.New("lost")); got != tt.want {
 			t.Errorf("loss %d, after %v: %v, want %v", i, tt.watched, got, tt.want)

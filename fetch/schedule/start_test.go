@@ -113,6 +113,7 @@ func TestStartMoments(t *testing.T) {
 // An account goes on where another process has left off, until its retrieval succeeds or it is woken.
 func TestSeed(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name string
 		seed func(start time.Time) Seed
@@ -120,16 +121,25 @@ func TestSeed(t *testing.T) {
 		want []int // seconds of the first connections
 	}{
 		{"none", func(time.Time) Seed { return Seed{} }, 0, []int{0, 60, 120}},
-		{"past", func(start time.Time) Seed { return Seed{Next: start.Add(-time.Hour)} }, 0, []int{0, 60, 120}},
-		{"later", func(start time.Time) Seed { return Seed{Next: start.Add(100 * time.Second)} }, 0, []int{100, 160, 220}},
-		{"backing off", func(start time.Time) Seed { return Seed{start.Add(100 * time.Second), 3} }, 0, []int{100, 340, 820}},
-		{"woken", func(start time.Time) Seed { return Seed{start.Add(100 * time.Second), 3} }, 10 * time.Second,
+		{"past", func(start time.Time) Seed {
+			return Seed{Next: start.Add(-time.Hour)}
+		}, 0, []int{0, 60, 120}},
+		{"later", func(start time.Time) Seed {
+			return Seed{Next: start.Add(100 * time.Second)}
+		}, 0, []int{100, 160, 220}},
+		{"backing off", func(start time.Time) Seed {
+			return Seed{start.Add(100 * time.Second), 3}
+		}, 0, []int{100, 340, 820}},
+		{"woken", func(start time.Time) Seed {
+			return Seed{start.Add(100 * time.Second), 3}
+		}, 10 * time.Second,
 			[]int{10, 70, 130}},
 		{"absurd", func(start time.Time) Seed { return Seed{Next: start.Add(1e6 * time.Hour)} }, 0,
 			[]int{8 * 3600, 8*3600 + 60, 8*3600 + 120}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				s := &server{fails: func(int) error { return fetch.Fail(fetch.KindNetwork, errNo) }}
@@ -161,9 +171,11 @@ func TestHandOver(t *testing.T) {
 			<-time.After(125 * time.Second)
 			shown = sch.States()
 		}, a)
-		if want := (Seed{start.Add(240 * time.Second), 3}); told != want || len(shown) != 1 || shown[0].Seed() != want {
+		if want := (Seed{start.Add(240 * time.Second), 3}); told != want ||
+			len(shown) != 1 || shown[0].Seed() != want {
 			t.Errorf("%+v, %+v; want %+v", told, shown, want)
 		}
+
 		asked := 0
 		o = Options{Interval: time.Minute, Seed: func(*fetch.Account) Seed { asked++; return told }}
 		run(t, 700*time.Second, o, func(sch *Scheduler) {
@@ -171,6 +183,7 @@ func TestHandOver(t *testing.T) {
 			changed.Settings = "mended"
 			time.AfterFunc(500*time.Second, func() { sch.Replace([]*fetch.Account{&changed}) })
 		}, a)
+
 		got, want := seconds(start, s.connects), []int{0, 60, 120, 240, 480, 630, 690, 750}
 		if len(got) < len(want) || !slices.Equal(got[:len(want)], want) || asked != 1 {
 			t.Errorf("connected at %v, want %v; asked %d times", got, want, asked)

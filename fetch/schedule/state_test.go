@@ -84,6 +84,7 @@ func TestStateOfFailures(t *testing.T) {
 	unknown := fetch.Fail(fetch.KindClient, errors.New("no client"))
 	waits := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true})
 	var r record
+
 	for n, step := range []struct {
 		err       error
 		condition Condition
@@ -92,7 +93,9 @@ func TestStateOfFailures(t *testing.T) {
 		{nil, OK, Failure{}},
 		{refused, LoginRefused, Failure{fetch.KindAuth, "wrong password", at(1), at(1), 1}},
 		{errNo, BackingOff, Failure{fetch.KindUnknown, "no", at(1), at(2), 2}},
-		{untrusted, CertificateRefused, Failure{fetch.KindTLS, strings.Repeat("é", failureText/2) + "…", at(1), at(3), 3}},
+		{untrusted, CertificateRefused, Failure{
+			fetch.KindTLS, strings.Repeat("é", failureText/2) + "…", at(1), at(3), 3,
+		}},
 		{nil, OK, Failure{fetch.KindTLS, strings.Repeat("é", failureText/2) + "…", at(1), at(3), 3}},
 		{errNo, BackingOff, Failure{fetch.KindUnknown, "no", at(5), at(5), 1}},
 		{ended, NeedsLogin, Failure{fetch.KindGrant, "no grant", at(5), at(6), 2}},
@@ -105,11 +108,13 @@ func TestStateOfFailures(t *testing.T) {
 		if st.Condition() != step.condition || st.Failure != step.failure || !st.Last().Equal(at(n)) {
 			t.Errorf("step %d: %v, %+v", n, st.Condition(), st)
 		}
+
 		st.History = nil // only of those that ask
 		if st.Messages != int64(n+1) || st.Bytes != int64(10*n+10) || fmt.Sprint(o.State) != fmt.Sprint(st) {
 			t.Errorf("step %d: %+v, told %+v", n, st, o.State)
 		}
 	}
+
 	if got := r.read(nil).Success; !got.Equal(at(4)) {
 		t.Errorf("last success %v", got)
 	}
@@ -139,9 +144,11 @@ func TestStatesOfARun(t *testing.T) {
 			if got := conditionsOf(s); got != during {
 				t.Errorf("at first: %s\nwant %s", got, during)
 			}
-			if st := s.States()[3]; !st.Failing || !st.Last().Equal(start) || !st.Next.Equal(start.Add(authDelay)) {
+			if st := s.States()[3]; !st.Failing || !st.Last().Equal(start) ||
+				!st.Next.Equal(start.Add(authDelay)) {
 				t.Errorf("at first: %+v", st)
 			}
+
 			time.AfterFunc(40*time.Second, func() {
 				after := strings.Replace(during, "not retrieved yet 1", "ok 0", 1)
 				if got := conditionsOf(s); got != after {
@@ -152,15 +159,18 @@ func TestStatesOfARun(t *testing.T) {
 				}
 				s.Wake() // which forgets the back-off and no trouble
 			})
+
 			time.AfterFunc(41*time.Second, func() {
 				st := s.States()
-				if got := st[3]; !got.Failing || got.Failure.Count != 2 || got.backOff != 1 || !got.Failure.Since.Equal(start) {
+				if got := st[3]; !got.Failing || got.Failure.Count != 2 ||
+					got.backOff != 1 || !got.Failure.Since.Equal(start) {
 					t.Errorf("awakened: %+v", got)
 				}
 				changed := *c
 				changed.Settings = "mended"
 				s.Replace([]*fetch.Account{&changed})
 			})
+
 			time.AfterFunc(42*time.Second, func() {
 				st := s.States()
 				if len(st) != 1 || st[0].Failure.Count != 3 || st[0].backOff != 1 {
@@ -205,7 +215,8 @@ func TestStateOfRefusedMessages(t *testing.T) {
 		a.Refusals, a.Deliverer = new(fetch.Refusals), refusing{}
 		run(t, time.Minute, Options{Interval: time.Hour}, func(s *Scheduler) {
 			st := s.States()[0]
-			if st.SetAside != 3 || st.Condition() != OK || len(st.History.Waiting) != 3 || st.History.Waiting[0].UID == "" {
+			if st.SetAside != 3 || st.Condition() != OK ||
+				len(st.History.Waiting) != 3 || st.History.Waiting[0].UID == "" {
 				t.Errorf("%+v", st)
 			}
 		}, a)
