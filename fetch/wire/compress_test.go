@@ -84,7 +84,9 @@ func TestCompressedBomb(t *testing.T) {
 // FuzzCompress: what was compressed comes out as it went in, in both directions and whatever pieces it comes
 // in; and whatever else comes, in whatever pieces, reads as the same lines up to the same error, which stays.
 func FuzzCompress(f *testing.F) {
-	for _, s := range []string{"", "a\r\n", "hello\r\nagain hello\r\n", strings.Repeat("x", 70_000), "\x00\xff\r\r\n", "no end"} {
+	for _, s := range []string{
+		"", "a\r\n", "hello\r\nagain hello\r\n", strings.Repeat("x", 70_000), "\x00\xff\r\r\n", "no end",
+	} {
 		f.Add([]byte(s), uint8(0), uint16(0))
 		f.Add([]byte(s), uint8(9), uint16(3))
 		f.Add(deflated(f, []byte(s)), uint8(1), uint16(999))
@@ -115,7 +117,8 @@ func FuzzCompress(f *testing.F) {
 			z[int(harm)%len(z)] ^= byte(harm>>8) | 1
 		}
 		for _, stream := range [][]byte{in, z} {
-			if pieces, whole := linesOf(t, stream, int(size)+1), linesOf(t, stream, len(stream)+1); pieces != whole {
+			pieces, whole := linesOf(t, stream, int(size)+1), linesOf(t, stream, len(stream)+1)
+			if pieces != whole {
 				t.Errorf("in pieces %.300q, whole %.300q", pieces, whole)
 			}
 		}

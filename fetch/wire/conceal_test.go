@@ -43,8 +43,10 @@ func TestConceal(t *testing.T) {
 		{"base64 for URLs", "no " + base64.RawURLEncoding.EncodeToString([]byte("xy"+secret)), "no ***"},
 		{"PLAIN", "AUTH PLAIN " + b64("\x00ann\x00"+secret), "AUTH PLAIN ***"},
 		{"XOAUTH2", "AUTH XOAUTH2 " + b64("user=ann\x01auth=Bearer "+secret+"\x01\x01"), "AUTH XOAUTH2 ***"},
-		{"other base64", "AUTH PLAIN " + b64("\x00ann\x00another"), "AUTH PLAIN " + b64("\x00ann\x00another")},
+		{"other base64", "AUTH PLAIN " + b64("\x00ann\x00another"),
+			"AUTH PLAIN " + b64("\x00ann\x00another")},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +63,9 @@ func TestConcealInAnyCase(t *testing.T) {
 	t.Parallel()
 	var c wire.Concealer
 	c.Add("ann", "Correct-Horse")
-	for _, text := range []string{"Correct-Horse", "CORRECT-HORSE", "correct-horse", "436F72726563742d486f727365"} {
+	for _, text := range []string{
+		"Correct-Horse", "CORRECT-HORSE", "correct-horse", "436F72726563742d486f727365",
+	} {
 		if got := c.Clean("no " + text + "."); got != "no ***." {
 			t.Errorf("%q", got)
 		}
@@ -188,7 +192,9 @@ func TestConcealRemembers(t *testing.T) {
 	t.Parallel()
 	var c wire.Concealer
 	c.Add("ann", "")
-	for _, token := range []string{"token-1", "token-2", "token-2", "token-2", "token-2", "token-3", "token-4", "token-5"} {
+	for _, token := range []string{
+		"token-1", "token-2", "token-2", "token-2", "token-2", "token-3", "token-4", "token-5",
+	} {
 		c.Add("ann", token)
 	}
 	if got := c.Clean("token-1 token-2 token-3 token-4 token-5"); got != "token-1 *** *** *** ***" {
@@ -227,10 +233,12 @@ func TestStartTLSConceals(t *testing.T) {
 	}
 	var hidden wire.Concealer
 	hidden.Add("ann", "s3cret")
-	c := wire.New(fetchtest.NewPeer(t, "C<5\nS: * BYE s3cret\nSTALL", nil).Pipe(), wire.Options{Hidden: &hidden})
+	c := wire.New(fetchtest.NewPeer(t, "C<5\nS: * BYE s3cret\nSTALL", nil).Pipe(),
+		wire.Options{Hidden: &hidden})
 	defer c.Close()
 	err = c.StartTLS(t.Context(), policy)
-	if err == nil || strings.Contains(err.Error()+c.Err().Error(), "s3cret") || !strings.Contains(err.Error(), "* BYE ***") {
+	if err == nil || strings.Contains(err.Error()+c.Err().Error(), "s3cret") ||
+		!strings.Contains(err.Error(), "* BYE ***") {
 		t.Error(err)
 	}
 }
@@ -244,11 +252,14 @@ func TestConnConceals(t *testing.T) {
 	var traced string
 	c := wire.New(nil, wire.Options{Hidden: &hidden, Trace: func(line string) { traced = line }})
 	c.Conceal("ann", "s3cret-two")
-	text := []byte(strings.Repeat("x", 185) + " s3cret-one s3cret-two" + strings.Repeat("x", 785) + "s3cret-one")
+	text := []byte(strings.Repeat("x", 185) +
+		" s3cret-one s3cret-two" + strings.Repeat("x", 785) + "s3cret-one")
 
 	err := c.CleanError(errors.Join(io.EOF, errors.New(string(text))))
 	c.TraceIn(text)
-	for _, got := range []string{c.Quoted(text), c.Printable(text), c.Clean(string(text)), err.Error(), traced} {
+	for _, got := range []string{
+		c.Quoted(text), c.Printable(text), c.Clean(string(text)), err.Error(), traced,
+	} {
 		if strings.Contains(got, "s3c") || !strings.Contains(got, "*** ***") {
 			t.Errorf("%s", got)
 		}

@@ -28,7 +28,9 @@ func TestReadLine(t *testing.T) {
 		want         []string
 		err          string
 	}{
-		{"line ends", "S< a\\r\\nb\\n\\r\\n\\r\\r\\nc\\rd\\r\\n", 0, []string{"a", "b", "", "\r", "c\rd"}, ""},
+		{"line ends", "S< a\\r\\nb\\n\\r\\n\\r\\r\\nc\\rd\\r\\n", 0, []string{
+			"a", "b", "", "\r", "c\rd",
+		}, ""},
 		{"longer than the buffer", "S: " + long + "\nS: a", 0, []string{long, "a"}, ""},
 		{"one too long", "S: 12345678", 9, nil, "more than 9 bytes"},
 		{"just not too long", "S: 12345678", 10, []string{"12345678"}, ""},
@@ -37,6 +39,7 @@ func TestReadLine(t *testing.T) {
 		{"end within a line", "S< abc\nCLOSE", 0, nil, "unexpected EOF"},
 		{"end behind a line", "S: abc\nCLOSE", 0, []string{"abc", "?"}, "unexpected EOF"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +50,7 @@ func TestReadLine(t *testing.T) {
 					t.Fatalf("read %.50q, want %.50q", line, want)
 				}
 			}
+
 			if tt.err == "" {
 				return
 			}
@@ -104,8 +108,11 @@ func TestWaiting(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("stop now")
 	after := func(d time.Duration) func(*wire.Conn, context.Context) {
-		return func(c *wire.Conn, ctx context.Context) { time.AfterFunc(d, func() { c.SetTimeout(time.Hour) }) }
+		return func(c *wire.Conn, ctx context.Context) {
+			time.AfterFunc(d, func() { c.SetTimeout(time.Hour) })
+		}
 	}
+
 	tests := []struct {
 		name, script string
 		prepare      func(*wire.Conn, context.Context)
@@ -114,11 +121,13 @@ func TestWaiting(t *testing.T) {
 	}{
 		{"silent", "STALL", nil, 0, time.Minute},
 		{"silent within a line", "S< abc\nSTALL", nil, 0, time.Minute},
-		{"a longer time-out for the read under way", "STALL", after(30 * time.Second), 0, time.Hour + 30*time.Second},
+		{"a longer time-out for the read under way", "STALL",
+			after(30 * time.Second), 0, time.Hour + 30*time.Second},
 		{"dripping", "DRIP 50s abcdefgh", nil, 0, 13 * 50 * time.Second},
 		{"cancelled", "STALL", nil, 5 * time.Second, 5 * time.Second},
 		{"cancelled while it drips", "DRIP 3s a", nil, 10 * time.Second, 10 * time.Second},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -134,9 +143,11 @@ func TestWaiting(t *testing.T) {
 				if tt.prepare != nil {
 					tt.prepare(c, ctx)
 				}
+
 				start := time.Now()
 				_, err := c.ReadLine(0)
-				if tt.cancel > 0 && !errors.Is(err, stop) || tt.cancel == 0 && wire.IsTimeout(err) == (tt.name == "dripping") {
+				if tt.cancel > 0 && !errors.Is(err, stop) ||
+					tt.cancel == 0 && wire.IsTimeout(err) == (tt.name == "dripping") {
 					t.Errorf("error %v", err)
 				}
 				if d := time.Since(start); d != tt.want {
@@ -211,6 +222,7 @@ func TestStartTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	tests := []struct {
 		name, script string
 		want         string
@@ -223,15 +235,18 @@ func TestStartTLS(t *testing.T) {
 		{"silent in the handshake", "S: a\nC<5\nSTALL", "no TLS handshake within 1m0s", true},
 		{"closed in the handshake", "S: a\nC<5\nCLOSE", "handshake", false},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := wire.New(fetchtest.NewPeer(t, tt.script, config).Pipe(), wire.Options{Timeout: time.Minute})
+				c := wire.New(fetchtest.NewPeer(t, tt.script, config).Pipe(),
+					wire.Options{Timeout: time.Minute})
 				defer c.Close()
 				if _, err := c.ReadLine(0); err != nil {
 					t.Fatal(err)
 				}
+
 				synctest.Wait()
 				start := time.Now()
 				err := c.StartTLS(t.Context(), policy)
@@ -242,7 +257,9 @@ func TestStartTLS(t *testing.T) {
 					}
 					return
 				}
-				if err == nil || !strings.Contains(err.Error(), tt.want) || wire.IsTimeout(err) != tt.timeout || c.TLS() {
+
+				if err == nil || !strings.Contains(err.Error(), tt.want) ||
+					wire.IsTimeout(err) != tt.timeout || c.TLS() {
 					t.Errorf("error %v, want %s", err, tt.want)
 				}
 				if d := time.Since(start); tt.timeout != (d == time.Minute) {
@@ -264,9 +281,11 @@ func TestServerWantsClientCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
-			config := ca.ClientCAs(tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}})))
+			config := ca.ClientCAs(
+				tlstest.ServerConfig(ca.Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}})))
 			config.MaxVersion = version
 			srv := &tlstest.Server{Config: config}
 			c := wire.New(srv.Pipe(), wire.Options{Timeout: time.Minute})
@@ -274,8 +293,10 @@ func TestServerWantsClientCertificate(t *testing.T) {
 			if err == nil {
 				_, err = c.ReadLine(0)
 			}
+
 			c.Close()
-			if _, serr := srv.Wait(); serr == nil || err == nil || !strings.Contains(err.Error(), "asked for a client certificate and there is none") {
+			if _, serr := srv.Wait(); serr == nil || err == nil ||
+				!strings.Contains(err.Error(), "asked for a client certificate and there is none") {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -323,7 +344,8 @@ func TestCompress(t *testing.T) {
 func TestTrace(t *testing.T) {
 	t.Parallel()
 	var lines []string
-	p := fetchtest.NewPeer(t, "S< a\\x1b[2J\\xff\"b\\r\\n\nS: "+strings.Repeat("y", 5000)+"\nC: PASS secret", nil)
+	p := fetchtest.NewPeer(t, "S< a\\x1b[2J\\xff\"b\\r\\n\nS: "+
+		strings.Repeat("y", 5000)+"\nC: PASS secret", nil)
 	c := wire.New(p.Pipe(), wire.Options{Label: "POP3", Trace: func(l string) { lines = append(lines, l) }})
 	for range 2 {
 		if _, err := c.ReadLine(0); err != nil {
@@ -341,7 +363,9 @@ func TestTrace(t *testing.T) {
 }
 
 func FuzzPrintable(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x00\r\n\x1b[31m", "\xff\xfe", `a\"b`, strings.Repeat("€", 2000)} {
+	for _, s := range []string{
+		"", "plain", "\x00\r\n\x1b[31m", "\xff\xfe", `a\"b`, strings.Repeat("€", 2000),
+	} {
 		f.Add([]byte(s))
 	}
 	c := wire.New(nil, wire.Options{})
@@ -351,7 +375,8 @@ func FuzzPrintable(f *testing.F) {
 				t.Errorf("%d bytes from %d", len(s), len(text))
 			}
 			if i := strings.IndexFunc(s, func(r rune) bool {
-				return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\ufffd' && !bytes.ContainsRune(text, r)
+				return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 ||
+					r == '\ufffd' && !bytes.ContainsRune(text, r)
 			}); i >= 0 {
 				t.Errorf("%q shows a control character at %d", s, i)
 			}
@@ -363,9 +388,11 @@ func TestRest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		text := strings.Repeat("x", 200)
-		p := fetchtest.NewPeer(t, "S: a\nWAIT 30s\nS< b\\r\\nc\\r\\n\nWAIT 30s\nS: "+text+"\nS: d\nSTALL", nil)
+		p := fetchtest.NewPeer(t, "S: a\nWAIT 30s\n"+
+			"S< b\\r\\nc\\r\\n\nWAIT 30s\nS: "+text+"\nS: d\nSTALL", nil)
 		c := wire.New(p.Pipe(), wire.Options{Timeout: time.Minute})
 		defer c.Close()
+
 		for _, want := range []string{"a", "b", "c", text, "d"} {
 			for range 2 { // the second one sees what has ended the first
 				if err := c.Rest(); err != nil {
@@ -376,6 +403,7 @@ func TestRest(t *testing.T) {
 				t.Errorf("%q, %v; want %q", line, err, want)
 			}
 		}
+
 		if err := c.Rest(); !wire.IsTimeout(err) || !wire.IsTimeout(c.Err()) {
 			t.Errorf("rest beyond the time limit: %v, connection: %v", err, c.Err())
 		}

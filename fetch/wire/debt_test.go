@@ -27,7 +27,8 @@ func TestSlowServers(t *testing.T) {
 		read       func(*wire.Conn) error
 		slow       time.Duration // within so long it is given up; 0 = not within an hour
 	}{
-		{"lines", "* OK x\r\n", 100, line, 13 * time.Minute}, // of 512 bytes a second: for twelve minutes and a half
+		// Of 512 bytes a second: for twelve minutes and a half.
+		{"lines", "* OK x\r\n", 100, line, 13 * time.Minute},
 		{"one line", "x", 100, line, 13 * time.Minute},
 		{"literals", "x", 100, literal, 13 * time.Minute},
 		{"a message", "x", 100, message, 13 * time.Minute},
@@ -39,6 +40,7 @@ func TestSlowServers(t *testing.T) {
 		{"a message at 450 bytes a second", "x", 450, message, 85 * time.Minute},
 		{"news", "* 1 EXISTS\r\n", 12. / 3000, news, 0},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,14 +49,17 @@ func TestSlowServers(t *testing.T) {
 				defer c.Close()
 				start := time.Now()
 				var err error
+
 				for err == nil && time.Since(start) < max(tt.slow, time.Hour)+time.Minute {
 					err = tt.read(c)
 				}
 				d := time.Since(start)
-				if tt.slow == 0 && err != nil || tt.slow > 0 && (!errors.Is(err, wire.ErrSlow) || d > tt.slow || d < tt.slow/2) {
+				if tt.slow == 0 && err != nil ||
+					tt.slow > 0 && (!errors.Is(err, wire.ErrSlow) || d > tt.slow || d < tt.slow/2) {
 					t.Fatalf("error %v after %v, want one within %v", err, d, tt.slow)
 				}
-				if tt.slow > 0 && (wire.IsTimeout(err) || !strings.Contains(err.Error(), "512 bytes a second for 10m0s; hint:")) {
+				if tt.slow > 0 && (wire.IsTimeout(err) ||
+					!strings.Contains(err.Error(), "512 bytes a second for 10m0s; hint:")) {
 					t.Errorf("error %v", err)
 				}
 			})
@@ -82,10 +87,12 @@ func TestTimeOfAMessage(t *testing.T) {
 				c.Expect(tt.expected)
 				start := time.Now()
 				var err error
+
 				for err == nil && time.Since(start) < time.Hour {
 					_, err = c.Reader().Discard(100)
 				}
-				if d := time.Since(start); (err != nil) != (tt.want > 0) || tt.want > 0 && (d > tt.want || d < tt.want-2*time.Minute) {
+				if d := time.Since(start); (err != nil) != (tt.want > 0) ||
+					tt.want > 0 && (d > tt.want || d < tt.want-2*time.Minute) {
 					t.Errorf("error %v after %v", err, d)
 				}
 			})

@@ -19,12 +19,14 @@ func TestPlugin(t *testing.T) {
 		say           string
 		want          string
 	}{
-		{"arguments", "echo host %h port %p %% %hx", "mail.example.org", "", "host mail.example.org port 143 %% %hx"},
+		{"arguments", "echo host %h port %p %% %hx", "mail.example.org",
+			"", "host mail.example.org port 143 %% %hx"},
 		{"addresses", "echo %h", "fe80::1%eth0", "", "fe80::1%eth0"},
 		{"in quotes", `sh -c "echo %h %p "`, "mail.example.org", "", "mail.example.org 143"},
 		{"a host that is not used", "echo x", "$(id)", "", "x"},
 		{"both ways", "read a; echo got $a", "h", "hello", "got hello"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,14 +34,17 @@ func TestPlugin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			c := wire.New(raw, wire.Options{Timeout: 10 * time.Second})
 			if tt.say != "" {
 				if err := c.WriteLine(tt.say, ""); err != nil {
 					t.Error(err)
 				}
 			}
+
 			line, err := c.ReadLine(0)
-			if got := strings.TrimSuffix(string(line), "\r"); err != nil || got != tt.want || c.RemoteIP() != "" {
+			got := strings.TrimSuffix(string(line), "\r")
+			if err != nil || got != tt.want || c.RemoteIP() != "" {
 				t.Errorf("%q from %q, %v", got, c.RemoteIP(), err)
 			}
 			if _, err := c.ReadLine(0); err == nil {
@@ -57,7 +62,8 @@ func TestPlugin(t *testing.T) {
 func TestPluginRefusesHost(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{
-		"$(id)", "`id`", "a;id", "a b", "a'b", `a"b`, "a\nid", "-oProxyCommand=id", "-x", "a|id", "", "a>b", "*", "a\\b", "bücher.example",
+		"$(id)", "`id`", "a;id", "a b", "a'b", `a"b`, "a\nid", "-oProxyCommand=id", "-x", "a|id", "",
+		"a>b", "*", "a\\b", "bücher.example",
 	} {
 		_, err := wire.Dial(t.Context(), host, 143, "echo %h", time.Minute)
 		if err == nil || !strings.Contains(err.Error(), "hint: name the server by its host name") {
@@ -70,9 +76,11 @@ func TestPluginRefusesHost(t *testing.T) {
 func TestPluginFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, command, want string }{
-		{"no such command", "no-such-socat TCP %h %p", `plugin "no-such-socat TCP h 143": exit status 127; it said "`},
+		{"no such command", "no-such-socat TCP %h %p",
+			`plugin "no-such-socat TCP h 143": exit status 127; it said "`},
 		{"no such command, hint", "no-such-socat", "hint: install the command, or write its full path"},
-		{"its words", "echo connection refused >&2; exit 3", `exit status 3; it said "connection refused"; hint: try the command by hand`},
+		{"its words", "echo connection refused >&2; exit 3",
+			`exit status 3; it said "connection refused"; hint: try the command by hand`},
 		{"nothing said", "exit 1", `plugin "exit 1": exit status 1; hint: try`},
 		{"much said", "yes | head -c 1000000 >&2; kill -9 $$", "signal: killed; it said \"y\\ny"},
 		{"an end without a failure", "exit 0", `plugin "exit 0": it ended, with exit status 0; hint: try`},
@@ -93,6 +101,7 @@ func TestPluginFails(t *testing.T) {
 						_, err = c.ReadLine(0)
 					}
 				}
+
 				if err == nil || !handshake && !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("%v, want %q", err, tt.want)
 				}
@@ -145,7 +154,8 @@ func TestPluginLeavesBackground(t *testing.T) {
 
 func TestPluginIsKilled(t *testing.T) {
 	t.Parallel()
-	raw, err := wire.Dial(t.Context(), "h", 143, "trap '' HUP TERM; echo ready; exec sleep 600 >/dev/null", time.Minute)
+	raw, err := wire.Dial(t.Context(), "h", 143,
+		"trap '' HUP TERM; echo ready; exec sleep 600 >/dev/null", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
