@@ -32,21 +32,26 @@ func TestDovecot(t *testing.T) {
 func (d *Dovecot) testAppend(t *testing.T) {
 	t.Parallel()
 	user := d.User()
-	messages := [][]byte{[]byte("Subject: a\r\n\r\nbody\r\n"), []byte("Subject: b\n\nno last line end"), []byte("\r\n")}
+	messages := [][]byte{[]byte("Subject: a\r\n\r\nbody\r\n"),
+		[]byte("Subject: b\n\nno last line end"), []byte("\r\n")}
 	d.Append(t, user, "INBOX", messages)
 	d.Append(t, user, "Lists/go \"nuts\"", messages[:1], `\Seen`, `\Flagged`)
 	stored := d.List(t, user, "INBOX")
 	if len(stored) != len(messages) || d.Count(t, user, "INBOX") != len(messages) {
 		t.Fatalf("%d messages", len(stored))
 	}
+
 	for i, m := range stored {
-		if want := bytes.ReplaceAll(bytes.ReplaceAll(messages[i], []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n")); !bytes.Equal(m.Body, want) {
+		want := bytes.ReplaceAll(messages[i], []byte("\r\n"), []byte("\n"))
+		want = bytes.ReplaceAll(want, []byte("\n"), []byte("\r\n"))
+		if !bytes.Equal(m.Body, want) {
 			t.Errorf("message %d: %q, want %q", m.UID, m.Body, want)
 		}
 		if m.UID != uint32(i+1) || len(m.Flags) != 0 {
 			t.Errorf("message %d: UID %d, flags %v", i, m.UID, m.Flags)
 		}
 	}
+
 	if f := fmt.Sprint(d.Flags(t, user, "Lists/go \"nuts\"")); f != `map[1:[\Flagged \Seen]]` {
 		t.Errorf("flags %v", f)
 	}
@@ -95,7 +100,8 @@ func (d *Dovecot) testCertificate(t *testing.T) {
 	roots.AppendCertsFromPEM(pem)
 	for _, port := range []int{d.IMAPS, d.POP3S} {
 		for _, host := range []string{"localhost", "127.0.0.1"} {
-			conn, err := tls.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(port)), &tls.Config{RootCAs: roots})
+			conn, err := tls.Dial("tcp",
+				net.JoinHostPort(host, strconv.Itoa(port)), &tls.Config{RootCAs: roots})
 			check(t, err)
 			conn.Close()
 		}
@@ -117,7 +123,8 @@ func (d *Dovecot) testRenumber(t *testing.T) {
 	if after := validity(); before == after {
 		t.Errorf("%s then %s", before, after)
 	}
-	if s := d.List(t, user, "Box"); len(s) != 1 || string(s[0].Body) != "Subject: a\r\n\r\nbody\r\n" || fmt.Sprint(s[0].Flags) != `[\Seen]` {
+	if s := d.List(t, user, "Box"); len(s) != 1 ||
+		string(s[0].Body) != "Subject: a\r\n\r\nbody\r\n" || fmt.Sprint(s[0].Flags) != `[\Seen]` {
 		t.Errorf("messages %v", s)
 	}
 }
@@ -125,7 +132,8 @@ func (d *Dovecot) testRenumber(t *testing.T) {
 func (d *Dovecot) testMany(t *testing.T) {
 	t.Parallel()
 	user, start := d.User(), time.Now()
-	message := []byte("Subject: one of many\r\n\r\n" + strings.Repeat("0123456789012345678901234567890123456789012345678901234567890\r\n", 64))
+	message := []byte("Subject: one of many\r\n\r\n" +
+		strings.Repeat("0123456789012345678901234567890123456789012345678901234567890\r\n", 64))
 	d.Append(t, user, "INBOX", slices.Repeat([][]byte{message}, 5000))
 	if n := d.Count(t, user, "INBOX"); n != 5000 {
 		t.Errorf("%d messages", n)

@@ -34,7 +34,8 @@ func TestMessages(t *testing.T) {
 func TestMailKinds(t *testing.T) {
 	t.Parallel()
 	for i, m := range Messages(len(MailKinds()), 1) {
-		if name := MailKinds()[i].Name; name == "70 kB header" && bytes.Index(m, []byte("\r\n\r\n")) < 70000 ||
+		name := MailKinds()[i].Name
+		if name == "70 kB header" && bytes.Index(m, []byte("\r\n\r\n")) < 70000 ||
 			name == "5 MB attachment" && len(m) < 5<<20 ||
 			name == "no final line end" && bytes.HasSuffix(m, []byte("\n")) {
 			t.Errorf("%s is not what it says: %d bytes", name, len(m))

@@ -194,7 +194,9 @@ func TestPeerStalls(t *testing.T) {
 
 func TestMalformedDialogues(t *testing.T) {
 	t.Parallel()
-	for i, script := range []string{"X", "S*x a", "C: ~(", "C<y", "WAIT soon", "DRIP x", "DRIP 1s", "ENDLESS", `S< \q`} {
+	for i, script := range []string{
+		"X", "S*x a", "C: ~(", "C<y", "WAIT soon", "DRIP x", "DRIP 1s", "ENDLESS", `S< \q`,
+	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			if steps, err := parseDialogue(script); err == nil {
