@@ -33,16 +33,21 @@ func TestManyRefusalsAreSummedUp(t *testing.T) {
 				if tt.memory {
 					r.a.Refusals = new(fetch.Refusals)
 				}
+
 				const n = 60
 				for i := range n {
 					reason := string(rune('a'+i%tt.reasons%26)) + string(rune('a'+i%tt.reasons/26))
-					p.refuse[fmt.Sprintf("message %d.", i)] = &delivery.Error{Class: tt.class, Err: errors.New(reason)}
+					p.refuse[fmt.Sprintf("message %d.", i)] = &delivery.Error{
+						Class: tt.class, Err: errors.New(reason),
+					}
 				}
+
 				r.append(t, "INBOX", numbered(n)...)
 				res, _ := fetch.Retrieve(t.Context(), r.a)
 				if res.Failed != n {
 					t.Errorf("%d failed, want %d", res.Failed, n)
 				}
+
 				e.expect(t, "ERROR "+fetch.EventFailed, tt.named)
 				e.expect(t, "DEBUG "+fetch.EventFailed, n-tt.named)
 				e.expect(t, "ERROR "+fetch.EventFailedMore, tt.more)

@@ -18,7 +18,6 @@ import (
 	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
-	"fetchd/fetch/pop3"
 )
 
 // habits is a POP3 server with ways of its own, drawn from a seed, its messages, and who else reads them.
@@ -192,8 +191,7 @@ func TestPOP3ServersWithHabits(t *testing.T) {
 }
 
 func liveHistory(t *testing.T, h *habits) {
-	v := variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}
-	r := newRig(t, v, popMailbox(h.server))
+	r := newRig(t, popVariant(fetch.ClearText), popMailbox(h.server))
 	r.settle = h.server.AwaitSessions
 	got := &received{Handler: slog.DiscardHandler, times: map[string]int{}, named: map[string]bool{}}
 	now := time.Now()
@@ -238,13 +236,15 @@ func (h *habits) judge(t *testing.T, got *received, last error) {
 		case bad && times > 0:
 			t.Errorf("%s was delivered, and never came", m.uidl)
 		case bad && !m.removed && (!listed || !got.named[m.uidl] && last == nil):
-			t.Errorf("%s can't be had: there %v, named %v, last error %v", m.uidl, listed, got.named[m.uidl], last)
+			t.Errorf("%s can't be had: there %v, named %v, last error %v",
+				m.uidl, listed, got.named[m.uidl], last)
 		case !bad && !m.removed && times == 0:
 			t.Errorf("%s was not delivered", m.uidl)
 		case !bad && !m.removed && !h.keep && listed:
 			t.Errorf("%s is still there", m.uidl)
 		}
 	}
+
 	if t.Failed() {
 		t.Logf("keep %v; %s", h.keep, strings.Join(h.log, "\n"))
 	}

@@ -36,6 +36,7 @@ func (l *endingLease) Err() error {
 // other session, whatever kind of error the lease ends with.
 func TestLeaseEnds(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name, after string
 		group       bool
@@ -51,7 +52,8 @@ func TestLeaseEnds(t *testing.T) {
 		{"after the last acknowledgement", "acknowledge 2", false,
 			"connect; open a; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; close"},
 		{"after a commit", "commit", false,
-			"connect; open a; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; commit; close"},
+			"connect; open a; deliver 1; record 1; acknowledge 1; " +
+				"deliver 2; record 2; acknowledge 2; commit; close"},
 		{"within a group", "deliver 1", true, "connect; open a; deliver 1; deliver 2; record 1,2; close"},
 	} {
 		for _, kind := range []Kind{KindServer, KindBusy, KindDelivery, KindNetwork, KindConfig} {
@@ -106,7 +108,8 @@ func TestLeaseEndsBesideDeliveries(t *testing.T) {
 			t.Errorf("%q after the lease has ended: %s", line, told)
 		}
 	}
-	if deliveries := strings.Count(told.String(), "deliver "); deliveries != strings.Count(told.String(), "record ") {
+	deliveries := strings.Count(told.String(), "deliver ")
+	if deliveries != strings.Count(told.String(), "record ") {
 		t.Errorf("not all that was delivered is recorded: %s", told)
 	}
 }
@@ -171,7 +174,8 @@ func TestLeaseAndRecordEnd(t *testing.T) {
 	a := leasedAccount(told, &endingLease{story: told, after: "record 1", kind: KindConfig}, false)
 	failing(a, func(b *fakeMailbox) { b.record = Fail(KindJournal, errors.New("not our turn")) })
 	_, err := Retrieve(t.Context(), a)
-	if got, want := told.String(), "connect; open a; deliver 1; record 1; close"; KindOf(err) != KindConfig || got != want {
+	got, want := told.String(), "connect; open a; deliver 1; record 1; close"
+	if KindOf(err) != KindConfig || got != want {
 		t.Errorf("%s: %v, of kind %v", got, err, KindOf(err))
 	}
 }

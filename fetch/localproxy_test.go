@@ -6,7 +6,6 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/fetch/fetchtest"
-	"fetchd/fetch/pop3"
 	"fetchd/tlsverify"
 )
 
@@ -32,8 +31,7 @@ func TestLocalProxyWithoutTLS(t *testing.T) {
 			}
 
 			m := popMailbox(fetchtest.StartPOPServer(t, fetchtest.POPOptions{}))
-			r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect},
-				mode: tt.mode}, m)
+			r := newRig(t, popVariant(tt.mode), m)
 			r.a.Host, r.a.Policy = tt.host, policy
 			_, err = r.pass(t)
 			const needs = "hint: a proxy on this machine that has no TLS needs "

@@ -56,18 +56,37 @@ func TestNotify(t *testing.T) {
 		large []int64
 		want  string // subjects
 	}
-	const failed, works, large = "fetchmail authentication failed on ann@mail.example.org", "fetchmail authentication OK on ann@mail.example.org",
-		"Fetchmail oversized-messages warning"
+
+	const (
+		failed = "fetchmail authentication failed on ann@mail.example.org"
+		works  = "fetchmail authentication OK on ann@mail.example.org"
+		large  = "Fetchmail oversized-messages warning"
+	)
+
 	for _, tt := range []struct {
 		name  string
 		steps []step
 	}{
 		{"nothing", []step{{0, nil, nil, ""}, {0, lost, nil, ""}, {0, full, nil, ""}}},
-		{"login", []step{{0, refused, nil, failed}, {0, refused, nil, ""}, {0, lost, nil, ""}, {0, refused, nil, ""}, {0, nil, nil, works}, {0, nil, nil, ""}, {0, refused, nil, failed}, {0, full, nil, works}}},
+		{"login", []step{
+			{0, refused, nil, failed},
+			{0, refused, nil, ""},
+			{0, lost, nil, ""},
+			{0, refused, nil, ""},
+			{0, nil, nil, works},
+			{0, nil, nil, ""},
+			{0, refused, nil, failed},
+			{0, full, nil, works},
+		}},
 		{"grant", []step{{0, ended, nil, failed}, {0, ended, nil, ""}, {0, refused, nil, ""},
 			{0, nil, nil, works}}},
-		{"too large", []step{{0, nil, []int64{5000}, large}, {30 * time.Minute, nil, []int64{5000, 6000}, ""}, {30 * time.Minute, nil, []int64{5000}, large},
-			{time.Minute, nil, nil, ""}, {time.Minute, nil, []int64{5000}, large}}},
+		{"too large", []step{
+			{0, nil, []int64{5000}, large},
+			{30 * time.Minute, nil, []int64{5000, 6000}, ""},
+			{30 * time.Minute, nil, []int64{5000}, large},
+			{time.Minute, nil, nil, ""},
+			{time.Minute, nil, []int64{5000}, large},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,12 +94,14 @@ func TestNotify(t *testing.T) {
 			a := noticeAccount(p)
 			now := time.Unix(1_000_000, 0)
 			a.Now = func() time.Time { return now }
+
 			for i, s := range tt.steps {
 				p.got, now = nil, now.Add(s.after)
 				var items []*Item
 				for _, size := range s.large {
 					items = append(items, &Item{Size: size})
 				}
+
 				a.Refusals.skipped("INBOX", items, false)
 				a.Notify(t.Context(), s.err)
 				var subjects []string
@@ -91,6 +112,7 @@ func TestNotify(t *testing.T) {
 					}
 					subjects = append(subjects, m.Header.Get("Subject"))
 				}
+
 				if got := strings.Join(subjects, "; "); got != s.want {
 					t.Errorf("step %d: %q, want %q", i, got, s.want)
 				}
@@ -106,12 +128,17 @@ func TestOversizedNotice(t *testing.T) {
 	a.Refusals.skipped("INBOX", []*Item{{Size: 5000}, {Size: 7000}, {Size: 5000}}, false)
 	a.Refusals.skipped("Lists", []*Item{{Size: 5000}}, false)
 	a.Notify(t.Context(), nil)
-	for _, want := range []string{"Return-Path: <>\n", "\nFrom: FETCHMAIL-DAEMON@here.example\n", "\nTo: ann\n", "\nAuto-Submitted: auto-generated\n",
-		"limit of 1000 bytes", "stay on the server", "\n  1 of 7000 bytes\n  3 of 5000 bytes\n"} {
+
+	for _, want := range []string{
+		"Return-Path: <>\n", "\nFrom: FETCHMAIL-DAEMON@here.example\n", "\nTo: ann\n",
+		"\nAuto-Submitted: auto-generated\n", "limit of 1000 bytes", "stay on the server",
+		"\n  1 of 7000 bytes\n  3 of 5000 bytes\n",
+	} {
 		if len(p.got) != 1 || !strings.Contains(p.got[0], want) {
 			t.Errorf("no %q in %q", want, p.got)
 		}
 	}
+
 	a.LimitFlush, a.Warnings = true, 0 // what was deleted is told of once
 	a.Refusals.skipped("INBOX", nil, false)
 	a.Refusals.skipped("Lists", nil, false)
@@ -119,7 +146,8 @@ func TestOversizedNotice(t *testing.T) {
 	a.Refusals.skipped("Lists", []*Item{{Size: 2}}, true)
 	a.Notify(t.Context(), nil)
 	a.Notify(t.Context(), nil)
-	if len(p.got) != 2 || !strings.Contains(p.got[1], "were deleted") || !strings.Contains(p.got[1], "\n\n  1 of 2 bytes\n  1 of 1 bytes\n") {
+	if len(p.got) != 2 || !strings.Contains(p.got[1], "were deleted") ||
+		!strings.Contains(p.got[1], "\n\n  1 of 2 bytes\n  1 of 1 bytes\n") {
 		t.Errorf("%q", p.got)
 	}
 }
@@ -131,8 +159,10 @@ func TestNoticeText(t *testing.T) {
 	a := noticeAccount(p)
 	a.Name, a.Hostname, a.KeepCR = "ann\r\nBcc: x@y", "a b\n", true
 	a.Notify(t.Context(), Fail(KindAuth, errors.New("\x1b[2J\r\n.\r\n\xff"+strings.Repeat("é", 1000))))
-	if len(p.got) != 1 || strings.Contains(p.got[0], "\x1b") || !utf8.ValidString(p.got[0]) || strings.Contains(strings.ReplaceAll(p.got[0], "\r\n", ""), "\r") ||
-		strings.Contains(p.got[0], "\nBcc") || strings.Contains(p.got[0], "\n.\r") || len(p.got[0]) > 2000 || !strings.Contains(p.got[0], "@localhost\r\n") {
+	if len(p.got) != 1 || strings.Contains(p.got[0], "\x1b") || !utf8.ValidString(p.got[0]) ||
+		strings.Contains(strings.ReplaceAll(p.got[0], "\r\n", ""), "\r") ||
+		strings.Contains(p.got[0], "\nBcc") || strings.Contains(p.got[0], "\n.\r") ||
+		len(p.got[0]) > 2000 || !strings.Contains(p.got[0], "@localhost\r\n") {
 		t.Errorf("%q", p.got)
 	}
 }
@@ -148,7 +178,8 @@ func TestNoticeFails(t *testing.T) {
 		want time.Duration
 	}{
 		{"temporary", post{err: errors.New("451 later")}, false, 0},
-		{"permanent", post{err: &delivery.Error{Class: delivery.Permanent, Err: errors.New("550 no")}}, false, 0},
+		{"permanent",
+			post{err: &delivery.Error{Class: delivery.Permanent, Err: errors.New("550 no")}}, false, 0},
 		{"unusable", post{err: &delivery.Error{Class: delivery.Unusable, Err: errors.New("gone")}}, false, 0},
 		{"closed", post{err: io.ErrUnexpectedEOF}, false, 0},
 		{"silent", post{hang: true}, false, 3 * noticeTimeout},
@@ -162,12 +193,15 @@ func TestNoticeFails(t *testing.T) {
 				if tt.end {
 					time.AfterFunc(time.Second, cancel)
 				}
+
 				p := tt.post
 				a := noticeAccount(&p)
 				a.Refusals.skipped("", []*Item{{Size: 5000}}, false)
 				a.Refusals.refuse("", &Item{UID: "1"}, errors.New("x"), time.Now())
-				a.Refusals.setAside("", []failure{{Ref: Ref{UID: "1"}, class: delivery.Permanent, text: "x"}}, false)
+				a.Refusals.setAside("",
+					[]failure{{Ref: Ref{UID: "1"}, class: delivery.Permanent, text: "x"}}, false)
 				start := time.Now()
+
 				for range 3 {
 					a.Notify(ctx, Fail(KindAuth, errors.New("no")))
 				}
@@ -191,6 +225,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		failures = append(failures, failure{Ref: it.ref(), class: delivery.Permanent, text: "x"})
 	}
+
 	if open := m.setAside("a", failures, true); open != 100 {
 		t.Errorf("%d count", open)
 	}
@@ -206,8 +241,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(m.untold) > noticeLines {
 		t.Errorf("%d lines", len(m.untold))
 	}
+
 	var none *Refusals
-	if !none.refuse("a", &Item{}, io.EOF, now) || none.setAside("a", failures[:3], true) != 3 || none.aside("a", now) != nil {
+	if !none.refuse("a", &Item{}, io.EOF, now) ||
+		none.setAside("a", failures[:3], true) != 3 || none.aside("a", now) != nil {
 		t.Error("no memory remembers")
 	}
 }

@@ -21,10 +21,15 @@ func blocked(t *testing.T, react func(uidl string) fetchtest.Reaction) (*rig, *e
 	return rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{Retr: react}))
 }
 
+// popVariant retrieves by POP3, and remembers nothing of other servers.
+func popVariant(mode fetch.TLSMode) variant {
+	return variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: mode}
+}
+
 // rigOn is an account on s.
 func rigOn(t *testing.T, s *fetchtest.POPServer) (*rig, *events) {
 	t.Helper()
-	r := newRig(t, variant{server: &server{protocol: fetch.POP3, connect: new(pop3.Quirks).Connect}, mode: fetch.ClearText}, popMailbox(s))
+	r := newRig(t, popVariant(fetch.ClearText), popMailbox(s))
 	e := &events{Handler: slog.DiscardHandler, seen: map[string]int{}}
 	r.a.Log, r.settle = slog.New(e), s.AwaitSessions
 	return r, e
@@ -55,7 +60,8 @@ func TestOneMessageThatCannotBeHad(t *testing.T) {
 				if n := len(r.delivered(t)); n != 3 {
 					t.Errorf("%d delivered at first", n)
 				}
-				if res, err := r.fails(t, fetch.KindNetwork); res.Delivered != 3 || !strings.Contains(err.Error(), "RETR") {
+				if res, err := r.fails(t, fetch.KindNetwork); res.Delivered != 3 ||
+					!strings.Contains(err.Error(), "RETR") {
 					t.Errorf("at the second time %+v, %v", res, err)
 				}
 				e.expect(t, "WARN "+fetch.EventObstacle, 0)
@@ -107,7 +113,9 @@ func TestServerThatGivesNothingIsNoObstacle(t *testing.T) {
 // A message that was deleted by others, or is not wanted any more, is no obstacle.
 func TestObstacleThatIsGone(t *testing.T) {
 	t.Parallel()
-	r, e := blocked(t, func(uidl string) fetchtest.Reaction { return fetchtest.Reaction{Drop: uidl == "uidl-2"} })
+	r, e := blocked(t, func(uidl string) fetchtest.Reaction {
+		return fetchtest.Reaction{Drop: uidl == "uidl-2"}
+	})
 	r.append(t, "INBOX", numbered(3)...)
 	for range 2 {
 		r.fails(t, fetch.KindNetwork)

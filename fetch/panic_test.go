@@ -123,14 +123,19 @@ func TestPanicEndsTheRetrieval(t *testing.T) {
 		{"Mailboxes", "close"},
 		{"Open", "close"},
 		{"Counts", "open INBOX; close"},
-		{"Retrieve", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; close"},
-		{"Deliver", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 3; record 3; acknowledge 3; commit; close"},
+		{"Retrieve", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; " +
+			"record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; close"},
+		{"Deliver", "open INBOX; deliver 1; record 1; acknowledge 1; " +
+			"deliver 3; record 3; acknowledge 3; commit; close"},
 		{"DeliverGroup", "open INBOX; close"},
 		{"Record", "open INBOX; deliver 1; close"},
 		{"Acknowledge", "open INBOX; deliver 1; record 1; close"},
-		{"Commit", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; close"},
-		{"Close", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; commit"},
+		{"Commit", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; " +
+			"record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; close"},
+		{"Close", "open INBOX; deliver 1; record 1; acknowledge 1; deliver 2; " +
+			"record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; commit"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			t.Parallel()
@@ -138,13 +143,15 @@ func TestPanicEndsTheRetrieval(t *testing.T) {
 				a, p, log := trapAccount(tt.in)
 				_, err := Retrieve(t.Context(), a)
 				synctest.Wait()
-				if KindOf(err) != KindInternal || !strings.Contains(err.Error(), "internal error: panic; hint: ") {
+				if KindOf(err) != KindInternal ||
+					!strings.Contains(err.Error(), "internal error: panic; hint: ") {
 					t.Errorf("kind %v: %v", KindOf(err), err)
 				}
 				if got := p.fakeServer.story.String(); got != tt.tale {
 					t.Errorf("%s\nwant %s", got, tt.tale)
 				}
-				if !strings.Contains(log.String(), `msg="internal error" account=ann@h value="no such ***: `+tt.in+`" stack=`) ||
+				if !strings.Contains(log.String(),
+					`msg="internal error" account=ann@h value="no such ***: `+tt.in+`" stack=`) ||
 					!strings.Contains(log.String(), "panic_test.go:") {
 					t.Errorf("the log has no stack: %s", log)
 				}
@@ -191,7 +198,9 @@ func TestPanicLeavesNothingStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, p, _ := trapAccount("Mailboxes")
-		a.Connect = func(context.Context, *Account) (Session, error) { return stuck{p, make(chan struct{})}, nil }
+		a.Connect = func(context.Context, *Account) (Session, error) {
+			return stuck{p, make(chan struct{})}, nil
+		}
 		_, err := Retrieve(t.Context(), a)
 		synctest.Wait()
 		if got := p.fakeServer.story.String(); KindOf(err) != KindInternal || got != "close" {

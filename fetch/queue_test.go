@@ -232,7 +232,8 @@ func TestQueueWaitEnds(t *testing.T) {
 		if err := q.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Wait: %v", err)
 		}
-		if err := q.Throttle(ctx); !errors.Is(err, context.DeadlineExceeded) { // not to be read on with a context that has ended
+		// Not to be read on with a context that has ended.
+		if err := q.Throttle(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Throttle: %v", err)
 		}
 	})

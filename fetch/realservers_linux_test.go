@@ -55,9 +55,10 @@ func TestRealServers(t *testing.T) {
 
 // leftOut is what can't be tried: properties, or those of one server.
 var leftOut = map[string]bool{
-	"wrong certificate":                 true,
-	"folders/Courier IMAP":              true, // all but INBOX have names that begin with "INBOX."
-	"cut after a delivery/Courier IMAP": true, // its login takes longer than the second that is waited for there
+	"wrong certificate":    true,
+	"folders/Courier IMAP": true, // all but INBOX have names that begin with "INBOX."
+	// Its login takes longer than the second that is waited for there.
+	"cut after a delivery/Courier IMAP": true,
 	// A client that is gone without a word keeps the maildrop locked until the server gives it up.
 	"cut after a delivery/Mailutils POP3": true,
 }

@@ -24,7 +24,9 @@ func TestSetAsideSurvivesARestart(t *testing.T) {
 			r, p, e := pickyRig(t, protocol)
 			now := time.Now()
 			r.a.Now = func() time.Time { return now }
-			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
+			p.refuse["message 0."] = &delivery.Error{
+				Class: delivery.Permanent, Err: errors.New("no such user"),
+			}
 			messages := numbered(3)
 			r.append(t, "INBOX", messages...)
 			round := func(what string, delivered, refused int) {
@@ -35,6 +37,7 @@ func TestSetAsideSurvivesARestart(t *testing.T) {
 					t.Errorf("%s: tried %d times, want %d", what, p.refused, refused)
 				}
 			}
+
 			restart := func() { r.a.Refusals = new(fetch.Refusals) }
 			restart()
 			round("first", 2, 1)
@@ -43,6 +46,7 @@ func TestSetAsideSurvivesARestart(t *testing.T) {
 			if n := len(p.notices); n != 1 {
 				t.Errorf("%d notices: %q", n, p.notices)
 			}
+
 			now = now.Add(25 * time.Hour)
 			restart()
 			round("a day later", 0, 2)
@@ -76,9 +80,13 @@ func TestNothingNewWritesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.Close()
-			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
-			r.a.Journal, r.a.Refusals, r.a.Limit, r.a.Keep, r.a.Warnings = j, new(fetch.Refusals), 1000, true, time.Hour
-			r.append(t, "INBOX", append(numbered(3), []byte("Subject: large\r\n\r\n"+strings.Repeat("x\r\n", 1000)))...)
+			p.refuse["message 0."] = &delivery.Error{
+				Class: delivery.Permanent, Err: errors.New("no such user"),
+			}
+			r.a.Journal, r.a.Refusals = j, new(fetch.Refusals)
+			r.a.Limit, r.a.Keep, r.a.Warnings = 1000, true, time.Hour
+			large := []byte("Subject: large\r\n\r\n" + strings.Repeat("x\r\n", 1000))
+			r.append(t, "INBOX", append(numbered(3), large)...)
 			written := func() string {
 				info, err := os.Stat(path + "-wal")
 				if err != nil {
@@ -86,6 +94,7 @@ func TestNothingNewWritesNothing(t *testing.T) {
 				}
 				return fmt.Sprint(info.Size(), info.ModTime())
 			}
+
 			before := ""
 			for i, delivered := range []int{2, 0, 0, 0} {
 				r.retrieve(t, delivered)

@@ -187,7 +187,9 @@ func TestTransfer(t *testing.T) {
 	t.Parallel()
 	full := errors.New("mailbox full")
 	gone := &delivery.Error{Class: delivery.Unusable, Err: errors.New("no such command")}
-	later := &delivery.Error{Class: delivery.Temporary, Err: &delivery.AgentError{Status: 75, Reason: errors.New("later")}}
+	later := &delivery.Error{
+		Class: delivery.Temporary, Err: &delivery.AgentError{Status: 75, Reason: errors.New("later")},
+	}
 	broken := Fail(KindNetwork, errors.New("connection lost"))
 	journal := Fail(KindJournal, errors.New("disk full"))
 	box := func(n int) *fakeMailbox { return &fakeMailbox{name: "a", n: n} }
@@ -202,27 +204,34 @@ func TestTransfer(t *testing.T) {
 		result Result
 	}{
 		{"one by one", false, []*fakeMailbox{box(2)}, nil, 0,
-			"open a; deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; commit; close", 0,
+			"open a; deliver 1; record 1; acknowledge 1; " +
+				"deliver 2; record 2; acknowledge 2; commit; close", 0,
 			Result{Messages: 2, New: 2, Delivered: 2, Bytes: 6, Deleted: 2}},
 		{"group", true, []*fakeMailbox{box(3)}, nil, 0,
 			"open a; deliver 1; deliver 2; deliver 3; record 1,2,3; acknowledge 1,2,3; commit; close", 0,
 			Result{Messages: 3, New: 3, Delivered: 3, Bytes: 9, Deleted: 3}},
 		{"nothing new", true, []*fakeMailbox{box(0)}, nil, 0, "open a; commit; close", 0, Result{}},
 		{"refused one by one", false, []*fakeMailbox{box(3)}, map[string]error{"2": full}, 0,
-			"open a; deliver 1; record 1; acknowledge 1; deliver 2; deliver 3; record 3; acknowledge 3; commit; close", KindDelivery,
+			"open a; deliver 1; record 1; acknowledge 1; deliver 2; " +
+				"deliver 3; record 3; acknowledge 3; commit; close", KindDelivery,
 			Result{Messages: 3, New: 3, Delivered: 2, Bytes: 6, Deleted: 3, Failed: 1}},
 		{"refused in a group", true, []*fakeMailbox{box(3)}, map[string]error{"2": full}, 0,
-			"open a; deliver 1; deliver 2; deliver 3; record 1,3; acknowledge 1,3; commit; close", KindDelivery,
+			"open a; deliver 1; deliver 2; deliver 3; record 1,3; " +
+				"acknowledge 1,3; commit; close", KindDelivery,
 			Result{Messages: 3, New: 3, Delivered: 2, Bytes: 6, Deleted: 3, Failed: 1}},
 		{"later one by one", false, []*fakeMailbox{box(2)}, map[string]error{"1": later}, 0,
 			"open a; deliver 1; deliver 2; record 2; acknowledge 2; commit; close", KindDelivery,
 			Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3, Deleted: 2, Failed: 1}},
 		{"later in a group", true, []*fakeMailbox{box(2)}, map[string]error{"1": later, "2": later}, 0,
-			"open a; deliver 1; deliver 2; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
+			"open a; deliver 1; deliver 2; commit; close", KindDelivery,
+			Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
 		{"all refused in a group", true, []*fakeMailbox{box(2)}, map[string]error{"1": full, "2": full}, 0,
-			"open a; deliver 1; deliver 2; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
-		{"refused here, and not left out there", false, []*fakeMailbox{box(1), {name: "b", n: 1}}, map[string]error{"1": full}, 0,
-			"open a; deliver 1; commit; open b; deliver 1; commit; close", KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
+			"open a; deliver 1; deliver 2; commit; close", KindDelivery,
+			Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
+		{"refused here, and not left out there", false,
+			[]*fakeMailbox{box(1), {name: "b", n: 1}}, map[string]error{"1": full}, 0,
+			"open a; deliver 1; commit; open b; deliver 1; commit; close",
+			KindDelivery, Result{Messages: 2, New: 2, Failed: 2, Deleted: 2}},
 		{"not retrieved", true, []*fakeMailbox{{name: "a", n: 2, lost: map[int]bool{1: true}}}, nil, 0,
 			"open a; deliver 2; record 2; acknowledge 2; commit; close", KindDelivery,
 			Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3, Deleted: 2, Failed: 1}},
@@ -230,19 +239,35 @@ func TestTransfer(t *testing.T) {
 			"open a; commit; close", KindDelivery, Result{Messages: 1, New: 1, Deleted: 1, Failed: 1}},
 		{"record fails", true, []*fakeMailbox{{name: "a", n: 2, record: journal}, {name: "b"}}, nil, 0,
 			"open a; deliver 1; deliver 2; record 1,2; close", KindJournal, Result{Messages: 2, New: 2}},
-		{"record fails one by one", false, []*fakeMailbox{{name: "a", n: 2, record: journal, pause: time.Second}}, nil, 0,
+		{"record fails one by one", false,
+			[]*fakeMailbox{{name: "a", n: 2, record: journal, pause: time.Second}}, nil, 0,
 			"open a; deliver 1; record 1; close", KindJournal, Result{Messages: 2, New: 2}},
-		{"acknowledge fails", false, []*fakeMailbox{{name: "a", n: 2, acknowledge: broken, pause: time.Second}}, nil, 0,
-			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork, Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3}},
+		{"acknowledge fails", false,
+			[]*fakeMailbox{{name: "a", n: 2, acknowledge: broken, pause: time.Second}}, nil, 0,
+			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork,
+			Result{Messages: 2, New: 2, Delivered: 1, Bytes: 3}},
 		{"connection lost", false, []*fakeMailbox{{name: "a", n: 1, cut: broken}, {name: "b"}}, nil, 0,
-			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork, Result{Messages: 1, New: 1, Delivered: 1, Bytes: 3}},
-		{"commit fails", false, []*fakeMailbox{{name: "a", commit: Fail(KindServer, full)}, {name: "b"}}, nil, 0,
+			"open a; deliver 1; record 1; acknowledge 1; close", KindNetwork,
+			Result{Messages: 1, New: 1, Delivered: 1, Bytes: 3}},
+		{"commit fails", false, []*fakeMailbox{
+			{name: "a", commit: Fail(KindServer, full)},
+			{name: "b"},
+		}, nil, 0,
 			"open a; commit; open b; commit; close", KindServer, Result{}},
-		{"a mailbox is missing", false, []*fakeMailbox{{name: "a", open: Fail(KindServer, full)}, {name: "b"}}, nil, 0,
+		{"a mailbox is missing", false, []*fakeMailbox{
+			{name: "a", open: Fail(KindServer, full)},
+			{name: "b"},
+		}, nil, 0,
 			"open a; open b; commit; close", KindServer, Result{}},
-		{"destination unusable", false, []*fakeMailbox{{name: "a", n: 3, pause: time.Second}, {name: "b", n: 1}}, map[string]error{"1": gone}, 0,
+		{"destination unusable", false, []*fakeMailbox{
+			{name: "a", n: 3, pause: time.Second},
+			{name: "b", n: 1},
+		}, map[string]error{"1": gone}, 0,
 			"open a; deliver 1; close", KindDelivery, Result{Messages: 3, New: 3, Failed: 1}},
-		{"destination unusable for a group", true, []*fakeMailbox{{name: "a", n: 3}, {name: "b", n: 1}}, map[string]error{"2": gone}, 0,
+		{"destination unusable for a group", true, []*fakeMailbox{
+			{name: "a", n: 3},
+			{name: "b", n: 1},
+		}, map[string]error{"2": gone}, 0,
 			"open a; deliver 1; deliver 2; deliver 3; record 1,3; acknowledge 1,3; close", KindDelivery,
 			Result{Messages: 3, New: 3, Delivered: 2, Bytes: 6, Failed: 1}},
 		{"limit over mailboxes", false, []*fakeMailbox{box(2), {name: "b", n: 2}, {name: "c", n: 2}}, nil, 3,
@@ -250,17 +275,21 @@ func TestTransfer(t *testing.T) {
 				"open b; deliver 1; record 1; acknowledge 1; commit; open c; commit; close", 0,
 			Result{Messages: 6, New: 3, Delivered: 3, Bytes: 9, Deleted: 3, LimitHit: true}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeServer{story: &story{}, boxes: tt.boxes}
-				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Selection: Selection{FetchLimit: tt.limit}, Delivery: Delivery{Recipients: []string{"ann"}}}
+				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler),
+					Selection: Selection{FetchLimit: tt.limit},
+					Delivery:  Delivery{Recipients: []string{"ann"}}}
 				a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
 				d := &fakeDeliverer{story: s.story, refuse: tt.refuse}
 				if a.Deliverer = d; tt.group {
 					a.Deliverer = fakeGroup{d}
 				}
+
 				res, err := Retrieve(t.Context(), a)
 				if s.String() != tt.want {
 					t.Errorf("happened: %s\nwanted:   %s", s, tt.want)
@@ -279,6 +308,7 @@ func TestTransfer(t *testing.T) {
 // The message in hand gets its grace when the retrieval is cancelled; what waits behind it does not.
 func TestGrace(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name  string
 		slow  time.Duration
@@ -290,9 +320,11 @@ func TestGrace(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			synctest.Test(t, func(t *testing.T) {
 				s := &fakeServer{story: &story{}, boxes: []*fakeMailbox{{name: "a", n: 3}}}
-				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler), Delivery: Delivery{Deliverer: &fakeDeliverer{story: s.story, slow: tt.slow}}}
+				a := &Account{Name: "ann", Log: slog.New(slog.DiscardHandler),
+					Delivery: Delivery{Deliverer: &fakeDeliverer{story: s.story, slow: tt.slow}}}
 				a.Connect = func(context.Context, *Account) (Session, error) { return s, nil }
 				s.boxes[0].cut = Fail(KindNetwork, context.Canceled)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -322,12 +354,16 @@ func TestJobs(t *testing.T) {
 		if d := time.Since(start); err != nil || res.Delivered != messages || d != messages/jobs*time.Second {
 			t.Errorf("%+v, %v after %v", res, err, d)
 		}
+
 		at := map[string]int{}
 		for i, line := range s.lines {
 			at[line] = i
 		}
+
 		for n := 1; n <= messages; n++ {
-			d, r, k := at[fmt.Sprintf("deliver %d", n)], at[fmt.Sprintf("record %d", n)], at[fmt.Sprintf("acknowledge %d", n)]
+			d := at[fmt.Sprintf("deliver %d", n)]
+			r := at[fmt.Sprintf("record %d", n)]
+			k := at[fmt.Sprintf("acknowledge %d", n)]
 			if d == 0 || d > r || r > k {
 				t.Errorf("message %d: delivered %d, recorded %d, acknowledged %d", n, d, r, k)
 			}

@@ -70,8 +70,8 @@ func (r *rig) asked() int {
 	return strings.Count(r.heard(), "BODY.PEEK[]") + strings.Count(r.heard(), "> RETR ")
 }
 
-// A disk that is full ends the retrieval at once, with one line for all of it, and the server is not asked for
-// anything until there is room.
+// A disk that is full ends the retrieval at once, with one line for all of it, and the server is not asked
+// for anything until there is room.
 func TestFullDiskEndsTheRetrieval(t *testing.T) {
 	t.Parallel()
 	for protocol, most := range map[fetch.Protocol]int{fetch.IMAP: 5, fetch.POP3: 1024} {
@@ -183,7 +183,8 @@ func TestSomeLargeMessagesOnANearlyFullDisk(t *testing.T) {
 	r.append(t, "INBOX", messages...)
 	d.free(8 << 10)
 	res, err := r.fails(t, fetch.KindDelivery)
-	if delivery.ClassOf(err) == delivery.Unusable || res.Delivered != len(small) || res.Deleted != len(small) {
+	if delivery.ClassOf(err) == delivery.Unusable ||
+		res.Delivered != len(small) || res.Deleted != len(small) {
 		t.Errorf("%+v, %v", res, err)
 	}
 	r.wants(t, small)

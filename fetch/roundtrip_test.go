@@ -24,26 +24,31 @@ func accountOn(tb testing.TB, d *fetchtest.Dovecot, p fetch.Protocol, user strin
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	dir := tb.TempDir()
 	j, err := journal.Open(context.Background(), filepath.Join(dir, "journal.db"))
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	tb.Cleanup(func() {
 		if err := j.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
+
 	return &fetch.Account{
 		Name: user, Key: user, Journal: j, Log: slog.New(slog.DiscardHandler),
 		Server: fetch.Server{
 			Protocol: p,
-			Connect:  map[fetch.Protocol]fetch.Connector{fetch.IMAP: imap.Connect, fetch.POP3: pop3.Connect}[p],
-			Host:     "127.0.0.1",
-			Port:     port,
-			TLS:      fetch.Wrapped,
-			Policy:   policy,
-			Timeout:  time.Minute,
+			Connect: map[fetch.Protocol]fetch.Connector{
+				fetch.IMAP: imap.Connect, fetch.POP3: pop3.Connect,
+			}[p],
+			Host:    "127.0.0.1",
+			Port:    port,
+			TLS:     fetch.Wrapped,
+			Policy:  policy,
+			Timeout: time.Minute,
 		},
 		Credentials: fetch.Credentials{
 			Auth:     "password",

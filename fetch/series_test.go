@@ -19,7 +19,8 @@ type fakeSeries struct {
 	recipients [][]string // of each delivery
 }
 
-func (d *fakeSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message, ended func(int, error) error) error {
+func (d *fakeSeries) DeliverSeries(ctx context.Context,
+	ms []*delivery.Message, ended func(int, error) error) error {
 	for i, m := range ms {
 		err := m.Hold()
 		if err == nil {
@@ -38,6 +39,7 @@ func (d *fakeSeries) DeliverSeries(ctx context.Context, ms []*delivery.Message, 
 // transfer ends the series.
 func TestSeries(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name   string
 		refuse map[string]error
@@ -45,12 +47,15 @@ func TestSeries(t *testing.T) {
 		lease  string // ends after it
 		want   string
 	}{
-		{"all", nil, nil, "-", "deliver 1; record 1; acknowledge 1; deliver 2; record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; commit"},
+		{"all", nil, nil, "-", "deliver 1; record 1; acknowledge 1; deliver 2; " +
+			"record 2; acknowledge 2; deliver 3; record 3; acknowledge 3; commit"},
 		{"one refused", map[string]error{"2": errors.New("no")}, nil, "-",
 			"deliver 1; record 1; acknowledge 1; deliver 2; deliver 3; record 3; acknowledge 3; commit"},
 		{"one not had", nil, map[int]bool{2: true}, "-",
 			"deliver 1; record 1; acknowledge 1; deliver 3; record 3; acknowledge 3; commit"},
-		{"unusable", map[string]error{"2": &delivery.Error{Class: delivery.Unusable, Err: errors.New("gone")}}, nil, "-",
+		{"unusable", map[string]error{
+			"2": &delivery.Error{Class: delivery.Unusable, Err: errors.New("gone")},
+		}, nil, "-",
 			"deliver 1; record 1; acknowledge 1; deliver 2; end"},
 		{"lease ends", nil, nil, "deliver 1", "deliver 1; record 1; end"},
 		{"lease ends between", nil, nil, "acknowledge 1", "deliver 1; record 1; acknowledge 1; end"},
@@ -98,13 +103,16 @@ func TestSharesSurvive(t *testing.T) {
 	partial := &delivery.PartialError{Delivered: []string{"bob"}, Err: errors.New("ann and eve are full")}
 	pass := func(refuse error, want []string, delivered int) {
 		t.Helper()
-		d := &fakeSeries{fakeDeliverer: &fakeDeliverer{story: &story{}, refuse: map[string]error{"1": refuse}}}
+		d := &fakeSeries{
+			fakeDeliverer: &fakeDeliverer{story: &story{}, refuse: map[string]error{"1": refuse}},
+		}
 		s := &fakeServer{d.story, []*fakeMailbox{{name: "a", n: 2}}}
 		a := &Account{
 			Name: "ann@h", Key: "key", Log: slog.New(slog.DiscardHandler), Journal: j,
 			Server:   Server{Connect: func(context.Context, *Account) (Session, error) { return s, nil }},
 			Delivery: Delivery{Deliverer: d, Recipients: []string{"ann", "bob", "eve"}},
 		}
+
 		res, err := Retrieve(t.Context(), a)
 		if (err != nil) != (refuse != nil) || res.Delivered != delivered {
 			t.Errorf("%d delivered, %v", res.Delivered, err)
@@ -116,6 +124,7 @@ func TestSharesSurvive(t *testing.T) {
 			t.Errorf("the other message was delivered to %q", d.recipients[1])
 		}
 	}
+
 	pass(partial, []string{"ann", "bob", "eve"}, 1)
 	partial = &delivery.PartialError{Delivered: []string{"eve"}, Err: errors.New("ann is full")}
 	pass(partial, []string{"ann", "eve"}, 1)

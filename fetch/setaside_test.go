@@ -105,7 +105,9 @@ func TestRefusedIsSetAside(t *testing.T) {
 			r, p, e := pickyRig(t, protocol)
 			now := time.Now()
 			r.a.Refusals, r.a.Now, r.a.FetchLimit = new(fetch.Refusals), func() time.Time { return now }, 3
-			p.refuse["message 0."] = &delivery.Error{Class: delivery.Permanent, Err: errors.New("no such user")}
+			p.refuse["message 0."] = &delivery.Error{
+				Class: delivery.Permanent, Err: errors.New("no such user"),
+			}
 			messages := numbered(5)
 			r.append(t, "INBOX", messages...)
 			round := func(delivered, refused int) {
@@ -116,6 +118,7 @@ func TestRefusedIsSetAside(t *testing.T) {
 					t.Errorf("tried %d times, want %d", p.refused, refused)
 				}
 			}
+
 			round(2, 1)
 			round(2, 1) // the limit leaves room for mail behind it
 			round(0, 1)
@@ -125,9 +128,11 @@ func TestRefusedIsSetAside(t *testing.T) {
 			e.expect(t, "ERROR "+fetch.EventFailed, 1)
 			e.expect(t, "DEBUG "+fetch.EventFailed, 1)
 			e.expect(t, "WARN "+fetch.EventSetAside, 1)
-			if len(p.notices) != 1 || !strings.Contains(p.notices[0], "Subject: fetchmail delivery refused on "+r.a.Name+"\n") || !strings.Contains(p.notices[0], "no such user") {
+			if len(p.notices) != 1 || !strings.Contains(p.notices[0], "Subject: fetchmail delivery "+
+				"refused on "+r.a.Name+"\n") || !strings.Contains(p.notices[0], "no such user") {
 				t.Errorf("notices %q", p.notices)
 			}
+
 			delete(p.refuse, "message 0.")
 			r.a.Refusals.Retry()
 			round(1, 2)
@@ -314,14 +319,17 @@ func TestHeaderSettings(t *testing.T) {
 			if protocol == fetch.IMAP {
 				return // the memory server shows no broken header
 			}
+
 			r.a.RejectBad = true
 			r.append(t, "INBOX", []byte("Subject: x\r\nnot a field\r\n\r\nbody\r\n"))
 			for range 2 {
 				_, err := r.fails(t, fetch.KindDelivery)
-				if delivery.ClassOf(err) != delivery.Permanent || !strings.Contains(err.Error(), `"not a field"`) || p.refused > 0 {
+				if delivery.ClassOf(err) != delivery.Permanent ||
+					!strings.Contains(err.Error(), `"not a field"`) || p.refused > 0 {
 					t.Error(err)
 				}
 			}
+
 			e.expect(t, "ERROR "+fetch.EventFailed, 2)
 			r.holds(t, "INBOX", 1)
 			r.a.RejectBad = false

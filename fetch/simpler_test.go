@@ -19,7 +19,8 @@ import (
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	err := fetch.Fail(fetch.KindTLS, login.Again(io.ErrUnexpectedEOF))
-	if err.Error() != io.ErrUnexpectedEOF.Error() || !errors.Is(err, fetch.ErrSimpler) || !errors.Is(err, io.ErrUnexpectedEOF) || fetch.KindOf(err) != fetch.KindTLS {
+	if err.Error() != io.ErrUnexpectedEOF.Error() || !errors.Is(err, fetch.ErrSimpler) ||
+		!errors.Is(err, io.ErrUnexpectedEOF) || fetch.KindOf(err) != fetch.KindTLS {
 		t.Errorf("%v, %v", err, fetch.KindOf(err))
 	}
 }

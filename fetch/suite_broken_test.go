@@ -70,7 +70,8 @@ func (r *rig) onlyOf(t *testing.T, messages [][]byte) {
 	}
 	for _, got := range r.delivered(t) {
 		if !whole[got] {
-			t.Fatalf("delivered in part, or twice: %d bytes, %.100q … %.100q", len(got), got, got[max(0, len(got)-100):])
+			t.Fatalf("delivered in part, or twice: %d bytes, %.100q … %.100q",
+				len(got), got, got[max(0, len(got)-100):])
 		}
 		delete(whole, got)
 	}

@@ -261,7 +261,8 @@ func checkRefused(t *testing.T, r *rig) {
 		}
 		return nil
 	}}
-	if res, err := r.fails(t, fetch.KindDelivery); res.Delivered != 4 || res.Failed != 1 || !errors.Is(err, refused) {
+	res, err := r.fails(t, fetch.KindDelivery)
+	if res.Delivered != 4 || res.Failed != 1 || !errors.Is(err, refused) {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	r.holds(t, "INBOX", 1)

@@ -60,14 +60,17 @@ func TestQuotaBlamesNoMessage(t *testing.T) {
 func TestManyRefusedMessages(t *testing.T) {
 	t.Parallel()
 	for _, noPipelining := range []bool{true, false} {
-		r, _ := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{NoPipelining: noPipelining, Retr: func(uidl string) fetchtest.Reaction {
+		refuseMany := func(uidl string) (r fetchtest.Reaction) {
 			var n int
 			_, _ = fmt.Sscanf(uidl, "uidl-%d", &n)
 			if n > 5 && n <= 25 {
-				return fetchtest.Reaction{Refuse: "can't read it"}
+				r.Refuse = "can't read it"
 			}
-			return fetchtest.Reaction{}
-		}}))
+			return r
+		}
+		r, _ := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{
+			NoPipelining: noPipelining, Retr: refuseMany,
+		}))
 		messages := numbered(40)
 		r.append(t, "INBOX", messages...)
 		r.fails(t, fetch.KindServer)
@@ -175,8 +178,8 @@ func TestUIDLOfPendingDeletionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// GNU Mailutils writes into messages between two sessions. What was delivered and is still to be deleted is the
-// same then.
+// GNU Mailutils writes into messages between two sessions. What was delivered and is still to be deleted is
+// the same then.
 func TestPendingMessageGotStatusFields(t *testing.T) {
 	t.Parallel()
 	for _, noTOP := range []bool{false, true} {
@@ -249,7 +252,9 @@ func TestStandIn(t *testing.T) {
 // A daemon tells of it again when a month has gone.
 func TestDeletedMailIsBackForLong(t *testing.T) {
 	t.Parallel()
-	r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{Undeletes: func(string) bool { return true }}))
+	r, e := rigOn(t, fetchtest.StartPOPServer(t, fetchtest.POPOptions{
+		Undeletes: func(string) bool { return true },
+	}))
 	now := time.Now()
 	r.a.Now = func() time.Time { return now }
 	r.append(t, "INBOX", numbered(1)...)
