@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -21,7 +20,9 @@ var keepAlive = net.KeepAliveConfig{
 }
 
 // Dial connects to host:port over TCP, or runs plugin (with %h and %p replaced) and speaks to it instead.
-// The time limit is the smaller of timeout and dialTimeout. The error of a TCP connection is a *DialError.
+// Where a host has several addresses, one that does not answer at once delays the others no longer than
+// attemptDelay. The time limit is the smaller of timeout and dialTimeout. The error of a TCP connection is a
+// *DialError.
 func Dial(
 	ctx context.Context, host string, port int, plugin string, timeout time.Duration,
 ) (net.Conn, error) {
@@ -34,8 +35,9 @@ func Dial(
 		limit = min(limit, timeout)
 	}
 
-	d := net.Dialer{Timeout: limit, KeepAliveConfig: keepAlive}
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := system.reach(ctx, host, port)
 	if err != nil {
 		return nil, &DialError{err}
 	}
