@@ -146,12 +146,12 @@ func TestSMTPDialogues(t *testing.T) {
 		{"endless reply", pipelined + "ENDLESS 250-a\\r\\n\n", temporary, "more than 100 lines"},
 		{"endless line", pipelined + "ENDLESS 250\n", temporary, "more than 4096 bytes"},
 
-		{"closed before EHLO", "CLOSE", unusable, "EOF"},
-		{"closed at MAIL", pipelined + "CLOSE", temporary, "EOF"},
+		{"closed before EHLO", "CLOSE", unusable, "ended"},
+		{"closed at MAIL", pipelined + "CLOSE", temporary, "ended"},
 		{"closed before the message",
 			pipelined + "S: 250 a\nS: 250 b\nS: 354 c\nCLOSE", temporary, "message: "},
 		{"closed after the dot",
-			pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "CLOSE", temporary, "EOF"},
+			pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "CLOSE", temporary, "ended"},
 		{"421 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" +
 			content + "S: 421 down\n", temporary, "down"},
 		{"221 to the dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + "S: 221 bye\n", temporary,

@@ -78,15 +78,16 @@ func TestGuard(t *testing.T) {
 
 		{"no IMAP", "HTTP/1.1 400 Bad Request\r\n", "", "no IMAP response"},
 		{"BYE", "* BYE bye\x1b\r\n* 1 EXISTS\r\n", "", `BYE "bye\x1b"`},
-		{"cut in a line", "* 1 EXI", "", "unexpected EOF"},
-		{"cut in a body", "* 1 FETCH (BODY[] {9}\r\nabc", "* 1 FETCH (BODY[] {9}\r\nabc", "unexpected EOF"},
+		{"cut in a line", "* 1 EXI", "", "the server ended the connection"},
+		{"cut in a body", "* 1 FETCH (BODY[] {9}\r\nabc", "* 1 FETCH (BODY[] {9}\r\nabc",
+			"the server ended the connection"},
 		{"body longer than announced", "* 1 FETCH (BODY[] {3}\r\nabc\r\ndef\r\n)\r\n",
 			"* 1 FETCH (BODY[] {3}\r\nabc", "not as long"},
 		{"body longer than announced, blank line", "* 1 FETCH (BODY[] {3}\r\nabc indeed\r\n)\r\n",
 			"* 1 FETCH (BODY[] {3}\r\nabc", "not as long"},
 		{"body shorter than announced", "* 1 FETCH (BODY[] {9}\r\nabc)\r\nT1 OK\r\n",
 			"* 1 FETCH (BODY[] {9}\r\nabc)\r\nT1 ", "not as long"},
-		{"cut in a literal", "* LIST () NIL {9}\r\nabc", "", "unexpected EOF"},
+		{"cut in a literal", "* LIST () NIL {9}\r\nabc", "", "the server ended the connection"},
 		{"nested", "* 1 FETCH (UID 1 BODYSTRUCTURE " + strings.Repeat("(", maxDepth) + "\r\n", "", "nested"},
 		{"nested across literals", "* 1 FETCH (X " + strings.Repeat("((((((({1}\r\nx ", 10), "*", "nested"},
 		{"nested behind closing ones", "* 1 FETCH )))))((((((\r\n", "", "unbalanced"},
@@ -174,10 +175,10 @@ func TestUnaskedBodies(t *testing.T) {
 		want     string
 	}{
 		{"many", strings.Repeat(body, maxUnasked+2), false, "nobody asked for"},
-		{"asked for", strings.Repeat(body, maxUnasked+2), true, "unexpected EOF"},
+		{"asked for", strings.Repeat(body, maxUnasked+2), true, "the server ended the connection"},
 		{"as many as we ask for at once",
 			strings.Repeat(body, 2*maxBatch) + "T1 OK\r\n" + strings.Repeat(body, 2*maxBatch), false,
-			"unexpected EOF"},
+			"the server ended the connection"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -14,9 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"fetchd/tlsverify"
@@ -270,7 +268,8 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 	for {
 		// Before it is kept: a hostile line costs no more than the limit.
 		if len(long)+len(line) > limit {
-			return nil, c.Break(fmt.Errorf("server sent a line of more than %d bytes", limit))
+			text := fmt.Sprintf("server sent a line of more than %d bytes", limit)
+			return nil, c.Break(&plainError{text, errFlood})
 		}
 		if err == nil {
 			return append(long, line...), nil
@@ -287,15 +286,9 @@ func (c *Conn) readRaw(limit int) ([]byte, error) {
 // the connection's.
 func (c *Conn) Reader() *bufio.Reader { return c.r }
 
-// errHungUp is the error of a connection that the other side has ended in good order.
-var errHungUp = fmt.Errorf("the server ended the connection (%w)", io.ErrUnexpectedEOF)
-
 // readError turns a clean end into errHungUp: no server may end a connection while we read.
 func (c *Conn) readError(err error) error {
-	if errors.Is(err, io.EOF) {
-		err = errHungUp
-	}
-	return c.Break(err)
+	return c.Break(lost(err))
 }
 
 // ReadError is the error to report when a read through Reader gave err: it is never io.EOF, and becomes the
@@ -334,13 +327,4 @@ func trimEOL(line []byte) []byte {
 		line = line[:n-1]
 	}
 	return line
-}
-
-// IsTimeout tells whether err is a server that did not answer in time.
-func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-// HasEnded tells whether err is that of a connection whose other end is closed.
-func HasEnded(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) ||
-		errors.Is(err, syscall.ECONNRESET)
 }

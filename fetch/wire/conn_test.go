@@ -35,9 +35,9 @@ func TestReadLine(t *testing.T) {
 		{"one too long", "S: 12345678", 9, nil, "more than 9 bytes"},
 		{"just not too long", "S: 12345678", 10, []string{"12345678"}, ""},
 		{"endless", "ENDLESS x", 0, nil, "more than 65536 bytes"},
-		{"end before a line", "CLOSE", 0, nil, "unexpected EOF"},
-		{"end within a line", "S< abc\nCLOSE", 0, nil, "unexpected EOF"},
-		{"end behind a line", "S: abc\nCLOSE", 0, []string{"abc", "?"}, "unexpected EOF"},
+		{"end before a line", "CLOSE", 0, nil, "the server ended the connection"},
+		{"end within a line", "S< abc\nCLOSE", 0, nil, "the server ended the connection"},
+		{"end behind a line", "S: abc\nCLOSE", 0, []string{"abc", "?"}, "the server ended the connection"},
 	}
 
 	for _, tt := range tests {

@@ -86,7 +86,7 @@ func TestPluginFails(t *testing.T) {
 		{"an end without a failure", "exit 0", `plugin "exit 0": it ended, with exit status 0; hint: try`},
 		{"an end without a failure, in words", "echo usage: x >&2",
 			`exit status 0; it said "usage: x"; hint: try`},
-		{"an end behind a greeting", "echo '* OK hello'", "unexpected EOF"},
+		{"an end behind a greeting", "echo '* OK hello'", "the server ended the connection"},
 		{"words behind a greeting", "echo '* OK hello'; echo gone >&2; exit 2", `it said "gone"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

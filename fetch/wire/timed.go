@@ -3,10 +3,9 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -198,25 +197,23 @@ func (t *timedConn) noteWrite() {
 // ended keeps err as the connection's error, with time-outs in plain words. A server may never end a
 // connection while we read.
 func (t *timedConn) ended(err error) error {
-	if errors.Is(err, io.EOF) {
-		err = errHungUp
-	}
 	// The deadline may be ours or that of fail: whichever was first is the connection's error.
 	if isNetTimeout(err) {
-		err = t.timeoutError("answer")
+		return t.fail(t.timeoutError("answer"))
 	}
-	return t.fail(err)
+	return t.fail(lost(err))
 }
 
+// isNetTimeout tells whether err is that of a deadline of ours; net says the same of a dead connection.
 func isNetTimeout(err error) bool {
 	ne, ok := errors.AsType[net.Error](err)
-	return ok && ne.Timeout()
+	return ok && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
 }
 
 func (t *timedConn) timeoutError(what string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Errorf("no %s within %s: %w", what, t.timeout, os.ErrDeadlineExceeded)
+	return Late(fmt.Sprintf("no %s within %s", what, t.timeout))
 }
 
 // pace waits until the rate limit allows another read.
