@@ -100,7 +100,7 @@ func explain(path, act string, err error) error {
 	return hints.Errorf(hintFor(err, path), "%s journal %q: %w", act, path, err)
 }
 
-// hintFor is the next step after err, "" if there is none.
+// hintFor is the next step after err.
 func hintFor(err error, path string) string {
 	var unsafe *ownfile.Error
 	var damage *damageError
@@ -144,8 +144,11 @@ func hintFor(err error, path string) string {
 		return codeHint(code.Code() & 0xff)
 	}
 
-	return ""
+	return hintPlace
 }
+
+// hintPlace is the next step where nothing else is known.
+const hintPlace = "see whether its disk works; -i names another place"
 
 // codeHint is the next step after an error code of SQLite.
 func codeHint(code int) string {
@@ -159,5 +162,5 @@ func codeHint(code int) string {
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
 		return "the file and its directory must be writable for this user; -i names another place"
 	}
-	return ""
+	return hintPlace
 }
