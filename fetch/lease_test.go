@@ -187,7 +187,8 @@ func TestLeaseEndsAfterAFailedMailbox(t *testing.T) {
 	a := leasedAccount(told, &endingLease{story: told, after: "open a", kind: KindConfig}, false)
 	failing(a, func(b *fakeMailbox) { b.open = Fail(KindServer, errors.New("locked")) })
 	_, err := Retrieve(t.Context(), a)
-	if KindOf(err) != KindConfig || err.Error() != "locked\nthe lease is over" {
+	if KindOf(err) != KindConfig || err.Error() != "locked; hint: it is tried again next time;"+
+		" if it lasts, ask the server's operator\nthe lease is over" {
 		t.Errorf("%v, of kind %v", err, KindOf(err))
 	}
 }

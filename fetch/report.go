@@ -51,8 +51,11 @@ func (t *transfer) reportFailure(it *Item, err error) {
 		t.keepFailure(it, err, level > slog.LevelDebug)
 	}
 	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
-		"n", it.N, "total", t.total, "size", it.Size, "uid", it.ref().UID, "err", err)
+		"n", it.N, "total", t.total, "size", it.Size, "uid", it.ref().UID, "err", withDeliveryStep(err))
 }
+
+// withDeliveryStep gives err, of a message, a next step.
+func withDeliveryStep(err error) error { return WithNextStep(Fail(KindDelivery, err)) }
 
 // keepFailure keeps what the end of the transfer needs of a failure; reported tells whether its text was
 // shown.
@@ -60,7 +63,8 @@ func (t *transfer) keepFailure(it *Item, err error, reported bool) {
 	f := failure{Ref: it.ref(), place: it.place(), class: delivery.ClassOf(err), refused: it.Err != nil}
 	f.tooLarge = lacksRoom(it, err) && f.class == delivery.Temporary
 	if t.a.Refusals != nil && len(t.failed) < noticeLines {
-		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.ref().UID), it.Size, err)
+		f.text = fmt.Sprintf("%.70q of %d bytes: %v", t.a.Hidden.Clean(it.ref().UID), it.Size,
+			withDeliveryStep(err))
 	}
 	t.failed = append(t.failed, f)
 	// One error stands for all in the exit status, so the worst is kept: what may still need the user.
@@ -101,5 +105,6 @@ func (t *transfer) failures() error {
 		return nil
 	}
 
-	return Fail(KindDelivery, &UndeliveredError{Count: open, Err: t.err, Reported: t.errReported})
+	err := withDeliveryStep(t.err)
+	return Fail(KindDelivery, &UndeliveredError{Count: open, Err: err, Reported: t.errReported})
 }

@@ -3,11 +3,13 @@ package fetch
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"fetchd/delivery"
 	"fetchd/fetch/fault"
+	"fetchd/tlsverify/hints"
 )
 
 // Retriever retrieves from one account again and again and may keep the connection in between: for an account
@@ -127,7 +129,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 
 	errs = append(errs, r.endOutages(errors.Join(errs...)))
 	r.a.Log.Debug(EventDone, "account", r.a.Name, "result", *res)
-	err := withLeaseKind(errors.Join(errs...))
+	err := withLeaseKind(WithNextStep(errors.Join(errs...)))
 	r.a.LogPanic(err)
 	return err
 }
@@ -155,9 +157,16 @@ func (r *Retriever) NextTry() time.Time {
 // TryAll makes the next retrieval try destinations whose time has not come.
 func (r *Retriever) TryAll() { r.outages.Retry() }
 
-// saidOnce returns both errors, and only the second one if the first says the same; the first may be nil.
+// saidOnce returns both errors, and only the second one if the first says the same, and maybe what was not
+// done the second time; the first may be nil.
 func saidOnce(first, second error) []error {
-	if first == nil || first.Error() == second.Error() {
+	if first == nil {
+		return []error{second}
+	}
+
+	before, _ := hints.Split(first)
+	after, _ := hints.Split(second)
+	if strings.HasPrefix(before, after) {
 		return []error{second}
 	}
 	return []error{first, second}

@@ -122,6 +122,7 @@ func (r *rig) pass(t *testing.T) (fetch.Result, error) {
 	if r.settle != nil {
 		r.settle()
 	}
+	fetchtest.CheckNextStep(t, err)
 	return res, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"fetchd/fetch/fetchtest"
 	"fetchd/fetch/login"
 	"fetchd/fetch/pop3"
+	"fetchd/tlsverify/hints"
 )
 
 func TestAgain(t *testing.T) {
@@ -30,7 +31,7 @@ func TestAgain(t *testing.T) {
 func TestSameErrorOfBothSessions(t *testing.T) {
 	t.Parallel()
 	answers := []string{"the key is wrong", "the key is wrong"}
-	fails := func(t *testing.T) string {
+	fails := func(t *testing.T) []string {
 		sessions := slices.Clone(answers)
 		_, err := fetch.Retrieve(t.Context(), &fetch.Account{
 			Name: "ann@h", Log: slog.New(slog.DiscardHandler),
@@ -40,14 +41,18 @@ func TestSameErrorOfBothSessions(t *testing.T) {
 				return nil, fetch.Fail(fetch.KindTLS, login.Again(errors.New(text)))
 			}},
 		})
-		return err.Error()
+		var problems []string
+		for _, line := range hints.Lines(err) {
+			problems = append(problems, line.Problem)
+		}
+		return problems
 	}
 
-	if got := fails(t); got != "the key is wrong" {
+	if got := fails(t); !slices.Equal(got, answers[:1]) {
 		t.Errorf("%q", got)
 	}
 	answers[1] = "the name is wrong"
-	if got := fails(t); got != "the key is wrong\nthe name is wrong" {
+	if got := fails(t); len(got) != 1 || got[0] != "the key is wrong; the name is wrong" {
 		t.Errorf("%q", got)
 	}
 }

@@ -86,6 +86,7 @@ func (s *service) outcomes(ctx context.Context, cfg *rcfile.Config, accounts []*
 	var out []schedule.Outcome
 	for _, a := range accounts {
 		res, err := countNew(ctx, a)
+		err = fetch.WithNextStep(err)
 		pass.ended(ctx, a, err)
 		out = append(out, schedule.Outcome{Account: a, Result: res, Err: err})
 	}

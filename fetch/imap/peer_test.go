@@ -116,6 +116,7 @@ func (r *rig) run(dialogue string) (string, fetch.Result, error) {
 	if perr := p.Done(); perr != nil {
 		r.t.Errorf("dialogue %v", perr)
 	}
+	fetchtest.CheckNextStep(r.t, err)
 	return r.taker.take(), res, err
 }
 

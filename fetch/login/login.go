@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
 	"time"
 
@@ -88,7 +87,7 @@ const (
 // Dial connects to the server. The connection is for New.
 func Dial(ctx context.Context, o Options) (net.Conn, error) {
 	conn, err := wire.Dial(ctx, o.Host, o.port(), o.Plugin, o.Timeout)
-	return conn, Fail(KindNetwork, err)
+	return conn, NextStep(Fail(KindNetwork, err), BeforeLogin)
 }
 
 // New makes the connection that Run and its Protocol speak on.
@@ -115,7 +114,7 @@ func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, e
 
 	if err := a.run(ctx); err != nil {
 		_ = conn.Close()
-		return nil, mayBeCrowded(ctx, Fail(KindNetwork, err))
+		return nil, mayBeCrowded(ctx, NextStep(Fail(KindNetwork, err), a.stage))
 	}
 
 	return a.offer, nil
@@ -126,7 +125,7 @@ func limit(ctx context.Context, timeout time.Duration) (context.Context, context
 		timeout = defaultTimeout
 	}
 	whole := loginTimeouts * timeout
-	late := fmt.Errorf("not logged in after %s: %w", whole, os.ErrDeadlineExceeded)
+	late := wire.Late(fmt.Sprintf("not logged in after %s", whole))
 	return context.WithTimeoutCause(ctx, whole, late)
 }
 
@@ -147,6 +146,8 @@ type attempt struct {
 	p    Protocol
 	o    Options
 	log  *slog.Logger
+
+	stage Stage
 
 	// What the server said on the present channel. TLS and the login clear it.
 	offer    *Offer // nil = not known
@@ -179,6 +180,7 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
+	a.stage = LoggedIn
 
 	// What was offered before the login may have changed with it.
 	f, ok := a.p.(Finisher)

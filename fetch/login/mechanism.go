@@ -179,6 +179,7 @@ func (a *attempt) try(t *try) error {
 		return Fail(KindTLS, errors.New("the connection is not encrypted: the password is not sent"))
 	}
 
+	a.stage = AtLogin
 	r, err := a.exchange(t)
 	if err != nil {
 		return err

@@ -10,13 +10,13 @@ package pop3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/login"
 	"fetchd/fetch/wire"
+	"fetchd/tlsverify/hints"
 )
 
 // Quirks remembers servers that offer PIPELINING and then get it wrong; they get one command at a time. The
@@ -134,7 +134,7 @@ func (s *session) simpler(err error) error {
 		return err
 	}
 	s.quirks.slow.Add(s.host)
-	return fmt.Errorf("%w (PIPELINING: %w)", err, fetch.ErrSimpler)
+	return hints.Errorf("", "%w (PIPELINING: %w)", err, fetch.ErrSimpler)
 }
 
 // listFailed explains why there is no list. A server, or a scanner in front of it, that ends the connection

@@ -273,6 +273,7 @@ func (s *scenario) run(peer *fetchtest.Peer) {
 	}
 
 	s.checkError(err)
+	fetchtest.CheckNextStep(t, err)
 	s.checkResult(result)
 	s.checkJournal(ctx, j)
 	s.checkSecrets(peer, err)

@@ -90,11 +90,16 @@ func printable(code []byte) bool {
 // errOutOfStep marks the error of a server whose answers don't fit our commands.
 var errOutOfStep = errors.New("out of step")
 
+// stepError is one that errOutOfStep marks, which says nothing to users.
+type stepError struct{ error }
+
+func (e stepError) Unwrap() []error { return []error{e.error, errOutOfStep} }
+
 var errChallenge = errors.New("the server sends a challenge where +OK or -ERR belongs")
 
 // outOfStep breaks the connection: nobody can tell which command the following answers belong to.
 func outOfStep(c *wire.Conn, err error) error {
-	return fetch.Fail(fetch.KindProtocol, c.Break(fmt.Errorf("%w (%w)", err, errOutOfStep)))
+	return fetch.Fail(fetch.KindProtocol, c.Break(stepError{err}))
 }
 
 // network classifies an error of the connection.

@@ -30,18 +30,43 @@ func Of(err error) string {
 	return ""
 }
 
-// Split takes err's text apart. The hint is "" unless the text ends in it: a server may write "; hint: " too,
-// but what it says is quoted and never ends an error.
+// Split takes err's text apart, also where more was said behind the hint. The hint is "" unless the text has
+// it: a server may write "; hint: " too, but what it says is quoted.
 func Split(err error) (problem, hint string) {
 	text, h := err.Error(), Of(err)
 	if h == "" {
 		return text, ""
 	}
-	problem, ok := strings.CutSuffix(text, separator+h)
-	if !ok {
+	return cutOut(text, h)
+}
+
+// cutOut takes hint out of text; "" if it is not there.
+func cutOut(text, hint string) (problem, found string) {
+	i := strings.LastIndex(text, separator+hint)
+	if i < 0 {
 		return text, ""
 	}
-	return problem, h
+	return text[:i] + text[i+len(separator+hint):], hint
+}
+
+// Each lets add change every error that errors.Join has put together in err, or err itself.
+func Each(err error, add func(error) error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return add(err)
+	}
+
+	parts := joined.Unwrap()
+	texts, changed := make([]string, len(parts)), make([]error, len(parts))
+	for i, part := range parts {
+		texts[i], changed[i] = part.Error(), Each(part, add)
+	}
+
+	// Some other error with several causes, such as that of fmt.Errorf with two %w.
+	if strings.Join(texts, "\n") != err.Error() {
+		return add(err)
+	}
+	return errors.Join(changed...)
 }
 
 // Line is what is said on one line, and the next step, which is "" if none is known.
@@ -105,9 +130,14 @@ type hinted struct {
 	hint    string
 }
 
-// Errorf makes an error with a next step, which comes first and may be ""; %w wraps as in fmt.Errorf.
+// Errorf makes an error with a next step, which comes first and may be ""; %w wraps as in fmt.Errorf. The
+// next step of what is wrapped moves to the end.
 func Errorf(hint, format string, args ...any) error {
-	return Add(fmt.Errorf(format, args...), hint)
+	err := fmt.Errorf(format, args...)
+	if problem, known := Split(err); hint == "" && known != "" {
+		return &hinted{err, problem, known}
+	}
+	return Add(err, hint)
 }
 
 // Add gives err a next step, unless err is nil or hint is "". It stands behind the one that err has already.

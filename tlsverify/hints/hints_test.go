@@ -23,8 +23,10 @@ func TestSplit(t *testing.T) {
 		{"in the middle", "a; hint: check it and b", "", fmt.Errorf("a; hint: %s and b", "check it")},
 		{"two", "x: no route", "inner; outer", Errorf("outer", "x: %w", Add(base, "inner"))},
 		{"a server's", `refused: "no; hint: call +1"`, "", fmt.Errorf("refused: %q", "no; hint: call +1")},
-		{"followed by more", "no route; hint: check it (3 times)",
-			"", fmt.Errorf("%w (3 times)", Add(base, "check it"))},
+		{"followed by more", "no route (3 times)", "check it",
+			Errorf("", "%w (3 times)", Add(base, "check it"))},
+		{"followed by more and one's own", "no route (3 times)", "check it; wait",
+			Errorf("wait", "%w (3 times)", Add(base, "check it"))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +72,36 @@ func TestLines(t *testing.T) {
 			t.Parallel()
 			if got := Lines(tt.err); !slices.Equal(got, tt.want) {
 				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	a, b := errors.New("a"), Add(errors.New("b"), "own")
+
+	add := func(err error) error {
+		if Of(err) != "" {
+			return err
+		}
+		return Add(err, "given")
+	}
+
+	for _, tt := range []struct {
+		name, want string
+		err        error
+	}{
+		{"one", "a; hint: given", a},
+		{"joined", "a; hint: given\nb; hint: own", errors.Join(a, b)},
+		{"joined twice", "a; hint: given\nb; hint: own\na; hint: given", errors.Join(errors.Join(a, b), a)},
+		{"two causes", "a and a; hint: given", fmt.Errorf("%w and %w", a, a)},
+		{"a wrapped one", "x: a\na; hint: given", fmt.Errorf("x: %w", errors.Join(a, a))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if err := Each(tt.err, add); err.Error() != tt.want || !errors.Is(err, a) {
+				t.Errorf("%v", err)
 			}
 		})
 	}
