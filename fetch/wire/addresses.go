@@ -115,7 +115,8 @@ func (r *reacher) race(ctx context.Context, to []netip.Addr, port int) (net.Conn
 		case a := <-results:
 			ended++
 			if a.err == nil {
-				go closeRest(results, begun-ended)
+				cancel() // so that the others end at once
+				closeRest(results, begun-ended)
 				return a.conn, a.n, nil
 			}
 			errs[a.n] = a.err
@@ -133,7 +134,7 @@ type attempt struct {
 	err  error
 }
 
-// closeRest closes what n attempts bring that are still under way.
+// closeRest waits for n attempts that are still under way, and closes what they bring.
 func closeRest(results <-chan attempt, n int) {
 	for range n {
 		if a := <-results; a.err == nil {
