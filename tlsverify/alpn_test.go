@@ -19,7 +19,8 @@ func TestServerWithoutOurProtocolName(t *testing.T) {
 			cfg.MaxVersion, cfg.NextProtos = version, []string{"h2", "http/1.1"}
 			p := policy(t, Options{Host: host, CAFile: ca.File(t), ALPN: []string{"imap"}})
 
-			if _, err := meetConfig(t, p, cfg); !errors.Is(err, ErrProtocolName) || !as[*HandshakeError](err) {
+			_, err := meetConfig(t, p, cfg)
+			if !errors.Is(err, ErrProtocolName) || !as[*HandshakeError](err) {
 				t.Errorf("first: %T %v", err, err)
 			}
 			if v, err := meetConfig(t, p, cfg); err != nil || !v.Proven() {

@@ -90,6 +90,12 @@ func TestMayFollow(t *testing.T) {
 	t.Parallel()
 	hidden, clear := sasl.NewCRAMMD5(cred), sasl.NewPlain(cred)
 	plus := boundTwice(t)
+	spelled, err := sasl.Choose("scram-sha-256", []string{"SCRAM-SHA-256"},
+		sasl.Credentials{User: "ann", Password: "m\u00b3"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	tests := []struct {
 		name             string
 		last             try
@@ -115,6 +121,11 @@ func TestMayFollow(t *testing.T) {
 			false, false},
 		{"bound proof refused, then the password", try{mechanism: plus[1], refused: true}, clear, false,
 			true},
+		{"proof refused with a code, spelled otherwise",
+			try{mechanism: spelled[0], refused: true, judged: true}, spelled[1], true, true},
+		{"both spellings refused with a code", try{mechanism: spelled[1], refused: true, judged: true}, clear,
+			false, false},
+		{"both spellings refused", try{mechanism: spelled[1], refused: true}, clear, false, true},
 	}
 
 	for _, tt := range tests {

@@ -96,7 +96,7 @@ func (a *attempt) tryAll(cred sasl.Credentials, most int) (refused bool, failure
 		if last != nil && !mayFollow(m, last, a.proven()) {
 			continue
 		}
-		if last == nil || !sasl.IsRebound(m, last.mechanism) { // that is the same try
+		if last == nil || !isSameTry(m, last.mechanism) {
 			tries++
 		}
 		last = &try{mechanism: m}
@@ -157,9 +157,16 @@ func (a *attempt) mechanisms(cred sasl.Credentials) ([]sasl.Mechanism, error) {
 	return usable, nil
 }
 
+// isSameTry tells whether m is what was last tried, said in the other way that servers know.
+func isSameTry(m, last sasl.Mechanism) bool {
+	return sasl.IsRebound(m, last) || sasl.IsRespelled(m, last)
+}
+
 // mayFollow is the one rule for another try after last was refused or gave up.
 func mayFollow(m sasl.Mechanism, last *try, proven bool) bool {
 	switch {
+	case sasl.IsRespelled(m, last.mechanism): // what the server has judged was not the password as it is
+		return last.refused
 	case sasl.IsRebound(m, last.mechanism): // the server may know only the other way to bind it
 		return !last.judged
 	case last.gaveAway || last.judged:

@@ -67,7 +67,7 @@ func cell(auth string, offered []string, c sasl.Credentials, proven bool) string
 		if tries == maxTries || last != nil && !mayFollow(m, last, proven) {
 			continue
 		}
-		if last == nil || !sasl.IsRebound(m, last.mechanism) {
+		if last == nil || !isSameTry(m, last.mechanism) {
 			tries++
 		}
 		last = &try{mechanism: m, refused: true, gaveAway: m.ClearText()}

@@ -34,5 +34,6 @@ func bindings(state *tls.ConnectionState) []scram.ChannelBinding {
 func IsRebound(next, last Mechanism) bool {
 	a, okA := next.(*scramExchange)
 	b, okB := last.(*scramExchange)
-	return okA && okB && a.name == b.name && strings.HasSuffix(a.name, plusSuffix) && a.binding != b.binding
+	return okA && okB && a.name == b.name && a.asIs == b.asIs && strings.HasSuffix(a.name, plusSuffix) &&
+		a.binding != b.binding
 }

@@ -33,7 +33,20 @@ func handshake(t *testing.T, version uint16) (client, server *tls.ConnectionStat
 func peer(t *testing.T, hash scram.HashGeneratorFcn, binding *scram.ChannelBinding,
 	required bool) *scram.ServerConversation {
 	t.Helper()
-	client, err := hash.NewClient(ann.User, ann.Password, "")
+	server := storing(t, hash, ann.Password)
+	switch {
+	case binding == nil:
+		return server.NewConversation()
+	case required:
+		return server.NewConversationWithChannelBindingRequired(*binding)
+	}
+	return server.NewConversationWithChannelBinding(*binding)
+}
+
+// storing is a server that knows the password as it was stored, prepared or not.
+func storing(t *testing.T, hash scram.HashGeneratorFcn, password string) *scram.Server {
+	t.Helper()
+	client, err := hash.NewClientUnprepped(ann.User, password, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +58,7 @@ func peer(t *testing.T, hash scram.HashGeneratorFcn, binding *scram.ChannelBindi
 	if err != nil {
 		t.Fatal(err)
 	}
-	switch {
-	case binding == nil:
-		return server.NewConversation()
-	case required:
-		return server.NewConversationWithChannelBindingRequired(*binding)
-	}
-	return server.NewConversationWithChannelBinding(*binding)
+	return server
 }
 
 // converse leads the exchange, and returns its first message and how it ends.

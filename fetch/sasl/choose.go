@@ -80,6 +80,11 @@ func Choose(auth string, offered []string, cred Credentials, verified bool) ([]M
 			out = append(out, ProtocolLogin{Credentials: cred, Digest: name == "APOP"})
 		case offers(name):
 			out = append(out, mechanisms(name, cred)...)
+			if strings.HasPrefix(name, "SCRAM-") && isPrepared(cred) {
+				unprepared := cred
+				unprepared.asIs = true
+				out = append(out, mechanisms(name, unprepared)...)
+			}
 		}
 	}
 

@@ -64,6 +64,7 @@ type Credentials struct {
 	TLS      *tls.ConnectionState // what -PLUS binds to; nil = there is no TLS
 
 	noPlus bool // the server offers no -PLUS, though the connection could be bound
+	asIs   bool // user and password go into SCRAM without SASLprep
 }
 
 // owner is the user whose mailbox it is.

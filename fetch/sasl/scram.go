@@ -28,6 +28,7 @@ const hintImpostor = "this may not be your server: run check-tls on it"
 // that nobody is between them: the proofs are bound to the TLS connection.
 type scramExchange struct {
 	name    string
+	asIs    bool                     // see Credentials
 	binding scram.ChannelBindingType // "" = not bound
 	conv    *scram.ClientConversation
 	err     error // making the client
@@ -55,17 +56,17 @@ func newSCRAM(
 		client = client.WithNonceGenerator(nonce)
 	}
 
+	m := &scramExchange{name: name, asIs: c.asIs, conv: client.NewConversation()}
 	if c.noPlus { // a server that would have offered it refuses: somebody removed it on the way
-		return &scramExchange{name: name, conv: client.NewConversationAdvertisingChannelBinding()}
+		m.conv = client.NewConversationAdvertisingChannelBinding()
 	}
-	return &scramExchange{name: name, conv: client.NewConversation()}
+	return m
 }
 
 func newSCRAMClient(name string, hash scram.HashGeneratorFcn, c Credentials) (*scram.Client, error) {
 	client, err := hash.NewClient(c.User, c.Password, c.AuthzID)
-	if err != nil {
-		// SASLprep refuses some characters (an emoji). A server that accepted such a password did not
-		// prepare it.
+	// SASLprep refuses some characters (an emoji). A server that accepted such a password did not prepare it.
+	if c.asIs || err != nil {
 		client, err = hash.NewClientUnprepped(c.User, c.Password, c.AuthzID)
 	}
 	if err != nil {
@@ -78,7 +79,7 @@ func newSCRAMClient(name string, hash scram.HashGeneratorFcn, c Credentials) (*s
 func newPlus(name string, hash scram.HashGeneratorFcn, c Credentials) []Mechanism {
 	var all []Mechanism
 	for _, b := range bindings(c.TLS) {
-		m := &scramExchange{name: name + plusSuffix, binding: b.Type}
+		m := &scramExchange{name: name + plusSuffix, asIs: c.asIs, binding: b.Type}
 		client, err := newSCRAMClient(m.name, hash, c)
 		if err != nil {
 			m.err = err
