@@ -129,6 +129,12 @@ func scrams() []string {
 	return []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1"}
 }
 
+// CanAct tells whether a mechanism of the rc file's auth word can say whose mailbox is wanted.
+func CanAct(auth string) bool {
+	names, ok := order(strings.ToLower(auth), true)
+	return !ok || slices.ContainsFunc(names, saysOwner)
+}
+
 // saysOwner tells whether the mechanism of a name can say whose mailbox is wanted.
 func saysOwner(name string) bool {
 	return strings.HasPrefix(name, "SCRAM-") ||

@@ -26,6 +26,9 @@ func appendReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if u.BSMTP.Set || u.Mbox.Set || u.Maildir.Set || u.MDA.Set || len(u.SMTPHosts) > 0 || u.LMTP.Value {
 		return hints.Errorf("remove one of them", "append and another destination are both set")
 	}
+	if err := targetAuthReason("appendauth", u.AppendAuth); err != nil {
+		return err
+	}
 	if isMultidrop(u) {
 		return hints.Errorf("name smtphost, lmtp or mda", "one folder for the mail of several local names")
 	}

@@ -169,6 +169,9 @@ func (r *Resolver) openMbox(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer,
 }
 
 func (r *Resolver) openBSMTP(_ *rcfile.Poll, u *rcfile.User) (delivery.Deliverer, error) {
+	if u.Maildir.Set || u.Mbox.Set {
+		return nil, hints.Errorf("remove one of them", "bsmtp and another destination are both set")
+	}
 	if u.BSMTP.Value == delivery.BSMTPOutput && r.env.Remember {
 		return nil, hints.Errorf("name a file, or run without daemon",
 			"bsmtp '-' is the standard output, which a daemon does not have")

@@ -59,6 +59,9 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
 		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
+		{a.Protocol == fetch.POP3 && len(a.Patterns) > 0, "folderpattern does nothing with POP3"},
+		{a.Protocol == fetch.POP3 && u.Compress.Value, "compress does nothing with POP3"},
+		{a.Protocol == fetch.POP3 && poll.KeepAlive.Value, "keepalive does nothing with POP3"},
 		{a.Protocol == fetch.POP3 && (u.KeepFlags.Value || u.KeepDate.Value),
 			"keepflags and keepdate do nothing with POP3"},
 		{(u.KeepFlags.Value || u.KeepDate.Value) && !a.WantsMarks(),
@@ -79,6 +82,10 @@ func destinationDoubts(poll *rcfile.Poll, u *rcfile.User, a *fetch.Account) []st
 	if d, ok := a.Deliverer.(*delivery.Mbox); ok && !d.HasDotlock() {
 		return []string{"mbox: no lock file can be made beside it, so other programs must lock " +
 			"it with fcntl, as most do"}
+	}
+
+	if (u.Maildir.Set || u.Mbox.Set) && len(u.SMTPHosts) > 0 {
+		return []string{"smtphost does nothing beside maildir or mbox; deliver names several destinations"}
 	}
 
 	_, isSMTP := a.Deliverer.(*delivery.SMTP)

@@ -80,6 +80,7 @@ func (r *Resolver) refusalReasons(poll *rcfile.Poll, u *rcfile.User) []error {
 	add(err)
 	add(r.destinationReason(poll, u), r.folderReason(poll, u))
 	add(OAuthMistakes(poll, u)...)
+	add(authReasons(poll, u)...)
 	return errs
 }
 

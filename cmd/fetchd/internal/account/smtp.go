@@ -22,6 +22,9 @@ func smtpReason(poll *rcfile.Poll, u *rcfile.User) error {
 	if _, err := parseSMTPHosts(poll, u); err != nil {
 		return err
 	}
+	if err := targetAuthReason("esmtpauth", poll.ESMTPAuth); err != nil {
+		return err
+	}
 	named := poll.ESMTPName.Value != ""
 	if poll.ESMTPAuth.Set && !named {
 		return hints.Errorf("write esmtpname too, or leave it out",
