@@ -122,6 +122,12 @@ func TestRetrieveOddServers(t *testing.T) {
 			"C: T3 UID SEARCH SEEN\nS: * SEARCH 1\nS: T3 OK\nC: ~^T4 UID FETCH 2 \n" +
 			fetched(2, "cd") + "S: T4 OK" + bye, "2=cd", ""},
 			{asking(selected("", 10, ""), "UID 3:\\*") + bye, "", ""}}},
+		{"the largest UID is old, and none is next", []pass{
+			{strings.Replace(holds(2, "4294967294"), "UIDNEXT 10", "UIDNEXT 4294967296", 1) +
+				"C: T3 UID SEARCH SEEN\nS: * SEARCH 4294967295\nS: T3 OK\n" +
+				step(4, "UID FETCH 4294967294 ", fetched(4294967294, "ab")) + bye, "4294967294=ab", ""},
+			{strings.Replace(asking(holds(2, "4294967295"), "UID 4294967295"), "UIDNEXT 10",
+				"UIDNEXT 4294967296", 1) + bye, "", ""}}},
 		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "",
 			"no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},

@@ -94,6 +94,9 @@ func missing(done journal.Set) imap.UIDSet {
 		// 9); the journal knows that one.
 		out = append(out, imap.UIDRange{Start: imap.UID(last + 1)})
 	}
+	if len(out) == 0 { // nothing can come any more; the journal knows this one too
+		out = imap.UIDSet{{Start: imap.UID(last), Stop: imap.UID(last)}}
+	}
 	return out
 }
 

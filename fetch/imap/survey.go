@@ -110,12 +110,14 @@ func (m *mailbox) surveyFirst(ctx context.Context, v *view) (err error) {
 	v.found, v.seen = union(v.found, fresh), v.seen.Minus(fresh)
 	m.deleted.before = m.rec.Traces(v.found) // after UIDs went back
 
-	next := v.uidNext
-	if next == 0 { // an old server that does not give UIDNEXT
-		next = max(v.found.Max(), v.seen.Max()) + 1
-	}
 	// What has a UID that was not given out yet is no message, or came after SELECT: it is not old.
-	v.seen = v.seen.And(below(next))
+	next := v.uidNext
+	if next > 0 {
+		v.seen = v.seen.And(below(next))
+	} else { // an old server that does not give UIDNEXT, or one that has none left
+		highest := max(v.found.Max(), v.seen.Max())
+		next = max(highest, highest+1)
+	}
 
 	// Before anything is written: where it can't be told what is new, the next retrieval must find that too.
 	is, err := m.recognise(ctx, v)
