@@ -9,11 +9,15 @@ import (
 	"fetchd/fetch/login/imapline"
 )
 
+// maxName is the longest name of a mailbox: RFC 9051 names no limit, servers allow some hundred bytes. Longer
+// ones imapclient would send as literals, which wait for a continuation that the guard does not pass on.
+const maxName = 1000
+
 // misnamed tells whether a LIST response names a mailbox whose name would make imapclient end the connection.
 // The mailbox is then left out, and the user is told.
 func (g *guard) misnamed(line []byte) bool {
 	name, ok := listedName(line)
-	if !ok || decodable(name) && !loose(line, name) {
+	if !ok || decodable(name) && !loose(line, name) && len(name) <= maxName {
 		return false
 	}
 	// A server may have thousands of such names, in each listing.

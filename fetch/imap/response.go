@@ -68,7 +68,7 @@ func (g *guard) next() error {
 	}
 	// Counted over all responses to a command: each may be small, and their number without end.
 	if g.text += len(line); g.text > g.maxText {
-		return g.violation("more than %d bytes without an answer to a command", g.maxText)
+		return g.tooMuch()
 	}
 	if g.resp.started {
 		return g.data(line)
@@ -90,6 +90,9 @@ func (g *guard) next() error {
 	default:
 		dropped := !known[kind]
 		if kind == "LIST" {
+			if bare, err = g.withoutLiterals(bare); err != nil {
+				return err
+			}
 			tidy, isList := tidyList(bare)
 			bare = g.ownName(tidy)
 			line = append(bare[:len(bare):len(bare)], "\r\n"...)
@@ -100,6 +103,11 @@ func (g *guard) next() error {
 		g.resp = response{started: true, kind: kind, dropped: dropped}
 		return g.data(line)
 	}
+}
+
+// tooMuch ends the connection of a server that sends responses without end.
+func (g *guard) tooMuch() error {
+	return g.violation("more than %d bytes without an answer to a command", g.maxText)
 }
 
 // kindOf returns the name of the data in an untagged response, in upper case; "" if imapclient can't take its

@@ -152,6 +152,19 @@ func TestSpellingsOfLists(t *testing.T) {
 		`* LIST (\Noselect) "/" n`,
 		`* LIST ()`,
 		`* LIST () "/" {1}`, `o`,
+		`* LIST () "/" "p" ("CHILDINFO" ("SUBSCRIBED"))`,
+		`* LIST () "/" q ("OLDNAME" ("old q"))`,
+		`* LIST () "//" r`,
+		`* LIST () " " "s"`,
+		`* LIST () "/" t(1`,
+		`* LIST () "/" {3}`, `u&v`,
+		`* LIST () "/" ~{3}`, `w"x ("OLDNAME" ({3}`, `old))`,
+		`* LIST () "/" {3}`, "\xe4\xf6\xfc", // is left out, as the next ones
+		`* LIST () "/" {4}`, "a", "b",
+		`* LIST () "/" Old (1999)`,
+		`* LIST () "/" "y" ("OLDNAME" ({2}`, `)"))`,
+		`* LIST () "/" ` + strings.Repeat("z", 2000),
+		`* LIST () "/" {4000}`, strings.Repeat("z", 4000),
 	} {
 		script += "S: " + line + "\n"
 	}
@@ -162,7 +175,8 @@ func TestSpellingsOfLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Mailboxes(t.Context())
-	want := []string{"a", "b", "c", "d", "e", "f", "g", `h "i" j`, `k "l`, "m", "o"}
+	want := []string{"a", "b", "c", "d", "e", "f", "g", `h "i" j`, `k "l`, "m", "o", "p", "q", "r", "s",
+		"t(1", "u&v", `w"x`, "y"}
 	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
