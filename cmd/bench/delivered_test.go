@@ -29,8 +29,11 @@ func TestCheck(t *testing.T) {
 			m[3] = append(bytes.Clone(received), m[3]...)
 			return m
 		}, tally{want: 8, whole: 8}},
-		{"one is missing", maildir, func(m [][]byte) [][]byte { return m[1:] }, tally{want: 8, whole: 7, missing: 1}},
-		{"one came twice", maildir, func(m [][]byte) [][]byte { return append(m, m[0]) }, tally{want: 8, whole: 8, extra: 1}},
+		{"one is missing", maildir, func(m [][]byte) [][]byte { return m[1:] },
+			tally{want: 8, whole: 7, missing: 1}},
+		{"one came twice", maildir, func(m [][]byte) [][]byte { return append(m, m[0]) }, tally{
+			want: 8, whole: 8, extra: 1,
+		}},
 		{"one is cut", files, func(m [][]byte) [][]byte {
 			m[0] = m[0][:len(m[0])-20]
 			return m
@@ -44,6 +47,7 @@ func TestCheck(t *testing.T) {
 			return m
 		}, tally{want: 8, whole: 7, missing: 1, damaged: 1}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,6 +55,7 @@ func TestCheck(t *testing.T) {
 			for _, m := range c.messages {
 				messages = append(messages, lf(m))
 			}
+
 			if tt.change != nil {
 				messages = tt.change(messages)
 			}

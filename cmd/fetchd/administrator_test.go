@@ -25,7 +25,8 @@ const (
 // rc is the rc file: of 200 accounts one has words of its own, and one a port of its own.
 func (a *administrator) rc(pin string, port int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "set postmaster root set notify \"maildir:notices\" set metrics \"unix:%s\" set statuspage set maxperhost 50\n",
+	fmt.Fprintf(&b, "set postmaster root set notify \"maildir:notices\" "+
+		"set metrics \"unix:%s\" set statuspage set maxperhost 50\n",
 		filepath.Join(a.dir, "metrics.sock"))
 	b.WriteString("defaults proto pop3 user ann ssl sslcertfile root.pem maildir mail keep\n")
 	entry := func(name string, port int, words string) {
@@ -122,7 +123,8 @@ func TestAdministratorsStory(t *testing.T) {
 		"\ncertificate refused  ann@wrongpin", "\nbacking off          ann@wronghost", "\nstatus 1")
 	a.await("WATCHDOG=1\nSTATUS=200 accounts, 3 in trouble (ann@wronghost: backing off since ")
 	a.finds("the metrics", a.metrics, "\nfetchd_accounts 200\n", "\nfetchd_accounts_in_trouble 3\n",
-		"\nfetchd_account_up{account=\"ann@wrongpw\"} 0\n", "\nfetchd_account_up{account=\"ann@well007\"} 1\n")
+		"\nfetchd_account_up{account=\"ann@wrongpw\"} 0\n",
+		"\nfetchd_account_up{account=\"ann@well007\"} 1\n")
 	a.finds("the page", a.page, "<h1>3 of 200 accounts in trouble</h1>", ">ann@wrongpw</a>",
 		">ann@wrongpin</a>",
 		">ann@wronghost</a>", "localhost:1: connection refused")

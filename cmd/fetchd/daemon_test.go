@@ -16,6 +16,7 @@ import (
 // A daemon that is told to end gives the message in hand its time, and no more to a retrieval that hangs.
 func TestAwaitEnd(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		name  string
 		takes time.Duration // until the retrievals have ended
@@ -28,6 +29,7 @@ func TestAwaitEnd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				s := &service{log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
@@ -35,7 +37,8 @@ func TestAwaitEnd(t *testing.T) {
 				time.AfterFunc(tt.takes, func() { close(ended) })
 				start := time.Now()
 				s.awaitEnd(ended)
-				if d := time.Since(start); d != tt.want || strings.Contains(log.String(), "did not end in time") != tt.warns {
+				d := time.Since(start)
+				if d != tt.want || strings.Contains(log.String(), "did not end in time") != tt.warns {
 					t.Errorf("after %v, want %v; log %q", d, tt.want, log.String())
 				}
 			})

@@ -11,7 +11,8 @@ import (
 // directly.
 func TestDecisions(t *testing.T) {
 	t.Parallel()
-	modules := matches(t, "../../go.mod", `(?m)^(?:require )?\s*([\w.-]+\.[\w.-]+/\S+) v\S+(?: // tests only)?$`)
+	modules := matches(t, "../../go.mod",
+		`(?m)^(?:require )?\s*([\w.-]+\.[\w.-]+/\S+) v\S+(?: // tests only)?$`)
 	packages := matches(t, "../../docs/decisions.md", "(?m)^\\| `([^`]+)`")
 	under := func(pkg, module string) bool { return pkg == module || strings.HasPrefix(pkg, module+"/") }
 	for _, m := range modules {
@@ -23,6 +24,7 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("docs/decisions.md does not say what %s is for", m)
 		}
 	}
+
 	for _, p := range packages {
 		required := false
 		for _, m := range modules {

@@ -34,7 +34,8 @@ func TestImportDirections(t *testing.T) {
 		"fetch/fault":   {"tlsverify/hints"},
 		"fetch/pattern": {},
 	}
-	onlyFor := map[string]string{"tlsverify/check": "cmd"} // it connects to judge a server, which no retrieval does
+	// It connects to judge a server, which no retrieval does.
+	onlyFor := map[string]string{"tlsverify/check": "cmd"}
 	const module = "fetchd/"
 	root := filepath.Join("..", "..")
 	for room, may := range allowed {

@@ -45,11 +45,14 @@ func TestFewOpenFiles(t *testing.T) {
 	var rc strings.Builder
 	for i := range accounts {
 		user := fmt.Sprint("user", i)
-		fmt.Fprintf(&rc, "poll h%d via 127.0.0.1 proto imap port %d user %s password sesame sslproto '' idle keep maildir mail\n", i, srv.Port, user)
+		fmt.Fprintf(&rc, "poll h%d via 127.0.0.1 proto imap port %d user %s "+
+			"password sesame sslproto '' idle keep maildir mail\n", i, srv.Port, user)
 		srv.Deliver(user)
 	}
 	d.write("rc", rc.String())
-	d.cmd.Args = []string{"sh", "-c", fmt.Sprintf("ulimit -n %d; exec fetchd -f rc -N -d 5 --pidfile pid", files)}
+	d.cmd.Args = []string{
+		"sh", "-c", fmt.Sprintf("ulimit -n %d; exec fetchd -f rc -N -d 5 --pidfile pid", files),
+	}
 	if d.cmd.Path, err = exec.LookPath("sh"); err != nil {
 		t.Fatal(err)
 	}

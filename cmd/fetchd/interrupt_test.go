@@ -17,7 +17,8 @@ import (
 func TestInterrupted(t *testing.T) {
 	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGTERM} {
 		signals := newSignals()
-		s := &service{p: &program{signals: signals}, log: &logging.Logger{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+		log := slog.New(slog.NewTextHandler(io.Discard, nil))
+		s := &service{p: &program{signals: signals}, log: &logging.Logger{Logger: log}}
 		st := s.interruptibly(t.Context(), func(ctx context.Context) exit.Status {
 			signals.end <- sig
 			<-ctx.Done()

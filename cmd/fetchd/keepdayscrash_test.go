@@ -72,8 +72,8 @@ func killWhileExpiring(t *testing.T, v *victim, line string, acts bool) {
 	}
 }
 
-// TestKilledWhileRemovingMany: the brake holds until somebody lets it go, and a kill in the middle of what was
-// let go loses nothing.
+// TestKilledWhileRemovingMany: the brake holds until somebody lets it go, and a kill in the middle of what
+// was let go loses nothing.
 func TestKilledWhileRemovingMany(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)

@@ -15,8 +15,8 @@ import (
 )
 
 // TestMultidropKilled: a shared mailbox is divided among the users of a real LMTP server. What one of them is
-// refused, or can't have yet, is tried again for that one alone, also after a kill in each step; then one copy
-// at most comes twice, where the server has the message and its answer was on the way.
+// refused, or can't have yet, is tried again for that one alone, also after a kill in each step; then one
+// copy at most comes twice, where the server has the message and its answer was on the way.
 func TestMultidropKilled(t *testing.T) {
 	t.Parallel()
 	d := fetchtest.StartDovecot(t)
@@ -65,7 +65,8 @@ func newShared(t *testing.T, d *fetchtest.Dovecot, protocol string, wire *fetcht
 	}
 
 	for n, to := range [][]string{{m.ann, m.late, m.bob}, {m.bob, m.refused}, {m.ann}} {
-		text := fmt.Sprintf("X-Original-To: %s@example.org\r\nFrom: bob@example.net\r\nSubject: msg %d\r\n\r\nx\r\n",
+		text := fmt.Sprintf("X-Original-To: %s@example.org\r\n"+
+			"From: bob@example.net\r\nSubject: msg %d\r\n\r\nx\r\n",
 			strings.Join(to, "@example.org, "), n+1)
 		d.Append(t, m.user, "INBOX", [][]byte{[]byte(text)})
 	}

@@ -56,8 +56,9 @@ func TestOAuthDestinations(t *testing.T) {
 	t.Run("append", func(t *testing.T) {
 		t.Parallel()
 		r := newOAuthRig(t, "imap")
-		r.deliversBy("", fmt.Sprintf("append \"imaps://%s@localhost:%d/Old\" appendcreate appendsslcertfile %q "+
-			"appendauth oauthbearer appendpasswordeval %q", r.user, r.d.IMAPS, r.d.CAFile, r.helper()))
+		r.deliversBy("", fmt.Sprintf("append \"imaps://%s@localhost:%d/Old\" appendcreate "+
+			"appendsslcertfile %q appendauth oauthbearer appendpasswordeval %q",
+			r.user, r.d.IMAPS, r.d.CAFile, r.helper()))
 		r.logsIn("--device")
 		for n := 1; n <= 3; n++ {
 			r.add(t, 1)

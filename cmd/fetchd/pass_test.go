@@ -50,14 +50,16 @@ func TestPassEndsInSpiteOfADrippingServer(t *testing.T) {
 	drip := fetchtest.NewPeer(t, dripping, nil).Listen()
 	text := fmt.Sprintf("set passlimit 3\nset pidfile %q\n", filepath.Join(dir, "pid"))
 	for name, port := range map[string]int{"good": good.Port, "drip": drip.Port} {
-		text += fmt.Sprintf("poll %s via 127.0.0.1 proto pop3 port %d user ann password secret sslproto '' maildir %q\n",
+		text += fmt.Sprintf(
+			"poll %s via 127.0.0.1 proto pop3 port %d user ann password secret sslproto '' maildir %q\n",
 			name, port, filepath.Join(dir, "Maildir"))
 	}
 	if err := os.WriteFile(filepath.Join(dir, "rc"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(accounts ...string) (string, exit.Status) {
-		cmd := exec.CommandContext(t.Context(), "fetchd", append([]string{"-f", filepath.Join(dir, "rc")}, accounts...)...)
+		cmd := exec.CommandContext(t.Context(), "fetchd",
+			append([]string{"-f", filepath.Join(dir, "rc")}, accounts...)...)
 		cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir}
 		out, err := cmd.CombinedOutput()
 		var ended *exec.ExitError
@@ -70,7 +72,8 @@ func TestPassEndsInSpiteOfADrippingServer(t *testing.T) {
 	start := time.Now()
 	out, st := run()
 	if took := time.Since(start); st != exit.Server || took > time.Minute ||
-		!strings.Contains(out, "fetchd: the pass has taken 3s, which is its limit, and was not done with ann@drip; what was delivered") {
+		!strings.Contains(out, "fetchd: the pass has taken 3s, "+
+			"which is its limit, and was not done with ann@drip; what was delivered") {
 		t.Errorf("status %d after %v:\n%s", st, took, out)
 	}
 	if n := strings.Count(out, "ann@drip;"); n != 1 || strings.Contains(out, "ann@drip: ") {
@@ -95,7 +98,8 @@ func TestPassLimit(t *testing.T) {
 		took      time.Duration
 		err       string
 	}{
-		{"by default", "", hang, 2 * time.Hour, "the pass has taken 2h0m0s, which is its limit, and was not done with a, b;"},
+		{"by default", "", hang, 2 * time.Hour,
+			"the pass has taken 2h0m0s, which is its limit, and was not done with a, b;"},
 		{"set", "set passlimit 90", hang, 90 * time.Second, "the pass has taken 1m30s, "},
 		{"none", "set passlimit 0", hang, 24 * time.Hour, ""},
 		{"failed before", "set passlimit 90", fail, 0, ""},
@@ -106,21 +110,26 @@ func TestPassLimit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			synctest.Test(t, func(t *testing.T) {
 				day, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 				defer cancel()
 				p, start := newPass(cfg.Globals), time.Now()
 				ctx, end := p.begin(day)
 				defer end()
+
 				for _, name := range []string{"b", "a"} {
 					a := &fetch.Account{Name: name}
 					p.ended(ctx, a, tt.connect(ctx, a))
 				}
+
 				p.ended(ctx, &fetch.Account{Name: "done in the grace"}, nil)
 				if took := time.Since(start); took != tt.took {
 					t.Errorf("took %v, want %v", took, tt.took)
 				}
-				if err := p.err(); (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+
+				err := p.err()
+				if (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
 					t.Errorf("error %v, want %q", err, tt.err)
 				}
 			})

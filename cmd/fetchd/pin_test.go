@@ -14,12 +14,14 @@ import (
 func TestShowPinSaysWhetherItHelps(t *testing.T) {
 	t.Parallel()
 	cert := tlstest.NewCA(t).Leaf(tlstest.Leaf{DNS: []string{"mail.example.org"}})
+
 	for _, tt := range []struct {
 		judgement error
 		want      string
 	}{
 		{nil, "trusted without a pin"},
-		{&tlsverify.ChainError{Reason: tlsverify.SelfSigned, Err: errors.New("x")}, "WITHOUT A PIN THIS SERVER IS REFUSED"},
+		{&tlsverify.ChainError{Reason: tlsverify.SelfSigned, Err: errors.New("x")},
+			"WITHOUT A PIN THIS SERVER IS REFUSED"},
 		{&tlsverify.WeakError{What: "RSA 1024 bits"}, "THIS SERVER IS REFUSED, WITH THE PIN TOO"},
 		{&tlsverify.IdentityError{}, "no sslcertck"},
 		{&tlsverify.IdentityError{Malformed: true}, "THIS SERVER IS REFUSED, WITH THE PIN TOO"},
@@ -27,7 +29,8 @@ func TestShowPinSaysWhetherItHelps(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		p := &program{stdout: &out}
-		if err := p.showPin(&tlsverify.Verdict{Presented: []*x509.Certificate{cert.Leaf}}, tt.judgement); err != nil || !strings.Contains(out.String(), tt.want) {
+		err := p.showPin(&tlsverify.Verdict{Presented: []*x509.Certificate{cert.Leaf}}, tt.judgement)
+		if err != nil || !strings.Contains(out.String(), tt.want) {
 			t.Errorf("%v: %v\n%s", tt.judgement, err, out.String())
 		}
 	}

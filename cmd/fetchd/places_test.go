@@ -24,30 +24,41 @@ func TestFindPlaces(t *testing.T) {
 		want places
 	}{
 		{"home", environment("HOME", "/h"), 1000, places{
-			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
+			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids",
+			pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
 			journal: "/h/.local/state/fetchd/journal.db", grants: "/h/.local/state/fetchd/oauth",
 		}},
 		{"root", environment("HOME", "/root"), 0, places{
-			home: "/root", rcfile: "/root/.fetchmailrc", fetchids: "/root/.fetchids", pidfile: "/var/run/fetchmail.pid", netrc: "/root/.netrc",
+			home: "/root", rcfile: "/root/.fetchmailrc", fetchids: "/root/.fetchids",
+			pidfile: "/var/run/fetchmail.pid", netrc: "/root/.netrc",
 			journal: "/root/.local/state/fetchd/journal.db", grants: "/root/.local/state/fetchd/oauth",
 		}},
 		{"HOME_ETC", environment("HOME", "/h", "HOME_ETC", dir), 1000, places{
-			home: "/h", rcfile: dir + "/.fetchmailrc", fetchids: dir + "/.fetchids", pidfile: dir + "/.fetchmail.pid", netrc: dir + "/.netrc",
+			home: "/h", rcfile: dir + "/.fetchmailrc", fetchids: dir + "/.fetchids",
+			pidfile: dir + "/.fetchmail.pid", netrc: dir + "/.netrc",
 			journal: "/h/.local/state/fetchd/journal.db", grants: "/h/.local/state/fetchd/oauth",
 		}},
-		{"FETCHMAILHOME", environment("HOME", "/h", "HOME_ETC", "/e", "FETCHMAILHOME", dir, "STATE_DIRECTORY", "/s"), 0, places{
-			home: "/h", rcfile: dir + "/fetchmailrc", fetchids: dir + "/.fetchids", pidfile: dir + "/fetchmail.pid", netrc: dir + "/.netrc",
+		{"FETCHMAILHOME", environment(
+			"HOME", "/h", "HOME_ETC", "/e", "FETCHMAILHOME", dir, "STATE_DIRECTORY", "/s",
+		), 0, places{
+			home: "/h", rcfile: dir + "/fetchmailrc", fetchids: dir + "/.fetchids",
+			pidfile: dir + "/fetchmail.pid", netrc: dir + "/.netrc",
 			journal: dir + "/journal.db", grants: dir + "/oauth",
 		}},
-		{"systemd", environment("HOME", "/h", "STATE_DIRECTORY", "/var/lib/fetchd:/var/lib/other", "XDG_STATE_HOME", "/x"), 1000, places{
-			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
+		{"systemd", environment(
+			"HOME", "/h", "STATE_DIRECTORY", "/var/lib/fetchd:/var/lib/other", "XDG_STATE_HOME", "/x",
+		), 1000, places{
+			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids",
+			pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
 			journal: "/var/lib/fetchd/journal.db", grants: "/var/lib/fetchd/oauth",
 		}},
 		{"XDG", environment("HOME", "/h", "XDG_STATE_HOME", "/x"), 1000, places{
-			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids", pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
+			home: "/h", rcfile: "/h/.fetchmailrc", fetchids: "/h/.fetchids",
+			pidfile: "/h/.fetchmail.pid", netrc: "/h/.netrc",
 			journal: "/x/fetchd/journal.db", grants: "/x/fetchd/oauth",
 		}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,12 +67,14 @@ func TestFindPlaces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			got.caller, got.agent = "", "" // TestCaller looks at these
 			if *got != tt.want {
 				t.Errorf("got  %+v\nwant %+v", *got, tt.want)
 			}
 		})
 	}
+
 	if _, err := (&program{env: environment("FETCHMAILHOME", dir+"/missing")}).places(); err == nil {
 		t.Error("a FETCHMAILHOME that is missing passes")
 	}
@@ -74,7 +87,8 @@ func TestCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, env := range []func(string) string{
-		environment(), environment("LOGNAME", "no such user"), environment("FETCHMAILUSER", me.Username), environment("USER", "nobody"),
+		environment(), environment("LOGNAME", "no such user"),
+		environment("FETCHMAILUSER", me.Username), environment("USER", "nobody"),
 	} {
 		if got := caller(namedUsers(env), os.Getuid()); got != me.Username {
 			t.Errorf("caller %q, want %q", got, me.Username)

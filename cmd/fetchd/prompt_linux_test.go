@@ -87,7 +87,8 @@ func TestConvertOnATerminal(t *testing.T) {
 		{"a password", "poll h proto imap user ann password sesame", nil, exit.Syntax, ""},
 		{"a pass phrase", "poll h proto imap user ann sslcert c sslkeypass sesame", nil, exit.Syntax, ""},
 		{"in defaults", "defaults user ann password sesame", nil, exit.Syntax, ""},
-		{"asked for", "poll h proto imap user ann password sesame", []string{"--show-secrets"}, exit.Mail, "sesame"},
+		{"asked for", "poll h proto imap user ann password sesame",
+			[]string{"--show-secrets"}, exit.Mail, "sesame"},
 		{"into a file", "poll h proto imap user ann password sesame",
 			[]string{"--output", filepath.Join(t.TempDir(), "new")}, exit.Mail, ""},
 		{"none", "poll h proto imap user ann passwordfile sesame", nil, exit.Mail, "passwordfile"},
@@ -101,6 +102,7 @@ func TestConvertOnATerminal(t *testing.T) {
 			if err := os.WriteFile(rc, []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
+
 			var problems strings.Builder
 			env := func(name string) string { return map[string]string{"HOME": dir}[name] }
 			p := &program{name: "fetchd", stdout: tty, stderr: &problems, env: env}
@@ -111,6 +113,7 @@ func TestConvertOnATerminal(t *testing.T) {
 			if _, err := tty.WriteString("end"); err != nil {
 				t.Fatal(err)
 			}
+
 			shown := untilEnd(t, master)
 			if tt.shown == "" && shown != "end" || !strings.Contains(shown, tt.shown) {
 				t.Errorf("the terminal shows %q", shown)

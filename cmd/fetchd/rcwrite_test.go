@@ -18,29 +18,90 @@ func TestInsertPin(t *testing.T) {
 		fails, alone           bool
 		port                   int
 	}{
-		{"the last entry", "rc", "poll h proto imap user ann pass x",
-			"poll h proto imap user ann pass x\n    sslpin PIN\n", false, false, 143},
-		{"two users, comments", "rc", "poll h proto imap\n\tuser a pass x # one\n\tuser b pass y\n\n# two\npoll other proto imap user c pass z\n",
-			"poll h proto imap\n\tuser a pass x # one\n    sslpin PIN\n\tuser b pass y\n\n# two\n    sslpin PIN\npoll other proto imap user c pass z\n", false, false, 143},
-		{"all on one line", "rc", "poll h proto imap user a pass x poll other proto imap user b pass y\n",
-			"poll h proto imap user a pass x \n    sslpin PIN\npoll other proto imap user b pass y\n", false, false, 143},
-		{"more pins", "rc", "poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
-			"poll h proto imap user a pass x sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n    sslpin PIN\n", false, false, 143},
-		{"defaults that the pin would replace", "rc",
-			"defaults sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" +
-				"poll h proto imap user a pass x\n", "", true, false, 143},
-		{"TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n",
-			"[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\nuser = \"a\"\n\nsslpin = [PIN]\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n", false, false, 143},
-		{"alone", "rc", "poll h proto imap user ann pass x",
-			"poll h proto imap user ann pass x\n    no sslcertck\n    sslpin PIN\n", false, true, 143},
-		{"alone, TOML", "rc.toml", "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\n",
-			"[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\nsslcertck = false\n" +
-				"sslpin = [PIN]\n", false, true, 143},
-		{"only those at the port", "rc", "poll h proto imap user a pass x ssl\n  user b pass y\npoll h proto pop3 user c pass z ssl\n",
-			"poll h proto imap user a pass x ssl\n    sslpin PIN\n  user b pass y\npoll h proto pop3 user c pass z ssl\n", false, false, 993},
-		{"TOML in a form of its own", "rc.toml",
-			"poll = [{name = \"h\", protocol = \"imap\", user = [{user = \"a\"}]}]\n", "", true, false, 143},
+		{
+			name: "the last entry",
+			file: "rc",
+			text: "poll h proto imap user ann pass x",
+			want: "poll h proto imap user ann pass x\n    sslpin PIN\n",
+			port: 143,
+		},
+		{
+			name: "two users, comments",
+			file: "rc",
+			text: "poll h proto imap\n\tuser a pass x # one\n" +
+				"\tuser b pass y\n\n# two\npoll other proto imap user c pass z\n",
+			want: "poll h proto imap\n\tuser a pass x # one\n    sslpin PIN\n" +
+				"\tuser b pass y\n\n# two\n    sslpin PIN\npoll other proto imap user c pass z\n",
+			port: 143,
+		},
+		{
+			name: "all on one line",
+			file: "rc",
+			text: "poll h proto imap user a pass x poll other proto imap user b pass y\n",
+			want: "poll h proto imap user a pass x \n    sslpin PIN\npoll other proto imap user b pass y\n",
+			port: 143,
+		},
+		{
+			name: "more pins",
+			file: "rc",
+			text: "poll h proto imap user a pass x sslpin " +
+				"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+			want: "poll h proto imap user a pass x sslpin " +
+				"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n    sslpin PIN\n",
+			port: 143,
+		},
+		{
+			name: "defaults that the pin would replace",
+			file: "rc",
+			text: "defaults sslpin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n" +
+				"poll h proto imap user a pass x\n",
+			fails: true,
+			port:  143,
+		},
+		{
+			name: "TOML",
+			file: "rc.toml",
+			text: "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\n" +
+				"user = \"a\"\n\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n",
+			want: "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\n[[poll.user]]\n" +
+				"user = \"a\"\n\nsslpin = [PIN]\n[[poll]]\nname = \"other\"\nprotocol = \"imap\"\n",
+			port: 143,
+		},
+		{
+			name:  "alone",
+			file:  "rc",
+			text:  "poll h proto imap user ann pass x",
+			want:  "poll h proto imap user ann pass x\n    no sslcertck\n    sslpin PIN\n",
+			alone: true,
+			port:  143,
+		},
+		{
+			name: "alone, TOML",
+			file: "rc.toml",
+			text: "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\n",
+			want: "[[poll]]\nname = \"h\"\nprotocol = \"imap\"\nuser = \"a\"\nsslcertck = false\n" +
+				"sslpin = [PIN]\n",
+			alone: true,
+			port:  143,
+		},
+		{
+			name: "only those at the port",
+			file: "rc",
+			text: "poll h proto imap user a pass x ssl\n" +
+				"  user b pass y\npoll h proto pop3 user c pass z ssl\n",
+			want: "poll h proto imap user a pass x ssl\n    sslpin PIN\n" +
+				"  user b pass y\npoll h proto pop3 user c pass z ssl\n",
+			port: 993,
+		},
+		{
+			name:  "TOML in a form of its own",
+			file:  "rc.toml",
+			text:  "poll = [{name = \"h\", protocol = \"imap\", user = [{user = \"a\"}]}]\n",
+			fails: true,
+			port:  143,
+		},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,19 +110,24 @@ func TestInsertPin(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
+
 			cfg, err := rcfile.Load(path, rcfile.Auto)
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			var edits []pinEdit
 			for _, a := range accountsAt(cfg, "h", tt.port) {
-				edits = append(edits, pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, tt.alone}})
+				edits = append(edits,
+					pinEdit{a.poll, a.user, nextPlace(cfg, a.poll, a.user), pinLine{pin, tt.alone}})
 			}
+
 			err = insertPin(rcfile.Loader{}, path, cfg, edits)
 			got, rerr := os.ReadFile(path)
 			if rerr != nil {
 				t.Fatal(rerr)
 			}
+
 			want := strings.ReplaceAll(tt.want, "PIN", `"`+pin+`"`)
 			if tt.fails {
 				want = tt.text

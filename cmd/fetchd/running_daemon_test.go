@@ -61,8 +61,10 @@ func newDaemon(t *testing.T, rc string) *runningDaemon {
 
 	d.cmd = exec.Command("fetchd", "-f", "rc", "-N", "-d", "300", "--pidfile", "pid")
 	d.cmd.Dir, d.cmd.Stdout, d.cmd.Stderr = d.dir, &d.log, &d.log
-	d.cmd.Env = []string{"HOME=" + d.dir, "TMPDIR=" + d.dir, "PATH=" + os.Getenv("PATH"), "NOTIFY_SOCKET=" + socket,
-		"WATCHDOG_USEC=200000"}
+	d.cmd.Env = []string{
+		"HOME=" + d.dir, "TMPDIR=" + d.dir, "PATH=" + os.Getenv("PATH"), "NOTIFY_SOCKET=" + socket,
+		"WATCHDOG_USEC=200000",
+	}
 	return d
 }
 
@@ -165,7 +167,8 @@ func (d *runningDaemon) mails() int {
 // demoAccount is an entry for the account of servers, whose password is written down as words say.
 func (d *runningDaemon) demoAccount(servers *demo.Servers, words string) string {
 	d.write("root.pem", string(servers.Root))
-	return fmt.Sprintf("poll mail via localhost proto imap port %d user ann %s ssl sslcertfile root.pem maildir mail keep\n",
+	return fmt.Sprintf(
+		"poll mail via localhost proto imap port %d user ann %s ssl sslcertfile root.pem maildir mail keep\n",
 		servers.IMAPPort, words)
 }
 

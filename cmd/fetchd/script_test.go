@@ -46,35 +46,47 @@ func setUpScript(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+
 	env.Defer(func() { _ = servers.Close() })
 	release, err := holdPlace(env.WorkDir)
 	if err != nil {
 		return err
 	}
+
 	env.Defer(func() { _ = release() })
-	smtp := &deliverytest.Sink{File: filepath.Join(env.WorkDir, "smtp.got"), Offer: []string{"PIPELINING", "8BITMIME", "SIZE"}}
-	lmtp := &deliverytest.Sink{File: filepath.Join(env.WorkDir, "lmtp.got"), LMTP: true, Offer: []string{"PIPELINING"}}
+	smtp := &deliverytest.Sink{
+		File: filepath.Join(env.WorkDir, "smtp.got"), Offer: []string{"PIPELINING", "8BITMIME", "SIZE"},
+	}
+	lmtp := &deliverytest.Sink{
+		File: filepath.Join(env.WorkDir, "lmtp.got"), LMTP: true, Offer: []string{"PIPELINING"},
+	}
 	smtpAt, stop, err := smtp.Start("127.0.0.1:0")
 	if err != nil {
 		return err
 	}
+
 	env.Defer(stop)
 	if _, stop, err = lmtp.Start(filepath.Join(env.WorkDir, "lmtp")); err != nil {
 		return err
 	}
+
 	env.Defer(stop)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
+
 	caller, err := user.Current()
 	if err != nil {
 		return err
 	}
+
 	for name, value := range map[string]string{
 		"CALLER": caller.Username,
-		"HOME":   home, "USER": "ann", "LOGNAME": "ann", "FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
-		"IMAPS": strconv.Itoa(servers.IMAPPort), "POP3S": strconv.Itoa(servers.POP3Port), "PASS": servers.Password,
+		"HOME":   home, "USER": "ann", "LOGNAME": "ann",
+		"FETCHMAILHOME": "", "HOME_ETC": "", "XDG_STATE_HOME": "", "STATE_DIRECTORY": "",
+		"IMAPS": strconv.Itoa(servers.IMAPPort),
+		"POP3S": strconv.Itoa(servers.POP3Port), "PASS": servers.Password,
 		"TMPDIR": env.WorkDir,
 		"SMTP":   strconv.Itoa(smtpAt.(*net.TCPAddr).Port),
 		"GORACE": "atexit_sleep_ms=10", // otherwise each run under the race detector takes a second more
@@ -84,8 +96,8 @@ func setUpScript(env *testscript.Env) error {
 	return os.WriteFile(filepath.Join(env.WorkDir, "root.pem"), servers.Root, 0o600)
 }
 
-// scriptMail is what the servers of the script have that runs in dir: five messages, or many for the one about
-// floods.
+// scriptMail is what the servers of the script have that runs in dir: five messages, or many for the one
+// about floods.
 func scriptMail(dir string) []demo.Message {
 	messages := demo.Messages()[:5]
 	for i := 0; strings.HasSuffix(dir, "adopt") && i < 60; i++ {

@@ -29,24 +29,31 @@ func slowKey(t *testing.T, iterations int) string {
 		}
 		return asn1.RawValue{FullBytes: der}
 	}
+
 	type kdf struct {
 		Salt       []byte
 		Iterations int
 		KeyLength  int
 		Hash       pkix.AlgorithmIdentifier
 	}
+
 	type scheme struct{ KDF, Cipher pkix.AlgorithmIdentifier }
-	hash := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, Parameters: asn1.NullRawValue}
-	params := scheme{
-		pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12},
-			Parameters: marshal(kdf{make([]byte, 8), iterations, 32, hash})},
-		pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, Parameters: marshal(make([]byte, 16))},
+	algorithm := func(parameters asn1.RawValue, oid ...int) pkix.AlgorithmIdentifier {
+		return pkix.AlgorithmIdentifier{Algorithm: oid, Parameters: parameters}
 	}
+	hash := algorithm(asn1.NullRawValue, 1, 2, 840, 113549, 2, 9) // HMAC with SHA-256
+	params := scheme{
+		KDF: algorithm(marshal(kdf{make([]byte, 8), iterations, 32, hash}),
+			1, 2, 840, 113549, 1, 5, 12), // PBKDF2
+		Cipher: algorithm(marshal(make([]byte, 16)), 2, 16, 840, 1, 101, 3, 4, 1, 42), // AES-256-CBC
+	}
+
 	key := struct {
 		Algorithm pkix.AlgorithmIdentifier
 		Data      []byte
-	}{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}, Parameters: marshal(params)}, make([]byte, 64)}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: marshal(key).FullBytes}))
+	}{algorithm(marshal(params), 1, 2, 840, 113549, 1, 5, 13), make([]byte, 64)} // PBES2
+	block := &pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: marshal(key).FullBytes}
+	return string(pem.EncodeToMemory(block))
 }
 
 // slowEntries are n entries for accounts that take long to make.
@@ -54,7 +61,8 @@ func (d *runningDaemon) slowEntries(n, iterations int) string {
 	d.write("client.pem", string(startServers(d.t, 1).Root)+slowKey(d.t, iterations))
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, "poll h%d via 127.0.0.1 proto imap port 1 user ann password x ssl sslcert client.pem sslkeypass x\n", i)
+		fmt.Fprintf(&b, "poll h%d via 127.0.0.1 proto imap port 1 "+
+			"user ann password x ssl sslcert client.pem sslkeypass x\n", i)
 	}
 	return b.String()
 }
@@ -113,10 +121,13 @@ func TestTerminatesAtTheStart(t *testing.T) {
 			d.write("rc", d.slowEntries(50, 10_000_000))
 			d.cmd.Args = args
 			d.launch()
-			journal := filepath.Join(d.dir, "*", "*", "*", "journal.db") // what is opened before the accounts are made
-			if !within(waitFileTimeout, func() bool { found, _ := filepath.Glob(journal); return len(found) > 0 }) {
+			// What is opened before the accounts are made.
+			journal := filepath.Join(d.dir, "*", "*", "*", "journal.db")
+			made := func() bool { found, _ := filepath.Glob(journal); return len(found) > 0 }
+			if !within(waitFileTimeout, made) {
 				t.Fatalf("it never opened a journal:\n%s", d.log.String())
 			}
+
 			d.signal(unix.SIGTERM)
 			d.endsWithin(promptly)
 		})

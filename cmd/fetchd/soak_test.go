@@ -87,7 +87,8 @@ func TestSoak(t *testing.T) {
 func (s *soak) entries() string {
 	var b strings.Builder
 	entry := func(name string, port int, words string) {
-		fmt.Fprintf(&b, "poll %s via 127.0.0.1 proto imap port %d timeout 3 user %s password sesame sslproto '' keep maildir mail %s\n",
+		fmt.Fprintf(&b, "poll %s via 127.0.0.1 proto imap port %d timeout 3 "+
+			"user %s password sesame sslproto '' keep maildir mail %s\n",
 			name, port, name, words)
 	}
 	for i := range soakAccounts {

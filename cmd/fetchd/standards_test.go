@@ -25,10 +25,13 @@ func TestStandardsNamesTests(t *testing.T) {
 		}
 		text = append(text, page...)
 	}
-	named := regexp.MustCompile("`([a-z0-9/]+): ((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([^`]+))?`").FindAllSubmatch(text, -1)
+
+	named := regexp.MustCompile(
+		"`([a-z0-9/]+): ((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([^`]+))?`").FindAllSubmatch(text, -1)
 	if len(named) < 50 {
 		t.Fatalf("only %d tests are named", len(named))
 	}
+
 	folders := map[string]*testFolder{}
 	for _, n := range named {
 		folder, name, part := string(n[1]), string(n[2]), string(n[3])

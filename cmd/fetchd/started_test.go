@@ -28,12 +28,15 @@ func TestMain(m *testing.M) {
 	if strings.HasSuffix(os.Args[0], ".test") && signal.Ignored(unix.SIGHUP) {
 		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 	}
-	testscript.Main(m, map[string]func(){"fetchd": startedByTest, "fetchmail": startedByTest, "demo": showDemo})
+	testscript.Main(m, map[string]func(){
+		"fetchd": startedByTest, "fetchmail": startedByTest, "demo": showDemo,
+	})
 }
 
 // startedByTest is main for the programs that tests start. Each has a place of its own, the directory TMPDIR,
 // which its test holds: there is root's lock file, so that no test meets a daemon of this machine or of
-// another test, and the system log; when the test lets go of it, or is killed, the program ends, detached or not.
+// another test, and the system log; when the test lets go of it, or is killed, the program ends, detached
+// or not.
 func startedByTest() {
 	place := os.Getenv("TMPDIR")
 	go func() {

@@ -34,6 +34,7 @@ func TestTarget(t *testing.T) {
 		{"no host", ":993", "", "", 0, "", false, true},
 		{"both ways", "mail.example", "tls starttls", "", 0, "", false, true},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -42,11 +43,13 @@ func TestTarget(t *testing.T) {
 				name, value, _ := strings.Cut(o, "=")
 				c.Own[name] = value
 			}
+
 			o, err := parseTarget(c, tt.text)
 			if (err != nil) != tt.fails {
 				t.Fatal(err)
 			}
-			if err == nil && (o.Host != tt.host || o.Port != tt.port || o.Proto != tt.proto || o.Wrapped != tt.wrapped) {
+			if err == nil && (o.Host != tt.host || o.Port != tt.port ||
+				o.Proto != tt.proto || o.Wrapped != tt.wrapped) {
 				t.Errorf("%+v", o)
 			}
 		})

@@ -32,7 +32,8 @@ func TestSCRAMInBothSpellings(t *testing.T) {
 		}
 	}
 
-	for _, plain := range []string{"s3cret", "caf\u00e9", "\u043f\u0430\u0440\u043e\u043b\u044c", "\U0001F600"} {
+	for _, plain := range []string{"s3cret", "caf\u00e9",
+		"\u043f\u0430\u0440\u043e\u043b\u044c", "\U0001F600"} {
 		ms, err := Choose("scram-sha-256", offered, Credentials{User: "ann", Password: plain}, true)
 		if err != nil || len(ms) != 1 {
 			t.Errorf("%q is tried %d times: %v", plain, len(ms), err)

@@ -61,7 +61,8 @@ func sameEffects(t *testing.T, keyword string, got, want map[string]string) {
 	t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		if got[path] != want[path] {
-			t.Errorf("%s: naming its default makes %s %s, it is %s without", keyword, path, got[path], want[path])
+			t.Errorf("%s: naming its default makes %s %s, it is %s without",
+				keyword, path, got[path], want[path])
 		}
 	}
 	if len(got) != len(want) {
@@ -93,7 +94,8 @@ func collect(values map[string]string, path string, v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if strings.HasPrefix(v.Type().PkgPath(), "fetchd/") && v.Type().Field(i).Name != "Settings" { // a digest of the file
+			// Settings is a digest of the file.
+			if strings.HasPrefix(v.Type().PkgPath(), "fetchd/") && v.Type().Field(i).Name != "Settings" {
 				collect(values, path+"."+v.Type().Field(i).Name, v.Field(i))
 			}
 		}

@@ -37,7 +37,8 @@ func TestDiscovery(t *testing.T) {
 		want string
 	}{
 		{"certificate for the domain", tlstest.Leaf{DNS: []string{"example.net"}}, "not an IMAP greeting"},
-		{"certificate for the host that DNS named", tlstest.Leaf{DNS: []string{"localhost"}}, `certificate is for "localhost"`},
+		{"certificate for the host that DNS named",
+			tlstest.Leaf{DNS: []string{"localhost"}}, `certificate is for "localhost"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -55,16 +56,21 @@ func TestDiscovery(t *testing.T) {
 					srv.Start(conn)
 				}
 			}()
+
 			r := newDiscoverer(records{
 				"imaps": {{Target: "localhost.", Port: uint16(ln.Addr().(*net.TCPAddr).Port)}},
 			})
-			a := &fetch.Account{Name: "a", Log: r.env.Log, Server: fetch.Server{Protocol: fetch.IMAP, TLS: fetch.Wrapped}}
+			a := &fetch.Account{
+				Name: "a", Log: r.env.Log, Server: fetch.Server{Protocol: fetch.IMAP, TLS: fetch.Wrapped},
+			}
 			u := &rcfile.User{SSLCertFile: rcfile.Some(ca.File(t))}
 			if err := r.setDiscovery(a, &rcfile.Poll{Name: "example.net"}, u); err != nil {
 				t.Fatal(err)
 			}
+
 			_, err = a.Connect(t.Context(), a) // the peer is no IMAP server
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "_imaps._tcp.example.net: localhost:") {
+			if err == nil || !strings.Contains(err.Error(), tt.want) ||
+				!strings.Contains(err.Error(), "_imaps._tcp.example.net: localhost:") {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})

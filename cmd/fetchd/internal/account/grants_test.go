@@ -15,10 +15,12 @@ func TestGrant(t *testing.T) {
 	cfg, err := rcfile.Parse("rc", []byte(`poll h proto imap
 		user ann oauth google oauthclient x maildir m1
 		user bob password y maildir m2
-		user carol oauth microsoft oauthtenant d oauthclient x oauthflow app oauthsecret z maildir m3`), rcfile.Auto)
+		user carol oauth microsoft oauthtenant d oauthclient x oauthflow app oauthsecret z maildir m3`),
+		rcfile.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	finder := &secret.Finder{Getenv: environment(), Grants: &oauth.Keeper{Dir: t.TempDir()}}
 	r := New(Environment{Getenv: environment(), Secrets: finder, Home: t.TempDir()})
 	for i, want := range []*fetch.Grant{{NeedsLogin: true}, nil, {Renews: true}} {
@@ -26,12 +28,14 @@ func TestGrant(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		switch {
 		case want == nil && a.Grant != nil:
 			t.Errorf("%s has a grant", a.Name)
 		case want != nil && (a.Grant == nil || a.Grant() != *want):
 			t.Errorf("%s: not %+v", a.Name, *want)
 		}
+
 		// Each has a place for what its server shows.
 		if a.LastSeen == nil {
 			t.Errorf("%s forgets certificates", a.Name)

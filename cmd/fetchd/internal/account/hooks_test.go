@@ -38,16 +38,21 @@ func TestHooks(t *testing.T) {
 		text            string
 	}{
 		{"both", "echo pre >>LOG", "echo post >>LOG", nil, "pre\npost\n", fetch.KindUnknown, ""},
-		{"pre fails", "echo no line here; exit 3", "echo post >>LOG", nil, "", fetch.KindConfig, "no line here"},
-		{"no connection", "echo pre >>LOG", "echo post >>LOG", refused, "pre\npost\n", fetch.KindUnknown, "connection refused"},
+		{"pre fails", "echo no line here; exit 3", "echo post >>LOG",
+			nil, "", fetch.KindConfig, "no line here"},
+		{"no connection", "echo pre >>LOG", "echo post >>LOG", refused,
+			"pre\npost\n", fetch.KindUnknown, "connection refused"},
 		{"post fails", "", "exit 4", nil, "", fetch.KindConfig, "exit status 4"},
-		{"leaves a child behind", "sleep 60 & echo $! >PID", "kill $(cat PID)", nil, "", fetch.KindUnknown, ""},
+		{"leaves a child behind", "sleep 60 & echo $! >PID",
+			"kill $(cat PID)", nil, "", fetch.KindUnknown, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			at := strings.NewReplacer("LOG", filepath.Join(dir, "log"), "PID", filepath.Join(dir, "pid"))
-			connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return watching{}, tt.connect }, at.Replace(tt.pre), at.Replace(tt.post))
+			connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) {
+				return watching{}, tt.connect
+			}, at.Replace(tt.pre), at.Replace(tt.post))
 			s, err := connect(t.Context(), &fetch.Account{})
 			if err == nil {
 				if w, ok := s.(fetch.Watcher); !ok || !w.CanWatch() {
@@ -55,9 +60,12 @@ func TestHooks(t *testing.T) {
 				}
 				err = s.Close()
 			}
-			if fetch.KindOf(err) != tt.kind || (err == nil) != (tt.text == "") || err != nil && !strings.Contains(err.Error(), tt.text) {
+
+			if fetch.KindOf(err) != tt.kind || (err == nil) != (tt.text == "") ||
+				err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v", err)
 			}
+
 			got, _ := os.ReadFile(filepath.Join(dir, "log"))
 			if string(got) != tt.want {
 				t.Errorf("the hooks wrote %q, want %q", got, tt.want)
@@ -81,7 +89,9 @@ func TestPostconnectHasGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) { return closing{}, nil }, "", "true")
+		connect := runHooks(func(context.Context, *fetch.Account) (fetch.Session, error) {
+			return closing{}, nil
+		}, "", "true")
 		s, err := connect(ctx, &fetch.Account{})
 		if err != nil {
 			t.Fatal(err)

@@ -30,20 +30,26 @@ func lockedPair(t *testing.T, pass string) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)), tlstest.WriteFile(t, "key.pem", pem.EncodeToMemory(block))
+	return tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(pair)),
+		tlstest.WriteFile(t, "key.pem", pem.EncodeToMemory(block))
 }
 
 func TestKeyPass(t *testing.T) {
 	t.Parallel()
 	cert, key := lockedPair(t, "sesame")
 	credentials := t.TempDir()
-	if err := os.WriteFile(filepath.Join(credentials, "fetchd.ann@h.sslkeypass"), []byte("sesame\n"), 0o600); err != nil {
+	credential := filepath.Join(credentials, "fetchd.ann@h.sslkeypass")
+	if err := os.WriteFile(credential, []byte("sesame\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := rcfile.Parse("rc", []byte("poll h proto imap auth external user ann sslcert "+cert+" sslkey "+key+"\n  user bob sslcert "+cert+" sslkey "+key+"\n"), rcfile.Fetchmailrc)
+
+	pair := "sslcert " + cert + " sslkey " + key + "\n"
+	text := "poll h proto imap auth external user ann " + pair + "  user bob " + pair
+	cfg, err := rcfile.Parse("rc", []byte(text), rcfile.Fetchmailrc)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct {
 		name, credentials, typed, user string
 		questions                      int
@@ -66,6 +72,7 @@ func TestKeyPass(t *testing.T) {
 			for i := range cfg.Polls[0].Users {
 				logins = append(logins, r.Login(&cfg.Polls[0], &cfg.Polls[0].Users[i]))
 			}
+
 			if err := finder.Collect(logins, func(question string) (string, error) {
 				if asked++; tt.typed == "" {
 					return "", secret.ErrNoTerminal
@@ -77,13 +84,21 @@ func TestKeyPass(t *testing.T) {
 			}, nil); err != nil {
 				t.Fatal(err)
 			}
+
 			u := &cfg.Polls[0].Users[map[string]int{"ann": 0, "bob": 1}[tt.user]]
-			a := &fetch.Account{Name: tt.user + "@h", Poll: "h", Server: fetch.Server{Host: "h", Protocol: fetch.IMAP}, Credentials: fetch.Credentials{User: tt.user}}
+			a := &fetch.Account{
+				Name: tt.user + "@h", Poll: "h",
+				Server:      fetch.Server{Host: "h", Protocol: fetch.IMAP},
+				Credentials: fetch.Credentials{User: tt.user},
+			}
+
 			err := r.setTrust(a, u)
-			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || asked != tt.questions {
+			if (err == nil) != (tt.want == "") ||
+				err != nil && !strings.Contains(err.Error(), tt.want) || asked != tt.questions {
 				t.Errorf("%v, asked %d times", err, asked)
 			}
-			if err != nil && (strings.Count(err.Error(), "give") > 1 || strings.Contains(err.Error(), "PEM file")) {
+			if err != nil &&
+				(strings.Count(err.Error(), "give") > 1 || strings.Contains(err.Error(), "PEM file")) {
 				t.Errorf("more than one advice: %v", err)
 			}
 		})

@@ -15,12 +15,15 @@ func TestStamp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"password", "netrc", "fetchd.ann@h", "crl", "other"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("machine h login ann password x\n"), 0o600); err != nil {
+		err := os.WriteFile(filepath.Join(dir, name), []byte("machine h login ann password x\n"), 0o600)
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	getenv := func(name string) string { return map[string]string{"CREDENTIALS_DIRECTORY": dir}[name] }
-	r := New(Environment{Getenv: getenv, Secrets: &secret.Finder{Getenv: getenv, Netrc: filepath.Join(dir, "netrc")}})
+	r := New(Environment{
+		Getenv: getenv, Secrets: &secret.Finder{Getenv: getenv, Netrc: filepath.Join(dir, "netrc")},
+	})
 
 	for _, tt := range []struct {
 		name, words, change string
@@ -35,7 +38,8 @@ func TestStamp(t *testing.T) {
 		{"a command, a reload", "passwordeval true", "", true, true},
 		{"a command, no reload", "passwordeval true", "", false, false},
 	} {
-		cfg, err := rcfile.Parse("rc", []byte("poll h proto imap user ann sslproto '' mda true "+tt.words+"\n"), rcfile.Fetchmailrc)
+		cfg, err := rcfile.Parse("rc",
+			[]byte("poll h proto imap user ann sslproto '' mda true "+tt.words+"\n"), rcfile.Fetchmailrc)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,9 @@ import (
 
 func TestStatusOf(t *testing.T) {
 	t.Parallel()
-	failed := func(k fetch.Kind) error { return fmt.Errorf("ann: %w", &fetch.Error{Kind: k, Err: errors.New("x")}) }
+	failed := func(k fetch.Kind) error {
+		return fmt.Errorf("ann: %w", &fetch.Error{Kind: k, Err: errors.New("x")})
+	}
 	network := func(err error) error { return &fetch.Error{Kind: fetch.KindNetwork, Err: err} }
 	tests := []struct {
 		name   string
@@ -42,15 +44,17 @@ func TestStatusOf(t *testing.T) {
 		{"protocol", fetch.Result{}, failed(fetch.KindProtocol), 4},
 		{"configuration", fetch.Result{}, failed(fetch.KindConfig), 5},
 		{"destination", fetch.Result{}, failed(fetch.KindDelivery), 6},
-		{"mail server", fetch.Result{}, &fetch.Error{Kind: fetch.KindDelivery, Err: &delivery.UnreachableError{
-			Errs: []error{network(&net.OpError{Op: "dial", Err: errors.New("refused")})},
-		}}, 10},
+		{"mail server", fetch.Result{},
+			&fetch.Error{Kind: fetch.KindDelivery, Err: &delivery.UnreachableError{
+				Errs: []error{network(&net.OpError{Op: "dial", Err: errors.New("refused")})},
+			}}, 10},
 		{"journal", fetch.Result{}, failed(fetch.KindJournal), 6},
 		{"server", fetch.Result{}, failed(fetch.KindServer), 7},
 		{"busy", fetch.Result{}, failed(fetch.KindBusy), 9},
 		{"internal error", fetch.Result{}, fmt.Errorf("x: %w", &fault.Error{}), 23},
 		{"no kind", fetch.Result{}, errors.New("x"), 2},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,8 @@ import (
 
 // hostile are characters that do something to a terminal, or to readers: C0, DEL, C1, the direction of a
 // line, what can't be seen, line separators, a tag beyond 16 bits, and bytes that are no UTF-8.
-const hostile = "\x1b[2J\x7f\u0085\u009b1m\u00a0\u00ad\u061c\u200b\u200e\u202e\u2028\u2066\ufeff\U000e0041\xff"
+const hostile = "\x1b[2J\x7f\u0085\u009b1m\u00a0\u00ad\u061c\u200b\u200e\u202e" +
+	"\u2028\u2066\ufeff\U000e0041\xff"
 
 func TestLogEscapes(t *testing.T) {
 	t.Parallel()
@@ -36,7 +37,8 @@ func TestLogEscapes(t *testing.T) {
 
 func checkShowable(t *testing.T, text string) {
 	t.Helper()
-	if i := strings.IndexFunc(text, func(r rune) bool { return !showable(r) }); i >= 0 || !utf8.ValidString(text) {
+	i := strings.IndexFunc(text, func(r rune) bool { return !showable(r) })
+	if i >= 0 || !utf8.ValidString(text) {
 		t.Errorf("shown as it is, at %d: %q", i, text)
 	}
 }
@@ -52,7 +54,8 @@ func FuzzJSONEscaper(f *testing.F) {
 			t.Fatal(err)
 		}
 		var got string
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil || got != strings.ToValidUTF8(text, "\ufffd") && utf8.ValidString(text) {
+		err := json.Unmarshal(out.Bytes(), &got)
+		if err != nil || got != strings.ToValidUTF8(text, "\ufffd") && utf8.ValidString(text) {
 			t.Errorf("%q became %q: %v", text, out.String(), err)
 		}
 		checkShowable(t, strings.TrimSuffix(out.String(), "\n"))

@@ -29,7 +29,8 @@ func screen(written string) []string {
 	return lines
 }
 
-// A large retrieval has a line at the bottom of the terminal, below what is said meanwhile, and one at its end.
+// A large retrieval has a line at the bottom of the terminal, below what is said meanwhile, and one at its
+// end.
 func TestMeter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

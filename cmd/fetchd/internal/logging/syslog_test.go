@@ -41,6 +41,7 @@ func TestSyslog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	l.Hidden.Of("ann@h").Add("ann", "s3cr3t")
 	tests := []struct {
 		name string
@@ -48,24 +49,31 @@ func TestSyslog(t *testing.T) {
 		want string // priority 16 is of facility mail
 	}{
 		{"error", func() {
-			l.Error(fetch.EventQueryFailed, "account", "ann@h", "err", errors.New("a\nb"), "kind", fetch.KindNetwork)
+			l.Error(fetch.EventQueryFailed, "account", "ann@h",
+				"err", errors.New("a\nb"), "kind", fetch.KindNetwork)
 		}, `<19>.* fetchd\[\d+\]: ann@h: a; b`},
-		{"warning", func() { l.Warn("odd", "account", "ann@h") }, `<20>.* fetchd\[\d+\]: WARNING: ann@h: odd`},
-		{"information", func() { l.Info(fetch.EventNoMail, "account", "ann@h") }, `<22>.* fetchd\[\d+\]: No mail for ann at h`},
+		{"warning", func() { l.Warn("odd", "account", "ann@h") },
+			`<20>.* fetchd\[\d+\]: WARNING: ann@h: odd`},
+		{"information", func() { l.Info(fetch.EventNoMail, "account", "ann@h") },
+			`<22>.* fetchd\[\d+\]: No mail for ann at h`},
 		{"protocol", func() {
 			l.Log(t.Context(), LevelTrace, EventTrace, "account", "ann@h", "line", "POP3> QUIT")
 		}, `<23>.* fetchd\[\d+\]: ann@h: POP3> QUIT`},
 		{"debug", func() { l.Debug("x", "n", 1) }, `<23>.* fetchd\[\d+\]: x n=1`},
 		{"controls", func() { l.Warn("x", "account", "ann@h", "uid", "\x1b[2J\u009b\u202e\n<19>") },
 			`<20>.* fetchd\[\d+\]: WARNING: ann@h: x uid=\\x1b\[2J\\u009b\\u202e\\x0a<19>`},
-		{"secret", func() { l.Warn("x", "account", "ann@h", "uid", "s3cr3t") }, `<20>.* fetchd\[\d+\]: WARNING: ann@h: x uid=\*\*\*`},
+		{"secret", func() { l.Warn("x", "account", "ann@h", "uid", "s3cr3t") },
+			`<20>.* fetchd\[\d+\]: WARNING: ann@h: x uid=\*\*\*`},
 	}
+
 	for _, tt := range tests {
 		tt.log()
-		if got := strings.TrimSuffix(next(), "\n"); !regexp.MustCompile("^" + tt.want + "$").MatchString(got) {
+		got := strings.TrimSuffix(next(), "\n")
+		if !regexp.MustCompile("^" + tt.want + "$").MatchString(got) {
 			t.Errorf("%s: %q", tt.name, got)
 		}
 	}
+
 	if err := l.Close(); err != nil || out.Len() > 0 {
 		t.Errorf("%v, the terminal shows %q", err, out.String())
 	}
@@ -82,7 +90,8 @@ func TestNoSyslog(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Log(t.Context(), slog.LevelInfo, "hello")
-	if got := out.String(); !strings.Contains(got, "fetchd: WARNING: reach the system log: ") || !strings.HasSuffix(got, "fetchd: hello\n") {
+	if got := out.String(); !strings.Contains(got, "fetchd: WARNING: reach the system log: ") ||
+		!strings.HasSuffix(got, "fetchd: hello\n") {
 		t.Errorf("%q", got)
 	}
 	target.Detached = true

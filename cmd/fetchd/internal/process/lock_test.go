@@ -90,6 +90,7 @@ func TestLockOfTheDead(t *testing.T) {
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct {
 		name  string
 		pid   int
@@ -114,12 +115,15 @@ func TestLockOfTheDead(t *testing.T) {
 				if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", tt.pid), 0o600); err != nil {
 					t.Fatal(err)
 				}
+
 				time.AfterFunc(tt.lasts, func() { l.file.Close() })
 				start := time.Now()
 				holder, err := LockHolder(path)
-				if had := holder == nil && err == nil; had != tt.had || time.Since(start).Truncate(time.Second) != tt.waits {
+				if had := holder == nil && err == nil; had != tt.had ||
+					time.Since(start).Truncate(time.Second) != tt.waits {
 					t.Errorf("after %v: held by %+v, %v", time.Since(start), holder, err)
 				}
+
 				mine, err := TakeLock(path, 0)
 				if had := err == nil; had != tt.had {
 					t.Errorf("the lock: %v", err)
@@ -225,6 +229,7 @@ func TestHolderOfLock(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Skip("no /proc here")
 	}
+
 	path := filepath.Join(t.TempDir(), "pid")
 	l, err := TakeLock(path, 300)
 	if err != nil {
@@ -236,7 +241,11 @@ func TestHolderOfLock(t *testing.T) {
 	if err := errors.Join(err, stranger.Start()); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{strconv.Itoa(stranger.Process.Pid) + "\n300\n", "1\n300\n", "0\n", "-1\n", "999999999\n", "x\n", ""} {
+
+	for _, text := range []string{
+		strconv.Itoa(stranger.Process.Pid) + "\n300\n", "1\n300\n", "0\n", "-1\n", "999999999\n", "x\n",
+		"",
+	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -247,6 +256,7 @@ func TestHolderOfLock(t *testing.T) {
 			}
 		})
 	}
+
 	in.Close()
 	if err := stranger.Wait(); err != nil {
 		t.Errorf("the stranger: %v", err)

@@ -11,7 +11,8 @@ import (
 // entry is one mapping in the format of /proc/PID/smaps.
 func entry(start, end int, perms, name string, anonymous, swap int) string {
 	return fmt.Sprintf("%x-%x %s 00000000 fe:00 247278      %s\nSize:       8 kB\nRss:        8 kB\n"+
-		"Anonymous:  %d kB\nSwap:       %d kB\nVmFlags: rd mr mw me \n", start, end, perms, name, anonymous, swap)
+		"Anonymous:  %d kB\nSwap:       %d kB\nVmFlags: rd mr mw me \n",
+		start, end, perms, name, anonymous, swap)
 }
 
 func TestReadUnchanged(t *testing.T) {

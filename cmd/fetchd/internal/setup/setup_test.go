@@ -153,8 +153,8 @@ func TestSources(t *testing.T) {
 func TestProvider(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{
-		"imap.gmail.com": "google", "outlook.office365.com": "microsoft", "imap-mail.outlook.com": "microsoft",
-		"imap.example.org": "", "notgmail.com": "",
+		"imap.gmail.com": "google", "outlook.office365.com": "microsoft",
+		"imap-mail.outlook.com": "microsoft", "imap.example.org": "", "notgmail.com": "",
 	} {
 		if got := Provider(host); got != want {
 			t.Errorf("%s: %q, want %q", host, got, want)

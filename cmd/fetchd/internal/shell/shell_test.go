@@ -19,8 +19,9 @@ func TestRunTellsTheTimeOut(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]bool{
-		"sh -c x": true, `"sh" -c x`: true, "'/no/such agent' %T": true, "A=b nosuch": true, `/no/such\ agent`: true,
-		"if x; then y; fi": true, "/no/such/agent": false, "'/no/such/agent' %T": false, " ": false,
+		"sh -c x": true, `"sh" -c x`: true, "'/no/such agent' %T": true, "A=b nosuch": true,
+		`/no/such\ agent`: true, "if x; then y; fi": true, "/no/such/agent": false,
+		"'/no/such/agent' %T": false, " ": false,
 	} {
 		if err := Check("mda", command); err == nil != want {
 			t.Errorf("%s: %v", command, err)

@@ -134,7 +134,8 @@ func (b *browser) read() message {
 	switch m.Method {
 	case "Page.loadEventFired":
 		b.loaded = true
-	case "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Page.javascriptDialogOpening":
+	case "Runtime.exceptionThrown", "Runtime.consoleAPICalled",
+		"Log.entryAdded", "Page.javascriptDialogOpening":
 		b.errors = append(b.errors, fmt.Sprintf("%s %.500s", m.Method, m.Params))
 	}
 	return m

@@ -101,7 +101,8 @@ func TestReportKeepsThePast(t *testing.T) {
 	again.setSeen(p.Seen, later)
 	if want := r.Accounts[0]; !reflect.DeepEqual(again.Certificates, want.Certificates) || !again.Refused ||
 		len(again.Passes) != 2 || again.DayMessages != 2 || again.DayFailures != 2 ||
-		*again.Passes[1].Failure != *want.Passes[1].Failure && !again.Passes[1].Failure.Since.Equal(want.Passes[1].At) {
+		*again.Passes[1].Failure != *want.Passes[1].Failure &&
+			!again.Passes[1].Failure.Since.Equal(want.Passes[1].At) {
 		t.Errorf("%+v\nwant %+v", again, want)
 	}
 	if p := pasts(ann); p.Seen != (tlsverify.Seen{}) || p.History != nil {
@@ -118,7 +119,8 @@ func TestShorten(t *testing.T) {
 	if a := r.Accounts[0]; len(a.Hours) == 0 || len(a.Passes) != 2 || len(a.Certificates) != 2 {
 		t.Errorf("whole: %+v", a)
 	}
-	if a := r.Accounts[1]; a.Hours != nil || a.Passes != nil || len(a.Certificates) != 1 || a.DayMessages != 2 ||
+	a := r.Accounts[1]
+	if a.Hours != nil || a.Passes != nil || len(a.Certificates) != 1 || a.DayMessages != 2 ||
 		len(a.Waiting) != 2 {
 		t.Errorf("short: %+v", a)
 	}

@@ -27,24 +27,29 @@ func crowd(at time.Time) Report {
 		if i%5 == 0 {
 			a.State, a.Next = "watching", time.Time{}
 		}
+
 		a.setSeen(tlsverify.NewSeen(chainOf("CN=mail.example.org", at.AddDate(0, 0, 61)), true), at)
 		r.Accounts = append(r.Accounts, a)
 	}
+
 	password := Account{
 		Name: "ann@imap.example.net", State: "login refused", Trouble: true, Success: at.Add(-26 * time.Hour),
 		Next: at.Add(20 * time.Minute), Messages: 12, Bytes: 380_000, DayFailures: 31,
 		Failure: &Failure{"auth", `server refused the login: NO [AUTHENTICATIONFAILED] "Invalid credentials"`,
 			at.Add(-5 * time.Hour), at.Add(-10 * time.Minute), 31},
 	}
+
 	password.setSeen(tlsverify.NewSeen(chainOf("CN=imap.example.net", at.AddDate(0, 0, 9)), true), at)
 	hours, passes := busy(at)
 	password.Hours, password.Passes = hours, passes
 	certificate := Account{
-		Name: "bob@pop.example.com", State: "certificate refused", Trouble: true, Success: at.Add(-3 * time.Hour),
+		Name: "bob@pop.example.com", State: "certificate refused",
+		Trouble: true, Success: at.Add(-3 * time.Hour),
 		Next: at.Add(time.Hour), DayFailures: 4,
 		Failure: &Failure{"tls", "the certificate ended on " + at.AddDate(0, 0, -1).Format("2006-01-02"),
 			at.Add(-2 * time.Hour), at.Add(-30 * time.Minute), 4},
 	}
+
 	certificate.setSeen(tlsverify.NewSeen(chainOf("CN=pop.example.com", at.AddDate(0, 0, -1)), false), at)
 	r.Accounts = append(r.Accounts, password, certificate, hostile(at))
 	r.sort()
@@ -87,7 +92,8 @@ func busy(at time.Time) (hours []schedule.Hour, passes []schedule.Pass) {
 			h.Messages = int64((i*7 + 3) % 11)
 			h.Bytes = h.Messages * 31_000
 			passes = append(passes, schedule.Pass{
-				At: h.Start.Add(7 * time.Minute), Delivered: int(h.Messages) + 1, Bytes: h.Bytes + 900, Deleted: i % 3,
+				At: h.Start.Add(7 * time.Minute), Delivered: int(h.Messages) + 1,
+				Bytes: h.Bytes + 900, Deleted: i % 3,
 			})
 		} else {
 			h.Failures = int64(i - 16)
@@ -180,17 +186,20 @@ func TestPageIsGuarded(t *testing.T) {
 	h := pageOf(t, crowd(later))
 	w := ask(h, "GET", "/")
 	for name, want := range map[string]string{
-		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
-		"Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin",
+		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff",
+		"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+		"Cross-Origin-Resource-Policy": "same-origin",
 	} {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+
 	policy := w.Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
+
 	body := w.Body.String()
 	for _, element := range []string{"style", "script"} {
 		_, content, _ := strings.Cut(body, "<"+element+">")
@@ -200,12 +209,14 @@ func TestPageIsGuarded(t *testing.T) {
 			t.Errorf("%s is not the one that the policy names", element)
 		}
 	}
+
 	for method, want := range map[string]int{"HEAD": 200, "POST": 405, "PUT": 405, "DELETE": 405,
 		"OPTIONS": 405} {
 		if w := ask(h, method, "/"); w.Code != want {
 			t.Errorf("%s: %d, want %d", method, w.Code, want)
 		}
 	}
+
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host = "evil.example"
 	other := httptest.NewRecorder()

@@ -206,7 +206,8 @@ func TestReportOfOthers(t *testing.T) {
 	for name, text := range map[string]string{
 		"without a failure": `{"accounts": [{"account": "ann@h", "state": "disabled", "trouble": true}]}`,
 		"escapes": `{"accounts": [{"account": ` + evil + `, "mailboxes": [` + evil + `], "state": ` + evil +
-			`, "trouble": true, "failure": {"kind": ` + evil + `, "text": ` + evil + `}, "passes": [{"failure":
+			`, "trouble": true, "failure": {"kind": ` + evil +
+			`, "text": ` + evil + `}, "passes": [{"failure":
 			{"kind": ` + evil + `, "text": ` + evil + `}}], "certificates": [{"subject": ` + evil + `}],
 			"set_aside_messages": [{"uid": ` + evil + `}]}]}`,
 		"null": `{"accounts": null}`,

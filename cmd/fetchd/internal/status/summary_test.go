@@ -36,12 +36,15 @@ func TestSummary(t *testing.T) {
 		{"many", []schedule.State{
 			failed("ann@h", fetch.KindAuth, at), failed("bob@h", fetch.KindNetwork, at),
 			failed("kim@h", fetch.KindNetwork, at), failed("tom@h", fetch.KindNetwork, at),
-		}, map[string]string{"al@h": "no such protocol"}, "5 accounts, 5 in trouble (al@h: disabled since 14:05; " +
-			"ann@h: login refused since 14:05; bob@h: backing off since 14:05; … and 2 more), next poll 15:05"},
+		}, map[string]string{"al@h": "no such protocol"},
+			"5 accounts, 5 in trouble (al@h: disabled since 14:05; " +
+				"ann@h: login refused since 14:05; " +
+				"bob@h: backing off since 14:05; … and 2 more), next poll 15:05"},
 		{"long names", []schedule.State{failed(strings.Repeat("é", 100), fetch.KindAuth, at)}, nil,
 			fmt.Sprintf("1 account, 1 in trouble (%s…: login refused since 14:05), next poll 15:05",
 				strings.Repeat("é", maxName))},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

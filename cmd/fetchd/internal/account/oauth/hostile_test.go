@@ -165,7 +165,8 @@ func TestClockWasWrong(t *testing.T) {
 func TestDamagedFileIsMended(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"empty": "", "cut": `{"access_token":"x","refr`, "garbage": "\x00\xff", "another": `[1]`, "bare": `{}`,
+		"empty": "", "cut": `{"access_token":"x","refr`,
+		"garbage": "\x00\xff", "another": `[1]`, "bare": `{}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,8 @@ import (
 	"fetchd/tlsverify/tlstest"
 )
 
-// startProxy is a proxy that makes a tunnel, or gives the answer instead. asked gets the target of each request.
+// startProxy is a proxy that makes a tunnel, or gives the answer instead. asked gets the target of each
+// request.
 func startProxy(t *testing.T, answer string) (address string, asked <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
