@@ -15,7 +15,8 @@ func TestNextStep(t *testing.T) {
 	for kind := KindUnknown; kind == KindUnknown || kind.String() != KindUnknown.String(); kind++ {
 		for stage := BeforeLogin; stage <= LoggedIn; stage++ {
 			err := NextStep(Fail(kind, errors.New("x")), stage)
-			if hints.Of(err) == "" || kind != KindUnknown && hints.Of(err) == hintUnknown || KindOf(err) != kind {
+			if hints.Of(err) == "" ||
+				kind != KindUnknown && hints.Of(err) == hintUnknown || KindOf(err) != kind {
 				t.Errorf("%s, stage %d: %v", kind, stage, err)
 			}
 		}
@@ -39,7 +40,8 @@ func TestNextStepKnown(t *testing.T) {
 		{"its own", own, LoggedIn, "x; hint: pull the plug"},
 		{"late", late, LoggedIn, "no answer within 1s; hint: " + nextSteps[1].hint},
 		{"ended before", Fail(KindNetwork, os.ErrClosed), BeforeLogin,
-			"file already closed; hint: it is tried again next time; if it lasts, check this machine's network"},
+			"file already closed; hint: it is tried again next time; " +
+				"if it lasts, check this machine's network"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

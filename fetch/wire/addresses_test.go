@@ -81,7 +81,8 @@ func TestAddresses(t *testing.T) {
 		after time.Duration
 		again string // what the next attempts are, where they are others
 	}{
-		{"one", &places{found: "192.0.2.1", answers: times{"192.0.2.1": 900 * ms}}, "192.0.2.1", 900 * ms, ""},
+		{"one", &places{found: "192.0.2.1", answers: times{"192.0.2.1": 900 * ms}},
+			"192.0.2.1", 900 * ms, ""},
 		{"one that hangs", &places{found: "192.0.2.1"}, "context deadline exceeded", limit, ""},
 		{"the first answers", &places{found: "192.0.2.1 192.0.2.2", answers: times{"192.0.2.1": 200 * ms}},
 			"192.0.2.1", 200 * ms, ""},
@@ -91,7 +92,9 @@ func TestAddresses(t *testing.T) {
 			"2001:db8::3", 500 * ms, "2001:db8::3"},
 		{"the first refuses", &places{found: "192.0.2.1 192.0.2.2", answers: times{"192.0.2.2": 10 * ms},
 			refuses: times{"192.0.2.1": 5 * ms}}, "192.0.2.2", 15 * ms, "192.0.2.2"},
-		{"a family hangs", &places{found: "2001:db8::1 2001:db8::2 192.0.2.1", answers: times{"192.0.2.1": 0}},
+		{"a family hangs", &places{
+			found: "2001:db8::1 2001:db8::2 192.0.2.1", answers: times{"192.0.2.1": 0},
+		},
 			"192.0.2.1", 250 * ms, "192.0.2.1"},
 		{"slow, but first", &places{found: "192.0.2.1 192.0.2.2",
 			answers: times{"192.0.2.1": 600 * ms, "192.0.2.2": 400 * ms}}, "192.0.2.1", 600 * ms,
@@ -124,7 +127,8 @@ func TestAddresses(t *testing.T) {
 					return
 				}
 				tt.tried = nil
-				if again := reachOnce(t, r, limit); again != tt.to || strings.Join(tt.tried, " ") != tt.again {
+				again := reachOnce(t, r, limit)
+				if again != tt.to || strings.Join(tt.tried, " ") != tt.again {
 					t.Errorf("%s again, by way of %q", again, tt.tried)
 				}
 			})
@@ -165,7 +169,11 @@ func TestPreferredAddress(t *testing.T) {
 				delete(p.answers, "192.0.2.3")
 				p.answers["192.0.2.1"] = 0
 			}, "192.0.2.3 192.0.2.1"},
-			{"later", func() { <-time.After(preferFor); delete(p.answers, "192.0.2.1"); p.answers["192.0.2.3"] = 0 },
+			{"later", func() {
+				<-time.After(preferFor)
+				delete(p.answers, "192.0.2.1")
+				p.answers["192.0.2.3"] = 0
+			},
 				"192.0.2.1 192.0.2.3"},
 		} {
 			tt.then()
