@@ -22,6 +22,7 @@ func checkPlaces(at *places, cfg *rcfile.Config) error {
 
 	journal := filepath.Dir(journalPath(at, cfg))
 	errs := []error{
+		at.checkHome(journalPath(at, cfg)),
 		// The journal's directory is created if need be; that of the lock file is not.
 		account.CheckDirectory("journal", nearestExisting(journal)), checkOthers("journal", journal),
 		account.CheckDirectory("pidfile", filepath.Dir(pidfile)), checkOwn("pidfile", pidfile),

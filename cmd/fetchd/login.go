@@ -15,6 +15,7 @@ import (
 	"fetchd/cmd/fetchd/internal/cli"
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/fetch"
 )
 
 func loginCommand() cli.Subcommand {
@@ -87,6 +88,10 @@ func (p *program) logIn(ctx context.Context, a *oauthAccount, way consentWay) ex
 // consent lets the user consent, if the account needs that, and keeps the grant.
 func (p *program) consent(ctx context.Context, a *oauthAccount, way consentWay) error {
 	client := a.client()
+	if err := a.service.at.checkHome(a.grants().Dir); err != nil {
+		return fetch.Fail(fetch.KindJournal, err)
+	}
+
 	if !client.Flow.NeedsUser() {
 		fmt.Fprintf(p.stdout, "%s needs nobody's consent: oauthflow %s\n", a.shown(), client.Flow)
 		return nil

@@ -14,6 +14,19 @@ func environment(pairs ...string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
+// Without a home directory nothing may be kept where the program happens to be started.
+func TestNoHome(t *testing.T) {
+	t.Parallel()
+	at := &places{journal: ".local/state/fetchd/journal.db", grants: ".local/state/fetchd/oauth"}
+	for path, want := range map[string]bool{
+		at.journal: false, at.grants: false, "ids.db": true, "/s/j.db": true,
+	} {
+		if err := at.checkHome(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestFindPlaces(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -63,7 +63,7 @@ func (p *program) openJournal(ctx context.Context, c *cli.CommandLine) (
 	if err != nil {
 		return nil, nil, nil, p.failConfig(err)
 	}
-	j, err := journal.Open(ctx, journalPath(at, cfg))
+	j, err := at.openJournal(ctx, cfg)
 	if err != nil {
 		return nil, nil, nil, p.fail(exit.IO, err)
 	}

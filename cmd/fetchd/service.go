@@ -131,7 +131,7 @@ func (s *service) resolveAccounts(cfg *rcfile.Config) ([]*fetch.Account, error) 
 
 // openJournal opens the record of what was delivered.
 func (s *service) openJournal(ctx context.Context, cfg *rcfile.Config) error {
-	j, err := journal.Open(ctx, journalPath(s.at, cfg))
+	j, err := s.at.openJournal(ctx, cfg)
 	if err != nil {
 		return err
 	}
