@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/cmd/fetchd/internal/process"
 	"fetchd/fetch/fault"
 	"fetchd/tlsverify/check"
 )
@@ -37,6 +38,7 @@ type surroundings struct {
 // start runs the program with the arguments and the environment of this process.
 func start(s surroundings) exit.Status {
 	fault.ReserveStack()
+	process.LetOwnerIn()
 	p := &program{
 		name: filepath.Base(os.Args[0]), args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout,
 		stderr: os.Stderr,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -138,7 +139,8 @@ func hintFor(err error, path string) string {
 		return "use the newer fetchd, or another journal"
 	case errors.Is(err, ErrTaken):
 		return "see that no two fetchd retrieve the same account"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist),
+		errors.Is(err, syscall.EROFS):
 		return "its directory must be one that this user can write; -i names another place"
 	case errors.As(err, &code):
 		return codeHint(code.Code() & 0xff)
