@@ -37,8 +37,29 @@ type keptAges struct {
 }
 
 type keptAge struct {
+	age
+	UIDs [][]byte `json:"uids"` // a UIDL may be any bytes
+}
+
+// age is that of a message.
+type age struct {
 	Since time.Time `json:"since"`
-	UIDs  [][]byte  `json:"uids"` // a UIDL may be any bytes
+	Moved bool      `json:"moved,omitempty"` // over a gap in the looks; see after
+}
+
+// after is the age at a look, when the last one was at checked. A clock that was behind when the message
+// came, as at the start of a machine whose clock doesn't run while it is off, must not make it old when it is
+// put right. So what had not been seen for agesGap by then grows no older in a gap; in its second one it
+// does, as the machine is off often.
+func (a age) after(checked, now time.Time) age {
+	gap := now.Sub(checked)
+	switch {
+	case a.Since.After(now): // the clock was wrong
+		return age{Since: now}
+	case gap > agesGap && checked.Sub(a.Since) < agesGap && !a.Moved:
+		return age{a.Since.Add(gap), true}
+	}
+	return a
 }
 
 // agesNote is the journal's name for them.
@@ -67,10 +88,10 @@ func (a *Account) Ages(ctx context.Context, mailbox string, validity uint32) (*A
 // messages in all, and returns those that are to be removed.
 func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([]string, error) {
 	now := g.a.now()
-	known := map[string]time.Time{}
+	known := map[string]age{}
 	for _, d := range g.kept.Days {
 		for _, uid := range d.UIDs {
-			known[string(uid)] = d.Since
+			known[string(uid)] = d.after(g.kept.Checked, now)
 		}
 	}
 
@@ -82,14 +103,14 @@ func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([
 	}
 
 	var expired []string
-	ages := map[time.Time][][]byte{}
+	ages := map[age][][]byte{}
 	for _, uid := range delivered {
-		since, ok := known[uid]
-		if !ok || since.After(now) { // the clock was wrong
-			since = now
+		is, ok := known[uid]
+		if !ok {
+			is = age{Since: now}
 		}
-		ages[since] = append(ages[since], []byte(uid))
-		if until.Sub(since) >= time.Duration(g.a.KeepDays)*keptDay {
+		ages[is] = append(ages[is], []byte(uid))
+		if until.Sub(is.Since) >= time.Duration(g.a.KeepDays)*keptDay {
 			expired = append(expired, uid)
 		}
 	}
@@ -110,10 +131,10 @@ func (g *Ages) Expired(ctx context.Context, delivered []string, messages int) ([
 	return expired, nil
 }
 
-func (g *Ages) write(ctx context.Context, now time.Time, ages map[time.Time][][]byte) error {
+func (g *Ages) write(ctx context.Context, now time.Time, ages map[age][][]byte) error {
 	g.kept.Checked, g.kept.Days = now, nil
-	for since, uids := range ages {
-		g.kept.Days = append(g.kept.Days, keptAge{since, uids})
+	for is, uids := range ages {
+		g.kept.Days = append(g.kept.Days, keptAge{is, uids})
 	}
 	slices.SortFunc(g.kept.Days, func(a, b keptAge) int { return a.Since.Compare(b.Since) })
 	return writeNote(ctx, g.a.Journal, agesNote(g.a, g.mailbox), g.kept)
