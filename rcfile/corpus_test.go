@@ -166,7 +166,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// checkPlaces wants each error inside the text.
+// checkPlaces wants each error inside the text, with a next step.
 func checkPlaces(t testing.TB, err error, text []byte) {
 	t.Helper()
 	lines := strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")
@@ -174,6 +174,9 @@ func checkPlaces(t testing.TB, err error, text []byte) {
 		if e.Pos.Line < 1 || e.Pos.Line > len(lines) ||
 			e.Pos.Col < 1 || e.Pos.Col > len(lines[e.Pos.Line-1])+1 {
 			t.Errorf("place outside the file: %v", e)
+		}
+		if e.Next == "" {
+			t.Errorf("no next step: %v", e)
 		}
 	}
 }

@@ -234,7 +234,7 @@ func (l *loading) includeOne(w word, file string) {
 		return
 	}
 	if err != nil {
-		l.builder.errf(w.pos, "", "include: %v", err)
+		l.builder.errf(w.pos, "check the path, and who may read it", "include: %v", err)
 	}
 }
 

@@ -1,7 +1,5 @@
 package rcfile
 
-import "strings"
-
 // userHead reads what follows "user": NAME, NAME there, or local names here.
 func (p *parser) userHead() {
 	k := words.entry["user"].Keyword
@@ -40,23 +38,7 @@ func (p *parser) hereList(first, second word) {
 	if p.behindQuoted(second) {
 		return
 	}
-	p.errf(second.pos, suggestOption(second)+`write "user NAME … here" for a list of local names`,
-		"%s after a user's name is not an option", described(second))
-}
-
-func suggestOption(w word) string {
-	hint := habit(w.text)
-	if hint == "" {
-		hint = suggest(w.text, yieldWords(func(k *Keyword) bool { return k.Scope == Login }))
-	}
-
-	switch {
-	case hint != "":
-		return hint + " or "
-	case strings.IndexByte(ignored, w.before) >= 0:
-		return needsQuotes + "; "
-	}
-	return ""
+	p.afterUser(second)
 }
 
 // isList reads what follows "is" or "to".
@@ -86,7 +68,8 @@ func (p *parser) names(list string, w word) {
 			p.token()
 			local := p.next()
 			if local.end || local.equals {
-				p.errf(w.pos, "", "a local name must follow \"=\", found %s", described(local))
+				p.errf(w.pos, "write server=local, as in ann=anna",
+					"a local name must follow \"=\", found %s", described(local))
 				p.unreadWord(local)
 				return
 			}

@@ -153,7 +153,7 @@ func (r *netrcReader) entry() bool {
 	case "machine", "login", "user", "password", "passwd", "account":
 		value, ok := r.word()
 		if !ok {
-			r.errf(w.pos, "", "%q without a value", w.text)
+			r.errf(w.pos, "write the value behind it", "%q without a value", w.text)
 			return false
 		}
 		r.store(w, value.text)
@@ -164,8 +164,9 @@ func (r *netrcReader) entry() bool {
 			r.err(w.pos, "unknown word after a password", "a password with a blank needs quotes")
 			break
 		}
-		r.errf(w.pos, "expected machine, login, password, account, default or macdef", "unknown word %q",
-			clip(w.text))
+		// Every word here may be a password.
+		r.err(w.pos, "unknown word "+concealed,
+			"expected machine, login, password, account, default or macdef")
 	}
 
 	return true

@@ -49,7 +49,7 @@ func (p *parser) badOption(w word, no bool) {
 		p.errf(w.pos, `it stands after "user NAME" or "is NAME"`, "unexpected %q", w.text)
 	default:
 		p.unknown(w, yieldWords(func(k *Keyword) bool { return k.Scope == Server || k.Scope == Login }),
-			"expected an option, or quotes around a value")
+			"write an option here, or quotes around a value")
 	}
 
 	if !w.end && p.isTop(w) {
@@ -211,7 +211,7 @@ func (p *parser) reportSuspectElement(list string, w word) {
 	}
 	if !w.quoted && strings.Trim(w.text, "-0123456789") == "" && list != "antispam" {
 		p.errf(w.pos, "quote it if it is an element; else look at the word before it",
-			"number %q in the list of %q", clip(w.text), list)
+			"number in the list of %q", list)
 		return
 	}
 	if w.quoted || len(w.text) < shortest {
@@ -222,8 +222,12 @@ func (p *parser) reportSuspectElement(list string, w word) {
 		return k.Scope != Filler && k.Scope != Global && !k.has(tomlOnly)
 	})
 	if name := nearest(w.text, 1, options); name != "" && name != w.text && len(name) > shortest {
-		p.warnf(w.pos, `did you mean "`+name+`"? quote the word if not`, "%q is taken as an element of %q",
-			w.text, list)
+		what := strconv.Quote(w.text)
+		if f, _ := words.lookup(name, false); f.Keyword != nil && f.Kind == Private {
+			what = "a word " + concealed
+		}
+		p.warnf(w.pos, didYouMean(name)+" quote the word if not",
+			"%s is taken as an element of %q", what, list)
 	}
 }
 
@@ -245,7 +249,8 @@ func (p *parser) value(k *Keyword, inSet bool) (word, bool) {
 		p.recover()
 		return w, false
 	case w.end:
-		p.errf(p.head, "", "%q needs a value, found the end of the file", k.Name)
+		p.errf(p.head, `write the value, in quotes if it has a "#", which begins a comment`,
+			"%q needs a value, found the end of the file", k.Name)
 		p.unreadWord(w)
 		return w, false
 	// The value was forgotten, most likely. To take the keyword for it would also lose the option that it

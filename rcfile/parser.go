@@ -125,56 +125,6 @@ func (p *parser) misplaced(w word, f found, known bool) {
 	}
 }
 
-const needsQuotes = "a value that holds , ; : or = needs quotes"
-
-// unknown reports a word that isn't a keyword where one must stand.
-func (p *parser) unknown(w word, candidates func(yield func(string) bool), otherwise string) {
-	if p.behindQuoted(w) {
-		return
-	}
-
-	hint := habit(w.text)
-	if hint == "" {
-		hint = suggest(w.text, candidates)
-	}
-
-	switch {
-	case w.before == ':' && strings.HasPrefix(w.text, "//") && p.last == Flag:
-		hint = `write the server's name alone; "protocol" and "ssl" say the rest`
-	case w.before == ':' && w.text != "" && strings.Trim(w.text, "0123456789") == "":
-		hint = "write port " + clip(w.text)
-	case w.equals && strings.IndexByte(blanks, w.before) >= 0:
-		hint = `leave "=" out`
-	case w.before != 0 && strings.IndexByte(ignored+"=", w.before) >= 0, w.equals:
-		hint = needsQuotes
-	case hint == "" && isUnit(p.last, w.text):
-		hint = numberHint(p.last)
-	case hint == "":
-		hint = otherwise
-	}
-
-	switch {
-	case p.last == Private:
-		p.err(w.pos, "unknown word after a secret", hint)
-	case w.quoted:
-		p.errf(w.pos, otherwise, "unexpected text %q", clip(w.text))
-	default:
-		p.errf(w.pos, hint, "unknown word %q", clip(w.text))
-	}
-}
-
-// behindQuoted reports a word that begins where quoted text ends, without a blank between. Mostly the text
-// lacked its second quote mark and took the first one of a later text for it, so that the word may be of a
-// secret and must not be shown.
-func (p *parser) behindQuoted(w word) bool {
-	if w.before != '"' && w.before != '\'' || w.text == "" {
-		return false
-	}
-	p.errf(w.pos, "look for a quote mark that is missing in what is quoted at "+p.quoteAt.String(),
-		"text goes on straight after quoted text")
-	return true
-}
-
 // recover skips to the next statement.
 func (p *parser) recover() {
 	for {

@@ -11,10 +11,12 @@ const longest = 24
 // suggest gives `did you mean "keep"?` for a word that is nearly one of the candidates, or "".
 func suggest(text string, candidates iter.Seq[string]) string {
 	if name := Nearest(text, candidates); name != "" {
-		return `did you mean "` + name + `"?`
+		return didYouMean(name)
 	}
 	return ""
 }
+
+func didYouMean(name string) string { return `did you mean "` + name + `"?` }
 
 // Nearest returns the candidate that text is probably a misspelling of, or "".
 func Nearest(text string, candidates iter.Seq[string]) string {

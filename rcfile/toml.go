@@ -77,6 +77,7 @@ func tooDeep(text string) int {
 // tomlSyntax reports what the library found, but not a piece of a secret that lacks its quotes.
 func (b *builder) tomlSyntax(name, text string, err error) {
 	pos, msg := Pos{File: name, Line: 1, Col: 1}, err.Error()
+	hint := `each line is KEY = VALUE, with text in quotes; see fetchmailrc(5) for examples`
 	if e, ok := errors.AsType[toml.ParseError](err); ok {
 		pos.Line, msg = max(e.Position.Line, 1), e.Message
 		line := lineAt(text, pos.Line)
@@ -86,14 +87,18 @@ func (b *builder) tomlSyntax(name, text string, err error) {
 		for _, key := range []string{key, e.LastKey[strings.LastIndexByte(e.LastKey, '.')+1:]} {
 			if f, ok := words.lookup(strings.Trim(key, " \t\"'"), false); ok && f.Kind == Private &&
 				!strings.HasPrefix(msg, "Key ") {
-				msg = fmt.Sprintf("the value of %q is not valid text; put it in quotes, '…' if it "+
-					"holds a backslash", f.Name)
+				msg = fmt.Sprintf("the value of %q is not valid text", f.Name)
+				hint = "put it in quotes, '…' if it holds a backslash"
 			}
 		}
 	}
 
-	hint := ""
-	if strings.HasPrefix(msg, "expected value but found") {
+	switch {
+	case strings.HasSuffix(msg, "has already been defined."):
+		msg, hint = strings.TrimSuffix(msg, "."), "keep one of them"
+	case strings.HasPrefix(msg, "invalid UTF-8"):
+		hint = `save the file as UTF-8; other bytes are written {hex = "…"}`
+	case strings.HasPrefix(msg, "expected value but found"):
 		hint = `text stands in quotes in TOML; for fetchmail's grammar write "poll NAME", without "="`
 	}
 	b.err(pos, msg, hint)
@@ -147,6 +152,9 @@ func belongs(key string) string {
 		if slices.Contains(names(list), key) && key != "properties" {
 			return "it belongs in " + where
 		}
+	}
+	if key == "server" || key == "host" {
+		return `write name = "the server"`
 	}
 	return "see fetchmailrc(5) for the keys there are"
 }
@@ -234,7 +242,7 @@ func (t *tomlReader) header(table tomlTable, n *node) {
 	if v, there := table["active"]; there {
 		var ok bool
 		if t.poll.Active, ok = v.(bool); !ok {
-			t.mismatch("active", "true or false", v, n.at("active"))
+			t.mismatch("active", wantFlag, v, n.at("active"))
 		}
 	}
 }
@@ -281,7 +289,7 @@ func (t *tomlReader) option(e entry, k *Keyword, v any, n *node) {
 
 	switch {
 	case k.Kind == Flag:
-		t.mismatch(k.Name, "true or false", v, n)
+		t.mismatch(k.Name, wantFlag, v, n)
 	case k.Kind == Names:
 		t.locals(e.user, k, v, n)
 	default:

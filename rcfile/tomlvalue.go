@@ -14,7 +14,7 @@ func (t *tomlReader) words(k *Keyword, v any, n *node) []word {
 	if !isList {
 		list = []any{v}
 	} else if k.Kind != TextList && k.Kind != Codes && k.Name != "include" {
-		t.mismatch(k.Name, "one value", v, n)
+		t.mismatch(k.Name, wantOne, v, n)
 		return nil
 	}
 
@@ -45,10 +45,10 @@ func (t *tomlReader) word(k *Keyword, v any, n *node) (word, bool) {
 	case isText:
 		w.text = text
 	case numeric:
-		t.mismatch(k.Name, "a number", v, n)
+		t.mismatch(k.Name, wantNumber, v, n)
 		return w, false
 	default:
-		t.mismatch(k.Name, "text in quotes", v, n)
+		t.mismatch(k.Name, wantText, v, n)
 		return w, false
 	}
 
@@ -109,11 +109,32 @@ func splitName(text string) LocalName {
 
 // mismatch reports a value of the wrong type.
 func (t *tomlReader) mismatch(key, want string, v any, n *node) {
-	hint := ""
+	hint := wanted(key, want)
 	if _, ok := v.(tomlTable); ok && key == "user" {
 		hint = "write [[poll.user]] for a table"
 	}
 	t.errf(n.value, hint, "%q wants %s, not %s", key, want, typeName(v))
+}
+
+// The types that values may have to be.
+const (
+	wantText   = "text in quotes"
+	wantOne    = "one value"
+	wantNumber = "a number"
+	wantFlag   = "true or false"
+)
+
+// wanted is how a value of a type is written.
+func wanted(key, want string) string {
+	switch want {
+	case wantText:
+		return "write " + key + ` = "…"`
+	case wantOne:
+		return "write it without [ and ]"
+	case wantNumber:
+		return "write digits, without quotes"
+	}
+	return "write " + key + " = true or " + key + " = false"
 }
 
 func typeName(v any) string {

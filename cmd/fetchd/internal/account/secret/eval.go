@@ -3,7 +3,6 @@ package secret
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -11,6 +10,7 @@ import (
 
 	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 )
 
 // Bounds of a command that prints a password.
@@ -57,11 +57,28 @@ func evalError(command string, err error, said string) error {
 		kind = fetch.KindNetwork
 	}
 
-	err = fmt.Errorf("passwordeval: %s: %w", shell.Describe(command), err)
+	if missing := checkCommand(command); missing != nil { // sh, too, would name it
+		return fetch.Fail(fetch.KindAuth, missing)
+	}
+
+	err = hints.Errorf("", "passwordeval: %s: %w", shell.Describe(command), err)
 	if said != "" {
-		err = fmt.Errorf("%w: %q", err, said)
+		err = hints.Errorf("", "%w: %q", err, said)
+	}
+	if kind == fetch.KindAuth && hints.Of(err) == "" {
+		err = hints.Add(err, "run it by hand, as the user of fetchd: its first line must be the password")
 	}
 	return fetch.Fail(kind, err)
+}
+
+// checkCommand returns an error if the command's program is missing. It does not name it: that may be the
+// password itself, which was written where its command belongs.
+func checkCommand(command string) error {
+	if shell.Check("passwordeval", command) == nil {
+		return nil
+	}
+	return hints.Errorf(`install it or write its full path; a password itself stands behind "password"`,
+		"passwordeval: there is no such command")
 }
 
 // isPassing tells whether a command that failed with err may succeed another time: it said so, it was killed,

@@ -59,11 +59,29 @@ func (f *Finder) openPasswordFile(path string) (*os.File, error) {
 		return file, nil
 	// Nobody can tell where the rc file was before it was copied, so the user has to.
 	case errors.Is(err, fs.ErrNotExist) && f.isCredential(path):
-		err = hints.Errorf(fmt.Sprintf("write the whole path, or add LoadCredential=%s:/whole/path to the "+
-			"unit", filepath.Base(path)),
-			"%w: a relative path is looked for beside the rc file, of which systemd made a copy there", err)
+		return nil, hints.Errorf("write the whole path, or add LoadCredential=NAME:/whole/path to the unit,"+
+			" with the name that the rc file has",
+			"passwordfile: %w: a relative path is looked for beside the rc file, of which systemd made"+
+				" a copy there", unnamed(path))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, hints.Errorf(`write the path of a file; a password itself stands behind "password"`,
+			"passwordfile: %w", unnamed(path))
 	}
 	return nil, fmt.Errorf("passwordfile: %w", err)
+}
+
+// shown is path for a message, unless no file is there.
+func shown(path string) string {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "a file that is not there"
+	}
+	return path
+}
+
+// unnamed is the error of a file that is not there, without its name: that may be the password itself, which
+// was written where its file belongs.
+func unnamed(path string) error {
+	return &fs.PathError{Op: "open", Path: filepath.Join(filepath.Dir(path), "…"), Err: syscall.ENOENT}
 }
 
 // openAny opens a file that somebody else answers for. A named pipe without a writer must not block the
@@ -97,12 +115,13 @@ func readWithin(ctx context.Context, f *os.File, limit time.Duration) (string, e
 
 	text, err := readPassword(f)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return "", fmt.Errorf("nothing came within %v", limit)
+		return "", hints.Errorf("see who writes into it", "nothing came within %v", limit)
 	}
 	return text, err
 }
 
-var errEmpty = errors.New("the first line, which should be the password, is empty")
+var errEmpty = hints.Errorf("nothing but the password stands in the first line",
+	"the first line, which should be the password, is empty")
 
 // byteOrderMark is what some editors begin a file of UTF-8 with.
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -114,7 +133,8 @@ func readPassword(r io.Reader) (string, error) {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
 	if len(line) > maxPassword {
-		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+		return "", hints.Errorf("is this the right file? the password stands in its first line",
+			"the password is longer than %d bytes", maxPassword)
 	}
 
 	text := strings.TrimRight(string(bytes.TrimPrefix(line, byteOrderMark)), "\r\n")

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"fetchd/fetch"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // finderIn finds passwords in files of dir; systemd's credentials are in its directory "credentials".
@@ -57,7 +59,7 @@ func TestPasswordFile(t *testing.T) {
 		{"empty", "p", func(t *testing.T, path string) { writeFile(t, path, "", 0o600) }, "p: the first line",
 			""},
 		{"a directory", "p", func(t *testing.T, path string) { _ = os.Mkdir(path, 0o700) }, "p: ", ""},
-		{"none", "p", func(*testing.T, string) {}, "p: no such file", ""},
+		{"none", "p", func(*testing.T, string) {}, "…: no such file", ""},
 		{"a pipe nobody writes", "p", func(t *testing.T, path string) { _ = syscall.Mkfifo(path, 0o600) },
 			"p: the first line", ""},
 
@@ -66,7 +68,7 @@ func TestPasswordFile(t *testing.T) {
 			writeFile(t, path, "sesame\n", 0o440)
 		}, "", ""},
 		{"beside a copied rc file", "credentials/p", func(*testing.T, string) {},
-			"add LoadCredential=p:/whole/path", ""},
+			"add LoadCredential=NAME:/whole/path", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +92,27 @@ func TestPasswordFile(t *testing.T) {
 }
 
 // A file that is gone is found out before the program connects.
+// A password that was written where its file or its command belongs is not repeated.
+func TestMisplacedPasswordIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, u := range []*rcfile.Secrets{
+		{PasswordFile: rcfile.Opt[string]{Value: "/home/ann/sesame", Set: true}},
+		{PasswordEval: rcfile.Opt[string]{Value: "sesame", Set: true}},
+	} {
+		f, _, _ := finderIn(t)
+		l := Login{Account: "ann@h", Name: "ann", Poll: "h", Host: "h", Secrets: u, Needed: true}
+		_, err := f.Password(l)(t.Context())
+		for _, text := range []string{f.Describe(l), fmt.Sprint(err), fmt.Sprint(f.Check(l))} {
+			if strings.Contains(text, "sesame") {
+				t.Errorf("shows it: %s", text)
+			}
+		}
+		if hints.Of(err) == "" || hints.Of(f.Check(l)) == "" {
+			t.Errorf("no next step: %v, %v", err, f.Check(l))
+		}
+	}
+}
+
 func TestPasswordFileGone(t *testing.T) {
 	t.Parallel()
 	f, dir, _ := finderIn(t)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"fetchd/cmd/fetchd/internal/shell"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // source is one way in which the rc file may name a password. To add one, add a row to namedSources.
@@ -36,7 +36,7 @@ var namedSources = []source{
 		describe: func(*Finder, Login) string { return "from a command" },
 		runs:     true,
 		check: func(_ *Finder, l Login) error {
-			return shell.Check("passwordeval", l.Secrets.PasswordEval.Value)
+			return checkCommand(l.Secrets.PasswordEval.Value)
 		},
 		read: func(ctx context.Context, _ *Finder, l Login) (string, error) {
 			return evalPassword(ctx, l.Secrets.PasswordEval.Value)
@@ -44,7 +44,7 @@ var namedSources = []source{
 	},
 	{
 		isNamed:  func(s *rcfile.Secrets) bool { return s.PasswordFile.Set },
-		describe: func(_ *Finder, l Login) string { return "from " + l.Secrets.PasswordFile.Value },
+		describe: func(_ *Finder, l Login) string { return "from " + shown(l.Secrets.PasswordFile.Value) },
 		file:     func(s *rcfile.Secrets) string { return s.PasswordFile.Value },
 		check: func(f *Finder, l Login) error {
 			file, err := f.openPasswordFile(l.Secrets.PasswordFile.Value)
@@ -63,7 +63,8 @@ var namedSources = []source{
 			return fmt.Sprintf("from descriptor %d", l.Secrets.PasswordFD.Value)
 		},
 		read: func(_ context.Context, _ *Finder, l Login) (string, error) {
-			return "", fmt.Errorf("passwordfd %d gave no password at the start", l.Secrets.PasswordFD.Value)
+			return "", hints.Errorf("the error at the start says why; restart it with the descriptor",
+				"passwordfd %d gave no password at the start", l.Secrets.PasswordFD.Value)
 		},
 		collect: func(s *rcfile.Secrets, read map[int]string) (string, error) {
 			return fromDescriptor(s.PasswordFD.Value, read)
