@@ -47,6 +47,7 @@ func TestRefusedMessageHasANextStep(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r, p, _ := pickyRig(t, fetch.POP3)
+
 			heard := 0
 			r.a.Log = slog.New(failuresLog{slog.DiscardHandler, func(err error) {
 				heard++
@@ -54,6 +55,7 @@ func TestRefusedMessageHasANextStep(t *testing.T) {
 					t.Errorf("logged: %v", err)
 				}
 			}})
+
 			p.refuse["message"] = tt.err
 			r.append(t, "INBOX", numbered(1)...)
 			_, err := fetch.Retrieve(t.Context(), r.a)

@@ -16,6 +16,7 @@ func TestLost(t *testing.T) {
 	by := func(op string, cause syscall.Errno) error {
 		return &net.OpError{Op: op, Net: "tcp", Source: peer, Addr: peer, Err: os.NewSyscallError(op, cause)}
 	}
+
 	const cut = "the server, or something on the way to it, cut the connection"
 	for _, tt := range []struct {
 		name  string
