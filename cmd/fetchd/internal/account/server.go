@@ -126,15 +126,15 @@ func (r *Resolver) Name(poll *rcfile.Poll, u *rcfile.User) string {
 }
 
 // isOneServer tells whether two names and ports, 0 for the usual one, mean the same mail server. Two names
-// that differ are known to mean the same only if both are this machine's; nothing is looked up. A port that
-// no mail server has by default may be a tunnel to another machine.
+// that differ are known to mean the same only if both are this machine's; nothing is looked up. There a port
+// that no mail server has by default may be a tunnel to another machine, whichever name stands before it.
 func isOneServer(host string, port int, other string, otherPort int) bool {
-	if strings.EqualFold(host, other) {
-		return true
+	if !isThisMachine(host) || !isThisMachine(other) {
+		return strings.EqualFold(host, other)
 	}
+
 	usual := func(port int) bool { return slices.Contains([]int{0, 110, 143, 993, 995}, port) }
-	samePort := port == otherPort || usual(port) && usual(otherPort)
-	return samePort && isThisMachine(host) && isThisMachine(other)
+	return port == otherPort || usual(port) && usual(otherPort)
 }
 
 // isThisMachine tells whether a host name is one of this machine's.
