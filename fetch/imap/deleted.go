@@ -94,18 +94,22 @@ func (s *session) fatesOf(looks map[uint32]string) (f fates, err error) {
 	return f, err
 }
 
-// compare adds those of uids that do not look now as they did before. An empty header shows nothing.
+// compare adds those of uids that do not look now as they did before. An empty header shows nothing, but where
+// the message was empty before.
 func (f *fates) compare(uids journal.Set, before, now map[uint32]string) {
 	for uid, looks := range before {
 		switch is := now[uid]; {
-		case !uids.Contains(uid):
-		case is == "":
+		case !uids.Contains(uid), fetch.SameLooks(looks, is):
+		case is == "" || is == emptyLooks:
 			f.unclear.Add(uid)
-		case !fetch.SameLooks(looks, is):
+		default:
 			f.replaced.Add(uid)
 		}
 	}
 }
+
+// emptyLooks is fetch.Item.Looks of a message of no bytes.
+var emptyLooks = (&fetch.Item{Body: delivery.NewSpool(delivery.SpoolOptions{})}).Looks()
 
 func uidsOf(looks map[uint32]string) (uids journal.Set) {
 	for uid := range looks {
@@ -164,10 +168,13 @@ func (s *session) headers(uids journal.Set) (map[uint32]string, error) {
 	return out, nil
 }
 
-// headerLooks is fetch.Item.Looks of a message of which the header alone comes.
+// headerLooks is fetch.Item.Looks of a message of which the header alone comes; "" if that is empty, and the
+// server does not list the message as empty.
 func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, err error) {
-	it := &fetch.Item{Body: delivery.NewSpool(delivery.SpoolOptions{})}
+	it := &fetch.Item{Body: delivery.NewSpool(delivery.SpoolOptions{}), Size: -1}
 	defer it.Body.Release()
+	headers := 0
+
 	for data := msg.Next(); data != nil; data = msg.Next() {
 		switch data := data.(type) {
 		case imapclient.FetchItemDataUID:
@@ -178,6 +185,8 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 			if data.Literal == nil || !isHeader(data.Section) {
 				continue
 			}
+
+			headers++
 			if n, err := io.Copy(it.Body, data.Literal); err != nil || n != data.Literal.Size() {
 				return 0, "", errors.Join(io.ErrUnexpectedEOF, err)
 			}
@@ -185,7 +194,7 @@ func headerLooks(msg *imapclient.FetchMessageData) (uid uint32, looks string, er
 	}
 
 	_ = it.Body.Close()
-	if it.Body.Size() == 0 {
+	if it.Body.Size() == 0 && (headers == 0 || it.Size != 0) {
 		return it.Num, "", nil
 	}
 

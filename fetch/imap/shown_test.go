@@ -245,6 +245,17 @@ func TestShownInPart(t *testing.T) {
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
 				step(4, "UID FETCH 9 ", `S< * 1 FETCH (UID 9 RFC822.SIZE 14 BODY[HEADER] {0}\r\n)\r\n`+"\n") +
 				step(5, "UID SEARCH UID 9", names("9")) + bye, "", ""}}},
+		{"a pending message that is empty", false, []pass{
+			{found("9", "9") + `S< * 1 FETCH (UID 9 RFC822.SIZE 0 BODY[] {0}\r\n)\r\n` + "\nS: T3 OK\n" +
+				"C: ~^T4 UID STORE\nC: ~^T5 UID EXPUNGE\nCLOSE", "9=", "delete what was"},
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
+				step(4, "UID FETCH 9 ", `S< * 1 FETCH (UID 9 RFC822.SIZE 0 BODY[HEADER] {0}\r\n)\r\n`+"\n") +
+				expunged(5, 1, "9") + bye, "", ""}}},
+		{"a pending message that the server shows as empty", false, []pass{
+			cutOffBeforeDeletion,
+			{holds(1, "") + step(3, "UID SEARCH ALL", names("9")) +
+				step(4, "UID FETCH 9 ", `S< * 1 FETCH (UID 9 RFC822.SIZE 0 BODY[HEADER] {0}\r\n)\r\n`+"\n") +
+				step(5, "UID SEARCH UID 9", names("9")) + bye, "", ""}}},
 		{"a pending message is gone", false, []pass{
 			cutOffBeforeDeletion,
 			{holds(1, "") + step(3, "UID SEARCH ALL", names("3")) +
