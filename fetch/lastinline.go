@@ -12,12 +12,11 @@ import (
 const lastInLineTime = time.Hour
 
 // lastInLine remembers which messages of an account could not be delivered, so that they don't use up its
-// FetchLimit, or the first session of its Expunge, pass after pass, and keep the messages behind them from
-// ever coming. Of an account with neither it remembers those that are too large for the room that there is,
+// FetchLimit, or the first sessions of its Expunge over POP3, pass after pass, and keep the messages behind them
+// from ever coming. Of an account with neither it remembers those that are too large for the room that there is,
 // at which a pass may end. It is a note in the journal, so that a single pass knows of it too. It decides no
 // more than the order: when nothing else is new, or an hour has gone, they are tried again.
 type lastInLine struct {
-	limited bool                     // there is a FetchLimit, or an Expunge
 	failed  map[refusedKey]time.Time // when they were tried
 	resting bool                     // some of them in the last retrieval: this one is for the others
 	due     []Ref                    // of the mailbox, to be tried again; who has waited longest is first
@@ -49,8 +48,7 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 	}
 
 	l := &lastInLine{
-		limited: a.FetchLimit > 0 || a.Expunge > 0,
-		failed:  map[refusedKey]time.Time{}, now: map[refusedKey]bool{}, text: text,
+		failed: map[refusedKey]time.Time{}, now: map[refusedKey]bool{}, text: text,
 	}
 
 	for _, m := range list {
@@ -124,15 +122,15 @@ func (l *lastInLine) stillNew(mailbox string, m Leaver) []Ref {
 	return fresh
 }
 
-// tried takes in which messages of a mailbox have failed.
-func (l *lastInLine) tried(mailbox string, failed []failure, now time.Time) {
+// tried takes in which messages of a mailbox have failed; limited says that a session takes only so many.
+func (l *lastInLine) tried(mailbox string, failed []failure, limited bool, now time.Time) {
 	if l == nil {
 		return
 	}
 
 	for _, f := range failed {
 		// Only the order is lost beyond the bound: those messages are tried with the others.
-		if (l.limited || f.tooLarge) && len(l.failed) < refusedMost {
+		if (limited || f.tooLarge) && len(l.failed) < refusedMost {
 			key := refusedKey{mailbox, f.place}
 			l.failed[key], l.now[key] = now, true
 		}

@@ -35,6 +35,7 @@ type progress struct {
 	more      bool  // this is not the last one
 	elsewhere bool  // nor is this: the mail of other mailboxes goes to other destinations
 	left      []Ref // messages that an earlier session could not deliver
+	fruitless int   // sessions in a row that delivered nothing
 
 	destinations destinations
 
@@ -161,7 +162,7 @@ func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) err
 		err = kerr
 	}
 	if p.only == nil {
-		p.last.tried(t.name, t.failed, a.now())
+		p.last.tried(t.name, t.failed, a.FetchLimit > 0 || a.hasSessions(t.m), a.now())
 	}
 	if err != nil {
 		return a.noteSessionEnd(ctx, t.name, err, p)
@@ -169,6 +170,10 @@ func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) err
 
 	return nil
 }
+
+// fruitlessMost is how many sessions in a row that deliver nothing a retrieval has: bad messages must not keep
+// those behind them from coming, but a destination that refuses everything is no reason to log in for each.
+const fruitlessMost = 3
 
 // commit ends a mailbox: what was delivered is deleted on the server, or marked. more says that messages were
 // left for another session of this retrieval.
@@ -184,8 +189,12 @@ func (a *Account) commit(ctx context.Context, t *transfer, more bool, p *progres
 		a.reportReturned(t.name, r.Returned(), p)
 	}
 
-	// A session that got nothing done, or met trouble, is no reason to begin another one at once.
-	p.more = more && t.worked && err == nil && t.trouble == nil
+	if p.fruitless++; t.worked {
+		p.fruitless = 0
+	}
+
+	// A session that met trouble is no reason to begin another one at once.
+	p.more = more && p.fruitless < fruitlessMost && err == nil && t.trouble == nil
 	if p.more { // not for another mailbox: it may have the same numbers
 		for _, f := range t.failed {
 			p.left = append(p.left, f.place)
@@ -247,14 +256,22 @@ func (a *Account) limit(m Mailbox, c *Counts, waiting int, p *progress) (more bo
 		a.Log.Info(EventLimit, "account", a.Name, "limit", a.FetchLimit, "count", waiting)
 	}
 
-	// Over POP3 nothing is deleted before QUIT, so "expunge N" means a session for every N messages.
-	_, atEnd := m.(Ender)
-	if atEnd && a.Expunge > 0 && !a.Keep && c.New > a.Expunge {
+	switch {
+	case !a.hasSessions(m):
+		return false
+	case c.New > a.Expunge:
 		limitTo(a.Expunge)
 		return true
+	default: // what has let the others pass is tried behind them
+		return waiting > 0 && a.FetchLimit == 0
 	}
+}
 
-	return false
+// hasSessions tells whether m is retrieved in sessions of Expunge messages each: over POP3 nothing is deleted
+// before QUIT.
+func (a *Account) hasSessions(m Mailbox) bool {
+	_, atEnd := m.(Ender)
+	return atEnd && a.Expunge > 0 && !a.Keep
 }
 
 // report logs what was found, in the terms of fetchmail's "N messages (M seen) for U at H".

@@ -190,22 +190,40 @@ func TestRefusedLetOthersPass(t *testing.T) {
 	}
 }
 
-// The same with POP3's expunge, whose first session ends the pass where it delivers nothing.
+// The same with POP3's expunge: those behind them come in the same pass, in other sessions, and in the next
+// one before them.
 func TestRefusedLetOtherSessionsPass(t *testing.T) {
 	t.Parallel()
 	r, p, _ := pickyRig(t, fetch.POP3)
 	r.a.Expunge = 2
 	refuseFirst(p, 3)
 	r.append(t, "INBOX", numbered(8)...)
-	for i, want := range []int{0, 5, 0, 0} { // message 2 fails beside the others
+	for i, want := range []int{5, 0, 0} { // message 2 fails beside the others
 		res, err := fetch.Retrieve(t.Context(), r.a)
-		if res.Delivered != want || res.LimitHit {
+		if res.Delivered != want || res.Failed != 3 || res.LimitHit {
 			t.Errorf("round %d: %d delivered, want %d: %+v, %v", i, res.Delivered, want, res, err)
 		}
 	}
+
 	clear(p.refuse)
-	r.retrieve(t, 3)
-	r.wants(t, numbered(8))
+	r.append(t, "INBOX", numbered(11)[8:]...)
+	r.retrieve(t, 6)
+	r.wants(t, append(numbered(11)[3:], numbered(3)...))
+}
+
+// Over IMAP expunge limits nothing: what failed once does not wait for others.
+func TestExpungeIMAPLimitsNothing(t *testing.T) {
+	t.Parallel()
+	r, p, _ := pickyRig(t, fetch.IMAP)
+	r.a.Expunge = 1
+	refuseFirst(p, 1)
+	r.append(t, "INBOX", numbered(1)...)
+	r.fails(t, fetch.KindDelivery)
+
+	clear(p.refuse)
+	r.append(t, "INBOX", numbered(2)[1:]...)
+	r.retrieve(t, 2)
+	r.wants(t, numbered(2))
 }
 
 // Where passes are rare, so that the hour is over each time, every second one is for the others.
@@ -294,14 +312,14 @@ func TestExpungePOP3(t *testing.T) {
 	r.wants(t, messages)
 }
 
-// Where nothing can be delivered, there is no second session.
+// Where nothing can be delivered, there are few sessions.
 func TestExpungeEnds(t *testing.T) {
 	t.Parallel()
 	r, p, _ := pickyRig(t, fetch.POP3)
 	r.a.Expunge = 2
-	r.append(t, "INBOX", numbered(6)...)
+	r.append(t, "INBOX", numbered(20)...)
 	p.refuse["message"] = errors.New("full")
-	if res, _ := r.fails(t, fetch.KindDelivery); res.Failed != 2 {
+	if res, _ := r.fails(t, fetch.KindDelivery); res.Failed != 6 {
 		t.Errorf("%+v", res)
 	}
 }
