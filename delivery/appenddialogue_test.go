@@ -81,6 +81,10 @@ func TestAppendDialogues(t *testing.T) {
 		{"over quota", plus + "S: A1 NO [OVERQUOTA] full\n" + logout, unusable, "room", false},
 		{"limit", plus + "S: A1 NO [LIMIT] slowly\n" + logout, unusable, "slowly", false},
 		{"unavailable", plus + "S: A1 NO [UNAVAILABLE] down\n" + logout, unusable, "down", false},
+		{"about the message or the folder", plus + "S: A1 NO [CANNOT] no\n" + logout, temporary, "[CANNOT]",
+			false},
+		{"a mistake of the server", plus + "S: A1 NO [SERVERBUG] no\n" + logout, temporary, "[SERVERBUG]",
+			false},
 		{"no right", plus + "S: A1 NO [NOPERM] not yours\n" + logout, unusable, "may not write", false},
 		{"too big", plus + "S: A1 NO [TOOBIG] no\n" + logout, permanent, "no", false},
 		{"too big by APPENDLIMIT", loggedIn("APPENDLIMIT=18") + logout, permanent, "takes 18 at most", false},
@@ -411,17 +415,24 @@ func TestAppendNUL(t *testing.T) {
 	}
 }
 
-// TestAppendOverQuota: a large message that the mailbox has no room for is not in the way of a small one.
+// TestAppendOverQuota: a large message that the mailbox has no room for, or that is over a limit for each (as
+// Dovecot says it), is not in the way of a small one.
 func TestAppendOverQuota(t *testing.T) {
 	t.Parallel()
-	text := strings.Repeat("xyz\n", 10_000)
-	d := appendTo(t, loggedIn("LITERAL+")+"C: A1 APPEND \"INBOX\" {50014+}\nC<50014\nC:\x20\n"+
-		"S: A1 NO [OVERQUOTA] full\n"+strings.Replace(appended, "A1", "A2", 1)+"S: A2 OK\n"+logout, nil)
-	large := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\n"+text))
-	large.Trace = nil
-	errs := d.DeliverGroup(t.Context(), []*delivery.Message{large, newMail(t, "2")})
-	_ = d.Close()
-	if delivery.ClassOf(errs[0]) != delivery.Temporary || !delivery.LacksRoom(errs[0]) || errs[1] != nil {
-		t.Error(errs)
+	for _, code := range []string{"OVERQUOTA", "LIMIT"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			d := appendTo(t, loggedIn("LITERAL+")+"C: A1 APPEND \"INBOX\" {50014+}\nC<50014\nC:\x20\n"+
+				"S: A1 NO ["+code+"] full\n"+strings.Replace(appended, "A1", "A2", 1)+"S: A2 OK\n"+logout, nil)
+			large := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\n"+strings.Repeat("xyz\n", 10_000)))
+			large.Trace = nil
+
+			errs := d.DeliverGroup(t.Context(), []*delivery.Message{large, newMail(t, "2")})
+			_ = d.Close()
+			if delivery.ClassOf(errs[0]) != delivery.Temporary || errs[1] != nil ||
+				delivery.LacksRoom(errs[0]) != (code == "OVERQUOTA") {
+				t.Error(errs)
+			}
+		})
 	}
 }

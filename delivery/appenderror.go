@@ -25,14 +25,15 @@ type appendRefusal struct {
 var lacksFolder = appendRefusal{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable,
 	err: errNoFolder, hint: "make it there, or write appendcreate"}
 
-// appendRefusals is that table. Other refusals are those of one message, and may pass.
+// appendRefusals is that table. Other refusals are those of one message, and may pass; CANNOT and SERVERBUG too,
+// which may be about all messages: one that the server fails at must not keep the others from it.
 var appendRefusals = []appendRefusal{
 	lacksFolder,
 	{codes: []string{"OVERQUOTA"}, class: Unusable, err: errOverQuota,
 		hint: "mail stays on its server until there is room again"},
 	{codes: []string{"LIMIT"}, class: Unusable, hint: "mail stays on its server until there is room again"},
-	{codes: []string{"UNAVAILABLE", "INUSE", "SERVERBUG"}, class: Unusable, hint: hintKept},
-	{codes: []string{"NOPERM", "CANNOT", "READ-ONLY", "CONTACTADMIN"}, class: Unusable,
+	{codes: []string{"UNAVAILABLE", "INUSE"}, class: Unusable, hint: hintKept},
+	{codes: []string{"NOPERM", "READ-ONLY", "CONTACTADMIN"}, class: Unusable,
 		hint: "the user of append may not write there: name another folder or user"},
 	{codes: []string{"TOOBIG", "UNKNOWN-CTE", "BADCHARSET"}, class: Permanent,
 		hint: "the server refuses this message; it stays on its own server"},
@@ -53,7 +54,9 @@ func (s *appendSession) judge(items []*appendItem, got imapline.Reply) error {
 		default:
 			it.fail(s.refused("message", got))
 			it.unexplained = got.Word == "NO" && got.Code == ""
-			if LacksRoom(it.err) && it.size > roomSmall { // for others there may be some
+			// For others there may be room, or they are below a limit for one message, as Dovecot's
+			// quota_max_mail_size.
+			if (LacksRoom(it.err) || got.Code == "LIMIT") && it.size > roomSmall {
 				it.err = &Error{Class: Temporary, Err: it.err}
 			}
 			if errors.Is(it.err, errNoFolder) { // it was removed meanwhile
