@@ -56,9 +56,11 @@ func (s *smtpSession) refused(act string, r smtpReply) error {
 	case slices.Contains(s.d.o.AntiSpam, r.code):
 		e.Spam, class = true, Permanent
 		e.hint = "the message stays on the server; antispam says that this is spam"
-	// It would refuse all other messages too.
 	case r.code == codeAuthRequired:
-		class = Unusable
+		// It would refuse all other messages too, unless the recipient or the text is the reason.
+		if strings.HasPrefix(act, "MAIL ") {
+			class = Unusable
+		}
 		e.hint = "name a user by esmtpname and esmtppassword, or a server that takes mail without a login"
 	case r.code/100 == 4:
 		e.hint = hintKept
