@@ -423,7 +423,8 @@ func TestAppendOverQuota(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			d := appendTo(t, loggedIn("LITERAL+")+"C: A1 APPEND \"INBOX\" {50014+}\nC<50014\nC:\x20\n"+
-				"S: A1 NO ["+code+"] full\n"+strings.Replace(appended, "A1", "A2", 1)+"S: A2 OK\n"+logout, nil)
+				"S: A1 NO ["+code+"] full\n"+strings.Replace(appended, "A1", "A2", 1)+"S: A2 OK\n"+
+				logout, nil)
 			large := deliverytest.NewMessage(t, "1", []byte("Subject: x\n\n"+strings.Repeat("xyz\n", 10_000)))
 			large.Trace = nil
 

@@ -25,8 +25,8 @@ type appendRefusal struct {
 var lacksFolder = appendRefusal{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable,
 	err: errNoFolder, hint: "make it there, or write appendcreate"}
 
-// appendRefusals is that table. Other refusals are those of one message, and may pass; CANNOT and SERVERBUG too,
-// which may be about all messages: one that the server fails at must not keep the others from it.
+// appendRefusals is that table. Other refusals are those of one message, and may pass. So are CANNOT and
+// SERVERBUG, which may be about all messages: one that the server fails at must not keep the others from it.
 var appendRefusals = []appendRefusal{
 	lacksFolder,
 	{codes: []string{"OVERQUOTA"}, class: Unusable, err: errOverQuota,

@@ -12,10 +12,10 @@ import (
 const lastInLineTime = time.Hour
 
 // lastInLine remembers which messages of an account could not be delivered, so that they don't use up its
-// FetchLimit, or the first sessions of its Expunge over POP3, pass after pass, and keep the messages behind them
-// from ever coming. Of an account with neither it remembers those that are too large for the room that there is,
-// at which a pass may end. It is a note in the journal, so that a single pass knows of it too. It decides no
-// more than the order: when nothing else is new, or an hour has gone, they are tried again.
+// FetchLimit, or the first sessions of its Expunge over POP3, pass after pass, and keep the messages behind
+// them from ever coming. Of an account with neither it remembers those that are too large for the room that
+// there is, at which a pass may end. It is a note in the journal, so that a single pass knows of it too. It
+// decides no more than the order: when nothing else is new, or an hour has gone, they are tried again.
 type lastInLine struct {
 	failed  map[refusedKey]time.Time // when they were tried
 	resting bool                     // some of them in the last retrieval: this one is for the others

@@ -171,8 +171,9 @@ func (a *Account) transferNew(ctx context.Context, t *transfer, p *progress) err
 	return nil
 }
 
-// fruitlessMost is how many sessions in a row that deliver nothing a retrieval has: bad messages must not keep
-// those behind them from coming, but a destination that refuses everything is no reason to log in for each.
+// fruitlessMost is how many sessions in a row that deliver nothing a retrieval has: bad messages must not
+// keep those behind them from coming, but a destination that refuses everything is no reason to log in for
+// each.
 const fruitlessMost = 3
 
 // commit ends a mailbox: what was delivered is deleted on the server, or marked. more says that messages were

@@ -94,8 +94,8 @@ func (s *session) fatesOf(looks map[uint32]string) (f fates, err error) {
 	return f, err
 }
 
-// compare adds those of uids that do not look now as they did before. An empty header shows nothing, but where
-// the message was empty before.
+// compare adds those of uids that do not look now as they did before. An empty header shows nothing, but
+// where the message was empty before.
 func (f *fates) compare(uids journal.Set, before, now map[uint32]string) {
 	for uid, looks := range before {
 		switch is := now[uid]; {
