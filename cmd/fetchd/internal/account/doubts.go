@@ -58,6 +58,8 @@ func Doubts(g *rcfile.Globals, poll *rcfile.Poll, u *rcfile.User, a *fetch.Accou
 
 		{a.Idle && a.Protocol == fetch.POP3, "idle does nothing with POP3"},
 		{a.Idle && g.Daemon.Set && !isDaemon, "idle does nothing in a single pass (daemon 0)"},
+		{a.Idle && len(a.Patterns) > 0 && len(a.Mailboxes) == 0,
+			"idle watches only what folder names, and it names none: all is polled"},
 		{a.Protocol == fetch.POP3 && len(a.Mailboxes) > 0, "folder does nothing with POP3"},
 		{a.Protocol == fetch.POP3 && len(a.Patterns) > 0, "folderpattern does nothing with POP3"},
 		{a.Protocol == fetch.POP3 && u.Compress.Value, "compress does nothing with POP3"},

@@ -211,9 +211,13 @@ func (r *Resolver) setSelection(a *fetch.Account, poll *rcfile.Poll, u *rcfile.U
 		return err
 	}
 
-	if a.FetchAll && a.Keep && isInFile(u.FetchAll) && isInFile(u.Keep) { // else it is meant, for once
+	switch {
+	case !a.FetchAll || !a.Keep:
+	case isInFile(u.FetchAll) && isInFile(u.Keep):
 		r.warn(a.Name, "fetchall with keep retrieves everything again at each pass; "+
 			"the rc file should have only one of them")
+	case r.env.Remember: // in a single pass it is meant, for once
+		r.warn(a.Name, "fetchall with keep retrieves everything again at each poll; add -d 0 for one pass")
 	}
 	return nil
 }

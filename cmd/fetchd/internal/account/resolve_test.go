@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,30 @@ func TestResolveSeparatesOwners(t *testing.T) {
 				t.Errorf("%v, want %s; %v; log %q", got, tt.boxes, err, log)
 			}
 		})
+	}
+}
+
+// TestFetchAllOfACommandLine: -a beside keep is meant for once, which a daemon does not do.
+func TestFetchAllOfACommandLine(t *testing.T) {
+	t.Parallel()
+	for _, isDaemon := range []bool{false, true} {
+		cfg, err := rcfile.Parse("rc", []byte("poll h proto imap user ann ssl keep\n"), rcfile.Fetchmailrc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said rcfile.Said
+		said.SetFlag("fetchall", "--fetchall", true)
+		cfg.Override(&said)
+
+		r := newTestResolver()
+		r.env.Remember = isDaemon
+		_, warnings, err := r.Resolve(cfg, Selected(cfg, nil), nil)
+		warned := slices.ContainsFunc(warnings, func(w Warning) bool {
+			return strings.Contains(w.Text, "add -d 0")
+		})
+		if err != nil || warned != isDaemon {
+			t.Errorf("daemon %v: %v, %v", isDaemon, warnings, err)
+		}
 	}
 }
 
