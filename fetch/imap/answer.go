@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"fetchd/fetch"
 	"fetchd/fetch/login/imapline"
 )
 
@@ -25,12 +24,12 @@ func (g *guard) answer(r imapline.Reply) error {
 	if r.Word != "OK" && r.Word != "NO" && r.Word != "BAD" {
 		return g.violation("what is no IMAP response: %s", g.conn.Quoted([]byte(said)))
 	}
+	// To a server that has just ended IDLE by itself it was a command.
+	if r.Tag == "DONE" && r.Word == "BAD" {
+		return nil
+	}
 	if !g.isAwaited(r.Tag) {
 		return g.violation("an answer to no command under way: %s", g.conn.Quoted([]byte(said)))
-	}
-	// imapclient would wait for news forever.
-	if g.endsIdle(r) {
-		return g.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
 	}
 
 	// A new command, new bounds.

@@ -192,16 +192,6 @@ func (g *guard) selectedValidity() uint32 {
 	return g.validity
 }
 
-// errIdleEnded is the error of a server that answers IDLE although we have not sent DONE: no news will come.
-var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannotWatch)
-
-// endsIdle tells whether r answers the IDLE under way with OK.
-func (g *guard) endsIdle(r imapline.Reply) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.idle && len(g.open) == 1 && r.Word == "OK"
-}
-
 // isAwaited tells whether tag belongs to a command that is under way.
 func (g *guard) isAwaited(tag string) bool {
 	g.mu.Lock()

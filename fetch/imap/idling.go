@@ -3,9 +3,12 @@ package imap
 import (
 	"bytes"
 	"cmp"
+	"fmt"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
+	"fetchd/fetch"
 	"fetchd/fetch/fault"
 	"fetchd/fetch/login/imapline"
 )
@@ -15,6 +18,7 @@ import (
 // one has a goroutine that does nothing else.
 type idling struct {
 	s     *session
+	since time.Time     // when begun was closed
 	begun chan struct{} // closed when the server has acknowledged IDLE
 	ended chan struct{} // closed when it was answered, or the connection has failed
 	err   error         // why it ended, nil = the server said OK; to be read when ended is closed
@@ -24,6 +28,17 @@ type idling struct {
 
 // idleTag is the tag of IDLE. imapclient's are numbers behind a T.
 const idleTag = "TIDLE"
+
+// minIdle is how long a server waits at least that ends IDLE by itself. Some do so after some minutes, or as
+// soon as they have told of mail; one that always ends it at once can't tell of any.
+const minIdle = 10 * time.Second
+
+var errIdleEnded = fmt.Errorf("server ended IDLE by itself: %w", fetch.ErrCannotWatch)
+
+// endedAtOnce ends the connection to a server that answers IDLE and does not wait.
+func (s *session) endedAtOnce() error {
+	return s.conn.Break(fetch.Fail(fetch.KindServer, errIdleEnded))
+}
 
 // beginIdle takes the connection from imapclient, and returns when the server has acknowledged IDLE. An
 // *imap.Error is its refusal.
@@ -39,23 +54,30 @@ func (s *session) beginIdle() (*idling, error) {
 	go i.listen()
 	select {
 	case <-i.begun:
+		i.since = time.Now()
 		return i, nil
 	case <-i.ended:
+		if i.err == nil {
+			return nil, s.endedAtOnce()
+		}
 		return nil, i.err
 	}
 }
 
-// end asks the server to end IDLE, unless it has, and waits for its answer; not for long if the connection
-// may have died silently.
-func (i *idling) end(mayBeDead bool) (err error) {
+// end asks the server to end IDLE, unless it has, and waits for its answer; not for long if we were woken, as
+// the connection may have died silently.
+func (i *idling) end(what news) (err error) {
 	g := i.s.guard
 	select {
 	case <-i.ended:
+		if i.err == nil && what == silence && time.Since(i.since) < minIdle {
+			return i.s.endedAtOnce()
+		}
 	default:
 		_, err = g.Write([]byte("DONE\r\n"))
 	}
 
-	if mayBeDead {
+	if what == woken {
 		g.patience(min(wokenTimeout, i.s.a.Timeout))
 		defer g.patience(0) // what opens another mailbox next does not end it
 	}

@@ -88,18 +88,29 @@ func (i *idling) await(ctx context.Context, wake <-chan struct{}, timeout time.D
 		return change
 	case <-wake:
 		return woken
-	case <-timer.C:
 	case <-i.ended:
+		return i.atEnd()
+	case <-timer.C:
 	case <-ctx.Done():
 	}
 	return silence
+}
+
+// atEnd is what an IDLE has told that has ended.
+func (i *idling) atEnd() news {
+	select {
+	case <-i.s.changed:
+		return change
+	default:
+		return silence
+	}
 }
 
 // endIdle ends what beginIdle has begun, or failed to begin with err, and gives the connection to imapclient.
 func (s *session) endIdle(idle *idling, what news, err error) error {
 	if err != nil {
 		err = s.refusedIdle(s.failed("idle", err))
-	} else if err = idle.end(what == woken); err != nil {
+	} else if err = idle.end(what); err != nil {
 		err = s.failed("idle", err)
 	}
 

@@ -59,8 +59,16 @@ func TestWatchScripted(t *testing.T) {
 			"can't tell of new mail: idle: NO \"not today\"", 0},
 		{"answered at once", "C: TIDLE IDLE\nS: TIDLE OK done\nSTALL", time.Hour, false,
 			"can't tell of new mail", 0},
-		{"ended by the server", idle + "WAIT 3m\nS: TIDLE OK enough\nSTALL", time.Hour, false,
-			"can't tell of new mail", 3 * time.Minute},
+		{"ended by the server at once, behind the acknowledgement", idle + "S: TIDLE OK done\nSTALL",
+			time.Hour, false, "can't tell of new mail", 0},
+		{"ended by the server, time and again", quiet(1) +
+			strings.Repeat("WAIT 3m\nS: TIDLE OK enough\nC: T1 NOOP\nC: T2 UID SEARCH UID 10:*\nS: T1 OK\n"+
+				"S: * SEARCH\nS: T2 OK\n"+idle, 3) + "S: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour,
+			true, "", 9 * time.Minute},
+		{"ended by the server while DONE is on its way",
+			idle + "C: DONE\nS< TIDLE OK enough\\r\\nDONE BAD no such command\\r\\n\n" +
+				"C: T1 NOOP\nC: T2 UID SEARCH UID 10:*\nS: T1 OK\nS: * SEARCH 10\nS: T2 OK" + bye,
+			time.Hour, true, "", 5 * time.Minute},
 		{"never begun", "C: TIDLE IDLE\nSTALL", time.Hour, false, "no answer", time.Minute},
 		{"DONE is not answered", idle + "C: DONE\nSTALL", 5 * time.Minute, false, "no answer",
 			6 * time.Minute},
