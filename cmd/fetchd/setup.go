@@ -13,15 +13,17 @@ import (
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/setup"
 	"fetchd/rcfile"
+	"fetchd/tlsverify/check"
 	"fetchd/tlsverify/hints"
 )
 
 func setupCommand() cli.Subcommand {
 	return cli.Subcommand{
-		Name: "setup", Args: "[option…] ADDRESS",
-		Summary: "Finds the mail server of a mail address and checks that it proves who it is, asks for " +
-			"what else is needed, adds the account to the rc file, and retrieves once. It asks before " +
-			"each step. Options for an account, such as --maildir or --passwordeval, answer in advance.",
+		Name: "setup", Args: "[option…] ADDRESS [SERVER]",
+		Summary: "Finds the mail server of a mail address, unless SERVER (host[:port]) names it, and " +
+			"checks that it proves who it is, asks for what else is needed, adds the account to the " +
+			"rc file, and retrieves once. It asks before each step. Options for an account, such as " +
+			"--maildir or --passwordeval, answer in advance.",
 	}
 }
 
@@ -32,15 +34,21 @@ type wizard struct {
 	at      *places
 	service *service
 	address setup.Address
+	named   *check.Options // the server that the user names; nil = it is looked for
 	path    string         // of the rc file
 	before  *rcfile.Config // what it says; nil = there is none yet
 }
 
 func runSetup(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
-	if len(c.Servers) != 1 || c.Rcfile.Value == "-" {
-		return p.usage(errors.New("setup takes one mail address, and an rc file that is a file"))
+	if len(c.Servers) < 1 || len(c.Servers) > 2 || c.Rcfile.Value == "-" {
+		return p.usage(errors.New("setup takes a mail address, a server if you know it, and an rc file " +
+			"that is a file"))
 	}
 	address, err := setup.ParseAddress(c.Servers[0])
+	if err != nil {
+		return p.usage(err)
+	}
+	named, err := namedServer(c)
 	if err != nil {
 		return p.usage(err)
 	}
@@ -49,13 +57,22 @@ func runSetup(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 		return p.fail(exit.Internal, err)
 	}
 
-	w := &wizard{dialogue: p.newDialogue(), c: c, at: at, service: s, address: address,
+	w := &wizard{dialogue: p.newDialogue(), c: c, at: at, service: s, address: address, named: named,
 		path: c.Rcfile.Or(at.rcfile)}
 	// Before the questions: an account that can't be added needs none.
 	if w.before, err = w.loader().Load(w.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return p.failConfig(err)
 	}
 	return w.run(ctx)
+}
+
+// namedServer is the server behind the address, if there is one.
+func namedServer(c *cli.CommandLine) (*check.Options, error) {
+	if len(c.Servers) < 2 {
+		return nil, nil
+	}
+	o, err := parseTarget(c, c.Servers[1])
+	return &o, err
 }
 
 func (w *wizard) loader() rcfile.Loader {

@@ -26,7 +26,11 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 	}
 	finder := &setup.Finder{DNS: w.p.dns, HTTP: client}
 
-	for _, source := range finder.Sources(w.address) {
+	sources := finder.Sources(w.address)
+	if w.named != nil {
+		sources = []setup.Source{setup.Named(w.address, w.named.Host, w.named.Port)}
+	}
+	for _, source := range sources {
 		w.show("Looking at %s", source.Name)
 		offers, err := w.look(ctx, source)
 		if errors.Is(err, context.Canceled) {
@@ -39,14 +43,24 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 			return o, err
 		}
 	}
-	return setup.Offer{}, hints.Errorf("ask the provider for the server's name; check-tls HOST shows "+
-		"whether it can be used, and fetchmailrc(5) how to write an entry",
+
+	if w.named != nil {
+		return setup.Offer{}, hints.Errorf(
+			"check-tls says more of it, and fetchmailrc(5) how to write an entry",
+			"%s can't be used: it does not prove who it is, or you did not agree", w.named.Host)
+	}
+	return setup.Offer{}, hints.Errorf(
+		fmt.Sprintf("ask the provider for its name, then: %s setup %s SERVER", w.p.name, w.address),
 		"no mail server of %s was found that proves who it is and that you agreed to", w.address.Domain)
 }
 
 // choose returns the first of the servers that proves who it is and that the user agrees to.
 func (w *wizard) choose(ctx context.Context, offers []setup.Offer) (o setup.Offer, found bool, err error) {
+	wanted := w.c.Said.Poll.Protocol.Or("auto")
 	for _, o := range offers {
+		if wanted != "auto" && wanted != o.Proto {
+			continue
+		}
 		err := w.verify(ctx, o)
 		if errors.Is(err, context.Canceled) {
 			return o, false, err

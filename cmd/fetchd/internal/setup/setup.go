@@ -124,6 +124,29 @@ func usualNames(a Address) []Offer {
 	return offers
 }
 
+// Named is the server that the user names, which is asked in all ways, the best first. Port 0 stands for the
+// usual ports; at such a port the way is known.
+func Named(a Address, host string, port int) Source {
+	known, isWrapped := tlsverify.ProtocolAt(port)
+	isKnown := known == "imap" || known == "pop3"
+
+	var offers []Offer
+	for _, proto := range []string{"imap", "pop3"} {
+		for _, wrapped := range []bool{true, false} {
+			o := Offer{Proto: proto, Host: host, Port: port, Wrapped: wrapped, User: a.String()}
+			if port == 0 {
+				o.Port = o.DefaultPort()
+			}
+			if !isKnown || known == proto && isWrapped == wrapped {
+				offers = append(offers, o)
+			}
+		}
+	}
+	return Source{host + ", which you have named", func(context.Context) ([]Offer, error) {
+		return offers, nil
+	}}
+}
+
 // Provider is the provider of OAuth that a known host belongs to, as the keyword oauth names it; "" = none.
 func Provider(host string) string {
 	for _, known := range []struct{ provider, domain string }{

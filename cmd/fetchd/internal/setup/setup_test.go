@@ -33,6 +33,31 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		port int
+		want string
+	}{
+		{0, "IMAP at h port 993 with TLS; IMAP at h port 143 with STARTTLS; " +
+			"POP3 at h port 995 with TLS; POP3 at h port 110 with STARTTLS"},
+		{995, "POP3 at h port 995 with TLS"},
+		{143, "IMAP at h port 143 with STARTTLS"},
+		{25, "IMAP at h port 25 with TLS; IMAP at h port 25 with STARTTLS; " +
+			"POP3 at h port 25 with TLS; POP3 at h port 25 with STARTTLS"},
+	} {
+		offers, err := Named(ann, "h", tt.port).Look(t.Context())
+
+		var got []string
+		for _, o := range offers {
+			got = append(got, o.String())
+		}
+		if text := strings.Join(got, "; "); err != nil || text != tt.want {
+			t.Errorf("port %d: %s, %v; want %s", tt.port, text, err, tt.want)
+		}
+	}
+}
+
 // records are SRV records by service.
 type records map[string][]*net.SRV
 
