@@ -48,7 +48,8 @@ const (
 	cannotRun   = 126
 	cannotFind  = 127
 	hintKept    = "the message stays on the server and is tried again"
-	hintRefused = "the agent refuses this message or recipient; the message stays on the server"
+	hintRefused = "the agent refuses this message or recipient: run it by hand to see why;" +
+		" until that is mended, the message stays on the server"
 )
 
 // classOfStatus gives the class of a non-zero exit status. Only the codes that explicitly refuse the

@@ -66,7 +66,8 @@ func (s *smtpSession) refused(act string, r smtpReply) error {
 		e.hint = hintKept
 	default:
 		class = Permanent
-		e.hint = "the server refuses this message or recipient; the message stays on the server"
+		e.hint = "the server refuses this message or recipient: mend what it names, or delete the message," +
+			" which stays where it came from"
 	}
 
 	return &Error{Class: class, Err: e}

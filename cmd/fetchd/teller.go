@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/logging"
@@ -84,8 +83,8 @@ func (t *teller) run(ctx context.Context, a status.Alert) error {
 	if err == nil {
 		return nil
 	}
-	return hints.Errorf("try it by hand", "alertcommand %s: %w; it printed %.200q", shell.Describe(t.command),
-		err, strings.TrimSpace(out.String()))
+	return hints.Errorf("try it by hand", "alertcommand %s: %w%s", shell.Describe(t.command), err,
+		shell.Printed(out.String()))
 }
 
 // tellAll tells an administrator what is due, whenever something may be, until ctx ends. It is not done where

@@ -199,8 +199,10 @@ func (a *attempt) run(ctx context.Context) error {
 // because it would skip that (fetchmail-SA-2021-02).
 func (a *attempt) greet() error {
 	r, err := a.p.Greeting()
-	r.Command = "greeting"
+	r.Command = cmp.Or(r.Command, greeting)
 	switch {
+	case err != nil && r.Command != greeting: // what belongs to it, as EHLO does
+		return failed(r, err)
 	case err != nil && wire.IsTimeout(err) && !a.conn.TLS():
 		return hints.Errorf("a server that says nothing may wait for TLS: try "+a.o.Service.wrapWord(),
 			"wait for the greeting: %w", err)
@@ -217,6 +219,9 @@ func (a *attempt) greet() error {
 	a.greeting, a.offer, a.loggedIn = r.Text, r.Offer, r.LoggedIn
 	return nil
 }
+
+// greeting is how errors call it.
+const greeting = "greeting"
 
 // capabilities asks what the server offers, unless it said so unasked.
 func (a *attempt) capabilities() error {

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"errors"
 	"slices"
 
 	"fetchd/fetch/fault"
@@ -44,6 +45,8 @@ var nextSteps = []struct {
 	{KindServer, nil, nil, "it is tried again next time; if it lasts, ask the server's operator"},
 	{KindBusy, nil, nil, hintPasses},
 
+	{KindTLS, nil, isInjected,
+		`nothing secret was sent; try another network; if it stays so, tell the operator, or write "ssl"`},
 	{KindTLS, nil, nil, `"fetchd check-tls HOST" shows what the server proves`},
 	{KindAuth, nil, nil, "check user and password in the rc file"},
 	{KindGrant, nil, nil, `"fetchd login ACCOUNT" gets a new one`},
@@ -56,6 +59,8 @@ var nextSteps = []struct {
 	{KindJournal, nil, nil,
 		"nothing is deleted on the server meanwhile; check the disk, and the journal's directory"},
 }
+
+func isInjected(err error) bool { return errors.Is(err, wire.ErrInjected) }
 
 // hintRules is for a peer with which fetchd can't go on.
 const hintRules = "the server, or a proxy or virus scanner before it, breaks the rules of the protocol;" +

@@ -45,6 +45,7 @@ func TestNextStepKnown(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			if err := NextStep(tt.err, tt.stage); err.Error() != tt.want || !errors.Is(err, tt.err) {
 				t.Errorf("%v", err)
 			}

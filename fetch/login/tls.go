@@ -61,6 +61,7 @@ func (a *attempt) secure(ctx context.Context) error {
 
 	if plain, ok := errors.AsType[*tlsverify.NotTLSError](err); ok {
 		plain.Local = a.o.isLocal() && a.o.Service.ClearWord == ""
+		plain.Word = a.o.Service.WrapWord
 	}
 
 	switch {

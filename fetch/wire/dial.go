@@ -96,6 +96,8 @@ func (e *DialError) explain() (problem, hint string) {
 		return errno.Error(), "check this machine's network"
 	case errors.As(e.Err, &errno) && isUnix(e.Err):
 		return errno.Error(), "check the socket's path and permissions, and that its server runs"
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
+		return "connection refused", "check host and port; if they are right, the server is not running"
 	case errors.As(e.Err, &errno):
 		return errno.Error(), "check host and port"
 	case errors.Is(e.Err, context.DeadlineExceeded), errors.Is(e.Err, os.ErrDeadlineExceeded):

@@ -16,7 +16,9 @@ import (
 func TestDialRefused(t *testing.T) {
 	t.Parallel()
 	_, err := wire.Dial(t.Context(), "127.0.0.1", 1, "", time.Second)
-	if err == nil || err.Error() != "connection refused; hint: check host and port" ||
+	const refused = "connection refused; hint: check host and port;" +
+		" if they are right, the server is not running"
+	if err == nil || err.Error() != refused ||
 		!errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("error %v", err)
 	}
@@ -32,7 +34,7 @@ func TestDialError(t *testing.T) {
 		want string
 	}{
 		{"refused", dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)),
-			"connection refused; hint: check host and port"},
+			"connection refused; hint: check host and port; if they are right, the server is not running"},
 		{"no descriptor left", dial(os.NewSyscallError("socket", syscall.EMFILE)),
 			"too many open files; hint: raise the limit of open files: ulimit -n, " +
 				"or LimitNOFILE of the service"},

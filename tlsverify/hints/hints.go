@@ -140,13 +140,17 @@ func Errorf(hint, format string, args ...any) error {
 	return Add(err, hint)
 }
 
-// Add gives err a next step, unless err is nil or hint is "". It stands behind the one that err has already.
+// Add gives err a next step, unless err is nil or hint is "". It stands behind the one that err has already,
+// if that is another.
 func Add(err error, hint string) error {
 	if err == nil || hint == "" {
 		return err
 	}
 
 	problem, first := Split(err)
+	if first == hint {
+		return err
+	}
 	if first != "" {
 		hint = first + "; " + hint
 	}

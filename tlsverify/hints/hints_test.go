@@ -21,6 +21,7 @@ func TestSplit(t *testing.T) {
 		{"added", "no route", "check the network", Add(base, "check the network")},
 		{"wrapped", "ann@h: no route", "check it", fmt.Errorf("ann@h: %w", Add(base, "check it"))},
 		{"in the middle", "a; hint: check it and b", "", fmt.Errorf("a; hint: %s and b", "check it")},
+		{"the same twice", "x: no route", "inner", Errorf("inner", "x: %w", Add(base, "inner"))},
 		{"two", "x: no route", "inner; outer", Errorf("outer", "x: %w", Add(base, "inner"))},
 		{"a server's", `refused: "no; hint: call +1"`, "", fmt.Errorf("refused: %q", "no; hint: call +1")},
 		{"followed by more", "no route (3 times)", "check it",

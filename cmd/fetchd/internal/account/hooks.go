@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/shell"
@@ -79,5 +78,5 @@ func runHook(ctx context.Context, name, command string) error {
 	}
 	// The output is cut and quoted: a hook may print anything, and this goes into a log and into a mail.
 	return fetch.Fail(fetch.KindConfig, hints.Errorf("try the command by hand",
-		"%s %q: %w; it printed %.200q", name, command, err, strings.TrimSpace(out.String())))
+		"%s %q: %w%s", name, command, err, shell.Printed(out.String())))
 }

@@ -63,6 +63,14 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Printed says what a command printed, behind the error of its end; "" if it printed nothing.
+func Printed(output string) string {
+	if output = strings.TrimSpace(output); output == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it printed %.200q", output)
+}
+
 // Check returns an error if the program with which the keyword's command begins is missing. It accepts any
 // command that begins with shell syntax.
 func Check(keyword, command string) error {
