@@ -148,12 +148,19 @@ type HandshakeError struct{ Err error }
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
 func (e *HandshakeError) Error() string {
-	problem := "TLS handshake: " + show.Cut(e.Err.Error())
-	// Err has its hint in its text already, and it knows better.
-	if hints.Of(e.Err) != "" {
-		return problem
+	return hints.Text("TLS handshake: "+e.problem(), e.Hint())
+}
+
+// problem leaves out what net adds to an error: the name of a system call, and addresses.
+func (e *HandshakeError) problem() string {
+	switch {
+	case errors.Is(e.Err, syscall.ECONNRESET), errors.Is(e.Err, syscall.EPIPE):
+		return "the server, or something on the way to it, cut the connection"
+	case e.Cut():
+		return "the server ended the connection"
 	}
-	return hints.Text(problem, e.Hint())
+	problem, _ := hints.Split(e.Err)
+	return show.Cut(problem)
 }
 
 // Hint is the next step: that of Err where it has one.

@@ -1,6 +1,7 @@
 package tlsverify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -18,6 +19,7 @@ type NotTLSError struct {
 	Port     int    // 0 = unknown
 	SRV      string // the record that the server was found by: "_imaps._tcp.example.net"
 	Local    bool   // on this machine, where proxies are that have no TLS at all
+	Word     string // what the user writes for TLS from the first byte; "" = ssl
 }
 
 // maxSaid is enough to recognise a greeting or an error.
@@ -118,7 +120,7 @@ func (e *NotTLSError) Hint() string {
 	case g.protocol == "":
 		return "check host and port"
 	case wrapped == 0:
-		return "leave ssl out to use " + startTLSWord(g.protocol)
+		return "leave " + e.word() + " out to use " + startTLSWord(g.protocol)
 	// The user has named no port: advice about one would not help.
 	case e.SRV != "":
 		return fmt.Sprintf("the record %s names a port without TLS: "+
@@ -133,8 +135,10 @@ func (e *NotTLSError) Hint() string {
 		return LocalProxy + ` in place of "ssl"`
 	}
 
-	return fmt.Sprintf("leave ssl out to use %s, or use port %d", startTLSWord(g.protocol), wrapped)
+	return fmt.Sprintf("leave %s out to use %s, or use port %d", e.word(), startTLSWord(g.protocol), wrapped)
 }
+
+func (e *NotTLSError) word() string { return cmp.Or(e.Word, "ssl") }
 
 // startTLSWord is the command of a protocol that goes from clear text to TLS.
 func startTLSWord(protocol string) string {
