@@ -8,8 +8,8 @@ import (
 const needsQuotes = "a value that holds , ; : or = needs quotes"
 
 // concealed stands for a word in a message that may be a password whose keyword was forgotten or misspelt.
-// Only words that are nearly a keyword which takes no secret, and those that stand where no user's options
-// do, are shown.
+// Words are shown that are nearly a keyword which takes no secret, and those that stand where no user's
+// options do, or behind the password.
 const concealed = "(not shown: it may be a secret)"
 
 const hintPassword = `if it is the password, write "password" before it; else `
@@ -50,8 +50,16 @@ func (p *parser) unknown(w word, candidates iter.Seq[string], otherwise string) 
 	}
 }
 
-// isPrivate tells whether w stands where a user's options do, and is none of the grammar's own.
-func (p *parser) isPrivate(w word) bool { return p.place != inServer && !w.equals && !w.end }
+// isPrivate tells whether w may be a password: it stands where a user's options do, that user has none yet,
+// and it is none of the grammar's own.
+func (p *parser) isPrivate(w word) bool {
+	return p.place != inServer && !p.entry.user.namesPassword() && !w.equals && !w.end
+}
+
+// namesPassword tells whether it is said what the password is, or where it comes from.
+func (s *Secrets) namesPassword() bool {
+	return s.Password.Set || s.PasswordEval.Set || s.PasswordFile.Set || s.PasswordFD.Set || s.OAuth.Set
+}
 
 // guess is a hint for an unknown word, "" if it looks like none that we know. isSlip tells whether it is
 // nearly a keyword, and none that a secret follows: then it is no secret itself.

@@ -28,6 +28,7 @@ func TestMistakesShowNoSecret(t *testing.T) {
 		{"digits among local names", grammar, "user ann is ann 20061127"},
 		{"near the keyword among local names", grammar, "user ann is ann bob passw0rd"},
 		{"misspelt keyword", grammar, "user ann passwrt hunter2"},
+		{"no keyword, for the second", grammar, "user ann password x user bob ssl hunter2"},
 		{"is", grammar, "user ann password is hunter2"},
 		{"two words", grammar, "user ann password correct hunter2"},
 		{"comma", grammar, "user ann password a,hunter2"},
@@ -100,7 +101,7 @@ func mistakes(t *testing.T, name, text string) string {
 	return fmt.Sprint(errors.Join(all...))
 }
 
-// What is nearly a keyword is shown.
+// What is nearly a keyword is shown, and so is what stands behind the password.
 func TestSlipsAreShown(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -108,6 +109,9 @@ func TestSlipsAreShown(t *testing.T) {
 		"poll h user ann ssl flsh":   `unknown word "flsh"; hint: did you mean "flush"?`,
 		"poll h protocoll imap":      `unknown word "protocoll"; hint: did you mean "protocol"?`,
 		"poll h frobnicate user ann": `unknown word "frobnicate"`,
+
+		"poll h user ann password x keep frob":         `unknown word "frob"; hint: write an option`,
+		"poll h user ann password x keep appendpaswrd": `unknown word "appendpaswrd"; hint: did you mean`,
 	} {
 		if _, err := Parse("f", []byte(text), Auto); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
