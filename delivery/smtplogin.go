@@ -165,6 +165,7 @@ func parseExtensions(words []string) smtpExtensions {
 		case "SIZE":
 			x.sizes = true
 			if len(fields) > 1 {
+				// A number that can't be read limits nothing: the server itself says then what is too large.
 				x.maxSize, _ = strconv.ParseInt(fields[1], 10, 64)
 			}
 		case "LIMITS":

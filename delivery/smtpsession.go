@@ -150,6 +150,7 @@ func (s *smtpSession) converse(t *transaction) error {
 		}
 	}
 
+	// Nobody is left to have the message; with PIPELINING, DATA is under way all the same.
 	if mail == nil && len(t.accepted) == 0 {
 		mail = joinRefusals(t.refused)
 	}

@@ -146,6 +146,7 @@ func (s *smtpSession) mailCommand(ctx context.Context, t *transaction) (string, 
 
 	// Read once more before it is sent: a server with SIZE can then refuse before it has read gigabytes.
 	got, buf, err := measure(ctx, t.m, s.spare())
+	// A small message is sent from what was just made; the buffer of a large one is of no more use.
 	if t.text = got.text; t.text == nil {
 		s.giveBack(buf)
 	}

@@ -83,6 +83,7 @@ func (a *Account) keepObstacles(o *obstacles) {
 	if text == o.note {
 		return
 	}
+	// Also when the retrieval was cancelled: what was learnt until then is true.
 	if err := a.Journal.SetObstacles(context.Background(), a.Key, text); err != nil {
 		a.Log.Warn(EventNotKept, "account", a.Name, "err", err)
 		return

@@ -95,6 +95,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	for again := true; again; again = p.more {
 		p.more, p.elsewhere = false, false
 		err := r.session(ctx, p)
+		// What a session has counted is not counted again by the next one.
 		p.later = *res != Result{}
 
 		// What was learnt of the server makes the next session simpler, so it may succeed: once.
@@ -103,6 +104,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 			continue
 		}
 		if err != nil && !passable(err) {
+			// A destination is down: mail for the others is retrieved by the next session.
 			if p.elsewhere && ctx.Err() == nil {
 				errs = append(errs, err)
 				p.more = true

@@ -229,6 +229,7 @@ func (l *loading) includeOne(w word, file string) {
 	}
 
 	err := l.file(file, w.pos)
+	// Kept as it is: Load promises this type, and nothing is used of what else is read.
 	if _, ok := errors.AsType[*PermissionError](err); ok {
 		l.builder.permission = err
 		return

@@ -160,6 +160,7 @@ func (r *netrcReader) entry() bool {
 		r.private = strings.HasPrefix(w.text, "passw")
 		return true
 	default:
+		// It may be the rest of a password, so it must not be shown.
 		if r.private {
 			r.err(w.pos, "unknown word after a password", "a password with a blank needs quotes")
 			break
@@ -185,6 +186,7 @@ func (r *netrcReader) store(key word, value string) {
 		r.errf(key.pos, "write machine NAME first", "%q before the first machine", key.text)
 		return
 	}
+	// It would end a command of the protocol, and what stands behind it would be another one.
 	if strings.ContainsAny(value, "\r\n") {
 		r.errf(key.pos, "remove it", "the value of %q holds a line end", key.text)
 		return

@@ -52,6 +52,7 @@ func (p *parser) badOption(w word, no bool) {
 			"write an option here, or quotes around a value")
 	}
 
+	// The next entry begins here, and is not to be skipped like the rest of a bad option.
 	if !w.end && p.isTop(w) {
 		p.unreadWord(w)
 		return

@@ -201,6 +201,7 @@ func (p *parser) badSet(w word) {
 // poll reads the rest of a poll or skip entry.
 func (p *parser) poll(head word, active bool) {
 	name := p.token()
+	// A server may be called like a word of "set", or like one that is none to fetchmail.
 	if f, ok := p.keyword(name, false); name.end || name.equals || ok && !f.foreign && f.Scope != Global {
 		p.errf(head.pos, "write the server's name", "%q without a name", head.text)
 		if name.equals {

@@ -127,6 +127,7 @@ func (u *User) lmtpRefusals() []*Error {
 
 	var all []*Error
 	for _, host := range u.SMTPHosts {
+		// A socket has no port that could be SMTP's.
 		if strings.HasPrefix(host, "/") {
 			continue
 		}

@@ -71,6 +71,7 @@ func distance(a, b string) int {
 				cost = 0
 			}
 			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			// Two letters in the wrong order are one slip of the fingers.
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}

@@ -217,6 +217,7 @@ func (t *tomlReader) readPoll(table tomlTable, n *node) {
 	t.options(e, serverWords, table, n)
 	users, several := tables(table["user"])
 	allowed := append(names(serverWords), "name", "active", "user")
+	// Without [[poll.user]] the table of the poll holds the words of its only user.
 	if !several {
 		allowed = append(allowed, names(loginWords)...)
 		t.poll.Users = []User{{Pos: t.poll.Pos}}

@@ -62,6 +62,7 @@ func places(file, text string) *node {
 		for _, part := range s.path() {
 			table = table.last().child(part, pos)
 		}
+		// [[name]] begins one more element of a list.
 		if depth == 2 {
 			table.list = append(table.list, &node{key: pos, value: pos})
 		}

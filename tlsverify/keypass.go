@@ -153,6 +153,7 @@ func blockCipher(oid asn1.ObjectIdentifier) (keySize int, f func([]byte) (cipher
 
 func deriveKey(kdf pkix.AlgorithmIdentifier, pass string, size int) ([]byte, error) {
 	switch {
+	// The file says how much work the derivation is, so that must be bounded before it begins.
 	case kdf.Algorithm.Equal(oidPBKDF2):
 		var p pbkdf2Params
 		if _, err := asn1.Unmarshal(kdf.Parameters.FullBytes, &p); err != nil || !p.bounded() {

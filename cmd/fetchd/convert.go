@@ -59,6 +59,8 @@ func runConvert(_ context.Context, p *program, c *cli.CommandLine) exit.Status {
 		path = c.Servers[0]
 	}
 
+	// Nothing is done that the file says, so its permissions don't matter; secrets are another question,
+	// below.
 	cfg, err := rcfile.Loader{Format: c.Format(), Stdin: p.stdin, AsWritten: true,
 		SkipPermissions: true}.Load(path)
 	if err != nil {

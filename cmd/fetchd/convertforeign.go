@@ -35,6 +35,7 @@ func (p *program) convertForeign(c *cli.CommandLine, home string) exit.Status {
 		return p.fail(statusOfForeign(err), err)
 	}
 
+	// Printed into memory first, so that an error leaves no half of a file behind.
 	var text bytes.Buffer
 	if c.Has("uids") {
 		err = p.writeUIDs(&text, found.Accounts)

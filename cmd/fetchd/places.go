@@ -46,6 +46,7 @@ func findFiles(env func(string) string) (*places, error) {
 			home = u.HomeDir
 		}
 	}
+	// Everything in this one directory and, as in fetchmail, some names without their dot.
 	if h := env("FETCHMAILHOME"); h != "" {
 		if err := mustBeDirectory("FETCHMAILHOME", h); err != nil {
 			return nil, err

@@ -42,6 +42,7 @@ func runRetry(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 
 	r := &retrial{p: p, journal: j, only: c.Has("list")}
 	r.resolver = p.newService(c, at, logging.NewWarnings(p.stderr), false).resolver
+	// A daemon is woken only if there is something to do for it.
 	if st, err := r.run(ctx, cfg, c.Servers); err != nil || r.found == 0 || r.only {
 		if err != nil {
 			return p.fail(st, err)

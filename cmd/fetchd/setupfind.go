@@ -33,6 +33,7 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 	for _, source := range sources {
 		w.show("Looking at %s", source.Name)
 		offers, err := w.look(ctx, source)
+		// Ctrl-C ends the search; any other failure is one source less.
 		if errors.Is(err, context.Canceled) {
 			return setup.Offer{}, err
 		}

@@ -200,6 +200,7 @@ func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
 	}
 
 	m.acks.sent = nil
+	// MOVE has expunged them itself.
 	if !removed.IsEmpty() && !(m.s.a.MoveTo != "" && m.s.has("MOVE")) {
 		left, xerr := m.finishExpunge(removed, expunged)
 		// What is still there stays pending: it is deleted again next time, and never delivered again.

@@ -96,6 +96,7 @@ func sortedSet(text string) (string, bool) {
 		if errA != nil || errB != nil || a == 0 || b == 0 {
 			return "", false
 		}
+		// RFC 9051 section 9 allows 4:2 for 2:4.
 		ranges = append(ranges, journal.Range{First: uint32(min(a, b)), Last: uint32(max(a, b))})
 	}
 

@@ -168,6 +168,7 @@ func shortLines(r io.Reader, f func(line string)) error {
 	whole := true
 	for {
 		line, err := in.ReadSlice('\n')
+		// The rest of a line that is too long is no line of its own.
 		if errors.Is(err, bufio.ErrBufferFull) {
 			whole = false
 			continue

@@ -40,6 +40,7 @@ func (h *holds) take(k key) error {
 	}
 	lock := byteOf(k, unix.F_WRLCK)
 	err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lock)
+	// POSIX leaves it to the system which of the two says that it is held.
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("record of %.200q %.200q: %w%s", k.account, k.mailbox, ErrTaken, holder(f, k))
 	}

@@ -13,6 +13,7 @@ import (
 // UIDLs: it has no record of the maildrop, or all UIDLs are other ones now.
 func (m *maildrop) recognise(ctx context.Context) error {
 	isNew, isListed := m.record.New(), func(r row) bool { return r.done }
+	// Where some UIDLs are known, the others are new; a first retrieval that was cut has looked already.
 	if isNew && m.record.Repeat() || slices.ContainsFunc(m.listing.rows, isListed) {
 		return nil
 	}

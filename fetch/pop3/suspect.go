@@ -87,6 +87,7 @@ func (m *maildrop) recordSame(ctx context.Context) error {
 	}
 
 	var err error
+	// What is to be deleted is pending until the server has confirmed that.
 	if m.s.a.Keep {
 		err = m.record.Record(ctx, uids, false, false)
 	} else {

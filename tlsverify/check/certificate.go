@@ -84,6 +84,7 @@ func (j *judge) validity() {
 		}
 	}
 
+	// A root that ends breaks the chain as well, and the server does not send it: it is this machine's.
 	chain, _ := j.c.strict.Chain(j.sent, now)
 	for _, c := range chain {
 		if !slices.ContainsFunc(j.sent, c.Equal) && j.c.strict.EndsSoon(c.NotAfter, now) {

@@ -105,6 +105,7 @@ func cut(text string, known []string) Line {
 // all are the next steps that err, or any error in its tree, knows.
 func all(err error) []string {
 	var found []string
+	// Not errors.As, which would stop at the first one in the tree.
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		found = append(found, h.Hint())
 	}

@@ -166,6 +166,7 @@ func (b *fdmBuilder) mailServer(item fdmItem, m fdmMail) string {
 	if strings.HasPrefix(host, "/") {
 		return item.verb + ":" + host
 	}
+	// On this machine no TLS is asked for, so nothing changes there.
 	if host != "localhost" && host != "127.0.0.1" && host != "::1" {
 		b.once("line %d: fdm used no TLS to %.100q; STARTTLS is required now. If the server has none: write "+
 			"/notls behind it", item.line, host)

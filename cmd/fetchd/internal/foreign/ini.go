@@ -37,6 +37,7 @@ func readIni(text []byte) ([]*section, error) {
 		trimmed := strings.TrimLeft(line, " \t")
 		switch {
 		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
+		// Indented: it goes on with the value before, as Python's configparser reads it.
 		case trimmed != line && name != "":
 			before := current.values[name]
 			current.values[name] = setting{before.value + "\n" + trimmed, before.line}

@@ -294,6 +294,7 @@ func (b *mpopBuilder) keepFor(text string) {
 
 	b.flag("keep", true)
 	whole := int(days)
+	// Rounded up: mail that stays longer than was wanted can still be removed.
 	if float64(whole) < days {
 		whole++
 		b.note("keep %s: whole days are kept, %d", text, whole)

@@ -76,6 +76,7 @@ func (m *meter) Handle(ctx context.Context, r slog.Record) error {
 		}
 	case fetch.EventQueryFailed:
 		m.all = slices.DeleteFunc(m.all, func(one *metered) bool { return one.account == f.text("account") })
+		// What can't be drawn is no reason to lose the line itself.
 		_ = m.draw(r.Time)
 	}
 	return m.Handler.Handle(ctx, r)

@@ -104,6 +104,7 @@ func (s *Alerts) Take(r *Report) []Alert {
 	shared := map[string]bool{}
 	for rows := range r.byName() {
 		for _, alert := range r.due(rows) {
+			// One fault of a server or a destination is told once, not for each account that it stops.
 			if shared[alert.shared] {
 				alert.topic += elsewhere
 				s.note(alert, r.At)

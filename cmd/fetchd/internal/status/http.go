@@ -178,6 +178,7 @@ func (s Source) ready(w http.ResponseWriter, r *http.Request) {
 		report := s.Report(nil)
 		for _, a := range report.Accounts {
 			last := a.Success
+			// A new daemon gets the same time for its first success.
 			if last.IsZero() {
 				last = report.Started
 			}

@@ -116,6 +116,7 @@ func (k *Keeper) refreshed(ctx context.Context, c Client, refused string) (strin
 	if g.isFresh(now) && g.Access.Reveal() != refused {
 		return g.Access.Reveal(), nil
 	}
+	// A new one would be refused as well: this one is hardly older.
 	if refused != "" && g.isGood(now) && now.Sub(g.Obtained) < tooSoon {
 		return refused, nil
 	}
