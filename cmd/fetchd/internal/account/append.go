@@ -138,12 +138,7 @@ func (r *Resolver) openAppend(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliv
 		Create: u.AppendCreate.Value, Keywords: u.AppendKeywords.Value, Name: t.String(),
 		Timeout: timeout(poll), Log: r.env.Log,
 	}
-	if r.env.Trace != nil {
-		o.Trace = r.env.Trace(o.Name)
-	}
-	if r.env.Hidden != nil {
-		o.Hidden = r.env.Hidden(o.Name)
-	}
+	o.Trace, o.Hidden = r.listeners(o.Name)
 
 	d, err := delivery.NewAppend(o)
 	if err != nil {

@@ -182,12 +182,7 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 		return nil, err
 	}
 
-	if r.env.Trace != nil {
-		a.Trace = r.env.Trace(a.Name)
-	}
-	if r.env.Hidden != nil {
-		a.Hidden = r.env.Hidden(a.Name)
-	}
+	a.Trace, a.Hidden = r.listeners(a.Name)
 	// By key, not by account: a reload makes new accounts, and what was set aside must stay so.
 	a.Refusals = r.refusalsOf(a.Key)
 
@@ -201,6 +196,18 @@ func (r *Resolver) account(poll *rcfile.Poll, u *rcfile.User) (*fetch.Account, e
 	a.Connect = r.requirePassword(a.Connect, login)
 	a.Connect = runHooks(a.Connect, u.Preconnect.Value, u.Postconnect.Value)
 	return a, nil
+}
+
+// listeners are who hears the protocol of an account or a destination, and what its log must not show; nil =
+// nobody and nothing.
+func (r *Resolver) listeners(name string) (trace func(line string), hidden *wire.Concealer) {
+	if r.env.Trace != nil {
+		trace = r.env.Trace(name)
+	}
+	if r.env.Hidden != nil {
+		hidden = r.env.Hidden(name)
+	}
+	return trace, hidden
 }
 
 // setSelection says what is retrieved, and what becomes of it on the server.

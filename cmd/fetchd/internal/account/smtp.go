@@ -97,10 +97,9 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		AntiSpam: u.AntiSpam, Batch: u.BatchLimit.Value, Timeout: timeout(poll), Log: r.env.Log,
 	}
 
-	key := fmt.Sprintf("%q %q %q %v %d %v %q %q %q %q %q", u.SMTPHosts, o.Domain, o.Recipient, o.AntiSpam,
-		o.Batch,
-		o.Timeout, poll.Plugout.Value, poll.ESMTPName.Value,
-		u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
+	key := fmt.Sprintf("%q %q %q %v %d %v %q %q %q %q %q",
+		u.SMTPHosts, o.Domain, o.Recipient, o.AntiSpam, o.Batch, o.Timeout, poll.Plugout.Value,
+		poll.ESMTPName.Value, u.SSLCertFile.Value, u.SSLCertPath.Value, u.SSLCRLFile.Value)
 	// A keyed digest, as the secret is part of it and the map lives as long as the process.
 	key = r.digest(fmt.Sprintf("%s %v %q %q %q %q", key, u.LMTP.Value, poll.ESMTPPassword.Value.Reveal(),
 		poll.ESMTPEval.Value, poll.ESMTPFile.Value, poll.ESMTPAuth.Value))
@@ -120,13 +119,7 @@ func (r *Resolver) openSMTP(poll *rcfile.Poll, u *rcfile.User) (delivery.Deliver
 		o.Password = r.env.Secrets.Password(smtpLogin(poll, hosts[0].Host))
 	}
 
-	name := o.Servers[0].String()
-	if r.env.Trace != nil {
-		o.Trace = r.env.Trace(name)
-	}
-	if r.env.Hidden != nil {
-		o.Hidden = r.env.Hidden(name)
-	}
+	o.Trace, o.Hidden = r.listeners(o.Servers[0].String())
 
 	// Nothing connects yet: the first message does.
 	d, err := delivery.NewSMTP(o)
