@@ -91,10 +91,7 @@ func (m *maildrop) Headers(
 func (m *maildrop) tops(nums []int, each func(fetch.Ref, []byte), answers *topAnswers) error {
 	var commands []byte
 	for _, num := range nums {
-		start := len(commands)
-		commands = appendRequest(commands, uint32(num), true)
-		m.s.c.TraceOut(string(commands[start:]))
-		commands = append(commands, "\r\n"...)
+		commands = m.s.appendRequest(commands, uint32(num), true)
 	}
 	if err := m.s.c.Write(commands); err != nil {
 		return network("TOP", err)

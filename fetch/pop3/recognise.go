@@ -117,12 +117,7 @@ func (m *maildrop) looks(of []int32) (map[string]string, error) {
 	for window := range slices.Chunk(of, most) {
 		var line []byte
 		for _, num := range window {
-			start := len(line)
-			line = appendRequest(line, uint32(num), true)
-			if s.c.Tracing() {
-				s.c.TraceOut(string(line[start:]))
-			}
-			line = append(line, "\r\n"...)
+			line = s.appendRequest(line, uint32(num), true)
 		}
 		if err := s.c.Write(line); err != nil {
 			return nil, network("TOP", err)

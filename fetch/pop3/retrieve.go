@@ -210,15 +210,9 @@ func (r *retrieval) send() error {
 			continue
 		}
 
-		start := len(r.line)
 		// The header is enough to tell whether it is the message that we had: the text may be large.
 		peek := r.m.traces[int32(it.Num)] != "" && !r.noTOP && !r.peeked[it.Num]
-		r.line = appendRequest(r.line, it.Num, peek)
-		if s.c.Tracing() {
-			s.c.TraceOut(string(r.line[start:]))
-		}
-
-		r.line = append(r.line, "\r\n"...)
+		r.line = s.appendRequest(r.line, it.Num, peek)
 		r.items = append(r.items, request{it, peek})
 		r.bytes += size
 	}
@@ -233,12 +227,19 @@ func (r *retrieval) send() error {
 	return nil
 }
 
-// appendRequest appends the command for a message, without its CRLF.
-func appendRequest(line []byte, num uint32, peek bool) []byte {
+// appendRequest appends the command for a message, or with peek for its header, and traces it.
+func (s *session) appendRequest(to []byte, num uint32, peek bool) []byte {
+	start := len(to)
 	if peek {
-		return append(strconv.AppendUint(append(line, "TOP "...), uint64(num), 10), " 0"...)
+		to = append(strconv.AppendUint(append(to, "TOP "...), uint64(num), 10), " 0"...)
+	} else {
+		to = strconv.AppendUint(append(to, "RETR "...), uint64(num), 10)
 	}
-	return strconv.AppendUint(append(line, "RETR "...), uint64(num), 10)
+
+	if s.c.Tracing() {
+		s.c.TraceOut(string(to[start:]))
+	}
+	return append(to, "\r\n"...)
 }
 
 // tooLarge is the reason for not asking for a message with an endless size in LIST: it would end the
