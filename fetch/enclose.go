@@ -1,14 +1,12 @@
 package fetch
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"fetchd/delivery"
@@ -59,7 +57,7 @@ func (t *transfer) enclose(ctx context.Context, it *Item, why error) error {
 	before, after := t.enclosing(it, why, t.a.now())
 	_, err := body.Write([]byte(before))
 	if err == nil {
-		_, err = io.Copy(struct{ io.Writer }{body}, it.Body.Open())
+		_, err = io.Copy(body, it.Body.Open())
 	}
 	if err == nil {
 		_, err = body.Write([]byte(after))
@@ -73,46 +71,33 @@ func (t *transfer) enclose(ctx context.Context, it *Item, why error) error {
 	return t.deliverOne(ctx, m)
 }
 
-// enclosing is what stands before and behind the message in the notice. The null sender keeps everybody from
-// answering it (RFC 3834).
+// enclosing is what stands before and behind the message in the notice.
 func (t *transfer) enclosing(it *Item, why error, now time.Time) (before, after string) {
-	host := cmp.Or(delivery.AddressHost(t.a.Hostname), "localhost")
 	// Nobody who writes a message can know it.
 	boundary := "fetchd-" + rand.Text()
 	// The same each time: whoever gets a repeat can tell.
 	id := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", t.a.Key, t.name, it.UIDValidity, it.UID))
 
-	lines := []string{
-		"Return-Path: <>",
-		"Date: " + now.Format(mailDate),
-		"From: FETCHMAIL-DAEMON@" + host,
-		"To: " + t.a.EncloseTo,
-		"Subject: fetchmail delivery refused on " + t.a.Name,
-		"Message-ID: <refused-" + hex.EncodeToString(id[:16]) + ".fetchd@" + host + ">",
-		"Auto-Submitted: auto-generated",
-		"MIME-Version: 1.0",
-		`Content-Type: multipart/mixed; boundary="` + boundary + `"`,
+	lines := append(t.a.noticeHeader(t.a.EncloseTo, "fetchmail delivery refused on "+t.a.Name,
+		"refused-"+hex.EncodeToString(id[:16]), now),
+		`Content-Type: multipart/mixed; boundary="`+boundary+`"`,
 		"",
-		"--" + boundary,
+		"--"+boundary,
 		"Content-Type: text/plain; charset=utf-8",
 		"Content-Transfer-Encoding: 8bit",
 		"",
-		"A message of " + t.a.Name + " was refused for good:",
+		"A message of "+t.a.Name+" was refused for good:",
 		"",
-		"  " + t.a.Hidden.Clean(why.Error()),
+		"  "+t.a.Hidden.Clean(why.Error()),
 		"",
 		"It is enclosed, and its sender was told nothing. On the server it counts as delivered, as",
 		"\"set no softbounce\" says.",
-		"--" + boundary,
+		"--"+boundary,
 		"Content-Type: message/rfc822",
 		"Content-Transfer-Encoding: 8bit",
 		"",
-	}
+	)
 
 	end := t.a.lineEnd()
-	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString(printable(line) + end)
-	}
-	return b.String(), end + "--" + boundary + "--" + end
+	return t.a.mailText(lines), end + "--" + boundary + "--" + end
 }

@@ -257,28 +257,38 @@ func (a *Account) lineEnd() string {
 
 // noticeMail writes the mail.
 func (a *Account) noticeMail(n Notice, id string, now time.Time) []byte {
-	host := cmp.Or(delivery.AddressHost(a.Hostname), "localhost")
-	lines := append([]string{
-		"Return-Path: <>",
-		"Date: " + now.Format(mailDate),
-		"From: FETCHMAIL-DAEMON@" + host,
-		"To: " + a.Recipients[0],
-		"Subject: " + n.Subject,
-		"Message-ID: <" + id + ".fetchd@" + host + ">",
-		"Auto-Submitted: auto-generated",
-		"MIME-Version: 1.0",
+	lines := append(a.noticeHeader(a.Recipients[0], n.Subject, id, now),
 		"Content-Type: text/plain; charset=utf-8",
 		"Content-Transfer-Encoding: 8bit",
 		"",
-	}, n.Lines...)
+	)
+	return []byte(a.mailText(append(lines, n.Lines...)))
+}
 
+// noticeHeader is what the header of each mail of ours begins with. The null sender keeps everybody from
+// answering it (RFC 3834).
+func (a *Account) noticeHeader(to, subject, id string, now time.Time) []string {
+	host := cmp.Or(delivery.AddressHost(a.Hostname), "localhost")
+	return []string{
+		"Return-Path: <>",
+		"Date: " + now.Format(mailDate),
+		"From: FETCHMAIL-DAEMON@" + host,
+		"To: " + to,
+		"Subject: " + subject,
+		"Message-ID: <" + id + ".fetchd@" + host + ">",
+		"Auto-Submitted: auto-generated",
+		"MIME-Version: 1.0",
+	}
+}
+
+// mailText is the lines of a mail of ours; what a server or a user has said is in some of them.
+func (a *Account) mailText(lines []string) string {
 	end := a.lineEnd()
 	var b strings.Builder
 	for _, line := range lines {
 		b.WriteString(printable(line) + end)
 	}
-
-	return []byte(b.String())
+	return b.String()
 }
 
 // printable returns the beginning of a text without what could end the line or be a command to a terminal.
