@@ -24,8 +24,8 @@ var assignment = pattern.New(`^[A-Za-z_][A-Za-z_0-9]*=`)
 func checkPlace(before string, letter byte) error {
 	words, own, opens := wordsBefore(before)
 	if opens {
-		return hints.Errorf("write the name itself, or let a script choose it", "%%%c as the name of a file",
-			letter)
+		return hints.Errorf("write the name itself, or let a script choose it",
+			"%%%c as the name of a file", letter)
 	}
 
 	isCode := len(words) > 0 && slices.Contains(codeOptions, words[len(words)-1])

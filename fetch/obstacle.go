@@ -272,8 +272,8 @@ func (a *Account) reportObstacle(b *obstacle, err error) {
 	if m := a.Refusals; m != nil && !b.Told {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.announce(fmt.Sprintf("%.70q of %d bytes: the server ends the session instead of giving it: %v", uid,
-			b.Size, err))
+		m.announce(fmt.Sprintf("%.70q of %d bytes: the server ends the session instead of giving it: %v",
+			uid, b.Size, err))
 	}
 	b.Told = true
 }

@@ -87,8 +87,8 @@ func (r *reporter) fits(k *Keyword, w word) bool {
 		r.err(w.pos, `an element of "`+k.Name+`" is empty`, "remove it")
 		return false
 	case k.has(isPath) && strings.HasPrefix(w.text, "~") && !strings.HasPrefix(w.text, "~/"):
-		r.warnf(w.pos, "write the whole path", "the ~ in %q is not replaced by a home directory",
-			clip(w.text))
+		r.warnf(w.pos, "write the whole path",
+			"the ~ in %q is not replaced by a home directory", clip(w.text))
 	// The rest of one that was written without quotes: it was reported with its beginning.
 	case k.Name == "sslfingerprint" && !w.quoted && w.before == ':':
 		return false

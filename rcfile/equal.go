@@ -4,8 +4,7 @@ import "slices"
 
 // Equal tells whether two configurations say the same, wherever they say it; warnings don't count.
 func Equal(a, b *Config) bool {
-	if len(a.Polls) != len(b.Polls) || !sameValues(globalWords, func(k *Keyword) (any,
-		any) {
+	if len(a.Polls) != len(b.Polls) || !sameValues(globalWords, func(k *Keyword) (any, any) {
 		return k.global(&a.Globals), k.global(&b.Globals)
 	}) {
 		return false

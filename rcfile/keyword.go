@@ -142,8 +142,8 @@ func KeywordOf(name string) Keyword {
 
 // keywords is the one table; it is never changed.
 var keywords = slices.Concat(
-	scoped(Top, topWords), scoped(Global, globalWords), scoped(Server, serverWords), scoped(Login,
-		loginWords), fillers())
+	scoped(Top, topWords), scoped(Global, globalWords),
+	scoped(Server, serverWords), scoped(Login, loginWords), fillers())
 
 func scoped(s Scope, words []Keyword) []Keyword {
 	for i := range words {

@@ -30,9 +30,8 @@ func (t *tomlReader) flattenAppend(table tomlTable, n *node) (tomlTable, *node) 
 			name = appendTable
 		}
 		if _, twice := table[name]; twice {
-			t.errf(places.at(key).key, "keep one of them", "%q and %q in the table %q are the same", name,
-				clip(key),
-				appendTable)
+			t.errf(places.at(key).key, "keep one of them",
+				"%q and %q in the table %q are the same", name, clip(key), appendTable)
 			continue
 		}
 		if f, known := words.lookup(name, false); key == "" || !known || f.Scope != Login {

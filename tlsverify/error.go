@@ -39,8 +39,8 @@ func (e *IdentityError) problem() string {
 	case len(e.Presented) == 0:
 		return "certificate names no server, but must be for " + e.wanted()
 	}
-	return fmt.Sprintf("the certificate is for %s, not for %s", show.QuoteList(withoutKinds(e.Presented)),
-		e.wanted())
+	return fmt.Sprintf("the certificate is for %s, not for %s",
+		show.QuoteList(withoutKinds(e.Presented)), e.wanted())
 }
 
 // wanted are the expected names as the user knows them.

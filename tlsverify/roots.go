@@ -74,8 +74,8 @@ func loadRoots(places rootPlaces, check func(string) error) (*rootSet, error) {
 	if places.system {
 		system, err := x509.SystemCertPool()
 		if err != nil {
-			return nil, hints.Errorf("install the ca-certificates package", "system's root certificates: %w",
-				err)
+			return nil, hints.Errorf("install the ca-certificates package",
+				"system's root certificates: %w", err)
 		}
 		set.pool = system
 	}

@@ -85,8 +85,8 @@ func (p *Policy) MatchPins(leaf *x509.Certificate, chain []*x509.Certificate) (s
 
 // CheckRevocation looks at the OCSP response that a server stapled, and at the policy's revocation lists, for
 // a verified chain. found is "" if there was nothing to look at. The error is a *RevokedError.
-func (p *Policy) CheckRevocation(chain []*x509.Certificate, staple []byte) (found string, warnings []string,
-	err error) {
+func (p *Policy) CheckRevocation(chain []*x509.Certificate,
+	staple []byte) (found string, warnings []string, err error) {
 	v := p.newVerdict()
 	v.Chain = chain
 	err = p.verifyRevocation(v, staple)

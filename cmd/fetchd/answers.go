@@ -74,8 +74,8 @@ func (d *dialogue) line() (string, error) {
 	}
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		return "", hints.Errorf("one answer stands in each line", "an answer has more than %d bytes",
-			maxAnswer)
+		return "", hints.Errorf("one answer stands in each line",
+			"an answer has more than %d bytes", maxAnswer)
 	case errors.Is(err, io.EOF) && len(text) == 0:
 		return "", errNoAnswer
 	case err != nil && !errors.Is(err, io.EOF):

@@ -76,8 +76,8 @@ func foreignFormat(word string) rcfile.Format {
 }
 
 // readForeign reads the files, or the one where the program keeps its configuration.
-func (p *program) readForeign(program foreign.Program, home string, files []string) (foreign.Configuration,
-	error) {
+func (p *program) readForeign(program foreign.Program,
+	home string, files []string) (foreign.Configuration, error) {
 	if len(files) == 0 {
 		files = []string{p.foreignPlace(program, home)}
 	}

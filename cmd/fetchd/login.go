@@ -209,8 +209,8 @@ func runLogout(ctx context.Context, p *program, c *cli.CommandLine) exit.Status 
 	case revoked:
 		fmt.Fprintf(p.stdout, "%s: the grant is revoked and removed\n", a.shown())
 	default:
-		fmt.Fprintf(p.stdout, "%s: the grant is removed; your account's page at the provider revokes it\n",
-			a.shown())
+		fmt.Fprintf(p.stdout,
+			"%s: the grant is removed; your account's page at the provider revokes it\n", a.shown())
 	}
 	return exit.Mail
 }

@@ -33,7 +33,7 @@ func (d *daemon) reload(ctx context.Context) {
 	}
 
 	cfg, err := d.p.configuration(d.c, d.at)
-	// an editor may have written only half of it
+	// An editor may have written only half of it.
 	if err == nil && len(account.Selected(cfg, d.c.Servers)) == 0 {
 		cfg = nil
 		if _, err = os.Stat(d.path); err == nil {

@@ -46,8 +46,8 @@ func (p *program) quitRunning(ctx context.Context, path string) exit.Status {
 		// The lock and not the process is watched: the PID may belong to another one by now, and a service
 		// manager may have started a successor.
 		if now, err := process.LockHolder(path); err == nil && (now == nil || now.PID != holder.PID) {
-			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name, foregroundOrBackground(holder), p.name,
-				holder.PID)
+			fmt.Fprintf(p.stderr, "%s: %s %s at %d killed.\n", p.name,
+				foregroundOrBackground(holder), p.name, holder.PID)
 			return exit.Mail
 		}
 		select {

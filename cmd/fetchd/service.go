@@ -70,8 +70,8 @@ func (s *service) trace() func(account string) func(line string) {
 	}
 	return func(account string) func(string) {
 		return func(line string) {
-			s.log.Log(context.Background(), logging.LevelTrace, logging.EventTrace, "account", account,
-				"line", line)
+			s.log.Log(context.Background(), logging.LevelTrace, logging.EventTrace,
+				"account", account, "line", line)
 		}
 	}
 }

@@ -138,8 +138,8 @@ func planted(info fs.FileInfo, path string, uid int) error {
 	case !info.Mode().IsRegular():
 		return refuse(info, path, another, "it must be a regular file")
 	case whose != uid && uid == os.Geteuid():
-		return refuse(info, path, another, "it must belong to you (uid %d), but belongs to uid %d",
-			uid, whose)
+		return refuse(info, path, another,
+			"it must belong to you (uid %d), but belongs to uid %d", uid, whose)
 	case whose != uid:
 		return refuse(info, path, another, "it must belong to uid %d, but belongs to uid %d", uid, whose)
 	// A second name is how somebody who can't write the file has us write into it.

@@ -249,6 +249,6 @@ func (d *Dovecot) AppendAt(tb testing.TB, user, mailbox, date string, message []
 	tb.Helper()
 	s := d.session(tb, user)
 	defer s.close()
-	s.do(nil, "APPEND %s (%s) %q {%d+}\r\n%s", quote(mailbox), strings.Join(flags, " "), date, len(message),
-		message)
+	s.do(nil, "APPEND %s (%s) %q {%d+}\r\n%s", quote(mailbox),
+		strings.Join(flags, " "), date, len(message), message)
 }

@@ -333,8 +333,8 @@ func (m *mailbox) expunge(ours journal.Set) (left journal.Set, err error) {
 		return ours, err
 	}
 	if others := marked.Minus(ours); !others.IsEmpty() {
-		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name, "mailbox", m.name, "others",
-			others.Len())
+		m.s.a.Log.Warn(fetch.EventNotExpunged, "account", m.s.a.Name,
+			"mailbox", m.name, "others", others.Len())
 		return ours.And(marked), nil
 	}
 

@@ -74,8 +74,8 @@ func (m *mailbox) oneByOne(ctx context.Context, there journal.Set, q *fetch.Queu
 		}
 		// Each costs a round trip, and a mailbox may have a hundred thousand.
 		if missed == maxNotSent {
-			return m.s.broken(fmt.Errorf("the server did not send any of %d messages in a row that it lists",
-				missed))
+			return m.s.broken(
+				fmt.Errorf("the server did not send any of %d messages in a row that it lists", missed))
 		}
 	}
 

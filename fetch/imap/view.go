@@ -160,8 +160,8 @@ func (m *mailbox) start(ctx context.Context, v *view, searched *error) error {
 	again := false
 	if known != 0 && known != m.validity {
 		again, m.allNew = true, moved && m.forgets()
-		m.s.a.Log.Warn(fetch.EventRenumbered, "account", m.s.a.Name, "mailbox", m.name, "old", known, "new",
-			m.validity)
+		m.s.a.Log.Warn(fetch.EventRenumbered, "account", m.s.a.Name,
+			"mailbox", m.name, "old", known, "new", m.validity)
 	} else if *searched == nil && m.rewound(v) {
 		again = true
 		m.s.a.Log.Warn(fetch.EventRewound, "account", m.s.a.Name, "mailbox", m.name, "next", v.uidNext,

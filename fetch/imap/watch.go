@@ -61,8 +61,8 @@ const (
 )
 
 // idle waits for news.
-func (s *session) idle(ctx context.Context, wake <-chan struct{}, timeout time.Duration) (what news,
-	err error) {
+func (s *session) idle(ctx context.Context, wake <-chan struct{},
+	timeout time.Duration) (what news, err error) {
 	var idle *idling
 	if p := fault.OnOtherStack(func() { idle, err = s.beginIdle() }); p != nil {
 		return silence, p

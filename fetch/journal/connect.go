@@ -99,8 +99,8 @@ func build(ctx context.Context, path string) error {
 
 	// FULL here, as the file gets its name only once it is complete on the disk. What is needed to undo a
 	// write is held in memory: a file that is not finished is never used.
-	pragmas := fmt.Sprintf("PRAGMA synchronous=FULL; PRAGMA journal_mode=memory; PRAGMA application_id=%d",
-		applicationID)
+	pragmas := fmt.Sprintf(
+		"PRAGMA synchronous=FULL; PRAGMA journal_mode=memory; PRAGMA application_id=%d", applicationID)
 	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
 	}

@@ -147,8 +147,8 @@ func (m *maildrop) classifyRows(expired map[string]bool) {
 			m.deletes = append(m.deletes, deletion{num, r.uidl})
 		case r.done && !a.FetchAll:
 		case a.Limit > 0 && r.size > a.Limit:
-			m.counts.Oversized = append(m.counts.Oversized, &fetch.Item{Num: uint32(num), UID: r.uidl,
-				Size: r.size})
+			m.counts.Oversized = append(m.counts.Oversized,
+				&fetch.Item{Num: uint32(num), UID: r.uidl, Size: r.size})
 			if a.LimitFlush {
 				m.deletes = append(m.deletes, deletion{num: num})
 			}

@@ -18,8 +18,8 @@ func (j *judge) names() {
 		j.add(Names, Fail, "%s", err)
 		return
 	case strings.HasPrefix(matched, tlsverify.CNID.String()):
-		j.add(Names, Warn, "%s: the name is only in the subject's common name; put it into subjectAltName",
-			name)
+		j.add(Names, Warn,
+			"%s: the name is only in the subject's common name; put it into subjectAltName", name)
 	case onlyByWildcard(j.sent[0], matched):
 		j.add(Names, Warn, "%s: matched by a wildcard only, which not all programs take", name)
 	default:

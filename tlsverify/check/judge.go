@@ -126,8 +126,8 @@ func (j *judge) startTLS(s sight) {
 	case !s.start.advertised:
 		j.add(STARTTLS, Warn, "%s works but is not among the capabilities", word)
 	case s.inject.tried:
-		j.add(STARTTLS, OK, "%s is offered and works; a command sent before TLS is not carried out inside it",
-			word)
+		j.add(STARTTLS, OK,
+			"%s is offered and works; a command sent before TLS is not carried out inside it", word)
 	default:
 		j.add(STARTTLS, OK, "%s is offered and works", word)
 	}

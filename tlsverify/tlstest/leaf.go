@@ -162,8 +162,9 @@ func SRVName(text []byte) (asn1.RawValue, error) {
 	if err != nil {
 		return asn1.RawValue{}, err
 	}
-	value, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
-		Bytes: ia5})
+	value, err := asn1.Marshal(asn1.RawValue{
+		Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: ia5,
+	})
 	return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true,
 		Bytes: append(oid, value...)}, err
 }

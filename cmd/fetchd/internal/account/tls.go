@@ -194,8 +194,8 @@ func portContradiction(a *fetch.Account) string {
 		return fmt.Sprintf("port %d usually is %s, not %s: correct proto, or leave the port out", a.Port,
 			usual, a.Protocol)
 	case wrapped && a.TLS != fetch.Wrapped:
-		return fmt.Sprintf("port %d usually is TLS from the first byte: add ssl, or leave the port out",
-			a.Port)
+		return fmt.Sprintf(
+			"port %d usually is TLS from the first byte: add ssl, or leave the port out", a.Port)
 	case !wrapped && a.TLS == fetch.Wrapped:
 		return fmt.Sprintf("port %d usually starts without TLS: remove ssl to use STARTTLS, or "+
 			"leave the port out", a.Port)

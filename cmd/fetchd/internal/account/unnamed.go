@@ -78,8 +78,7 @@ func (r *Resolver) unnamed(u *rcfile.User) destination {
 		return localSMTP
 	}
 	if err := r.isForOthers(u); err != nil {
-		return destination{open: func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer,
-			error) {
+		return destination{open: func(*Resolver, *rcfile.Poll, *rcfile.User) (delivery.Deliverer, error) {
 			return nil, err
 		}}
 	}

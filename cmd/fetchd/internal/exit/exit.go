@@ -102,8 +102,8 @@ func OfError(err error) Status {
 	// Nobody answered, which is 2 even if it took long: 7 is for a server that falls silent.
 	case errors.As(err, &op) && op.Op == "dial":
 		return Socket
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err,
-		wire.ErrSlow):
+	case errors.Is(err, os.ErrDeadlineExceeded),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, wire.ErrSlow):
 		return Server
 	}
 

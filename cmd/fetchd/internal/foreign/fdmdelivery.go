@@ -126,8 +126,8 @@ func (b *fdmBuilder) place(item fdmItem, m fdmMail) string {
 	case "pipe":
 		command, known := m.replace(item.text, "$HOME")
 		if !known || strings.Contains(command, "%T") || strings.Contains(command, "%F") {
-			b.once("line %d, pipe %.200q, is left out: mda has other tags, see there; write one", item.line,
-				item.text)
+			b.once("line %d, pipe %.200q, is left out: mda has other tags, see there; write one",
+				item.line, item.text)
 			return ""
 		}
 		return "mda:" + command

@@ -282,8 +282,8 @@ func (b *getmailBuilder) rest() {
 
 	for _, s := range b.sections {
 		if strings.HasPrefix(strings.ToLower(s.name), "filter") {
-			b.note("[%.40s] is left out: messages are not filtered here; a delivery agent may do that",
-				s.name)
+			b.note(
+				"[%.40s] is left out: messages are not filtered here; a delivery agent may do that", s.name)
 			continue
 		}
 		for _, name := range inOrder(s.values) {

@@ -108,8 +108,8 @@ func unquoted(text string) string {
 }
 
 // newMpopAccount begins the account of a line "account NAME : OTHER, OTHER".
-func newMpopAccount(text string, line int, defaults map[string]setting, all []*mpopAccount) (*mpopAccount,
-	error) {
+func newMpopAccount(text string, line int, defaults map[string]setting,
+	all []*mpopAccount) (*mpopAccount, error) {
 	name, others, isDerived := strings.Cut(text, ":")
 	a := &mpopAccount{name: unquoted(name), base: maps.Clone(defaults), own: map[string]setting{},
 		isCopied: isDerived}

@@ -82,8 +82,8 @@ func (r *Report) span(p schedule.Pass) string {
 func outcomeOf(p schedule.Pass) string {
 	var parts []string
 	if p.Delivered > 0 {
-		parts = append(parts, fmt.Sprintf("%s, %d bytes", logging.Counted(int64(p.Delivered), "message"),
-			p.Bytes))
+		parts = append(parts,
+			fmt.Sprintf("%s, %d bytes", logging.Counted(int64(p.Delivered), "message"), p.Bytes))
 	}
 	if p.Deleted > 0 {
 		parts = append(parts, fmt.Sprintf("%d deleted on the server", p.Deleted))

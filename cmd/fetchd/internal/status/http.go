@@ -46,8 +46,8 @@ func CheckAddress(address string) error {
 
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return hints.Errorf("write 127.0.0.1:9250 or unix:/PATH", "metrics %q is no address with a port",
-			address)
+		return hints.Errorf("write 127.0.0.1:9250 or unix:/PATH",
+			"metrics %q is no address with a port", address)
 	}
 	if !isLoopback(host) {
 		return hints.Errorf("write 127.0.0.1 or unix:/PATH, and put a web server with a password before it",
@@ -141,8 +141,6 @@ func handler(source Source, checkHost bool) http.Handler {
 		if err != nil {
 			host = r.Host
 		}
-		// A page in a browser on this machine could have its own name point here (DNS rebinding), and read
-		// the answers.
 		if checkHost && !isLoopback(strings.Trim(host, "[]")) {
 			http.Error(w, "not by this name", http.StatusMisdirectedRequest)
 			return

@@ -22,8 +22,8 @@ const (
 func (r *Report) Text(w io.Writer, whole bool) error {
 	var b strings.Builder
 	accounts, troubled := r.Troubled()
-	fmt.Fprintf(&b, "%s, %d in trouble; %s\n", logging.Counted(int64(accounts), "account"), troubled,
-		r.source())
+	fmt.Fprintf(&b, "%s, %d in trouble; %s\n",
+		logging.Counted(int64(accounts), "account"), troubled, r.source())
 
 	for _, a := range r.inOrder() {
 		r.writeAccount(&b, a, whole)
@@ -142,8 +142,8 @@ func (r *Report) Line() string {
 			named = append(named, text)
 		}
 	}
-	line := fmt.Sprintf("FETCHD %s - %s, %d in trouble", word, logging.Counted(int64(accounts), "account"),
-		troubled)
+	line := fmt.Sprintf("FETCHD %s - %s, %d in trouble", word,
+		logging.Counted(int64(accounts), "account"), troubled)
 	if len(named) > 0 {
 		line += ": " + strings.ReplaceAll(strings.Join(named, ", "), "|", "/") // the bar begins the data
 	}

@@ -173,8 +173,8 @@ func (r *Report) reason(a *Account) string {
 	if !a.Trouble || f == nil {
 		return ""
 	}
-	return fmt.Sprintf("Since %s, %s: %s", r.time(f.Since), logging.Counted(int64(f.Count), "time"),
-		shown(f.Text))
+	return fmt.Sprintf("Since %s, %s: %s", r.time(f.Since),
+		logging.Counted(int64(f.Count), "time"), shown(f.Text))
 }
 
 // accountView is one account, or a folder of it, on a page of its own.
@@ -245,8 +245,8 @@ func (r *Report) facts(a *Account) []fact {
 		{Name: "Last success", Value: r.timeOr(a.Success, "none")},
 		{Name: "Next poll", Value: r.nextPoll(a)},
 		{Name: "Last 24 hours", Value: a.day()},
-		{Name: "Since the start", Value: fmt.Sprintf("%s, %d bytes", logging.Counted(a.Messages, "message"),
-			a.Bytes)},
+		{Name: "Since the start",
+			Value: fmt.Sprintf("%s, %d bytes", logging.Counted(a.Messages, "message"), a.Bytes)},
 	}
 	if a.Grant != nil {
 		text := strings.TrimPrefix(r.grant(a), "grant: ")
