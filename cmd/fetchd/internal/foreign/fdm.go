@@ -100,9 +100,12 @@ func (b *fdmBuilder) login() {
 
 	switch {
 	case b.from.has("oauthbearer"), b.from.has("xoauth2"):
-		b.set("auth", map[bool]string{true: "oauthbearer", false: "xoauth2"}[b.from.has("oauthbearer")])
-		b.note("the password is an access token here; with oauth fetchd gets and renews it by itself, see " +
-			"fetchd help oauth")
+		auth := "xoauth2"
+		if b.from.has("oauthbearer") {
+			auth = "oauthbearer"
+		}
+		b.set("auth", auth)
+		b.noteToken()
 	case b.from.has("no-plain"), b.from.has("no-login"), b.from.has("no-cram-md5"):
 		b.note("which login was left out in fdm is not said here: the best that the server offers is used; " +
 			"see auth")

@@ -85,6 +85,18 @@ func (b *builder) note(format string, args ...any) {
 	b.notes = append(b.notes, fmt.Sprintf(format, args...))
 }
 
+// noteKeyring says what becomes of a password that the other program has from the keyring.
+func (b *builder) noteKeyring(program string) {
+	b.note("%s asks the keyring for the password; here it is looked for in ~/.netrc and asked for "+
+		"on the terminal, or write passwordeval with the keyring's command", program)
+}
+
+// noteToken says that the password is a token, which the other program gets elsewhere.
+func (b *builder) noteToken() {
+	b.note("the password is an access token here; with oauth fetchd gets and renews it by itself, " +
+		"see fetchd help oauth")
+}
+
 // set stores the value of a keyword. What the keyword does not take becomes a note.
 func (b *builder) set(keyword, text string) {
 	warnings, err := b.said.Set(keyword, keyword, text)

@@ -162,14 +162,12 @@ func (b *getmailBuilder) login() {
 		}
 		b.set("passwordeval", strings.Join(quoted, " "))
 	case b.value("password") == "":
-		b.note("getmail asks the keyring for the password; here it is looked for in ~/.netrc and asked for " +
-			"on the terminal, or write passwordeval with the keyring's command")
+		b.noteKeyring("getmail")
 	}
 
 	if b.yes(b.retriever, "use_xoauth2", false) {
 		b.set("auth", "xoauth2")
-		b.note("the password is an access token here; with oauth fetchd gets and renews it by itself, see " +
-			"fetchd help oauth")
+		b.noteToken()
 	}
 	if b.yes(b.retriever, "use_apop", false) {
 		b.set("protocol", "apop")

@@ -199,8 +199,7 @@ func (b *mpopBuilder) login() {
 	b.copy("passwordeval", "passwordeval")
 	_, named := b.all["password"]
 	if _, eval := b.all["passwordeval"]; !named && !eval {
-		b.note("mpop asks the keyring for the password; here it is looked for in ~/.netrc and asked for " +
-			"on the terminal, or write passwordeval with the keyring's command")
+		b.noteKeyring("mpop")
 	}
 
 	switch auth := b.value("auth"); auth {
