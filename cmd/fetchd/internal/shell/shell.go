@@ -120,7 +120,7 @@ func program(command string) string {
 func isShellWord(name string) bool {
 	switch name {
 	case "if", "for", "while", "until", "case", "!", "exec", "cd", "set", "export", "umask", "trap",
-		"eval", "command",
+		"eval", "command", "exit", "ulimit", "unset", "read", "wait", "alias", "readonly", "times", "type",
 		":", ".":
 		return true
 	}

@@ -21,7 +21,7 @@ func TestCheck(t *testing.T) {
 	for command, want := range map[string]bool{
 		"sh -c x": true, `"sh" -c x`: true, "'/no/such agent' %T": true, "A=b nosuch": true,
 		`/no/such\ agent`: true, "if x; then y; fi": true, "/no/such/agent": false,
-		"'/no/such/agent' %T": false, " ": false,
+		"'/no/such/agent' %T": false, " ": false, "exit 75": true, "ulimit -v 100000; exec sh": true,
 	} {
 		if err := Check("mda", command); err == nil != want {
 			t.Errorf("%s: %v", command, err)
