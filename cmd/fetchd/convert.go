@@ -19,7 +19,7 @@ import (
 func convertCommand() cli.Subcommand {
 	return cli.Subcommand{
 		Name: "convert",
-		Args: "[--from fdm|getmail|mpop [--uids]] [--to toml|fetchmailrc] [--output NEW] [FILE]",
+		Args: "[--from fdm|getmail|mpop [--uids]] [--to toml|fetchmailrc] [--output NEW] [FILE…]",
 		Summary: "Writes an rc file in the other grammar, passwords included, to a terminal only with " +
 			"--show-secrets. " +
 			"Comments are lost and defaults are merged into the entries. With --from it reads the " +
@@ -29,7 +29,7 @@ func convertCommand() cli.Subcommand {
 				Help: "FILE is of fdm, getmail6 or mpop (or several are); by default where it keeps it"},
 			{Long: "uids", Help: "with --from: write which POP3 messages it has retrieved, for ~/.fetchids"},
 			{Long: "to", Arg: "FORMAT", Values: "toml fetchmailrc",
-				Help: "toml or fetchmailrc; by default the one that FILE is not in"},
+				Help: "toml or fetchmailrc; by default the one that FILE is not in, with --from fetchmailrc"},
 			{Long: "output", Short: "o", Arg: "NEW",
 				Help: "write to NEW, which must not exist, readable by you alone"},
 		},

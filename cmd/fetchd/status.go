@@ -24,10 +24,11 @@ import (
 
 func statusCommand() cli.Subcommand {
 	return cli.Subcommand{
-		Name: "status", Args: "[ACCOUNT...]",
+		Name: "status", Args: "[--check | --json] [ACCOUNT…]",
 		Summary: "Says how the accounts are doing: what a running daemon knows, or what the last " +
 			"pass left behind. " +
-			"The status is 0, 1 if an account is in trouble, or 3 if nothing is known.",
+			"The status is 0, 1 if an account is in trouble, 3 if nothing is known, or 5 (with --check " +
+			"3) if no account is called ACCOUNT.",
 		Options: []cli.Option{
 			{Long: "json", Help: "print the result as JSON"},
 			{Long: "check", Help: "print one line, with performance data, for monitoring programs"},
