@@ -36,3 +36,6 @@ require (
 
 // Only the tests of a module that we use ask for it; this version is one that proxies have.
 replace github.com/google/pprof => github.com/google/pprof v0.0.0-20250317173921-a4b03ec1a45e
+
+// RFC 5280 section 4.1.2.2 asks programs to bear with a certificate whose serial number is negative.
+godebug x509negativeserial=1
