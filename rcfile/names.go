@@ -13,7 +13,7 @@ func (p *parser) userHead() {
 		p.token()
 		p.setWord(&p.entry.user.Remote, k, first)
 	// One name more, a mapping or a "here" shows that these are local names, of a list that ends in "here".
-	case next.equals, p.isName(*next), first.text == "*", p.isHere(*next):
+	case next.equals, p.isName(*next), p.isHere(*next):
 		p.hereList(first, *next)
 	default:
 		p.setWord(&p.entry.user.Remote, k, first)
