@@ -29,7 +29,7 @@ type BSMTPOptions struct {
 	Output    io.Writer // for BSMTPOutput
 	Name      string    // ours, for HELO; "" = localhost
 	Domain    string    // behind local names without one; "" = localhost
-	Recipient string    // an address that gets all mail; "" = each has his own
+	Recipient string    // in place of local names without a host; "" = these
 }
 
 // BSMTP appends to a file what would be said to an SMTP server: HELO, MAIL, RCPT, DATA and the message, once

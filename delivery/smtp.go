@@ -61,7 +61,7 @@ type SMTPOptions struct {
 	Servers   []SMTPServer // the first that answers is used, until it no longer does
 	Name      string       // our host's, for EHLO; "" or what can be none = localhost
 	Domain    string       // behind local names; "" = the server's host, localhost for a socket
-	Recipient string       // whom all mail is for, whatever the local name; "" = that
+	Recipient string       // in place of local names without a host; "" = these
 	AntiSpam  []int        // codes by which a server refuses spam
 	Batch     int          // messages a connection; 0 = as many as the server likes
 	Timeout   time.Duration

@@ -28,9 +28,12 @@ func (o *SMTPOptions) smtpRecipients(domain string, names []string) []smtpRecipi
 	return all
 }
 
-// recipient is the address of a local name. One with a host stays as it is.
+// recipient is the address of a local name. One with a host stays as it is, as with fetchmail: smtpname would
+// send the mail of somebody who is named in full to somebody else.
 func (o *SMTPOptions) recipient(domain, name string) string {
-	name = cmp.Or(o.Recipient, name)
+	if !strings.Contains(name, "@") {
+		name = cmp.Or(o.Recipient, name)
+	}
 	if strings.Contains(name, "@") {
 		return name
 	}

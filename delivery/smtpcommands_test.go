@@ -33,6 +33,9 @@ func TestSMTPCommands(t *testing.T) {
 		{"smtpname", "", "", []string{"ann", "eve"}, func(o *delivery.SMTPOptions) {
 			o.Recipient = "all@example.com"
 		}, "FROM:<bob@example.net> TO:<all@example.com>", ""},
+		{"smtpname beside a full address", "", "", []string{"ann@example.org", "eve"},
+			func(o *delivery.SMTPOptions) { o.Recipient = "all@example.com" },
+			"FROM:<bob@example.net> TO:<ann@example.org> FROM:<bob@example.net> TO:<all@example.com>", ""},
 		{"needs quotes", "", "", []string{"john doe"}, nil,
 			`FROM:<bob@example.net> TO:<"john doe"@localhost>`, ""},
 		{"size", all, "", []string{"ann"}, nil, "FROM:<bob@example.net> SIZE=11 TO:<ann@localhost>", ""},

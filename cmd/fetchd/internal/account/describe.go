@@ -56,7 +56,7 @@ func (r *Resolver) Describe(poll *rcfile.Poll, u *rcfile.User) []string {
 
 	lines := []string{
 		fmt.Sprintf("Server: %s, protocol %s, time-out %d s",
-			server, poll.Protocol.Or("auto"), poll.Timeout.Or(defaultTimeout)),
+			server, poll.Protocol.Or("auto"), int(timeout(poll).Seconds())),
 		fmt.Sprintf("Login: %s, password %s", authWord(poll, u), r.env.Secrets.Describe(r.Login(poll, u))),
 		"TLS: " + describeTLS(u),
 	}
