@@ -118,7 +118,12 @@ func (m *mailbox) adopt(ctx context.Context, uids journal.Set) error {
 	if uids.IsEmpty() {
 		return nil
 	}
-	return fetch.Fail(fetch.KindJournal, m.rec.Adopt(context.WithoutCancel(ctx), uids))
+	ctx = context.WithoutCancel(ctx)
+	err := m.rec.Adopt(ctx, uids)
+	if err == nil {
+		err = m.rec.AddStaying(ctx, uids) // or "fetchall" would deliver them again in each pass
+	}
+	return fetch.Fail(fetch.KindJournal, err)
 }
 
 // prove lets a message be acknowledged that has come again with OK.

@@ -35,6 +35,8 @@ type record interface {
 	Record(ctx context.Context, uids journal.Set, pending, durable bool) error
 	Acknowledged(ctx context.Context, uids journal.Set) error
 	Sync(ctx context.Context) error
+	AddStaying(ctx context.Context, uids journal.Set) error
+	Staying(ctx context.Context) (journal.Set, error)
 	End(ctx context.Context, uidNext uint32) error
 	Release()
 }
@@ -139,6 +141,14 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 	}
 
 	m.todo = m.todo.Minus(m.flushed)
+	if m.s.a.FetchAll && m.forgets() {
+		stay, err := m.rec.Staying(ctx)
+		if err != nil {
+			return fetch.Fail(fetch.KindJournal, err)
+		}
+		m.todo = m.todo.Minus(stay)
+	}
+
 	m.counts.Messages = int(v.most)
 	// Messages may have come or gone meanwhile, so this can be less than nothing.
 	m.counts.Seen = max(0, int(v.most)-int(m.todo.Len()))

@@ -41,6 +41,9 @@ func (n *notes) Delivered() journal.Set                { return journal.Set{} }
 func (n *notes) Sync(context.Context) error            { return nil }
 func (n *notes) End(_ context.Context, _ uint32) error { n.end.Add(1); return nil }
 
+func (n *notes) Staying(context.Context) (journal.Set, error)  { return journal.Set{}, nil }
+func (n *notes) AddStaying(context.Context, journal.Set) error { return nil }
+
 func (n *notes) Vacant() journal.Set                  { return journal.Set{} }
 func (n *notes) Traces(journal.Set) map[uint32]string { return nil }
 func (n *notes) Census() journal.Census               { return journal.Census{} }

@@ -170,6 +170,13 @@ func TestServers(t *testing.T) {
 			{withUIDPLUS(found("1 2", "1:2")) + fetched(1, "ab") +
 				"S: T3 NO [EXPUNGEISSUED] some are gone\n" + step(4, "UID SEARCH UID 2", names("")) +
 				step(5, "UID FETCH 2 ", "") + expunged(6, 1, "1") + bye, "1=ab", ""}}},
+		{"NO behind a message, each time, fetchall", func(a *fetch.Account) {
+			a.Keep, a.FetchAll = false, true
+		}, []pass{
+			{withUIDPLUS(found("1", "1")) + fetched(1, "ab") + "S: T3 NO read error\n" +
+				alone(4, 1, "ab", "NO") + bye, "1=ab", ""},
+			{withUIDPLUS(found("1 2", "2")) + fetched(2, "cd") + "S: T3 OK\n" + expunged(4, 1, "2") + bye,
+				"2=cd", ""}}},
 		{"NO behind messages that are kept", nil, []pass{
 			{found("1", "1") + fetched(1, "ab") + "S: T3 NO read error\n" + bye, "1=ab", ""},
 			{holds(1, "") + bye, "", ""}}},

@@ -41,6 +41,7 @@ func TestContract(t *testing.T) {
 		{"recorded again", recordedAgain},
 		{"repeat", repeat},
 		{"renumbered mailbox", renumbered},
+		{"staying messages", staying},
 		{"UIDNEXT", uidNext},
 		{"vacant UIDs", vacantUIDs},
 		{"the census", census},
