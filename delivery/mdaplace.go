@@ -85,6 +85,7 @@ func (s *wordSplitter) step() {
 	s.at++
 
 	switch {
+	// The order matters: what a quote mark or a backslash covers is nothing of what comes below.
 	case s.quote != 0 && c == s.quote:
 		s.quote = 0
 	case c == '\\' && s.quote == 0 && s.within == '`' && strings.HasPrefix(rest, "`"):

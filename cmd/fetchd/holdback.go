@@ -52,6 +52,7 @@ func (s *service) heldBack(connect fetch.Connector) fetch.Connector {
 	return func(ctx context.Context, a *fetch.Account) (fetch.Session, error) {
 		stamp := s.loginStamp(a)
 		known := s.refusedLogin(ctx, a, stamp)
+		// A refusal in the future was noted by a clock that was wrong, and holds nothing back.
 		if now := time.Now(); known.Count > 0 && now.Before(known.next()) && !known.Last.After(now) {
 			return nil, fetch.Fail(fetch.KindAuth, known.wait())
 		}

@@ -125,6 +125,7 @@ func readFields(msg *imapclient.FetchMessageData) (uid uint32, header []byte, er
 			}
 			header, err = io.ReadAll(io.LimitReader(data.Literal, delivery.HeaderLimit))
 			if err == nil {
+				// What is beyond the limit is read too: behind it comes the rest of the response.
 				_, err = io.Copy(io.Discard, data.Literal)
 			}
 			if err != nil {

@@ -155,6 +155,7 @@ func (s *session) header(num int, size int64) (looks string, err error) {
 	if err != nil {
 		return "", network(fmt.Sprintf("TOP %d", num), err)
 	}
+	// The disk failed, not the server: a message without looks counts as one that is not known.
 	if finish(it.Body, sink) != nil {
 		return "", nil
 	}

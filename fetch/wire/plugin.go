@@ -93,6 +93,7 @@ func dialPlugin(command, host string, port int) (net.Conn, error) {
 
 	go func() {
 		defer close(p.exited)
+		// That something of it still runs in the background is no failure of its own.
 		if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
 			p.err = err
 		}

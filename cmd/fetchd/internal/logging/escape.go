@@ -53,6 +53,7 @@ func (e jsonEscaper) Write(line []byte) (int, error) {
 		switch high, low := utf16.EncodeRune(r); {
 		case r == '\n' || showable(r):
 			b.WriteRune(r)
+		// It fits into 16 bits, and so is no pair.
 		case high == utf8.RuneError:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:

@@ -43,6 +43,7 @@ func known(c Client) (provider, bool) {
 		if tenant == "" {
 			tenant = "common"
 		}
+		// It has no address at which a grant could be revoked.
 		base := "https://login.microsoftonline.com/" + url.PathEscape(tenant) + "/oauth2/v2.0/"
 		return provider{Auth: base + "authorize", Token: base + "token", Device: base + "devicecode"}, true
 	}
