@@ -17,11 +17,16 @@ const flagsPage = 1000
 // flags asks for the flags of every message. They are reliable where the results of searches are not. The
 // last page has no end: the count of messages may be as wrong as the searches.
 func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
+	if v.most > maxMessages {
+		return fresh, seen, s.broken(fmt.Errorf("server claims to have %d messages", v.most))
+	}
+
+	isLast := false
 	for n := uint32(1); n <= v.most; {
 		size := min(flagsPage, s.guard.messageLimit())
 		// By sequence numbers: it is UIDs that this server has not told us reliably.
 		page := imap.SeqSet{{Start: n, Stop: n + size - 1}}
-		if page[0].Stop >= v.most {
+		if isLast || page[0].Stop >= v.most {
 			page[0].Stop = 0 // "*"
 		}
 
@@ -32,9 +37,14 @@ func (s *session) flags(v *view) (fresh, seen journal.Set, err error) {
 		fresh.AddSet(someFresh)
 		seen.AddSet(someSeen)
 		v.count(s)
-		if s.guard.messageLimit() >= size { // else it has just said that the page was too large
-			n += size
+		if s.guard.messageLimit() < size { // it has just said that the page was too large
+			continue
 		}
+		if isLast {
+			break
+		}
+		// Numbers have no gaps, so a page of none is behind all messages, whatever their count is said to be.
+		n, isLast = n+size, someFresh.IsEmpty() && someSeen.IsEmpty()
 	}
 
 	// A message may have been reported twice, and have been read by another program in between: \Seen counts.

@@ -128,6 +128,13 @@ func TestRetrieveOddServers(t *testing.T) {
 				step(4, "UID FETCH 4294967294 ", fetched(4294967294, "ab")) + bye, "4294967294=ab", ""},
 			{strings.Replace(asking(holds(2, "4294967295"), "UID 4294967295"), "UIDNEXT 10",
 				"UIDNEXT 4294967296", 1) + bye, "", ""}}},
+		{"far fewer messages than are counted", []pass{{holds(40_000_000, "1") +
+			step(3, "UID SEARCH SEEN", names("")) + step(4, `FETCH 1:1000 \(UID FLAGS\)$`,
+			"S: * 1 FETCH (UID 1 FLAGS ())\n") + step(5, `FETCH 1001:2000 \(UID FLAGS\)$`, "") +
+			step(6, `FETCH 2001:\* \(UID FLAGS\)$`, "S: * 1 FETCH (UID 1 FLAGS ())\n") +
+			step(7, "UID FETCH 1 ", fetched(1, "ab")) + bye, "1=ab", ""}}},
+		{"more messages than can be", []pass{{holds(4294967295, "1") +
+			step(3, "UID SEARCH SEEN", names("")) + "STALL", "", "claims to have 4294967295"}}},
 		{"no UIDVALIDITY", []pass{{strings.Replace(selected("", 10, "1"), "UIDVALIDITY", "X", 1), "",
 			"no UIDVALIDITY"}}},
 		{"renumbered between", []pass{{found("1", "1") + fetched(1, "ab") + "S: T3 OK" + bye, "1=ab", ""},
