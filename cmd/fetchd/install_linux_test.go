@@ -61,12 +61,31 @@ func runInstall(t *testing.T, prefix, program string, args ...string) string {
 	cmd := exec.CommandContext(t.Context(), filepath.Join("..", "..", "docs", "packaging", "install"),
 		args...)
 	cmd.Env = append(os.Environ(), "PREFIX="+prefix, "UNITDIR="+prefix+"/lib/systemd", "DESTDIR=",
-		"FETCHMAIL=1", "PROGRAM="+program, "TMPDIR="+filepath.Dir(prefix))
+		"FETCHMAIL=1", "PROGRAM="+program, "TMPDIR="+filepath.Dir(prefix),
+		"PATH="+otherInstall(t)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("install: %v\n%s", err, out)
 	}
 	return string(out)
+}
+
+// otherInstall is the directory of an install(1) like that of FreeBSD and macOS, where -D means something
+// else.
+func otherInstall(t *testing.T) string {
+	t.Helper()
+	real, err := exec.LookPath("install")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\n[ \"$1\" != -D ] || { echo '-D is of GNU' >&2; exit 64; }\n" +
+		"exec " + real + " \"$@\"\n"
+
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "install"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // checkLinks looks for the files that a page of Markdown links to.
