@@ -71,11 +71,13 @@ func evalError(command string, err error, said string) error {
 	return fetch.Fail(kind, err)
 }
 
-// checkCommand returns an error if the command's program is missing. It does not name it: that may be the
-// password itself, which was written where its command belongs.
+// checkCommand returns an error if the command's program is missing. It does not name a single word: that may
+// be the password itself, which was written where its command belongs.
 func checkCommand(command string) error {
-	if shell.Check("passwordeval", command) == nil {
-		return nil
+	err := shell.Check("passwordeval", command)
+	word := strings.TrimSpace(command)
+	if err == nil || word == "" || strings.HasPrefix(word, "/") || strings.ContainsAny(word, " \t") {
+		return err
 	}
 	return hints.Errorf(`install it or write its full path; a password itself stands behind "password"`,
 		"passwordeval: there is no such command")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/rcfile"
 	"fetchd/tlsverify/hints"
 )
 
@@ -25,13 +26,14 @@ const readTimeout = 10 * time.Second
 // maxPassword bounds the length of a password; OAuth tokens can have several kilobytes.
 const maxPassword = 64 << 10
 
-// passwordFile reads the password that is in the file at path.
-func (f *Finder) passwordFile(ctx context.Context, account, path string) (string, error) {
-	file, err := f.openPasswordFile(path)
+// passwordFile reads the password that is in the file that the rc file names.
+func (f *Finder) passwordFile(ctx context.Context, account string, named rcfile.Opt[string]) (string, error) {
+	file, err := f.openPasswordFile(named)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
+	path := named.Value
 
 	// A warning only: the file may be on a file system without modes. What others may write is refused.
 	info, err := file.Stat()
@@ -48,8 +50,8 @@ func (f *Finder) passwordFile(ctx context.Context, account, path string) (string
 }
 
 // openPasswordFile opens a file that nobody else may have written.
-func (f *Finder) openPasswordFile(path string) (*os.File, error) {
-	open := ownfile.Read
+func (f *Finder) openPasswordFile(named rcfile.Opt[string]) (*os.File, error) {
+	path, open := named.Value, ownfile.Read
 	if f.isCredential(path) {
 		open = openAny
 	}
@@ -62,10 +64,10 @@ func (f *Finder) openPasswordFile(path string) (*os.File, error) {
 		return nil, hints.Errorf("write the whole path, or add LoadCredential=NAME:/whole/path to the unit,"+
 			" with the name that the rc file has",
 			"passwordfile: %w: a relative path is looked for beside the rc file, of which systemd made"+
-				" a copy there", unnamed(path))
+				" a copy there", unnamed(named))
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, hints.Errorf(`write the path of a file; a password itself stands behind "password"`,
-			"passwordfile: %w", unnamed(path))
+			"passwordfile: %w", unnamed(named))
 	}
 	return nil, fmt.Errorf("passwordfile: %w", err)
 }
@@ -78,10 +80,14 @@ func shown(path string) string {
 	return path
 }
 
-// unnamed is the error of a file that is not there, without its name: that may be the password itself, which
-// was written where its file belongs.
-func unnamed(path string) error {
-	return &fs.PathError{Op: "open", Path: filepath.Join(filepath.Dir(path), "…"), Err: syscall.ENOENT}
+// unnamed is the error of a file that is not there. It says where the rc file names it and not how: that may
+// be the password itself, which was written where its file belongs.
+func unnamed(file rcfile.Opt[string]) error {
+	err := &fs.PathError{Op: "open", Path: filepath.Join(filepath.Dir(file.Value), "…"), Err: syscall.ENOENT}
+	if at := file.Pos.String(); at != "" {
+		return fmt.Errorf("%w (named at %s)", err, at)
+	}
+	return err
 }
 
 // openAny opens a file that somebody else answers for. A named pipe without a writer must not block the

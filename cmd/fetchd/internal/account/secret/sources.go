@@ -47,14 +47,14 @@ var namedSources = []source{
 		describe: func(_ *Finder, l Login) string { return "from " + shown(l.Secrets.PasswordFile.Value) },
 		file:     func(s *rcfile.Secrets) string { return s.PasswordFile.Value },
 		check: func(f *Finder, l Login) error {
-			file, err := f.openPasswordFile(l.Secrets.PasswordFile.Value)
+			file, err := f.openPasswordFile(l.Secrets.PasswordFile)
 			if err != nil {
 				return err
 			}
 			return file.Close()
 		},
 		read: func(ctx context.Context, f *Finder, l Login) (string, error) {
-			return f.passwordFile(ctx, l.Account, l.Secrets.PasswordFile.Value)
+			return f.passwordFile(ctx, l.Account, l.Secrets.PasswordFile)
 		},
 	},
 	{
