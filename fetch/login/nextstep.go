@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"net"
 	"slices"
 
 	"fetchd/fetch/fault"
@@ -31,6 +32,9 @@ var nextSteps = []struct {
 	{KindNetwork, nil, wire.IsTimeout,
 		"the server, or the line, may be overloaded; it is tried again next time;" +
 			` if it is always that slow, raise "timeout"`},
+	{KindNetwork, nil, isRefusedByTLS,
+		"the server, or a proxy before it, does in TLS what is refused here," +
+			" such as to renegotiate: ask its operator"},
 	{KindNetwork, []Stage{BeforeLogin}, wire.HasEnded,
 		"it is tried again next time; if it lasts, the server is down, or lets this machine in no more," +
 			" as after many connections or refused logins: ask its operator"},
@@ -61,6 +65,12 @@ var nextSteps = []struct {
 }
 
 func isInjected(err error) bool { return errors.Is(err, wire.ErrInjected) }
+
+// isRefusedByTLS tells whether our side has ended TLS with an alert. The library gives it no name but this.
+func isRefusedByTLS(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "local error"
+}
 
 // hintRules is for a peer with which fetchd can't go on.
 const hintRules = "the server, or a proxy or virus scanner before it, breaks the rules of the protocol;" +

@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"net"
 	"os"
 	"testing"
 
@@ -39,6 +40,8 @@ func TestNextStepKnown(t *testing.T) {
 	}{
 		{"its own", own, LoggedIn, "x; hint: pull the plug"},
 		{"late", late, LoggedIn, "no answer within 1s; hint: " + nextSteps[1].hint},
+		{"TLS that is renegotiated", Fail(KindNetwork, &net.OpError{Op: "local error", Err: errors.New("x")}),
+			AtLogin, "local error: x; hint: " + nextSteps[2].hint},
 		{"ended before", Fail(KindNetwork, os.ErrClosed), BeforeLogin,
 			"file already closed; hint: it is tried again next time; " +
 				"if it lasts, check this machine's network"},
