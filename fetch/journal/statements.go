@@ -77,6 +77,7 @@ func (s *sqliteStore) read(ctx context.Context, f func(context.Context, *source)
 	select {
 	case s.w.turn <- struct{}{}:
 		defer func() { <-s.w.turn }()
+		s.w.view.end() // which may be of the past
 		return f(ctx, s.w.own)
 	default:
 		return f(ctx, s.readers)

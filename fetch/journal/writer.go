@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"fetchd/fetch/fault"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // groupMax bounds how many tasks share one commit, so that the first of them doesn't wait long for it.
@@ -54,6 +51,7 @@ type writer struct {
 	dirty   bool  // something was committed since the last sync
 	syncErr error // of the first sync that failed
 	place   settler
+	view    view
 }
 
 // newWriter opens the connection, brings the schema up to date and proves that the journal can be written.
@@ -197,8 +195,7 @@ func (w *writer) group(ctx context.Context, orders []order) {
 		return
 	}
 
-	var code *sqlite.Error
-	held := errors.As(err, &code) && code.Code()&0xff == sqlite3.SQLITE_BUSY
+	held := isBusy(err)
 	for _, o := range orders {
 		if err != nil && len(orders) > 1 && !held {
 			o.done <- w.commit(ctx, []order{o})
@@ -240,9 +237,10 @@ func (w *writer) commit(ctx context.Context, orders []order) (err error) {
 func (w *writer) transact(ctx context.Context, orders []order) error {
 	// A statement is a transaction by itself, and BEGIN and COMMIT would cost as much as it does.
 	if len(orders) == 1 && orders[0].single {
-		return orders[0].run(ctx, w)
+		return w.single(ctx, orders[0])
 	}
 
+	w.view.end()
 	// IMMEDIATE takes the lock now: a transaction that asks for it later may fail in the middle.
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -263,6 +261,7 @@ func (w *writer) transact(ctx context.Context, orders []order) error {
 
 // rollback returns err. SQLite may have rolled back already; then the error of ROLLBACK means nothing.
 func (w *writer) rollback(ctx context.Context, err error) error {
+	w.view.end()
 	_, _ = w.exec(ctx, "ROLLBACK")
 	return err
 }
@@ -299,6 +298,7 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 func (w *writer) stop(path string) (rescued, error) {
 	close(w.quit)
 	w.turn <- struct{}{}
+	w.view.end()
 	r, err := w.rescue(context.Background(), path)
 	if w.dirty {
 		err = errors.Join(err, w.place.settle(), w.sync())
