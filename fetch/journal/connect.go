@@ -22,6 +22,11 @@ const (
 	readers     = 2
 )
 
+// pageSize is that of a new journal. A record of one message writes a page to the log: a smaller one is
+// copied and summed faster, and takes fewer of the system's pages. Older journals keep SQLite's own choice,
+// 4096.
+const pageSize = 1024
+
 // connect opens no file yet. mode=rw: SQLite itself never creates the database.
 func connect(path string) (*sql.DB, error) {
 	u := url.URL{Path: path}
@@ -100,7 +105,8 @@ func build(ctx context.Context, path string) error {
 	// FULL here, as the file gets its name only once it is complete on the disk. What is needed to undo a
 	// write is held in memory: a file that is not finished is never used.
 	pragmas := fmt.Sprintf(
-		"PRAGMA synchronous=FULL; PRAGMA journal_mode=memory; PRAGMA application_id=%d", applicationID)
+		"PRAGMA page_size=%d; PRAGMA synchronous=FULL; PRAGMA journal_mode=memory; PRAGMA application_id=%d",
+		pageSize, applicationID)
 	if _, err := conn.ExecContext(ctx, pragmas); err != nil {
 		return err
 	}

@@ -101,7 +101,8 @@ func TestFlippedBytes(t *testing.T) {
 	for i := rand.IntN(step); i < len(used); i += step {
 		at, bits := used[i], byte(1+rand.IntN(255))
 		if bad := flipped(t, sound, at, bits, want); bad != "" {
-			t.Errorf("byte %d of page %d, %#02x xor %#02x: %s", at%4096, at/4096+1, sound[at], bits, bad)
+			t.Errorf("byte %d of page %d, %#02x xor %#02x: %s",
+				at%pageSize, at/pageSize+1, sound[at], bits, bad)
 		} else {
 			noticed++
 		}

@@ -22,7 +22,7 @@ func TestRecordOfOneMessageIsOnePage(t *testing.T) {
 	}
 	defer j.Close()
 
-	const frame = 24 + 4096
+	const frame = 24 + pageSize
 	m := startMailbox(t, j, "INBOX")
 	for uid := range uint32(100) {
 		before := logSize(t, path)
