@@ -42,10 +42,11 @@ type Mailbox interface {
 	// server's order. It calls q.Wait before every request, so that what was asked for can always be read
 	// without delay.
 	Retrieve(ctx context.Context, q *Queue) error
-	// Record writes into the journal that items were delivered. When the acknowledgement will make the server
-	// forget them it returns only once that record survives a power failure.
+	// Record writes into the journal that items were delivered, so that it survives the end of the process.
 	Record(ctx context.Context, items []*Item) error
-	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer.
+	// Acknowledge tells the server: \Seen, \Deleted, DELE or a move. It need not wait for the answer, and may
+	// leave it to Commit. What makes the server forget a message comes only once its record survives a power
+	// failure.
 	Acknowledge(ctx context.Context, items []*Item) error
 	// Skip records that items are never to be retrieved again, because they could not be or may not be all
 	// that the server has of them (Item.IsStandIn, Item.Short); they stay on the server.

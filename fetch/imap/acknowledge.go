@@ -33,7 +33,7 @@ type ack struct {
 }
 
 // Acknowledge implements fetch.Mailbox.
-func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
+func (m *mailbox) Acknowledge(ctx context.Context, items []*fetch.Item) error {
 	// The mailbox was opened with EXAMINE: the journal alone knows what was delivered.
 	if m.readOnly {
 		return nil
@@ -43,18 +43,30 @@ func (m *mailbox) Acknowledge(_ context.Context, items []*fetch.Item) error {
 		m.acks.gather.Add(it.Num)
 	}
 
+	if m.proven(m.acks.gather).Len() < m.ackLimit() {
+		return nil
+	}
+	// Even if ctx has ended: what is delivered and recorded is acknowledged.
+	if err := m.makeDurable(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	m.sendFull()
 	return nil
 }
 
-// sendFull acknowledges, without waiting, what was gathered and is not in doubt, as far as it fills commands.
-func (m *mailbox) sendFull() {
-	limit := uint64(ackCount)
+// ackLimit is how many acknowledgements fill a command.
+func (m *mailbox) ackLimit() uint64 {
 	if m.s.a.Expunge > 0 {
 		// "expunge N" bounds what a lost connection can leave undeleted on the server, so it bounds a command
 		// too.
-		limit = min(limit, uint64(m.s.a.Expunge))
+		return min(ackCount, uint64(m.s.a.Expunge))
 	}
+	return ackCount
+}
+
+// sendFull acknowledges, without waiting, what was gathered and is not in doubt, as far as it fills commands.
+func (m *mailbox) sendFull() {
+	limit := m.ackLimit()
 	for ready := m.proven(m.acks.gather); ready.Len() >= limit; {
 		var part journal.Set
 		part, ready = ready.Head(limit)
@@ -167,7 +179,7 @@ func addFlags(flags ...imap.Flag) *imap.StoreFlags {
 
 // settle sends what is left, waits for all answers and writes into the journal what the server confirmed.
 func (m *mailbox) settle(ctx context.Context) (deleted int, err error) {
-	// Sync first: what is sent below makes the server forget messages that earlier retrievals have delivered.
+	// Sync first: what is sent below makes the server forget messages.
 	if err := m.makeDurable(ctx); err != nil {
 		return 0, err
 	}
@@ -264,10 +276,11 @@ func (m *mailbox) notAcknowledged(err error) error {
 	return failed
 }
 
-// makeDurable syncs the records of messages that earlier retrievals delivered and that the server is about to
-// forget: a power failure could still take them. The records of this retrieval are durable already.
+// makeDurable syncs the records of messages that were delivered, by this retrieval and by earlier ones, and
+// that the server is about to forget: a power failure could still take them.
 func (m *mailbox) makeDurable(ctx context.Context) error {
-	if m.flushed.IsEmpty() && (m.acks.pending.IsEmpty() || !m.forgets()) {
+	told := union(m.acks.gather, m.acks.pending)
+	if m.flushed.IsEmpty() && (told.IsEmpty() || !m.forgets()) {
 		return nil
 	}
 	return fetch.Fail(fetch.KindJournal, m.rec.Sync(ctx))

@@ -98,7 +98,7 @@ func (m *mailbox) recordForgotten(ctx context.Context, uids journal.Set, of []jo
 	defer m.doubts.recording.Unlock()
 	doubted := m.inDoubt(uids)
 	m.doubts.recorded.AddSet(uids)
-	return errors.Join(m.rec.RecordTraced(ctx, uids.Minus(doubted), of, true), m.adopt(ctx, doubted))
+	return errors.Join(m.rec.RecordTraced(ctx, uids.Minus(doubted), of, false), m.adopt(ctx, doubted))
 }
 
 // inDoubt are those of uids whose FETCH has ended in doubt.

@@ -276,8 +276,8 @@ func (s *session) sizes(uids journal.Set, each func(uid uint32, size int64)) err
 // Counts implements fetch.Mailbox.
 func (m *mailbox) Counts() fetch.Counts { return m.counts }
 
-// Record implements fetch.Mailbox. Only the record of a message that the server will forget must be durable
-// before that: a kept message that is delivered twice is no loss.
+// Record implements fetch.Mailbox. Only the record of a message that the server will forget must be durable,
+// and only before that: makeDurable syncs many at once. A kept message that is delivered twice is no loss.
 func (m *mailbox) Record(ctx context.Context, items []*fetch.Item) error {
 	var set journal.Set
 	for _, it := range items {

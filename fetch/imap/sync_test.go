@@ -2,8 +2,11 @@ package imap
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -73,6 +76,50 @@ func TestSyncFails(t *testing.T) {
 				}
 				if err != nil && (!errors.Is(err, broken) || fetch.KindOf(err) != fetch.KindJournal) {
 					t.Errorf("error of kind %v: %v", fetch.KindOf(err), err)
+				}
+			})
+		})
+	}
+}
+
+// Messages that are recorded one by one have their records synced together, before the server is told to
+// forget them: a sync may take longer than their delivery.
+func TestOneSyncForManyRecords(t *testing.T) {
+	t.Parallel()
+	remove := func(tag int, set string, expunged int) string {
+		return fmt.Sprintf("C: T%d UID STORE %s +FLAGS.SILENT (\\Seen \\Deleted)\nC: T%d UID EXPUNGE %s\n"+
+			"S: T%d OK\n%sS: T%d OK\n", tag, set, tag+1, set,
+			tag, strings.Repeat("S: * 1 EXPUNGE\n", expunged), tag+1)
+	}
+	script := selected("UIDPLUS", 10, "1 2 3") + "C: ~^T3 UID FETCH 1:3 \n" +
+		fetched(1, "a") + fetched(2, "b") + fetched(3, "c") + "S: T3 OK\n"
+
+	for _, tt := range []struct {
+		name   string
+		atOnce int // see Account.Expunge
+		told   string
+		syncs  int
+	}{
+		{"all in one command", 0, remove(4, "1:3", 3), 1},
+		{"two at once", 2, remove(4, "1:2", 2) + remove(6, "3", 1), 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var syncs atomic.Int32
+				sync := func(*os.File) error { syncs.Add(1); return nil }
+				path := filepath.Join(t.TempDir(), "state.db")
+				j, err := journal.OpenWith(t.Context(), path, journal.Options{Sync: sync})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer j.Close()
+
+				r := newRig(t, nil)
+				r.Journal, r.Expunge = j, tt.atOnce
+				expect(t, r, pass{script + tt.told + bye, "1=a 2=b 3=c", ""})
+				if got := int(syncs.Load()); got != tt.syncs {
+					t.Errorf("%d syncs, want %d", got, tt.syncs)
 				}
 			})
 		})
