@@ -120,15 +120,13 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate
 	problem := errNoCertificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
+		c, err := parseBlock(block.Type, block.Bytes)
+		switch {
+		case err != nil:
 			problem = err // one odd certificate must not make a bundle of a hundred useless
-			continue
+		case c != nil:
+			certs = append(certs, c)
 		}
-		certs = append(certs, c)
 	}
 
 	if len(certs) == 0 {
