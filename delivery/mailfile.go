@@ -214,8 +214,9 @@ func (m *mailFile) explain(what string, writer *owner, act string, size int64, e
 	switch {
 	case errors.Is(err, errLocked):
 		hint = "a lock whose program has ended is removed after 5 minutes; " + hintKept
-	case errors.As(err, new(*ownfile.Error)), errors.Is(err, errNoMbox):
-		class, hint = Unusable, hints.Of(err)
+	case errors.As(err, new(*ownfile.Error)), errors.Is(err, errNoMbox), errors.Is(err, errNoBSMTP),
+		errors.Is(err, errUnended):
+		class, hint = Unusable, "" // it has its own
 	}
 
 	return &Error{Class: class, Err: hints.Errorf(hint, "%s %s %s: %w", act, what, m.path, err)}
