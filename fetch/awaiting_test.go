@@ -170,11 +170,15 @@ func TestKeepsPace(t *testing.T) {
 	t.Parallel()
 	other := Fail(KindDelivery, &UndeliveredError{Count: 1, Err: errors.New("full")})
 	waits := Fail(KindDelivery, &UndeliveredError{Count: 1, Err: errors.New("down"), Waiting: true})
+	own := Fail(KindDelivery, &UndeliveredError{Count: 1, Err: errors.New("full"), Own: true})
 	for _, tt := range []struct {
 		name string
 		err  error
 		want bool
 	}{
+		{"not taken", own, true},
+		{"not taken and waiting", errors.Join(own, waits), true},
+		{"not taken, and another failure", errors.Join(own, other), false},
 		{"waiting", waits, true},
 		{"joined", errors.Join(errors.Join(nil, waits), waits), true},
 		{"another failure", errors.Join(waits, other), false},
@@ -185,5 +189,9 @@ func TestKeepsPace(t *testing.T) {
 		if got := KeepsPace(tt.err); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
+	}
+
+	if !AwaitsDestination(waits) || AwaitsDestination(errors.Join(own, waits)) {
+		t.Error("what waits for a destination is not told from what is not taken")
 	}
 }

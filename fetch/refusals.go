@@ -11,6 +11,7 @@ import (
 
 const (
 	setAsideStrikes = 3              // temporary failures, beside deliveries, that are the message's own
+	strikeTime      = time.Minute    // between them: much mail may come in the time that a restart takes
 	setAsideTime    = 24 * time.Hour // then it is tried again
 	forgetTime      = 3 * setAsideTime
 	refusedMost     = 10_000 // messages remembered
@@ -57,6 +58,7 @@ type refusedKey struct {
 type refusal struct {
 	failure string // numbers aside, which are often times or process IDs
 	strikes int
+	struck  time.Time // when it got the last of them
 	aside   bool
 	last    time.Time
 }
@@ -147,8 +149,8 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 		case r.aside:
 		default:
 			// Where nothing is delivered the destination is at fault, perhaps, and not each message.
-			if worked && f.class == delivery.Temporary {
-				r.strikes++
+			if worked && f.class == delivery.Temporary && HasPassed(strikeTime, r.struck, r.last) {
+				r.strikes, r.struck = r.strikes+1, r.last
 			}
 			// A permanent refusal won't change by itself; a temporary one may, and gets a few passes.
 			if r.aside = f.class == delivery.Permanent || r.strikes >= setAsideStrikes; r.aside {
@@ -160,6 +162,20 @@ func (m *Refusals) setAside(mailbox string, failures []failure, worked bool) (op
 	}
 
 	return open
+}
+
+// areOwn tells whether others were delivered beside each of the messages that failed and are not set aside.
+func (m *Refusals) areOwn(mailbox string, failures []failure) bool {
+	if m == nil {
+		return false
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !slices.ContainsFunc(failures, func(f failure) bool {
+		r := m.refused[refusedKey{mailbox, f.Ref}]
+		return r == nil || !r.aside && r.strikes == 0
+	})
 }
 
 // aside returns the messages of a mailbox that are not to be tried now.

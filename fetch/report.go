@@ -84,6 +84,9 @@ func weight(err error) int {
 	return 2
 }
 
+// ownMost is how many messages that are not taken are retrieved again at the account's pace.
+const ownMost = 10
+
 // failures is the error of the messages that were not delivered, but for those that are now set aside.
 func (t *transfer) failures() error {
 	if n, level := t.similar.More(); n > 0 {
@@ -106,5 +109,6 @@ func (t *transfer) failures() error {
 	}
 
 	err := withDeliveryStep(t.err)
-	return Fail(KindDelivery, &UndeliveredError{Count: open, Err: err, Reported: t.errReported})
+	return Fail(KindDelivery, &UndeliveredError{Count: open, Err: err, Reported: t.errReported,
+		Own: open <= ownMost && t.a.Refusals.areOwn(t.name, t.failed)})
 }

@@ -265,28 +265,67 @@ func TestFailingIsSetAside(t *testing.T) {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
 			r, p, e := pickyRig(t, protocol)
-			r.a.Refusals = new(fetch.Refusals)
+			now := time.Now()
+			r.a.Refusals, r.a.Now = new(fetch.Refusals), func() time.Time { return now }
 			p.refuse["message 0."] = errors.New("exit status 1")
-			messages := numbered(5)
+			messages := numbered(6)
 			r.append(t, "INBOX", messages[0])
 			for range 5 {
 				r.fails(t, fetch.KindDelivery) // nothing shows that the destination works
 			}
+
 			for i, m := range messages[1:] {
 				r.append(t, "INBOX", m)
-				if i < 2 {
+				if i < 3 { // the second one comes so soon that it says nothing more
 					r.fails(t, fetch.KindDelivery)
 				} else {
 					r.retrieve(t, 1)
 				}
+				if i != 0 {
+					now = now.Add(time.Minute)
+				}
 			}
-			if p.refused != 8 {
+			if p.refused != 9 {
 				t.Errorf("tried %d times", p.refused)
 			}
 			e.expect(t, "ERROR "+fetch.EventFailed, 1)
 			e.expect(t, "WARN "+fetch.EventSetAside, 1)
 			r.wants(t, messages[1:])
 		})
+	}
+}
+
+// A message that alone is not taken does not make the account wait longer: others that come are not to wait for
+// it. Where nothing has been delivered beside it, or many are not taken, the destination may be at fault.
+func TestFailingAloneKeepsPace(t *testing.T) {
+	t.Parallel()
+	r, p, _ := pickyRig(t, fetch.IMAP)
+	r.a.Refusals = new(fetch.Refusals)
+	refuseFirst(p, 1)
+	r.append(t, "INBOX", numbered(1)...)
+	if _, err := r.fails(t, fetch.KindDelivery); fetch.KeepsPace(err) {
+		t.Errorf("nothing was delivered: %v", err)
+	}
+
+	r.append(t, "INBOX", numbered(2)[1:]...)
+	for range 2 {
+		if _, err := r.fails(t, fetch.KindDelivery); !fetch.KeepsPace(err) {
+			t.Errorf("another was delivered: %v", err)
+		}
+	}
+
+	r.append(t, "INBOX", []byte("message 0. again\n"))
+	if _, err := r.fails(t, fetch.KindDelivery); fetch.KeepsPace(err) {
+		t.Errorf("another failed, and nothing was delivered: %v", err)
+	}
+
+	p.refuse["more"] = errors.New("later")
+	for range 11 {
+		r.append(t, "INBOX", []byte("more\n"))
+	}
+	r.append(t, "INBOX", numbered(3)[2:]...)
+	if _, err := r.fails(t, fetch.KindDelivery); fetch.KeepsPace(err) {
+		t.Errorf("many failed: %v", err)
 	}
 }
 

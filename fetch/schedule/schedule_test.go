@@ -297,23 +297,31 @@ func TestWatchedFoldersAreRetrievedOnce(t *testing.T) {
 	}
 }
 
-// An account of which one destination is down is retrieved from as ever, and what is down is in its state.
+// An account of which one destination is down, or a message is not taken while others are, is retrieved from
+// as ever, and what is wrong is in its state.
 func TestDestinationDownKeepsPace(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		waits := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true})
-		s := &server{fails: func(int) error { return waits }}
-		a := s.account("a")
-		run(t, 350*time.Second, Options{Interval: 10 * time.Second}, func(s *Scheduler) {
-			if got := conditionsOf(s); got != "a[] destination down 0" {
-				t.Error(got)
+	for _, tt := range []struct {
+		err  fetch.UndeliveredError
+		want string
+	}{
+		{fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true}, "a[] destination down 0"},
+		{fetch.UndeliveredError{Count: 1, Err: errNo, Own: true}, "a[] backing off 0"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			s := &server{fails: func(int) error { return fetch.Fail(fetch.KindDelivery, &tt.err) }}
+			a := s.account("a")
+			run(t, 350*time.Second, Options{Interval: 10 * time.Second}, func(s *Scheduler) {
+				if got := conditionsOf(s); got != tt.want {
+					t.Error(got)
+				}
+			}, a)
+			if got := seconds(start, s.connects); len(got) < 35 || got[34] != 340 {
+				t.Errorf("retrieved at %v", got)
 			}
-		}, a)
-		if got := seconds(start, s.connects); len(got) < 35 || got[34] != 340 {
-			t.Errorf("retrieved at %v", got)
-		}
-	})
+		})
+	}
 }
 
 // Connections that are lost soon are made again more and more slowly, until one is watched for long.

@@ -221,7 +221,7 @@ func (r *record) end(o *Outcome, now time.Time) {
 		}
 		s.Failing, r.failureHash = true, alike
 		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), FailureText(o.Err)
-		s.Failure.Last, s.Partly = now, fetch.KeepsPace(o.Err)
+		s.Failure.Last, s.Partly = now, fetch.AwaitsDestination(o.Err)
 		s.Failure.Count++
 		failure = &s.Failure
 	}
