@@ -295,8 +295,8 @@ func TestFailingIsSetAside(t *testing.T) {
 	}
 }
 
-// A message that alone is not taken does not make the account wait longer: others that come are not to wait for
-// it. Where nothing has been delivered beside it, or many are not taken, the destination may be at fault.
+// A message that alone is not taken does not make the account wait longer: others that come are not to wait
+// for it. Where nothing has been delivered beside it, or many are not taken, the destination may be at fault.
 func TestFailingAloneKeepsPace(t *testing.T) {
 	t.Parallel()
 	r, p, _ := pickyRig(t, fetch.IMAP)

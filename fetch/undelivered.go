@@ -11,7 +11,7 @@ type UndeliveredError struct {
 	Err      error // what happened to one of them: the worst of all
 	Reported bool  // an EventFailed has shown Err already
 	Waiting  bool  // for one of several destinations; the others have all of them
-	Own      bool  // these alone are not taken: others were delivered beside them, in this retrieval or earlier
+	Own      bool  // others were delivered beside each of them, in this retrieval or earlier
 }
 
 // KeepsPace tells whether err, of a retrieval, says no more than that messages wait for one of several

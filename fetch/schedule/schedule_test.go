@@ -312,11 +312,13 @@ func TestDestinationDownKeepsPace(t *testing.T) {
 			start := time.Now()
 			s := &server{fails: func(int) error { return fetch.Fail(fetch.KindDelivery, &tt.err) }}
 			a := s.account("a")
+
 			run(t, 350*time.Second, Options{Interval: 10 * time.Second}, func(s *Scheduler) {
 				if got := conditionsOf(s); got != tt.want {
 					t.Error(got)
 				}
 			}, a)
+
 			if got := seconds(start, s.connects); len(got) < 35 || got[34] != 340 {
 				t.Errorf("retrieved at %v", got)
 			}
