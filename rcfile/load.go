@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"fetchd/delivery/ownfile"
+	"fetchd/tlsverify/hints"
 )
 
 // Loader reads configurations from files. The zero Loader is what the daemon uses.
@@ -96,7 +97,7 @@ func (l *loading) file(path string, from Pos) error {
 
 	f, err := l.openFile(path)
 	if err != nil {
-		return fmt.Errorf("rc file: %w", err)
+		return hints.Errorf("check the path, and who may read it", "rc file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 

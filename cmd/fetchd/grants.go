@@ -88,7 +88,8 @@ func (p *program) oauthAccount(c *cli.CommandLine) (*oauthAccount, exit.Status) 
 			"%q is no account with oauth; there are: %s", wanted, names(all))
 		return nil, p.fail(exit.Syntax, err)
 	case len(found) > 1:
-		return nil, p.fail(exit.Syntax, fmt.Errorf("%q has several accounts: %s", wanted, names(found)))
+		return nil, p.fail(exit.Syntax, hints.Errorf("name one of them",
+			"%q has several accounts: %s", wanted, names(found)))
 	}
 
 	if mistakes := account.OAuthMistakes(found[0].poll, found[0].user); len(mistakes) > 0 {

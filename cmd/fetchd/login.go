@@ -80,7 +80,7 @@ func consentOptions(c *cli.CommandLine) (way consentWay, err error) {
 // logIn gets the grant of an account, and tries it.
 func (p *program) logIn(ctx context.Context, a *oauthAccount, way consentWay) exit.Status {
 	if err := p.consent(ctx, a, way); err != nil {
-		return p.fail(exit.OfError(err), err)
+		return p.fail(exit.OfError(err), oauth.NextStep(err))
 	}
 	return p.tryLogin(ctx, a)
 }
@@ -205,7 +205,7 @@ func runLogout(ctx context.Context, p *program, c *cli.CommandLine) exit.Status 
 	revoked, err := a.grants().Logout(ctx, a.client())
 	switch {
 	case err != nil:
-		return p.fail(exit.OfError(err), err)
+		return p.fail(exit.OfError(err), oauth.NextStep(err))
 	case revoked:
 		fmt.Fprintf(p.stdout, "%s: the grant is revoked and removed\n", a.shown())
 	default:
@@ -230,7 +230,7 @@ func runToken(ctx context.Context, p *program, c *cli.CommandLine) exit.Status {
 	}
 	token, err := a.grants().Token(ctx, a.client())
 	if err != nil {
-		return p.fail(statusOfToken(err), err)
+		return p.fail(statusOfToken(err), oauth.NextStep(err))
 	}
 	fmt.Fprintln(p.stdout, token)
 	return exit.Mail

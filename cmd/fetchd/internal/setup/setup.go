@@ -24,7 +24,8 @@ type Address struct {
 // ParseAddress reads LOCAL@DOMAIN.
 func ParseAddress(text string) (Address, error) {
 	at := strings.LastIndexByte(text, '@')
-	if at < 1 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	isOther := func(r rune) bool { return r <= ' ' || r == 0x7f }
+	if at < 1 || at == len(text)-1 || strings.ContainsFunc(text, isOther) {
 		return Address{}, hints.Errorf("write it as ann@example.org", "%.100q is no mail address", text)
 	}
 	ref, err := tlsverify.ParseReference("mail address", text[at+1:])

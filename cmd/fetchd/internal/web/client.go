@@ -36,13 +36,13 @@ type Options struct {
 func NewClient(o Options) *http.Client {
 	dialer := &net.Dialer{Timeout: Timeout}
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			// Checked here too, and not only where addresses are read: whatever address gets this far, a
 			// token does not go there in clear text.
 			if host, _, err := net.SplitHostPort(addr); err != nil || !wire.IsLoopback(host) {
 				return nil, fmt.Errorf("%s: nothing is sent there without TLS", addr)
 			}
-			return dialer.DialContext(ctx, network, addr)
+			return Connect(ctx, dialer, addr)
 		},
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			return o.dialTLS(ctx, dialer, addr)
@@ -90,7 +90,16 @@ func (o Options) dial(ctx context.Context, dialer *net.Dialer, addr string) (net
 	if o.Dial != nil {
 		return o.Dial(ctx, dialer, addr)
 	}
-	return dialer.DialContext(ctx, "tcp", addr)
+	return Connect(ctx, dialer, addr)
+}
+
+// Connect makes a connection over TCP. Its error is a *wire.DialError.
+func Connect(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, &wire.DialError{Err: err}
+	}
+	return conn, nil
 }
 
 // CheckCAFile returns an error if others could have written the file that says whom to trust.

@@ -55,7 +55,8 @@ func (c Client) judge(err error, now time.Time, g *grant) (trouble, error) {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		// Not the provider's answer: the connection failed, or the secret could not be read.
-		t, kind := trouble{Condition: Passing, Reason: shorten(err.Error()), Since: now}, fetch.KindOf(err)
+		reason, _ := hints.Split(err)
+		t, kind := trouble{Condition: Passing, Reason: shorten(reason), Since: now}, fetch.KindOf(err)
 		err = fmt.Errorf("oauth: ask for a token: %w", err)
 		if kind == fetch.KindConfig || kind == fetch.KindAuth {
 			t.Condition = ClientWrong

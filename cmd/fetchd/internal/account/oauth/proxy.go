@@ -64,14 +64,14 @@ func (c Client) dial(ctx context.Context, dialer *net.Dialer, addr string) (net.
 		return nil, err
 	}
 	if proxy == nil {
-		return dialer.DialContext(ctx, "tcp", addr)
+		return web.Connect(ctx, dialer, addr)
 	}
 
 	port := proxy.Port()
 	if port == "" {
 		port = "80"
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
+	conn, err := web.Connect(ctx, dialer, net.JoinHostPort(proxy.Hostname(), port))
 	if err == nil {
 		if err = askProxy(ctx, conn, proxy.User, addr); err == nil {
 			return conn, nil
@@ -104,7 +104,7 @@ func askProxy(ctx context.Context, conn net.Conn, user *url.Userinfo, addr strin
 	case err != nil:
 		return fmt.Errorf("it gives no answer: %w", err)
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		return errors.New("it wants a login")
+		return hints.Errorf(`write oauthproxy "http://USER:PASSWORD@HOST:PORT"`, "it wants a login")
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("it answers %d", resp.StatusCode)
 	// A provider is silent until we speak, so this would be from the proxy, and before TLS.
