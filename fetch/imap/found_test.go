@@ -28,6 +28,12 @@ func TestFound(t *testing.T) {
 			{esearch(`(TAG "T2") UID ALL`) + bye, "", ""},
 			{esearch(`(tag "T2") uid all nil`) + bye, "", ""},
 			{esearch(`(TAG "T2") UID COUNT 0 ALL "" MODSEQ 5`) + bye, "", ""}}},
+		{"no tag", []pass{
+			{esearchOf(2, "UID ALL 1:2") + step(3, "UID FETCH 1:2 ", fetched(1, "ab")+fetched(2, "cd")) + bye,
+				"1=ab 2=cd", ""},
+			{strings.TrimSpace(esearchOf(2, "UID")) + bye, "", ""}}},
+		{"no tag, and nothing else", []pass{{strings.Replace(esearch(""), "* ESEARCH ", "* ESEARCH", 1) + bye,
+			"", ""}}},
 		{"words that are no UIDs", []pass{{holds(2, "nil") + "C: T3 FETCH 1:* (UID FLAGS)\n" +
 			"S: * 1 FETCH (UID 1 FLAGS (\\Seen))\nS: * 2 FETCH (FLAGS NIL UID 2)\nS: T3 OK\n" +
 			step(4, "UID FETCH 2 ", fetched(2, "cd")) + bye, "2=cd", ""}}},

@@ -74,12 +74,19 @@ func sortedSets(line []byte) (out []byte, ok bool) {
 }
 
 // inCapitals is an ESEARCH response with its words in capital letters: imapclient knows TAG and UID in no
-// others. The tag is our own word and stays.
+// others. The tag is our own word and stays; where there is none, as RFC 9051 allows, imapclient wants an
+// empty one, and takes the result for that of the search which was sent first.
 func inCapitals(line []byte) []byte {
 	m := searchTag().FindSubmatchIndex(line)
 	if m == nil {
-		return bytes.ToUpper(line)
+		line = bytes.ToUpper(line)
+		rest, found := bytes.CutPrefix(line, []byte("* ESEARCH"))
+		if found && !bytes.HasPrefix(rest, []byte(" (")) {
+			return slices.Concat([]byte(`* ESEARCH (TAG "")`), rest)
+		}
+		return line
 	}
+
 	return slices.Concat(bytes.ToUpper(line[:m[2]]), line[m[2]:m[3]], bytes.ToUpper(line[m[3]:]))
 }
 
