@@ -17,6 +17,7 @@ func TestHandshakeErrorInPlainWords(t *testing.T) {
 	t.Parallel()
 	reset := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{Port: 993}, Err: syscall.ECONNRESET}
 	long := strings.Repeat("x", 150)
+
 	for _, tt := range []struct {
 		name, problem, hint string
 		err                 error

@@ -190,6 +190,7 @@ func TestUnaskedBodies(t *testing.T) {
 					g.asked()
 				}
 			}
+
 			if !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %s", err, tt.want)
 			}

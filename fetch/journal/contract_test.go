@@ -69,6 +69,7 @@ func TestContract(t *testing.T) {
 		{"orders of a listing", listingOrders},
 		{"many goroutines", manyGoroutines},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

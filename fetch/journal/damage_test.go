@@ -93,10 +93,12 @@ func TestFlippedBytes(t *testing.T) {
 			used = append(used, i)
 		}
 	}
+
 	step := 23
 	if os.Getenv("JOURNAL_FLIPS") == "all" {
 		step = 1
 	}
+
 	noticed := 0
 	for i := rand.IntN(step); i < len(used); i += step {
 		at, bits := used[i], byte(1+rand.IntN(255))

@@ -143,6 +143,7 @@ func (h *history) choose() {
 			h.KeepDays = 2
 		}
 	}
+
 	if h.daemon {
 		h.Refusals = new(fetch.Refusals)
 	}

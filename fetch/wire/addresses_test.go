@@ -152,9 +152,11 @@ func reachOnce(t *testing.T, r *reacher, limit time.Duration) string {
 // An address is preferred for a while, as long as it answers and the name still leads there.
 func TestPreferredAddress(t *testing.T) {
 	t.Parallel()
+
 	synctest.Test(t, func(t *testing.T) {
 		p := &places{found: "192.0.2.1 192.0.2.2", answers: map[string]time.Duration{"192.0.2.2": 0}}
 		r := &reacher{lookUp: p.lookUp, connect: p.connect}
+
 		for _, tt := range []struct {
 			name  string
 			then  func()

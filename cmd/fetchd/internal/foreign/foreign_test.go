@@ -18,6 +18,7 @@ func TestConversions(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
 		}
+
 		for _, file := range files {
 			t.Run(filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
@@ -62,6 +63,7 @@ func fuzz(f *testing.F, program string) {
 	if err != nil || len(files) == 0 {
 		f.Fatal(files, err)
 	}
+
 	for _, file := range files {
 		f.Add(read(f, file))
 	}
@@ -70,19 +72,23 @@ func fuzz(f *testing.F, program string) {
 		if err != nil {
 			return
 		}
+
 		for _, format := range []rcfile.Format{rcfile.Fetchmailrc, rcfile.TOML} {
 			var out bytes.Buffer
 			if Print(&out, found, format) != nil {
 				continue
 			}
+
 			cfg, err := rcfile.Parse("f", out.Bytes(), format)
 			if err != nil || len(cfg.Polls) != len(found.Accounts) {
 				t.Fatalf("%v: %v\n%s", format, err, out.Bytes())
 			}
+
 			want := &rcfile.Config{}
 			for _, a := range found.Accounts {
 				want.Polls = append(want.Polls, a.Poll)
 			}
+
 			if !rcfile.Equal(want, cfg) {
 				t.Errorf("%v says something else:\n%s", format, out.Bytes())
 			}
@@ -101,11 +107,13 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	fdm, err := Fdm([]byte(`account "work" pop3s server "pop.example.org" user "ann" pass "x" new-only ` +
 		`cache "%h/uids-%a"`))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, tt := range []struct {
 		name      string
 		record    Record

@@ -20,6 +20,7 @@ func TestReadUnchanged(t *testing.T) {
 	const exe = "/usr/bin/fetchd"
 	code := entry(0x1000, 0x2000, "r-xp", exe, 0, 0)
 	heap := entry(0xc000, 0xd000, "rw-p", "", 4, 0)
+
 	for _, tt := range []struct {
 		name, smaps string
 		want        []mapping

@@ -118,6 +118,7 @@ func TestEvalPasswordFails(t *testing.T) {
 			if tt.name == "too long" {
 				limit = 500 * time.Millisecond
 			}
+
 			_, err := evalWithin(t.Context(), tt.command, limit)
 			if fetch.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.text) ||
 				strings.Contains(err.Error(), "sesame") {
