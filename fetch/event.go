@@ -24,6 +24,8 @@ const (
 	EventMisnamed    = "mailbox left out"           // warn: account mailbox (quoted, can't be decoded)
 	EventNotExpunged = "deleted mail of others"     // warn: account mailbox others: ours is marked only
 	EventReused      = "UIDs used again"            // warn: account mailbox count: those are new
+	EventSameUIDL    = "UIDL used twice"            // warn: account mailbox count, or n and uid of one
+	EventUnlisted    = "messages not listed"        // warn: account mailbox count: they stay
 	EventStandIn     = "stand-in for a message"     // warn: account mailbox count: the originals stay
 	EventShort       = "far shorter than announced" // warn: account mailbox count: the originals stay
 	EventDoubted     = "sent, and then refused"     // warn: account mailbox count: the originals stay

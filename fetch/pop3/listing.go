@@ -115,8 +115,7 @@ func (s *session) checkCount(l *listing) {
 		return
 	}
 	s.quirks.miscounts.Add(s.host)
-	s.a.Log.Warn("the server counts messages that it does not list", "account", s.a.Name,
-		"count", l.counts-len(l.rows))
+	s.a.Log.Warn(fetch.EventUnlisted, "account", s.a.Name, "mailbox", "", "count", l.counts-len(l.rows))
 }
 
 func (s *session) stat(l *listing) (messages int, err error) {
@@ -202,8 +201,7 @@ func (s *session) listUIDL(l *listing, record *journal.Maildrop, messages int) (
 		return false, err
 	}
 	if same > duplicatesNamed && s.a.Log != nil {
-		s.a.Log.Warn("more messages with the UIDL of another", "account", s.a.Name, "count",
-			same-duplicatesNamed)
+		s.a.Log.Warn(fetch.EventSameUIDL, "account", s.a.Name, "mailbox", "", "count", same-duplicatesNamed)
 	}
 
 	l.leaveUnlisted()
@@ -336,7 +334,7 @@ func number(text []byte, limit int64) (int64, bool) {
 
 func (s *session) logDuplicate(num int, uidl []byte) {
 	if s.a.Log != nil {
-		s.a.Log.Warn("two messages with the same UIDL", "account", s.a.Name, "n", num, "uid",
+		s.a.Log.Warn(fetch.EventSameUIDL, "account", s.a.Name, "mailbox", "", "n", num, "uid",
 			s.c.Printable(uidl))
 	}
 }

@@ -112,6 +112,18 @@ func TestWording(t *testing.T) {
 			"\"Work\" to others: those are new\n" +
 			"fetchd: WARNING: ann@h: the server has given the UIDs of 1 deleted message to others: those " +
 			"are new\n"},
+		{"UIDL twice", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventSameUIDL, "account", "ann@h", "mailbox", "", "n", 2, "uid", "a")
+			l.Warn(fetch.EventSameUIDL, "account", "ann@h", "mailbox", "", "count", 7)
+		}, "", "fetchd: WARNING: ann@h: message 2 has the UIDL \"a\" of another one: they are told apart " +
+			"by what is in them; tell the server's operator\n" +
+			"fetchd: WARNING: ann@h: 7 more messages with the UIDL of another one: they are told apart by " +
+			"what is in them; tell the server's operator\n"},
+		{"not listed", 0, false, func(l *slog.Logger) {
+			l.Warn(fetch.EventUnlisted, "account", "ann@h", "mailbox", "", "count", 1)
+		}, "", "fetchd: WARNING: ann@h: the server counts 1 message more than it lists: what is not listed " +
+			"stays there; if you miss mail, look there with another program, and tell the server's " +
+			"operator\n"},
 		{"originals stay", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventShort, "account", "ann@h", "mailbox", "", "count", 1)
 			l.Warn(fetch.EventDoubted, "account", "ann@h", "mailbox", "INBOX", "count", 2)
@@ -133,7 +145,7 @@ func TestWording(t *testing.T) {
 			l.Warn(fetch.EventNobodys, "account", "ann@h", "uid", "17")
 		},
 			"", "fetchd: WARNING: ann@h: message \"17\" is for no local user, and is discarded: there is " +
-				"no postmaster\n"},
+				"no postmaster; \"set postmaster\" names who gets such mail\n"},
 		{"misnamed", 0, false, func(l *slog.Logger) {
 			l.Warn(fetch.EventMisnamed, "account", "ann@h", "mailbox", `"R&D"`)
 		}, "", "fetchd: WARNING: ann@h: mailbox \"R&D\" is left out: " +
