@@ -67,6 +67,9 @@ func runCheckConfig(_ context.Context, p *program, c *cli.CommandLine) exit.Stat
 
 	// Everything is checked, whatever was found before: one run is to show all that is wrong.
 	k.checkPolls(c, at, cfg, polls)
+	if len(c.Servers) == 0 {
+		k.printSkipped(cfg)
+	}
 	missing, err := checkLogfile(cfg)
 	if missing != nil {
 		k.log.Warn(missing.Error())
@@ -142,6 +145,16 @@ func (k *configCheck) printSummary(a *fetch.Account, missing []error) {
 	fmt.Fprintf(k.p.stdout, "%s   %s\n", label, logging.Escape(account.Summary(a)))
 	for _, err := range flatten(errors.Join(missing...)) {
 		k.reportError(statusOfMissing(err), &account.RefusedError{Account: a.Name, Err: err})
+	}
+}
+
+// printSkipped names the entries that nothing was checked of.
+func (k *configCheck) printSkipped(cfg *rcfile.Config) {
+	for i := range cfg.Polls {
+		if name := cfg.Polls[i].Name; !cfg.Polls[i].Active {
+			fmt.Fprintf(k.p.stdout, "skip     %s\n", logging.Escape(fmt.Sprintf(
+				"%s: only when it is named, as in %s check-config %s", name, k.p.name, name)))
+		}
 	}
 }
 
