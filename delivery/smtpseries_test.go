@@ -37,6 +37,8 @@ func TestSMTPSeries(t *testing.T) {
 			"C: RSET\n" + next + "S: 550 r\n", 0, "---"},
 		{"one answer too many at a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
 			"S: 250 d\nS: 250 d\nS: 250 a\nS: 250 b\nS: 354 c\n", 0, "+--"},
+		{"an answer before a dot, which is refused", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" +
+			content + next + "S: 250 c\nS: 554 d\nS: 250 a\nS: 250 b\nS: 354 c\n", 0, "---"},
 		{"no answer to a dot", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" + content + next +
 			"S: 250 a\nS: 250 b\nS: 354 c\n", 0, "---"},
 		{"no answer to a dot, and the next is refused", pipelined + "S: 250 a\nS: 250 b\nS: 354 c\n" +

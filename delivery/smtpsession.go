@@ -193,6 +193,7 @@ func (s *smtpSession) askForData(t *transaction, refused error) error {
 	case r.isRefusal():
 		return s.refused(command, r)
 	case r.code != codeStartMail:
+		t.extra = refused != nil && r.isOK()
 		return s.misplaced(command, r)
 	case refused != nil:
 		// It waits for a message to nobody. There is no way out of that but a dot, which has been taken for a
@@ -326,14 +327,21 @@ var errLeftOut = errors.New("the server has left out an answer to it, and gone o
 
 // confirm reads the answers to the commands of next, which are on their way behind the dot of t. Where they
 // are one too few, the server may not have answered that dot: what was taken for the answer is that to MAIL,
-// and nobody knows whether t was taken.
+// and nobody knows whether t was taken. Where they are one too many, what was taken for the answer may have
+// come before the dot, and the refusal of MAIL be that of t.
 func (s *smtpSession) confirm(t, next *transaction) error {
 	_ = s.introduce(next) // what it says is said when its turn comes
-	if !next.early && !s.lacksLast(next) {
+
+	why := errLeftOut
+	switch {
+	case next.extra:
+		why = errUnasked
+	case !next.early && !s.lacksLast(next):
 		return nil
 	}
+
 	t.delivered, t.refused = nil, nil
-	return s.broken("message", errLeftOut)
+	return s.broken("message", why)
 }
 
 // lacksLast tells whether the connection ended, or the server fell silent, where all but the answer to DATA

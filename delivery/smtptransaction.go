@@ -27,6 +27,7 @@ type transaction struct {
 	answered   int   // how many of them it has answered
 	last       int   // code of the last of these answers
 	early      bool  // it asked for the message before its turn: it has left out an answer
+	extra      bool  // it refused MAIL, and took DATA for something else: it has given an answer too many
 
 	accepted  []smtpRecipient
 	refused   []error  // for the others
