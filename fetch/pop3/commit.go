@@ -117,7 +117,7 @@ func (m *maildrop) end(ctx context.Context, gone []deletion) error {
 func (m *maildrop) unread() bool {
 	n := m.listing.left
 	for i := range m.listing.rows {
-		if m.listing.rows[i].uidl == "" {
+		if r := &m.listing.rows[i]; r.uidl == "" && !r.gap {
 			n++
 		}
 	}

@@ -33,6 +33,7 @@ type row struct {
 	size    int64
 	listed  bool  // in the list that was read last
 	left    bool  // a list lacks it, so it is left to another session
+	gap     bool  // both lists lack it: there is no message of this number
 	done    bool  // the journal knows uidl as delivered or old
 	pending bool  // the journal knows uidl as not yet deleted
 	adopted bool  // the journal knows uidl as one that is never to be delivered or deleted
@@ -46,6 +47,7 @@ type listing struct {
 	uidl   bool // the server knows UIDL
 	counts int  // how many messages there are, according to STAT
 	left   int  // how many of rows are left
+	gaps   int  // how many of them are no message
 
 	nth []int32 // see place; nil = each message has a UIDL
 }
@@ -111,11 +113,11 @@ func (s *session) list(record *journal.Maildrop, together bool) (*listing, error
 // checkCount tells, once, of a server that counts messages which no list names. What can be retrieved is in
 // the lists, so it is no error.
 func (s *session) checkCount(l *listing) {
-	if l.counts <= len(l.rows) || s.a.Log == nil || s.quirks.miscounts.Has(s.host) {
+	if l.counts <= l.messages() || s.a.Log == nil || s.quirks.miscounts.Has(s.host) {
 		return
 	}
 	s.quirks.miscounts.Add(s.host)
-	s.a.Log.Warn(fetch.EventUnlisted, "account", s.a.Name, "mailbox", "", "count", l.counts-len(l.rows))
+	s.a.Log.Warn(fetch.EventUnlisted, "account", s.a.Name, "mailbox", "", "count", l.counts-l.messages())
 }
 
 func (s *session) stat(l *listing) (messages int, err error) {
@@ -242,7 +244,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 	err := s.readRows("LIST", l, func(num int, rest []byte) error {
 		l.grow(num)
 		r := &l.rows[num-1]
-		size, _, _ := bytes.Cut(rest, []byte{' '}) // more may follow (RFC 1939 section 5)
+		size, _ := cutWord(rest) // more may follow (RFC 1939 section 5)
 		n, ok := number(size, 1<<62)
 		if len(size) == 0 { // as if it were not in the list
 			return nil
@@ -274,14 +276,23 @@ func (l *listing) grow(num int) {
 // leaveUnlisted leaves out messages that the list which was read last lacks: without its size, or without the
 // UIDL that others have, nobody knows what is to be done with one.
 func (l *listing) leaveUnlisted() {
-	l.left = 0
+	l.left, l.gaps = 0, 0
 	for i := range l.rows {
 		r := &l.rows[i]
-		if r.left = r.left || !r.listed; r.left {
+		lacking := r.left || !l.uidl
+		if r.left = r.left || !r.listed; !r.left {
+			continue
+		}
+		if r.gap = lacking && !r.listed; r.gap {
+			l.gaps++
+		} else {
 			l.left++
 		}
 	}
 }
+
+// messages is how many messages the lists name.
+func (l *listing) messages() int { return len(l.rows) - l.gaps }
 
 // disagree is the error of a server whose lists lack messages; nil = there is none.
 func (l *listing) disagree() error {
@@ -290,7 +301,7 @@ func (l *listing) disagree() error {
 	}
 	return fetch.Fail(fetch.KindServer, hints.Errorf("if it stays so, use IMAP, or ask the server's operator",
 		"UIDL and LIST don't name the same messages: %d of %d were left on the server until they do",
-		l.left, len(l.rows)))
+		l.left, l.messages()))
 }
 
 // readRows reads the rows "number text" of a list up to its end.
@@ -301,21 +312,31 @@ func (s *session) readRows(command string, l *listing, each func(num int, rest [
 			return network(command, err)
 		}
 		// A row begins with a number, so there are no stuffed dots to remove.
-		if len(line) == 1 && line[0] == '.' {
+		text, rest := cutWord(bytes.Trim(line, " \t"))
+		if string(text) == "." && len(rest) == 0 {
 			return nil
 		}
 
-		text, rest, _ := bytes.Cut(line, []byte{' '})
 		num, ok := number(text, l.most(rows))
 		if !ok || num == 0 {
 			err = errors.New("no number of a message")
 		} else {
-			err = each(int(num), bytes.Trim(rest, " \t"))
+			err = each(int(num), rest)
 		}
 		if err != nil {
 			return outOfStep(s.c, fmt.Errorf("%s: malformed row %s: %w", command, s.c.Quoted(line), err))
 		}
 	}
+}
+
+// cutWord cuts text at the first blank or tab, which some servers write too many of.
+func cutWord(text []byte) (word, rest []byte) {
+	for i, c := range text { // the word is short, and there may be a million
+		if c == ' ' || c == '\t' {
+			return text[:i], bytes.TrimLeft(text[i:], " \t")
+		}
+	}
+	return text, nil
 }
 
 // number reads a decimal number of at most limit.

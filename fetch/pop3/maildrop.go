@@ -109,7 +109,7 @@ func (m *maildrop) expired(ctx context.Context) (map[string]bool, error) {
 		}
 	}
 
-	old, err := ages.Expired(ctx, uidls, len(m.listing.rows))
+	old, err := ages.Expired(ctx, uidls, m.listing.messages())
 	expired := make(map[string]bool, len(old))
 	for _, uidl := range old {
 		expired[uidl] = true
@@ -121,7 +121,7 @@ func (m *maildrop) expired(ctx context.Context) (map[string]bool, error) {
 // not delete are deleted now, unless the account now keeps mail, and so are those that are expired.
 func (m *maildrop) classifyRows(expired map[string]bool) {
 	a := m.s.a
-	m.counts.Messages, m.counts.Octets = len(m.listing.rows), m.listing.octets
+	m.counts.Messages, m.counts.Octets = m.listing.messages(), m.listing.octets
 	var unsure []int32
 	for i := range m.listing.rows {
 		num, r := i+1, &m.listing.rows[i]
