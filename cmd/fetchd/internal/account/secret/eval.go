@@ -52,9 +52,9 @@ func evalWithin(ctx context.Context, command string, limit time.Duration) (strin
 func evalError(command string, err error, said string) error {
 	// After an error of this kind a daemon stops asking until something changes, so that a locked keyring
 	// does not open a dialog every few minutes.
-	kind := fetch.KindAuth
+	kind, hint := fetch.KindAuth, "run it by hand, as the user of fetchd: its first line must be the password"
 	if isPassing(err) {
-		kind = fetch.KindNetwork
+		kind, hint = fetch.KindNetwork, "it is tried again next time; if it lasts, run it by hand"
 	}
 
 	if missing := checkCommand(command); missing != nil { // sh, too, would name it
@@ -65,8 +65,8 @@ func evalError(command string, err error, said string) error {
 	if said != "" {
 		err = hints.Errorf("", "%w: %q", err, said)
 	}
-	if kind == fetch.KindAuth && hints.Of(err) == "" {
-		err = hints.Add(err, "run it by hand, as the user of fetchd: its first line must be the password")
+	if hints.Of(err) == "" {
+		err = hints.Add(err, hint)
 	}
 	return fetch.Fail(kind, err)
 }
