@@ -205,6 +205,7 @@ func FuzzListing(f *testing.F) {
 	f.Add("+OK 1 5\r\n+OK\r\n1 \xff\r\n.\r\n+OK\r\n1 5 x\r\n.\r\n")
 	f.Add("+OK 2 5\r\n+OK\r\n2 a\r\n1 a\r\n.\r\n+OK\r\n1 5\r\n2 6\r\n.\r\n")
 	f.Add("+OK 2 5\r\n+OK\r\n1 b\r\n2 a\r\n.\r\n+OK\r\n1 5\r\n.\r\n")
+	f.Add("+OK 2 5\r\n+OK\r\n1 b\r\n3 a\r\n.\r\n+OK\r\n1 5\r\n3 5\r\n.\r\n")
 	j := fetchtest.OpenJournal(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := listingOf(t, j, strings.NewReader(text))
@@ -220,8 +221,7 @@ func FuzzListing(f *testing.F) {
 			if !r.listed && !r.left || r.size < 0 || r.uidl != "" && seen[r.uidl] {
 				t.Fatalf("row %d: %+v", i+1, r)
 			}
-			seen[r.uidl] = true
-			if r.left {
+			if seen[r.uidl] = true; r.left && !r.gap {
 				left++
 			}
 		}
