@@ -106,6 +106,7 @@ func TestMboxStaleLock(t *testing.T) {
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
 	}
+
 	old := time.Now().Add(-10 * time.Minute)
 	for _, tt := range []struct {
 		name, text   string
@@ -130,6 +131,7 @@ func TestMboxStaleLock(t *testing.T) {
 				os.Chtimes(path, tt.change, tt.change)); err != nil {
 				t.Fatal(err)
 			}
+
 			d := delivery.NewMbox(path)
 			delivery.SetWait(d, 20*time.Millisecond)
 			if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err == nil) != tt.stale {
@@ -172,8 +174,9 @@ func TestMboxWithoutFcntl(t *testing.T) {
 			}
 			return nil
 		})
-		if err := d.Deliver(t.Context(), mboxMail(t, "a")[0]); (err != nil) != both || both &&
-			!errors.Is(err, unix.ENOLCK) {
+
+		err := d.Deliver(t.Context(), mboxMail(t, "a")[0])
+		if (err != nil) != both || both && !errors.Is(err, unix.ENOLCK) {
 			t.Error(err)
 		}
 		if got := contentOf(path); (got == "") != both {
