@@ -3,8 +3,6 @@ package delivery
 import (
 	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Interpose has step called with the name of each system call of an append: before it, in the middle of a
@@ -65,7 +63,7 @@ func mailFileOf(d Deliverer) *mailFile {
 func LockFile(fd int) error { return lockFile(fd) }
 
 // UnlockFile gives it up.
-func UnlockFile(fd int) error { return setLock(fd, unix.F_UNLCK) }
+func UnlockFile(fd int) error { return unlockFile(fd) }
 
 // LocksAreOfFiles tells whether LockFile holds against another open file of the same process.
 const LocksAreOfFiles = runtime.GOOS == "linux"

@@ -10,6 +10,9 @@ import (
 // not to the process, so it holds against the process itself too.
 func lockFile(fd int) error { return setLock(fd, unix.F_WRLCK) }
 
+// unlockFile gives it up.
+func unlockFile(fd int) error { return setLock(fd, unix.F_UNLCK) }
+
 func setLock(fd int, kind int16) error {
 	lock := unix.Flock_t{Type: kind}
 	err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock)

@@ -35,7 +35,9 @@ func (f *openMailFile) close() {
 	}
 	// In the reverse order of lock.
 	f.dot.release()
-	_ = f.Close() // and with it the lock of fcntl
+	// Not only by closing it: a child that was forked meanwhile has the file until it runs its program.
+	_ = unlockFile(f.fd)
+	_ = f.Close()
 	if buf := f.buf; cap(buf) <= 2*mailFileBlock {
 		mailFileBuffers.Put(&buf)
 	}
