@@ -143,7 +143,7 @@ func TestHugeListing(t *testing.T) {
 			if err == nil && len(l.rows) != tt.n {
 				t.Errorf("%d rows, want %d", len(l.rows), tt.n)
 			}
-			if took := (int64(most) - int64(base)) >> 20; tt.err == "" && took > 70 {
+			if took := (int64(most) - int64(base)) >> 20; tt.err == "" && took > 90 {
 				t.Errorf("takes %d MB", took)
 			}
 		})
