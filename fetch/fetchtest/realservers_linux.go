@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,6 +168,11 @@ func (s *RealServer) Append(tb testing.TB, user, mailbox string, messages ...[]b
 		return
 	}
 
+	if s.Name == "Mailutils" {
+		s.awaitClosed(user)
+		defer s.awaitClosed(user)
+	}
+
 	c := newSession(tb, s.IMAP, user, s.Password)
 	defer c.close()
 	if mailbox != "INBOX" {
@@ -180,6 +186,26 @@ func (s *RealServer) Append(tb testing.TB, user, mailbox string, messages ...[]b
 	for _, m := range messages {
 		c.put("APPEND "+quote(mailbox), m)
 	}
+}
+
+// awaitClosed waits until no process has a user's inbox open, for some seconds. Mailutils writes into it
+// after its last answer: what is appended meanwhile may be lost, and the next session may not see it yet.
+func (s *RealServer) awaitClosed(user string) {
+	inbox := filepath.Join(s.root, "var/mail", user)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for tries := 0; isOpen(inbox) && tries < 500; tries++ {
+		<-tick.C
+	}
+}
+
+// isOpen tells whether any process has the file open.
+func isOpen(path string) bool {
+	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	return slices.ContainsFunc(files, func(file string) bool {
+		target, err := os.Readlink(file)
+		return err == nil && target == path
+	})
 }
 
 // drop puts messages into a user's Maildir, as a mail server does.
