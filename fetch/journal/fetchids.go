@@ -166,6 +166,7 @@ func parseFetchid(line string) (user, host, uidl string, ok bool) {
 func shortLines(r io.Reader, f func(line string)) error {
 	in := bufio.NewReaderSize(r, fetchidsLine)
 	whole := true
+
 	for {
 		line, err := in.ReadSlice('\n')
 		// The rest of a line that is too long is no line of its own.
@@ -176,6 +177,7 @@ func shortLines(r io.Reader, f func(line string)) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+
 		if whole {
 			f(string(line))
 		}

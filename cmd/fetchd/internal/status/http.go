@@ -180,12 +180,14 @@ func (s Source) ready(w http.ResponseWriter, r *http.Request) {
 			if last.IsZero() {
 				last = report.Started
 			}
+
 			if report.At.Sub(last) > overdue*s.Interval &&
 				(a.Trouble || a.State != schedule.Watched.String()) {
 				late = append(late, a.Name)
 			}
 		}
 	}
+
 	if len(late) > 0 {
 		http.Error(w, "no success lately: "+strings.Join(late, ", "), http.StatusServiceUnavailable)
 		return
