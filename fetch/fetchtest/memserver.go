@@ -36,7 +36,7 @@ func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer 
 	store.AddUser(s.user)
 	opts := &imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return store.NewSession(), nil, nil
+			return announcing{store.NewSession().(imapserver.SessionIMAP4rev2)}, nil, nil
 		},
 		Caps: imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {},
 			imap.CapESearch: {}, imap.CapIdle: {}},
@@ -71,6 +71,27 @@ func StartMemServer(tb testing.TB, config *tls.Config, wrapped bool) *MemServer 
 	})
 
 	return s
+}
+
+// announcing is a session whose IDLE begins with what changed before it, as servers' do. In imapmemserver's
+// own, what comes between the last command and IDLE waits for the next change.
+type announcing struct{ imapserver.SessionIMAP4rev2 }
+
+// Idle implements imapserver.Session.
+func (s announcing) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+
+	for {
+		if err := s.Poll(w, true); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-stop:
+			return nil
+		}
+	}
 }
 
 // Append adds a message; the next command of any client will see it.

@@ -297,7 +297,11 @@ func TestWatch(t *testing.T) {
 		if n := len(r.take()); n != min(i, 1) {
 			t.Fatalf("round %d: %d delivered", i, n)
 		}
-		time.AfterFunc(50*time.Millisecond, func() { srv.Append(t, "INBOX", message(i)) })
+		if i == 0 {
+			srv.Append(t, "INBOX", message(i)) // before IDLE begins
+		} else {
+			time.AfterFunc(50*time.Millisecond, func() { srv.Append(t, "INBOX", message(i)) })
+		}
 		changed, err := ret.Watch(t.Context(), nil, time.Minute)
 		if err != nil || !changed {
 			t.Fatalf("round %d: changed %v, err %v", i, changed, err)
