@@ -183,8 +183,9 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 	for {
 		b := make([]byte, parcelSize)
 		n, err := from.Read(b)
+		passing := all
 		if n > 0 && !p.hang.Load() {
-			passing := pass(n)
+			passing = pass(n)
 			next := parcel{due: time.Now().Add(p.rtt / 2), data: b[:n], last: passing != all}
 			if next.last {
 				next.data = b[:passing]
@@ -198,7 +199,8 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 				return
 			}
 		}
-		if err != nil {
+		// What comes after a cut is not counted: the next cut is another connection's.
+		if err != nil || passing != all {
 			return
 		}
 	}

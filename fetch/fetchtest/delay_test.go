@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,36 @@ func TestCut(t *testing.T) {
 	}
 	if _, err := io.ReadFull(dialProxy(t, p), make([]byte, 100000)); err != nil {
 		t.Errorf("after the cut: %v", err)
+	}
+}
+
+// TestCutOnce: what a server sends after the cut, while the last bytes are on their way, is not counted for
+// the cut of the next connection.
+func TestCutOnce(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer ln.Close()
+	p := Delay(t, ln.Addr().String(), 100*time.Millisecond)
+	p.Cut(1)
+	client := dialProxy(t, p)
+	server, err := ln.Accept()
+	check(t, err)
+	defer server.Close()
+
+	_, err = io.WriteString(server, "a")
+	check(t, err)
+	for p.cut.Load() >= 0 {
+		runtime.Gosched()
+	}
+	p.Cut(1)
+	_, _ = io.WriteString(server, "b")
+
+	if got, _ := io.ReadAll(client); string(got) != "a" {
+		t.Errorf("got %q", got)
+	}
+	if left := p.cut.Load(); left != 1 {
+		t.Errorf("the cut was spent: %d", left)
 	}
 }
 
