@@ -2,13 +2,11 @@ package tlsverify
 
 import (
 	"bufio"
-	"context"
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"errors"
 	"io"
 	"net"
 	"slices"
@@ -16,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"fetchd/tlsverify/hints"
 	"fetchd/tlsverify/tlstest"
 )
 
@@ -38,13 +35,6 @@ func keyUsage(bits byte) func(*tlstest.Leaf) {
 	return func(l *tlstest.Leaf) {
 		usage := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: value}
 		l.Extensions = append(l.Extensions, usage)
-	}
-}
-
-func chainReason(r ChainReason) func(error) bool {
-	return func(err error) bool {
-		var e *ChainError
-		return errors.As(err, &e) && e.Reason == r
 	}
 }
 
@@ -211,46 +201,6 @@ func TestLive(t *testing.T) {
 	}
 }
 
-func enter(t *testing.T, conn net.Conn, ask, until string) {
-	t.Helper()
-	if ask == "" {
-		return
-	}
-
-	r := bufio.NewReader(conn)
-	if _, err := r.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, ask); err != nil {
-		t.Fatal(err)
-	}
-
-	line, err := r.ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, until) || r.Buffered() > 0 {
-		t.Fatalf("STARTTLS answered %q, %v", line, err)
-	}
-}
-
-const secret = "LOGIN ann open-sesame\r\n"
-
-func login(t *testing.T, p *Policy, conn net.Conn) (*Verdict, error) {
-	t.Helper()
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	tc, v, err := p.Client(ctx, conn)
-	if err != nil {
-		return v, err
-	}
-
-	defer tc.Close()
-	if _, err := io.WriteString(tc, secret); err != nil {
-		t.Error(err)
-	}
-
-	return v, nil
-}
-
 func (c liveCase) judge(t *testing.T, v *Verdict, err error, got []byte) {
 	t.Helper()
 	if v == nil {
@@ -275,243 +225,4 @@ func (c liveCase) judge(t *testing.T, v *Verdict, err error, got []byte) {
 	}
 
 	checkMessage(t, err)
-}
-
-// checkMessage: one bounded line that ends in a next step.
-func checkMessage(t *testing.T, err error) {
-	t.Helper()
-	text := err.Error()
-	if strings.ContainsAny(text, "\x00\r\n\x1b") || len(text) > 4000 || strings.Count(text, "; hint: ") != 1 {
-		t.Errorf("message: %q", text)
-	}
-	if hint := hints.Of(err); hint == "" || !strings.HasSuffix(text, "; hint: "+hint) {
-		t.Errorf("the hint %q does not end %q", hint, text)
-	}
-
-	for _, d := range Details(err) {
-		if strings.ContainsAny(d, "\x00\r\n\x1b") {
-			t.Errorf("detail: %q", d)
-		}
-	}
-}
-
-func policy(t *testing.T, o Options) *Policy {
-	t.Helper()
-	p, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// meet connects p to a server with cert.
-func meet(t *testing.T, p *Policy, cert tls.Certificate) (*Verdict, error) {
-	t.Helper()
-	return meetConfig(t, p, tlstest.ServerConfig(cert))
-}
-
-func meetConfig(t *testing.T, p *Policy, cfg *tls.Config) (*Verdict, error) {
-	t.Helper()
-	srv := &tlstest.Server{Config: cfg}
-	v, err := login(t, p, srv.Pipe())
-	if got, _ := srv.Wait(); err != nil && len(got) > 0 {
-		t.Errorf("refused server saw %q", got)
-	}
-	return v, err
-}
-
-func TestSRVIDLive(t *testing.T) {
-	t.Parallel()
-	ca := tlstest.NewCA(t)
-	o := Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}
-	leaf := tlstest.Leaf{SRV: []string{"_imaps.example.net"}}
-	v, err := meet(t, policy(t, o), ca.Leaf(leaf))
-	if err != nil || v.MatchedIdentity != "SRV-ID _imaps.example.net" {
-		t.Errorf("%+v, %v", v, err)
-	}
-
-	inside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.net"}})
-	if _, err := meet(t, policy(t, o), inside.Leaf(leaf)); err != nil {
-		t.Errorf("SRV-ID inside the issuer's names: %v", err)
-	}
-
-	outside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.com"}})
-	if _, err := meet(t, policy(t, o), outside.Leaf(leaf)); !chainReason(NameConstraint)(err) {
-		t.Errorf("SRV-ID outside the issuer's names: %v", err)
-	}
-}
-
-func TestCriticalSANWithOnlySRVID(t *testing.T) {
-	t.Parallel()
-	ca := tlstest.NewCA(t)
-	san := pkix.Extension{Id: oidSubjectAltName, Critical: true,
-		Value: srvSAN(t, []string{"_imaps.example.net"})}
-	cert := ca.Leaf(tlstest.Leaf{Extensions: []pkix.Extension{san}})
-	if len(cert.Leaf.UnhandledCriticalExtensions) == 0 {
-		t.Error("crypto/x509 handles it now: withoutSANCritical is no longer needed")
-	}
-	if _, err := meet(t, policy(t, Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}),
-		cert); err != nil {
-		t.Error(err)
-	}
-
-	odd := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}
-	strange := ca.Leaf(tlstest.Leaf{DNS: []string{host}, Extensions: []pkix.Extension{odd}})
-	if _, err := meet(t, policy(t, Options{Host: host, CAFile: ca.File(t)}),
-		strange); !chainReason(Malformed)(err) {
-		t.Errorf("unknown critical extension: %v", err)
-	}
-}
-
-func TestTrustAnchors(t *testing.T) {
-	t.Parallel()
-	ca := tlstest.NewCA(t)
-	self := ca.Leaf(tlstest.Leaf{DNS: []string{host}, SelfSigned: true})
-	selfFile := tlstest.WriteFile(t, "self.pem", tlstest.CertPEM(self))
-	if _, err := meet(t, policy(t, Options{Host: host, CAFile: selfFile}), self); err != nil {
-		t.Errorf("self-signed certificate in sslcertfile: %v", err)
-	}
-
-	dir := t.TempDir()
-	write(t, dir+"/0a1b2c3d.0", ca.PEM())
-	write(t, dir+"/root.crt", ca.PEM())
-	write(t, dir+"/README", []byte("not a certificate"))
-	if _, err := meet(t, policy(t, Options{Host: host, CAPath: dir}), ca.Leaf(good())); err != nil {
-		t.Errorf("sslcertpath: %v", err)
-	}
-
-	both := policy(t, Options{Host: host, CAFile: selfFile, IncludeSystem: true})
-	_, err := meet(t, both, ca.Leaf(good()))
-	if err == nil || !strings.Contains(err.Error(), "system's root certificates") ||
-		!strings.Contains(err.Error(), selfFile) {
-		t.Errorf("error doesn't say where trust was looked up: %v", err)
-	}
-}
-
-func TestNewNamesTheFile(t *testing.T) {
-	t.Parallel()
-	ca := tlstest.NewCA(t)
-	empty := tlstest.WriteFile(t, "empty.pem", nil)
-	cert := tlstest.WriteFile(t, "cert.pem", tlstest.CertPEM(ca.Leaf(good())))
-	keyPEM, err := tlstest.KeyPEM(ca.Leaf(good()))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	key := tlstest.WriteFile(t, "key.pem", keyPEM)
-	cases := []struct {
-		name string
-		o    Options
-		want []string
-	}{
-		{"sslcertfile missing", Options{CAFile: "/nowhere/ca.pem"},
-			[]string{"sslcertfile", "/nowhere/ca.pem", "no such file"}},
-		{"sslcertfile empty", Options{CAFile: empty}, []string{"sslcertfile", empty, "no certificate"}},
-		{"sslcertpath missing", Options{CAPath: "/nowhere"}, []string{"sslcertpath", "/nowhere"}},
-		{"sslcertpath empty", Options{CAPath: t.TempDir()}, []string{"sslcertpath", "no certificate"}},
-		{"sslcert missing", Options{CertFile: "/nowhere/c.pem"}, []string{"sslcert", "/nowhere/c.pem"}},
-		{"sslcert without key", Options{CertFile: cert}, []string{"sslkey", cert, "no private key"}},
-		{"sslkey alone", Options{KeyFile: key}, []string{"sslkey", key, "sslcert"}},
-		{"sslkey of another pair", Options{CertFile: cert, KeyFile: key},
-			[]string{cert, key, "does not belong"}},
-		{"sslcrlfile missing", Options{CRL: "/nowhere/crl.pem"}, []string{"sslcrlfile", "/nowhere/crl.pem"}},
-		{"sslcrlfile empty", Options{CRL: empty}, []string{"sslcrlfile", empty, "no revocation list"}},
-		{"sslproto", Options{Proto: "ssl3"}, []string{"sslproto", "ssl3", "drop"}},
-		{"host", Options{CommonName: "a b"}, []string{"sslcommonname", "a b"}},
-	}
-
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.o.Host = host
-			_, err := New(c.o)
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			for _, w := range c.want {
-				if !strings.Contains(err.Error(), w) {
-					t.Errorf("%q lacks %q", err, w)
-				}
-			}
-			checkMessage(t, err)
-		})
-	}
-}
-
-func TestNameConstraintNamesTheIssuer(t *testing.T) {
-	t.Parallel()
-	root := tlstest.NewCA(t)
-	sub := root.Intermediate(tlstest.Authority{Name: "Elsewhere", PermittedDNS: []string{"example.com"}})
-	for _, l := range []tlstest.Leaf{{DNS: []string{host}}, {CN: host}} {
-		_, err := meetConfig(t, policy(t, Options{Host: host, CAFile: root.File(t)}),
-			tlstest.ServerConfig(sub.Leaf(l)))
-		if err == nil || !strings.HasPrefix(err.Error(), `issuer "CN=Elsewhere`) {
-			t.Errorf("%+v: %v", l, err)
-		}
-	}
-}
-
-// An authority with constraints of a kind that is not understood is the one that is named, not the server.
-func TestCriticalExtensionNamesItsCertificate(t *testing.T) {
-	t.Parallel()
-	root := tlstest.NewCA(t)
-	// excluded: the directory name without parts
-	directories := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true,
-		Value: []byte{0x30, 8, 0xa1, 6, 0x30, 4, 0xa4, 2, 0x30, 0}}
-	sub := root.Intermediate(tlstest.Authority{Name: "Odd", Extensions: []pkix.Extension{directories}})
-
-	_, err := meet(t, policy(t, Options{Host: host, CAFile: root.File(t)}), sub.Leaf(good()))
-	if !chainReason(Malformed)(err) || !strings.HasPrefix(err.Error(), `certificate "CN=Odd`) ||
-		!strings.Contains(err.Error(), "name constraints") {
-		t.Error(err)
-	}
-}
-
-func TestRefusedChainLeavesTheIdentityMatched(t *testing.T) {
-	t.Parallel()
-	v, err := meetConfig(t, policy(t, Options{Host: host, CAFile: tlstest.NewCA(t).File(t)}),
-		tlstest.ServerConfig(tlstest.NewCA(t).Leaf(good())))
-	if err == nil || v.MatchedIdentity != "DNS-ID "+host || len(v.Chain) > 0 {
-		t.Errorf("%+v, %v", v, err)
-	}
-}
-
-// A good chain for another name, or one of nobody that is known, proves nothing; nor does a server that
-// nobody checks.
-func TestWhatIsProven(t *testing.T) {
-	t.Parallel()
-	ca := tlstest.NewCA(t)
-	cert := ca.Leaf(good())
-	self := ca.Leaf(tlstest.Leaf{DNS: []string{host}, SelfSigned: true})
-	cases := []struct {
-		name   string
-		o      Options
-		cert   tls.Certificate
-		proven bool
-	}{
-		{"chain and name", Options{}, cert, true},
-		{"another name", Options{CommonName: "else.example"}, cert, false},
-		{"unknown chain", Options{}, self, false},
-		{"nothing checked", Options{NoCheck: true}, cert, false},
-		{"pin alone", Options{NoCheck: true, Pins: []Pin{PinOf(self.Leaf)}}, self, true},
-		{"wrong pin alone", Options{NoCheck: true, Pins: []Pin{{}}}, self, false},
-	}
-	for _, c := range cases {
-		c.o.Host, c.o.CAFile = host, ca.File(t)
-		v, _ := meet(t, policy(t, c.o), c.cert)
-		if v.Proven() != c.proven {
-			t.Errorf("%s: proven %v", c.name, v.Proven())
-		}
-	}
-	if (*Verdict)(nil).Proven() {
-		t.Error("no verdict is proof")
-	}
-}
-
-func TestNameWithoutCheckIsTheHost(t *testing.T) {
-	t.Parallel()
-	p := policy(t, Options{Host: host, CommonName: "no name", NoCheck: true})
-	if w := strings.Join(p.Warnings(), "\n"); !strings.Contains(w, `believed to be "`+host+`"`) {
-		t.Error(w)
-	}
 }

@@ -2,8 +2,12 @@ package tlsverify
 
 import (
 	"bytes"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"strings"
 	"testing"
+
+	"fetchd/tlsverify/tlstest"
 )
 
 func TestSRVNames(t *testing.T) {
@@ -70,4 +74,47 @@ func FuzzSRVNames(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestSRVIDLive(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	o := Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}
+	leaf := tlstest.Leaf{SRV: []string{"_imaps.example.net"}}
+	v, err := meet(t, policy(t, o), ca.Leaf(leaf))
+	if err != nil || v.MatchedIdentity != "SRV-ID _imaps.example.net" {
+		t.Errorf("%+v, %v", v, err)
+	}
+
+	inside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.net"}})
+	if _, err := meet(t, policy(t, o), inside.Leaf(leaf)); err != nil {
+		t.Errorf("SRV-ID inside the issuer's names: %v", err)
+	}
+
+	outside := ca.Intermediate(tlstest.Authority{PermittedDNS: []string{"example.com"}})
+	if _, err := meet(t, policy(t, o), outside.Leaf(leaf)); !chainReason(NameConstraint)(err) {
+		t.Errorf("SRV-ID outside the issuer's names: %v", err)
+	}
+}
+
+func TestCriticalSANWithOnlySRVID(t *testing.T) {
+	t.Parallel()
+	ca := tlstest.NewCA(t)
+	san := pkix.Extension{Id: oidSubjectAltName, Critical: true,
+		Value: srvSAN(t, []string{"_imaps.example.net"})}
+	cert := ca.Leaf(tlstest.Leaf{Extensions: []pkix.Extension{san}})
+	if len(cert.Leaf.UnhandledCriticalExtensions) == 0 {
+		t.Error("crypto/x509 handles it now: withoutSANCritical is no longer needed")
+	}
+	if _, err := meet(t, policy(t, Options{SRVDomain: "example.net", Service: "imaps", CAFile: ca.File(t)}),
+		cert); err != nil {
+		t.Error(err)
+	}
+
+	odd := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}
+	strange := ca.Leaf(tlstest.Leaf{DNS: []string{host}, Extensions: []pkix.Extension{odd}})
+	if _, err := meet(t, policy(t, Options{Host: host, CAFile: ca.File(t)}),
+		strange); !chainReason(Malformed)(err) {
+		t.Errorf("unknown critical extension: %v", err)
+	}
 }
