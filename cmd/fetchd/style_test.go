@@ -18,6 +18,7 @@ import (
 // The house's limits.
 const (
 	maxColumns = 110 // of a line, with tabs of four columns, in tests too
+	maxFile    = 450 // lines of a file, in tests too
 	maxBody    = 60  // lines of a function that is not a test's
 )
 
@@ -183,11 +184,14 @@ func TestStyleFigures(t *testing.T) {
 	t.Log("\n" + b.String())
 }
 
-// TestStyleLimits keeps functions short enough to be read at once, and lines from being wrapped by a screen.
-// The body of a test may be long, since most of it often is one table.
+// TestStyleLimits keeps files and functions short enough to be read at once, and lines from being wrapped by
+// a screen. The body of a test may be long, since most of it often is one table.
 func TestStyleLimits(t *testing.T) {
 	t.Parallel()
 	for _, f := range readSource(t) {
+		if n := len(f.lines) - 1; n > maxFile { // the last one is what follows the last line's end: nothing
+			t.Errorf("%s: %d lines, more than %d: split it by its subjects", f.path, n, maxFile)
+		}
 		for i, line := range f.lines {
 			if n := columns(line); n > maxColumns {
 				t.Errorf("%s:%d: %d columns, more than %d", f.path, i+1, n, maxColumns)
