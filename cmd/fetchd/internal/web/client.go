@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"fetchd/delivery/ownfile"
@@ -25,16 +26,14 @@ const (
 
 // Options say whom a client trusts and how it connects.
 type Options struct {
-	CAFile  string // "" = the system's certificates
-	Keyword string // that names CAFile, for errors
-	// nil = directly, with the dialer
-	Dial func(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error)
+	CAFile  string                                                   // "" = the system's certificates
+	Keyword string                                                   // that names CAFile, for errors
+	Dial    func(ctx context.Context, addr string) (net.Conn, error) // nil = Connect
 }
 
 // NewClient makes a client. It follows no redirect, which would carry a refresh token elsewhere, uses no
 // proxy, keeps no connection, and speaks TLS by our own rules.
 func NewClient(o Options) *http.Client {
-	dialer := &net.Dialer{Timeout: Timeout}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 			// Checked here too, and not only where addresses are read: whatever address gets this far, a
@@ -42,10 +41,10 @@ func NewClient(o Options) *http.Client {
 			if host, _, err := net.SplitHostPort(addr); err != nil || !wire.IsLoopback(host) {
 				return nil, fmt.Errorf("%s: nothing is sent there without TLS", addr)
 			}
-			return Connect(ctx, dialer, addr)
+			return Connect(ctx, addr)
 		},
 		DialTLSContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			return o.dialTLS(ctx, dialer, addr)
+			return o.dialTLS(ctx, addr)
 		},
 		DisableKeepAlives:      true, // a request that meets a dead connection might be sent again
 		DisableCompression:     true,
@@ -59,7 +58,7 @@ func NewClient(o Options) *http.Client {
 }
 
 // dialTLS connects to a server, which must prove its name.
-func (o Options) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
+func (o Options) dialTLS(ctx context.Context, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -74,7 +73,11 @@ func (o Options) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (
 		return nil, fetch.Fail(fetch.KindConfig, fmt.Errorf("%s: %w", o.Keyword, err))
 	}
 
-	conn, err := o.dial(ctx, dialer, addr)
+	dial := o.Dial
+	if dial == nil {
+		dial = Connect
+	}
+	conn, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -86,20 +89,18 @@ func (o Options) dialTLS(ctx context.Context, dialer *net.Dialer, addr string) (
 	return secure, nil
 }
 
-func (o Options) dial(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
-	if o.Dial != nil {
-		return o.Dial(ctx, dialer, addr)
-	}
-	return Connect(ctx, dialer, addr)
-}
-
-// Connect makes a connection over TCP. Its error is a *wire.DialError.
-func Connect(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+// Connect makes a connection over TCP, as one to a mail server is made. Its error is a *wire.DialError.
+func Connect(ctx context.Context, addr string) (net.Conn, error) {
+	host, digits, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, &wire.DialError{Err: err}
 	}
-	return conn, nil
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return nil, &wire.DialError{Err: &net.AddrError{Err: "no such port", Addr: addr}}
+	}
+
+	return wire.Dial(ctx, host, int(port), "", Timeout)
 }
 
 // CheckCAFile returns an error if others could have written the file that says whom to trust.

@@ -58,20 +58,20 @@ func (c Client) proxy(addr string) (*url.URL, error) {
 
 // dial connects to addr, through the client's proxy if there is one. A proxy gets nothing but the provider's
 // name: TLS goes through it.
-func (c Client) dial(ctx context.Context, dialer *net.Dialer, addr string) (net.Conn, error) {
+func (c Client) dial(ctx context.Context, addr string) (net.Conn, error) {
 	proxy, err := c.proxy(addr)
 	if err != nil {
 		return nil, err
 	}
 	if proxy == nil {
-		return web.Connect(ctx, dialer, addr)
+		return web.Connect(ctx, addr)
 	}
 
 	port := proxy.Port()
 	if port == "" {
 		port = "80"
 	}
-	conn, err := web.Connect(ctx, dialer, net.JoinHostPort(proxy.Hostname(), port))
+	conn, err := web.Connect(ctx, net.JoinHostPort(proxy.Hostname(), port))
 	if err == nil {
 		if err = askProxy(ctx, conn, proxy.User, addr); err == nil {
 			return conn, nil
