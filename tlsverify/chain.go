@@ -3,6 +3,7 @@ package tlsverify
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (p *Policy) Chain(sent []*x509.Certificate, now time.Time) ([]*x509.Certifi
 	}
 
 	// Without DNSName: matchIdentity checks the name, against references that are never empty.
-	chains, err := withoutCriticalSAN(sent[0]).Verify(x509.VerifyOptions{
+	chains, err := withHandled(sent[0]).Verify(x509.VerifyOptions{
 		Roots:         p.roots().pool,
 		Intermediates: pool,
 		CurrentTime:   now,
@@ -72,18 +73,16 @@ func (p *Policy) choose(chains [][]*x509.Certificate, leaf *x509.Certificate) ([
 	}), nil
 }
 
-// withoutCriticalSAN gives a copy of leaf on which a critical subjectAltName counts as handled: crypto/x509
-// leaves it unhandled when it holds only SRV-IDs, which are handled here.
-func withoutCriticalSAN(leaf *x509.Certificate) *x509.Certificate {
+// handledHere are extensions that are judged here, and that crypto/x509 leaves unhandled: a subjectAltName
+// that holds only SRV-IDs, and what checkStaple demands.
+var handledHere = []asn1.ObjectIdentifier{oidSubjectAltName, oidTLSFeature}
+
+// withHandled gives a copy of leaf on which those count as handled where they are critical.
+func withHandled(leaf *x509.Certificate) *x509.Certificate {
 	c := *leaf
-	c.UnhandledCriticalExtensions = nil
-
-	for _, id := range leaf.UnhandledCriticalExtensions {
-		if !id.Equal(oidSubjectAltName) {
-			c.UnhandledCriticalExtensions = append(c.UnhandledCriticalExtensions, id)
-		}
-	}
-
+	c.UnhandledCriticalExtensions = slices.Clone(leaf.UnhandledCriticalExtensions)
+	c.UnhandledCriticalExtensions = slices.DeleteFunc(c.UnhandledCriticalExtensions,
+		func(id asn1.ObjectIdentifier) bool { return slices.ContainsFunc(handledHere, id.Equal) })
 	return &c
 }
 

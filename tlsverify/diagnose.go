@@ -33,7 +33,7 @@ func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) er
 
 // unhandledError names the certificate with a critical extension that is not understood, which err doesn't.
 func (p *Policy) unhandledError(sent []*x509.Certificate, now time.Time, err error) *ChainError {
-	all := append([]*x509.Certificate{withoutCriticalSAN(sent[0])}, sent[1:]...)
+	all := append([]*x509.Certificate{withHandled(sent[0])}, sent[1:]...)
 	for _, c := range append(all, p.roots().anchors...) {
 		if len(c.UnhandledCriticalExtensions) == 0 {
 			continue

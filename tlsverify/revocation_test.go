@@ -277,6 +277,8 @@ func TestStaples(t *testing.T) {
 	ahead := tlstest.Staple{ThisUpdate: time.Now().Add(clockSkew / 2)}
 	revoked := old
 	revoked.Revoked = true
+	critical := must
+	critical.CriticalStaple = true
 	garbage := sub.Leaf(good())
 	garbage.OCSPStaple = []byte("garbage")
 	cases := []struct {
@@ -286,6 +288,9 @@ func TestStaples(t *testing.T) {
 		warned bool
 	}{
 		{"good", sub.StapledLeaf(must, tlstest.Staple{}), true, false},
+		{"good, critical must-staple", sub.StapledLeaf(critical, tlstest.Staple{}), true, false},
+		{"out of date, critical must-staple", sub.StapledLeaf(critical, old), false, false},
+		{"none, critical must-staple", sub.Leaf(critical), false, false},
 		{"good, by a delegate", sub.StapledLeaf(must, delegate(signer)), true, false},
 		{"good, by a delegate out of date", sub.StapledLeaf(must, delegate(oldSigner)), false, false},
 		{"from the future, must-staple", sub.StapledLeaf(must, future), false, false},

@@ -25,6 +25,7 @@ type Leaf struct {
 	Signature           x509.SignatureAlgorithm
 	Usage               []x509.ExtKeyUsage // nil = serverAuth
 	MustStaple          bool
+	CriticalStaple      bool                         // MustStaple's extension is critical
 	Names               []pkix.AttributeTypeAndValue // more subject attributes
 	RawSubject          []byte                       // instead of CN and Names
 	Extensions          []pkix.Extension
@@ -105,7 +106,7 @@ func (l Leaf) template() (*x509.Certificate, error) {
 
 	if l.MustStaple {
 		t.ExtraExtensions = append(t.ExtraExtensions,
-			pkix.Extension{Id: oidTLSFeature(), Value: []byte{0x30, 3, 2, 1, 5}})
+			pkix.Extension{Id: oidTLSFeature(), Critical: l.CriticalStaple, Value: []byte{0x30, 3, 2, 1, 5}})
 	}
 	if len(l.SRV) > 0 {
 		san, err := l.altNames()
