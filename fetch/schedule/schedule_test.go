@@ -306,7 +306,7 @@ func TestDestinationDownKeepsPace(t *testing.T) {
 		want string
 	}{
 		{fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true}, "a[] destination down 0"},
-		{fetch.UndeliveredError{Count: 1, Err: errNo, Own: true}, "a[] backing off 0"},
+		{fetch.UndeliveredError{Count: 1, Err: errNo, Own: true}, "a[] mail undelivered 0"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()

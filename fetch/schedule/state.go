@@ -24,6 +24,7 @@ type State struct {
 	Activity  Activity       // now
 	Failing   bool           // the last retrieval ended with Failure
 	Partly    bool           // that was no more than messages that wait for one of several destinations
+	KeepsPace bool           // that was only of some messages: the account does not back off
 	Failure   Failure        // the last there was; the zero value = none
 	SetAside  int            // refused messages of the account's login that wait on the server
 	Messages  int64          // delivered since the start
@@ -72,6 +73,7 @@ const (
 	CertificateRefused                  // by us; or there was no TLS to be had
 	BackingOff                          // after any other failure
 	DestinationDown                     // one of several; it alone is backed off from
+	Undelivered                         // some messages alone, while others are; nothing is backed off from
 )
 
 // String gives the words for users.
@@ -86,6 +88,7 @@ func (c Condition) String() string {
 		CertificateRefused: "certificate refused",
 		BackingOff:         "backing off",
 		DestinationDown:    "destination down",
+		Undelivered:        "mail undelivered",
 	}[c]
 }
 
@@ -105,6 +108,8 @@ func (s State) Condition() Condition {
 	// Then what may pass by itself.
 	case s.Failing && s.Partly:
 		return DestinationDown
+	case s.Failing && s.KeepsPace:
+		return Undelivered
 	case s.Failing:
 		return BackingOff
 
@@ -221,7 +226,8 @@ func (r *record) end(o *Outcome, now time.Time) {
 		}
 		s.Failing, r.failureHash = true, alike
 		s.Failure.Kind, s.Failure.Text = fetch.KindOf(o.Err), FailureText(o.Err)
-		s.Failure.Last, s.Partly = now, fetch.AwaitsDestination(o.Err)
+		s.Failure.Last = now
+		s.Partly, s.KeepsPace = fetch.AwaitsDestination(o.Err), fetch.KeepsPace(o.Err)
 		s.Failure.Count++
 		failure = &s.Failure
 	}

@@ -83,6 +83,7 @@ func TestStateOfFailures(t *testing.T) {
 	ended := fetch.Fail(fetch.KindGrant, errors.New("no grant"))
 	unknown := fetch.Fail(fetch.KindClient, errors.New("no client"))
 	waits := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Waiting: true})
+	alone := fetch.Fail(fetch.KindDelivery, &fetch.UndeliveredError{Count: 1, Err: errNo, Own: true})
 	var r record
 
 	for n, step := range []struct {
@@ -101,6 +102,7 @@ func TestStateOfFailures(t *testing.T) {
 		{ended, NeedsLogin, Failure{fetch.KindGrant, "no grant", at(5), at(6), 2}},
 		{unknown, ClientWrong, Failure{fetch.KindClient, "no client", at(5), at(7), 3}},
 		{waits, DestinationDown, Failure{fetch.KindDelivery, waits.Error(), at(5), at(8), 4}},
+		{alone, Undelivered, Failure{fetch.KindDelivery, alone.Error(), at(5), at(9), 5}},
 	} {
 		o := Outcome{Account: &fetch.Account{}, Err: step.err, Result: fetch.Result{Delivered: 1, Bytes: 10}}
 		r.end(&o, at(n))
@@ -271,11 +273,11 @@ func TestStateIsSmall(t *testing.T) {
 func TestConditionsHaveWords(t *testing.T) {
 	t.Parallel()
 	var words []string
-	for c := Unknown; c <= DestinationDown; c++ {
+	for c := Unknown; c <= Undelivered; c++ {
 		words = append(words, c.String())
 	}
 	slices.Sort(words)
-	if len(slices.Compact(words)) != int(DestinationDown)+1 {
+	if len(slices.Compact(words)) != int(Undelivered)+1 {
 		t.Errorf("%q", words)
 	}
 }

@@ -172,7 +172,8 @@ func (a *Account) end(o schedule.Outcome, at time.Time) {
 	// To be refused is no failed retrieval: the streak begins with the first one.
 	wasFailing := a.Trouble && a.State != Disabled && a.Failure != nil
 	s := schedule.State{Success: a.Success, Failing: o.Err != nil}
-	s.Failure.Kind, s.Partly = fetch.KindOf(o.Err), fetch.AwaitsDestination(o.Err)
+	s.Failure.Kind = fetch.KindOf(o.Err)
+	s.Partly, s.KeepsPace = fetch.AwaitsDestination(o.Err), fetch.KeepsPace(o.Err)
 
 	a.Name, a.Mailboxes = o.Account.Name, nil
 	a.Messages, a.Bytes = int64(o.Result.Delivered), o.Result.Bytes
