@@ -84,6 +84,7 @@ const (
 	oneLine                         // CR and LF are refused: the value goes on the wire
 	isPath                          // relative to the rc file's directory
 	isCommand                       // run by the shell: the file must be private
+	isHost                          // an IPv6 address needs no quotes
 	namesSecret                     // says where a secret is: the file must be private
 	glued                           // the value may hold "=" without quotes
 	anyCase                         // enumerated without regard to case, stored as written

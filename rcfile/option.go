@@ -316,8 +316,11 @@ func (p *parser) shown(w word) string {
 	return strconv.Quote(clip(w.text))
 }
 
-// glue puts "=" back into a value that may hold it.
+// glue puts "=" back into a value that may hold it, and colons into an address.
 func (p *parser) glue(k *Keyword, w word) word {
+	if k.has(isHost) {
+		return p.address(w)
+	}
 	if !k.has(glued) || w.quoted || w.after != '=' {
 		return w
 	}

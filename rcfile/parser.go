@@ -215,6 +215,7 @@ func (p *parser) poll(head word, active bool) {
 	p.last = Flag
 	p.builder.reporter.entry = name.pos
 	p.commentWarning(name, head.text)
+	name = p.address(name)
 	p.builder.poll = Poll{Pos: name.pos, Name: name.text, Active: active}
 	p.options()
 	p.builder.add()

@@ -41,7 +41,7 @@ type Poll struct {
 
 // serverWords are options of a poll entry.
 var serverWords = []Keyword{
-	{Name: "via", Kind: Text, traits: oneLine, server: func(p *Poll) any { return &p.Via }},
+	{Name: "via", Kind: Text, traits: oneLine | isHost, server: func(p *Poll) any { return &p.Via }},
 	{Name: "protocol", Aliases: []string{"proto"}, Kind: Enum, Values: protocols,
 		Help: "imap, pop3 or auto", Arg: "NAME",
 		server: func(p *Poll) any { return &p.Protocol }},

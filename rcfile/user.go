@@ -155,7 +155,7 @@ var loginWords = []Keyword{
 		user: func(u *User) any { return &u.Folders }},
 	{Name: "folderpattern", Kind: TextList, Own: true, dump: "folderpatterns",
 		user: func(u *User) any { return &u.FolderPatterns }},
-	{Name: "smtphost", Aliases: []string{"smtp"}, Kind: TextList, dump: "smtphosts",
+	{Name: "smtphost", Aliases: []string{"smtp"}, Kind: TextList, traits: isHost, dump: "smtphosts",
 		Help: "deliver by SMTP to one of these hosts",
 		user: func(u *User) any { return &u.SMTPHosts }},
 	{Name: "fetchdomains", Kind: TextList, Verdict: Warned,
