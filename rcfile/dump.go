@@ -5,16 +5,18 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net/url"
+	"strings"
 	"unicode/utf8"
 )
 
 // DumpOptions say what Dump shows.
 type DumpOptions struct {
-	ShowSecrets bool // passwords as they are, not as ***
+	ShowSecrets bool // passwords, and the commands that print them, as they are, not as ***
 }
 
 // Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not said
-// is null, or fetchmail's default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
+// is null, or the default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
 func Dump(w io.Writer, c *Config, options DumpOptions) error {
 	d := dumper{options}
 	polls := []any{}
@@ -112,11 +114,8 @@ func (d dumper) user(p *Poll, u *User) object {
 	for i := range loginWords {
 		k := &loginWords[i]
 		o = d.add(o, k, k.user(u))
-		switch k.Name {
-		case "is":
+		if k.Name == "is" {
 			o = append(o, member{"wildcard", u.Wildcard})
-		case "stripcr": // on for an MDA, as its messages have lines of the system's kind
-			o[len(o)-1].value = u.StripCR.Or(u.MDA.Set)
 		}
 	}
 	return o
@@ -138,7 +137,7 @@ func (d dumper) add(o object, k *Keyword, slot any) object {
 			return append(o, member{key, map[string]string{"protocol": "auto", "auth": "any"}[k.Name]})
 		}
 	case "bad-header":
-		return append(o, member{key, slot.(*Opt[string]).Value == "accept"})
+		return append(o, member{key, slot.(*Opt[string]).Value != "reject"})
 	case "envelope":
 		if slot.(*Opt[string]).Value == "" {
 			return append(o, member{key, nil})
@@ -167,8 +166,11 @@ func (d dumper) value(k *Keyword, slot any) any {
 			return s.Value
 		}
 	case *Opt[string]:
-		if s.Set {
-			return textValue(s.Value)
+		// Such a command may hold what opens a store of passwords, if not the password itself.
+		if s.Set && k.has(printsSecret) && !d.ShowSecrets {
+			return redacted
+		} else if s.Set {
+			return d.text(s.Value)
 		}
 	case *Opt[Secret]:
 		if s.Set && d.ShowSecrets {
@@ -177,13 +179,13 @@ func (d dumper) value(k *Keyword, slot any) any {
 			return redacted
 		}
 	default:
-		return listValue(slot)
+		return d.list(slot)
 	}
 
 	return k.Default
 }
 
-func listValue(slot any) []any {
+func (d dumper) list(slot any) []any {
 	list := []any{}
 	switch s := slot.(type) {
 	case *[]string:
@@ -192,7 +194,7 @@ func listValue(slot any) []any {
 		}
 	case *[]Opt[string]:
 		for _, v := range *s {
-			list = append(list, textValue(v.Value))
+			list = append(list, d.text(v.Value))
 		}
 	case *[]int:
 		for _, v := range *s {
@@ -205,6 +207,22 @@ func listValue(slot any) []any {
 	}
 
 	return list
+}
+
+// text is the JSON value of a text. An address with a password in it is refused where it is used, and not
+// shown here either.
+func (d dumper) text(s string) any {
+	if i := strings.Index(s, "://"); i >= 0 && !d.ShowSecrets {
+		u, err := url.Parse("x" + s[i:])
+		if err != nil {
+			return s[:i] + "://" + redacted
+		}
+		if _, holds := u.User.Password(); holds {
+			u.User = nil
+			return s[:i] + "://" + redacted + "@" + strings.TrimPrefix(u.String(), "x://")
+		}
+	}
+	return textValue(s)
 }
 
 func textValue(s string) any {

@@ -85,6 +85,7 @@ const (
 	isPath                          // relative to the rc file's directory
 	isCommand                       // run by the shell: the file must be private
 	isHost                          // an IPv6 address needs no quotes
+	printsSecret                    // a command of which the first line is a secret
 	namesSecret                     // says where a secret is: the file must be private
 	glued                           // the value may hold "=" without quotes
 	anyCase                         // enumerated without regard to case, stored as written

@@ -96,7 +96,7 @@ var serverWords = []Keyword{
 	{Name: "esmtpname", Kind: Text, traits: oneLine, server: func(p *Poll) any { return &p.ESMTPName }},
 	{Name: "esmtppassword", Kind: Private, traits: oneLine,
 		server: func(p *Poll) any { return &p.ESMTPPassword }},
-	{Name: "esmtppasswordeval", Kind: Text, Own: true, traits: isCommand,
+	{Name: "esmtppasswordeval", Kind: Text, Own: true, traits: isCommand | printsSecret,
 		server: func(p *Poll) any { return &p.ESMTPEval }},
 	{Name: "esmtppasswordfile", Kind: Text, Own: true, traits: isPath | namesSecret,
 		server: func(p *Poll) any { return &p.ESMTPFile }},

@@ -131,15 +131,24 @@ func TestEveryFieldHasAKeyword(t *testing.T) {
 
 func TestDumpHidesSecrets(t *testing.T) {
 	t.Parallel()
-	c := mustParse(t, "x", `poll x proto imap esmtppassword tok1 user a pass tok2 sslkeypass tok3 `)
+	c := mustParse(t, "x", `poll x proto imap esmtppassword tok1 user a pass tok2 sslkeypass tok3
+		poll y proto imap esmtppasswordeval "echo tok4" user b passwordeval "echo tok5"
+			appendpasswordeval "echo tok6" append "imaps://b:tok7@h/x" oauthproxy "http://b:tok/8@h"
+			deliver "append:imaps://b:tok9@h/x"`)
 	var b bytes.Buffer
 	if err := Dump(&b, c, DumpOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if text := b.String() + fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "tok") {
-		t.Errorf("a secret is shown:\n%s", text)
+	if strings.Contains(b.String(), "tok") {
+		t.Errorf("a secret is shown:\n%s", &b)
 	}
-	if !strings.Contains(b.String(), `"password": "***"`) {
+	for _, word := range []string{"tok1", "tok2", "tok3"} {
+		if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, word) {
+			t.Errorf("%s is shown:\n%s", word, text)
+		}
+	}
+	if !strings.Contains(b.String(), `"password": "***"`) ||
+		!strings.Contains(b.String(), `"append": "imaps://***@h/x"`) {
 		t.Errorf("no stars:\n%s", b.String())
 	}
 }
