@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"fetchd/cmd/fetchd/internal/logging"
@@ -47,7 +49,9 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 
 	if w.named != nil {
 		return setup.Offer{}, hints.Errorf(
-			"check-tls says more of it, and fetchmailrc(5) how to write an entry",
+			fmt.Sprintf("%s check-tls %s says more of it; if the operator confirms the key that "+
+				"%[1]s pin %[2]s shows, add to this command: --nosslcertck --sslpin sha256//…",
+				w.p.name, w.c.Servers[1]),
 			"%s can't be used: it does not prove who it is, or you did not agree", w.named.Host)
 	}
 	return setup.Offer{}, hints.Errorf(
@@ -58,11 +62,15 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 // choose returns the first of the servers that proves who it is and that the user agrees to.
 func (w *wizard) choose(ctx context.Context, offers []setup.Offer) (o setup.Offer, found bool, err error) {
 	wanted := w.c.Said.Poll.Protocol.Or("auto")
+	wrapped := map[string]bool{} // where there is TLS from the first byte, STARTTLS would wait for nothing
 	for _, o := range offers {
-		if wanted != "auto" && wanted != o.Proto {
+		place := net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+		if wanted != "auto" && wanted != o.Proto || !o.Wrapped && wrapped[place] {
 			continue
 		}
-		err := w.verify(ctx, o)
+
+		spoke, err := w.verify(ctx, o)
+		wrapped[place] = wrapped[place] || spoke && o.Wrapped
 		if errors.Is(err, context.Canceled) {
 			return o, false, err
 		}
@@ -94,17 +102,18 @@ func (w *wizard) look(ctx context.Context, source setup.Source) ([]setup.Offer, 
 	return offers, err
 }
 
-// verify returns the reason why the account would not be sent to the server, by the same check as check-tls.
-func (w *wizard) verify(ctx context.Context, o setup.Offer) error {
+// verify returns the reason why the account would not be sent to the server, by the same check as check-tls,
+// and whether the server has shown a certificate.
+func (w *wizard) verify(ctx context.Context, o setup.Offer) (spoke bool, reason error) {
 	said := w.c.Said
 	if err := describe(&said, o); err != nil {
-		return err
+		return false, err
 	}
 	poll := said.Poll
 	poll.Name = o.Host
 	target, ok, err := w.service.resolver.Target(&poll, &said.User)
 	if err != nil || !ok {
-		return errors.Join(err, errors.New("the options ask for no TLS"))
+		return false, errors.Join(err, errors.New("the options ask for no TLS"))
 	}
 
 	target.Timeout = setupTimeout
@@ -113,18 +122,21 @@ func (w *wizard) verify(ctx context.Context, o setup.Offer) error {
 	report, err := check.Server(ctx, target)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return false, ctx.Err()
 	case err != nil:
-		return errors.New(logging.OneLine(hints.Lines(err)[0].Problem))
-	case report.Verified:
-		return nil
+		return false, errors.New(logging.OneLine(hints.Lines(err)[0].Problem))
+	case report.Refusal != nil:
+		return true, errors.New(logging.OneLine(report.Refusal.Error()))
+	case len(report.Pins) > 0:
+		return true, nil
 	}
+
 	for _, item := range report.Items {
 		if item.Level == check.Fail {
-			return errors.New(logging.OneLine(item.Text))
+			return false, errors.New(logging.OneLine(item.Text))
 		}
 	}
-	return errors.New("it does not prove who it is")
+	return false, errors.New("it does not prove who it is")
 }
 
 // agreesTo asks whether the server is the right one.

@@ -24,6 +24,10 @@ type Report struct {
 	Verified  bool      `json:"verified"` // pins aside, fetchd would trust each address that answered
 	Pins      []string  `json:"pins"`     // of the servers' keys: "sha256//BASE64"
 	Paste     []string  `json:"paste"`    // rc lines, comments begin with #
+
+	// Refusal is why an address that answered does not prove who it is, by chain and name or by pins that
+	// stand alone; nil also if there was no certificate at all.
+	Refusal error `json:"-"`
 }
 
 func (c *checker) report(seen []sight) *Report {
@@ -42,6 +46,9 @@ func (c *checker) report(seen []sight) *Report {
 		}
 		_, refusal := c.pinless.Judge(*s.state)
 		r.Verified = r.Verified && refusal == nil
+		if _, refusal = c.proof.Judge(*s.state); r.Refusal == nil {
+			r.Refusal = refusal
+		}
 	}
 
 	// Without any certificate nothing was verified, though nothing was refused either.

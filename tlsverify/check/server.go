@@ -45,6 +45,7 @@ type checker struct {
 	d       dialect
 	strict  *tlsverify.Policy // as the account demands
 	pinless *tlsverify.Policy // the same without pins
+	proof   *tlsverify.Policy // what the account takes for a proof: a pin may stand alone
 	pinned  bool              // the account has pins
 	alone   bool              // they stand alone, and then only the server's own key counts
 	now     time.Time
@@ -68,7 +69,12 @@ func newChecker(o Options) (*checker, error) {
 		return nil, err
 	}
 
-	policy.Pins, policy.Fingerprints = nil, nil
+	policy.NoCheck = c.alone && c.pinned
+	if c.proof, err = tlsverify.New(policy); err != nil {
+		return nil, err
+	}
+
+	policy.NoCheck, policy.Pins, policy.Fingerprints = false, nil, nil
 	if c.pinless, err = tlsverify.New(policy); err != nil {
 		return nil, err
 	}
