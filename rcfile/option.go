@@ -206,6 +206,10 @@ func (p *parser) reportSuspectElement(list string, w word) {
 	if !w.quoted && p.behindQuoted(w) {
 		return
 	}
+	// The rest of a fingerprint without quotes, of which fits has told.
+	if !w.quoted && w.before == ':' && list == "sslfingerprint" {
+		return
+	}
 	if !w.quoted && w.before == ':' && list == "smtphost" && strings.Trim(w.text, "0123456789") == "" {
 		p.errf(w.pos, `write "/" before it, as in localhost/25`, "port %q behind a colon", clip(w.text))
 		return
