@@ -94,7 +94,7 @@ func checkLimit(t *testing.T, r *rig) {
 	r.append(t, "INBOX", messages...)
 	r.a.Limit = 4000
 	for range 2 {
-		if res, err := fetch.Retrieve(t.Context(), r.a); err != nil || res.Oversized != 1 {
+		if res, err := fetch.Retrieve(t.Context(), r.a); err != nil || res.Oversized != 1 || res.Seen != 0 {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		r.wants(t, messages[:3])

@@ -151,7 +151,7 @@ func (m *mailbox) plan(ctx context.Context, v view) error {
 
 	m.counts.Messages = int(v.most)
 	// Messages may have come or gone meanwhile, so this can be less than nothing.
-	m.counts.Seen = max(0, int(v.most)-int(m.todo.Len()))
+	m.counts.Seen = max(0, int(v.most)-int(m.todo.Len())-len(m.counts.Oversized))
 	m.counts.New = int(m.todo.Len())
 	m.acks.pending = deletable
 	return nil
