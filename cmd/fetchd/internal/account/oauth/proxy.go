@@ -49,7 +49,8 @@ func (c Client) proxy(addr string) (*url.URL, error) {
 		u, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: addr}})
 		// Without the error, which may repeat a password.
 		if err != nil || u != nil && u.Scheme != "http" {
-			return nil, fetch.Fail(fetch.KindConfig, errors.New("HTTPS_PROXY is no address of an HTTP proxy"))
+			return nil, fetch.Fail(fetch.KindConfig, hints.Errorf(`set it to "http://HOST:PORT"`,
+				"HTTPS_PROXY is no address of an HTTP proxy"))
 		}
 		return u, nil
 	}
@@ -104,7 +105,8 @@ func askProxy(ctx context.Context, conn net.Conn, user *url.Userinfo, addr strin
 	case err != nil:
 		return fmt.Errorf("it gives no answer: %w", err)
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		return hints.Errorf(`write oauthproxy "http://USER:PASSWORD@HOST:PORT"`, "it wants a login")
+		return hints.Errorf("write oauthproxy environment, and set HTTPS_PROXY to "+
+			`"http://USER:PASSWORD@HOST:PORT"`, "it wants a login")
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("it answers %d", resp.StatusCode)
 	// A provider is silent until we speak, so this would be from the proxy, and before TLS.

@@ -73,7 +73,7 @@ func TestProxy(t *testing.T) {
 
 	for _, tt := range []struct{ name, answer, says string }{
 		{"a tunnel", "", ""},
-		{"wants a login", "HTTP/1.1 407 No\r\n\r\n", "it wants a login"},
+		{"wants a login", "HTTP/1.1 407 No\r\n\r\n", "it wants a login; hint: write oauthproxy environment"},
 		{"refuses", "HTTP/1.1 403 No\r\n\r\n", "it answers 403"},
 		{"speaks for the provider", "HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03", "it says more than its answer"},
 		{"is no proxy", "220 mail ESMTP\r\n", "it gives no answer"},
