@@ -70,10 +70,11 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 			"fetchmail is running (process %d), and both would retrieve the same mail", holder.PID))
 	// A daemon can't be told which servers to ask, nor to count only.
 	case len(c.Servers) > 0 || c.Check:
-		return p.fail(exit.Excluded, fmt.Errorf("can't check mail while another %s to same host is "+
-			"running (process %d)", p.name, holder.PID))
+		return p.fail(exit.Excluded, hints.Errorf(nextToRunning(p.name, holder),
+			"can't check mail while another %s to same host is running (process %d)", p.name, holder.PID))
 	case !holder.Daemon:
-		return p.fail(exit.Excluded, fmt.Errorf("another foreground %s is running at %d", p.name, holder.PID))
+		return p.fail(exit.Excluded, hints.Errorf(nextToRunning(p.name, holder),
+			"another foreground %s is running at %d", p.name, holder.PID))
 	case len(refusedOptions(c)) > 0:
 		return p.fail(exit.Excluded, hints.Errorf(p.name+" -q ends it",
 			"can't accept options while a background %s is running (process %d): --%s",
@@ -88,6 +89,14 @@ func (p *program) meetRunning(c *cli.CommandLine, holder *process.LockedError) e
 	}
 
 	return exit.Mail
+}
+
+// nextToRunning is what to do where another process has the lock.
+func nextToRunning(name string, holder *process.LockedError) string {
+	if holder.Daemon {
+		return fmt.Sprintf("%s alone has it poll all now; %[1]s -q ends it", name)
+	}
+	return fmt.Sprintf("wait until it has ended; %s -q ends it", name)
 }
 
 // refusedOptions are the given options that a running daemon would ignore.
