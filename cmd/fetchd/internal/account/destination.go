@@ -11,7 +11,8 @@ import (
 	"fetchd/tlsverify/hints"
 )
 
-// destination is a kind of delivery that the rc file may name. To add one, add a row to destinations.
+// destination is a kind of delivery that the rc file may name. To add one, add a row to destinations;
+// docs/design.md names the other places.
 type destination struct {
 	kind    string // the keyword, and what stands before the colon in deliver
 	set     func(*rcfile.User, rcfile.Opt[string])
