@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fetchd/fetch/sasl"
+	"fetchd/tlsverify/hints"
 )
 
 // maxChallenges bounds a SASL exchange; the longest one in use has three.
@@ -56,7 +57,7 @@ func (a *attempt) converse(t *try) (Reply, error) {
 
 		response, why := answer(t.mechanism, initial, r.Text)
 		if why != nil {
-			return a.cancel(r, why)
+			return a.cancel(t, r, why)
 		}
 		initial = nil
 		t.gaveAway = t.mechanism.ClearText()
@@ -67,7 +68,7 @@ func (a *attempt) converse(t *try) (Reply, error) {
 		return r, err
 	}
 
-	return a.cancel(r, fmt.Errorf("more than %d challenges", maxChallenges))
+	return a.cancel(t, r, fmt.Errorf("more than %d challenges", maxChallenges))
 }
 
 // answer is the response to a challenge. If initial is not nil it answers the first challenge, which only
@@ -86,7 +87,7 @@ func answer(m sasl.Mechanism, initial []byte, text string) ([]byte, error) {
 
 // cancel ends an exchange that the mechanism gave up, so that the server takes the next line as a command;
 // why is the reason. A server that accepts the login nevertheless, or goes on with it, gets no other try.
-func (a *attempt) cancel(r Reply, why error) (Reply, error) {
+func (a *attempt) cancel(t *try, r Reply, why error) (Reply, error) {
 	why = Fail(KindAuth, fmt.Errorf("%s: %w", r.Command, a.conn.CleanError(why)))
 	if errors.Is(why, sasl.ErrWrongProof) { // such a server must not get the password in another way
 		return r, a.conn.Break(why)
@@ -97,7 +98,7 @@ func (a *attempt) cancel(r Reply, why error) (Reply, error) {
 	case err != nil:
 		return r, err
 	case r.Status == Refused:
-		return r, why
+		return r, a.refusedWithin(t, r, why)
 	case r.Status == OK:
 		err = fmt.Errorf("%s: the server accepts a login that was cancelled", r.Command)
 	case r.Status == Challenge:
@@ -107,6 +108,23 @@ func (a *attempt) cancel(r Reply, why error) (Reply, error) {
 	}
 
 	return r, Fail(KindProtocol, a.conn.Break(err))
+}
+
+// refusedWithin is the error of an exchange that was cancelled: why, unless the mechanism gave up because the
+// server had refused the login in the mechanism's own words, and r, with which it answers the end, says that
+// this is for a time.
+func (a *attempt) refusedWithin(t *try, r Reply, why error) error {
+	proof, isProof := errors.AsType[*sasl.RefusedError](why)
+	_, isToken := errors.AsType[*sasl.TokenError](why)
+	t.refused, t.judged = isProof || isToken, isProof && proof.Judged()
+
+	switch {
+	case t.refused && a.row(r, KindAuth).kind != KindAuth:
+		return a.loginRefusal(r, t)
+	case isProof:
+		return hints.Add(why, a.hint(t))
+	}
+	return why
 }
 
 // named puts the command's name into the error of a Protocol.

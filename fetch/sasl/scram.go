@@ -22,6 +22,22 @@ const (
 // password must not be sent to it by another mechanism.
 var ErrWrongProof = hints.Errorf(hintImpostor, "the server's proof that it knows the password is wrong")
 
+// RefusedError is a login that the server refused within SCRAM's own messages (RFC 5802 section 5.1, "e=").
+type RefusedError struct {
+	Mechanism string
+	Reason    string // the server's: "invalid-proof"; at most 200 octets
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s: the server refuses the login: %q", e.Mechanism, e.Reason)
+}
+
+// Judged tells whether the reason is the user or the password. Others are about the channel, which can be
+// bound in another way, or about this mechanism alone.
+func (e *RefusedError) Judged() bool {
+	return e.Reason == "invalid-proof" || e.Reason == "unknown-user"
+}
+
 const hintImpostor = "this may not be your server: run check-tls on it"
 
 // scramExchange is SCRAM, RFC 5802 and 7677. Both sides prove that they know the password, and with -PLUS
@@ -101,6 +117,11 @@ func (m *scramExchange) Start() (string, []byte, error) {
 
 func (m *scramExchange) Next(challenge []byte) ([]byte, error) {
 	if m.err != nil {
+		return nil, m.err
+	}
+	if text, ok := strings.CutPrefix(string(challenge), "e="); ok {
+		reason, _, _ := strings.Cut(text, ",") // extensions may follow
+		m.err = &RefusedError{Mechanism: m.name, Reason: truncate(reason)}
 		return nil, m.err
 	}
 	// Only the first message names the rounds.

@@ -92,7 +92,7 @@ func TestSCRAMRefuses(t *testing.T) {
 		{"success without a word", nil},
 		{"success without the signature", []string{good + "4096", ""}},
 		{"wrong signature", []string{good + "4096", "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
-		{"server error", []string{good + "4096", "e=invalid-proof"}},
+		{"server error", []string{good + "4096", "e=invalid-proof,x=1"}},
 		{"too few rounds", []string{good + "4095"}},
 		{"too many rounds", []string{good + "1000001"}},
 		{"rounds beyond an int", []string{good + "99999999999999999999999"}},
@@ -123,6 +123,10 @@ func TestSCRAMRefuses(t *testing.T) {
 			}
 			if err != nil && (len(err.Error()) > 1000 || strings.Contains(err.Error(), ann.Password)) {
 				t.Errorf("error text: %.2000s", err)
+			}
+			refused, ok := errors.AsType[*RefusedError](err)
+			if ok != (tt.name == "server error") || ok && refused.Reason != "invalid-proof" {
+				t.Errorf("refused by the server: %v", refused)
 			}
 			if errors.Is(err, ErrWrongProof) != (tt.name == "wrong signature") {
 				t.Errorf("error %v", err)
