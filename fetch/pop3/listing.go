@@ -2,6 +2,7 @@ package pop3
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,7 @@ const (
 	// day.
 	maxMessages = 1 << 20
 	maxUIDLs    = 64 << 20
+	maxSize     = 1 << 62
 )
 
 // row is what the server lists about one message; the message's number is the row's place, from 1.
@@ -48,6 +50,8 @@ type listing struct {
 	counts int  // how many messages there are, according to STAT
 	left   int  // how many of rows are left
 	gaps   int  // how many of them are no message
+
+	noSize string // the first row of LIST without a size, quoted; "" = each has one
 
 	nth []int32 // see place; nil = each message has a UIDL
 }
@@ -120,27 +124,29 @@ func (s *session) checkCount(l *listing) {
 	s.a.Log.Warn(fetch.EventUnlisted, "account", s.a.Name, "mailbox", "", "count", l.counts-l.messages())
 }
 
+// stat asks how many messages there are. How large they are together is only shown, and some servers give a
+// negative sum beyond 2 GB, or none.
 func (s *session) stat(l *listing) (messages int, err error) {
+	var answer []byte
 	err = s.client.run(func(c *gopop3.Conn) error {
-		var octets int
-		messages, octets, err = c.Stat()
-		l.octets = int64(octets)
+		text, err := c.Cmd("STAT", false)
+		if err == nil {
+			answer = text.Bytes()
+		}
 		return err
 	})
-
 	if err != nil {
-		var refused *ReplyError
-		// A refusal or a lost connection; what is left are numbers that go-pop3 could not read.
-		if errors.As(err, &refused) || s.c.Err() != nil {
-			return 0, classify(err, fetch.KindServer)
-		}
-		return 0, outOfStep(s.c, errors.New("STAT: the server's answer is not two numbers"))
-	}
-	if messages < 0 || messages > maxMessages || l.octets < 0 {
-		return 0, outOfStep(s.c, fmt.Errorf("STAT: %d messages of %d octets can't be", messages, l.octets))
+		return 0, classify(err, fetch.KindServer)
 	}
 
-	return messages, nil
+	count, rest := cutWord(bytes.Trim(answer, " \t"))
+	n, ok := number(count, maxMessages)
+	if !ok {
+		return 0, outOfStep(s.c, fmt.Errorf("STAT: %s is no number of messages", s.c.Quoted(count)))
+	}
+	size, _ := cutWord(rest)
+	l.octets, _ = number(size, maxSize)
+	return int(n), nil
 }
 
 // roomFor is the number of messages for which room is made on a server's mere word. Once that many have come,
@@ -245,12 +251,13 @@ func (s *session) listSizes(l *listing, messages int) error {
 		l.grow(num)
 		r := &l.rows[num-1]
 		size, _ := cutWord(rest) // more may follow (RFC 1939 section 5)
-		n, ok := number(size, 1<<62)
-		if len(size) == 0 { // as if it were not in the list
-			return nil
+		if r.listed {
+			return errors.New("a second size for the same message")
 		}
-		if !ok || r.listed {
-			return errors.New("no size, or a second one for the same message")
+		n, ok := number(size, maxSize)
+		if !ok { // as if it were not in the list: servers that count in 32 bits have negative sizes
+			l.noSize = cmp.Or(l.noSize, s.c.Quoted(fmt.Appendf(nil, "%d %s", num, rest)))
+			return nil
 		}
 		r.size, r.listed = n, true
 		r.left = r.left || l.uidl && int(num) > known // UIDL lacks it
@@ -299,9 +306,13 @@ func (l *listing) disagree() error {
 	if l.left == 0 {
 		return nil
 	}
+	row := ""
+	if l.noSize != "" {
+		row = "; LIST has a row " + l.noSize
+	}
 	return fetch.Fail(fetch.KindServer, hints.Errorf("if it stays so, use IMAP, or ask the server's operator",
-		"UIDL and LIST don't name the same messages: %d of %d were left on the server until they do",
-		l.left, l.messages()))
+		"UIDL and LIST don't name the same messages: %d of %d were left on the server until they do%s",
+		l.left, l.messages(), row))
 }
 
 // readRows reads the rows "number text" of a list up to its end.
