@@ -38,6 +38,9 @@ var (
 	ErrNotJudged  = login.ErrNotJudged
 )
 
+// ErrNoVerdict is in the error of a Connector whose server ended the connection over the login.
+var ErrNoVerdict = login.ErrNoVerdict
+
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.
 func KindOf(err error) Kind { return login.KindOf(err) }

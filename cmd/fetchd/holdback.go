@@ -20,6 +20,8 @@ import (
 const (
 	holdBackFirst = time.Hour
 	holdBackMost  = 4 * time.Hour
+	// Where the server ends the connection over the login, from the second time on: it may be out of order.
+	holdBackEnded = 30 * time.Minute
 )
 
 // refusedLogin is what one pass leaves to the next about a login that the server refused.
@@ -27,10 +29,18 @@ type refusedLogin struct {
 	Count int       `json:"count"` // in a row
 	Last  time.Time `json:"last"`
 	Stamp string    `json:"stamp"` // of what was tried: something else may succeed
+	Ended bool      `json:"ended"` // the last time the server ended the connection and said nothing
 }
 
 // next is when the login may be tried again.
 func (l refusedLogin) next() time.Time {
+	switch {
+	case l.Ended && l.Count == 1: // lines are cut, and servers started again
+		return l.Last
+	case l.Ended:
+		return l.Last.Add(holdBackEnded)
+	}
+
 	d := holdBackFirst
 	for i := 1; i < l.Count && d < holdBackMost; i++ {
 		d *= 2
@@ -54,13 +64,14 @@ func (s *service) heldBack(connect fetch.Connector) fetch.Connector {
 		known := s.refusedLogin(ctx, a, stamp)
 		// A refusal in the future was noted by a clock that was wrong, and holds nothing back.
 		if now := time.Now(); known.Count > 0 && now.Before(known.next()) && !known.Last.After(now) {
-			return nil, fetch.Fail(fetch.KindAuth, known.wait())
+			return nil, known.wait()
 		}
 
 		session, err := connect(ctx, a)
+		ended := errors.Is(err, login.ErrNoVerdict)
 		switch {
-		case errors.Is(err, login.ErrRefused) && fetch.KindOf(err) == fetch.KindAuth:
-			known = refusedLogin{known.Count + 1, time.Now(), stamp}
+		case ended, errors.Is(err, login.ErrRefused) && fetch.KindOf(err) == fetch.KindAuth:
+			known = refusedLogin{known.Count + 1, time.Now(), stamp, ended}
 			err = errors.Join(err, s.noteLogin(ctx, a, known))
 		case err == nil && known.Count > 0:
 			err = s.noteLogin(ctx, a, refusedLogin{})
@@ -75,10 +86,14 @@ func (l refusedLogin) wait() error {
 	if l.Count > 1 {
 		times = fmt.Sprintf("%d times", l.Count)
 	}
-	return hints.Errorf("it is tried at once when the rc file or the password's file has changed",
-		"the login was refused %s, last at %s, and is left alone until %s, so that the server "+
-			"does not lock it",
-		times, l.Last.Format(time.DateTime), l.next().Format(time.TimeOnly))
+	kind, what := fetch.KindAuth, "the login was refused"
+	if l.Ended {
+		kind, what = fetch.KindNetwork, "the login was refused, or the server ended the connection over it,"
+	}
+	const hint = "it is tried at once when the rc file or the password's file has changed"
+	return fetch.Fail(kind, hints.Errorf(hint,
+		"%s %s, last at %s, and is left alone until %s, so that the server does not lock it",
+		what, times, l.Last.Format(time.DateTime), l.next().Format(time.TimeOnly)))
 }
 
 // refusedLogin is what the pass before knows of the login. It counts from the beginning if something else is

@@ -17,6 +17,9 @@ var (
 	// ErrNotJudged is in the error of a login that was refused, but not for its user or password as far as
 	// we can tell.
 	ErrNotJudged = errors.New("the server refused the login for another reason than the password")
+	// ErrNoVerdict is in the error of a server that ended the connection where it should have accepted or
+	// refused a login, and gave no reason. Some do so over a wrong password, and count it.
+	ErrNoVerdict = errors.New("the server ended the connection over the login")
 )
 
 // marked is an error with a mark, which is not part of its text.
@@ -36,6 +39,14 @@ func mayBeCrowded(ctx context.Context, err error) error {
 	switch KindOf(err) {
 	case KindNetwork, KindServer, KindProtocol:
 		return marked{err, ErrTurnedAway}
+	}
+	return err
+}
+
+// overLogin marks err, of a connection that ended, if that was in a login.
+func (a *attempt) overLogin(err error) error {
+	if a.stage == AtLogin && wire.HasEnded(err) && !pluginEnded(err) {
+		return marked{err, ErrNoVerdict}
 	}
 	return err
 }

@@ -114,7 +114,7 @@ func Run(ctx context.Context, conn *wire.Conn, p Protocol, o Options) (*Offer, e
 
 	if err := a.run(ctx); err != nil {
 		_ = conn.Close()
-		return nil, mayBeCrowded(ctx, NextStep(Fail(KindNetwork, err), a.stage))
+		return nil, mayBeCrowded(ctx, a.overLogin(NextStep(Fail(KindNetwork, err), a.stage)))
 	}
 
 	return a.offer, nil

@@ -243,6 +243,9 @@ func TestServerEnds(t *testing.T) {
 			!strings.Contains(err.Error(), `BYE "restart"`) || a.conn.Err() == nil {
 			t.Errorf("step %d: %s: %v", n, KindOf(err), err)
 		}
+		if errors.Is(err, ErrNoVerdict) != (n == 2) {
+			t.Errorf("step %d: over the login: %v", n, err)
+		}
 	}
 }
 

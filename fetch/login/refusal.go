@@ -171,6 +171,9 @@ func (a *attempt) refusal(r Reply, def Kind) error {
 		row := a.row(r, KindServer)
 		err := fmt.Errorf("server ended the connection: %w",
 			row.explain(errors.New(a.describeReply(r)), row.hint))
+		if a.stage == AtLogin && row.name == "" && !r.Passing {
+			err = marked{err, ErrNoVerdict}
+		}
 		return Fail(row.kind, a.conn.Break(err))
 	case Refused:
 		row := a.row(r, def)

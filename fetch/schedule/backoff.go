@@ -40,6 +40,11 @@ func backOff(n int, err error) time.Duration {
 		}
 		n -= refusedMost
 	}
+	// The password may be wrong. One end of a connection is no sign of that, as lines are cut and servers
+	// started again.
+	if errors.Is(err, fetch.ErrNoVerdict) && n > 1 {
+		d, n = authDelay, n-1
+	}
 
 	// Step by step, as a shift by a large n would overflow.
 	for i := 1; i < n && d < limit; i++ {
@@ -49,7 +54,7 @@ func backOff(n int, err error) time.Duration {
 }
 
 // isRestart tells whether err is what a server gives that is being started again: nobody listens, or whoever
-// does ends the connection, with words or without.
+// does ends the connection, with words or without, but not over a password.
 func isRestart(err error) bool {
-	return isRefused(err) || errors.Is(err, fetch.ErrTurnedAway)
+	return isRefused(err) || errors.Is(err, fetch.ErrTurnedAway) && !errors.Is(err, fetch.ErrNoVerdict)
 }

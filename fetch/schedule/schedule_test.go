@@ -58,15 +58,19 @@ func TestBackOff(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		kind fetch.Kind
+		err  error
 		want []int
 	}{
-		{"network", fetch.KindNetwork, []int{0, 60, 120, 240, 480, 960}},
-		{"auth", fetch.KindAuth, []int{0, 300, 900}},
+		{"network", fetch.KindNetwork, errors.New("no"), []int{0, 60, 120, 240, 480, 960}},
+		{"auth", fetch.KindAuth, errors.New("no"), []int{0, 300, 900}},
+		// Some servers end the connection over a wrong password, and lock the account after a few.
+		{"ended over the login", fetch.KindNetwork, errors.Join(fetch.ErrTurnedAway, fetch.ErrNoVerdict),
+			[]int{0, 60, 360, 960}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				s := &server{fails: func(int) error { return fetch.Fail(tc.kind, errors.New("no")) }}
+				s := &server{fails: func(int) error { return fetch.Fail(tc.kind, tc.err) }}
 				run(t, 1000*time.Second, Options{Interval: time.Minute}, nil, s.account("a"))
 				if got := seconds(start, s.connects); !slices.Equal(got, tc.want) {
 					t.Errorf("connected at %v, want %v", got, tc.want)

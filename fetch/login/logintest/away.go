@@ -73,6 +73,9 @@ func closing(t *testing.T, s Subject, certs *certificates) {
 			r.offered, r.closes = []string{"LOGIN"}, n
 			if err := r.fails(login.KindNetwork, ""); !errors.Is(err, login.ErrTurnedAway) {
 				t.Errorf("closed at answer %d: %v", n, err)
+			} else if began := strings.Contains(strings.Join(r.heard, "\n"), "AUTH"); errors.Is(err,
+				login.ErrNoVerdict) != began {
+				t.Errorf("closed at answer %d, after a login began: %v, is not marked so: %v", n, began, err)
 			}
 		})
 	}
