@@ -20,7 +20,8 @@ func TestLocalProxyWithoutTLS(t *testing.T) {
 		{"no TLS was said", "127.0.0.1", fetch.StartTLS,
 			`"sslproto ''" in its entry, behind the user's name`},
 		{"by name", "localhost", fetch.StartTLS, `"sslproto ''" in its entry, behind the user's name`},
-		{"ssl", "127.0.0.1", fetch.Wrapped, `"sslproto ''" in place of "ssl"`},
+		{"ssl", "127.0.0.1", fetch.Wrapped, `"sslproto ''" in place of "ssl"; ` +
+			"with any other server leave ssl out to use STLS, or use port 995"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -131,11 +131,13 @@ func (e *NotTLSError) Hint() string {
 		return fmt.Sprintf("port %d is for TLS from the first byte: "+
 			"tell the operator (fetchd help reach), or leave ssl and the port out to use %s",
 			e.Port, startTLSWord(g.protocol))
-	case e.Local:
-		return LocalProxy + ` in place of "ssl"`
 	}
 
-	return fmt.Sprintf("leave %s out to use %s, or use port %d", e.word(), startTLSWord(g.protocol), wrapped)
+	hint := fmt.Sprintf("leave %s out to use %s, or use port %d", e.word(), startTLSWord(g.protocol), wrapped)
+	if e.Local {
+		return LocalProxy + ` in place of "ssl"; with any other server ` + hint
+	}
+	return hint
 }
 
 func (e *NotTLSError) word() string { return cmp.Or(e.Word, "ssl") }
