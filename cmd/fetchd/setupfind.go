@@ -52,7 +52,8 @@ func (w *wizard) find(ctx context.Context) (setup.Offer, error) {
 			fmt.Sprintf("%s check-tls %s says more of it; if the operator confirms the key that "+
 				"%[1]s pin %[2]s shows, add to this command: --nosslcertck --sslpin sha256//…",
 				w.p.name, w.c.Servers[1]),
-			"%s can't be used: it does not prove who it is, or you did not agree", w.named.Host)
+			"%s can't be used: it was not reached, does not prove who it is, or you did not agree",
+			w.named.Host)
 	}
 	return setup.Offer{}, hints.Errorf(
 		fmt.Sprintf("ask the provider for its name, then: %s setup %s SERVER", w.p.name, w.address),
