@@ -8,7 +8,8 @@ import (
 
 // What is said is written by a goroutine of its own, so that a reader that hangs stops nobody. Up to
 // maxBacklog bytes wait for it; beyond that, lines are dropped and counted. A reader that is only slow is
-// given roomWait for each line, for as long as it has taken one within movingTime.
+// given roomWait for each line, for as long as it has taken one within movingTime. Lines that can't be
+// written, as on a full disk, are counted too.
 const (
 	maxBacklog = 1 << 20
 	roomWait   = 100 * time.Millisecond
@@ -18,15 +19,20 @@ const (
 // entry is something to be written, and its length.
 type entry struct {
 	size  int
-	write func()
+	write func() error
 }
 
 // backlog is what was said and is not written yet.
 type backlog struct {
-	dropped func(n int64) // writes that n lines are missing here
-	ready   chan struct{} // capacity 1: there is something to do
-	room    chan struct{} // capacity 1: something was written
-	ended   chan struct{} // closed at the end of run
+	// writes that n lines are missing here: why is what kept them from being written, nil = they were dropped
+	note  func(n int64, why error) error
+	ready chan struct{} // capacity 1: there is something to do
+	room  chan struct{} // capacity 1: something was written
+	ended chan struct{} // closed at the end of run
+
+	// Owned by run.
+	failed int64 // lines that could not be written since the last that was
+	why    error // the last of them
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -38,8 +44,8 @@ type backlog struct {
 }
 
 // newBacklog starts the goroutine that close ends.
-func newBacklog(dropped func(n int64)) *backlog {
-	b := &backlog{dropped: dropped, ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
+func newBacklog(note func(n int64, why error) error) *backlog {
+	b := &backlog{note: note, ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		ended: make(chan struct{}),
 		moved: time.Now()}
 	go b.run()
@@ -90,7 +96,7 @@ func (b *backlog) noteMissing() {
 	if n := b.missing; n > 0 {
 		b.missing = 0
 		// With size 0: the note must find room even in a full backlog.
-		b.push(entry{0, func() { b.dropped(n) }})
+		b.push(entry{0, func() error { return b.note(n, nil) }})
 	}
 }
 
@@ -108,8 +114,18 @@ func (b *backlog) run() {
 		if !ok {
 			return
 		}
-		e.write()
+		b.write(e)
 		b.written(e)
+	}
+}
+
+// write writes e, after a note about lines before it that could not be written.
+func (b *backlog) write(e entry) {
+	if b.failed > 0 && b.note(b.failed, b.why) == nil {
+		b.failed = 0
+	}
+	if err := e.write(); err != nil {
+		b.failed, b.why = b.failed+1, err
 	}
 }
 
@@ -187,7 +203,7 @@ type backlogSink struct {
 }
 
 func (s backlogSink) writeLine(l line) error {
-	s.add(entry{len(l.text) + len(l.hint) + 1, func() { _ = s.sink.writeLine(l) }})
+	s.add(entry{len(l.text) + len(l.hint) + 1, func() error { return s.sink.writeLine(l) }})
 	return nil
 }
 
@@ -199,6 +215,9 @@ type backlogWriter struct {
 
 func (w backlogWriter) Write(p []byte) (int, error) {
 	text := append([]byte(nil), p...) // the caller uses p again
-	w.add(entry{len(text), func() { _, _ = w.w.Write(text) }})
+	w.add(entry{len(text), func() error {
+		_, err := w.w.Write(text)
+		return err
+	}})
 	return len(p), nil
 }

@@ -5,19 +5,24 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// reader takes lines as its take allows.
+// reader takes lines as its take allows, and none while full is set.
 type reader struct {
 	take  func()
+	full  bool
 	lines []string
 }
 
 func (r *reader) Write(p []byte) (int, error) {
 	r.take()
+	if r.full {
+		return 0, syscall.ENOSPC
+	}
 	r.lines = append(r.lines, string(p))
 	return len(p), nil
 }
@@ -124,4 +129,76 @@ func TestMissingLinesAreToldSoon(t *testing.T) {
 		}
 		_ = l.Close()
 	})
+}
+
+// Lines that could not be written, as the disk was full, are counted where they are missing.
+func TestLostLinesAreCounted(t *testing.T) {
+	t.Parallel()
+	for _, json := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &reader{take: func() {}}
+			l := openBacklog(t, r, json)
+			say := func(full bool, n int) {
+				r.full = full
+				sayMany(l, n)
+				synctest.Wait()
+			}
+			say(false, 1)
+			say(true, 3)
+			say(false, 2)
+			say(true, 1)
+			say(false, 1)
+			_ = l.Close()
+
+			want := []string{"line 0.", "3 lines could not be written: no space left on device", "line 0.",
+				"line 1.", "1 line could not be written: no space left on device", "line 0."}
+			if len(r.lines) != len(want) {
+				t.Fatalf("JSON %v: %d lines, want %d", json, len(r.lines), len(want))
+			}
+			for i, line := range r.lines {
+				if !strings.Contains(line, want[i]) {
+					t.Errorf("JSON %v: line %d is %.200q, want %q", json, i, line, want[i])
+				}
+			}
+		})
+	}
+}
+
+// disk is a file on a disk that has room for so many bytes.
+type disk struct {
+	room int
+	text string
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(d.room, len(p))
+	d.room -= n
+	d.text += string(p[:n])
+	if n < len(p) {
+		return n, syscall.ENOSPC
+	}
+	return n, nil
+}
+
+func (d *disk) Close() error { return nil }
+
+// A line of which only a part could be written is not continued by the next one.
+func TestTornLine(t *testing.T) {
+	t.Parallel()
+	d := &disk{room: 10}
+	s := &fileSink{file: d}
+	say := func(line string, room int, fails bool) {
+		d.room += room
+		if n, err := s.Write([]byte(line)); (err != nil) != fails || !fails && n != len(line) {
+			t.Errorf("%q: %d bytes, %v", line, n, err)
+		}
+	}
+	say("first\n", 0, false)
+	say("second\n", 0, true)
+	say("nothing of this\n", 0, true)
+	say("next\n", 100, false)
+	say("last\n", 0, false)
+	if want := "first\nseco\nnext\nlast\n"; d.text != want {
+		t.Errorf("the log is %q, want %q", d.text, want)
+	}
 }

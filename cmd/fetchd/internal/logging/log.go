@@ -3,6 +3,7 @@
 package logging
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -135,10 +136,10 @@ func Open(t Target) (*Logger, error) {
 	}
 
 	if t.Patience > 0 {
-		// The note about dropped lines goes past the backlog, which is full then.
-		direct := slog.New(t.handler(sink, w))
-		l.patience, l.backlog = t.Patience, newBacklog(func(n int64) {
-			direct.Warn("the reader of the log is too slow: " + Counted(n, "line") + " dropped")
+		// The note about missing lines goes past the backlog, which may be full then.
+		direct := t.handler(sink, w)
+		l.patience, l.backlog = t.Patience, newBacklog(func(n int64, why error) error {
+			return noteMissing(direct, n, why)
 		})
 		sink, w = backlogSink{l.backlog, sink}, backlogWriter{l.backlog, w}
 	}
@@ -153,6 +154,19 @@ func Open(t Target) (*Logger, error) {
 	// Outermost, as it makes records of its own, which the others must see as well.
 	l.Logger = slog.New(&verdictHandler{h, l.Level <= LevelTrace, new(SaidBefore)})
 	return l, nil
+}
+
+// noteMissing says at h that n lines are missing; why is what kept them from being written, nil = a reader
+// that is too slow.
+func noteMissing(h slog.Handler, n int64, why error) error {
+	text := "the reader of the log is too slow: " + Counted(n, "line") + " dropped"
+	if why != nil {
+		text = "the log has a gap: " + Counted(n, "line") + " could not be written: " + why.Error()
+	}
+	if ctx := context.Background(); h.Enabled(ctx, slog.LevelWarn) {
+		return h.Handle(ctx, slog.NewRecord(time.Now(), slog.LevelWarn, text, 0))
+	}
+	return nil
 }
 
 // handler words records for sink, or in JSON for w.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"log/syslog"
-	"os"
 	"sync"
 	"time"
 
@@ -72,8 +71,10 @@ type fileSink struct {
 	name string
 	path string
 	now  func() time.Time
-	mu   sync.Mutex
-	file *os.File
+
+	mu   sync.Mutex // guards what follows
+	file io.WriteCloser
+	torn bool // the last line has no end, as the disk was full in the middle of it
 }
 
 // openLogfile opens or creates (0600) the log file. The caller closes it.
@@ -106,11 +107,20 @@ func (s *fileSink) writeLine(l line) error {
 	return err
 }
 
-// Write implements io.Writer for the JSON format.
+// Write implements io.Writer for the JSON format. p is a line.
 func (s *fileSink) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.file.Write(p)
+	text := p
+	if s.torn {
+		text = append([]byte{'\n'}, p...)
+	}
+
+	n, err := s.file.Write(text)
+	if n > 0 {
+		s.torn = n < len(text)
+	}
+	return min(n, len(p)), err
 }
 
 func (s *fileSink) Close() error {
