@@ -21,6 +21,9 @@ const (
 	// mdaGrace is the time between SIGTERM and SIGKILL, and the time for which an agent's output is read
 	// after its exit.
 	mdaGrace = time.Second
+	// AgentEnd is how long Deliver takes at most to end an agent whose context has ended: mdaGrace for the
+	// agent, and as long for what it has started.
+	AgentEnd = 2 * mdaGrace
 
 	shell = "/bin/sh"
 )

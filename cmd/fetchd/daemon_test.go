@@ -10,12 +10,14 @@ import (
 
 	"fetchd/cmd/fetchd/internal/exit"
 	"fetchd/cmd/fetchd/internal/logging"
+	"fetchd/delivery"
 	"fetchd/fetch"
 )
 
 // A daemon that is told to end gives the message in hand its time, and no more to a retrieval that hangs.
 func TestAwaitEnd(t *testing.T) {
 	t.Parallel()
+	const killed = fetch.Grace + delivery.AgentEnd
 
 	for _, tt := range []struct {
 		name  string
@@ -25,7 +27,8 @@ func TestAwaitEnd(t *testing.T) {
 	}{
 		{"at once", 0, 0, false},
 		{"the message in hand", fetch.Grace, fetch.Grace, false},
-		{"hangs", time.Hour, fetch.Grace + time.Second, true},
+		{"an agent that has to be killed", killed, killed, false},
+		{"hangs", time.Hour, endTimeout, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -10,12 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fetchd/cmd/fetchd/internal/exit"
+	"fetchd/delivery"
 	"fetchd/fetch"
 	"fetchd/fetch/fault"
 )
 
-// endTimeout bounds the shutdown after a signal: the message in hand has fetch.Grace.
-const endTimeout = fetch.Grace + time.Second
+// endTimeout bounds the shutdown after a signal: the message in hand has fetch.Grace. An agent that takes
+// longer is to be ended before us: what went on after us could deliver beside the next run.
+const endTimeout = fetch.Grace + delivery.AgentEnd + time.Second
 
 // signals are those that the process was sent. Each channel holds one signal: another one that comes while it
 // waits asks for the same, so nothing is lost. The signals that end the program have a channel, and a reader,
