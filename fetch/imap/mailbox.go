@@ -55,6 +55,7 @@ type mailbox struct {
 	todo    journal.Set // to be retrieved
 	old     journal.Set // adopted before it began
 	flushed journal.Set // to be deleted because the user said so: too large, or kept by an earlier retrieval
+	unsent  unsent
 	acks    acks
 	deleted deleted
 

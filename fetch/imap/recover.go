@@ -10,25 +10,27 @@ import (
 )
 
 // askForRest asks, one by one, for messages that came in doubt, and for those that did not come.
-func (m *mailbox) askForRest(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
+func (m *mailbox) askForRest(ctx context.Context, q *fetch.Queue) error {
 	m.s.rememberOrder()
 	if err := m.askAgain(ctx, q); err != nil {
 		return err
 	}
-	return m.recover(ctx, lost, q)
+	return m.recover(ctx, q)
 }
 
 // recover asks once more for messages that did not come with their batch. Those that are gone from the server
 // are done; those that still don't come are reported and stay.
-func (m *mailbox) recover(ctx context.Context, lost journal.Set, q *fetch.Queue) error {
+func (m *mailbox) recover(ctx context.Context, q *fetch.Queue) error {
+	lost := m.unsent.uids
 	if lost.IsEmpty() {
 		return nil
 	}
 
 	there, err := m.s.remaining(lost)
 	if err != nil {
-		return err
+		return m.atUnsent(err)
 	}
+	m.unsent = unsent{}
 
 	// Others may delete messages while we retrieve. That is neither a failure nor ours to report.
 	gone := lost.Minus(there)

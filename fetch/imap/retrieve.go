@@ -72,13 +72,13 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 	m.old = m.adopted()
 
 	var under []*batch
-	var lost journal.Set
+	m.unsent = unsent{}
 	todo, size := m.todo, uint64(firstBatch)
 	var count, bytes uint64
 
 	for len(under) > 0 || !todo.IsEmpty() {
 		if !todo.IsEmpty() && m.s.sendsTextFirst() { // all would come twice
-			lost.AddSet(todo)
+			m.unsent.uids.AddSet(todo)
 			todo = journal.Set{}
 			continue
 		}
@@ -103,8 +103,9 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 			// The server said how many it processes at once: what is missing was not refused, it was not
 			// looked at.
 			todo.AddSet(left)
-		} else {
-			lost.AddSet(left)
+		} else if !left.IsEmpty() {
+			m.unsent.uids.AddSet(left)
+			m.unsent.no = b.no
 		}
 
 		count, bytes = count+b.got.Len(), bytes+uint64(b.bytes)
@@ -115,7 +116,7 @@ func (m *mailbox) Retrieve(ctx context.Context, q *fetch.Queue) error {
 		}
 	}
 
-	return m.askForRest(ctx, lost, q)
+	return m.askForRest(ctx, q)
 }
 
 // fill sends batches of todo, of size messages, until two are under way: the second one only while there is
@@ -327,9 +328,18 @@ func release(it *fetch.Item) {
 	}
 }
 
+// unsent is what batches did not bring, as long as it was not asked for again.
+type unsent struct {
+	uids journal.Set
+	no   error // the server's answer to the last of these batches if it was not OK
+}
+
 // at adds to err the message at which the session ended: the one that was being received in the oldest batch,
 // or the next.
 func (m *mailbox) at(b *batch, err error) error {
+	if b.began == 0 && b.got.IsEmpty() && !m.unsent.uids.IsEmpty() {
+		return m.atUnsent(err)
+	}
 	missing := b.uids.Minus(b.got)
 	if missing.IsEmpty() {
 		return err
@@ -349,6 +359,22 @@ func (m *mailbox) at(b *batch, err error) error {
 		uid = b.began
 	}
 
+	return m.atUID(uid, err)
+}
+
+// atUnsent adds to err, which ended the session before another message came, the first one that a batch did
+// not bring: some servers answer a batch at a message, and leave then.
+func (m *mailbox) atUnsent(err error) error {
+	if m.s.conn.Err() == nil {
+		return err
+	}
+	if m.unsent.no != nil {
+		err = thenLeft(m.unsent.no, err)
+	}
+	return m.atUID(m.unsent.uids.Ranges()[0].First, err)
+}
+
+func (m *mailbox) atUID(uid uint32, err error) error {
 	return fetch.At(&fetch.Item{UID: strconv.FormatUint(uint64(uid), 10), UIDValidity: m.validity}, err)
 }
 
