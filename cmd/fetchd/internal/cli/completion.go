@@ -97,13 +97,41 @@ func spellings(o *Option) []string {
 	return s
 }
 
+// zshCompletion completes what bashCompletion does, with zsh's own _arguments.
 func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
-	fmt.Fprintf(w, "#compdef %s\n_arguments -s \\\n", name)
+	fmt.Fprintf(w, "#compdef %s\nlocal -a options own rest\noptions=(\n", name)
+	zshOptions(w, table)
+	fmt.Fprintf(w, ")\nrest=(%s)\n(( CURRENT > 2 )) && case $words[2] in\n",
+		shell.Quote("*:server:("+names(subs)+")"))
+
+	for i := range subs {
+		sub := &subs[i]
+		fmt.Fprintf(w, "%s)\n  own=(\n", sub.Name)
+		zshOptions(w, sub.Options)
+		fmt.Fprint(w, "  )\n")
+
+		// Its --proto has other values.
+		for j := range sub.Options {
+			fmt.Fprintf(w, "  options=(${options:#'*--%s'[=\\[]*})\n", sub.Options[j].Long)
+		}
+
+		action := "_files"
+		if words := sub.words(); words != "" {
+			action = "(" + words + ")"
+		}
+		fmt.Fprintf(w, "  rest=('1: :' %s);;\n", shell.Quote("*:argument:"+action))
+	}
+
+	fmt.Fprint(w, "esac\n_arguments -s $own $options $rest\n")
+}
+
+// zshOptions writes the specifications of options, each in quotes on a line of its own.
+func zshOptions(w io.Writer, table []Option) {
 	for i := range table {
 		o := &table[i]
 		// Brackets and colons separate the parts of zsh's own notation.
 		help := strings.NewReplacer("[", "(", "]", ")", ":", "").Replace(o.Help)
-		action := ""
+		action, long, short := "", "", ""
 		switch {
 		case fileArgument(o):
 			action = ":" + o.Arg + ":_files"
@@ -112,12 +140,20 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 		case o.Arg != "":
 			action = ":" + o.Arg + ": "
 		}
+		if action != "" { // the value may stand in the same word
+			long, short = "=", "+"
+		}
+
 		for _, s := range spellings(o) {
-			fmt.Fprintf(w, "  %s \\\n", shell.Quote("*"+strings.Trim(s, "'")+"["+help+"]"+action))
+			s = strings.Trim(s, "'")
+			if strings.HasPrefix(s, "--") {
+				s += long
+			} else {
+				s += short
+			}
+			fmt.Fprintf(w, "  %s\n", shell.Quote("*"+s+"["+help+"]"+action))
 		}
 	}
-
-	fmt.Fprintf(w, "  %s\n", shell.Quote("*:server:("+names(subs)+")"))
 }
 
 func fishCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
