@@ -137,6 +137,7 @@ func byPlace(list []*Error) {
 // clip shortens text of a file for a message.
 func clip(s string) string {
 	const limit = 60
+	s = withoutSecret(s)
 	if len(s) > limit {
 		return s[:limit] + "…"
 	}

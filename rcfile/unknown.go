@@ -50,10 +50,27 @@ func (p *parser) unknown(w word, candidates iter.Seq[string], otherwise string) 
 	}
 }
 
-// isPrivate tells whether w may be a password: it stands where a user's options do, that user has none yet,
-// and it is none of the grammar's own.
+// isPrivate tells whether w may be a password: it stands where one is still to come, and it is none of the
+// grammar's own.
 func (p *parser) isPrivate(w word) bool {
-	return p.place != inServer && !p.entry.user.namesPassword() && !w.equals && !w.end
+	if w.equals || w.end {
+		return false
+	}
+	if p.place == inServer {
+		return p.entry.poll != nil && p.entry.poll.awaitsPassword()
+	}
+	return !p.entry.user.namesPassword() || p.entry.user.awaitsPassword()
+}
+
+// awaitsPassword tells whether a login at a mail server is named, and no password for it.
+func (p *Poll) awaitsPassword() bool {
+	return p.ESMTPName.Set && !p.ESMTPPassword.Set && !p.ESMTPEval.Set && !p.ESMTPFile.Set
+}
+
+// awaitsPassword tells whether something is named, beside the mailbox, that may need a password, and none.
+func (u *User) awaitsPassword() bool {
+	return u.SSLKey.Set && !u.SSLKeyPass.Set || u.OAuthClient.Set && !u.OAuthSecret.Set ||
+		u.Append.Set && !u.AppendPassword.Set && !u.AppendEval.Set && !u.AppendFile.Set
 }
 
 // namesPassword tells whether it is said what the password is, or where it comes from.
@@ -106,4 +123,28 @@ func (p *parser) afterUser(w word) {
 		return
 	}
 	p.err(w.pos, "the word after a user's name is not an option "+concealed, hint+list)
+}
+
+// withoutSecret cuts text off behind the first word in it that a secret follows: with a quote mark too many,
+// a value is all of the file up to the next one. A text that is nearly a keyword stays as it is.
+func withoutSecret(text string) string {
+	end := len(text)
+	for i := range keywords {
+		k := &keywords[i]
+		if k.Kind != Private {
+			continue
+		}
+		for _, name := range append([]string{k.Name}, k.Aliases...) {
+			if n := strings.Index(text, name); n >= 0 {
+				end = min(end, n+len(name))
+			}
+		}
+	}
+
+	isWord := func(*Keyword) bool { return true }
+	if hint, _ := guess(text, yieldWords(isWord)); hint != "" || end == len(text) {
+		return text
+	}
+
+	return text[:end] + "…"
 }

@@ -118,3 +118,28 @@ func TestSlipsAreShown(t *testing.T) {
 		}
 	}
 }
+
+// A quote mark too many, or a character too few, shows no secret that stands behind it.
+func TestDamageHidesSecrets(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text string }{
+		{"a quote mark before an option", "poll h user a \"keep\nuser b pass tokAB is \"b\" here"},
+		{"a quote mark before a number", "poll h user a limit \"5\nuser b pass tokAB is \"b\" here"},
+		{"a quote mark before a protocol", "poll h proto \"pop3 user a pass tokAB\npoll i user \"b\" pass x"},
+		{"a quote mark for a blank", "poll h esmtpname u esmtppassword\"tokAB"},
+		{"no blank behind the keyword", "poll h esmtpname u esmtppasswordtokAB"},
+		{"no blank before the keyword", "poll h esmtpname uesmtppassword tokAB"},
+		{"a comma in the keyword of a key", "poll h user a pass x sslkey k sslkey,ass tokAB"},
+		{"a comma in the keyword of a client", "poll h user a pass x oauthclient c oauth,ecret tokAB"},
+		{"a blank in a keyword", `poll h user a pass x append "imaps://a@h" append password tokAB`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Parse("x", []byte(tt.text), Fetchmailrc); err == nil {
+				t.Error("no mistake")
+			} else if strings.Contains(err.Error(), "tok") {
+				t.Errorf("shown: %v", err)
+			}
+		})
+	}
+}
