@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,14 @@ func (e *SMTPError) Hint() string { return e.hint }
 // isOfFullSystem tells whether the server has no room for the message (RFC 3463 section 3.4). It may be too
 // large for what is left.
 func (e *SMTPError) isOfFullSystem() bool { return e.Code == 452 && strings.Contains(e.Text, "4.3.1") }
+
+// isOfTooMany tells whether a recipient behind an accepted one was refused with what means that there are
+// too many: 452, which was 552 (RFC 5321 section 4.5.3.1.10). In a transaction of its own it means something
+// else.
+func isOfTooMany(err error) bool {
+	e, ok := errors.AsType[*SMTPError](err)
+	return ok && !e.Spam && (e.Code == 452 || e.Code == 552)
+}
 
 // quotedAct quotes a command in which something may come from elsewhere.
 func quotedAct(act string) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"fetchd/fetch/wire"
 )
@@ -138,16 +139,8 @@ func (s *smtpSession) converse(t *transaction) error {
 		return mail
 	}
 
-	for i, r := range t.recipients {
-		refusal, err := s.askOrRefused(t, commands[1+i])
-		switch {
-		case err != nil:
-			return err
-		case refusal == nil:
-			t.accepted = append(t.accepted, r)
-		default:
-			t.refused = append(t.refused, refusal)
-		}
+	if err := s.nameRecipients(t, commands[1:]); err != nil {
+		return err
 	}
 
 	// Nobody is left to have the message; with PIPELINING, DATA is under way all the same.
@@ -160,6 +153,31 @@ func (s *smtpSession) converse(t *transaction) error {
 
 	s.dirty = true // until the server has judged the message
 	return s.askForData(t, mail)
+}
+
+// nameRecipients has the conversation of the commands RCPT.
+func (s *smtpSession) nameRecipients(t *transaction, commands []string) error {
+	var tooMany []smtpRecipient
+	for i, r := range t.recipients {
+		refusal, err := s.askOrRefused(t, commands[i])
+		switch {
+		case err != nil:
+			return err
+		case refusal == nil:
+			t.accepted = append(t.accepted, r)
+		case len(t.accepted) > 0 && isOfTooMany(refusal):
+			tooMany = append(tooMany, r)
+		default:
+			t.refused = append(t.refused, refusal)
+		}
+	}
+
+	// They are left for a transaction of their own (RFC 5321 section 4.5.3.1.10).
+	t.recipients = slices.DeleteFunc(t.recipients, func(r smtpRecipient) bool {
+		same := func(left smtpRecipient) bool { return left.address == r.address }
+		return slices.ContainsFunc(tooMany, same)
+	})
+	return nil
 }
 
 // askOrRefused asks, and gives the refusal apart from an error of the connection.
