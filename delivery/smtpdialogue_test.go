@@ -21,9 +21,10 @@ const (
 		"C: MAIL FROM:<bob@example.net>\nC: RCPT TO:<ann@localhost>\nC: DATA\n"
 	oneByOne = hello + "S: 250 h\nC: MAIL FROM:<bob@example.net>\n" +
 		"S: 250 ok\nC: RCPT TO:<ann@localhost>\nS: 250 ok\nC: DATA\n"
-	content  = "C: Subject: x\nC:\x20\nC: body\nC: .\n"
-	farewell = "C: QUIT\nS: 221 bye\n"
-	reset    = "S: 250 ok\nC: RSET\nC: MAIL FROM:<bob@example.net>\nC: RCPT TO:<ann@localhost>\nC: DATA\n"
+	anonymous = "C: MAIL FROM:<>\n"
+	content   = "C: Subject: x\nC:\x20\nC: body\nC: .\n"
+	farewell  = "C: QUIT\nS: 221 bye\n"
+	reset     = "S: 250 ok\nC: RSET\nC: MAIL FROM:<bob@example.net>\nC: RCPT TO:<ann@localhost>\nC: DATA\n"
 )
 
 // peerTo is a deliverer to a dialogue.
@@ -101,7 +102,13 @@ func TestSMTPDialogues(t *testing.T) {
 			temporary, `MAIL FROM:<bob@example.net>": refused with 451 "later"`},
 		{"5xx to MAIL", pipelined + "S: 550 spammer\nS: 503 order\nS: 503 order\n" + farewell,
 			permanent, "spammer"},
-		{"530 to MAIL", pipelined + "S: 530 log in\nS: 530 log in\nS: 530 log in\n" + farewell,
+		{"530 to MAIL", pipelined + "S: 530 log in\nS: 530 log in\nS: 530 log in\n" + anonymous +
+			"S: 530 log in\n" + farewell, unusable, "esmtpname"},
+		{"530 to MAIL, one by one", hello + "S: 250 h\nC: MAIL FROM:<bob@example.net>\nS: 530 log in\n" +
+			anonymous + "S: 530 log in\n" + farewell, unusable, "esmtpname"},
+		{"530 to this sender", pipelined + "S: 530 log in\nS: 503 order\nS: 503 order\n" + anonymous +
+			"S: 250 ok\n" + farewell, temporary, "esmtpname"},
+		{"530 and lost", pipelined + "S: 530 log in\nS: 503 order\nS: 503 order\n" + anonymous + "CLOSE",
 			unusable, "esmtpname"},
 		{"530 to RCPT", pipelined + "S: 250 a\nS: 530 not from outside\nS: 503 order\n" + farewell, temporary,
 			"esmtpname"},

@@ -56,6 +56,12 @@ func quotedAct(act string) string {
 // section 4).
 const codeAuthRequired = 530
 
+// isOfLogin tells whether the server wants a login before it takes a message of that sender.
+func isOfLogin(err error) bool {
+	e, ok := errors.AsType[*SMTPError](err)
+	return ok && ClassOf(err) == Unusable && !strings.HasPrefix(e.Act, "MAIL FROM:<>")
+}
+
 // refused is the error of an answer that says no.
 func (s *smtpSession) refused(act string, r smtpReply) error {
 	e := &SMTPError{Server: s.server.String(), Act: act, Code: r.code, Text: s.conn.Quoted([]byte(r.text()))}

@@ -113,8 +113,22 @@ func (s *smtpSession) introduce(t *transaction) error {
 	if !t.introduced {
 		t.introduced = true
 		t.answer = s.converse(t)
+		if isOfLogin(t.answer) && s.takesOthers() {
+			t.answer = &Error{Class: Temporary, Err: t.answer}
+		}
 	}
 	return t.answer
+}
+
+// takesOthers tells whether a server that wants a login for a sender takes mail that has none: some want it
+// for the senders of their own domains alone.
+func (s *smtpSession) takesOthers() bool {
+	if s.conn.Err() != nil {
+		return false
+	}
+	r, err := s.ask(new(transaction), "MAIL FROM:<>")
+	s.dirty = true
+	return err == nil && r.isOK()
 }
 
 func (s *smtpSession) converse(t *transaction) error {
