@@ -56,7 +56,11 @@ func (m *maildrop) delete(ctx context.Context) (gone []deletion, refused, err er
 		return nil, nil, err
 	}
 	if err := m.s.quit(); err != nil {
-		return nil, nil, fmt.Errorf("%d deletions are not committed: %w", len(gone), err)
+		what := "1 deletion is"
+		if n := len(gone); n != 1 {
+			what = fmt.Sprintf("%d deletions are", n)
+		}
+		return nil, nil, fmt.Errorf("%s not committed: %w", what, err)
 	}
 	// After QUIT, which has deleted the others.
 	if refused != nil {
