@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"fetchd/fetch/login"
 )
 
 // Delays before a destination that can't be used is tried again: the first one, doubled with each further
@@ -11,6 +13,8 @@ import (
 const (
 	outageDelay    = 30 * time.Second
 	outageDelayCap = 30 * time.Minute
+	// A refused login waits longer at first: servers lock accounts after repeated failures.
+	outageRefused = 5 * time.Minute
 )
 
 // Outages remembers from one retrieval to the next which of several destinations can't be used, and when each
@@ -48,7 +52,7 @@ func (o *Outages) End(now time.Time) {
 		switch {
 		case x.failed:
 			x.tries++
-			x.next = now.Add(outageWait(x.tries))
+			x.next = now.Add(outageWait(x.tries, x.why))
 		case x.worked:
 			delete(o.of, key)
 		}
@@ -56,9 +60,17 @@ func (o *Outages) End(now time.Time) {
 	}
 }
 
-// outageWait is the delay after so many failures. It grows step by step: a shift by a large n would overflow.
-func outageWait(n int) time.Duration {
+// outageWait is the delay after so many failures, the last of them why. It grows step by step: a shift by a
+// large n would overflow.
+func outageWait(n int, why error) time.Duration {
 	d := outageDelay
+	switch {
+	case errors.Is(why, login.ErrRefused):
+		d = outageRefused
+	case errors.Is(why, login.ErrNoVerdict) && n > 1: // the password may be wrong
+		d, n = outageRefused, n-1
+	}
+
 	for i := 1; i < n && d < outageDelayCap; i++ {
 		d *= 2
 	}

@@ -38,8 +38,12 @@ var (
 	ErrNotJudged  = login.ErrNotJudged
 )
 
-// ErrNoVerdict is in the error of a Connector whose server ended the connection over the login.
-var ErrNoVerdict = login.ErrNoVerdict
+// What is in the error of a server, or of a destination, that refused a login for which it may lock an
+// account, or that ended the connection over one.
+var (
+	ErrRefused   = login.ErrRefused
+	ErrNoVerdict = login.ErrNoVerdict
+)
 
 // KindOf returns KindInternal if a panic is in err's tree, else the Kind of the first *Error there, else
 // KindUnknown.

@@ -29,8 +29,12 @@ type Seed struct {
 // backOff is the delay after n failures in a row, the last of them err.
 func backOff(n int, err error) time.Duration {
 	d, limit := networkDelay, networkDelayCap
-	if fetch.KindOf(err).IsLogin() {
+	switch {
+	case fetch.KindOf(err).IsLogin():
 		d, limit = authDelay, authDelayCap
+	// By the destination. Nobody sees that its password is mended, so the cap is that of other trouble.
+	case errors.Is(err, fetch.ErrRefused):
+		d = authDelay
 	}
 	// A server that is just restarted is there again in seconds; the doubling begins after the first few
 	// tries.

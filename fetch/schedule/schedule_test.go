@@ -63,6 +63,7 @@ func TestBackOff(t *testing.T) {
 	}{
 		{"network", fetch.KindNetwork, errors.New("no"), []int{0, 60, 120, 240, 480, 960}},
 		{"auth", fetch.KindAuth, errors.New("no"), []int{0, 300, 900}},
+		{"refused by the destination", fetch.KindDelivery, fetch.ErrRefused, []int{0, 300, 900}},
 		// Some servers end the connection over a wrong password, and lock the account after a few.
 		{"ended over the login", fetch.KindNetwork, errors.Join(fetch.ErrTurnedAway, fetch.ErrNoVerdict),
 			[]int{0, 60, 360, 960}},
