@@ -64,6 +64,14 @@ func (p *program) openJournal(ctx context.Context, c *cli.CommandLine) (
 	if err != nil {
 		return nil, nil, nil, p.failConfig(err)
 	}
+
+	// Root looks here in vain for what is set aside, or stopped, in the system's service.
+	if len(cfg.Polls) == 0 {
+		return nil, nil, nil, p.fail(exit.Syntax, hints.Errorf(
+			"-f names the rc file; of the system's service: "+p.name+" help service",
+			"%s has no accounts", c.Rcfile.Or(at.rcfile)))
+	}
+
 	j, err := at.openJournal(ctx, cfg)
 	if err != nil {
 		return nil, nil, nil, p.fail(exit.IO, err)
