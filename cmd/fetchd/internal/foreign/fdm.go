@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Fdm reads the configuration of fdm. Its accounts become entries, and where their mail goes is said there as
-// far as the rules don't look into the messages.
-func Fdm(text []byte) (Configuration, error) {
+// convertFdm reads the configuration of fdm. Its accounts become entries, and where their mail goes is said
+// there as far as the rules don't look into the messages.
+func convertFdm(text []byte) (Configuration, error) {
 	file, err := readFdm(text)
 	if err != nil {
 		return Configuration{}, err

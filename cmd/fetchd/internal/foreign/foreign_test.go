@@ -102,14 +102,14 @@ func TestRecords(t *testing.T) {
 	const mpopFile = "# mpop\n 2 pop.example.org ann\na 1700000000\n#b\n 1 pop.example.org bob\nc\n" +
 		" 1 other.example.org ann\nd\n"
 	mpop := mpopRecord("~/uids/%U_at_%H", "ann", "pop.example.org")
-	getmail, err := Getmail([]byte("[retriever]\ntype=SimplePOP3SSLRetriever\nserver=pop.example.org\n"+
-		"username=an/:n\npassword=x\n"), "/dir")
+	getmail, err := convertGetmail([]byte("[retriever]\ntype=SimplePOP3SSLRetriever\n"+
+		"server=pop.example.org\nusername=an/:n\npassword=x\n"), "/dir")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	fdm, err := Fdm([]byte(`account "work" pop3s server "pop.example.org" user "ann" pass "x" new-only ` +
-		`cache "%h/uids-%a"`))
+	fdm, err := convertFdm([]byte(`account "work" pop3s server "pop.example.org" user "ann" pass "x" ` +
+		`new-only cache "%h/uids-%a"`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,9 @@ type getmailBuilder struct {
 	isIMAP    bool
 }
 
-// Getmail reads a configuration file of getmail6, which has one account. dir is where getmail keeps its
-// records, the directory of the file unless it was told otherwise.
-func Getmail(text []byte, dir string) (Account, error) {
+// convertGetmail reads a configuration file of getmail6, which has one account. dir is where getmail keeps
+// its records, the directory of the file unless it was told otherwise.
+func convertGetmail(text []byte, dir string) (Account, error) {
 	sections, err := readIni(text)
 	if err != nil {
 		return Account{}, err

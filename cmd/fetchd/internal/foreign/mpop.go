@@ -27,8 +27,8 @@ type mpopAccount struct {
 	isCopied bool               // it says nothing of its own
 }
 
-// Mpop reads the configuration of mpop.
-func Mpop(text []byte) (Configuration, error) {
+// convertMpop reads the configuration of mpop.
+func convertMpop(text []byte) (Configuration, error) {
 	read, err := readMpop(text)
 	if err != nil {
 		return Configuration{}, err

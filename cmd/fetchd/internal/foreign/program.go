@@ -23,7 +23,7 @@ var programs = []Program{
 		Places: func(home, _ string) []string {
 			return []string{filepath.Join(home, ".fdm.conf"), "/etc/fdm.conf"}
 		},
-		Read: func(text []byte, _ string) (Configuration, error) { return Fdm(text) },
+		Read: func(text []byte, _ string) (Configuration, error) { return convertFdm(text) },
 	},
 	{
 		Name: "getmail",
@@ -33,7 +33,7 @@ var programs = []Program{
 			}
 		},
 		Read: func(text []byte, dir string) (Configuration, error) {
-			a, err := Getmail(text, dir)
+			a, err := convertGetmail(text, dir)
 			return Configuration{Accounts: []Account{a}}, err
 		},
 	},
@@ -42,7 +42,7 @@ var programs = []Program{
 		Places: func(home, etc string) []string {
 			return []string{filepath.Join(home, ".mpoprc"), filepath.Join(etc, "mpop", "config")}
 		},
-		Read: func(text []byte, _ string) (Configuration, error) { return Mpop(text) },
+		Read: func(text []byte, _ string) (Configuration, error) { return convertMpop(text) },
 	},
 }
 
