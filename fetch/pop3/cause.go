@@ -28,5 +28,5 @@ func (s *session) cause(ctx context.Context, err error) error {
 		return err
 	}
 
-	return classify(fmt.Errorf("%w, and ends the connection (%v)", said, err), fetch.KindServer)
+	return classify(fmt.Errorf("%w, and ends the connection (%v)", said, err))
 }

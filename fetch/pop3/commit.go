@@ -30,7 +30,7 @@ func (m *maildrop) Commit(ctx context.Context) (int, error) {
 	if err := m.end(ctx, gone); err != nil {
 		return len(gone), fetch.Fail(fetch.KindJournal, err)
 	}
-	return len(gone), cmp.Or(classify(refused, fetch.KindServer), m.listing.disagree())
+	return len(gone), cmp.Or(classify(refused), m.listing.disagree())
 }
 
 // delete deletes the planned messages and ends the session. It returns those that the server has deleted, and
@@ -190,5 +190,5 @@ func (s *session) send(line []byte, last bool) error {
 func (s *session) quit() error {
 	// Before the command: even without an answer the server may have ended the session.
 	s.ended = true
-	return classify(s.client.run((*gopop3.Conn).Quit), fetch.KindServer)
+	return classify(s.client.run((*gopop3.Conn).Quit))
 }

@@ -136,7 +136,7 @@ func (s *session) stat(l *listing) (messages int, err error) {
 		return err
 	})
 	if err != nil {
-		return 0, classify(err, fetch.KindServer)
+		return 0, classify(err)
 	}
 
 	count, rest := cutWord(bytes.Trim(answer, " \t"))
@@ -228,7 +228,7 @@ func (s *session) hasUIDL(record *journal.Maildrop, err error) (bool, error) {
 		err = hints.Add(err, "what is still to be deleted is known by the UIDLs that the server gave before")
 	}
 	// One that only today has no UIDLs must not make everything look new.
-	return err == nil, classify(err, fetch.KindServer)
+	return err == nil, classify(err)
 }
 
 // listSizes fills in the sizes.
@@ -238,7 +238,7 @@ func (s *session) listSizes(l *listing, messages int) error {
 		if messages == 0 && refusal(s.c, err) != nil {
 			return nil
 		}
-		return classify(err, fetch.KindServer)
+		return classify(err)
 	}
 
 	for i := range l.rows {

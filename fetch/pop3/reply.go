@@ -159,11 +159,11 @@ func refusal(c *wire.Conn, err error) *ReplyError {
 	return refused
 }
 
-// classify adds to a *ReplyError its kind, by default def, and a hint. It returns other errors unchanged.
-func classify(err error, def fetch.Kind) error {
+// classify adds a kind and a hint to a *ReplyError. It returns other errors unchanged.
+func classify(err error) error {
 	var e *ReplyError
 	if errors.As(err, &e) {
-		return e.reply().Explain(err, def)
+		return e.reply().Explain(err, fetch.KindServer)
 	}
 	return err
 }

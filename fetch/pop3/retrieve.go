@@ -305,7 +305,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 	}
 
 	refused.Command = fmt.Sprintf("RETR %d", it.Num)
-	err := classify(refused, fetch.KindServer)
+	err := classify(refused)
 	switch {
 	case r.over != nil: // this was asked for before we knew
 		return
