@@ -15,8 +15,8 @@ type DumpOptions struct {
 	ShowSecrets bool // passwords, and the commands that print them, as they are, not as ***
 }
 
-// Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not said
-// is null, or the default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
+// Dump writes the configuration as JSON: {"globals": {…}, "polls": [{… "users": [{…}]}]}. What was not
+// said is null, or the default for flags and numbers. Text that isn't UTF-8 is {"hex": "…"}.
 func Dump(w io.Writer, c *Config, options DumpOptions) error {
 	d := dumper{options}
 	polls := []any{}
@@ -104,12 +104,12 @@ func (d dumper) poll(p *Poll) object {
 	}
 	users := []any{}
 	for i := range p.Users {
-		users = append(users, d.user(p, &p.Users[i]))
+		users = append(users, d.user(&p.Users[i]))
 	}
 	return append(o, member{"users", users})
 }
 
-func (d dumper) user(p *Poll, u *User) object {
+func (d dumper) user(u *User) object {
 	var o object
 	for i := range loginWords {
 		k := &loginWords[i]
