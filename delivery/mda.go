@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// DefaultMDATimeout is the default for how long a delivery agent may take for one message.
-	DefaultMDATimeout = 10 * time.Minute
+	// mdaTimeout is how long a delivery agent may take for one message, unless the options say so.
+	mdaTimeout = 10 * time.Minute
 	// mdaGrace is the time between SIGTERM and SIGKILL, and the time for which an agent's output is read
 	// after its exit.
 	mdaGrace = time.Second
@@ -35,7 +35,7 @@ type MDAOptions struct {
 	// Command is the text in the rc file, for /bin/sh: `procmail -d %T`. NewMDA says what is replaced in
 	// it.
 	Command string
-	Timeout time.Duration // for one message; 0 = DefaultMDATimeout
+	Timeout time.Duration // for one message; 0 = 10 minutes
 	Env     []string      // KEY=value, added to the clean environment of the agent
 	Dir     string        // working directory; "" = ours
 	// Recipients are the local names that messages are for, as far as they are known. The agent must be
@@ -93,7 +93,7 @@ func NewMDA(o MDAOptions) (*MDA, error) {
 	a := &MDA{command: command, timeout: o.Timeout, grace: mdaGrace, dir: o.Dir}
 	a.lingering = make(chan struct{}, mdaLingers)
 	if a.timeout <= 0 {
-		a.timeout = DefaultMDATimeout
+		a.timeout = mdaTimeout
 	}
 
 	a.env = agentEnv(os.Environ())
