@@ -271,6 +271,23 @@ func writeProgram(path string) error {
 	return os.WriteFile(path, []byte("#!/bin/sh\necho runs\nread end\n"), 0o700)
 }
 
+// startProgram runs what writeProgram wrote until end is called.
+func startProgram(t *testing.T, cmd *exec.Cmd) (end func()) {
+	t.Helper()
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		in.Close()
+		_ = cmd.Wait()
+	}
+}
+
 func TestFetchmailHoldsTheLock(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/comm"); err != nil {
@@ -283,14 +300,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	}
 
 	cmd := exec.Command(program)
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, 8)); err != nil {
-		t.Fatal(err)
-	}
+	end := startProgram(t, cmd)
 	if err := os.WriteFile(path, fmt.Appendf(nil, "%d 300", cmd.Process.Pid), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -300,8 +310,7 @@ func TestFetchmailHoldsTheLock(t *testing.T) {
 	if isFetchmail(os.Getppid()) || isFetchmail(1) {
 		t.Error("any process is taken for fetchmail")
 	}
-	in.Close()
-	_ = cmd.Wait()
+	end()
 	if h, err := LockHolder(path); err != nil || h != nil {
 		t.Errorf("after its end: %+v, %v", h, err)
 	}
@@ -326,17 +335,9 @@ func TestFetchmailOfAnotherUser(t *testing.T) {
 	cmd := exec.Command(program)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, 8)); err != nil {
-		t.Fatal(err)
-	}
+	end := startProgram(t, cmd)
 	if isFetchmail(cmd.Process.Pid) {
 		t.Error("it is taken for ours")
 	}
-	in.Close()
-	_ = cmd.Wait()
+	end()
 }

@@ -8,14 +8,21 @@ import (
 	"time"
 )
 
-func TestNotifier(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "notify")
+// serviceManager listens for notifications at path.
+func serviceManager(t *testing.T) (manager *net.UnixConn, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer manager.Close()
+	t.Cleanup(func() { manager.Close() })
+	return manager, path
+}
+
+func TestNotifier(t *testing.T) {
+	t.Parallel()
+	manager, path := serviceManager(t)
 	env := map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"}
 	n, err := NewNotifier(func(name string) string { return env[name] })
 	if err != nil {
@@ -50,12 +57,7 @@ func TestStalledSchedulerIsNotAlive(t *testing.T) {
 // A manager that reads nothing stops nobody.
 func TestHungServiceManager(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "notify")
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer manager.Close()
+	_, path := serviceManager(t)
 	n, err := NewNotifier(func(name string) string { return map[string]string{"NOTIFY_SOCKET": path}[name] })
 	if err != nil {
 		t.Fatal(err)
