@@ -6,6 +6,24 @@ import (
 	"testing"
 )
 
+// inSession calls f with a maildrop in the journal at path, whose retrieval has begun.
+func inSession(t *testing.T, path string, o Options, f func(d *Maildrop)) {
+	t.Helper()
+	j, err := OpenWith(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	d, err := j.Maildrop(t.Context(), "a")
+	if err == nil {
+		err = beginDrop(t.Context(), d)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(d)
+}
+
 // RFC 1939 section 7 lets a server use the UIDL of a deleted message again.
 func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 	t.Parallel()
@@ -13,19 +31,7 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	session := func(f func(d *Maildrop)) {
 		t.Helper()
-		j, err := Open(ctx, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		d, err := j.Maildrop(ctx, "a")
-		if err == nil {
-			err = beginDrop(ctx, d)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(d)
+		inSession(t, path, Options{}, f)
 	}
 	must := func(err error) {
 		t.Helper()

@@ -15,22 +15,12 @@ func TestLooksOfDeletedMessages(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	session := func(f func(d *Maildrop)) {
 		t.Helper()
-		j, err := OpenWith(ctx, path, Options{Now: func() time.Time { return now }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer j.Close()
-		d, err := j.Maildrop(ctx, "a")
-		if err == nil {
-			err = beginDrop(ctx, d)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(d)
-		if err := d.End(ctx, true); err != nil {
-			t.Fatal(err)
-		}
+		inSession(t, path, Options{Now: func() time.Time { return now }}, func(d *Maildrop) {
+			f(d)
+			if err := d.End(ctx, true); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	wants := func(d *Maildrop, uidl, looks string) {
 		t.Helper()
