@@ -304,20 +304,27 @@ func TestMboxCannotBeShortened(t *testing.T) {
 	expectMbox(t, path, "a", "a")
 }
 
-// TestMboxExchanged: a file that a reader has replaced while we waited for its lock is not written.
-func TestMboxExchanged(t *testing.T) {
-	t.Parallel()
-	path := mboxPath(t)
-	deliverMbox(t, path, mboxMail(t, "a")...)
+// mboxExchangedAt delivers into a file that another program moves to path.old, and makes anew, before the
+// first system call of this name.
+func mboxExchangedAt(path, name string) *delivery.Mbox {
 	d := delivery.NewMbox(path)
 	exchanged := false
 	delivery.Interpose(d, func(call string) error {
-		if call != "lock" || exchanged {
+		if call != name || exchanged {
 			return nil
 		}
 		exchanged = true
 		return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
 	})
+	return d
+}
+
+// TestMboxExchanged: a file that a reader has replaced while we waited for its lock is not written.
+func TestMboxExchanged(t *testing.T) {
+	t.Parallel()
+	path := mboxPath(t)
+	deliverMbox(t, path, mboxMail(t, "a")...)
+	d := mboxExchangedAt(path, "lock")
 	if err := d.Deliver(t.Context(), mboxMail(t, "b")[0]); err != nil {
 		t.Fatal(err)
 	}

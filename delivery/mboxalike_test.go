@@ -1,8 +1,6 @@
 package delivery_test
 
 import (
-	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -38,15 +36,7 @@ func TestMboxExchangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	path := mboxPath(t)
 	deliverMbox(t, path, mboxMail(t, "a")...)
-	d := delivery.NewMbox(path)
-	exchanged := false
-	delivery.Interpose(d, func(call string) error {
-		if call != "fsync" || exchanged {
-			return nil
-		}
-		exchanged = true
-		return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
-	})
+	d := mboxExchangedAt(path, "fsync")
 	m := mboxMail(t, "a", "b")[1]
 	if err := d.Deliver(t.Context(), m); delivery.ClassOf(err) != delivery.Temporary {
 		t.Fatalf("%v, of class %v", err, delivery.ClassOf(err))

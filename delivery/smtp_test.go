@@ -25,8 +25,16 @@ func sinkTo(t testing.TB, sink *deliverytest.Sink, change func(*delivery.SMTPOpt
 		server.Port = sink.Listen(t, "127.0.0.1:0").(*net.TCPAddr).Port
 	}
 
+	return smtpTo(t, server, 20*time.Second, change)
+}
+
+// smtpTo is a deliverer to a server, closed at the end of the test.
+func smtpTo(
+	t testing.TB, server delivery.SMTPServer, timeout time.Duration, change func(*delivery.SMTPOptions),
+) *delivery.SMTP {
+	t.Helper()
 	o := delivery.SMTPOptions{
-		Servers: []delivery.SMTPServer{server}, Name: "client.example.org", Timeout: 20 * time.Second,
+		Servers: []delivery.SMTPServer{server}, Name: "client.example.org", Timeout: timeout,
 	}
 	if change != nil {
 		change(&o)

@@ -32,18 +32,7 @@ func peerTo(t *testing.T, dialogue string, change func(*delivery.SMTPOptions)) *
 	t.Helper()
 	addr := fetchtest.NewPeer(t, dialogue, nil).Listen()
 	server := delivery.SMTPServer{Host: "localhost", Port: addr.Port, TLS: login.ClearText}
-	o := delivery.SMTPOptions{
-		Servers: []delivery.SMTPServer{server}, Name: "client.example.org", Timeout: 500 * time.Millisecond,
-	}
-	if change != nil {
-		change(&o)
-	}
-	d, err := delivery.NewSMTP(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Close() })
-	return d
+	return smtpTo(t, server, 500*time.Millisecond, change)
 }
 
 func newMail(t testing.TB, uid string) *delivery.Message {
