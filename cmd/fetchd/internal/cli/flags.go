@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fetchd/rcfile"
+	"fetchd/tlsverify/hints"
 )
 
 // noArgument is what pflag passes on for an option without an argument. No real argument can contain a NUL.
@@ -243,7 +244,7 @@ func parseError(table []Option, err error) error {
 			return fmt.Errorf("option --%s is ambiguous: --%s", unknown.GetSpecifiedName(),
 				strings.Join(found, ", --"))
 		}
-		return fmt.Errorf("unknown option --%s", unknown.GetSpecifiedName())
+		return unknownOption(table, unknown.GetSpecifiedName())
 	case errors.As(err, &missing) && missing.GetSpecifiedShortnames() != "":
 		return fmt.Errorf("option -%s needs an argument", missing.GetSpecifiedName())
 	// The name of the option, and not what was written, which may be the beginning of another one that was
@@ -255,4 +256,21 @@ func parseError(table []Option, err error) error {
 	}
 
 	return err
+}
+
+// unknownOption names the option that name probably is a misspelling of.
+func unknownOption(table []Option, name string) error {
+	near := rcfile.Nearest(name, func(yield func(string) bool) {
+		for i := range table {
+			for _, full := range table[i].Names() {
+				if !yield(full) {
+					return
+				}
+			}
+		}
+	})
+	if near == "" {
+		return fmt.Errorf("unknown option --%s", name)
+	}
+	return hints.Errorf(fmt.Sprintf(`did you mean "--%s"?`, near), "unknown option --%s", name)
 }

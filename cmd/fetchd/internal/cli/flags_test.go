@@ -109,6 +109,7 @@ func TestParseArgsErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, args, want string }{
 		{"unknown long", "--frobnicate", "unknown option --frobnicate"},
+		{"nearly known", "--keeep", `unknown option --keeep; hint: did you mean "--keep"?`},
 		{"unknown short", "-T", "unknown option -T"},
 		{"unknown in a bundle", "-vy", "unknown option -y"},
 		{"ambiguous", "--ss", "ambiguous"},
