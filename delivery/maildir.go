@@ -162,6 +162,16 @@ func untilDone(call func() error) error {
 	}
 }
 
+// isWritable tells whether the Maildir is there and may be written.
+func (d *Maildir) isWritable() bool {
+	tmp := d.dir + "/tmp"
+	writer, err := ownerOf(tmp)
+	if err == nil {
+		err = writer.run(func() error { return access(tmp, unix.W_OK|unix.X_OK) })
+	}
+	return err == nil
+}
+
 var maildirPlace = place{
 	kind: "Maildir", missing: "the directory above it must exist (is it mounted?)",
 	odd: "it must be a directory with new, cur and tmp in it; name another Maildir",

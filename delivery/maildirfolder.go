@@ -2,11 +2,11 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 
 	"fetchd/fetch/login/imapline"
+	"fetchd/tlsverify/hints"
 )
 
 // FolderPlace, as the last part of a Maildir's path, stands for the folder that a message comes from.
@@ -72,13 +72,25 @@ func (d *MaildirFolders) deliverFrom(ctx context.Context, mailbox, separator str
 	if !ok {
 		errs := make([]error, len(ms))
 		for i := range errs {
-			errs[i] = &Error{Class: Permanent,
-				Err: fmt.Errorf("%s: there can be no folder of the name %.100q", d, mailbox)}
+			errs[i] = &Error{Class: Permanent, Err: hints.Errorf(
+				"give it a shorter name on the server, or its mail another place by folderdeliver",
+				"%s: there can be no folder of the name %.100q", d, mailbox)}
 		}
 		return errs
 	}
-	return d.of(name).DeliverGroup(ctx, ms)
+
+	errs := d.of(name).DeliverGroup(ctx, ms)
+	for i, err := range errs {
+		// Unusable would end the whole retrieval, for all folders' mail.
+		if err != nil && name != "" && isOfPlace(err) && d.of("").isWritable() {
+			errs[i] = &Error{Class: Temporary, Err: err}
+		}
+	}
+	return errs
 }
+
+// isOfPlace tells whether err is that of a place as such, and not of the disk that it is on.
+func isOfPlace(err error) bool { return ClassOf(err) == Unusable && !LacksRoom(err) }
 
 // of is the Maildir of that name in the Maildir.
 func (d *MaildirFolders) of(name string) *Maildir {
@@ -97,7 +109,8 @@ func (d *MaildirFolders) of(name string) *Maildir {
 
 // folderName is the directory that a mailbox has in a Maildir++, "" for the Maildir itself. It begins with a
 // dot, which also stands between the levels of the name; the rest is modified UTF-7, as Dovecot and Courier
-// have it. So it never leads anywhere else. It is not ok if nothing of the name is left.
+// have it. So it never leads anywhere else. It is not ok if nothing of the name is left, or if it is longer
+// than a file's name may be.
 //
 // separator is what stands between the levels on the server. Then "." and "/" within a level are written as
 // %2e and %2f, so that two mailboxes are two directories. If it is not known, "", both stand between levels.
@@ -117,7 +130,7 @@ func folderName(mailbox, separator string) (dir string, ok bool) {
 	for _, level := range levels {
 		dir += "." + imapline.EncodeName(withinLevel.Replace(level))
 	}
-	return dir, dir != ""
+	return dir, dir != "" && len(dir) <= fileNameMost
 }
 
 // withinLevel writes what would divide a level. What looks as if it were written so is written too, or it

@@ -21,10 +21,13 @@ func TestFolderName(t *testing.T) {
 		{"", ""}, {"INBOX", ""}, {"Inbox", ""},
 		{"Work", ".Work"}, {"Work/2026", ".Work.2026"}, {"Work.2026", ".Work.2026"},
 		{"INBOX.Sent", ".Sent"}, {"inbox/Sent/x", ".Sent.x"}, {"INBOXES", ".INBOXES"},
-		{"Entwürfe", ".Entw&APw-rfe"}, {"Entw&APw-rfe", ".Entw&APw-rfe"}, {"R&D", ".R&-D"}, {"R&-D", ".R&-D"},
+		{"Entwürfe", ".Entw&APw-rfe"}, {"Entw&APw-rfe", ".Entw&APw-rfe"},
+		{"R&D", ".R&-D"}, {"R&-D", ".R&-D"},
 		{"..", "refused"}, {"/", "refused"}, {".", "refused"},
 		{"../../etc/passwd", ".etc.passwd"}, {"/etc", ".etc"}, {".hidden", ".hidden"}, {"a..b//c", ".a.b.c"},
 		{"new", ".new"}, {"a\nb\x00", ".a&AAo-b&AAA-"}, {"with blanks", ".with blanks"},
+		{strings.Repeat("x", 254), "." + strings.Repeat("x", 254)},
+		{strings.Repeat("x", 255), "refused"}, {strings.Repeat("Папка/", 20), "refused"},
 	} {
 		got, ok := folderName(tt.mailbox, "")
 		if !ok {
@@ -123,6 +126,50 @@ func TestMaildirFolders(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// A folder that can't be used ends no retrieval: mail of the others has its place. A Maildir that can't be
+// used does.
+func TestMaildirFolderUnusable(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "Maildir")
+	d := NewMaildirFolders(MaildirOptions{Dir: dir})
+	to := func(mailbox string) error {
+		m := mailFrom(t, "1", "x\n")
+		m.Mailbox = mailbox
+		return d.Deliver(t.Context(), m)
+	}
+	if err := to("INBOX"); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, make := range []func(path string) error{
+		func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		func(path string) error { return os.Symlink("nowhere", path) },
+		func(path string) error {
+			return errors.Join(os.Mkdir(path, 0o700), os.Symlink("../new", path+"/new"),
+				os.Mkdir(path+"/cur", 0o700), os.Mkdir(path+"/tmp", 0o700))
+		},
+	} {
+		if err := make(dir + "/.Work"); err != nil {
+			t.Fatal(err)
+		}
+		if err := to("Work"); err == nil || ClassOf(err) != Temporary {
+			t.Errorf("class %d: %v", ClassOf(err), err)
+		}
+		if err := os.RemoveAll(dir + "/.Work"); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, mailbox := range []string{"INBOX", "Work"} {
+		if err := to(mailbox); ClassOf(err) != Unusable {
+			t.Errorf("class %d: %v", ClassOf(err), err)
+		}
 	}
 }
 

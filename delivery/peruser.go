@@ -14,8 +14,8 @@ import (
 const UserPlace = "%T"
 
 const (
-	perUserName = 255  // bytes of a file's name
-	perUserKept = 1000 // destinations; those of more recipients are made each time
+	fileNameMost = 255  // bytes
+	perUserKept  = 1000 // destinations; those of more recipients are made each time
 )
 
 // PerUser delivers to each recipient in a place of his own. It is safe for concurrent use.
@@ -43,7 +43,7 @@ func (d *PerUser) KeepsFolders() bool { return KeepsFolders(d.make(d.pattern)) }
 
 // Takes tells whether a recipient's name can be a part of a path: it must not lead anywhere else.
 func (d *PerUser) Takes(recipient string) bool {
-	return recipient != "" && len(recipient) <= perUserName && recipient[0] != '.' &&
+	return recipient != "" && len(recipient) <= fileNameMost && recipient[0] != '.' &&
 		!strings.ContainsFunc(recipient, func(r rune) bool { return r == '/' || unicode.IsControl(r) })
 }
 
