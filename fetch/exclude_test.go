@@ -106,6 +106,26 @@ func checkExclude(t *testing.T, r *rig) {
 	r.wants(t, messages)
 }
 
+// TestExcludedLetNobodyPass: messages that failed wait for others that may be delivered, not for excluded
+// ones.
+func TestExcludedLetNobodyPass(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range bothProtocols {
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p, _ := limitedRig(t, protocol, 3, 2, 4)
+			r.exclude("^[23]$")
+			if res, err := fetch.Retrieve(t.Context(), r.a); res.Failed != 2 {
+				t.Errorf("%+v: %v", res, err)
+			}
+			clear(p.refuse)
+			if res := r.retrieve(t, 2); res.LimitHit {
+				t.Error("the limit was reached")
+			}
+		})
+	}
+}
+
 // TestExcludeOversized: limitflush deletes nothing that is excluded.
 func TestExcludeOversized(t *testing.T) {
 	t.Parallel()

@@ -107,10 +107,11 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	// What is left out is no longer new, so it comes before the counts.
-	waiting := a.leaveOut(m, name, p)
+	a.leaveOut(m, name, p)
 	if err := a.exclude(ctx, m, name, p); err != nil {
 		return a.noteSessionEnd(ctx, name, err, p)
 	}
+	waiting := a.letOthersPass(m, name, p)
 	c := a.count(m, name, p)
 	more := a.limit(m, &c, waiting, p)
 	p.res.New += c.New
@@ -208,9 +209,8 @@ func (a *Account) commit(ctx context.Context, t *transfer, more bool, p *progres
 	return errors.Join(err, t.failures())
 }
 
-// leaveOut takes out of m what is not for this session, and returns how much of it waits for nothing but its
-// turn.
-func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
+// leaveOut takes out of m what is not for this session.
+func (a *Account) leaveOut(m Mailbox, name string, p *progress) {
 	l, ok := m.(Leaver)
 	switch {
 	case !ok:
@@ -218,18 +218,29 @@ func (a *Account) leaveOut(m Mailbox, name string, p *progress) (waiting int) {
 		l.Only(p.only.ref())
 		keepDoubt(m)
 	default:
-		// First those that don't count at all: which messages come last depends on how many are left then.
+		// First those that don't count at all.
 		l.Leave(slices.Concat(a.Refusals.aside(name, a.now()), p.obstacles.inTheWay(name)))
 		all := m.Counts().New
 		l.Leave(p.left)
 		l.Leave(p.shares.wait(name, m, p.destinations.outages))
-		fresh := m.Counts().New
-		l.Leave(p.last.wait(name, l, fresh, a.now()))
-		waiting = fresh - m.Counts().New
-
 		if m.Counts().New < all {
 			keepDoubt(m)
 		}
+	}
+}
+
+// letOthersPass takes out of m what comes last, and returns how much of it waits for nothing but its turn.
+// All else was left out before: which messages come last depends on how many others there are.
+func (a *Account) letOthersPass(m Mailbox, name string, p *progress) (waiting int) {
+	l, ok := m.(Leaver)
+	if !ok || p.only != nil {
+		return 0
+	}
+
+	fresh := m.Counts().New
+	l.Leave(p.last.wait(name, l, fresh, a.now()))
+	if waiting = fresh - m.Counts().New; waiting > 0 {
+		keepDoubt(m)
 	}
 	return waiting
 }
