@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -219,5 +220,8 @@ func (m *mailFile) explain(what string, writer *owner, act string, size int64, e
 		class, hint = Unusable, "" // it has its own
 	}
 
-	return &Error{Class: class, Err: hints.Errorf(hint, "%s %s %s: %w", act, what, m.path, err)}
+	if !strings.Contains(err.Error(), m.path+": ") { // else the error names it
+		what += " " + m.path
+	}
+	return &Error{Class: class, Err: hints.Errorf(hint, "%s %s: %w", act, what, err)}
 }

@@ -171,6 +171,9 @@ func TestMboxUnusable(t *testing.T) {
 				strings.Contains(hints.Of(err), "; ") {
 				t.Errorf("class %v, %v", delivery.ClassOf(err), err)
 			}
+			if problem, _ := hints.Split(err); strings.Count(problem, path) != 1 {
+				t.Errorf("the path once: %s", problem)
+			}
 			if after := contentOf(path); after != before {
 				t.Errorf("it has %q now", after)
 			}
