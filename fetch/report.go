@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"fetchd/delivery"
+	"fetchd/tlsverify/hints"
 )
 
 // report logs and counts one message.
@@ -50,8 +51,16 @@ func (t *transfer) reportFailure(it *Item, err error) {
 	if !waits {
 		t.keepFailure(it, err, level > slog.LevelDebug)
 	}
+	err = withDeliveryStep(err)
+	// Once is enough of what is the same to do about each of the messages.
+	if level > slog.LevelDebug && t.a.Log.Enabled(context.Background(), level) {
+		if t.steps == nil {
+			t.steps = map[string]bool{}
+		}
+		err = hints.Unsaid(err, t.steps)
+	}
 	t.a.Log.Log(context.Background(), level, EventFailed, "account", t.a.Name, "mailbox", t.name,
-		"n", it.N, "total", t.total, "size", it.Size, "uid", it.ref().UID, "err", withDeliveryStep(err))
+		"n", it.N, "total", t.total, "size", it.Size, "uid", it.ref().UID, "err", err)
 }
 
 // withDeliveryStep gives err, of a message, a next step.

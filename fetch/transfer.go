@@ -39,14 +39,15 @@ type transfer struct {
 	res         *Result
 	failed      []failure
 	similar     SimilarFailures
-	met         *obstacles // of the pass
-	err         error      // of the first of these, if possible a temporary one
-	errReported bool       // err was shown by an EventFailed
-	worked      bool       // something was delivered
-	unfit       int        // messages in a row for which there was no room
-	skip        []*Item    // could not be had, and are never to be tried again
-	looks       []string   // of what was recorded and stays in the mailbox
-	stop        error      // why the transfer ended early
+	steps       map[string]bool // next steps that the log has
+	met         *obstacles      // of the pass
+	err         error           // of the first of these, if possible a temporary one
+	errReported bool            // err was shown by an EventFailed
+	worked      bool            // something was delivered
+	unfit       int             // messages in a row for which there was no room
+	skip        []*Item         // could not be had, and are never to be tried again
+	looks       []string        // of what was recorded and stays in the mailbox
+	stop        error           // why the transfer ended early
 
 	trouble *ServerTrouble // set by run
 }

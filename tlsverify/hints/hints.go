@@ -102,6 +102,34 @@ func cut(text string, known []string) Line {
 	return Line{Problem: text}
 }
 
+// Unsaid is err as it prints without the next steps that were said before, and adds its own to these.
+func Unsaid(err error, said map[string]bool) error {
+	known := all(err)
+	var text []string
+	for s := range strings.SplitSeq(err.Error(), "\n") {
+		if l := cut(s, known); said[l.Hint] {
+			s = l.Problem
+		}
+		text = append(text, s)
+	}
+
+	for _, l := range Lines(err) {
+		said[l.Hint] = l.Hint != ""
+	}
+
+	return &shortened{err, strings.Join(text, "\n")}
+}
+
+// shortened is an error that prints as text.
+type shortened struct {
+	err  error
+	text string
+}
+
+func (e *shortened) Error() string { return e.text }
+
+func (e *shortened) Unwrap() error { return e.err }
+
 // all are the next steps that err, or any error in its tree, knows.
 func all(err error) []string {
 	var found []string

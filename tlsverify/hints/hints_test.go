@@ -107,3 +107,25 @@ func TestEach(t *testing.T) {
 		})
 	}
 }
+
+// TestUnsaid: a next step is said once, whichever error has it.
+func TestUnsaid(t *testing.T) {
+	said := map[string]bool{}
+	full, slow := Errorf("make room", "disk full"), Errorf("wait", "too slow")
+	for i, tt := range []struct {
+		err  error
+		want string
+	}{
+		{full, "disk full; hint: make room"},
+		{fmt.Errorf("message 2: %w", full), "message 2: disk full"},
+		{errors.Join(full, slow), "disk full\ntoo slow; hint: wait"},
+		{errors.Join(full, slow), "disk full\ntoo slow"},
+		{errors.New("alone"), "alone"},
+		{Add(slow, "or call"), "too slow; hint: wait; or call"},
+	} {
+		err := Unsaid(tt.err, said)
+		if err.Error() != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("%d: %q, want %q", i, err, tt.want)
+		}
+	}
+}
