@@ -19,6 +19,7 @@ const lastInLineTime = time.Hour
 type lastInLine struct {
 	failed  map[refusedKey]time.Time // when they were tried
 	resting bool                     // some of them in the last retrieval: this one is for the others
+	crowded bool                     // they would use up the limit, and other mailboxes get nothing
 	due     []Ref                    // of the mailbox, to be tried again; who has waited longest is first
 	now     map[refusedKey]bool      // failed in this retrieval, which may have several sessions
 	text    string                   // what the journal has
@@ -61,6 +62,13 @@ func (a *Account) recallLastInLine(ctx context.Context) *lastInLine {
 	return l
 }
 
+// crowd is told how many messages a pass over so many mailboxes may have, 0 = any number.
+func (l *lastInLine) crowd(limit, mailboxes int) {
+	if l != nil {
+		l.crowded = limit > 0 && mailboxes > 1 && len(l.failed) >= limit
+	}
+}
+
 // wait returns the messages of a mailbox with so many new ones that let the others pass.
 func (l *lastInLine) wait(mailbox string, m Leaver, fresh int, now time.Time) []Ref {
 	if l == nil {
@@ -78,7 +86,8 @@ func (l *lastInLine) wait(mailbox string, m Leaver, fresh int, now time.Time) []
 			due = append(due, ref)
 		}
 	}
-	if fresh <= len(waiting) { // there are no others to let pass
+	// There are no others to let pass, unless they are in other mailboxes.
+	if fresh <= len(waiting) && !(l.resting && l.crowded) {
 		waiting, due = nil, waiting
 	}
 

@@ -59,6 +59,7 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 		}
 		names = []string{p.only.Mailbox}
 	}
+	p.last.crowd(a.FetchLimit, len(names))
 
 	var errs []error
 	for i, name := range names {

@@ -190,6 +190,25 @@ func TestRefusedLetOthersPass(t *testing.T) {
 	}
 }
 
+// TestRefusedLetOtherMailboxesPass: messages that fail and use up the fetchlimit keep none in other mailboxes
+// from coming in the next pass.
+func TestRefusedLetOtherMailboxesPass(t *testing.T) {
+	t.Parallel()
+	r, p, now := limitedRig(t, fetch.IMAP, 2, 2, 2)
+	r.a.Mailboxes = []string{"INBOX", "Lists"}
+	others := numbered(5)[2:]
+	r.append(t, "Lists", others...)
+	for i, want := range []struct{ delivered, refused int }{{0, 2}, {2, 2}, {0, 4}, {1, 4}} {
+		*now = now.Add(5 * time.Minute)
+		res, err := fetch.Retrieve(t.Context(), r.a)
+		if res.Delivered != want.delivered || p.refused != want.refused {
+			t.Errorf("pass %d: delivered %d, refused %d, want %+v: %v", i, res.Delivered, p.refused, want,
+				err)
+		}
+	}
+	r.wants(t, others)
+}
+
 // The same with POP3's expunge: those behind them come in the same pass, in other sessions, and in the next
 // one before them.
 func TestRefusedLetOtherSessionsPass(t *testing.T) {
