@@ -20,10 +20,26 @@ type appendRefusal struct {
 	class Class
 	err   error // what the code means; nil = nothing more
 	hint  string
+	// it is about the folder, and says nothing of others
+	folder bool
+}
+
+// folderError is the error of a folder that takes no mail.
+type folderError struct{ error }
+
+func (e *folderError) Unwrap() error { return e.error }
+
+// IsOfFolder tells whether err, of mail that d did not take, says nothing of mail from other folders, which
+// goes to others at d too.
+func IsOfFolder(d Deliverer, err error) bool {
+	_, ok := errors.AsType[*folderError](err)
+	return ok && KeepsFolders(d)
 }
 
 var lacksFolder = appendRefusal{codes: []string{"TRYCREATE", "NONEXISTENT"}, class: Unusable,
-	err: errNoFolder, hint: "make it there, or write appendcreate"}
+	err: errNoFolder, hint: "make it there, or write appendcreate", folder: true}
+
+const hintNoRight = "the user of append may not write there: name another folder or user"
 
 // appendRefusals is that table. Other refusals are those of one message, and may pass. So are CANNOT and
 // SERVERBUG, which may be about all messages: one that the server fails at must not keep the others from it.
@@ -33,8 +49,8 @@ var appendRefusals = []appendRefusal{
 		hint: "mail stays on its server until there is room again"},
 	{codes: []string{"LIMIT"}, class: Unusable, hint: "mail stays on its server until there is room again"},
 	{codes: []string{"UNAVAILABLE", "INUSE"}, class: Unusable, hint: hintKept},
-	{codes: []string{"NOPERM", "READ-ONLY", "CONTACTADMIN"}, class: Unusable,
-		hint: "the user of append may not write there: name another folder or user"},
+	{codes: []string{"NOPERM", "READ-ONLY"}, class: Unusable, hint: hintNoRight, folder: true},
+	{codes: []string{"CONTACTADMIN"}, class: Unusable, hint: hintNoRight},
 	{codes: []string{"TOOBIG", "UNKNOWN-CTE", "BADCHARSET"}, class: Permanent,
 		hint: "the server refuses this message; it stays on its own server"},
 }
@@ -104,6 +120,9 @@ func (s *appendSession) no(act string, got imapline.Reply) error {
 func (row appendRefusal) of(err error) error {
 	if row.err != nil {
 		err = fmt.Errorf("%w: %w", err, row.err)
+	}
+	if row.folder {
+		err = &folderError{err}
 	}
 	return &login.Error{Kind: login.KindDelivery,
 		Err: &Error{Class: row.class, Err: hints.Add(err, row.hint)}}

@@ -116,7 +116,7 @@ func (s *appendSession) create(it *appendItem) (made bool, err error) {
 	}
 	// Another connection may have made it meanwhile.
 	if got.Word != "OK" && got.Code != "ALREADYEXISTS" {
-		it.fail(appendRefusal{class: Unusable, hint: hintCreate}.of(s.refusal("CREATE", got)))
+		it.fail(appendRefusal{class: Unusable, hint: hintCreate, folder: true}.of(s.refusal("CREATE", got)))
 		return false, nil
 	}
 	// A refusal does not matter: the folder is there, and takes the message.

@@ -11,7 +11,11 @@ type destinations struct {
 	outages *delivery.Outages                         // of the account
 	open    map[delivery.Deliverer]delivery.Deliverer // its destinations, and what they are for this pass
 	done    map[string]bool                           // mailboxes that get no further visit
+	folders int                                       // visits that one folder at a destination has ended
 }
+
+// foldersMost is how many folders at a destination may end a session each: another one needs a login.
+const foldersMost = 10
 
 // of is where the mail of a mailbox goes in this pass.
 func (d *destinations) of(a *Account, mailbox string) delivery.Deliverer {
@@ -37,9 +41,14 @@ func (d *destinations) othersWork(a *Account, mailboxes []string, i int, err err
 		d.done = map[string]bool{}
 	}
 
+	to := a.delivererOf(mailboxes[i])
+	ofFolder := delivery.IsOfFolder(to, err)
+	if ofFolder {
+		d.folders++
+	}
 	for k, name := range mailboxes {
-		// Those before it were visited, and others would meet the same destination.
-		if k <= i || a.delivererOf(name) == a.delivererOf(mailboxes[i]) {
+		// Those before it were visited, and others would meet the same destination, or the same folder there.
+		if k <= i || a.delivererOf(name) == to && !(ofFolder && d.folders < foldersMost) {
 			d.done[name] = true
 		}
 	}
