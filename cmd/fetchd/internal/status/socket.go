@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -102,11 +103,26 @@ func Ask(ctx context.Context, path string, whole ...string) (Report, error) {
 		return Report{}, err
 	}
 	defer conn.Close()
+	return askThrough(conn, path, whole)
+}
+
+// askThrough gets the report through conn, which leads to path.
+func askThrough(conn net.Conn, path string, whole []string) (Report, error) {
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if err := json.NewEncoder(conn).Encode(request{whole}); err != nil {
-		return Report{}, fmt.Errorf("ask at %s: %w", path, err)
+	err := json.NewEncoder(conn).Encode(request{whole})
+	if err != nil {
+		err = fmt.Errorf("ask at %s: %w", path, err)
 	}
-	return read(conn, path)
+
+	var r Report
+	if err == nil {
+		r, err = read(conn, path)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		next := "it hangs, or was stopped: kill -CONT lets a stopped one go on, and kill -9 ends any"
+		err = hints.Errorf(next, "the daemon at %s does not answer within %v", path, patience)
+	}
+	return r, err
 }
 
 // checkOwner returns an error for a socket at which somebody else may tell lies: it must be ours or root's

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
@@ -195,6 +198,26 @@ func TestSocket(t *testing.T) {
 	if s, err := Serve(other, nil); err == nil {
 		s.Close()
 		t.Error("a file that is no socket was replaced")
+	}
+}
+
+// A daemon that hangs, or was stopped, takes what it is asked or not, and says nothing.
+func TestSilentDaemon(t *testing.T) {
+	t.Parallel()
+	for _, takes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer ours.Close()
+			defer theirs.Close()
+			if takes {
+				go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			}
+			_, err := askThrough(ours, "lock.sock", nil)
+			want := "lock.sock does not answer within 5s; hint: "
+			if text := fmt.Sprint(err); !strings.Contains(text, want) {
+				t.Errorf("takes %v: %s", takes, text)
+			}
+		})
 	}
 }
 
