@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 )
 
 // Subject names a certificate in messages, unescaped; those of today often have no subject but the names.
@@ -60,6 +61,15 @@ func WeakSignature(c *x509.Certificate) bool {
 func mayServe(c *x509.Certificate) bool {
 	const uses = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageKeyAgreement
 	return c.KeyUsage == 0 || c.KeyUsage&uses != 0
+}
+
+// isForServers tells whether the extended key usages of c, where it has any, include TLS servers.
+func isForServers(c *x509.Certificate) bool {
+	if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // IsSelfIssued tells whether c names itself as its issuer.

@@ -22,6 +22,7 @@ const (
 	Expired
 	NotYetValid
 	WrongUsage     // not for TLS servers
+	IssuerUsage    // issued by an authority that is not for TLS servers
 	KeyUsage       // its key is for something else than TLS
 	NotCA          // issued by something that is not an authority, or not for this
 	NameConstraint // issued outside the names its authority may vouch for
@@ -72,6 +73,8 @@ func (e *ChainError) problem() string {
 			certificate, show.Date(e.NotBefore), show.Date(e.Now))
 	case WrongUsage:
 		return certificate + " is not meant for TLS servers (extended key usage)"
+	case IssuerUsage:
+		return "authority " + show.Quote(e.Subject) + " is not meant for TLS servers (extended key usage)"
 	case KeyUsage:
 		return certificate + " has a key that is not for TLS (key usage)"
 	case NotCA:
@@ -103,6 +106,7 @@ var chainHints = map[ChainReason]string{
 	Expired:        "check the clock, else the operator must renew it",
 	NotYetValid:    "check the clock, else tell the operator",
 	WrongUsage:     "the operator needs one with serverAuth",
+	IssuerUsage:    "the operator needs a certificate from another authority",
 	KeyUsage:       "the operator needs one with digitalSignature",
 	NotCA:          "the operator needs a certificate from a real one",
 	NameConstraint: "the operator needs a certificate from another issuer",

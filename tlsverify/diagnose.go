@@ -20,6 +20,9 @@ func (p *Policy) diagnose(sent []*x509.Certificate, now time.Time, err error) er
 	// These name the certificate and the fault. What is left is an unknown authority, which crypto/x509 says
 	// of many things.
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		if invalid.Reason == x509.IncompatibleUsage {
+			return p.usageError(sent, now, invalid)
+		}
 		return p.chainError(invalidReason(invalid, now), invalid.Cert, now, invalid)
 	}
 	if as[x509.UnhandledCriticalExtension](err) {
@@ -51,6 +54,28 @@ func (p *Policy) unhandledError(sent []*x509.Certificate, now time.Time, err err
 	return p.chainError(Malformed, sent[0], now, err)
 }
 
+// usageError names the certificate that is not for TLS servers. crypto/x509 names the server's own, also
+// where one above it is to blame.
+func (p *Policy) usageError(sent []*x509.Certificate, now time.Time, err error) *ChainError {
+	leaf, above := sent[0], slices.Concat(sent[1:], p.roots().anchors)
+	if !isForServers(leaf) {
+		return p.chainError(WrongUsage, leaf, now, err)
+	}
+
+	issuer := findIssuer(leaf, above)
+	for range maxDiagnosed {
+		if issuer == nil {
+			break
+		}
+		if !isForServers(issuer) {
+			return p.chainError(IssuerUsage, issuer, now, err)
+		}
+		above = slices.DeleteFunc(above, issuer.Equal)
+		issuer = findIssuer(issuer, above)
+	}
+	return p.chainError(WrongUsage, leaf, now, err)
+}
+
 func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainReason {
 	switch invalid.Reason {
 	case x509.Expired:
@@ -59,8 +84,6 @@ func invalidReason(invalid x509.CertificateInvalidError, now time.Time) ChainRea
 			return NotYetValid
 		}
 		return Expired
-	case x509.IncompatibleUsage:
-		return WrongUsage
 	case x509.NotAuthorizedToSign, x509.TooManyIntermediates:
 		return NotCA
 	case x509.CANotAuthorizedForThisName, x509.TooManyConstraints, x509.UnconstrainedName:
