@@ -39,19 +39,20 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 	return &HandshakeError{Err: err}
 }
 
+var errNoCipher = errors.New("the server found no cipher or certificate that both sides can use")
+
 // noCipherError says what the server may lack, which it does not say itself.
 func noCipherError(o Offer) error {
 	const (
-		problem = "the server found no cipher or certificate that both sides can use"
 		// What crypto/tls can't verify, and OpenSSL can.
 		rare    = "its certificate may have a key of a rare kind, such as P-224, Ed448 or RSA-PSS"
 		replace = "ask the operator for a certificate with an RSA or P-256 key"
 	)
 	if o.RSA || o.Versions.Min > tls.VersionTLS12 {
-		return hints.Errorf(replace, "%s: %s", problem, rare)
+		return hints.Errorf(replace, "%w: %s", errNoCipher, rare)
 	}
 	return hints.Errorf(replace+" and for ECDHE, or see sslproto tls1+ (fetchd help versions)",
-		"%s: it may lack ECDHE key exchange, or %s", problem, rare)
+		"%w: it may lack ECDHE key exchange, or %s", errNoCipher, rare)
 }
 
 func (p *Policy) notTLS(h *head) *NotTLSError {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"time"
@@ -173,6 +174,13 @@ func (e *HandshakeError) Hint() string {
 			" if it lasts, check the port"
 	}
 	return `"fetchd check-tls HOST" shows what the server offers`
+}
+
+// ByServer tells whether the server ended the handshake, and not this program for what the server sent.
+func (e *HandshakeError) ByServer() bool {
+	op, ok := errors.AsType[*net.OpError](e.Err)
+	alerted := ok && op.Op == "remote error" // crypto/tls's word
+	return alerted || e.Cut() || errors.Is(e.Err, errNoCipher)
 }
 
 // Cut tells whether the connection ended during the handshake without a word, which is no verdict on either

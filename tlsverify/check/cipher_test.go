@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"crypto/tls"
 	"strings"
 	"testing"
@@ -43,6 +44,22 @@ func TestCheckListOtherCiphers(t *testing.T) {
 				t.Errorf("status %d\n%s", r.ExitStatus(), said)
 			}
 		})
+	}
+}
+
+// Where this program ends the handshake, that is said, whatever other ciphers the server has.
+func TestCheckListMalformedCertificate(t *testing.T) {
+	t.Parallel()
+	root := tlstest.NewCA(t)
+	cert := root.Leaf(tlstest.Leaf{DNS: []string{"xyz"}})
+	name, address := []byte("\x82\x03xyz"), []byte("\x87\x03xyz")
+	cert.Certificate[0] = bytes.Replace(cert.Certificate[0], name, address, 1)
+
+	m := mailServer{d: dialects[0], wrapped: true, other: 0x009e, cfg: tlstest.ServerConfig(cert)}
+	r := twins(m).check(t, Options{Proto: "imap", Wrapped: true,
+		Policy: tlsverify.Options{CAFile: root.File(t)}})
+	if said := text(t, r); !strings.Contains(said, "IP address of length 3") || !found(r, Reach, Fail) {
+		t.Error(said)
 	}
 }
 

@@ -45,8 +45,9 @@ func (m mailServer) serve(conn net.Conn) {
 	}
 
 	if m.other != 0 {
-		m.answerHello(conn, r)
-		return
+		if conn = m.answerHello(conn, r); conn == nil {
+			return
+		}
 	}
 
 	tc := tls.Server(conn, m.cfg)
@@ -62,15 +63,15 @@ func (m mailServer) serve(conn net.Conn) {
 	m.inside(tc, bufio.NewReader(io.MultiReader(bytes.NewReader(left), tc)))
 }
 
-// answerHello chooses m.other if it is offered.
-func (m mailServer) answerHello(conn net.Conn, r io.Reader) {
+// answerHello chooses m.other if it is offered. If not, and there is m.cfg, it returns conn as it was.
+func (m mailServer) answerHello(conn net.Conn, r io.Reader) net.Conn {
 	record := make([]byte, 5)
 	if _, err := io.ReadFull(r, record); err != nil {
-		return
+		return nil
 	}
 	hello := make([]byte, binary.BigEndian.Uint16(record[3:]))
 	if _, err := io.ReadFull(r, hello); err != nil {
-		return
+		return nil
 	}
 
 	const suites = 4 + 2 + 32 // handshake header, version, random
@@ -82,11 +83,23 @@ func (m mailServer) answerHello(conn net.Conn, r io.Reader) {
 			body = append(binary.BigEndian.AppendUint16(body, m.other), 0)
 			_, _ = conn.Write(append([]byte{22, 3, 3, 0, byte(len(body))}, body...))
 			_, _ = io.Copy(io.Discard, r)
-			return
+			return nil
 		}
 	}
+	if m.cfg != nil {
+		return replayed{conn, io.MultiReader(bytes.NewReader(record), bytes.NewReader(hello), r)}
+	}
 	_, _ = conn.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // handshake_failure
+	return nil
 }
+
+// replayed is a connection of which some bytes were read already.
+type replayed struct {
+	net.Conn
+	from io.Reader
+}
+
+func (r replayed) Read(p []byte) (int, error) { return r.from.Read(p) }
 
 // clear is the dialogue before TLS.
 func (m mailServer) clear(conn net.Conn, r *bufio.Reader) bool {

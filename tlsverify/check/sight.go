@@ -78,7 +78,8 @@ func (c *checker) see(ctx context.Context, a netip.Addr) sight {
 		s.state, s.err = c.connect(ctx, a, everything, &s.start, nil)
 	}
 
-	if _, failed := errors.AsType[*tlsverify.HandshakeError](s.err); failed && s.state == nil {
+	// What this program found wrong has nothing to do with ciphers, and must not be hidden.
+	if failure, ok := errors.AsType[*tlsverify.HandshakeError](s.err); ok && failure.ByServer() {
 		err := c.converse(ctx, a, &startTLS{}, nil, c.strict.ProbeUnsupported)
 		if suite, ok := errors.AsType[*tlsverify.SuiteError](err); ok {
 			s.err = suite
