@@ -3,6 +3,8 @@ package rcfile
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 )
 
@@ -118,19 +120,25 @@ func (r *reporter) enumerated(k *Keyword, w word) bool {
 	return true
 }
 
-// unknown is the mistake of a word that is none of the values of k.
+// unknown is the mistake of a word that is none of the values of k. One that is warned of, which may let in
+// what is weak, is proposed only where no other is near.
 func (k *Keyword) unknown(w word) *Error {
-	hint := suggest(w.text, func(yield func(string) bool) { k.yieldValues(yield) })
+	hint := suggest(w.text, k.valuesOf(Accepted))
+	if hint == "" {
+		hint = suggest(w.text, k.valuesOf(Warned))
+	}
 	if hint == "" {
 		hint = "one of " + strings.Join(k.Accepted(), ", ")
 	}
 	return &Error{Pos: w.pos, Msg: fmt.Sprintf("unknown %s %q", k.Name, clip(w.text)), Next: hint}
 }
 
-func (k *Keyword) yieldValues(yield func(string) bool) {
-	for _, v := range k.Values {
-		if v.Verdict != Refused && v.Name != "" && !yield(v.Name) {
-			return
+func (k *Keyword) valuesOf(verdicts ...Verdict) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, v := range k.Values {
+			if slices.Contains(verdicts, v.Verdict) && v.Name != "" && !yield(v.Name) {
+				return
+			}
 		}
 	}
 }

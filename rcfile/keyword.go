@@ -127,7 +127,7 @@ func (k *Keyword) Argument() string {
 }
 
 // Accepted lists the words that an Enum may be, without those that are refused.
-func (k *Keyword) Accepted() []string { return slices.Collect(k.yieldValues) }
+func (k *Keyword) Accepted() []string { return slices.Collect(k.valuesOf(Accepted, Warned)) }
 
 // Keywords returns every word that an rc file may hold, with its kind and verdict, in the order of the
 // manual. The result is a copy.

@@ -105,16 +105,21 @@ func mistakes(t *testing.T, name, text string) string {
 func TestSlipsAreShown(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"poll h user ann keepp":      `"keepp" after a user's name is not an option; hint: did you mean`,
-		"poll h user ann ssl flsh":   `unknown word "flsh"; hint: did you mean "flush"?`,
-		"poll h protocoll imap":      `unknown word "protocoll"; hint: did you mean "protocol"?`,
+		"poll h user ann keepp":    `"keepp" after a user's name is not an option; hint: did you mean`,
+		"poll h user ann ssl flsh": `unknown word "flsh"; hint: did you mean "flush"?`,
+		"poll h protocoll imap":    `unknown word "protocoll"; hint: did you mean "protocol"?`,
+
+		`poll h user ann sslproto "tls12"`: `"tls12"; hint: did you mean "tls1.2"?`,
+		`poll h user ann sslproto "tls13"`: `"tls13"; hint: did you mean "tls1.3"?`,
+		`poll h auth cram-md4 user ann`:    `"cram-md4"; hint: did you mean "cram-md5"?`,
+
 		"poll h frobnicate user ann": `unknown word "frobnicate"`,
 
 		"poll h user ann password x keep frob":         `unknown word "frob"; hint: write an option`,
 		"poll h user ann password x keep appendpaswrd": `unknown word "appendpaswrd"; hint: did you mean`,
 	} {
-		if _, err := Parse("f", []byte(text), Auto); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
+		if said := mistakes(t, "", text); !strings.Contains(said, want) {
+			t.Errorf("%s: %s", text, said)
 		}
 	}
 }
