@@ -69,11 +69,13 @@ func secretsOf(req *http.Request) *wire.Concealer {
 	return hidden
 }
 
-// tidy makes an answer of the object again, with a life that is a whole number of seconds, and without the
+// tidy makes an answer of the object again, with times that are whole numbers of seconds, and without the
 // request's secrets in what is for people.
 func tidy(object map[string]json.RawMessage, hidden *wire.Concealer) ([]byte, error) {
-	if raw, ok := object["expires_in"]; ok {
-		object["expires_in"] = json.RawMessage(strconv.Itoa(wholeSeconds(raw)))
+	for _, name := range []string{"expires_in", "interval"} {
+		if raw, ok := object[name]; ok {
+			object[name] = json.RawMessage(strconv.Itoa(wholeSeconds(raw)))
+		}
 	}
 	for _, name := range []string{"error", "error_description", "error_uri"} {
 		var said string

@@ -215,6 +215,25 @@ func TestDeviceFlowWithoutCode(t *testing.T) {
 	}
 }
 
+// A provider may write the pause between requests in as many ways as the life of a token.
+func TestDeviceFlowIntervals(t *testing.T) {
+	t.Parallel()
+	for _, interval := range []string{`"1"`, "1.0", "1e0"} {
+		t.Run(interval, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.s.AnswerDevice(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = fmt.Fprintf(w, `{"device_code":"x","user_code":"ABC",
+					"verification_uri":"https://login.example.org","interval":%s}`, interval)
+			})
+			err := r.Device(t.Context(), r.Client, func(DeviceCode) { r.s.Fail(400, "access_denied") })
+			if fetch.KindOf(err) != fetch.KindAuth {
+				t.Errorf("%s: %v", fetch.KindOf(err), err)
+			}
+		})
+	}
+}
+
 // A provider whose answers say whose they are gets no code by one that doesn't.
 func TestAnswerWithoutIssuer(t *testing.T) {
 	t.Parallel()
