@@ -70,7 +70,7 @@ func (h *head) tooOld(r ProtoRange) (server uint16, old bool) {
 	return v, outside
 }
 
-// tls13 looks for the supported_versions extension (RFC 8446 §4.2.1) that makes a ServerHello one of TLS 1.3.
+// tls13 looks for the extension supported_versions (RFC 8446 §4.2.1), which makes a ServerHello one of 1.3.
 func (h *head) tls13() bool {
 	const session = 5 + 4 + 2 + 32 // record header, handshake header, version, random
 	b := h.first

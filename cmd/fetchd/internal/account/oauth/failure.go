@@ -135,7 +135,7 @@ func shorten(text string) string { return strings.ToValidUTF8(text[:min(len(text
 func waitUntil(resp *http.Response, now time.Time) time.Time {
 	text := resp.Header.Get("Retry-After")
 	var wait time.Duration
-	if seconds, err := strconv.Atoi(text); err == nil {
+	if seconds, err := strconv.Atoi(text); err == nil || errors.Is(err, strconv.ErrRange) {
 		wait = time.Duration(min(seconds, int(maxWait/time.Second))) * time.Second
 	} else if date, err := http.ParseTime(text); err == nil {
 		// By the provider's clock, which may not agree with ours (RFC 9110 section 10.2.3).

@@ -89,7 +89,9 @@ func (k *Keeper) Retry() { k.retried.Store(k.now().UnixNano()) }
 
 // refreshed returns the grant's access token, or gets another one if it is not fresh, or is the refused one.
 func (k *Keeper) refreshed(ctx context.Context, c Client, refused string) (string, error) {
-	unlock, err := k.lock(ctx, c)
+	patient, cancel := context.WithTimeout(ctx, lockPatience)
+	unlock, err := k.lock(patient, c)
+	cancel()
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,7 @@ import (
 	"fetchd/cmd/fetchd/internal/web"
 	"fetchd/delivery/ownfile"
 	"fetchd/fetch"
+	"fetchd/tlsverify/hints"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,10 @@ const maxFile = 4 * web.MaxAnswer
 
 // lockInterval is how often a lock that another process or goroutine has is tried again.
 const lockInterval = 50 * time.Millisecond
+
+// lockPatience is how long a login waits for it. Whoever has it makes one request, and ends it sooner; a
+// process that was stopped does not.
+const lockPatience = 3 * web.Timeout
 
 // File is the path of the client's grant, which exists once there is one.
 func (k *Keeper) File(c Client) string { return filepath.Join(k.Dir, c.fileName()+".json") }
@@ -74,7 +79,8 @@ func (k *Keeper) lock(ctx context.Context, c Client) (unlock func(), err error) 
 		select {
 		case <-ctx.Done():
 			_ = f.Close()
-			return nil, fetch.Fail(fetch.KindNetwork, context.Cause(ctx))
+			return nil, fetch.Fail(fetch.KindNetwork, hints.Errorf("it asks for a token; end it if it hangs",
+				"another fetchd has %s: %w", f.Name(), context.Cause(ctx)))
 		// Asked again and again instead of a flock that waits, which ctx could not end.
 		case <-tick.C:
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fetchd/fetch"
@@ -33,6 +34,28 @@ func TestFiles(t *testing.T) {
 	if text := fmt.Sprintf("%+v %#v", r.mustRead(), r.mustRead().Access); strings.Contains(text, "access-") {
 		t.Error(text)
 	}
+}
+
+// A process that was stopped while it asked must not stop the others with it.
+func TestLockThatNobodyGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, c := &Keeper{Dir: t.TempDir()}, Client{User: "ann", Provider: Microsoft, Flow: FlowDevice}
+		unlock, err := k.lock(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+
+		begun := time.Now()
+		_, err = k.Token(t.Context(), c)
+		if fetch.KindOf(err) != fetch.KindNetwork || !strings.Contains(fmt.Sprint(err), ".lock") {
+			t.Errorf("%s: %v", fetch.KindOf(err), err)
+		}
+		if took := time.Since(begun); took > lockPatience+lockInterval {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // Where no answer could be kept, nothing is asked.

@@ -17,6 +17,7 @@ func TestWaitUntil(t *testing.T) {
 	}{
 		{"seconds", "120", "", 2 * time.Minute},
 		{"too many seconds", "99999999999", "", maxWait},
+		{"more seconds than a number holds", "999999999999999999999", "", maxWait},
 		{"a date", "Fri, 27 Nov 2026 12:02:00 GMT", "", 2 * time.Minute},
 		{"by another clock", "Fri, 27 Nov 2026 09:02:00 GMT", "Fri, 27 Nov 2026 09:00:00 GMT",
 			2 * time.Minute},
