@@ -30,9 +30,6 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 	switch a, _ := h.alert(); a {
 	case alertHandshakeFailure:
 		err = noCipherError(o)
-	case alertUnrecognizedName:
-		err = hints.Errorf("check the host name; where the operator says another, it goes into sslcommonname",
-			"the server is none of that name, %q (%w)", p.sni(), err)
 	}
 	err = p.withoutNames(err, o)
 	// crypto/tls says only that the connection was closed, which happened because the context ended.

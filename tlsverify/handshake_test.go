@@ -51,17 +51,6 @@ func TestClosedInTheHandshake(t *testing.T) {
 	}
 }
 
-// A server that has no certificate for the name we ask for says so with an alert.
-func TestUnrecognizedName(t *testing.T) {
-	t.Parallel()
-	_, err := answer(t, "\x15\x03\x03\x00\x02\x02\x70")
-	failure, ok := errors.AsType[*HandshakeError](err)
-	if !ok || !failure.ByServer() || !strings.Contains(err.Error(), host) ||
-		!strings.Contains(failure.Hint(), "sslcommonname") {
-		t.Errorf("%T %v", err, err)
-	}
-}
-
 func TestClientObeysContext(t *testing.T) {
 	t.Parallel()
 	client, server := net.Pipe()

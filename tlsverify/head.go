@@ -35,7 +35,6 @@ const (
 
 	alertHandshakeFailure = 40
 	alertProtocolVersion  = 70
-	alertUnrecognizedName = 112 // RFC 6066 §3
 )
 
 // alert gives the description of an alert that was the first thing the peer sent (RFC 8446 §6).
