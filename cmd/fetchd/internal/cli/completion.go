@@ -99,7 +99,7 @@ func spellings(o *Option) []string {
 
 // zshCompletion completes what bashCompletion does, with zsh's own _arguments.
 func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) {
-	fmt.Fprintf(w, "#compdef %s\nlocal -a options own rest\noptions=(\n", name)
+	fmt.Fprintf(w, "#compdef %s\nlocal -a general own rest\ngeneral=(\n", name)
 	zshOptions(w, table)
 	fmt.Fprintf(w, ")\nrest=(%s)\n(( CURRENT > 2 )) && case $words[2] in\n",
 		shell.Quote("*:server:("+names(subs)+")"))
@@ -112,7 +112,7 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 
 		// Its --proto has other values.
 		for j := range sub.Options {
-			fmt.Fprintf(w, "  options=(${options:#'*--%s'[=\\[]*})\n", sub.Options[j].Long)
+			fmt.Fprintf(w, "  general=(${general:#'*--%s'[=\\[]*})\n", sub.Options[j].Long)
 		}
 
 		action := "_files"
@@ -122,7 +122,7 @@ func zshCompletion(w io.Writer, name string, table []Option, subs []Subcommand) 
 		fmt.Fprintf(w, "  rest=('1: :' %s);;\n", shell.Quote("*:argument:"+action))
 	}
 
-	fmt.Fprint(w, "esac\n_arguments -s $own $options $rest\n")
+	fmt.Fprint(w, "esac\n_arguments -s $own $general $rest\n")
 }
 
 // zshOptions writes the specifications of options, each in quotes on a line of its own.
