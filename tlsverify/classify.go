@@ -27,8 +27,7 @@ func (p *Policy) classify(ctx context.Context, err error, h *head, o Offer) erro
 		return e
 	}
 
-	switch a, _ := h.alert(); a {
-	case alertHandshakeFailure:
+	if a, ok := h.alert(); ok && a == alertHandshakeFailure {
 		err = noCipherError(o)
 	}
 	err = p.withoutNames(err, o)
