@@ -34,7 +34,7 @@ func appendTo(t *testing.T, dialogue string, change func(*delivery.AppendOptions
 	addr := fetchtest.NewPeer(t, dialogue, nil).Listen()
 	o := delivery.AppendOptions{
 		Host: "localhost", Port: addr.Port, User: "ann", Password: secretOf("sesame"),
-		Timeout: 500 * time.Millisecond,
+		Timeout: patience(dialogue),
 	}
 	if change != nil {
 		change(&o)
