@@ -33,6 +33,7 @@ func TestFolderName(t *testing.T) {
 		if !ok {
 			got = "refused"
 		}
+
 		if got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.mailbox, got, tt.want)
 		}

@@ -23,6 +23,7 @@ func TestAddressWithoutQuotes(t *testing.T) {
 			if hosts := p.Users[0].SMTPHosts; len(hosts) > 0 {
 				smtp = hosts[0]
 			}
+
 			if p.Name != tt.poll || p.Via.Value != tt.via || smtp != tt.smtp {
 				t.Errorf("%q via %q, smtphost %q", p.Name, p.Via.Value, smtp)
 			}

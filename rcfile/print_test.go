@@ -135,6 +135,7 @@ func TestDumpHidesSecrets(t *testing.T) {
 		poll y proto imap esmtppasswordeval "echo tok4" user b passwordeval "echo tok5"
 			appendpasswordeval "echo tok6" append "imaps://b:tok7@h/x" oauthproxy "http://b:tok/8@h"
 			deliver "append:imaps://b:tok9@h/x"`)
+
 	var b bytes.Buffer
 	if err := Dump(&b, c, DumpOptions{}); err != nil {
 		t.Fatal(err)
@@ -142,6 +143,7 @@ func TestDumpHidesSecrets(t *testing.T) {
 	if strings.Contains(b.String(), "tok") {
 		t.Errorf("a secret is shown:\n%s", &b)
 	}
+
 	for _, word := range []string{"tok1", "tok2", "tok3"} {
 		if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, word) {
 			t.Errorf("%s is shown:\n%s", word, text)

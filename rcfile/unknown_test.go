@@ -127,6 +127,7 @@ func TestSlipsAreShown(t *testing.T) {
 // A quote mark too many, or a character too few, shows no secret that stands behind it.
 func TestDamageHidesSecrets(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct{ name, text string }{
 		{"a quote mark before an option", "poll h user a \"keep\nuser b pass tokAB is \"b\" here"},
 		{"a quote mark before a number", "poll h user a limit \"5\nuser b pass tokAB is \"b\" here"},

@@ -103,6 +103,7 @@ func TestWhatIsProven(t *testing.T) {
 		{"pin alone", Options{NoCheck: true, Pins: []Pin{PinOf(self.Leaf)}}, self, true},
 		{"wrong pin alone", Options{NoCheck: true, Pins: []Pin{{}}}, self, false},
 	}
+
 	for _, c := range cases {
 		c.o.Host, c.o.CAFile = host, ca.File(t)
 		v, _ := meet(t, policy(t, c.o), c.cert)

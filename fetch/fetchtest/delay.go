@@ -183,6 +183,7 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 	for {
 		b := make([]byte, parcelSize)
 		n, err := from.Read(b)
+
 		passing := all
 		if n > 0 && !p.hang.Load() {
 			passing = pass(n)
@@ -199,6 +200,7 @@ func (p *Proxy) read(ctx context.Context, from *net.TCPConn, opens time.Time, ou
 				return
 			}
 		}
+
 		// What comes after a cut is not counted: the next cut is another connection's.
 		if err != nil || passing != all {
 			return

@@ -290,6 +290,7 @@ func TestWatch(t *testing.T) {
 	a.TLS, a.Idle = fetch.ClearText, true
 	ret := fetch.NewRetriever(a)
 	defer ret.Close()
+
 	for i := range 3 {
 		if _, err := ret.Retrieve(t.Context()); err != nil {
 			t.Fatal(err)
@@ -297,6 +298,7 @@ func TestWatch(t *testing.T) {
 		if n := len(r.take()); n != min(i, 1) {
 			t.Fatalf("round %d: %d delivered", i, n)
 		}
+
 		if i == 0 {
 			srv.Append(t, "INBOX", message(i)) // before IDLE begins
 		} else {

@@ -44,6 +44,7 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 			d.MarkListed([]byte(u))
 		}
 	}
+
 	session(func(d *Maildrop) {
 		must(d.Record(ctx, []string{"deleted", "stays"}, true, true))
 		must(d.Record(ctx, []string{"kept"}, false, false))
@@ -58,6 +59,7 @@ func TestAcknowledgedUIDLIsForgottenOnceAbsent(t *testing.T) {
 			must(d.End(ctx, true))
 		})
 	}
+
 	session(func(d *Maildrop) {
 		see(d, "stays")
 		must(d.End(ctx, true))

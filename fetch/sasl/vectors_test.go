@@ -105,6 +105,7 @@ func TestSCRAMRefuses(t *testing.T) {
 		{"a megabyte", []string{good + "4096," + strings.Repeat("x", 1<<20)}},
 		{"bytes", []string{"\x00\xff\xfe"}},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,6 +113,7 @@ func TestSCRAMRefuses(t *testing.T) {
 			if _, _, err := m.Start(); err != nil {
 				t.Fatal(err)
 			}
+
 			var err error
 			for i, s := range tt.steps {
 				if _, err = m.Next([]byte(s)); err != nil && i < len(tt.steps)-1 {
@@ -124,6 +126,7 @@ func TestSCRAMRefuses(t *testing.T) {
 			if err != nil && (len(err.Error()) > 1000 || strings.Contains(err.Error(), ann.Password)) {
 				t.Errorf("error text: %.2000s", err)
 			}
+
 			refused, ok := errors.AsType[*RefusedError](err)
 			if ok != (tt.name == "server error") || ok && refused.Reason != "invalid-proof" {
 				t.Errorf("refused by the server: %v", refused)

@@ -73,6 +73,7 @@ func TestBackOff(t *testing.T) {
 				start := time.Now()
 				s := &server{fails: func(int) error { return fetch.Fail(tc.kind, tc.err) }}
 				run(t, 1000*time.Second, Options{Interval: time.Minute}, nil, s.account("a"))
+
 				if got := seconds(start, s.connects); !slices.Equal(got, tc.want) {
 					t.Errorf("connected at %v, want %v", got, tc.want)
 				}

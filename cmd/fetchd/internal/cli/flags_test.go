@@ -128,6 +128,7 @@ func TestParseArgsErrors(t *testing.T) {
 		{"argument that is not taken", "--keep=no", "takes no argument"},
 		{"bad log format", "--log-format xml", "none of: text, json"},
 	}
+
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

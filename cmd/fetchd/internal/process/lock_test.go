@@ -327,11 +327,13 @@ func TestFetchmailOfAnotherUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+
 	program := filepath.Join(dir, "fetchmail")
 	err = errors.Join(writeProgram(program), os.Chmod(program, 0o755), os.Chmod(dir, 0o755))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := exec.Command(program)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321}}

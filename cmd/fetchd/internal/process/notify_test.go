@@ -32,10 +32,12 @@ func TestNotifier(t *testing.T) {
 	if n.every != 2*time.Second {
 		t.Errorf("a sign of life every %s, want half of the watchdog's 4 s", n.every)
 	}
+
 	n.Ready()
 	n.Alive("", "2 accounts")
 	n.Reloading()
 	n.Stopping()
+
 	for _, want := range []string{"READY=1", "WATCHDOG=1\nSTATUS=2 accounts", "RELOADING=1\nMONOTONIC_USEC=",
 		"STOPPING=1"} {
 		buf := make([]byte, 1000)

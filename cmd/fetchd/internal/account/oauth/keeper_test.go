@@ -60,6 +60,7 @@ func TestRenew(t *testing.T) {
 	if got, err := r.Renew(t.Context(), r.Client, first); got != first || err != nil {
 		t.Errorf("too soon: %q, %v", got, err)
 	}
+
 	r.s.Revoke(false)
 	r.pass(10 * time.Minute)
 	next, err := r.Renew(t.Context(), r.Client, first)
@@ -70,6 +71,7 @@ func TestRenew(t *testing.T) {
 	if got, err := r.Renew(t.Context(), r.Client, first); got != next || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+
 	r.pass(10 * time.Minute)
 	r.s.Fail(500, "server_error")
 	if got, err := r.Renew(t.Context(), r.Client, next); fetch.KindOf(err) != fetch.KindNetwork {

@@ -126,6 +126,7 @@ func TestFileNames(t *testing.T) {
 	if c.fileName() != same.fileName() {
 		t.Error("not shared")
 	}
+
 	for _, change := range []func(*Client){
 		func(c *Client) { c.User = "bob@example.org" }, func(c *Client) { c.Provider = Microsoft },
 		func(c *Client) { c.ID = "y" }, func(c *Client) { c.Scopes = nil },
@@ -138,6 +139,7 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%+v: %s", other, name)
 		}
 	}
+
 	if _, hint := hints.Split(c.needsLogin(errors.New("x"))); hint != "run: fetchd login ann@mail" {
 		t.Error(hint)
 	}
