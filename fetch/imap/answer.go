@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +123,10 @@ func (g *guard) data(line []byte) error {
 	}
 
 	before, size, ok := literal(line)
+	if ok && bytes.ContainsAny(line[len(before):], "+-") { // which imapclient can't take
+		line = fmt.Appendf(slices.Clip(before), "{%d}\r\n", size)
+	}
+
 	switch {
 	case r.body && !(understood && r.goesOn(line, ok)):
 		return g.violation("a message that is not as long as it was announced: %s follows it",

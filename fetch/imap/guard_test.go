@@ -94,7 +94,7 @@ func TestGuard(t *testing.T) {
 		{"nested behind closing ones", "* 1 FETCH )))))((((((\r\n", "", "unbalanced"},
 		{"open quote", "* LIST () NIL \"abc\r\n", "", "quotes"},
 		{"literal in an open quote", "* LIST () NIL \"abc{3}\r\nabc\"\r\n", "", "quotes"},
-		{"LITERAL+ from the server", "* LIST () NIL {3+}\r\nabc\r\n", "", "malformed literal"},
+		{"LITERAL+ from the server", "* LIST () NIL {3+}\r\nabc\r\n", "* LIST () NIL \"abc\"\r\n", ""},
 		{"negative literal", "* 1 FETCH (BODY[] {-5}\r\n", "* 1 FETCH (BODY[] {-5}\r\n", ""},
 		{"literal of 2^63", "* 1 FETCH (BODY[] {9223372036854775808}\r\n", "", "malformed literal"},
 		{"body of 2^63-1", "* 1 FETCH (BODY[] {9223372036854775807}\r\n", "", "a message of"},

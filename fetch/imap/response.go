@@ -328,7 +328,11 @@ func literal(line []byte) (before []byte, size int64, ok bool) {
 
 	before = line[:open]
 	digits := string(line[open+1 : len(line)-1])
-	// An atom may end in } too. A + is for literals of clients: malformed here, and refused below.
+	// Some servers mark theirs as clients may (RFC 7888).
+	if end := len(digits) - 1; end > 0 && (digits[end] == '+' || digits[end] == '-') {
+		digits = digits[:end]
+	}
+	// An atom may end in } too.
 	if strings.Trim(digits, "+0123456789") != "" {
 		return before, 0, false
 	}

@@ -36,6 +36,10 @@ func TestSpellings(t *testing.T) {
 		{"a tab", "* 1 FETCH (UID 1\tBODY[] {2}|ab)"},
 		{"no blank before the literal", `* 1 FETCH (UID 1 BODY[]{2}|ab)`},
 		{"a literal of octets", `* 1 FETCH (UID 1 BODY[] ~{2}|ab)`},
+		{"a client's literal", `* 1 FETCH (UID 1 BODY[] {2+}|ab)`},
+		{"a client's literal of RFC 7888", `* 1 FETCH (UID 1 X-A {3-}|xyz BODY[] {2-}|ab)`},
+		{"a client's literal within a list", `* 1 FETCH (UID 1 ENVELOPE (NIL {3+}|xyz` +
+			strings.Repeat(" NIL", 8) + `) BODY[] {2}|ab)`},
 		{"a long UID", `* 1 FETCH (UID 00000000001 BODY[] {002}|ab)`},
 		{"a quoted UID", `* 1 FETCH (UID "1" BODY[] {2}|ab)`},
 		{"a quoted text", `* 1 FETCH (UID 1 BODY[] "ab")`},
@@ -112,7 +116,8 @@ func TestSpellingsOfNothing(t *testing.T) {
 func TestSpellingsThatEndTheSession(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []spelling{
-		{"malformed literal", `* 1 FETCH (UID 1 BODY[] {2+}|ab)`},
+		{"malformed literal", `* 1 FETCH (UID 1 BODY[] {+}|ab)`},
+		{"malformed literal", `* 1 FETCH (UID 1 BODY[] {2++}|ab)`},
 		{"unbalanced", `* 1 FETCH (UID 1 X "abc BODY[] {2}|ab)`},
 		{"not as long as", `* 1 FETCH (UID 1 BODY[] {2}|abFLAGS ())`},
 		{"not as long as", `* 1 FETCH (UID 1 BODY[] {2}|ab|)`},
@@ -152,6 +157,7 @@ func TestSpellingsOfLists(t *testing.T) {
 		`* LIST (\Noselect) "/" n`,
 		`* LIST ()`,
 		`* LIST () "/" {1}`, `o`,
+		`* LIST () "/" {2+}`, `o2`,
 		`* LIST () "/" "p" ("CHILDINFO" ("SUBSCRIBED"))`,
 		`* LIST () "/" q ("OLDNAME" ("old q"))`,
 		`* LIST () "//" r`,
@@ -175,7 +181,7 @@ func TestSpellingsOfLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Mailboxes(t.Context())
-	want := []string{"a", "b", "c", "d", "e", "f", "g", `h "i" j`, `k "l`, "m", "o", "p", "q", "r", "s",
+	want := []string{"a", "b", "c", "d", "e", "f", "g", `h "i" j`, `k "l`, "m", "o", "o2", "p", "q", "r", "s",
 		"t(1", "u&v", `w"x`, "y"}
 	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
