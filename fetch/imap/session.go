@@ -169,7 +169,8 @@ func (s *session) Mailboxes(context.Context) ([]string, error) {
 			return nil, s.failed(fmt.Sprintf("list %q", pattern), err)
 		}
 		for _, l := range list {
-			if !slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) &&
+			// Some list the root of all names, too.
+			if l.Mailbox != "" && !slices.Contains(l.Attrs, imap.MailboxAttrNoSelect) &&
 				!slices.Contains(l.Attrs, imap.MailboxAttrNonExistent) {
 				add(l.Mailbox)
 			}

@@ -158,6 +158,8 @@ func TestSpellingsOfLists(t *testing.T) {
 		`* LIST ()`,
 		`* LIST () "/" {1}`, `o`,
 		`* LIST () "/" {2+}`, `o2`,
+		`* LIST () "/" ""`,
+		`* LIST () "/" {0}`, ``,
 		`* LIST () "/" "p" ("CHILDINFO" ("SUBSCRIBED"))`,
 		`* LIST () "/" q ("OLDNAME" ("old q"))`,
 		`* LIST () "//" r`,
