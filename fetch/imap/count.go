@@ -14,6 +14,7 @@ func (g *guard) noteMessages(kind string, line []byte) {
 	switch {
 	case err != nil:
 	case kind == "EXISTS":
+		g.recounted = g.recounted || g.messages != uint32(n)
 		g.messages = uint32(n)
 	case n > 0 && g.messages > 0:
 		g.messages--
@@ -25,4 +26,13 @@ func (g *guard) countMessages() uint32 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.messages
+}
+
+// wasRecounted tells whether an EXISTS had another number than was known, since it was asked last.
+func (g *guard) wasRecounted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.recounted
+	g.recounted = false
+	return was
 }

@@ -49,6 +49,7 @@ type guard struct {
 	garbled   bool      // the result of a search was none
 	unseen    bool      // the server said that there is an unseen message in it
 	messages  uint32    // how many there are, according to the server
+	recounted bool      // see wasRecounted
 	own       ownNames
 	flags     bool              // we want to know flags
 	last      map[string]string // the tag of the last command of a name

@@ -37,6 +37,7 @@ type session struct {
 	release       func()
 	mailbox       string   // selected
 	shortSearches int      // looks in a row that found fewer messages than there are
+	repeats       int      // see idling.pause
 	selecting     bool     // SELECT is not answered yet
 	last          *mailbox // opened last
 

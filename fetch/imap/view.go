@@ -62,7 +62,9 @@ func (s *session) selectFailed(name string, err error) error {
 // selected already, a search is enough, after a NOOP for servers that look for new mail only then.
 func (m *mailbox) selectAndSearch(ctx context.Context) (view, error) {
 	s := m.s
-	select { // drained before the look, which will see what changed before it
+	// Drained before the look, which will see what changed before it.
+	s.guard.wasRecounted()
+	select {
 	case <-s.changed:
 	default:
 	}

@@ -22,7 +22,8 @@ const wokenTimeout = 5 * time.Second
 // during IDLE.
 const quietSpell = 5 * time.Minute
 
-// recheckDelays is when to look again, time and again, at a mailbox with more messages than searches find.
+// recheckDelays is when to look again, time and again, at a mailbox with more messages than searches find, or
+// whose server says again how many there are.
 func recheckDelays() []time.Duration {
 	return []time.Duration{time.Second, 5 * time.Second, 30 * time.Second}
 }
@@ -83,27 +84,47 @@ func (s *session) idle(ctx context.Context, wake <-chan struct{},
 func (i *idling) await(ctx context.Context, wake <-chan struct{}, timeout time.Duration) news {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	select {
-	case <-i.s.changed:
-		return change
-	case <-wake:
-		return woken
-	case <-i.ended:
-		return i.atEnd()
-	case <-timer.C:
-	case <-ctx.Done():
+	ended := i.ended
+	var paused <-chan time.Time
+	for {
+		select {
+		case <-i.s.changed:
+			pause := i.pause()
+			if pause == 0 {
+				return change
+			}
+			if paused == nil {
+				paused = time.After(pause)
+			}
+		case <-paused:
+			i.s.repeats++
+			return change
+		case <-wake:
+			return woken
+		case <-ended:
+			if i.err != nil || paused == nil && len(i.s.changed) == 0 {
+				return silence
+			}
+			ended = nil // what it told before counts
+		case <-timer.C:
+			return silence
+		case <-ctx.Done():
+			return silence
+		}
 	}
-	return silence
 }
 
-// atEnd is what an IDLE has told that has ended.
-func (i *idling) atEnd() news {
-	select {
-	case <-i.s.changed:
-		return change
-	default:
-		return silence
+// pause is how long the next look is put off after the server has said how many messages there are. Some say
+// it at the beginning of each IDLE, and would be asked without a pause. Another number is news at once; the
+// same one may be, as one message may have gone and another come.
+func (i *idling) pause() time.Duration {
+	delays := recheckDelays()
+	last := len(delays) - 1
+	if i.s.guard.wasRecounted() || time.Since(i.since) > delays[last] {
+		i.s.repeats = 0
+		return 0
 	}
+	return delays[min(i.s.repeats, last)]
 }
 
 // endIdle ends what beginIdle has begun, or failed to begin with err, and gives the connection to imapclient.

@@ -40,6 +40,18 @@ func TestWatchScripted(t *testing.T) {
 			idle +
 				"WAIT 2m\nS: * OK still here\nWAIT 2m\nS: * 3 FETCH (FLAGS (\\Seen))\nC: DONE\nS: TIDLE OK" +
 				bye, 5 * time.Minute, false, "", 5 * time.Minute},
+		{"as many as before, at the beginning", idle + "S: * 0 EXISTS\nC: DONE\nS: TIDLE OK" + bye,
+			time.Hour, true, "", time.Second},
+		{"as many as before, later", idle + "WAIT 4m\nS: * 0 EXISTS\nC: DONE\nS: TIDLE OK" + bye,
+			time.Hour, true, "", 4 * time.Minute},
+		{"as many as before, and IDLE ends", idle + "S: * 0 EXISTS\nS: TIDLE OK" + bye, time.Hour, true, "",
+			time.Second},
+		{"as many as before, and nothing more", idle + "S: * 0 EXISTS\nCLOSE", time.Hour, false, "idle", 0},
+		{"as many as before, then one more",
+			idle + "S: * 0 EXISTS\nWAIT 500ms\nS: * 1 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true,
+			"", 500 * time.Millisecond},
+		{"one goes, and one comes",
+			idle + "S: * 1 EXPUNGE\nS: * 1 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 0},
 		{"kept alive for long",
 			quiet(5) + strings.Repeat("WAIT 2m\nS: * OK still here\n", 2) +
 				"S: * 10 EXISTS\nC: DONE\nS: TIDLE OK" + bye, time.Hour, true, "", 24 * time.Minute},
@@ -215,6 +227,50 @@ func TestManyMailboxes(t *testing.T) {
 		t.Errorf("%d mailboxes, %v", len(names), err)
 	}
 	_ = s.Close()
+}
+
+// A server that says in each IDLE how many messages there are is not asked without a pause what is new, and
+// another number is news at once.
+func TestSaysTheSameInEachIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.Keep, r.MarkSeen, r.Idle = true, false, true
+		idle := func(told string) string {
+			return "C: TIDLE IDLE\nS: +\n" + told + "C: DONE\nS: TIDLE OK\n"
+		}
+		// The answer to NOOP has it, too.
+		look := func(exists, uids string) string {
+			return step(1, "NOOP", exists) + step(2, "UID SEARCH", names(uids))
+		}
+
+		const one, two = "S: * 1 EXISTS\n", "S: * 2 EXISTS\n"
+		script := strings.Replace(holds(1, "1"), "IMAP4rev1", "IMAP4rev1 IDLE", 1) +
+			step(3, "UID FETCH 1 ", fetched(1, "a"))
+		for range 4 {
+			script += idle(one) + look(one, "")
+		}
+		script += idle(one+"WAIT 2s\n"+two) + look(two, "10") + step(3, "UID FETCH 10 ", fetched(10, "b")) +
+			idle("") + look("", "") + idle(two)
+		p := r.play(script+bye, nil)
+
+		ret := fetch.NewRetriever(r.Account)
+		for i, want := range []time.Duration{0, 1, 5, 30, 2, 1, 5} {
+			if _, err := ret.Retrieve(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			changed, err := ret.Watch(t.Context(), nil, 4*time.Minute)
+			if d := time.Since(start); !changed || err != nil || d != want*time.Second {
+				t.Errorf("%d: changed %v, %v after %v, want %vs", i, changed, err, d, int(want))
+			}
+		}
+
+		_ = ret.Close()
+		if err := p.Done(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // While the server counts a message that it does not show, it is asked again soon.
