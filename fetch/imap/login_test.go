@@ -144,8 +144,21 @@ func TestLogin(t *testing.T) {
 			nil, fetch.KindAuth, "disabled LOGIN", 0},
 		{"word not offered", fetch.StartTLS, upgrade + caps + "AUTH=PLAIN\nS: A2 OK",
 			auth("cram-md5"), fetch.KindAuth, "cram-md5", 0},
-		{"CAPABILITY refused", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nS: A2 BAD what",
-			nil, fetch.KindProtocol, "CAPABILITY: the server answers BAD", 0},
+		{"CAPABILITY refused", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nS: A2 NO what",
+			nil, fetch.KindProtocol, "CAPABILITY: the server answers NO", 0},
+		{"CAPABILITY refused for now", fetch.StartTLS,
+			upgrade + "C: A2 CAPABILITY\nS: A2 BAD too many commands", nil, fetch.KindServer,
+			"CAPABILITY: the server answers BAD", 0},
+		{"CAPABILITY not known", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nS: A2 BAD what\n" +
+			"C: A3 LOGIN \"ann\" \"sesame\"\nS: A3 OK in\nC: A4 CAPABILITY\nS: A4 BAD what\nC: T1 LOGOUT",
+			nil, 0, "", 0},
+		{"CAPABILITY lists nothing", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\nS: A2 OK done\n" +
+			"C: A3 LOGIN \"ann\" \"sesame\"\nS: A3 OK in\nC: A4 CAPABILITY\nS: A4 OK done\nC: T1 LOGOUT",
+			nil, 0, "", 0},
+		{"CAPABILITY not known, and no STARTTLS", fetch.StartTLS,
+			"S: * OK hi\nC: A1 STARTTLS\nS: A1 BAD what", nil, fetch.KindTLS, "nothing was sent in clear", 0},
+		{"CAPABILITY not known, and a mechanism is wanted", fetch.StartTLS, upgrade +
+			"C: A2 CAPABILITY\nS: A2 BAD what", auth("cram-md5"), fetch.KindAuth, "cram-md5", 0},
 		{"endless capabilities", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\n" +
 			"ENDLESS * CAPABILITY A B C\\r\\n", nil, fetch.KindProtocol, "more than 100", 0},
 		{"endless capability list", fetch.StartTLS, upgrade + "C: A2 CAPABILITY\n" +

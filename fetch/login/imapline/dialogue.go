@@ -47,8 +47,16 @@ func (d *Dialogue) Greeting() (login.Reply, error) {
 // StartTLS implements login.Protocol.
 func (d *Dialogue) StartTLS() (login.Reply, error) { return d.run("STARTTLS", "STARTTLS", "") }
 
-// Capabilities implements login.Protocol.
-func (d *Dialogue) Capabilities() (login.Reply, error) { return d.run("CAPABILITY", "CAPABILITY", "") }
+// Capabilities implements login.Protocol. A server that knows no such command, or says OK alone, has nothing
+// beyond IMAP4rev1. NO, and a BAD with a reason that may pass, are refusals.
+func (d *Dialogue) Capabilities() (login.Reply, error) {
+	r, err := d.run("CAPABILITY", "CAPABILITY", "")
+	hasNone := r.Word == "OK" || r.Word == "BAD" && r.Code == "" && !r.Exhausted()
+	if err == nil && r.Offer == nil && hasNone {
+		r.Status, r.Offer = login.OK, &login.Offer{}
+	}
+	return r, err
+}
 
 // Login implements login.Protocol with LOGIN, user and password as quoted strings or, where those can't hold
 // them, literals.
