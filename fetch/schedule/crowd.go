@@ -69,6 +69,13 @@ func (c *crowd) rise() {
 	c.seats.leave()
 }
 
+// isEmpty tells whether no connection is logged in.
+func (c *crowd) isEmpty() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open == 0
+}
+
 // isCalm tells whether the server lets us in.
 func (c *crowd) isCalm() bool {
 	c.mu.Lock()
@@ -200,6 +207,7 @@ type refusal struct {
 	lesson int  // the crowd's, when the connection was begun
 	again  bool // the one before was taken for a crowd, too
 	words  bool // the server said that it has too many connections
+	alone  bool // those that are connecting don't count: they wait for this one
 }
 
 // interpret says what a refusal means, and learns from it.
@@ -211,7 +219,7 @@ func (c *crowd) interpret(r refusal) meaning {
 
 	switch {
 	// Nobody else of us is there, so it can't be about our number.
-	case c.open == 0 && begun <= 0:
+	case c.open == 0 && (begun <= 0 || r.alone):
 		return unrelated
 	case c.most > 0 && c.lesson != r.lesson: // it happened before we knew
 		return crowded

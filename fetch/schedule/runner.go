@@ -40,7 +40,7 @@ type runner struct {
 	keeps    bool // the connection of the last retrieval is still open
 	lost     int  // connections in a row that were watched for a moment only
 	failures int  // that count for the back-off
-	// closed when the server, which refused the last connection, lets another in; nil = it did not
+	// closed when the server, which refused the last connection or login, lets another in; nil = it did not
 	up    <-chan struct{}
 	stamp string // the account's, before the last retrieval
 	vain  int    // looks in a row that found nothing
@@ -152,6 +152,7 @@ func (r *runner) look(ctx context.Context, ret *fetch.Retriever) (found, watches
 // once makes one retrieval.
 func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, error) {
 	r.stamp = r.readStamp()
+	r.seat.begin(r.stamp)
 	r.record.set(Retrieving, time.Time{})
 	if r.woken.Swap(false) { // somebody expects everything to be tried
 		ret.TryAll()
@@ -180,7 +181,10 @@ func (r *runner) once(ctx context.Context, ret *fetch.Retriever) (fetch.Result, 
 	if isWell(err) {
 		r.setFailures(0)
 	} else {
-		r.setFailures(r.failures + 1)
+		r.setFailures(r.seat.failures(r.failures+1, err))
+	}
+	if refused := r.seat.refused; refused != nil {
+		r.up = refused.up
 	}
 
 	return res, err
@@ -204,6 +208,7 @@ func (r *runner) urgency() urgency {
 func (r *runner) report(res fetch.Result, err error) {
 	o := Outcome{Account: r.a, Result: res, Err: err}
 	r.record.end(&o, time.Now())
+	o.Repeats = o.Repeats || err != nil && r.seat.shared // by which it was said
 	if r.s.opt.Done != nil {
 		// What is told may write mail or a log that hangs; Stalled can see that.
 		r.record.setTelling(time.Now())

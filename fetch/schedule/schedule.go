@@ -68,7 +68,7 @@ type Scheduler struct {
 
 	mu      sync.Mutex // guards what follows
 	hosts   map[string]*host
-	logins  map[string]*crowd  // by the account's Key
+	logins  map[string]*login  // by the account's Key
 	runners map[string]*runner // by the account's Identity
 	records map[string]*record // by recordKey; it outlives a change of the account
 	leaving []*runner          // told to end: a message in hand may take its time
@@ -97,7 +97,7 @@ func New(o Options) *Scheduler {
 		opt:     o,
 		began:   time.Now(),
 		hosts:   map[string]*host{},
-		logins:  map[string]*crowd{},
+		logins:  map[string]*login{},
 		runners: map[string]*runner{},
 		records: map[string]*record{},
 	}
@@ -125,7 +125,7 @@ type Outcome struct {
 
 	// Only of a retrieval of Run.
 	State     State // of the account, from now on
-	Repeats   bool  // Err is that of the retrieval before, but for numbers, and was said lately
+	Repeats   bool  // Err was said lately: it is another folder's, or that of before, but for numbers
 	Recovered bool  // there is none any more
 }
 
@@ -160,6 +160,7 @@ func (s *Scheduler) once(ctx context.Context, a *fetch.Account) Outcome {
 	seat := s.newSeat(a)
 	s.mu.Unlock()
 	defer seat.leave()
+	seat.trial = new(trial) // each account has one connection, and settings that may differ
 	r := seat.retriever()
 	r.Brief(true)
 
@@ -203,13 +204,15 @@ func (s *Scheduler) WakeOnly(passes func(*fetch.Account) bool) (woken int) {
 	runners := slices.Collect(maps.Values(s.runners))
 	s.mu.Unlock()
 
+	runners = slices.DeleteFunc(runners, func(r *runner) bool { return !passes(r.a) })
+	// All of them before one is woken: folders share a login.
 	for _, r := range runners {
-		if passes(r.a) {
-			r.wakeUp()
-			woken++
-		}
+		r.seat.trial.forget()
 	}
-	return woken
+	for _, r := range runners {
+		r.wakeUp()
+	}
+	return len(runners)
 }
 
 // Wake makes every account due now, and forgets past failures, and what servers seem to allow.
@@ -217,6 +220,9 @@ func (s *Scheduler) Wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgetCrowds()
+	for _, l := range s.logins {
+		l.trial.forget()
+	}
 	for _, r := range s.runners {
 		r.wakeUp()
 	}

@@ -15,6 +15,7 @@ type seat struct {
 	s      *Scheduler
 	a      *fetch.Account
 	crowds [2]*crowd // of the login and of the server, in this order
+	trial  *trial    // of the login
 
 	taken  bool    // in both crowds
 	stays  bool    // the connection may stay open between retrievals
@@ -24,6 +25,11 @@ type seat struct {
 	lesson [2]int  // of the crowds, when the last connection was begun
 	again  [2]bool // the last refusal was taken for that crowd's
 	unsure int     // refusals in a row that could not be explained yet
+
+	stamp   string  // of the account, before the retrieval
+	refused *answer // the last connection was refused the login; nil = it was not
+	shared  bool    // it was not made: its error is that of another
+	heardOf int     // the number of the last refusal that counted for us
 }
 
 // crowdTries is how often a refusal that can't be explained yet is waited for to be repeated.
@@ -32,10 +38,12 @@ const crowdTries = 2
 // newSeat makes a an account of its crowds; leave ends that. s.mu is held.
 func (s *Scheduler) newSeat(a *fetch.Account) *seat {
 	if s.logins[a.Key] == nil {
-		s.logins[a.Key] = newCrowd()
+		s.logins[a.Key] = &login{newCrowd(), new(trial)}
 	}
 
-	p := &seat{s: s, a: a, crowds: [2]*crowd{s.logins[a.Key], s.knownHost(a).crowd}}
+	l := s.logins[a.Key]
+	p := &seat{s: s, a: a, crowds: [2]*crowd{l.crowd, s.knownHost(a).crowd}, trial: l.trial}
+	p.heardOf = p.trial.lastNumber() // what is new may be tried
 	for _, c := range p.crowds {
 		c.join(1)
 	}
@@ -50,13 +58,19 @@ func (p *seat) retriever() *fetch.Retriever {
 }
 
 // connect is the retriever's fetch.Connector.
-func (p *seat) connect(ctx context.Context, _ *fetch.Account) (fetch.Session, error) {
+func (p *seat) connect(ctx context.Context, _ *fetch.Account) (session fetch.Session, err error) {
 	p.close(true) // the session before, of the same retrieval
-	for i, c := range p.crowds {
-		p.lesson[i] = c.lastLesson()
+	p.refused, p.shared = nil, false
+	p.noteLessons()
+	ours, err := p.trial.begin(ctx, p)
+	if err != nil {
+		return nil, err
 	}
+	// Deferred, so that a panic leaves nobody waiting; and the crowds know first.
+	defer func() { p.trial.end(ctx, p, ours, session, err) }()
+	p.noteLessons()
 
-	session, err := p.a.Connect(ctx, p.a)
+	session, err = p.a.Connect(ctx, p.a)
 	for i, c := range p.crowds {
 		switch {
 		case err == nil:
@@ -71,6 +85,37 @@ func (p *seat) connect(ctx context.Context, _ *fetch.Account) (fetch.Session, er
 		p.count()
 	}
 	return session, err
+}
+
+// noteLessons notes what the crowds know when a connection begins.
+func (p *seat) noteLessons() {
+	for i, c := range p.crowds {
+		p.lesson[i] = c.lastLesson()
+	}
+}
+
+// begin forgets what the last retrieval met; stamp is the account's now.
+func (p *seat) begin(stamp string) {
+	p.stamp = p.a.Settings + "\x00" + stamp
+	p.refused, p.shared = nil, false
+}
+
+// hear notes an answer that counts for us, if it is a refusal.
+func (p *seat) hear(a *answer) {
+	if a.number > 0 {
+		p.refused, p.heardOf = a, a.number
+	}
+}
+
+// failures is how many count for the back-off after err, where it would be own for the account alone.
+func (p *seat) failures(own int, err error) int {
+	switch {
+	case p.refused == nil:
+		return own
+	case errors.Is(err, fetch.ErrNoVerdict): // the first is no sign yet, whatever was before
+		return p.refused.count
+	}
+	return max(own, p.refused.count)
 }
 
 // close notes that the connection has ended, or that it was lost.
@@ -211,6 +256,9 @@ func (p *seat) leave() {
 // mayRetry tells whether a retrieval that failed with err may succeed now: there were too many connections,
 // and there is a line for what remains of them.
 func (p *seat) mayRetry(ctx context.Context, err error) bool {
+	if p.refused != nil && p.shared {
+		return false
+	}
 	c, what := p.interpret(err)
 	switch {
 	case what == crowded:
@@ -243,7 +291,9 @@ func (p *seat) interpret(err error) (*crowd, meaning) {
 		}
 
 		// Words help where they are about us. Of a server they may be about somebody's other devices.
-		what := c.interpret(refusal{lesson: p.lesson[i], again: p.again[i], words: words && !server})
+		what := c.interpret(refusal{
+			lesson: p.lesson[i], again: p.again[i], words: words && !server, alone: p.refused != nil,
+		})
 		p.again[i] = what == crowded
 		if what != unrelated {
 			return c, what
@@ -293,7 +343,13 @@ func (s *Scheduler) forgetCrowds() {
 	for _, h := range s.hosts {
 		h.crowd.forget()
 	}
-	for _, c := range s.logins {
-		c.forget()
+	for _, l := range s.logins {
+		l.crowd.forget()
 	}
+}
+
+// login is a login at a server, for all accounts and watched folders that use it.
+type login struct {
+	crowd *crowd
+	trial *trial
 }
