@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,6 +92,75 @@ func TestOneMessageThatCannotBeHad(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A message that the server refuses, and leaves, is the one in the way, and not the next one: all others
+// come, and what was delivered is deleted.
+func TestRefusedMessageThatEndsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		refused []int
+		passes  int // until all others are there
+	}{
+		{"the first", []int{1}, 2},
+		{"one of them", []int{4}, 2},
+		{"two of them", []int{3, 5}, 3},
+		{"neighbours", []int{4, 5}, 3},
+		{"the last", []int{8}, 2},
+	} {
+		for _, o := range []fetchtest.POPOptions{{}, {NoPipelining: true}, {NoUIDL: true}} {
+			for _, keep := range []bool{false, true} {
+				if keep && o.NoUIDL {
+					continue
+				}
+				name := fmt.Sprintf("%s, no pipelining %v, no UIDL %v, keep %v", tt.name, o.NoPipelining,
+					o.NoUIDL, keep)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					checkRefusedAndLeft(t, o, keep, tt.refused, tt.passes)
+				})
+			}
+		}
+	}
+}
+
+func checkRefusedAndLeft(t *testing.T, o fetchtest.POPOptions, keep bool, refused []int, passes int) {
+	mended := false
+	o.Retr = func(uidl string) (none fetchtest.Reaction) {
+		n, err := strconv.Atoi(strings.TrimPrefix(uidl, "uidl-"))
+		if err != nil || mended || !slices.Contains(refused, n) {
+			return none
+		}
+		return fetchtest.Reaction{Refuse: "can't read it", Drop: true}
+	}
+	r, e := rigOn(t, fetchtest.StartPOPServer(t, o))
+	now := time.Now()
+	r.a.Keep, r.a.Now = keep, func() time.Time { return now }
+	messages := apart(9)
+	r.append(t, "INBOX", messages[:8]...)
+
+	for range passes {
+		if _, err := r.fails(t, fetch.KindNetwork); !strings.Contains(err.Error(), "can't read it") {
+			t.Errorf("the answer is not told: %v", err)
+		}
+	}
+	if n := len(r.delivered(t)); n != 8-len(refused) {
+		t.Errorf("%d delivered", n)
+	}
+	if !keep {
+		r.holds(t, "INBOX", len(refused))
+	}
+	r.append(t, "INBOX", messages[8]) // others come, so it is the message
+	for range 3 {                     // some are tried alone for the second time
+		_, _ = r.pass(t)
+	}
+	e.expect(t, "WARN "+fetch.EventObstacle, len(refused))
+	r.retrieve(t, 0)
+
+	now, mended = now.Add(25*time.Hour), true
+	r.retrieve(t, len(refused))
+	r.wants(t, messages)
 }
 
 // Where no message comes at all, none is given up.

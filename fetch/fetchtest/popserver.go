@@ -35,7 +35,7 @@ type POPOptions struct {
 // Reaction is how a POPServer reacts to a command. The zero value obeys it.
 type Reaction struct {
 	Refuse string // answer -ERR and this
-	Drop   bool   // close the connection without an answer
+	Drop   bool   // close the connection without an answer, or behind Refuse
 	Within bool   // close it in the middle of the answer
 }
 

@@ -226,6 +226,7 @@ func (p *popSession) retrieve(m popMessage) {
 	switch {
 	case r.Refuse != "":
 		p.say("-ERR %s", r.Refuse)
+		p.dropped = r.Drop
 	case r.Drop:
 		p.dropped = true
 	case r.Within:

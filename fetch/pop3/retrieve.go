@@ -43,10 +43,10 @@ type retrieval struct {
 	peeked map[uint32]bool // whose header, as TOP gives it, is another than before
 
 	streak fetch.Streak
-	over   error       // why nothing more is asked for
-	quota  bool        // it is that
-	doubt  *fetch.Item // see acceptDoubted
-	noTOP  bool        // the server refuses it
+	over   error   // why nothing more is asked for
+	quota  bool    // it is that
+	doubt  request // see acceptDoubted
+	noTOP  bool    // the server refuses it
 
 	internal []*fetch.Item // what is the server's own and no mail
 }
@@ -107,9 +107,9 @@ func (r *retrieval) goesOn() bool {
 
 // end settles what is still open after all answers were read.
 func (r *retrieval) end(ctx context.Context) error {
-	if r.doubt != nil {
-		// No other answer is outstanding that would show whether the message had ended. Any answer shows it,
-		// even -ERR.
+	if r.doubt.Item != nil {
+		// No other answer is outstanding that would show whether the message had ended, or the session. Any
+		// answer shows it, even -ERR.
 		if err := r.m.s.client.command("NOOP"); err != nil && refusal(r.m.s.c, err) == nil {
 			return r.failed(err)
 		}
@@ -128,38 +128,51 @@ func (r *retrieval) end(ctx context.Context) error {
 
 // acceptDoubted puts into the queue a message that was shorter than LIST said, once the server's next answer
 // has shown that it had really ended. If a server does not stuff dots, a line with a single dot looks like
-// the end of the message, and the rest comes where the next answer belongs.
+// the end of the message, and the rest comes where the next answer belongs. Likewise a message that was
+// refused: some servers leave behind their -ERR, each time.
 func (r *retrieval) acceptDoubted() {
-	if it := r.doubt; it != nil {
-		r.doubt = nil
-		r.put(it)
+	it := r.doubt
+	r.doubt = request{}
+	switch {
+	case it.Item == nil || it.peek: // the latter is asked for again
+	case it.Err != nil:
+		r.q.Put(it.Item)
+	default:
+		r.put(it.Item)
 	}
 }
 
 // failed returns the error that ends the retrieval with the connection. A message whose end is in doubt is
-// not delivered; if the server is out of step, it is the message at which the session ended.
+// not delivered; if the server is out of step, it is the message at which the session ended. So is one that
+// was refused, if no other answer came: the next one may be as good as any.
 func (r *retrieval) failed(err error) error {
-	it := r.doubt
+	it := r.doubt.Item
 	if it == nil {
 		return err
 	}
 
+	r.doubt = request{}
+	var at *fetch.AtMessage
+	cause := err
+	if errors.As(err, &at) {
+		cause = at.Err
+	}
+	if it.Err != nil {
+		problem, hint := hints.Split(it.Err)
+		return fetch.At(it, hints.Errorf(hint, "%s; then %w", problem, cause))
+	}
+
 	got := it.Body.Size()
 	it.Body.Release()
-	r.doubt, it.Body = nil, nil
+	it.Body = nil
 	// The connection was simply lost. It is one message more that did not come.
 	if !errors.Is(err, errOutOfStep) {
 		return err
 	}
 
-	var at *fetch.AtMessage
-	if errors.As(err, &at) {
-		err = at.Err
-	}
-
 	err = hints.Add(fmt.Errorf("message %d ended after some %d of %d octets, and what follows "+
 		"is no answer: %w",
-		it.Num, got, it.Size, err),
+		it.Num, got, it.Size, cause),
 		"does this server take a line with a single dot for the end of a message? It is not "+
 			"delivered; use IMAP")
 	return fetch.At(it, r.m.s.pipelined(err, false))
@@ -287,7 +300,7 @@ func (r *retrieval) read(next request) error {
 	}
 	// See acceptDoubted. Some servers count wrongly, so this alone is no proof.
 	if n < it.Size && r.over == nil {
-		r.doubt = it
+		r.doubt = next
 		return nil
 	}
 
@@ -298,14 +311,17 @@ func (r *retrieval) read(next request) error {
 // refused deals with a message that the server doesn't give.
 func (r *retrieval) refused(next request, refused *ReplyError) {
 	it := next.Item
+	refused.Command = fmt.Sprintf("RETR %d", it.Num)
 	if next.peek {
-		r.noTOP = true
+		refused.Command = fmt.Sprintf("TOP %d", it.Num)
+	}
+	err := classify(refused)
+	if next.peek {
+		it.Err, r.doubt, r.noTOP = err, next, true
 		r.askAgain(it)
 		return
 	}
 
-	refused.Command = fmt.Sprintf("RETR %d", it.Num)
-	err := classify(refused)
 	switch {
 	case r.over != nil: // this was asked for before we knew
 		return
@@ -314,8 +330,7 @@ func (r *retrieval) refused(next request, refused *ReplyError) {
 		return
 	}
 
-	it.Err = err
-	r.q.Put(it)
+	it.Err, r.doubt = err, next
 	turn, over := r.streak.Refused(it.N, r.sent)
 	if turn {
 		// From the other end: see fetch.Streak.
