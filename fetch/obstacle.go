@@ -40,8 +40,9 @@ type obstacles struct {
 
 // keptObstacles is how the journal has them.
 type keptObstacles struct {
-	List     []obstacle `json:"list,omitempty"`
-	Returned time.Time  `json:"returned,omitzero"` // when the user was told that deleted mail is back
+	List      []obstacle   `json:"list,omitempty"`
+	Mailboxes []mailboxEnd `json:"mailboxes,omitempty"`
+	Returned  time.Time    `json:"returned,omitzero"` // when the user was told that deleted mail is back
 }
 
 // recallObstacles reads what earlier passes met. What can't be read is found out again.
@@ -62,6 +63,9 @@ func (a *Account) recallObstacles(ctx context.Context) *obstacles {
 
 	o.note = text
 	o.List = slices.DeleteFunc(o.List, func(b obstacle) bool { return a.now().Sub(b.Last) > obstacleTime })
+	o.Mailboxes = slices.DeleteFunc(o.Mailboxes, func(e mailboxEnd) bool {
+		return a.now().Sub(e.Last) > obstacleTime
+	})
 	return o
 }
 
@@ -72,7 +76,7 @@ func (a *Account) keepObstacles(o *obstacles) {
 	}
 
 	text := ""
-	if len(o.List) > 0 || !o.Returned.IsZero() {
+	if len(o.List)+len(o.Mailboxes) > 0 || !o.Returned.IsZero() {
 		b, err := json.Marshal(o.keptObstacles)
 		if err != nil {
 			a.Log.Warn(EventNotKept, "account", a.Name, "err", err)

@@ -44,6 +44,9 @@ type progress struct {
 	only      *obstacle // what this session is for; nil = for all but those in the way
 	absent    bool      // only is not there any more
 	extra     int       // sessions that were made because one ended at a message
+	kept      bool      // the connection is an earlier pass's
+	several   bool      // there is more than one mailbox
+	atLast    bool      // the session has ended at a mailbox that comes after the others
 }
 
 // retrieve visits the mailboxes in turn. One that can't be opened does not keep the others from it.
@@ -60,6 +63,8 @@ func (a *Account) retrieve(ctx context.Context, s Session, p *progress) error {
 		names = []string{p.only.Mailbox}
 	}
 	p.last.crowd(a.FetchLimit, len(names))
+	p.several = len(names) > 1
+	names = p.obstacles.inOrder(names)
 
 	var errs []error
 	for i, name := range names {
@@ -99,7 +104,7 @@ func (a *Account) mailbox(ctx context.Context, s Session, name string, p *progre
 	}
 
 	m, err := s.Open(ctx, name)
-	if err != nil {
+	if err = a.noteOpened(ctx, name, err, p); err != nil {
 		return err
 	}
 

@@ -93,7 +93,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	}()
 
 	for again := true; again; again = p.more {
-		p.more, p.elsewhere = false, false
+		p.more, p.elsewhere, p.atLast = false, false, false
 		err := r.session(ctx, p)
 		// What a session has counted is not counted again by the next one.
 		p.later = *res != Result{}
@@ -125,7 +125,7 @@ func (r *Retriever) pass(ctx context.Context, res *Result) error {
 	}
 
 	// Last, so that a session that dies takes nothing else with it; and only where the server is well.
-	if err := errors.Join(errs...); err == nil || passable(err) {
+	if err := errors.Join(errs...); err == nil || passable(err) || p.atLast {
 		errs = append(errs, r.tryObstacles(ctx, p))
 	}
 
@@ -184,7 +184,7 @@ func (r *Retriever) session(ctx context.Context, p *progress) (err error) {
 		return err
 	}
 
-	if r.s == nil {
+	if p.kept = r.s != nil; !p.kept {
 		dial := r.dial
 		if dial == nil {
 			dial = r.a.Connect
