@@ -84,7 +84,25 @@ func (m *maildrop) Headers(
 			break
 		}
 	}
+	// A refusal is believed once another answer has come: see acceptDoubted.
+	if answers.left > 0 {
+		if err := m.s.client.command("NOOP"); err != nil && refusal(m.s.c, err) == nil {
+			return m.atHeader(0, &answers, err)
+		}
+	}
 	return nil
+}
+
+// atHeader adds to err, which ended the session, the message at which it did so: num, or the one before it if
+// its refusal was the last answer.
+func (m *maildrop) atHeader(num int, answers *topAnswers, err error) error {
+	if answers.left > 0 {
+		num = answers.left
+	}
+	if num == 0 {
+		return err
+	}
+	return fetch.At(m.item(0, int32(num)), err)
 }
 
 // tops asks for the headers of some messages at once.
@@ -94,15 +112,15 @@ func (m *maildrop) tops(nums []int, each func(fetch.Ref, []byte), answers *topAn
 		commands = m.s.appendRequest(commands, uint32(num), true)
 	}
 	if err := m.s.c.Write(commands); err != nil {
-		return network("TOP", err)
+		return m.atHeader(0, answers, network("TOP", err))
 	}
 
 	for _, num := range nums {
 		header, err := m.readTop(num)
 		if err != nil { // at this message, perhaps each time
-			return fetch.At(m.item(0, int32(num)), err)
+			return m.atHeader(num, answers, err)
 		}
-		if answers.add(header != nil); header != nil {
+		if answers.add(num, header != nil); header != nil {
 			each(fetch.Ref{UID: m.listing.rows[num-1].uidl}, header)
 		}
 	}

@@ -87,12 +87,15 @@ const (
 type topAnswers struct {
 	given   bool
 	refused int
+	left    int // number of the message that the last answer refused; 0 = it gave one
 }
 
-// add notes an answer.
-func (t *topAnswers) add(given bool) {
+// add notes the answer for message num.
+func (t *topAnswers) add(num int, given bool) {
+	t.left = 0
 	if t.given = t.given || given; !given {
 		t.refused++
+		t.left = num
 	}
 }
 
@@ -129,7 +132,7 @@ func (m *maildrop) looks(of []int32) (map[string]string, error) {
 			if err != nil {
 				return nil, s.pipelined(err, true)
 			}
-			if answers.add(looks != ""); looks != "" && r.uidl != "" {
+			if answers.add(int(num), looks != ""); looks != "" && r.uidl != "" {
 				out[r.uidl] = looks
 			}
 		}
