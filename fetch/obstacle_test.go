@@ -114,6 +114,7 @@ func TestRefusedMessageThatEndsTheSession(t *testing.T) {
 				if keep && o.NoUIDL {
 					continue
 				}
+
 				name := fmt.Sprintf("%s, no pipelining %v, no UIDL %v, keep %v", tt.name, o.NoPipelining,
 					o.NoUIDL, keep)
 				t.Run(name, func(t *testing.T) {

@@ -129,6 +129,7 @@ func TestSpellingsThatEndTheSession(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, nil)
 				got, _, err := r.run(found("1", "1") + tt.script())
+
 				if got != "" || err == nil || !strings.Contains(err.Error(), tt.name) {
 					t.Errorf("%q, %v", got, err)
 				}

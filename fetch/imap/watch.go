@@ -86,6 +86,7 @@ func (i *idling) await(ctx context.Context, wake <-chan struct{}, timeout time.D
 	defer timer.Stop()
 	ended := i.ended
 	var paused <-chan time.Time
+
 	for {
 		select {
 		case <-i.s.changed:

@@ -49,6 +49,7 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 						}
 					}}
 					run(t, 20*time.Minute, o, nil, eightFolders(s))
+
 					if got := seconds(start, s.connects); !slices.Equal(got, want[name]) {
 						t.Errorf("logged in at %v, want %v", got, want[name])
 					}
@@ -79,6 +80,7 @@ func TestWrongPasswordWithJitter(t *testing.T) {
 					sch.Run(ctx, []*fetch.Account{a})
 				}()
 				<-ended
+
 				most := 14 // 5, 10, 20, 40, 80 and 160 minutes, and then every four hours, but for the jitter
 				if name == "ended" {
 					most = 60 // every half an hour in the end
@@ -139,6 +141,7 @@ func TestMendedPasswordOfFolders(t *testing.T) {
 						}
 						return wrongPasswords["plain"]
 					}
+
 					a := eightFolders(s)
 					a.Stamp = func() string {
 						s.mu.Lock()
@@ -147,13 +150,14 @@ func TestMendedPasswordOfFolders(t *testing.T) {
 					}
 					run(t, 20*time.Minute, Options{Interval: time.Minute}, func(sch *Scheduler) {
 						<-time.After(100 * time.Second)
-						before := len(s.connects)
 						s.mu.Lock()
+						before := len(s.connects)
 						right = mended
 						if name == "file" {
 							stamp = "changed"
 						}
 						s.mu.Unlock()
+
 						do(sch, a)
 						<-time.After(65 * time.Second)
 						s.mu.Lock()
@@ -193,6 +197,7 @@ func TestLoginWithoutAnswer(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{login: time.Second, fails: fails}
+
 				run(t, 10*time.Minute, Options{Interval: time.Minute}, func(*Scheduler) {
 					<-time.After(2 * time.Minute)
 					s.mu.Lock()
